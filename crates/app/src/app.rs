@@ -1,0 +1,79 @@
+//! The frame around all pages, and which page belongs to which path.
+
+use leptos::prelude::*;
+use leptos_meta::{Title, provide_meta_context};
+use leptos_router::components::{A, Route, Router, Routes};
+use leptos_router::{SsrMode, path};
+
+use crate::functions;
+use crate::pages::{DeliveriesPage, NotFoundPage, OptionsPage, ProgramsPage, SignInPage, WebhooksPage};
+
+/// The app. Every page is rendered whole before the first byte is sent: streamed pages would need JavaScript to
+/// put their parts into place, and could not have a status of their own.
+#[component]
+pub fn App() -> impl IntoView {
+    provide_meta_context();
+    view! {
+        <Title formatter=document_title/>
+        <Router>
+            <a class="skip-link" href="#main" rel="external">"Skip to content"</a>
+            <Header/>
+            <main id="main" tabindex="-1">
+                <Routes fallback=NotFoundPage>
+                    <Route path=path!("/") view=ProgramsPage ssr=SsrMode::Async/>
+                    <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async/>
+                    <Route path=path!("/programs/:id/options") view=OptionsPage ssr=SsrMode::Async/>
+                    <Route path=path!("/programs/:id/options/webhooks") view=WebhooksPage ssr=SsrMode::Async/>
+                    <Route path=path!("/programs/:id/deliveries") view=DeliveriesPage ssr=SsrMode::Async/>
+                </Routes>
+            </main>
+        </Router>
+    }
+}
+
+/// What the browser's tab says. `leptos_meta` writes it into the server's HTML as it is, so there it has to be
+/// escaped; in the browser it is set as text.
+fn document_title(page: String) -> String {
+    let title = if page.is_empty() { "Groundswell".to_owned() } else { format!("{page} · Groundswell") };
+    if cfg!(feature = "ssr") { title.replace('&', "&amp;").replace('<', "&lt;") } else { title }
+}
+
+#[component]
+fn Header() -> impl IntoView {
+    view! {
+        <header class="header">
+            <A href="/" attr:class="header-brand">
+                <svg class="header-mark" viewBox="0 0 24 24" aria-hidden="true">
+                    <path d="M2 15c3.2 0 3.2-6 6.6-6 3.6 0 3.4 6 6.8 6 3.3 0 3.3-6 6.6-6"/>
+                    <path d="M2 20c3.2 0 3.2-4 6.6-4 3.6 0 3.4 4 6.8 4 3.3 0 3.3-4 6.6-4"/>
+                </svg>
+                "Groundswell"
+            </A>
+            <nav class="header-nav" aria-label="Main">
+                <A href="/">"Programs"</A>
+            </nav>
+            <Account/>
+        </header>
+    }
+    .into_any()
+}
+
+#[component]
+fn Account() -> impl IntoView {
+    let viewer = Resource::new(|| (), |()| functions::get_viewer());
+    view! {
+        <div class="header-account">
+            <Transition>
+                {move || Suspend::new(async move {
+                    viewer.await.ok().flatten().map(|viewer| view! {
+                        <span class="header-viewer">{viewer.name}</span>
+                        <form method="post" action="/sign-out">
+                            <button class="button quiet small" type="submit">"Sign out"</button>
+                        </form>
+                    })
+                })}
+            </Transition>
+        </div>
+    }
+    .into_any()
+}

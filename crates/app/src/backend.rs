@@ -1,0 +1,100 @@
+//! What the pages need from the server, as a trait: the server implements it over the engine, and gives it as
+//! context to every page and server function.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use groundswell_types::editor::{
+    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, Panel, ProgramSummary, SecretChange,
+};
+use groundswell_types::{DeliveryDetail, DeliveryId, EventKind, ProgramId, ProgramType, TestId, TestView};
+use leptos::prelude::use_context;
+
+use crate::failure::Failure;
+use crate::viewer::Viewer;
+
+/// The use cases behind the pages, for the person who made the request. Every method but [`Backend::viewer`] and
+/// [`Backend::sign_in`] fails with [`Failure::SignedOut`] for nobody.
+#[async_trait]
+pub trait Backend: Send + Sync + 'static {
+    /// Who made the request; `None` when nobody is signed in.
+    async fn viewer(&self) -> Result<Option<Viewer>, Failure>;
+
+    /// Uses up the token of a one-time link; returns the value of the `Set-Cookie` header that signs in.
+    async fn sign_in(&self, token: &str) -> Result<String, Failure>;
+
+    /// Ends the session; returns the value of the `Set-Cookie` header that forgets it.
+    async fn sign_out(&self) -> Result<String, Failure>;
+
+    /// All programs, newest first.
+    async fn programs(&self) -> Result<Vec<ProgramSummary>, Failure>;
+
+    /// Creates a program; its type never changes.
+    async fn create_program(&self, name: &str, kind: ProgramType) -> Result<ProgramId, Failure>;
+
+    /// One program.
+    async fn program(&self, id: &ProgramId) -> Result<ProgramSummary, Failure>;
+
+    /// The Webhooks panel.
+    async fn panel(&self, id: &ProgramId) -> Result<Panel, Failure>;
+
+    /// Saves the rows as the draft. `version` is the draft's number the browser started from;
+    /// [`Failure::Conflict`] when it is no longer that. `SecretDraft`s in rows are ignored: secrets change by
+    /// [`Backend::change_secret`] only.
+    async fn save_draft(
+        &self,
+        id: &ProgramId,
+        version: i64,
+        rows: Vec<DraftRow>,
+    ) -> Result<DraftSaved, Failure>;
+
+    /// Changes the secret of a row of the saved draft (a draft is begun when there is none).
+    async fn change_secret(
+        &self,
+        id: &ProgramId,
+        row_key: &str,
+        change: SecretChange,
+    ) -> Result<DraftSaved, Failure>;
+
+    /// A new random secret in the `whsec_…` form; nothing is saved.
+    async fn generate_secret(&self) -> Result<String, Failure>;
+
+    /// Throws the draft away.
+    async fn discard_draft(&self, id: &ProgramId) -> Result<(), Failure>;
+
+    /// Makes draft number `version` live, all of it or nothing. [`Failure::Invalid`] with pointers like
+    /// `/rows/0/url`; [`Failure::Conflict`] when the draft or what is live changed meanwhile.
+    async fn publish(&self, id: &ProgramId, version: i64) -> Result<(), Failure>;
+
+    /// Sends a test of a row as it is in the saved draft (or live) and waits for the answer. Without `event` the
+    /// row's first.
+    async fn test_webhook(
+        &self,
+        id: &ProgramId,
+        row_key: &str,
+        event: Option<EventKind>,
+    ) -> Result<TestView, Failure>;
+
+    /// A test that was made before.
+    async fn test_result(&self, id: &ProgramId, test: TestId) -> Result<TestView, Failure>;
+
+    /// Sends what is parked at a live, enabled webhook; returns how many there were.
+    async fn release_parked(&self, id: &ProgramId, row_key: &str) -> Result<i64, Failure>;
+
+    /// Discards what is parked at a live webhook; returns how many there were.
+    async fn discard_parked(&self, id: &ProgramId, row_key: &str) -> Result<i64, Failure>;
+
+    /// A page of the delivery log.
+    async fn deliveries(&self, id: &ProgramId, query: DeliveryQuery) -> Result<DeliveryPage, Failure>;
+
+    /// One delivery in full.
+    async fn delivery(&self, id: &ProgramId, delivery: DeliveryId) -> Result<DeliveryDetail, Failure>;
+
+    /// The public URL of this server, for examples.
+    fn public_url(&self) -> String;
+}
+
+/// The backend of this request.
+pub fn backend() -> Result<Arc<dyn Backend>, Failure> {
+    use_context::<Arc<dyn Backend>>().ok_or(Failure::Internal { request_id: None })
+}

@@ -1,0 +1,17 @@
+//! The parts pages are made of.
+
+mod code;
+mod failure;
+mod icon;
+mod menu;
+mod program_head;
+mod status;
+mod time;
+
+pub use code::{CodeBlock, CopyButton, HeaderList};
+pub use failure::{FailureNotice, FailurePage, sentence};
+pub use icon::{Icon, Shape};
+pub use menu::Menu;
+pub use program_head::{ProgramHead, Step};
+pub use status::Status;
+pub use time::Time;

@@ -1,0 +1,41 @@
+//! The head of a program's pages: where one is, and the ways on.
+
+use groundswell_types::Program;
+use leptos::prelude::*;
+use leptos_router::components::A;
+
+use super::Status;
+use crate::words;
+
+/// Which of a program's pages is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    Options,
+    Deliveries,
+}
+
+/// The program's name and the steps there are.
+#[component]
+pub fn ProgramHead(program: Program, step: Step) -> impl IntoView {
+    let (tone, status) = words::program_status(program.status);
+    let link = |to: Step, path: &str, word: &'static str| {
+        let href = format!("/programs/{}/{path}", program.id);
+        let current = if to == step { "page" } else { "false" };
+        view! { <a href=href aria-current=current>{word}</a> }
+    };
+    view! {
+        <div class="program-head">
+            <nav class="crumbs" aria-label="Breadcrumb"><A href="/">"Programs"</A></nav>
+            <div class="program-name">
+                <h1>{program.name.clone()}</h1>
+                <span class="tag">{words::program_type(program.kind)}</span>
+                <Status tone=tone word=status/>
+            </div>
+            <nav class="steps" aria-label="Program">
+                {link(Step::Options, "options", "Options")}
+                {link(Step::Deliveries, "deliveries", "Delivery log")}
+            </nav>
+        </div>
+    }
+    .into_any()
+}

@@ -1,0 +1,61 @@
+//! What can go wrong for the person at the browser. Made for showing: nothing of the server's inside is in it.
+
+use groundswell_types::Problem;
+use leptos::prelude::{FromServerFnError, ServerFnErrorErr};
+use leptos::server_fn::codec::JsonEncoding;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Why a page or an action failed.
+#[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
+pub enum Failure {
+    /// Nobody is signed in, or no longer.
+    #[error("Sign in to see this.")]
+    SignedOut,
+    /// There is no such thing.
+    #[error("There is nothing here. It may have been deleted.")]
+    NotFound,
+    /// The input is wrong.
+    #[error("Some of what was entered cannot be used.")]
+    Invalid(Vec<Problem>),
+    /// Somebody or something else changed it meanwhile; the text says what to do.
+    #[error("{0}")]
+    Conflict(String),
+    /// It cannot be done as things are; the text says why and what to do.
+    #[error("{0}")]
+    Refused(String),
+    /// The server cannot be reached from the browser.
+    #[error("The server cannot be reached. Check your connection; nothing you entered is lost.")]
+    Offline,
+    /// Our fault; the id finds it in the server's log.
+    #[error("Something went wrong on our side.")]
+    Internal {
+        /// Names the request in the server's log.
+        request_id: Option<String>,
+    },
+}
+
+impl Failure {
+    /// The HTTP status that says the same.
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::SignedOut => 401,
+            Self::NotFound => 404,
+            Self::Invalid(_) => 422,
+            Self::Conflict(_) | Self::Refused(_) => 409,
+            Self::Offline => 503,
+            Self::Internal { .. } => 500,
+        }
+    }
+}
+
+impl FromServerFnError for Failure {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        match error {
+            ServerFnErrorErr::Request(_) => Self::Offline,
+            _ => Self::Internal { request_id: None },
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Plain form posts, as browsers make them when JavaScript is off, did not load yet, or failed. Post, act,
+//! redirect; what cannot be done is answered with the page itself, the reason on it and what was typed still
+//! in it.
+//!
+//! The server routes `POST` of [`PATHS`] to [`submit`], sets the cookie and redirects, or renders the page of the
+//! path with [`Returned`] as context.
+
+use groundswell_types::{Problem, ProgramId, ProgramType};
+
+use crate::backend::Backend;
+use crate::failure::Failure;
+use crate::returned::Returned;
+
+mod panel;
+mod panel_form;
+
+/// Where forms are posted to, in axum's path syntax.
+pub const PATHS: [&str; 4] = ["/", "/sign-in", "/sign-out", "/programs/{id}/options/webhooks"];
+
+/// What is to be answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// `303 See Other`.
+    Redirect {
+        /// Where to.
+        location: String,
+        /// The value of `Set-Cookie`, if a cookie is to be set.
+        set_cookie: Option<String>,
+    },
+    /// The page that a `GET` of the same path shows.
+    Page {
+        /// The HTTP status.
+        status: u16,
+        /// To be given to the page as context.
+        returned: Box<Returned>,
+    },
+}
+
+impl Answer {
+    fn redirect(location: impl Into<String>) -> Self {
+        Self::Redirect { location: location.into(), set_cookie: None }
+    }
+
+    fn page(returned: Returned) -> Self {
+        Self::Page { status: returned.failure.status(), returned: Box::new(returned) }
+    }
+
+    fn failed(failure: Failure) -> Self {
+        Self::page(Returned::because(failure))
+    }
+}
+
+/// Does what a form posted to `path` asks for; `body` is `application/x-www-form-urlencoded`.
+pub async fn submit(backend: &dyn Backend, path: &str, body: &[u8]) -> Answer {
+    let form = Form::read(body);
+    match path.trim_matches('/').split('/').collect::<Vec<_>>().as_slice() {
+        [""] => create_program(backend, &form).await,
+        ["sign-in"] => sign_in(backend, &form).await,
+        ["sign-out"] => sign_out(backend).await,
+        ["programs", id, "options", "webhooks"] => match ProgramId::parse(id) {
+            Ok(id) => panel::submit(backend, &id, &form).await,
+            Err(_) => Answer::failed(Failure::NotFound),
+        },
+        _ => Answer::failed(Failure::NotFound),
+    }
+}
+
+/// The fields of a form, in the order in which they stood.
+struct Form {
+    fields: Vec<(String, String)>,
+}
+
+impl Form {
+    fn read(body: &[u8]) -> Self {
+        let fields = url::form_urlencoded::parse(body);
+        Self { fields: fields.map(|(name, value)| (name.into_owned(), value.into_owned())).collect() }
+    }
+
+    /// The first field of that name; empty when there is none.
+    fn get(&self, name: &str) -> &str {
+        self.fields.iter().find(|(field, _)| field == name).map_or("", |(_, value)| value)
+    }
+
+    /// All fields of that name.
+    fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.fields.iter().filter(move |(field, _)| field == name).map(|(_, value)| value.as_str())
+    }
+}
+
+async fn create_program(backend: &dyn Backend, form: &Form) -> Answer {
+    let name = form.get("name").trim();
+    let outcome = match ProgramType::parse(form.get("type")) {
+        Some(kind) => backend.create_program(name, kind).await,
+        None => Err(Failure::Invalid(vec![Problem::new("/type", "choose referral or affiliate")])),
+    };
+    match outcome {
+        Ok(id) => Answer::redirect(format!("/programs/{id}/options")),
+        Err(failure) => {
+            Answer::page(Returned { program_name: Some(name.to_owned()), ..Returned::because(failure) })
+        }
+    }
+}
+
+async fn sign_in(backend: &dyn Backend, form: &Form) -> Answer {
+    match backend.sign_in(form.get("token")).await {
+        Ok(cookie) => Answer::Redirect { location: "/".to_owned(), set_cookie: Some(cookie) },
+        Err(failure) => Answer::failed(failure),
+    }
+}
+
+async fn sign_out(backend: &dyn Backend) -> Answer {
+    match backend.sign_out().await {
+        Ok(cookie) => Answer::Redirect { location: "/sign-in".to_owned(), set_cookie: Some(cookie) },
+        // Whoever is signed out already has what they wanted; anything else the page shows by itself.
+        Err(_) => Answer::redirect("/sign-in"),
+    }
+}

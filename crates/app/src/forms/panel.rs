@@ -1,0 +1,213 @@
+//! What the Webhooks panel's form does, one function for each kind of button.
+
+use groundswell_types::editor::{DraftRow, Panel, SecretChange};
+use groundswell_types::{EventKind, MAX_WEBHOOKS, Problem, ProgramId};
+
+use super::panel_form::{self, PanelForm};
+use super::{Answer, Form};
+use crate::backend::Backend;
+use crate::failure::Failure;
+use crate::intent::{Intent, RowAction};
+use crate::returned::Returned;
+
+/// One post of the panel's form.
+struct Post<'a> {
+    backend: &'a dyn Backend,
+    id: &'a ProgramId,
+    form: PanelForm,
+    /// The panel as it was before.
+    panel: Panel,
+}
+
+pub async fn submit(backend: &dyn Backend, id: &ProgramId, form: &Form) -> Answer {
+    let form = panel_form::parse(form);
+    if form.intent == Intent::Discard {
+        return match backend.discard_draft(id).await {
+            Ok(()) => Answer::redirect(page(id)),
+            Err(failure) => Answer::failed(failure),
+        };
+    }
+    let panel = match backend.panel(id).await {
+        Ok(panel) => panel,
+        Err(failure) => return Answer::failed(failure),
+    };
+    Post { backend, id, form, panel }.act().await
+}
+
+fn page(id: &ProgramId) -> String {
+    format!("/programs/{id}/options/webhooks")
+}
+
+fn row_on_page(id: &ProgramId, query: &str, key: &str) -> String {
+    format!("{}{query}#webhook-{key}", page(id))
+}
+
+impl Post<'_> {
+    async fn act(mut self) -> Answer {
+        if let Err(failure) = self.change_rows() {
+            return self.not_saved(failure);
+        }
+        let version = match self.save().await {
+            Ok(version) => version,
+            Err(failure) => return self.not_saved(failure),
+        };
+        let version = match self.save_secrets(version).await {
+            Ok(version) => version,
+            Err(answer) => return answer,
+        };
+        let (backend, id) = (self.backend, self.id);
+        match &self.form.intent {
+            Intent::Publish => match backend.publish(id, version).await {
+                Ok(()) => Answer::redirect(format!("{}?published=1", page(id))),
+                Err(failure) => Answer::failed(failure),
+            },
+            Intent::Row { key, action } => match self.act_on_row(key, *action).await {
+                Ok(location) => Answer::redirect(location),
+                Err(failure) => about_row(key, failure),
+            },
+            Intent::Add => {
+                let key = self.form.rows.last().map(|row| row.key.as_str()).unwrap_or_default();
+                Answer::redirect(row_on_page(id, "", key))
+            }
+            Intent::Save | Intent::Discard => Answer::redirect(page(id)),
+        }
+    }
+
+    /// What the pressed button changes in the rows before they are saved.
+    fn change_rows(&mut self) -> Result<(), Failure> {
+        let fitting: Vec<EventKind> = EventKind::fitting(self.panel.program.kind).collect();
+        let rows = &mut self.form.rows;
+        match &self.form.intent {
+            Intent::Add if rows.len() >= MAX_WEBHOOKS => {
+                return Err(Failure::Refused(crate::words::at_most_webhooks()));
+            }
+            Intent::Add => rows.push(DraftRow {
+                key: free_key(self.form.version, rows),
+                url: String::new(),
+                is_enabled: true,
+                events: fitting,
+                secret: groundswell_types::editor::SecretDraft::None,
+            }),
+            Intent::Row { key, action: RowAction::Remove } => rows.retain(|row| row.key != *key),
+            Intent::Row { key, action } => {
+                if let Some(row) = rows.iter_mut().find(|row| row.key == *key) {
+                    match action {
+                        RowAction::AllEvents => row.events = fitting,
+                        RowAction::NoEvents => row.events.clear(),
+                        _ => {}
+                    }
+                }
+            }
+            Intent::Save | Intent::Publish | Intent::Discard => {}
+        }
+        Ok(())
+    }
+
+    /// Saves the rows, if they are not what the server has already: a test of a live webhook begins no draft.
+    async fn save(&self) -> Result<i64, Failure> {
+        let mut saved: Vec<DraftRow> = self.panel.rows.iter().map(|row| row.row.clone()).collect();
+        for row in &mut saved {
+            if let Some(typed) = self.form.rows.iter().find(|typed| typed.key == row.key) {
+                row.secret = typed.secret;
+                if same_events(row, typed) {
+                    row.events.clone_from(&typed.events);
+                }
+            }
+        }
+        if self.form.version == self.panel.draft_version && saved == self.form.rows {
+            return Ok(self.form.version);
+        }
+        let saved = self.backend.save_draft(self.id, self.form.version, self.form.rows.clone()).await?;
+        Ok(saved.version)
+    }
+
+    /// Saves the secrets that were typed. Removing or keeping the secret of a row overrides what was typed in it.
+    async fn save_secrets(&self, mut version: i64) -> Result<i64, Answer> {
+        for (key, typed) in &self.form.secrets {
+            let overridden = match &self.form.intent {
+                Intent::Row { key: about, action } => {
+                    about == key
+                        && matches!(
+                            action,
+                            RowAction::RemoveSecret | RowAction::KeepSecret | RowAction::Remove
+                        )
+                }
+                _ => false,
+            };
+            if !overridden {
+                let change = SecretChange::Set(typed.clone());
+                match self.backend.change_secret(self.id, key, change).await {
+                    Ok(saved) => version = saved.version,
+                    Err(failure) => return Err(about_row(key, failure)),
+                }
+            }
+        }
+        Ok(version)
+    }
+
+    /// Does what is left to do for a row when everything is saved; returns where to go.
+    async fn act_on_row(&self, key: &str, action: RowAction) -> Result<String, Failure> {
+        let (backend, id) = (self.backend, self.id);
+        match action {
+            RowAction::Test(event) => {
+                let test = backend.test_webhook(id, key, event).await?;
+                return Ok(row_on_page(id, &format!("?test={}&row={key}", test.id), key));
+            }
+            RowAction::Remove => return Ok(page(id)),
+            RowAction::GenerateSecret => return Ok(row_on_page(id, &format!("?generate={key}"), key)),
+            RowAction::SaveSecret if !self.form.secrets.iter().any(|(typed, _)| typed == key) => {
+                let problem = Problem::new("/secret", "type a secret first, or generate one");
+                return Err(Failure::Invalid(vec![problem]));
+            }
+            RowAction::RemoveSecret => {
+                backend.change_secret(id, key, SecretChange::Remove).await?;
+            }
+            RowAction::KeepSecret => {
+                backend.change_secret(id, key, SecretChange::Keep).await?;
+            }
+            RowAction::SendParked => {
+                backend.release_parked(id, key).await?;
+            }
+            RowAction::DiscardParked => {
+                backend.discard_parked(id, key).await?;
+            }
+            RowAction::AllEvents | RowAction::NoEvents | RowAction::SaveSecret => {}
+        }
+        let is_in_settings = matches!(
+            action,
+            RowAction::AllEvents | RowAction::NoEvents | RowAction::SaveSecret | RowAction::KeepSecret
+        );
+        let query = if is_in_settings || action == RowAction::RemoveSecret {
+            format!("?open={key}")
+        } else {
+            String::new()
+        };
+        Ok(row_on_page(id, &query, key))
+    }
+
+    /// The page again, with everything as it was typed.
+    fn not_saved(self, failure: Failure) -> Answer {
+        Answer::page(Returned { rows: Some(self.form.rows), ..Returned::because(failure) })
+    }
+}
+
+/// The order in which events are ticked says nothing.
+fn same_events(one: &DraftRow, other: &DraftRow) -> bool {
+    one.events.len() == other.events.len() && one.events.iter().all(|event| other.events.contains(event))
+}
+
+fn about_row(key: &str, failure: Failure) -> Answer {
+    Answer::page(Returned { row_key: Some(key.to_owned()), ..Returned::because(failure) })
+}
+
+/// A key for a new row. The draft's number makes it differ from that of a row that was removed before.
+fn free_key(version: i64, rows: &[DraftRow]) -> String {
+    let mut number = rows.len();
+    loop {
+        let key = format!("new-{version}-{number}");
+        if rows.iter().all(|row| row.key != key) {
+            return key;
+        }
+        number += 1;
+    }
+}

@@ -1,0 +1,95 @@
+//! The Webhooks panel as a form: `version`, a `row` with its key for each row in order, for each key the fields
+//! `url.KEY`, `enabled.KEY`, `event.KEY` (repeated) and `secret.KEY`, and the `intent` of the pressed button.
+
+use groundswell_types::EventKind;
+use groundswell_types::editor::{DraftRow, SecretDraft};
+
+use super::Form;
+use crate::intent::{Intent, is_row_key};
+
+/// What the form of the Webhooks panel says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PanelForm {
+    /// The number of the draft that was shown.
+    pub version: i64,
+    /// What is to be done.
+    pub intent: Intent,
+    /// The rows as they were typed. Their `secret` says nothing.
+    pub rows: Vec<DraftRow>,
+    /// The secrets that were typed, with the keys of their rows.
+    pub secrets: Vec<(String, String)>,
+}
+
+/// Reads the form. What is missing is empty; pressing Enter in a field saves.
+pub fn parse(form: &Form) -> PanelForm {
+    let mut keys: Vec<&str> = Vec::new();
+    for key in form.all("row") {
+        if is_row_key(key) && !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    let secret = |key: &&str| {
+        let typed = form.get(&format!("secret.{key}")).trim();
+        (!typed.is_empty()).then(|| ((*key).to_owned(), typed.to_owned()))
+    };
+    PanelForm {
+        version: form.get("version").parse().unwrap_or_default(),
+        intent: Intent::parse(form.get("intent")).unwrap_or(Intent::Save),
+        secrets: keys.iter().filter_map(secret).collect(),
+        rows: keys.into_iter().map(|key| row(form, key)).collect(),
+    }
+}
+
+fn row(form: &Form, key: &str) -> DraftRow {
+    let name = format!("event.{key}");
+    let events: Vec<&str> = form.all(&name).collect();
+    DraftRow {
+        key: key.to_owned(),
+        url: form.get(&format!("url.{key}")).trim().to_owned(),
+        is_enabled: form.get(&format!("enabled.{key}")) == "on",
+        events: EventKind::ALL.into_iter().filter(|kind| events.contains(&kind.name())).collect(),
+        secret: SecretDraft::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intent::RowAction;
+
+    #[test]
+    fn a_form_becomes_rows() {
+        let body = "version=7&row=primary&url.primary=+https%3A%2F%2Fa.example%2F&enabled.primary=on\
+                    &event.primary=CAMPAIGN_ENDED&event.primary=NEW_PARTICIPANT_ADDED&event.primary=NONSENSE\
+                    &secret.primary=s3cret&row=new-1&url.new-1=&secret.new-1=&row=primary&row=a%20b\
+                    &intent=test%3Anew-1%3ACAMPAIGN_ENDED";
+        let form = parse(&Form::read(body.as_bytes()));
+        let primary = DraftRow {
+            key: "primary".to_owned(),
+            url: "https://a.example/".to_owned(),
+            is_enabled: true,
+            events: vec![EventKind::NewParticipantAdded, EventKind::CampaignEnded],
+            secret: SecretDraft::None,
+        };
+        let new = DraftRow {
+            key: "new-1".to_owned(),
+            url: String::new(),
+            is_enabled: false,
+            events: Vec::new(),
+            secret: SecretDraft::None,
+        };
+        let wanted = PanelForm {
+            version: 7,
+            intent: Intent::row("new-1", RowAction::Test(Some(EventKind::CampaignEnded))),
+            rows: vec![primary, new],
+            secrets: vec![("primary".to_owned(), "s3cret".to_owned())],
+        };
+        assert_eq!(form, wanted);
+    }
+
+    #[test]
+    fn an_empty_form_saves_nothing() {
+        let form = parse(&Form::read(b""));
+        assert_eq!((form.version, form.intent, form.rows.len()), (0, Intent::Save, 0));
+    }
+}

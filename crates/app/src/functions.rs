@@ -1,0 +1,126 @@
+//! The server functions: each a line over [`crate::backend::Backend`], which checks who is asking.
+
+use groundswell_types::editor::{
+    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, Panel, ProgramSummary, SecretChange,
+};
+use groundswell_types::{DeliveryDetail, DeliveryId, EventKind, ProgramId, TestId, TestView};
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+
+#[cfg(feature = "ssr")]
+use crate::backend::backend;
+use crate::failure::Failure;
+use crate::viewer::Viewer;
+
+/// Gives a failure its HTTP status: of the server function's answer, or of the page that is being rendered.
+pub fn respond<T>(outcome: Result<T, Failure>) -> Result<T, Failure> {
+    #[cfg(feature = "ssr")]
+    if let Err(failure) = &outcome
+        && let Some(options) = use_context::<leptos_axum::ResponseOptions>()
+        && let Ok(status) = http::StatusCode::from_u16(failure.status())
+    {
+        options.set_status(status);
+    }
+    outcome
+}
+
+/// Who is signed in.
+#[server(prefix = "/_fn", endpoint = "get_viewer", input = Json)]
+pub async fn get_viewer() -> Result<Option<Viewer>, Failure> {
+    respond(backend()?.viewer().await)
+}
+
+/// All programs.
+#[server(prefix = "/_fn", endpoint = "get_programs", input = Json)]
+pub async fn get_programs() -> Result<Vec<ProgramSummary>, Failure> {
+    respond(backend()?.programs().await)
+}
+
+/// One program.
+#[server(prefix = "/_fn", endpoint = "get_program", input = Json)]
+pub async fn get_program(id: ProgramId) -> Result<ProgramSummary, Failure> {
+    respond(backend()?.program(&id).await)
+}
+
+/// The Webhooks panel.
+#[server(prefix = "/_fn", endpoint = "get_panel", input = Json)]
+pub async fn get_panel(id: ProgramId) -> Result<Panel, Failure> {
+    respond(backend()?.panel(&id).await)
+}
+
+/// Saves the rows as the draft.
+#[server(prefix = "/_fn", endpoint = "save_draft", input = Json)]
+pub async fn save_draft(id: ProgramId, version: i64, rows: Vec<DraftRow>) -> Result<DraftSaved, Failure> {
+    respond(backend()?.save_draft(&id, version, rows).await)
+}
+
+/// Changes the secret of a row of the draft.
+#[server(prefix = "/_fn", endpoint = "change_secret", input = Json)]
+pub async fn change_secret(
+    id: ProgramId,
+    row_key: String,
+    change: SecretChange,
+) -> Result<DraftSaved, Failure> {
+    respond(backend()?.change_secret(&id, &row_key, change).await)
+}
+
+/// A new random secret.
+#[server(prefix = "/_fn", endpoint = "generate_secret", input = Json)]
+pub async fn generate_secret() -> Result<String, Failure> {
+    respond(backend()?.generate_secret().await)
+}
+
+/// Throws the draft away.
+#[server(prefix = "/_fn", endpoint = "discard_draft", input = Json)]
+pub async fn discard_draft(id: ProgramId) -> Result<(), Failure> {
+    respond(backend()?.discard_draft(&id).await)
+}
+
+/// Makes the draft live.
+#[server(prefix = "/_fn", endpoint = "publish", input = Json)]
+pub async fn publish(id: ProgramId, version: i64) -> Result<(), Failure> {
+    respond(backend()?.publish(&id, version).await)
+}
+
+/// Sends a test and waits for what comes back.
+#[server(prefix = "/_fn", endpoint = "test_webhook", input = Json)]
+pub async fn test_webhook(
+    id: ProgramId,
+    row_key: String,
+    event: Option<EventKind>,
+) -> Result<TestView, Failure> {
+    respond(backend()?.test_webhook(&id, &row_key, event).await)
+}
+
+/// A test that was made before; `None` when it is no longer kept, which is no failure of the page around it.
+#[server(prefix = "/_fn", endpoint = "test_result", input = Json)]
+pub async fn test_result(id: ProgramId, test: TestId) -> Result<Option<TestView>, Failure> {
+    match backend()?.test_result(&id, test).await {
+        Err(Failure::NotFound) => Ok(None),
+        outcome => respond(outcome.map(Some)),
+    }
+}
+
+/// Sends what is parked.
+#[server(prefix = "/_fn", endpoint = "release_parked", input = Json)]
+pub async fn release_parked(id: ProgramId, row_key: String) -> Result<i64, Failure> {
+    respond(backend()?.release_parked(&id, &row_key).await)
+}
+
+/// Discards what is parked.
+#[server(prefix = "/_fn", endpoint = "discard_parked", input = Json)]
+pub async fn discard_parked(id: ProgramId, row_key: String) -> Result<i64, Failure> {
+    respond(backend()?.discard_parked(&id, &row_key).await)
+}
+
+/// A page of the delivery log.
+#[server(prefix = "/_fn", endpoint = "get_deliveries", input = Json)]
+pub async fn get_deliveries(id: ProgramId, query: DeliveryQuery) -> Result<DeliveryPage, Failure> {
+    respond(backend()?.deliveries(&id, query).await)
+}
+
+/// One delivery in full.
+#[server(prefix = "/_fn", endpoint = "get_delivery", input = Json)]
+pub async fn get_delivery(id: ProgramId, delivery: DeliveryId) -> Result<DeliveryDetail, Failure> {
+    respond(backend()?.delivery(&id, delivery).await)
+}

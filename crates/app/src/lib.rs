@@ -1,0 +1,36 @@
+//! The Program Editor and the pages around it.
+//!
+//! Compiled twice: with feature `ssr` into the server, where [`shell()`] renders a whole document over a
+//! [`backend::Backend`], and with feature `hydrate` into the browser half, which takes over the server's HTML.
+//! Every page works without the browser half: its forms are plain HTML forms, answered by [`forms`]. In the
+//! browser the same markup is enhanced.
+
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "the components and server functions take their arguments by value, because the macros need it"
+)]
+
+mod app;
+#[cfg(feature = "ssr")]
+pub mod backend;
+mod components;
+mod curl;
+pub mod failure;
+#[cfg(feature = "ssr")]
+pub mod forms;
+pub mod functions;
+mod intent;
+mod json;
+mod pages;
+mod returned;
+#[cfg(feature = "ssr")]
+mod shell;
+mod time;
+mod viewer;
+mod words;
+
+pub use app::App;
+pub use returned::Returned;
+#[cfg(feature = "ssr")]
+pub use shell::{SiteAssets, shell};
+pub use viewer::Viewer;

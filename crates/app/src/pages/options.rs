@@ -1,0 +1,74 @@
+//! The Program Editor's step Options.
+
+use groundswell_types::editor::ProgramSummary;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::components::A;
+
+use super::program_id;
+use crate::components::{FailurePage, Icon, ProgramHead, Shape, Status, Step};
+use crate::failure::Failure;
+use crate::functions::{self, respond};
+use crate::words;
+
+/// `/programs/{id}/options`.
+#[component]
+pub fn OptionsPage() -> impl IntoView {
+    let id = program_id();
+    let program = Resource::new(
+        move || id.get(),
+        |id| async move {
+            match id {
+                Some(id) => functions::get_program(id).await,
+                None => respond(Err(Failure::NotFound)),
+            }
+        },
+    );
+    view! {
+        <Transition fallback=|| view! { <div class="page loading" aria-busy="true"></div> }>
+            {move || Suspend::new(async move {
+                match program.await {
+                    Ok(summary) => view! { <Options summary/> }.into_any(),
+                    Err(failure) => view! { <FailurePage failure/> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+    .into_any()
+}
+
+#[component]
+fn Options(summary: ProgramSummary) -> impl IntoView {
+    let title = format!("Options · {}", summary.program.name);
+    view! {
+        <Title text=title/>
+        <div class="page">
+            <ProgramHead program=summary.program.clone() step=Step::Options/>
+            <section aria-labelledby="integrations">
+                <h2 id="integrations">"Set up integrations"</h2>
+                <div class="cards"><WebhooksCard summary/></div>
+            </section>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn WebhooksCard(summary: ProgramSummary) -> impl IntoView {
+    let (tone, glance) = words::webhooks_at_a_glance(&summary);
+    let draft =
+        summary.has_draft.then(|| view! { <span class="tag" data-tone="info">"Unpublished draft"</span> });
+    view! {
+        <article class="card integration">
+            <span class="integration-icon"><Icon shape=Shape::Webhook/></span>
+            <h3>
+                <A href=format!("/programs/{}/options/webhooks", summary.program.id) attr:class="card-link">
+                    "Webhooks"
+                </A>
+            </h3>
+            <p class="hint">"Send this program's events to your own servers, signed, the moment they happen."</p>
+            <p class="integration-state"><Status tone=tone word=glance/>{draft}</p>
+        </article>
+    }
+    .into_any()
+}

@@ -1,0 +1,139 @@
+//! The Webhooks panel of the Program Editor.
+//!
+//! One HTML form; every button in it is a submit button with an `intent`. Without the browser half the server's
+//! [`crate::forms`] answers it; with it, [`Editor`] does the same in place.
+
+use groundswell_types::editor::Panel;
+use groundswell_types::{TestId, TestView};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+use serde::{Deserialize, Serialize};
+
+use super::program_id;
+use crate::components::{FailurePage, ProgramHead, Step};
+use crate::failure::Failure;
+use crate::functions::{self, respond};
+use crate::returned::returned;
+
+mod actions;
+mod bar;
+mod conflict;
+mod editor;
+mod events;
+mod form;
+mod inputs;
+mod parked;
+mod row;
+mod row_state;
+mod saving;
+mod secret;
+mod test_button;
+mod test_result;
+
+use editor::Editor;
+use form::PanelForm;
+
+/// What the page shows, and what the redirect after a plain form post asked it to show.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Loaded {
+    panel: Panel,
+    /// The key of a row and the test that was made of it.
+    test: Option<(String, TestView)>,
+    /// The key of a row and the secret that was generated for it.
+    generated: Option<(String, String)>,
+    /// The key of the row whose settings are open.
+    open: Option<String>,
+    /// Whether the draft was just published.
+    is_published: bool,
+}
+
+/// What the query asks for.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Wanted {
+    test: Option<TestId>,
+    row: Option<String>,
+    generate: Option<String>,
+    open: Option<String>,
+    is_published: bool,
+}
+
+/// `/programs/{id}/options/webhooks`.
+#[component]
+pub fn WebhooksPage() -> impl IntoView {
+    let id = program_id();
+    let query = use_query_map();
+    let wanted = Memo::new(move |_| {
+        query.with(|query| Wanted {
+            test: query.get("test").and_then(|text| TestId::parse(&text).ok()),
+            row: query.get("row"),
+            generate: query.get("generate"),
+            open: query.get("open"),
+            is_published: query.get("published").is_some(),
+        })
+    });
+    let loaded = Resource::new(
+        move || id.get(),
+        move |id| async move {
+            let Some(id) = id else { return respond(Err(Failure::NotFound)) };
+            // What a redirect asked for is asked for once.
+            let wanted = wanted.get_untracked();
+            let panel = functions::get_panel(id.clone()).await?;
+            let mut loaded = Loaded {
+                panel,
+                test: None,
+                generated: None,
+                open: wanted.open,
+                is_published: wanted.is_published,
+            };
+            if let (Some(test), Some(row)) = (wanted.test, wanted.row) {
+                loaded.test = functions::test_result(id, test).await?.map(|test| (row, test));
+            }
+            if let Some(row) = wanted.generate {
+                loaded.generated = Some((row, functions::generate_secret().await?));
+            }
+            Ok(loaded)
+        },
+    );
+    let returned = returned();
+    view! {
+        <Transition fallback=|| view! { <div class="page loading" aria-busy="true"></div> }>
+            {move || {
+                let returned = returned.clone();
+                Suspend::new(async move {
+                    match loaded.await {
+                        Ok(loaded) => {
+                            let editor = Editor::new(loaded, returned);
+                            view! { <WebhooksPanel editor/> }.into_any()
+                        }
+                        Err(failure) => view! { <FailurePage failure/> }.into_any(),
+                    }
+                })
+            }}
+        </Transition>
+    }
+    .into_any()
+}
+
+#[component]
+fn WebhooksPanel(editor: Editor) -> impl IntoView {
+    let program = editor.program.get_value();
+    let options = format!("/programs/{}/options", program.id);
+    editor.keep_up_to_date();
+    view! {
+        <Title text=format!("Webhooks · {}", program.name)/>
+        <div class="page">
+            <ProgramHead program step=Step::Options/>
+            <div class="panel-head">
+                <nav class="crumbs" aria-label="Options"><a href=options>"Set up integrations"</a></nav>
+                <h2 id="webhooks">"Webhooks"</h2>
+                <p class="hint">
+                    "Each webhook gets the events you choose as signed JSON, within a second of their happening, and again
+                     for days if your server is down."
+                </p>
+            </div>
+            <PanelForm editor/>
+        </div>
+    }
+    .into_any()
+}

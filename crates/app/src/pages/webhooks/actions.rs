@@ -1,0 +1,352 @@
+//! What the panel's buttons do in the browser: the same as [`crate::forms`] does for a posted form.
+
+use std::time::Duration;
+
+use groundswell_types::editor::{SecretChange, SecretDraft};
+use groundswell_types::{EventKind, MAX_WEBHOOKS};
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+use wasm_bindgen::JsCast;
+
+use super::editor::{Editor, Saving};
+use super::row_state::{Row, Test};
+use crate::failure::Failure;
+use crate::functions;
+use crate::intent::{Intent, RowAction};
+use crate::words;
+
+/// How long a removal can be undone.
+const UNDO_FOR: Duration = Duration::from_secs(10);
+
+/// What is said after publishing.
+pub const PUBLISHED: &str = "Published. Deliveries use these settings from now on.";
+
+impl Editor {
+    /// Does what a button asks for.
+    pub fn act(self, intent: &Intent) {
+        self.failure.set(None);
+        self.said.set(String::new());
+        match intent {
+            Intent::Save => {
+                self.show_problems();
+                self.save_now();
+            }
+            Intent::Add => self.add(),
+            Intent::Publish => spawn_local(self.publish()),
+            Intent::Discard => spawn_local(self.discard()),
+            Intent::Row { key, action } => {
+                if let Some(row) = self.row(key) {
+                    row.failure.set(None);
+                    self.act_on_row(row, *action);
+                }
+            }
+        }
+    }
+
+    fn act_on_row(self, row: Row, action: RowAction) {
+        let key = row.key.get_value();
+        match action {
+            RowAction::Test(event) => spawn_local(self.test(row, event)),
+            RowAction::Remove => self.remove(row),
+            RowAction::AllEvents => {
+                let kind = self.program.with_value(|program| program.kind);
+                row.events.set(EventKind::fitting(kind).collect());
+                self.touch();
+            }
+            RowAction::NoEvents => {
+                row.events.set(Vec::new());
+                self.touch();
+            }
+            // What is typed is saved when its field is left, which pressing this button did.
+            RowAction::SaveSecret => focus(&format!("secret-{key}")),
+            RowAction::GenerateSecret => spawn_local(self.generate_secret(row)),
+            RowAction::RemoveSecret => spawn_local(self.change_secret(row, SecretChange::Remove)),
+            RowAction::KeepSecret => spawn_local(self.change_secret(row, SecretChange::Keep)),
+            RowAction::SendParked => spawn_local(async move {
+                let id = self.id();
+                let outcome = functions::release_parked(id, key).await;
+                self.say_how_many(row, outcome, ["on its way now", "on their way now"]).await;
+            }),
+            RowAction::DiscardParked => spawn_local(async move {
+                let id = self.id();
+                let outcome = functions::discard_parked(id, key).await;
+                self.say_how_many(row, outcome, ["discarded"; 2]).await;
+            }),
+        }
+    }
+
+    fn show_problems(self) {
+        for row in self.rows.get_untracked() {
+            row.shows_problems.set(true);
+        }
+    }
+
+    fn add(self) {
+        if self.rows.with_untracked(Vec::len) >= MAX_WEBHOOKS {
+            self.said.set(words::at_most_webhooks());
+            return;
+        }
+        // The clock, so that the key is not that of a row that was removed before.
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the clock's milliseconds are whole and far from 2^53"
+        )]
+        let key = format!("new-{}", js_sys::Date::now() as i64);
+        let kind = self.program.with_value(|program| program.kind);
+        let row = self.owned(|| Row::empty(key.clone(), kind));
+        self.rows.update(|rows| rows.push(row));
+        self.touch();
+        focus(&format!("url-{key}"));
+    }
+
+    fn remove(self, row: Row) {
+        let Some(index) = self.rows.with_untracked(|rows| rows.iter().position(|other| other.key == row.key))
+        else {
+            return;
+        };
+        self.rows.update(|rows| {
+            rows.remove(index);
+        });
+        self.touch();
+        let next =
+            self.rows.with_untracked(|rows| rows.get(index).or(rows.last()).map(|row| row.key.get_value()));
+        focus(&next.map_or("add-webhook".to_owned(), |key| format!("url-{key}")));
+        self.removed.set(Some((index, row)));
+        set_timeout(
+            move || {
+                let is_same =
+                    |removed: &Option<(usize, Row)>| removed.is_some_and(|(_, other)| other.key == row.key);
+                if !self.is_gone() && self.removed.with_untracked(is_same) {
+                    self.removed.set(None);
+                }
+            },
+            UNDO_FOR,
+        );
+    }
+
+    /// Puts a removed row back where it was.
+    pub fn undo_removal(self) {
+        let Some((index, row)) = self.removed.get_untracked() else { return };
+        self.removed.set(None);
+        if self.rows.with_untracked(Vec::len) >= MAX_WEBHOOKS {
+            self.said.set(words::at_most_webhooks());
+            return;
+        }
+        self.rows.update(|rows| rows.insert(index.min(rows.len()), row));
+        self.touch();
+        focus(&format!("url-{}", row.key.get_value()));
+        // A new secret went with the row; the server knows what it has now.
+        spawn_local(async move {
+            if self.flush().await.is_ok() {
+                let _ = self.refresh().await;
+            }
+        });
+    }
+
+    async fn test(self, row: Row, event: Option<EventKind>) {
+        row.test.set(Test::Running);
+        let outcome = match self.flush().await {
+            _ if self.is_gone() => return,
+            Ok(()) => {
+                let (id, key) = (self.id(), row.key.get_value());
+                functions::test_webhook(id, key, event).await
+            }
+            Err(failure) => Err(failure),
+        };
+        if self.is_gone() {
+            return;
+        }
+        row.shows_problems.set(true);
+        row.test.set(match outcome {
+            Ok(test) => Test::Done(test),
+            Err(failure) => Test::Failed(failure),
+        });
+    }
+
+    async fn publish(self) {
+        let outcome = match self.flush().await {
+            _ if self.is_gone() => return,
+            Ok(()) => {
+                let _turn = self.turn().await;
+                let id = self.id();
+                functions::publish(id, self.version.get_untracked()).await
+            }
+            Err(failure) => Err(failure),
+        };
+        if self.is_gone() {
+            return;
+        }
+        match outcome {
+            Ok(()) => {
+                self.reload().await;
+                if !self.is_gone() {
+                    self.said.set(PUBLISHED.to_owned());
+                }
+            }
+            Err(Failure::Conflict(_)) if self.saving.get_untracked() == Saving::Conflict => {}
+            Err(failure) => {
+                if matches!(failure, Failure::Conflict(_)) {
+                    let _ = self.refresh().await;
+                }
+                self.show(failure);
+                focus_first_problem();
+            }
+        }
+    }
+
+    async fn discard(self) {
+        let outcome = {
+            let _turn = self.turn().await;
+            functions::discard_draft(self.id()).await
+        };
+        if self.is_gone() {
+            return;
+        }
+        match outcome {
+            Ok(()) => {
+                self.removed.set(None);
+                self.reload().await;
+                if self.is_gone() {
+                    return;
+                }
+                self.said.set("The draft was discarded. You see what is published.".to_owned());
+                // The button is gone with the draft.
+                focus("said");
+            }
+            Err(failure) => self.show(failure),
+        }
+    }
+
+    /// Shows what the server has, in the place of what is here.
+    pub async fn reload(self) {
+        let _turn = self.turn().await;
+        if self.is_gone() {
+            return;
+        }
+        let outcome = functions::get_panel(self.id()).await;
+        if self.is_gone() {
+            return;
+        }
+        match outcome {
+            Ok(panel) => {
+                for row in self.rows.get_untracked() {
+                    row.generated.set(None);
+                    row.failure.set(None);
+                }
+                self.take_panel(panel);
+            }
+            Err(failure) => self.show(failure),
+        }
+    }
+
+    /// Saves what is here over a draft that was changed elsewhere.
+    pub async fn keep_mine(self) {
+        {
+            let _turn = self.turn().await;
+            let id = self.id();
+            match functions::get_panel(id).await {
+                _ if self.is_gone() => return,
+                Ok(panel) => {
+                    self.version.set(panel.draft_version);
+                    self.saving.set(Saving::Pending);
+                }
+                Err(failure) => return self.show(failure),
+            }
+        }
+        let _ = self.flush().await;
+    }
+
+    /// Saves a secret that was typed.
+    pub fn set_secret(self, row: Row, secret: String) {
+        row.failure.set(None);
+        row.generated.set(None);
+        spawn_local(self.change_secret(row, SecretChange::Set(secret)));
+    }
+
+    async fn generate_secret(self, row: Row) {
+        match functions::generate_secret().await {
+            _ if self.is_gone() => {}
+            Ok(secret) => {
+                self.change_secret(row, SecretChange::Set(secret.clone())).await;
+                let is_saved = !self.is_gone()
+                    && row.failure.with_untracked(Option::is_none)
+                    && row.secret_problem.with_untracked(Option::is_none);
+                if is_saved {
+                    row.generated.set(Some(secret));
+                    focus(&format!("generated-{}", row.key.get_value()));
+                }
+            }
+            Err(failure) => row.show(failure),
+        }
+    }
+
+    async fn change_secret(self, row: Row, change: SecretChange) {
+        row.secret_problem.set(None);
+        let (id, key) = (self.id(), row.key.get_value());
+        let is_set = matches!(change, SecretChange::Set(_));
+        // The row has to be in the draft before its secret can be.
+        let flushed = self.flush().await;
+        // A typed secret is saved even when the page is left meanwhile: nobody could type it again.
+        let turn = if self.is_gone() { None } else { Some(self.turn().await) };
+        let outcome = match flushed {
+            Ok(()) => functions::change_secret(id, key, change).await,
+            Err(failure) => Err(failure),
+        };
+        drop(turn);
+        if self.is_gone() {
+            return;
+        }
+        match outcome {
+            Ok(saved) => {
+                self.take_saved(saved);
+                if is_set {
+                    row.secret.set(SecretDraft::New);
+                } else {
+                    row.generated.set(None);
+                    let _ = self.refresh().await;
+                }
+            }
+            Err(failure) => row.show(failure),
+        }
+    }
+
+    async fn say_how_many(self, row: Row, outcome: Result<i64, Failure>, done: [&str; 2]) {
+        if self.is_gone() {
+            return;
+        }
+        match outcome {
+            Ok(number) => {
+                let deliveries = words::count(number, "delivery is", "deliveries are");
+                let done = done[usize::from(number != 1)];
+                let _ = self.refresh().await;
+                if self.is_gone() {
+                    return;
+                }
+                self.said.set(format!("{deliveries} {done}."));
+                // The button is gone with what was parked.
+                focus("said");
+            }
+            Err(failure) => row.show(failure),
+        }
+    }
+}
+
+/// Focuses the element with that id, once what just changed is on the page.
+pub fn focus(id: &str) {
+    let id = id.to_owned();
+    request_animation_frame(move || focus_if_there(document().get_element_by_id(&id)));
+}
+
+/// Focuses the first field that is marked as wrong, or else what says why nothing happened.
+fn focus_first_problem() {
+    request_animation_frame(|| {
+        let find = |selector: &str| document().query_selector(selector).ok().flatten();
+        focus_if_there(find("[aria-invalid=true]").or_else(|| find(".panel-failure")));
+    });
+}
+
+fn focus_if_there(element: Option<web_sys::Element>) {
+    if let Some(element) = element.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok()) {
+        let _ = element.focus();
+    }
+}

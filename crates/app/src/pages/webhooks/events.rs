@@ -1,0 +1,67 @@
+//! Which events a webhook gets.
+
+use groundswell_types::EventKind;
+use leptos::html;
+use leptos::prelude::*;
+
+use super::editor::Editor;
+use super::inputs::sync_check;
+use super::row_state::Row;
+use crate::intent::{Intent, RowAction};
+
+/// A box for each event the program can have.
+#[component]
+pub fn Events(editor: Editor, row: Row) -> impl IntoView {
+    let key = row.key.get_value();
+    let kind = editor.program.with_value(|program| program.kind);
+    let boxes: Vec<_> =
+        EventKind::fitting(kind).map(|event| view! { <EventBox editor row event/> }).collect();
+    let problem = move || row.problem("/events");
+    view! {
+        <fieldset class="events">
+            <legend>"Events"</legend>
+            <p class="events-all">
+                <button class="button small" type="submit" name="intent"
+                    value=Intent::row(&key, RowAction::AllEvents).to_string()>"All"</button>
+                <button class="button small" type="submit" name="intent"
+                    value=Intent::row(&key, RowAction::NoEvents).to_string()>"None"</button>
+                <span class="hint" data-tone=move || if row.events.with(Vec::is_empty) { "warn" } else { "quiet" }>
+                    "Nothing selected means nothing is sent."
+                </span>
+            </p>
+            {boxes}
+            <p class="problem">{problem}</p>
+        </fieldset>
+    }
+    .into_any()
+}
+
+#[component]
+fn EventBox(editor: Editor, row: Row, event: EventKind) -> impl IntoView {
+    let key = row.key.get_value();
+    let input = NodeRef::<html::Input>::new();
+    let is_ticked = Signal::derive(move || row.events.with(|events| events.contains(&event)));
+    let tick = move |is_ticked: bool| {
+        row.events.update(|events| {
+            events.retain(|other| *other != event);
+            if is_ticked {
+                events.push(event);
+            }
+            // The order people see, which is also that of a form.
+            events.sort_unstable();
+        });
+        editor.touch();
+    };
+    sync_check(input, is_ticked, tick);
+    view! {
+        <label class="choice">
+            <input type="checkbox" node_ref=input name=format!("event.{key}") value=event.name()
+                checked=is_ticked.get_untracked() on:change:target=move |event| tick(event.target().checked())/>
+            <span>
+                <strong>{event.title()}</strong> " " <code>{event.name()}</code>
+                <span class="hint">{event.description()}</span>
+            </span>
+        </label>
+    }
+    .into_any()
+}

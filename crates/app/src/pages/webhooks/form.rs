@@ -1,0 +1,101 @@
+//! The panel's one form: the rows, the button that adds one, and the bar.
+
+use groundswell_types::MAX_WEBHOOKS;
+use leptos::prelude::*;
+
+use super::bar::Bar;
+use super::conflict::{ConflictBanner, OutdatedBanner};
+use super::editor::Editor;
+use super::row::WebhookRow;
+use crate::components::{FailureNotice, Icon, Shape};
+use crate::intent::Intent;
+use crate::words;
+
+/// All of the panel that can be changed.
+#[component]
+pub fn PanelForm(editor: Editor) -> impl IntoView {
+    let action = format!("/programs/{}/options/webhooks", editor.id());
+    let version = editor.version.get_untracked().to_string();
+    let on_submit = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        let pressed = event.submitter().and_then(|button| button.get_attribute("value"));
+        let is_refused = event
+            .submitter()
+            .is_some_and(|button| button.get_attribute("aria-disabled").as_deref() == Some("true"));
+        match pressed.and_then(|value| Intent::parse(&value)) {
+            // Adding says itself why it cannot.
+            Some(intent) if !is_refused || intent == Intent::Add => editor.act(&intent),
+            _ => {}
+        }
+    };
+    view! {
+        <form class="panel" method="post" action=action autocomplete="off" on:submit=on_submit>
+            // Pressing Enter in a field presses the first button, which must not be one that tests or removes.
+            <button class="visually-hidden" type="submit" name="intent" value="save" tabindex="-1">"Save draft"</button>
+            <input type="hidden" name="version" value=version/>
+            <ConflictBanner editor/>
+            <OutdatedBanner editor/>
+            <div class="panel-failure" tabindex="-1">
+                {move || editor.failure.get().map(|failure| view! { <FailureNotice failure/> })}
+            </div>
+            <Rows editor/>
+            <AddButton editor/>
+            <p class="said" id="said" role="status" tabindex="-1">{move || editor.said.get()}</p>
+            <Undo editor/>
+            <Bar editor/>
+        </form>
+    }
+    .into_any()
+}
+
+#[component]
+fn Rows(editor: Editor) -> impl IntoView {
+    let is_empty = Memo::new(move |_| editor.rows.with(Vec::is_empty));
+    view! {
+        <ol class="webhooks" aria-labelledby="webhooks">
+            <For each=move || editor.rows.get() key=|row| row.key.get_value() let:row>
+                <WebhookRow editor row/>
+            </For>
+        </ol>
+        <Show when=move || is_empty.get()>
+            <div class="empty-box">
+                <h3>"No webhooks yet"</h3>
+                <p>"Add one and enter the URL on your server that is to receive events. You can test it before anything goes live."</p>
+            </div>
+        </Show>
+    }
+    .into_any()
+}
+
+#[component]
+fn AddButton(editor: Editor) -> impl IntoView {
+    let is_full = Memo::new(move |_| editor.rows.with(Vec::len) >= MAX_WEBHOOKS);
+    let number = move || editor.rows.with(Vec::len);
+    view! {
+        <div class="add">
+            <button class="button" id="add-webhook" type="submit" name="intent" value=Intent::Add.to_string()
+                aria-disabled=move || if is_full.get() { "true" } else { "false" } aria-describedby="add-hint">
+                <Icon shape=Shape::Plus/>"Add webhook"
+            </button>
+            <span class="hint" id="add-hint">
+                {move || if is_full.get() { words::at_most_webhooks() } else { format!("{} of {MAX_WEBHOOKS}", number()) }}
+            </span>
+        </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn Undo(editor: Editor) -> impl IntoView {
+    view! {
+        <div class="undo" role="status">
+            {move || editor.removed.get().map(|_| view! {
+                <div class="toast">
+                    <span>"Webhook removed from the draft."</span>
+                    <button class="button small" type="button" on:click=move |_| editor.undo_removal()>"Undo"</button>
+                </div>
+            })}
+        </div>
+    }
+    .into_any()
+}

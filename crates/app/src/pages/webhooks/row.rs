@@ -1,0 +1,170 @@
+//! A row of the panel: one webhook.
+
+use groundswell_types::EventKind;
+use groundswell_types::editor::SecretDraft;
+use leptos::html;
+use leptos::prelude::*;
+
+use super::editor::Editor;
+use super::events::Events;
+use super::inputs::{sync_check, sync_text};
+use super::parked::ParkedBanner;
+use super::row_state::Row;
+use super::secret::SecretSettings;
+use super::test_button::TestButton;
+use super::test_result::TestOutcome;
+use crate::components::{FailureNotice, Icon, Menu, Shape, Status, Time};
+use crate::intent::{Intent, RowAction};
+use crate::words;
+
+/// One webhook.
+#[component]
+pub fn WebhookRow(editor: Editor, row: Row) -> impl IntoView {
+    let key = row.key.get_value();
+    let (id, label) = (format!("webhook-{key}"), format!("name-{key}"));
+    let failure = move || row.failure.get().map(|failure| view! { <FailureNotice failure/> });
+    view! {
+        <li class="webhook" id=id aria-labelledby=label.clone()>
+            <input type="hidden" name="row" value=key/>
+            <h3 class="visually-hidden" id=label.clone()>{move || format!("Webhook {}", editor.number(row))}</h3>
+            <div class="webhook-line">
+                <UrlField editor row/>
+                <TestButton editor row/>
+                <Switch editor row/>
+                <More editor row/>
+            </div>
+            <Problem row/>
+            <StatusLine row/>
+            {failure}
+            <ParkedBanner row/>
+            <TestOutcome editor row/>
+            <Settings editor row/>
+        </li>
+    }
+    .into_any()
+}
+
+#[component]
+fn UrlField(editor: Editor, row: Row) -> impl IntoView {
+    let key = row.key.get_value();
+    let input = NodeRef::<html::Input>::new();
+    let typed = move |text: String| {
+        row.shows_problems.set(false);
+        row.url.set(text);
+        editor.touch();
+    };
+    sync_text(input, row.url, typed);
+    let on_leave = move |_| {
+        // A field that is removed while it has the focus loses it as well.
+        if editor.is_gone() {
+            return;
+        }
+        row.shows_problems.set(!row.url.with_untracked(|url| url.trim().is_empty()));
+        editor.save_now();
+    };
+    view! {
+        <input class="input mono webhook-url" type="text" inputmode="url" node_ref=input id=format!("url-{key}")
+            name=format!("url.{key}") value=row.url.get_untracked() placeholder="https://example.com/webhooks"
+            maxlength="2048" autocapitalize="none" spellcheck="false"
+            aria-label=move || format!("URL of webhook {}", editor.number(row))
+            aria-invalid=move || if row.problem("/url").is_some() { "true" } else { "false" }
+            aria-describedby=format!("problem-{key}")
+            on:input:target=move |event| typed(event.target().value()) on:blur=on_leave/>
+    }
+    .into_any()
+}
+
+#[component]
+fn Problem(row: Row) -> impl IntoView {
+    view! {
+        <p class="problem" id=format!("problem-{}", row.key.get_value()) aria-live="polite">
+            {move || row.problem("/url")}
+        </p>
+    }
+}
+
+#[component]
+fn Switch(editor: Editor, row: Row) -> impl IntoView {
+    let key = row.key.get_value();
+    let input = NodeRef::<html::Input>::new();
+    let switch = move |is_on: bool| {
+        row.is_enabled.set(is_on);
+        editor.touch();
+    };
+    sync_check(input, row.is_enabled.into(), switch);
+    view! {
+        <label class="switch">
+            <input type="checkbox" role="switch" node_ref=input name=format!("enabled.{key}") value="on"
+                checked=row.is_enabled.get_untracked()
+                aria-label=move || format!("Send events to webhook {}", editor.number(row))
+                on:change:target=move |event| switch(event.target().checked())/>
+            <span class="switch-word" aria-hidden="true"></span>
+        </label>
+    }
+    .into_any()
+}
+
+#[component]
+fn More(editor: Editor, row: Row) -> impl IntoView {
+    let key = row.key.get_value();
+    let program = editor.id();
+    let log = move || {
+        row.live.get().map(|live| {
+            let href = format!("/programs/{program}/deliveries?webhook={}", live.webhook_id);
+            view! { <a class="menu-item" href=href><Icon shape=Shape::List/>"Deliveries"</a> }
+        })
+    };
+    view! {
+        <Menu label=Signal::derive(move || format!("More for webhook {}", editor.number(row)))
+            face=|| view! { <Icon shape=Shape::More/> }>
+            {log}
+            <button class="menu-item" data-tone="error" type="submit" name="intent"
+                value=Intent::row(&key, RowAction::Remove).to_string()>
+                <Icon shape=Shape::Close/>"Remove"
+            </button>
+        </Menu>
+    }
+    .into_any()
+}
+
+#[component]
+fn StatusLine(row: Row) -> impl IntoView {
+    let status = Memo::new(move |_| row.live.with(|live| words::webhook_status(live.as_ref())));
+    view! {
+        <p class="webhook-status">
+            <Status tone=Signal::derive(move || status.get().0) word=Signal::derive(move || status.get().1.to_owned())/>
+            {move || row.live.get().map(|live| {
+                let failed = live.last_failure_at.filter(|_| live.failure_count > 0).map(|at| view! {
+                    <span>{words::count(live.failure_count, "failure", "failures in a row")} ", last " <Time at=at/></span>
+                });
+                let succeeded = live.last_success_at.map(|at| view! { <span>"last success " <Time at=at/></span> });
+                let waiting = (live.waiting > 0).then(|| view! { <span>{words::capped(live.waiting)} " waiting"</span> });
+                let parked = (live.parked > 0).then(|| view! { <span>{words::capped(live.parked)} " parked"</span> });
+                view! { {failed} {succeeded} {waiting} {parked} }
+            })}
+        </p>
+    }
+    .into_any()
+}
+
+#[component]
+fn Settings(editor: Editor, row: Row) -> impl IntoView {
+    let fitting = move || EventKind::fitting(editor.program.with_value(|program| program.kind)).count();
+    let glance = move || {
+        let signed = match row.secret.get() {
+            SecretDraft::None | SecretDraft::Removed => "not signed",
+            SecretDraft::Kept | SecretDraft::New => "signed",
+        };
+        format!("{} of {} events · {signed}", row.events.with(Vec::len), fitting())
+    };
+    view! {
+        <details class="settings" open=row.is_open.get_value()>
+            <summary><Icon shape=Shape::ChevronRight/>"Advanced webhook settings"<span class="hint">{glance}</span></summary>
+            <div class="settings-body">
+                <Events editor row/>
+                <SecretSettings editor row/>
+            </div>
+        </details>
+    }
+    .into_any()
+}

@@ -1,0 +1,218 @@
+//! How the panel is kept saved, and kept up to date.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::lock::Mutex;
+use groundswell_types::editor::DraftRow;
+use leptos::leptos_dom::helpers::TimeoutHandle;
+use leptos::prelude::*;
+use leptos::reactive::owner::WeakOwner;
+use leptos::task::spawn_local;
+
+use super::editor::{Editor, Saving};
+use crate::failure::Failure;
+use crate::functions;
+
+/// How long nobody has to type before the draft is saved.
+const QUIET: Duration = Duration::from_millis(600);
+
+/// How often the server is asked how the webhooks are doing.
+const REFRESH_EVERY: Duration = Duration::from_secs(5);
+
+/// How far saving is. Nothing on the page shows it.
+pub struct Progress {
+    /// Counts what was typed.
+    edits: u64,
+    /// `edits` of the rows that are on the server.
+    saved_edits: u64,
+    /// `edits` of the rows that are on their way to the server.
+    sent_edits: Option<u64>,
+    /// Saves when nobody typed for a while.
+    timer: Option<TimeoutHandle>,
+    /// Everything that changes the draft on the server takes turns, since each needs the number the one before got.
+    turn: Arc<Mutex<()>>,
+    /// What was typed while the last save was on its way, when the page was left.
+    last_words: LastWords,
+    /// Owns the signals of rows that are added by event handlers.
+    owner: Option<WeakOwner>,
+}
+
+type LastWords = Arc<std::sync::Mutex<Option<Vec<DraftRow>>>>;
+
+impl Progress {
+    /// Nothing was typed yet.
+    pub fn new() -> Self {
+        Self {
+            edits: 0,
+            saved_edits: 0,
+            sent_edits: None,
+            timer: None,
+            turn: Arc::default(),
+            last_words: Arc::default(),
+            owner: Owner::current().map(|owner| owner.downgrade()),
+        }
+    }
+}
+
+impl Editor {
+    /// Makes signals that live as long as the panel.
+    pub fn owned<T>(self, make: impl FnOnce() -> T) -> T {
+        match self.progress.with_value(|progress| progress.owner.as_ref().and_then(WeakOwner::upgrade)) {
+            Some(owner) => owner.with(make),
+            None => make(),
+        }
+    }
+
+    /// Whether something typed is not on the server.
+    pub fn is_dirty(self) -> bool {
+        self.progress.with_value(|progress| progress.edits != progress.saved_edits)
+    }
+
+    /// Notes that what is here is not what is on the server.
+    pub fn mark_dirty(self) {
+        self.progress.update_value(|progress| progress.edits += 1);
+    }
+
+    /// Notes that what is here is what is on the server.
+    pub fn mark_saved(self) {
+        self.progress.update_value(|progress| progress.saved_edits = progress.edits);
+    }
+
+    /// Notes that something was typed; it is saved as soon as nobody types.
+    pub fn touch(self) {
+        self.mark_dirty();
+        if self.saving.get_untracked() == Saving::Conflict {
+            return;
+        }
+        self.saving.set(Saving::Pending);
+        self.stop_timer();
+        let save = move || spawn_local(async move { drop(self.flush().await) });
+        let timer = set_timeout_with_handle(save, QUIET).ok();
+        self.progress.update_value(|progress| progress.timer = timer);
+    }
+
+    fn stop_timer(self) {
+        if let Some(timer) = self.progress.with_value(|progress| progress.timer) {
+            timer.clear();
+        }
+    }
+
+    /// Saves at once in the background.
+    pub fn save_now(self) {
+        if self.is_dirty() && self.saving.get_untracked() != Saving::Conflict {
+            self.stop_timer();
+            spawn_local(async move { drop(self.flush().await) });
+        }
+    }
+
+    /// Takes the turn to change the draft on the server.
+    pub async fn turn(self) -> futures::lock::OwnedMutexGuard<()> {
+        self.progress.with_value(|progress| Arc::clone(&progress.turn)).lock_owned().await
+    }
+
+    /// Saves everything that was typed until now.
+    pub async fn flush(self) -> Result<(), Failure> {
+        if self.is_gone() {
+            return Ok(());
+        }
+        let _turn = self.turn().await;
+        while !self.is_gone() && self.is_dirty() {
+            let id = self.id();
+            let last_words = self.progress.with_value(|progress| Arc::clone(&progress.last_words));
+            self.progress.update_value(|progress| progress.sent_edits = Some(progress.edits));
+            let outcome = functions::save_draft(id.clone(), self.version.get_untracked(), self.draft()).await;
+            if self.is_gone() {
+                let rows = last_words.lock().ok().and_then(|mut rows| rows.take());
+                if let (Ok(saved), Some(rows)) = (&outcome, rows) {
+                    functions::save_draft(id, saved.version, rows).await?;
+                }
+                break;
+            }
+            let sent = self.progress.try_update_value(|progress| progress.sent_edits.take()).flatten();
+            match outcome {
+                Ok(saved) => {
+                    self.progress
+                        .update_value(|progress| progress.saved_edits = sent.unwrap_or(progress.edits));
+                    self.take_saved(saved);
+                }
+                Err(Failure::Conflict(text)) => {
+                    self.saving.set(Saving::Conflict);
+                    return Err(Failure::Conflict(text));
+                }
+                Err(failure) => {
+                    self.saving.set(Saving::Failed(failure.clone()));
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the server how everything is.
+    pub async fn refresh(self) -> Result<(), Failure> {
+        if self.is_gone() {
+            return Ok(());
+        }
+        let _turn = self.turn().await;
+        if self.is_gone() || self.is_dirty() {
+            return Ok(());
+        }
+        let panel = functions::get_panel(self.id()).await?;
+        if self.is_gone() || self.is_dirty() {
+            return Ok(());
+        }
+        if panel.draft_version == self.version.get_untracked() {
+            self.take_facts(panel);
+        } else {
+            // Changed in another window, and nothing here to lose.
+            self.take_panel(panel);
+        }
+        Ok(())
+    }
+
+    /// Refreshes while the page is visible, saves what was typed last when it is left.
+    pub fn keep_up_to_date(self) {
+        Effect::new(move |_| {
+            let refresh = move || {
+                if !self.is_gone() && document().visibility_state() == web_sys::VisibilityState::Visible {
+                    spawn_local(async move { drop(self.refresh().await) });
+                }
+            };
+            if let Ok(interval) = set_interval_with_handle(refresh, REFRESH_EVERY) {
+                on_cleanup(move || interval.clear());
+            }
+            let guard = window_event_listener(leptos::ev::beforeunload, move |event| {
+                if !self.is_gone() && self.is_dirty() {
+                    self.save_now();
+                    event.prevent_default();
+                }
+            });
+            on_cleanup(move || guard.remove());
+            on_cleanup(move || self.leave());
+            // What came back from a plain form post that failed for a moment is tried again.
+            if self.is_dirty() {
+                self.save_now();
+            }
+        });
+    }
+
+    /// Saves what is not saved when the page is left within the app.
+    fn leave(self) {
+        self.stop_timer();
+        let (edits, sent_edits) = self.progress.with_value(|progress| (progress.edits, progress.sent_edits));
+        if !self.is_dirty() || sent_edits == Some(edits) || self.saving.get_untracked() == Saving::Conflict {
+            return;
+        }
+        let draft = self.draft();
+        if sent_edits.is_some() {
+            let last_words = self.progress.with_value(|progress| Arc::clone(&progress.last_words));
+            if let Ok(mut last_words) = last_words.lock() {
+                *last_words = Some(draft);
+            }
+        } else {
+            let (id, version) = (self.id(), self.version.get_untracked());
+            spawn_local(async move { drop(functions::save_draft(id, version, draft).await) });
+        }
+    }
+}

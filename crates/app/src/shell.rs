@@ -1,0 +1,53 @@
+//! The whole document around the app, and how the browser half is started in it.
+
+use leptos::nonce::use_nonce;
+use leptos::prelude::*;
+use leptos_meta::MetaTags;
+
+use crate::app::App;
+
+/// The URLs of the site's files. Their names have hashes of their contents, so browsers keep them for ever.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteAssets {
+    /// The JavaScript that loads the browser half.
+    pub js: String,
+    /// The browser half.
+    pub wasm: String,
+    /// The style sheet.
+    pub css: String,
+}
+
+/// The whole page.
+pub fn shell(assets: SiteAssets) -> impl IntoView {
+    // Leptos' own HydrationScripts looks for names with hashes in a file beside the binary; the server knows them.
+    let start = format!(
+        "import start, {{ hydrate }} from {js};\nstart({{ module_or_path: {wasm} }}).then(hydrate);",
+        js = quoted(&assets.js),
+        wasm = quoted(&assets.wasm),
+    );
+    view! {
+        <!DOCTYPE html>
+        <html lang="en">
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1"/>
+                <meta name="color-scheme" content="light dark"/>
+                <meta name="referrer" content="same-origin"/>
+                <link rel="stylesheet" href=assets.css/>
+                <link rel="icon" type="image/svg+xml" href="/favicon.svg"/>
+                <link rel="modulepreload" href=assets.js nonce=use_nonce()/>
+                <link rel="preload" href=assets.wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
+                <script type="module" nonce=use_nonce()>{start}</script>
+                <MetaTags/>
+            </head>
+            <body>
+                <App/>
+            </body>
+        </html>
+    }
+}
+
+/// A URL path as a JavaScript string. The server chose it, so it has nothing to escape but what would end it.
+fn quoted(path: &str) -> String {
+    format!("\"{}\"", path.replace(['"', '\\', '<', '\n'], ""))
+}

@@ -1,0 +1,115 @@
+//! Times as text. Without the viewer's zone, which only the browser knows: the first render shows UTC.
+
+const MS_PER_SECOND: i64 = 1000;
+const MS_PER_DAY: i64 = 86_400_000;
+
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// A moment in UTC, taken apart.
+struct Moment {
+    year: i64,
+    /// 1 to 12.
+    month: i64,
+    /// 1 to 31.
+    day: i64,
+    hour: i64,
+    minute: i64,
+    second: i64,
+    ms: i64,
+}
+
+impl Moment {
+    /// From Unix milliseconds, by the days-to-civil algorithm of Howard Hinnant's "chrono-compatible low-level
+    /// date algorithms": years begin in March, so that the leap day is the last.
+    const fn from_unix_ms(at_ms: i64) -> Self {
+        let in_day = at_ms.rem_euclid(MS_PER_DAY);
+        let days = at_ms.div_euclid(MS_PER_DAY) + 719_468;
+        let era = days.div_euclid(146_097);
+        let day_of_era = days.rem_euclid(146_097);
+        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted_month = (5 * day_of_year + 2) / 153;
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+        let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
+        Self {
+            year,
+            month,
+            day: day_of_year - (153 * shifted_month + 2) / 5 + 1,
+            hour: in_day / 3_600_000,
+            minute: in_day / 60_000 % 60,
+            second: in_day / MS_PER_SECOND % 60,
+            ms: in_day % MS_PER_SECOND,
+        }
+    }
+}
+
+/// The `datetime` of a `<time>`, to the millisecond.
+pub fn machine(at_ms: i64) -> String {
+    let Moment { year, month, day, hour, minute, second, ms } = Moment::from_unix_ms(at_ms);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
+}
+
+/// A time to read, in UTC and saying so.
+pub fn utc(at_ms: i64) -> String {
+    let Moment { year, month, day, hour, minute, second, .. } = Moment::from_unix_ms(at_ms);
+    let month =
+        usize::try_from(month - 1).ok().and_then(|index| MONTHS.get(index)).copied().unwrap_or_default();
+    format!("{day} {month} {year}, {hour:02}:{minute:02}:{second:02} UTC")
+}
+
+/// How long something took.
+pub fn took(duration_ms: i64) -> String {
+    if duration_ms < MS_PER_SECOND {
+        format!("{duration_ms} ms")
+    } else {
+        let tenths = duration_ms / 100;
+        format!("{}.{} s", tenths / 10, tenths % 10)
+    }
+}
+
+/// A wait, to its two biggest units: `45 s`, `2 min 15 s`, `9 h 7 min`, `4 d 3 h`.
+pub fn wait(duration_ms: i64) -> String {
+    let seconds = duration_ms.max(0) / MS_PER_SECOND;
+    let units = [
+        ("d", seconds / 86_400),
+        ("h", seconds / 3600 % 24),
+        ("min", seconds / 60 % 60),
+        ("s", seconds % 60),
+    ];
+    let first = units.iter().position(|(_, count)| *count > 0).unwrap_or(units.len() - 1);
+    let parts = units[first..].iter().take(2).filter(|(_, count)| *count > 0);
+    let text: Vec<String> = parts.map(|(unit, count)| format!("{count} {unit}")).collect();
+    if text.is_empty() { "0 s".to_owned() } else { text.join(" ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unix_milliseconds_become_dates() {
+        for (at_ms, wanted) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_709_251_199_999, "2024-02-29T23:59:59.999Z"),
+            (1_772_323_200_000, "2026-03-01T00:00:00.000Z"),
+            (4_102_444_800_000, "2100-01-01T00:00:00.000Z"),
+        ] {
+            assert_eq!(machine(at_ms), wanted);
+        }
+    }
+
+    #[test]
+    fn a_time_to_read_says_its_zone() {
+        assert_eq!(utc(1_785_067_445_123), "26 Jul 2026, 12:04:05 UTC");
+    }
+
+    #[test]
+    fn durations_read_well() {
+        assert_eq!([took(0), took(999), took(1000), took(15_049)], ["0 ms", "999 ms", "1.0 s", "15.0 s"]);
+        let waits = [0, 5000, 135_000, 3_600_000, 32_805_000, 4 * MS_PER_DAY].map(wait);
+        assert_eq!(waits, ["0 s", "5 s", "2 min 15 s", "1 h", "9 h 6 min", "4 d"]);
+    }
+}

@@ -1,0 +1,8 @@
+//! The pages as a browser without JavaScript gets them: the states each can be in, and what its forms do.
+
+mod contrast;
+mod deliveries;
+mod memory;
+mod programs;
+mod site;
+mod webhooks;

@@ -1,0 +1,360 @@
+//! A backend that keeps everything in memory and sends nothing: what the pages need, and no more.
+
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use groundswell_app::Viewer;
+use groundswell_app::backend::Backend;
+use groundswell_app::failure::Failure;
+use groundswell_types::editor::{
+    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, LiveStatus, Panel, PanelRow, ProgramSummary,
+    SecretChange, SecretDraft,
+};
+use groundswell_types::{
+    DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventKind, MAX_WEBHOOKS, Problem, ProgramId,
+    ProgramType, TestId, TestView,
+};
+
+pub use sample::*;
+
+mod sample;
+
+/// What the backend answers with, for tests to prepare and to look at.
+#[derive(Default)]
+pub struct State {
+    pub viewer: Option<Viewer>,
+    /// What every call that reads or changes anything fails with.
+    pub failure: Option<Failure>,
+    pub programs: Vec<ProgramSummary>,
+    pub live: Vec<PanelRow>,
+    pub draft: Option<Panel>,
+    pub deliveries: Vec<DeliveryDetail>,
+    pub tests: Vec<TestView>,
+    /// The secrets that were set, by row.
+    pub secrets: Vec<(String, String)>,
+    pub is_outdated: bool,
+    versions: i64,
+}
+
+/// See the module.
+#[derive(Default)]
+pub struct Memory {
+    pub state: Mutex<State>,
+}
+
+impl Memory {
+    /// Somebody is signed in, and there is nothing.
+    pub fn empty() -> Self {
+        let viewer = Some(Viewer { name: "Ada".to_owned() });
+        Self { state: Mutex::new(State { viewer, ..State::default() }) }
+    }
+
+    /// A program with two live webhooks, one of them failing, and deliveries in every state.
+    pub fn full() -> Self {
+        let memory = Self::empty();
+        {
+            let mut state = memory.state.lock().expect("not poisoned");
+            state.programs = vec![
+                summary("p1", "Bring a friend", ProgramType::Referral),
+                summary("p2", "Partners", ProgramType::Affiliate),
+            ];
+            state.programs[0].webhooks = 2;
+            state.programs[0].needing_attention = 1;
+            state.live = vec![live_row("primary", "https://example.com/webhooks"), failing_row()];
+            state.deliveries =
+                DeliveryState::ALL.into_iter().enumerate().map(|(i, s)| delivery(i, s)).rev().collect();
+        }
+        memory
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> Result<T, Failure>) -> Result<T, Failure> {
+        let mut state = self.state.lock().expect("not poisoned");
+        if state.viewer.is_none() {
+            return Err(Failure::SignedOut);
+        }
+        match state.failure.clone() {
+            Some(failure) => Err(failure),
+            None => act(&mut state),
+        }
+    }
+}
+
+impl State {
+    fn program(&self, id: &ProgramId) -> Result<&ProgramSummary, Failure> {
+        self.programs.iter().find(|summary| summary.program.id == *id).ok_or(Failure::NotFound)
+    }
+
+    fn panel(&self, id: &ProgramId) -> Result<Panel, Failure> {
+        let program = self.program(id)?.program.clone();
+        Ok(self.draft.clone().map_or_else(
+            || Panel {
+                program,
+                rows: self.live.clone(),
+                draft_version: 0,
+                draft_saved_at: None,
+                changes: Vec::new(),
+                is_outdated: false,
+            },
+            |draft| Panel { is_outdated: self.is_outdated, ..draft },
+        ))
+    }
+
+    fn save(&mut self, id: &ProgramId, rows: Vec<DraftRow>) -> Result<DraftSaved, Failure> {
+        let before = self.panel(id)?;
+        let known = |key: &str| before.rows.iter().find(|row| row.row.key == key);
+        let rows: Vec<PanelRow> = rows
+            .into_iter()
+            .map(|row| PanelRow {
+                problems: problems(&row),
+                live: self
+                    .live
+                    .iter()
+                    .find(|live| live.row.key == row.key)
+                    .and_then(|live| live.live.clone()),
+                row: DraftRow {
+                    secret: known(&row.key).map_or(SecretDraft::None, |known| known.row.secret),
+                    ..row
+                },
+            })
+            .collect();
+        Ok(self.keep(before, rows))
+    }
+
+    fn keep(&mut self, before: Panel, rows: Vec<PanelRow>) -> DraftSaved {
+        self.versions += 1;
+        let changes = changes(&self.live, &rows);
+        let saved = DraftSaved {
+            version: self.versions,
+            saved_at: NOW,
+            problems: rows.iter().map(|row| row.problems.clone()).collect(),
+            changes: changes.clone(),
+        };
+        let draft_saved_at = Some(NOW);
+        self.draft = Some(Panel { rows, draft_version: self.versions, draft_saved_at, changes, ..before });
+        saved
+    }
+}
+
+fn problems(row: &DraftRow) -> Vec<Problem> {
+    if row.url.is_empty() {
+        vec![Problem::new("/url", "enter the URL that is to receive events")]
+    } else if !row.url.starts_with("http") {
+        vec![Problem::new("/url", "must start with https:// or http://")]
+    } else {
+        Vec::new()
+    }
+}
+
+fn changes(live: &[PanelRow], rows: &[PanelRow]) -> Vec<String> {
+    let mut changes = Vec::new();
+    for row in rows {
+        match live.iter().find(|old| old.row.key == row.row.key) {
+            None => changes.push(format!("Add the webhook {}.", row.row.url)),
+            Some(old) if old.row != row.row => changes.push(format!("Change the webhook {}.", row.row.url)),
+            Some(_) => {}
+        }
+    }
+    for old in live {
+        if !rows.iter().any(|row| row.row.key == old.row.key) {
+            changes.push(format!("Remove the webhook {}.", old.row.url));
+        }
+    }
+    changes
+}
+
+#[async_trait]
+impl Backend for Memory {
+    async fn viewer(&self) -> Result<Option<Viewer>, Failure> {
+        Ok(self.state.lock().expect("not poisoned").viewer.clone())
+    }
+
+    async fn sign_in(&self, token: &str) -> Result<String, Failure> {
+        if token != "good" {
+            return Err(Failure::Refused(
+                "This link was used already, or is too old. Ask for a new one.".to_owned(),
+            ));
+        }
+        self.state.lock().expect("not poisoned").viewer = Some(Viewer { name: "Ada".to_owned() });
+        Ok("session=1".to_owned())
+    }
+
+    async fn sign_out(&self) -> Result<String, Failure> {
+        self.with(|state| {
+            state.viewer = None;
+            Ok("session=; Max-Age=0".to_owned())
+        })
+    }
+
+    async fn programs(&self) -> Result<Vec<ProgramSummary>, Failure> {
+        self.with(|state| Ok(state.programs.clone()))
+    }
+
+    async fn create_program(&self, name: &str, kind: ProgramType) -> Result<ProgramId, Failure> {
+        self.with(|state| {
+            if name.is_empty() {
+                return Err(Failure::Invalid(vec![Problem::new("/name", "enter a name")]));
+            }
+            let id = format!("p{}", state.programs.len() + 1);
+            state.programs.insert(0, summary(&id, name, kind));
+            ProgramId::parse(&id).map_err(|_| Failure::NotFound)
+        })
+    }
+
+    async fn program(&self, id: &ProgramId) -> Result<ProgramSummary, Failure> {
+        self.with(|state| state.program(id).cloned())
+    }
+
+    async fn panel(&self, id: &ProgramId) -> Result<Panel, Failure> {
+        self.with(|state| state.panel(id))
+    }
+
+    async fn save_draft(
+        &self,
+        id: &ProgramId,
+        version: i64,
+        rows: Vec<DraftRow>,
+    ) -> Result<DraftSaved, Failure> {
+        self.with(|state| {
+            if state.panel(id)?.draft_version != version {
+                return Err(Failure::Conflict("The draft was changed meanwhile.".to_owned()));
+            }
+            if rows.len() > MAX_WEBHOOKS {
+                return Err(Failure::Refused("A program has at most 5 webhooks.".to_owned()));
+            }
+            state.save(id, rows)
+        })
+    }
+
+    async fn change_secret(
+        &self,
+        id: &ProgramId,
+        row_key: &str,
+        change: SecretChange,
+    ) -> Result<DraftSaved, Failure> {
+        self.with(|state| {
+            let before = state.panel(id)?;
+            let mut rows = before.rows.clone();
+            let row = rows.iter_mut().find(|row| row.row.key == row_key).ok_or(Failure::NotFound)?;
+            row.row.secret = match change {
+                SecretChange::Set(secret) if secret.starts_with("whsec_") && secret.len() < 20 => {
+                    let problem = "starts with whsec_, so the rest must be base64 of 24 to 64 bytes";
+                    return Err(Failure::Invalid(vec![Problem::new("/secret", problem)]));
+                }
+                SecretChange::Set(secret) => {
+                    state.secrets.push((row_key.to_owned(), secret));
+                    SecretDraft::New
+                }
+                SecretChange::Remove => SecretDraft::Removed,
+                SecretChange::Keep => SecretDraft::Kept,
+            };
+            Ok(state.keep(before, rows))
+        })
+    }
+
+    async fn generate_secret(&self) -> Result<String, Failure> {
+        self.with(|_| Ok("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned()))
+    }
+
+    async fn discard_draft(&self, id: &ProgramId) -> Result<(), Failure> {
+        self.with(|state| {
+            state.program(id)?;
+            state.draft = None;
+            Ok(())
+        })
+    }
+
+    async fn publish(&self, id: &ProgramId, version: i64) -> Result<(), Failure> {
+        self.with(|state| {
+            let panel = state.panel(id)?;
+            if panel.draft_version != version || state.is_outdated {
+                return Err(Failure::Conflict("Something else was published meanwhile.".to_owned()));
+            }
+            let at = |(index, row): (usize, &PanelRow)| {
+                row.problems
+                    .iter()
+                    .map(move |problem| {
+                        Problem::new(format!("/rows/{index}{}", problem.pointer), &*problem.message)
+                    })
+                    .collect::<Vec<_>>()
+            };
+            let problems: Vec<Problem> = panel.rows.iter().enumerate().flat_map(at).collect();
+            if !problems.is_empty() {
+                return Err(Failure::Invalid(problems));
+            }
+            let publish = |row: PanelRow| {
+                let live = row.live.or_else(|| Some(status(&row.row.key)));
+                let live = live.map(|live| LiveStatus { is_enabled: row.row.is_enabled, ..live });
+                PanelRow { live, ..row }
+            };
+            state.live = panel.rows.into_iter().map(publish).collect();
+            state.draft = None;
+            Ok(())
+        })
+    }
+
+    async fn test_webhook(
+        &self,
+        id: &ProgramId,
+        row_key: &str,
+        event: Option<EventKind>,
+    ) -> Result<TestView, Failure> {
+        self.with(|state| {
+            let row = state.panel(id)?.rows.into_iter().find(|row| row.row.key == row_key);
+            let row = row.ok_or(Failure::NotFound)?;
+            if !row.problems.is_empty() {
+                return Err(Failure::Invalid(row.problems));
+            }
+            let event = event.or(row.row.events.first().copied()).ok_or_else(|| {
+                Failure::Refused("Choose an event to test with: this webhook gets none.".to_owned())
+            })?;
+            let number = i64::try_from(state.tests.len()).unwrap_or_default();
+            let test = test(number, event, &row.row.url);
+            state.tests.push(test.clone());
+            Ok(test)
+        })
+    }
+
+    async fn test_result(&self, _: &ProgramId, test: TestId) -> Result<TestView, Failure> {
+        self.with(|state| state.tests.iter().find(|known| known.id == test).cloned().ok_or(Failure::NotFound))
+    }
+
+    async fn release_parked(&self, id: &ProgramId, row_key: &str) -> Result<i64, Failure> {
+        self.discard_parked(id, row_key).await
+    }
+
+    async fn discard_parked(&self, _: &ProgramId, row_key: &str) -> Result<i64, Failure> {
+        self.with(|state| {
+            let row = state.live.iter_mut().find(|row| row.row.key == row_key).ok_or(Failure::NotFound)?;
+            Ok(row.live.as_mut().map_or(0, |live| std::mem::take(&mut live.parked)))
+        })
+    }
+
+    async fn deliveries(&self, id: &ProgramId, query: DeliveryQuery) -> Result<DeliveryPage, Failure> {
+        self.with(|state| {
+            state.program(id)?;
+            let fits = |delivery: &DeliveryView| {
+                query.state.is_none_or(|state| delivery.state == state)
+                    && query.event.is_none_or(|event| delivery.event == event)
+                    && query.webhook_id.as_ref().is_none_or(|id| delivery.webhook_id.as_ref() == Some(id))
+                    && query.next_id.is_none_or(|next| delivery.id <= next)
+            };
+            let all = state.deliveries.iter().map(|detail| detail.delivery.clone());
+            let mut deliveries: Vec<DeliveryView> = all.filter(fits).collect();
+            let limit = query.limit.unwrap_or(50);
+            let next_id = deliveries.get(limit).map(|delivery| delivery.id);
+            deliveries.truncate(limit);
+            Ok(DeliveryPage { deliveries, next_id })
+        })
+    }
+
+    async fn delivery(&self, _: &ProgramId, delivery: DeliveryId) -> Result<DeliveryDetail, Failure> {
+        self.with(|state| {
+            let found = state.deliveries.iter().find(|detail| detail.delivery.id == delivery);
+            found.cloned().ok_or(Failure::NotFound)
+        })
+    }
+
+    fn public_url(&self) -> String {
+        "https://groundswell.example".to_owned()
+    }
+}

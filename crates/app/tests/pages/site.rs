@@ -1,0 +1,123 @@
+//! Renders pages and posts forms the way the server does.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::Request;
+use groundswell_app::backend::Backend;
+use groundswell_app::forms::{self, Answer};
+use groundswell_app::{Returned, SiteAssets, shell};
+use http::{StatusCode, Uri};
+use http_body_util::BodyExt;
+use leptos::prelude::provide_context;
+
+use crate::memory::Memory;
+
+/// A browser without JavaScript.
+pub struct Site {
+    pub backend: Arc<Memory>,
+}
+
+/// A page as it arrived.
+pub struct Page {
+    pub status: StatusCode,
+    pub html: String,
+}
+
+impl Site {
+    pub fn new(backend: Memory) -> Self {
+        // Sets up what futures are spawned on, as it does in the server.
+        let _ = leptos_axum::generate_route_list(groundswell_app::App);
+        Self { backend: Arc::new(backend) }
+    }
+
+    pub async fn get(&self, path: &str) -> Page {
+        self.render(path, None).await
+    }
+
+    async fn render(&self, path: &str, returned: Option<Returned>) -> Page {
+        let backend: Arc<dyn Backend> = self.backend.clone();
+        let context = move || {
+            provide_context(Arc::clone(&backend));
+            if let Some(returned) = &returned {
+                provide_context(returned.clone());
+            }
+        };
+        let url = |extension: &str| format!("/pkg/groundswell.{extension}");
+        let assets = SiteAssets { js: url("js"), wasm: url("wasm"), css: url("css") };
+        let render = leptos_axum::render_app_async_with_context(context, move || shell(assets.clone()));
+        let mut request = Request::new(Body::empty());
+        *request.uri_mut() = Uri::try_from(path).expect("a path");
+        let response = render(request).await;
+        let status = response.status();
+        let bytes = response.into_body().collect().await.expect("the page ends").to_bytes();
+        let html = String::from_utf8(bytes.to_vec()).expect("UTF-8");
+        // Leptos' markers between texts that may change apart from each other.
+        Page { status, html: html.replace("<!>", "") }
+    }
+
+    /// Posts a form; what it is redirected to, or the page that came back.
+    pub async fn post(&self, path: &str, body: &str) -> Result<String, Page> {
+        match forms::submit(self.backend.as_ref(), path, body.as_bytes()).await {
+            Answer::Redirect { location, .. } => Ok(location),
+            Answer::Page { status, returned } => {
+                let page = self.render(path, Some(*returned)).await;
+                Err(Page { status: StatusCode::from_u16(status).expect("a status"), ..page })
+            }
+        }
+    }
+
+    /// Posts a form that works and opens the page it leads to.
+    pub async fn post_and_follow(&self, path: &str, body: &str) -> Page {
+        let location = match self.post(path, body).await {
+            Ok(location) => location,
+            Err(page) => panic!("the form came back with {}: {}", page.status, page.main()),
+        };
+        self.get(location.split('#').next().unwrap_or_default()).await
+    }
+}
+
+impl Page {
+    /// What is in `<main>`, without the data for the browser half after it.
+    pub fn main(&self) -> &str {
+        let start = self.html.find("<main").expect("a main element");
+        let end = self.html.rfind("</main>").expect("a main element");
+        &self.html[start..end]
+    }
+
+    /// Whether all of that is to be seen, tags left out.
+    #[track_caller]
+    pub fn shows(&self, texts: &[&str]) {
+        let text = self.text();
+        for wanted in texts {
+            assert!(text.contains(wanted), "{wanted:?} is not in {text}");
+        }
+    }
+
+    /// What is to be seen, tags left out.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let mut is_tag = false;
+        for c in self.main().chars() {
+            match c {
+                '<' => is_tag = true,
+                '>' => {
+                    is_tag = false;
+                    text.push(' ');
+                }
+                c if !is_tag => text.push(c),
+                _ => {}
+            }
+        }
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// The tags that have this text in them.
+    pub fn tags(&self, part: &str) -> Vec<&str> {
+        self.main()
+            .split('<')
+            .map(|tag| tag.split('>').next().unwrap_or_default())
+            .filter(|tag| tag.contains(part))
+            .collect()
+    }
+}

@@ -1,0 +1,145 @@
+//! `cargo xtask bench`: what Groundswell does a second, and how much of what its parts can do that is.
+//!
+//! Everything is measured in one run, in turns, on loopback and on a real disk, because rates of two different days
+//! or machines say nothing about each other; their ratios within one run do. Generator and receiver are in this
+//! process and share the machine with the server, which is a child process, as are the baselines that are servers.
+//! Each measurement ends with an audit: what was acknowledged has to have arrived, once and unaltered.
+#![expect(clippy::print_stdout, reason = "this is a command line program: stdout is its interface")]
+
+mod baseline;
+mod busy;
+mod hyper_loop;
+mod ledger;
+mod load;
+mod measure;
+mod numbers;
+mod payload;
+mod receiver;
+mod report;
+mod storage;
+mod subject;
+mod wire;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Parser;
+use groundswell_engine::clock::Stopwatch;
+
+use crate::measure::{Settings, Step};
+use crate::report::{Report, Round};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask bench", about = "Measures the server against what its parts can do")]
+struct Arguments {
+    #[command(subcommand)]
+    baseline: Option<baseline::Baseline>,
+    /// The length of each measurement.
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// How often everything is measured; the median counts.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Keep-alive connections of the generator.
+    #[arg(long, default_value_t = 128)]
+    connections: usize,
+    /// Only these measurements, for example `end-to-end,proxy`.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Step>,
+    /// The server's executable; by default the one beside this program.
+    #[arg(long)]
+    server: Option<PathBuf>,
+    /// Where the results go as JSON, by default bench/latest.json in the target directory. Databases are put beside it
+    /// while they are needed.
+    #[arg(long)]
+    output: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match execute(Arguments::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            println!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(arguments: Arguments) -> Result<ExitCode> {
+    if let Some(baseline) = arguments.baseline {
+        return baseline::serve(baseline).map(|()| ExitCode::SUCCESS);
+    }
+    ensure!(
+        arguments.seconds > 0.0 && arguments.rounds > 0 && arguments.connections > 0,
+        "nothing to measure"
+    );
+    let output = output(&arguments)?;
+    let settings = settings(&arguments, &output)?;
+    let watch = Stopwatch::start();
+    let mut rounds = Vec::with_capacity(arguments.rounds);
+    for number in 1..=arguments.rounds {
+        rounds.push(round(&settings, &arguments, number)?);
+    }
+    let report = Report { settings: &settings, rounds: &rounds };
+    println!("{}", report.table());
+    println!("took {} s", watch.elapsed().as_secs());
+    fs::write(&output, serde_json::to_vec_pretty(&report.json())?)
+        .with_context(|| format!("cannot write {}", output.display()))?;
+    println!("written to {}", output.display());
+    let problems = report.problems();
+    if problems.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("\nINVALID, these numbers say nothing:");
+    for problem in problems {
+        println!("  - {problem}");
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+fn output(arguments: &Arguments) -> Result<PathBuf> {
+    if let Some(output) = &arguments.output {
+        return Ok(output.clone());
+    }
+    let program = std::env::current_exe()?;
+    let target = program.ancestors().nth(2).context("this program lies in a target directory")?;
+    Ok(target.join("bench/latest.json"))
+}
+
+fn settings(arguments: &Arguments, output: &Path) -> Result<Settings> {
+    let beside = std::env::current_exe()?.with_file_name("groundswell");
+    let server = arguments.server.clone().unwrap_or(beside);
+    let server = server.canonicalize().with_context(|| format!("no server at {}", server.display()))?;
+    let directory = output.parent().context("the results need a directory")?;
+    fs::create_dir_all(directory)?;
+    let directory = directory.canonicalize()?;
+    refuse_memory(&directory)?;
+    Ok(Settings { server, directory, seconds: arguments.seconds, connections: arguments.connections })
+}
+
+/// In memory, fsync costs nothing and promises nothing.
+fn refuse_memory(directory: &Path) -> Result<()> {
+    const TMPFS: i64 = 0x0102_1994;
+    const RAMFS: i64 = 0x8584_58f6;
+    let kind = rustix::fs::statfs(directory)?.f_type;
+    let is_memory = kind == TMPFS || kind == RAMFS;
+    ensure!(!is_memory, "{} is in memory; put the results on a disk with --output", directory.display());
+    Ok(())
+}
+
+fn round(settings: &Settings, arguments: &Arguments, number: usize) -> Result<Round> {
+    let is_wanted = |step: &Step| arguments.only.is_empty() || arguments.only.contains(step);
+    let mut round = Round { fsync_us: settings.fsync()?, ..Round::default() };
+    println!("round {number} of {}: fsync {} µs", arguments.rounds, round.fsync_us);
+    for step in Step::ALL.into_iter().filter(is_wanted) {
+        let sample = settings.measure(step)?;
+        println!("    {:<52} {:>9.0}/s", step.title(), sample.per_second);
+        round.samples.insert(step, sample);
+    }
+    if arguments.only.is_empty() {
+        round.latencies = Some(settings.latencies()?);
+    }
+    Ok(round)
+}

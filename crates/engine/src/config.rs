@@ -1,0 +1,59 @@
+//! The engine's settings, plain: where they come from is the server's business.
+
+use ipnet::IpNet;
+
+/// All settings of the engine.
+#[derive(Debug, Clone)]
+pub struct EngineConfig {
+    pub retry: RetryPolicy,
+    pub sending: SendingConfig,
+    /// Networks that deliveries may reach besides public addresses.
+    pub egress_allow: Vec<IpNet>,
+    /// Requests under way at once, over all endpoints.
+    pub slots: usize,
+    /// Requests under way at once to one endpoint.
+    pub endpoint_slots: usize,
+}
+
+/// When a failed delivery is tried again: `base × factor^(n−1)` after the n-th attempt, at most `cap`, ± 10 %, until
+/// `deadline` after acceptance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RetryPolicy {
+    pub base_ms: i64,
+    pub factor: f64,
+    pub cap_ms: i64,
+    pub deadline_ms: i64,
+}
+
+/// Limits of one request.
+#[derive(Debug, Clone, Copy)]
+pub struct SendingConfig {
+    pub connect_timeout_ms: u64,
+    /// For everything from the first byte out to the last byte in.
+    pub total_timeout_ms: u64,
+}
+
+impl Default for RetryPolicy {
+    /// The delivery contract: 5 s, 15 s, 45 s … 12 h, until 5 days after acceptance.
+    fn default() -> Self {
+        Self { base_ms: 5_000, factor: 3.0, cap_ms: 12 * 3_600_000, deadline_ms: 5 * 86_400_000 }
+    }
+}
+
+impl Default for SendingConfig {
+    fn default() -> Self {
+        Self { connect_timeout_ms: 5_000, total_timeout_ms: 15_000 }
+    }
+}
+
+impl Default for EngineConfig {
+    fn default() -> Self {
+        Self {
+            retry: RetryPolicy::default(),
+            sending: SendingConfig::default(),
+            egress_allow: Vec::new(),
+            slots: 1024,
+            endpoint_slots: 64,
+        }
+    }
+}

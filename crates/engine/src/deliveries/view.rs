@@ -1,0 +1,123 @@
+//! From rows to what people are shown. Pure.
+
+use groundswell_types::{AttemptView, DeliveryState, HeaderView, ResponseView};
+
+use crate::delivery::outcome::{Exchange, judge};
+use crate::store::{After, AttemptRecord, PARKED_DUE_MS, Pending};
+
+/// Whether no further attempt will be made; `attempts` by number.
+pub(super) fn has_ended(attempts: &[AttemptRecord]) -> bool {
+    attempts.iter().any(|attempt| !matches!(attempt.after, After::Retry(_)))
+}
+
+/// When the last attempt said the next one is due.
+pub(super) fn next_due_ms(attempts: &[AttemptRecord]) -> Option<i64> {
+    match attempts.last()?.after {
+        After::Retry(due_at_ms) => Some(due_at_ms),
+        _ => None,
+    }
+}
+
+/// The state of a delivery by its attempts and its pending row.
+pub(super) fn state(attempts: &[AttemptRecord], pending: Option<&Pending>) -> DeliveryState {
+    let ending = attempts.iter().find_map(|attempt| match attempt.after {
+        After::Retry(_) => None,
+        After::Delivered => Some(DeliveryState::Delivered),
+        After::Undeliverable => Some(DeliveryState::Undeliverable),
+        After::Cancelled => Some(DeliveryState::Cancelled),
+    });
+    match (ending, pending) {
+        (Some(ending), _) => ending,
+        // Its row went without an attempt: the webhook was deleted, or what was parked was discarded.
+        (None, None) => DeliveryState::Cancelled,
+        (None, Some(pending)) if pending.key.due_at_ms == PARKED_DUE_MS => DeliveryState::Parked,
+        (None, Some(_)) if attempts.is_empty() => DeliveryState::Waiting,
+        (None, Some(_)) => DeliveryState::Retrying,
+    }
+}
+
+/// One attempt for the timeline.
+pub(super) fn attempt(record: &AttemptRecord) -> AttemptView {
+    let headers: Vec<HeaderView> = record
+        .response_head
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| HeaderView { name: name.to_owned(), value: value.to_owned() })
+        .collect();
+    let message = match record.status_code {
+        Some(status) if record.failure.is_none() => {
+            let content_type = headers.iter().find(|header| header.name == "content-type");
+            let content_type = content_type.map(|header| header.value.clone());
+            judge(&Exchange::Answer { status, location: None, content_type }).message
+        }
+        _ => record.message.clone(),
+    };
+    AttemptView {
+        number: record.number,
+        started_at: record.started_at_ms,
+        duration_ms: record.duration_ms,
+        success: record.failure.is_none(),
+        failure: record.failure,
+        message,
+        response: record.status_code.map(|status_code| ResponseView {
+            status_code,
+            headers,
+            body: String::from_utf8_lossy(&record.response_body).into_owned(),
+            truncated: record.is_response_truncated,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use groundswell_types::{DeliveryId, FailureClass};
+
+    use super::*;
+    use crate::store::{EndpointId, PendingKey};
+
+    fn attempt_with(number: i64, after: After) -> AttemptRecord {
+        AttemptRecord {
+            delivery_id: DeliveryId::from_number(8),
+            endpoint_id: EndpointId(1),
+            number,
+            started_at_ms: 0,
+            duration_ms: 1,
+            failure: (after != After::Delivered).then_some(FailureClass::Status),
+            status_code: Some(500),
+            message: String::new(),
+            response_head: String::new(),
+            response_body: bytes::Bytes::new(),
+            is_response_truncated: false,
+            after,
+        }
+    }
+
+    fn pending_at(due_at_ms: i64) -> Pending {
+        Pending {
+            key: PendingKey {
+                endpoint_id: EndpointId(1),
+                due_at_ms,
+                delivery_id: DeliveryId::from_number(8),
+            },
+            attempts: 0,
+            accepted_at_ms: 0,
+            expires_at_ms: 10,
+        }
+    }
+
+    #[test]
+    fn each_state_shows_as_what_it_is() {
+        let retry = attempt_with(1, After::Retry(5));
+        let cases = [
+            (vec![], Some(pending_at(0)), DeliveryState::Waiting),
+            (vec![], Some(pending_at(PARKED_DUE_MS)), DeliveryState::Parked),
+            (vec![retry.clone()], Some(pending_at(5)), DeliveryState::Retrying),
+            (vec![retry.clone()], None, DeliveryState::Cancelled),
+            (vec![retry.clone(), attempt_with(2, After::Delivered)], None, DeliveryState::Delivered),
+            (vec![retry, attempt_with(2, After::Undeliverable)], None, DeliveryState::Undeliverable),
+        ];
+        for (attempts, pending, wanted) in cases {
+            assert_eq!(state(&attempts, pending.as_ref()), wanted);
+        }
+    }
+}

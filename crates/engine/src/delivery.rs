@@ -1,0 +1,10 @@
+//! From committed to delivered: the writer commits, the scheduler decides, the sender sends, the runtime joins them.
+
+pub mod guard;
+pub mod outcome;
+pub mod policy;
+pub mod runtime;
+pub mod scheduler;
+pub mod sender;
+pub mod signer;
+pub mod writer;

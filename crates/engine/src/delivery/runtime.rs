@@ -1,0 +1,235 @@
+//! The one task that joins scheduler, sender and writer.
+//!
+//! It owns the scheduler and does nothing slow itself: each attempt, each read of bodies, each refill is a task of
+//! its own that reports back by message.
+
+mod attempt;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use groundswell_types::EventId;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use attempt::AttemptContext;
+
+use super::scheduler::{Action, Item, Refill, Scheduler};
+use crate::clock::Clock;
+use crate::store::{EndpointId, Pending, PendingKey, Store};
+
+/// What the runtime is told.
+#[derive(Debug)]
+pub enum Message {
+    /// Deliveries were committed.
+    Committed(Vec<Item>),
+    /// Outcomes were committed.
+    Settled(Vec<Settled>),
+    /// An attempt is over.
+    Finished(EndpointId),
+    /// An attempt was not made: its webhook is disabled or gone.
+    Dropped(PendingKey),
+    /// Attempts could not be begun because their bodies could not be read.
+    Returned(Vec<Item>),
+    /// A refill was read, or could not be.
+    Refilled(Refill, Option<Vec<Pending>>),
+    /// An endpoint has rows in the store that are new to the scheduler.
+    Opened(EndpointId),
+    /// An endpoint is not to be sent to.
+    Closed(EndpointId),
+}
+
+/// A committed outcome.
+#[derive(Debug, Clone, Copy)]
+pub struct Settled {
+    /// The row that is gone.
+    pub old: PendingKey,
+    /// The row in its place.
+    pub retry: Option<Pending>,
+}
+
+/// How many bodies are read at once.
+const BODIES_PER_READ: usize = 64;
+
+/// The task's state.
+pub struct Runtime {
+    scheduler: Scheduler,
+    clock: Clock,
+    store: Arc<dyn Store>,
+    context: Arc<AttemptContext>,
+    inbox: mpsc::Receiver<Message>,
+    outbox: mpsc::Sender<Message>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// What the runtime works with.
+pub struct RuntimeParts {
+    pub scheduler: Scheduler,
+    pub clock: Clock,
+    pub store: Arc<dyn Store>,
+    pub context: AttemptContext,
+    pub inbox: mpsc::Receiver<Message>,
+    pub outbox: mpsc::Sender<Message>,
+    pub stop: CancellationToken,
+}
+
+impl Runtime {
+    /// Puts the parts together.
+    pub fn new(parts: RuntimeParts) -> Self {
+        let RuntimeParts { scheduler, clock, store, context, inbox, outbox, stop } = parts;
+        Self {
+            scheduler,
+            clock,
+            store,
+            context: Arc::new(context),
+            inbox,
+            outbox,
+            tasks: TaskTracker::new(),
+            stop,
+        }
+    }
+
+    /// Schedules what the store has, then runs until stopped; returns once no attempt is under way.
+    pub async fn run(mut self, due: Vec<(EndpointId, i64)>) {
+        let now_ms = self.clock.now_ms();
+        for (endpoint, due_at_ms) in due {
+            self.scheduler.open(endpoint, due_at_ms, now_ms);
+        }
+        let mut messages = Vec::with_capacity(256);
+        while !self.stop.is_cancelled() {
+            self.act();
+            let stop = self.stop.clone();
+            let wait = self.wait();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                _ = self.inbox.recv_many(&mut messages, 256) => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+            let now_ms = self.clock.now_ms();
+            for message in messages.drain(..) {
+                self.handle(message, now_ms);
+            }
+        }
+        self.drain().await;
+    }
+
+    /// Nothing new is begun; what is under way reports its outcome to the writer. The inbox is read on, because the
+    /// writer waits until it has told us of each commit.
+    async fn drain(mut self) {
+        self.tasks.close();
+        let tasks = self.tasks.clone();
+        let finished = tasks.wait();
+        tokio::pin!(finished);
+        loop {
+            tokio::select! {
+                () = &mut finished => break,
+                _ = self.inbox.recv() => {}
+            }
+        }
+        // The writer may still have commits to tell of; they are in the store.
+        self.inbox.close();
+    }
+
+    fn wait(&self) -> Duration {
+        const LONGEST_MS: i64 = 60_000;
+        let wait_ms = self.scheduler.next_wake_ms().map_or(LONGEST_MS, |at_ms| at_ms - self.clock.now_ms());
+        Duration::from_millis(wait_ms.clamp(0, LONGEST_MS).unsigned_abs())
+    }
+
+    fn handle(&mut self, message: Message, now_ms: i64) {
+        match message {
+            Message::Committed(items) => {
+                for item in items {
+                    self.scheduler.accepted(item, now_ms);
+                }
+            }
+            Message::Settled(all) => {
+                for Settled { old, retry } in all {
+                    self.scheduler.settled(old, retry, now_ms);
+                }
+            }
+            Message::Finished(endpoint) => self.scheduler.finished(endpoint, now_ms),
+            Message::Dropped(key) => self.scheduler.dropped(key, now_ms),
+            Message::Returned(items) => {
+                for item in items {
+                    self.scheduler.returned(item, now_ms);
+                }
+            }
+            Message::Refilled(refill, rows) => self.scheduler.refilled(refill, rows, now_ms),
+            Message::Opened(endpoint) => self.scheduler.open(endpoint, now_ms, now_ms),
+            Message::Closed(endpoint) => self.scheduler.close(endpoint, now_ms),
+        }
+    }
+
+    fn act(&mut self) {
+        let mut without_body = Vec::new();
+        for action in self.scheduler.poll(self.clock.now_ms()) {
+            match action {
+                Action::Send(Item { pending, body: Some(body) }) => self.send(pending, body),
+                Action::Send(item) => {
+                    without_body.push(item);
+                    if without_body.len() == BODIES_PER_READ {
+                        self.read_and_send(std::mem::take(&mut without_body));
+                    }
+                }
+                Action::Refill(refill) => self.refill(refill),
+            }
+        }
+        if !without_body.is_empty() {
+            self.read_and_send(without_body);
+        }
+    }
+
+    fn send(&self, pending: Pending, body: Bytes) {
+        let context = Arc::clone(&self.context);
+        let outbox = self.outbox.clone();
+        self.tasks.spawn(async move { attempt::make(&context, pending, body, &outbox).await });
+    }
+
+    /// Reads the bodies of several deliveries at once, then sends each.
+    fn read_and_send(&self, items: Vec<Item>) {
+        const STORE_RETRY: Duration = Duration::from_secs(1);
+        let context = Arc::clone(&self.context);
+        let (store, outbox, tasks) = (Arc::clone(&self.store), self.outbox.clone(), self.tasks.clone());
+        self.tasks.spawn(async move {
+            let mut ids: Vec<EventId> =
+                items.iter().map(|item| item.pending.key.delivery_id.event()).collect();
+            ids.dedup();
+            match store.bodies(&ids).await {
+                Ok(bodies) => {
+                    let bodies: std::collections::HashMap<EventId, Bytes> = bodies.into_iter().collect();
+                    for Item { pending, .. } in items {
+                        let body = bodies.get(&pending.key.delivery_id.event()).cloned();
+                        let (context, outbox) = (Arc::clone(&context), outbox.clone());
+                        tasks.spawn(async move {
+                            match body {
+                                Some(body) => attempt::make(&context, pending, body, &outbox).await,
+                                None => attempt::give_up(&context, pending, &outbox).await,
+                            }
+                        });
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "bodies cannot be read; their deliveries wait");
+                    tokio::time::sleep(STORE_RETRY).await;
+                    // When the runtime is gone the engine is stopping, and the rows stand.
+                    let _ = outbox.send(Message::Returned(items)).await;
+                }
+            }
+        });
+    }
+
+    fn refill(&self, refill: Refill) {
+        let (store, outbox) = (Arc::clone(&self.store), self.outbox.clone());
+        self.tasks.spawn(async move {
+            let rows = store.pending(refill.endpoint, refill.after, refill.limit).await;
+            let rows =
+                rows.inspect_err(|error| tracing::warn!(%error, "pending deliveries cannot be read")).ok();
+            let _ = outbox.send(Message::Refilled(refill, rows)).await;
+        });
+    }
+}

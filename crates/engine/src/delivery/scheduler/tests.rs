@@ -1,0 +1,319 @@
+//! The scheduler against a model of the store, in virtual time: messages arrive late and refills read old snapshots,
+//! as they do in the running engine, and still nothing is sent twice, nothing is forgotten, and every cap holds.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use groundswell_types::{DeliveryId, EventId};
+use proptest::prelude::*;
+use rand::rngs::SmallRng;
+use rand::{Rng, SeedableRng};
+
+use super::*;
+
+fn pending(endpoint: i64, due_at_ms: i64, number: i64) -> Pending {
+    Pending {
+        key: PendingKey {
+            endpoint_id: EndpointId(endpoint),
+            due_at_ms,
+            delivery_id: DeliveryId::new(EventId::from_number(number), 0),
+        },
+        attempts: 0,
+        accepted_at_ms: due_at_ms,
+        expires_at_ms: i64::MAX,
+    }
+}
+
+fn item(pending: Pending) -> Item {
+    Item { pending, body: None }
+}
+
+fn sends(actions: Vec<Action>) -> Vec<Pending> {
+    actions
+        .into_iter()
+        .filter_map(|action| match action {
+            Action::Send(item) => Some(item.pending),
+            Action::Refill(_) => None,
+        })
+        .collect()
+}
+
+/// What the runtime will tell the scheduler, in the order of its channels.
+enum Note {
+    Accepted(Pending),
+    Settled(PendingKey, Option<Pending>),
+    Finished(EndpointId),
+    Refilled(Refill, Option<Vec<Pending>>),
+}
+
+/// A store, an engine around the scheduler, and everything checked on the way.
+struct World {
+    scheduler: Scheduler,
+    rng: SmallRng,
+    now_ms: i64,
+    rows: BTreeMap<PendingKey, Pending>,
+    /// From the writer, in order.
+    committed: VecDeque<Note>,
+    /// From tasks, in any order.
+    reported: Vec<Note>,
+    in_flight: HashMap<DeliveryId, Pending>,
+    /// Attempts that are over and not yet committed.
+    over: Vec<Pending>,
+    next_number: i64,
+    endpoints: i64,
+    sent: u64,
+    failing: f64,
+}
+
+const SLOTS: usize = 16;
+const ENDPOINT_SLOTS: usize = 4;
+
+impl World {
+    fn new(seed: u64, endpoints: i64) -> Self {
+        Self {
+            scheduler: Scheduler::new(SLOTS, ENDPOINT_SLOTS),
+            rng: SmallRng::seed_from_u64(seed),
+            now_ms: 1_000,
+            rows: BTreeMap::new(),
+            committed: VecDeque::new(),
+            reported: Vec::new(),
+            in_flight: HashMap::new(),
+            over: Vec::new(),
+            next_number: 1,
+            endpoints,
+            sent: 0,
+            failing: 0.5,
+        }
+    }
+
+    fn accept(&mut self) {
+        let endpoint = self.rng.random_range(0..self.endpoints);
+        let row = pending(endpoint, self.now_ms, self.next_number);
+        self.next_number += 1;
+        self.rows.insert(row.key, row);
+        self.committed.push_back(Note::Accepted(row));
+    }
+
+    /// Ends a random attempt; its outcome waits to be committed.
+    fn end_one(&mut self) {
+        let Some(id) = pick(&mut self.rng, &self.in_flight.keys().copied().collect::<Vec<_>>()) else {
+            return;
+        };
+        if let Some(row) = self.in_flight.remove(&id) {
+            self.reported.push(Note::Finished(row.key.endpoint_id));
+            self.over.push(row);
+        }
+    }
+
+    /// Commits the outcome of an attempt.
+    fn commit_one(&mut self) {
+        if self.over.is_empty() {
+            return;
+        }
+        let at = self.rng.random_range(0..self.over.len());
+        let row = self.over.swap_remove(at);
+        assert!(self.rows.remove(&row.key).is_some(), "an attempt of a row that is not there");
+        let retry = self.rng.random_bool(self.failing).then(|| {
+            let due_at_ms = self.now_ms + self.rng.random_range(1..500);
+            Pending { key: PendingKey { due_at_ms, ..row.key }, attempts: row.attempts + 1, ..row }
+        });
+        if let Some(retry) = retry {
+            self.rows.insert(retry.key, retry);
+        }
+        self.committed.push_back(Note::Settled(row.key, retry));
+    }
+
+    fn tell_one(&mut self) {
+        let from_writer = self.reported.is_empty() || self.rng.random_bool(0.5);
+        let note = if from_writer {
+            self.committed.pop_front()
+        } else {
+            let at = self.rng.random_range(0..self.reported.len());
+            Some(self.reported.swap_remove(at))
+        };
+        let now_ms = self.now_ms;
+        match note {
+            None => {}
+            Some(Note::Accepted(row)) => self.scheduler.accepted(item(row), now_ms),
+            Some(Note::Settled(old, retry)) => self.scheduler.settled(old, retry, now_ms),
+            Some(Note::Finished(endpoint)) => self.scheduler.finished(endpoint, now_ms),
+            Some(Note::Refilled(refill, rows)) => self.scheduler.refilled(refill, rows, now_ms),
+        }
+    }
+
+    fn poll(&mut self) {
+        for action in self.scheduler.poll(self.now_ms) {
+            match action {
+                Action::Send(Item { pending, .. }) => {
+                    let id = pending.key.delivery_id;
+                    assert!(self.rows.contains_key(&pending.key), "{id} is sent but not pending");
+                    assert!(pending.key.due_at_ms <= self.now_ms, "{id} is sent before it is due");
+                    assert!(
+                        self.over.iter().all(|row| row.key.delivery_id != id),
+                        "{id} is sent again too early"
+                    );
+                    assert!(self.in_flight.insert(id, pending).is_none(), "{id} is sent twice at once");
+                    self.sent += 1;
+                }
+                Action::Refill(refill) => self.read(refill),
+            }
+        }
+        let of = |endpoint| self.in_flight.values().filter(|row| row.key.endpoint_id == endpoint).count();
+        assert!(self.in_flight.len() <= SLOTS);
+        assert!((0..self.endpoints).all(|endpoint| of(EndpointId(endpoint)) <= ENDPOINT_SLOTS));
+    }
+
+    /// Reads a snapshot now; the answer arrives some time later. Now and then the store does not answer.
+    fn read(&mut self, refill: Refill) {
+        let rows = self
+            .rows
+            .values()
+            .filter(|row| {
+                row.key.endpoint_id == refill.endpoint && refill.after.is_none_or(|after| row.key > after)
+            })
+            .take(refill.limit)
+            .copied()
+            .collect();
+        let rows = if self.rng.random_bool(0.02) { None } else { Some(rows) };
+        self.reported.push(Note::Refilled(refill, rows));
+    }
+
+    fn step(&mut self, accepting: f64) {
+        if self.rng.random_bool(accepting) {
+            for _ in 0..self.rng.random_range(1..20) {
+                self.accept();
+            }
+        }
+        match self.rng.random_range(0..4) {
+            0 => self.end_one(),
+            1 => self.commit_one(),
+            2 => self.tell_one(),
+            _ => self.poll(),
+        }
+        if self.rng.random_bool(0.05) {
+            self.now_ms += self.rng.random_range(0..50);
+        }
+    }
+
+    /// Everything succeeds from now on, and there is time enough for everything.
+    fn run_dry(&mut self) {
+        self.failing = 0.0;
+        for _ in 0..2_000_000 {
+            if self.rows.is_empty() && self.committed.is_empty() && self.reported.is_empty() {
+                return;
+            }
+            self.step(0.0);
+            if let Some(wake_ms) = self.scheduler.next_wake_ms()
+                && self.in_flight.is_empty()
+            {
+                self.now_ms = self.now_ms.max(wake_ms);
+            }
+        }
+        panic!("{} rows were never sent", self.rows.len());
+    }
+}
+
+fn pick<T: Copy + Ord>(rng: &mut SmallRng, all: &[T]) -> Option<T> {
+    let mut sorted = all.to_vec();
+    sorted.sort_unstable();
+    (!sorted.is_empty()).then(|| sorted[rng.random_range(0..sorted.len())])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn nothing_is_sent_twice_and_nothing_is_forgotten(seed: u64, endpoints in 1..6_i64, accepting in 0.01..0.6_f64) {
+        let mut world = World::new(seed, endpoints);
+        for _ in 0..4_000 {
+            world.step(accepting);
+        }
+        world.run_dry();
+        prop_assert!(world.sent >= (world.next_number - 1).unsigned_abs());
+        prop_assert_eq!(world.scheduler.active_endpoints(), 0);
+    }
+
+    #[test]
+    fn after_a_restart_everything_in_the_store_is_sent(seed: u64, rows in 1..2_000_i64) {
+        let mut world = World::new(seed, 3);
+        for number in 1..=rows {
+            let row = pending(number % 3, 1_000 + (number * 7_919) % 5_000, number);
+            world.rows.insert(row.key, row);
+        }
+        for endpoint in 0..3 {
+            let first = world.rows.keys().find(|key| key.endpoint_id == EndpointId(endpoint)).copied();
+            if let Some(first) = first {
+                world.scheduler.open(EndpointId(endpoint), first.due_at_ms, world.now_ms);
+            }
+        }
+        world.run_dry();
+        prop_assert_eq!(world.scheduler.active_endpoints(), 0);
+    }
+}
+
+#[test]
+fn an_endpoint_with_a_long_queue_does_not_make_another_wait() {
+    let mut scheduler = Scheduler::new(10, 64);
+    for number in 0..100 {
+        scheduler.accepted(item(pending(1, 0, number)), 0);
+    }
+    scheduler.accepted(item(pending(2, 0, 1_000)), 0);
+    let first: Vec<i64> = sends(scheduler.poll(0)).iter().map(|row| row.key.endpoint_id.0).collect();
+    assert_eq!(first[..2], [1, 2]);
+    assert_eq!(first.len(), 10);
+}
+
+#[test]
+fn endpoints_take_turns() {
+    let mut scheduler = Scheduler::new(6, 64);
+    for number in 0..30 {
+        scheduler.accepted(item(pending(number % 3, 0, number)), 0);
+    }
+    let order: Vec<i64> = sends(scheduler.poll(0)).iter().map(|row| row.key.endpoint_id.0).collect();
+    assert_eq!(order, [0, 1, 2, 0, 1, 2]);
+}
+
+#[test]
+fn a_closed_endpoint_is_not_sent_to_until_it_is_opened() {
+    let mut scheduler = Scheduler::new(6, 64);
+    scheduler.accepted(item(pending(1, 0, 1)), 0);
+    scheduler.close(EndpointId(1), 0);
+    assert_eq!(scheduler.poll(0), []);
+    assert_eq!(scheduler.active_endpoints(), 0);
+    scheduler.open(EndpointId(1), 0, 0);
+    assert!(matches!(scheduler.poll(0)[..], [Action::Refill(Refill { after: None, .. })]));
+}
+
+#[test]
+fn a_million_waiting_deliveries_are_a_window_in_memory() {
+    let mut scheduler = Scheduler::new(6, 64);
+    let later = 1_000_000;
+    for number in 0..1_000_000 {
+        scheduler.accepted(item(pending(1, later, number)), 0);
+    }
+    let queue = &scheduler.queues[&EndpointId(1)];
+    assert!(queue.window.len() <= WINDOW_MAX);
+    assert!(scheduler.timers.len() <= 2);
+}
+
+#[test]
+fn nothing_is_read_before_something_is_due() {
+    let mut scheduler = Scheduler::new(6, 64);
+    scheduler.open(EndpointId(1), 5_000, 0);
+    assert_eq!(scheduler.poll(4_999), []);
+    assert_eq!(scheduler.next_wake_ms(), Some(5_000));
+    assert_eq!(scheduler.poll(5_000).len(), 1);
+}
+
+#[test]
+fn what_arrives_after_a_refill_already_sent_it_is_not_sent_again() {
+    let mut scheduler = Scheduler::new(6, 64);
+    scheduler.open(EndpointId(1), 0, 0);
+    let row = pending(1, 0, 1);
+    let [Action::Refill(refill)] = scheduler.poll(0)[..] else { panic!("a refill") };
+    scheduler.refilled(refill, Some(vec![row]), 0);
+    assert_eq!(sends(scheduler.poll(0)), [row]);
+    scheduler.accepted(item(row), 0);
+    assert_eq!(scheduler.poll(0), []);
+    let ids: HashSet<DeliveryId> = scheduler.queues[&EndpointId(1)].unsettled.iter().copied().collect();
+    assert_eq!(ids.len(), 1);
+}

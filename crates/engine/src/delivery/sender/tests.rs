@@ -1,0 +1,147 @@
+//! The client against real sockets on loopback.
+
+use std::net::SocketAddr;
+
+use groundswell_types::Secret;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::delivery::signer::sign;
+
+/// A server that answers each connection's first request with `answer` and keeps the connection open, or closes it.
+async fn serve(answer: Vec<u8>, then: Then) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                let mut request = vec![0; 16 * 1024];
+                let _ = connection.read(&mut request).await;
+                let _ = connection.write_all(&answer).await;
+                match then {
+                    Then::Close => {}
+                    Then::StayOpen => std::future::pending::<()>().await,
+                    Then::SendForEver => while connection.write_all(&[b'x'; 4096]).await.is_ok() {},
+                }
+            });
+        }
+    });
+    address
+}
+
+#[derive(Clone, Copy)]
+enum Then {
+    Close,
+    StayOpen,
+    SendForEver,
+}
+
+fn sender(allow: &[&str], total_timeout_ms: u64) -> Sender {
+    let allow = allow.iter().map(|network| network.parse().expect("a network")).collect();
+    let config = SendingConfig { connect_timeout_ms: 2_000, total_timeout_ms };
+    Sender::new(Guard::new(allow), config).expect("a client")
+}
+
+async fn send(sender: &Sender, url: &str) -> Exchanged {
+    let secret = Secret::parse("s").expect("valid");
+    let headers = sign(&[&secret], "evt_1", 0, b"{}");
+    let url = Url::parse(url).expect("a URL");
+    sender.send(Outgoing { url: &url, id: "evt_1", headers: &headers, body: Bytes::from_static(b"{}") }).await
+}
+
+fn failure(exchanged: &Exchanged) -> (FailureClass, String) {
+    match &exchanged.exchange {
+        Exchange::Failure { class, detail } => (*class, detail.clone()),
+        Exchange::Answer { status, .. } => panic!("answered {status}"),
+    }
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-seen: yes\r\n\r\nok";
+
+#[tokio::test]
+async fn an_answer_comes_back_with_head_and_body() {
+    let address = serve(OK.into(), Then::StayOpen).await;
+    let exchanged = send(&sender(&["127.0.0.0/8"], 5_000), &format!("http://{address}/hook?a=b")).await;
+    assert_eq!(exchanged.status, Some(200));
+    assert_eq!(&exchanged.body[..], b"ok");
+    assert!(exchanged.head.contains(&("x-seen".to_owned(), "yes".to_owned())));
+    assert!(!exchanged.is_truncated);
+}
+
+#[tokio::test]
+async fn a_forbidden_literal_is_refused_before_anything_is_sent() {
+    let address = serve(OK.into(), Then::StayOpen).await;
+    let sender = sender(&[], 5_000);
+    for url in [format!("http://{address}/"), format!("http://[::ffff:127.0.0.1]:{}/", address.port())] {
+        let (class, detail) = failure(&send(&sender, &url).await);
+        assert_eq!(class, FailureClass::Blocked);
+        assert!(detail.contains("loopback") && detail.contains("egress.allow"), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_leads_inside_fails_like_one_that_does_not_exist() {
+    let address = serve(OK.into(), Then::StayOpen).await;
+    let sender = sender(&[], 10_000);
+    let inside = failure(&send(&sender, &format!("http://localhost:{}/", address.port())).await);
+    let nowhere = failure(&send(&sender, "http://does-not-exist.invalid/").await);
+    assert_eq!(inside, nowhere);
+    assert_eq!(inside.0, FailureClass::Dns);
+    assert!(!inside.1.contains("127."), "{}", inside.1);
+}
+
+#[tokio::test]
+async fn an_allowed_name_is_reached() {
+    let address = serve(OK.into(), Then::StayOpen).await;
+    let exchanged =
+        send(&sender(&["127.0.0.0/8"], 10_000), &format!("http://localhost:{}/", address.port())).await;
+    assert_eq!(exchanged.status, Some(200));
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let target = serve(OK.into(), Then::StayOpen).await;
+    let answer = format!("HTTP/1.1 302 Found\r\nlocation: http://{target}/\r\ncontent-length: 0\r\n\r\n");
+    let address = serve(answer.into_bytes(), Then::StayOpen).await;
+    let exchanged = send(&sender(&["127.0.0.0/8"], 5_000), &format!("http://{address}/")).await;
+    let location = Some(format!("http://{target}/"));
+    assert_eq!(exchanged.exchange, Exchange::Answer { status: 302, location, content_type: None });
+}
+
+#[tokio::test]
+async fn an_endless_body_is_cut_and_counts_as_the_answer_it_began_with() {
+    let address = serve(b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), Then::SendForEver).await;
+    let exchanged = send(&sender(&["127.0.0.0/8"], 5_000), &format!("http://{address}/")).await;
+    assert_eq!(exchanged.status, Some(200));
+    assert_eq!(exchanged.body.len(), MAX_RESPONSE_BODY);
+    assert!(exchanged.is_truncated);
+    assert!(matches!(exchanged.exchange, Exchange::Answer { .. }));
+}
+
+#[tokio::test]
+async fn the_deadline_is_for_all_of_it() {
+    for answer in ["", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc"] {
+        let address = serve(answer.into(), Then::StayOpen).await;
+        let (class, _) = failure(&send(&sender(&["127.0.0.0/8"], 300), &format!("http://{address}/")).await);
+        assert_eq!(class, FailureClass::Timeout, "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_breaks_or_is_no_http_is_named() {
+    let sender = sender(&["127.0.0.0/8"], 5_000);
+    let closed = {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        listener.local_addr().expect("an address")
+    };
+    assert_eq!(failure(&send(&sender, &format!("http://{closed}/")).await).0, FailureClass::Connect);
+    for answer in ["", "no http at all\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc"] {
+        let address = serve(answer.into(), Then::Close).await;
+        let (class, detail) = failure(&send(&sender, &format!("http://{address}/")).await);
+        assert_eq!(class, FailureClass::Broken, "{answer}: {detail}");
+    }
+    let plain = serve(OK.into(), Then::Close).await;
+    assert_eq!(failure(&send(&sender, &format!("https://{plain}/")).await).0, FailureClass::Tls);
+}

@@ -1,0 +1,317 @@
+//! Group commit: one task owns all writes to the hot tables.
+//!
+//! While a commit's fsync runs, the next batch gathers; there is no timer. Accepts, outcomes and changes of settings
+//! pass through here in one order, so which webhooks an event goes to is decided against the settings that are live
+//! at that very commit.
+
+mod batch;
+mod commit;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use groundswell_types::{EventId, EventKind, ProgramId};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use super::runtime::Message;
+use super::scheduler::Item;
+use crate::directory::Directory;
+use crate::error::EngineError;
+use crate::id::IdGenerator;
+use crate::store::{
+    AttemptRecord, Batch, EndpointId, EndpointRecord, HealthRecord, Idempotency, SettingsChange, Store,
+    WebhooksChange,
+};
+
+/// Accepts and outcomes of one transaction, each at most this many.
+const MAX_BATCH_ITEMS: usize = 1_000;
+
+/// Bodies of one transaction together; a larger one commits alone.
+const MAX_BATCH_BYTES: usize = 1024 * 1024;
+
+/// Bodies that wait to be committed, over all producers; beyond it they are told to come back.
+const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
+
+const MAX_WAITING_JOBS: usize = 4096;
+
+/// A checked and rendered event on its way into the store.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    pub program_id: ProgramId,
+    pub kind: EventKind,
+    pub occurred_at_ms: i64,
+    pub accepted_at_ms: i64,
+    pub expires_at_ms: i64,
+    pub body: Bytes,
+    pub idempotency: Option<Idempotency>,
+}
+
+/// The answer to an accepted event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    pub id: EventId,
+    /// How many webhooks it goes to.
+    pub deliveries: i64,
+    /// Whether it repeats an earlier one with the same idempotency key.
+    pub is_duplicate: bool,
+}
+
+/// The outcome of an attempt on its way into the store.
+#[derive(Debug)]
+pub struct FinishedAttempt {
+    pub item: Item,
+    pub attempt: AttemptRecord,
+}
+
+struct AcceptJob {
+    events: Vec<NewEvent>,
+    reply: oneshot::Sender<Vec<Result<Receipt, EngineError>>>,
+    _bytes: OwnedSemaphorePermit,
+}
+
+type DecideChange = Box<dyn FnOnce(&Directory) -> Result<SettingsChange, EngineError> + Send>;
+
+struct SettingsJob {
+    decide: DecideChange,
+    reply: oneshot::Sender<Result<SettingsChange, EngineError>>,
+}
+
+/// The way to the writer for use cases and send tasks. Cheap to clone.
+#[derive(Clone)]
+pub struct WriterHandle {
+    accepts: mpsc::Sender<AcceptJob>,
+    outcomes: mpsc::Sender<FinishedAttempt>,
+    settings: mpsc::Sender<SettingsJob>,
+    waiting_bytes: Arc<Semaphore>,
+}
+
+impl WriterHandle {
+    /// Commits events and returns, once they are on disk, what became of each. Fails as a whole only before anything
+    /// was written: when too much is waiting, or the engine stops.
+    pub async fn accept(
+        &self,
+        events: Vec<NewEvent>,
+    ) -> Result<Vec<Result<Receipt, EngineError>>, EngineError> {
+        let bytes: usize = events.iter().map(|event| event.body.len()).sum();
+        let permits = u32::try_from(bytes.clamp(1, MAX_WAITING_BYTES)).unwrap_or(u32::MAX);
+        let permit = Arc::clone(&self.waiting_bytes)
+            .try_acquire_many_owned(permits)
+            .map_err(|_| EngineError::Overloaded)?;
+        let (reply, answer) = oneshot::channel();
+        self.accepts.try_send(AcceptJob { events, reply, _bytes: permit }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => EngineError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => EngineError::Stopping,
+        })?;
+        answer.await.map_err(|_| EngineError::Stopping)
+    }
+
+    /// Hands over the outcome of an attempt; waits while the writer is behind.
+    pub async fn finish(&self, finished: FinishedAttempt) {
+        // When the writer is gone the engine has stopped: the row stands, and the attempt repeats after the start.
+        let _ = self.outcomes.send(finished).await;
+    }
+
+    /// Changes settings: `decide` sees them as they are at that moment and says what to change. Returns the change
+    /// once it is committed and live.
+    pub async fn change(
+        &self,
+        decide: impl FnOnce(&Directory) -> Result<SettingsChange, EngineError> + Send + 'static,
+    ) -> Result<SettingsChange, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        let job = SettingsJob { decide: Box::new(decide), reply };
+        self.settings.send(job).await.map_err(|_| EngineError::Stopping)?;
+        answer.await.map_err(|_| EngineError::Stopping)?
+    }
+}
+
+/// The task's side.
+pub struct Writer {
+    store: Arc<dyn Store>,
+    directory: Arc<Directory>,
+    ids: Arc<IdGenerator>,
+    runtime: mpsc::Sender<Message>,
+    accepts: mpsc::Receiver<AcceptJob>,
+    outcomes: mpsc::Receiver<FinishedAttempt>,
+    settings: mpsc::Receiver<SettingsJob>,
+    /// Outcomes that could not be committed because the disk is full or the database busy; tried again.
+    unwritten: Vec<FinishedAttempt>,
+    /// Endpoints whose pending rows were moved by parking or releasing since the start.
+    moved: HashSet<EndpointId>,
+    /// Cancelled when the store can no longer be trusted.
+    fatal: CancellationToken,
+    /// Cancelled when everything that has been handed over is to be written and nothing new taken.
+    stop: CancellationToken,
+}
+
+/// What the writer works with.
+pub struct WriterParts {
+    pub store: Arc<dyn Store>,
+    pub directory: Arc<Directory>,
+    pub ids: Arc<IdGenerator>,
+    pub runtime: mpsc::Sender<Message>,
+    pub fatal: CancellationToken,
+    pub stop: CancellationToken,
+}
+
+/// Makes a writer and the way to it.
+pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
+    let (accepts_in, accepts) = mpsc::channel(MAX_WAITING_JOBS);
+    let (outcomes_in, outcomes) = mpsc::channel(MAX_WAITING_JOBS);
+    let (settings_in, settings) = mpsc::channel(64);
+    let waiting_bytes = Arc::new(Semaphore::new(MAX_WAITING_BYTES));
+    let handle =
+        WriterHandle { accepts: accepts_in, outcomes: outcomes_in, settings: settings_in, waiting_bytes };
+    let WriterParts { store, directory, ids, runtime, fatal, stop } = parts;
+    let (unwritten, moved) = (Vec::new(), HashSet::new());
+    let writer =
+        Writer { store, directory, ids, runtime, accepts, outcomes, settings, unwritten, moved, fatal, stop };
+    (handle, writer)
+}
+
+impl Writer {
+    /// Runs until stopped and everything handed over is written, or until the store fails for good.
+    pub async fn run(mut self) {
+        const RETRY_WAIT: std::time::Duration = std::time::Duration::from_millis(500);
+        let mut accept_jobs = Vec::new();
+        let mut finished = Vec::new();
+        let mut is_closing = false;
+        let stop = self.stop.clone();
+        loop {
+            let has_unwritten = !self.unwritten.is_empty();
+            let mut is_retry = false;
+            tokio::select! {
+                biased;
+                () = stop.cancelled(), if !is_closing => {
+                    is_closing = true;
+                    self.accepts.close();
+                    self.outcomes.close();
+                    self.settings.close();
+                }
+                Some(job) = self.settings.recv() => self.apply(job).await,
+                Some(job) = self.accepts.recv() => accept_jobs.push(job),
+                Some(one) = self.outcomes.recv() => finished.push(one),
+                () = tokio::time::sleep(RETRY_WAIT), if has_unwritten && !is_closing => is_retry = true,
+                else => break,
+            }
+            self.gather(&mut accept_jobs, &mut finished);
+            if is_retry || !has_unwritten {
+                finished.append(&mut self.unwritten);
+            }
+            if !accept_jobs.is_empty() || !finished.is_empty() {
+                self.cycle(std::mem::take(&mut accept_jobs), std::mem::take(&mut finished)).await;
+            }
+            if self.fatal.is_cancelled() {
+                return;
+            }
+        }
+        // One last try; what cannot be written now is a pending row still and is sent again after the start.
+        let unwritten = std::mem::take(&mut self.unwritten);
+        if !unwritten.is_empty() {
+            self.cycle(Vec::new(), unwritten).await;
+        }
+    }
+
+    /// Takes what has queued up, without waiting, within the bounds of a transaction.
+    fn gather(&mut self, accept_jobs: &mut Vec<AcceptJob>, finished: &mut Vec<FinishedAttempt>) {
+        let size = |job: &AcceptJob| -> usize { job.events.iter().map(|event| event.body.len()).sum() };
+        let mut items: usize = accept_jobs.iter().map(|job| job.events.len()).sum();
+        let mut bytes: usize = accept_jobs.iter().map(size).sum();
+        while items < MAX_BATCH_ITEMS
+            && bytes < MAX_BATCH_BYTES
+            && let Ok(job) = self.accepts.try_recv()
+        {
+            items += job.events.len();
+            bytes += size(&job);
+            accept_jobs.push(job);
+        }
+        while finished.len() < MAX_BATCH_ITEMS
+            && let Ok(one) = self.outcomes.try_recv()
+        {
+            finished.push(one);
+        }
+    }
+
+    async fn apply(&mut self, job: SettingsJob) {
+        let result = match (job.decide)(&self.directory) {
+            Ok(change) => self.commit_change(change).await,
+            Err(error) => Err(error),
+        };
+        // Whoever asked may be gone; the change is made all the same.
+        let _ = job.reply.send(result);
+    }
+
+    /// Commits a change, makes it live, tells the runtime.
+    async fn commit_change(&mut self, change: SettingsChange) -> Result<SettingsChange, EngineError> {
+        self.store.apply(&change).await.map_err(|error| self.note(error))?;
+        let enabled = self.newly_enabled(&change);
+        self.directory.take_over(&change);
+        self.reset_health(enabled).await;
+        self.tell_runtime(&change).await;
+        Ok(change)
+    }
+
+    /// Disables a webhook whose receiver answered `410 Gone`; what waits for it is parked.
+    async fn disable_gone(&mut self, endpoint: EndpointId, now_ms: i64) {
+        let Some(endpoint) = self.directory.endpoint(endpoint).filter(|one| one.record.is_enabled) else {
+            return;
+        };
+        let Some(entry) = self.directory.program(&endpoint.record.program_id) else { return };
+        let record = EndpointRecord { is_enabled: false, auto_disabled: true, ..endpoint.record.clone() };
+        tracing::info!(webhook.id = %record.public_id, program.id = %record.program_id, "disabled: 410 Gone");
+        let change = crate::webhooks::change(&entry, now_ms, |change| {
+            change.park.push(record.id);
+            change.upserts.push(record);
+        });
+        // A failure is noted; the next 410 tries again.
+        let _ = self.commit_change(change).await;
+    }
+
+    /// Webhooks that were disabled and no longer are, when the change is not yet taken over.
+    fn newly_enabled(&self, change: &SettingsChange) -> Vec<EndpointId> {
+        let SettingsChange::Webhooks(WebhooksChange { upserts, .. }) = change else { return Vec::new() };
+        let was_disabled =
+            |id| self.directory.endpoint(id).is_some_and(|endpoint| !endpoint.record.is_enabled);
+        upserts
+            .iter()
+            .filter(|record| record.is_enabled && was_disabled(record.id))
+            .map(|record| record.id)
+            .collect()
+    }
+
+    /// Enabling starts the count of failures anew.
+    async fn reset_health(&self, endpoints: Vec<EndpointId>) {
+        let health: Vec<_> = endpoints
+            .into_iter()
+            .map(|id| (id, HealthRecord { consecutive_failures: 0, ..self.directory.health(id) }))
+            .collect();
+        if health.is_empty() {
+            return;
+        }
+        let batch = Batch { health, ..Batch::default() };
+        match self.store.commit(&batch).await {
+            Ok(_) => self.directory.set_health(&batch.health),
+            Err(error) => {
+                self.note(error);
+            }
+        }
+    }
+
+    async fn tell_runtime(&mut self, change: &SettingsChange) {
+        let SettingsChange::Webhooks(change) = change else { return };
+        for endpoint in change.deletes.iter().chain(&change.park) {
+            self.send(Message::Closed(*endpoint)).await;
+        }
+        self.moved.extend(change.park.iter().copied());
+        for release in &change.release {
+            self.moved.insert(release.endpoint_id);
+            self.send(Message::Opened(release.endpoint_id)).await;
+        }
+    }
+
+    /// Passes a committed fact to the runtime. When the runtime is gone the engine is stopping, and the store has it.
+    async fn send(&self, message: Message) {
+        let _ = self.runtime.send(message).await;
+    }
+}

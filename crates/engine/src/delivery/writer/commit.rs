@@ -1,0 +1,248 @@
+//! One cycle: commit, then tell producers and the runtime. An item the database rejects fails alone.
+
+use groundswell_types::DeliveryId;
+
+use super::{AcceptJob, FinishedAttempt, NewEvent, Receipt, Writer};
+use crate::delivery::runtime::{Message, Settled};
+use crate::delivery::scheduler::Item;
+use crate::error::EngineError;
+use crate::store::{Accept, Accepted, Batch, Pending, PendingKey, StoreError};
+
+/// Bodies up to this size wait in memory with their deliveries; larger ones are read again before sending.
+const MAX_KEPT_BODY: usize = 16 * 1024;
+
+/// What became of one item of a batch.
+#[derive(Debug)]
+enum Fate<T> {
+    Committed(T),
+    /// The database will never take it.
+    Rejected,
+    /// Nothing was written; the error says why.
+    NotNow(Reason),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Reason {
+    Full,
+    Busy,
+    Fatal,
+}
+
+impl Writer {
+    /// Commits what was gathered and answers everybody.
+    pub(super) async fn cycle(&mut self, jobs: Vec<AcceptJob>, finished: Vec<FinishedAttempt>) {
+        let mut accepts = Vec::new();
+        // For each event of each job: its place among the accepts, or why it has none.
+        let mut places: Vec<Vec<Result<usize, EngineError>>> = Vec::with_capacity(jobs.len());
+        for job in &jobs {
+            let mut of_job = Vec::with_capacity(job.events.len());
+            for event in &job.events {
+                of_job.push(self.accept_of(event).map(|accept| {
+                    accepts.push(accept);
+                    accepts.len() - 1
+                }));
+            }
+            places.push(of_job);
+        }
+        let (batch, health) = self.batch_of(accepts, &finished);
+        let (accept_fates, outcome_fates) = self.commit_or_bisect(&batch).await;
+        if outcome_fates.iter().all(|fate| matches!(fate, Fate::Committed(()))) {
+            self.directory.set_health(&health);
+        }
+
+        let mut committed_items = Vec::new();
+        for (job, of_job) in jobs.into_iter().zip(places) {
+            let mut answers = Vec::with_capacity(of_job.len());
+            for (event, place) in job.events.iter().zip(of_job) {
+                answers.push(place.and_then(|at| {
+                    let accept = &batch.accepts[at];
+                    let receipt = receipt(accept, &accept_fates[at])?;
+                    if !receipt.is_duplicate {
+                        committed_items.extend(items(accept, event));
+                    }
+                    Ok(receipt)
+                }));
+            }
+            // The producer may have hung up; its event is stored all the same.
+            let _ = job.reply.send(answers);
+        }
+        if !committed_items.is_empty() {
+            self.send(Message::Committed(committed_items)).await;
+        }
+        self.settle(finished, &batch, outcome_fates).await;
+    }
+
+    async fn settle(&mut self, finished: Vec<FinishedAttempt>, batch: &Batch, fates: Vec<Fate<()>>) {
+        const GONE: Option<u16> = Some(410);
+        let mut settled = Vec::with_capacity(finished.len());
+        let mut gone = Vec::new();
+        for ((one, outcome), fate) in finished.into_iter().zip(&batch.outcomes).zip(fates) {
+            match fate {
+                Fate::Committed(()) => {
+                    if outcome.attempt.status_code == GONE {
+                        gone.push((outcome.attempt.endpoint_id, outcome.attempt.started_at_ms));
+                    }
+                    let retry =
+                        outcome.insert.filter(|pending| pending.key.due_at_ms != crate::store::PARKED_DUE_MS);
+                    settled.push(Settled { old: one.item.pending.key, retry });
+                }
+                Fate::Rejected => {
+                    tracing::error!(
+                        delivery.id = %one.item.pending.key.delivery_id,
+                        "the outcome of an attempt cannot be stored; the delivery is tried again after a restart"
+                    );
+                }
+                Fate::NotNow(_) => self.unwritten.push(one),
+            }
+        }
+        if !settled.is_empty() {
+            self.send(Message::Settled(settled)).await;
+        }
+        for (endpoint, at_ms) in gone {
+            self.disable_gone(endpoint, at_ms).await;
+        }
+    }
+
+    /// Commits the batch; when the database rejects something in it, halves it until the culprit stands alone.
+    async fn commit_or_bisect(&self, batch: &Batch) -> (Vec<Fate<Accepted>>, Vec<Fate<()>>) {
+        let mut accept_fates: Vec<Fate<Accepted>> = Vec::with_capacity(batch.accepts.len());
+        let mut outcome_fates: Vec<Fate<()>> = Vec::with_capacity(batch.outcomes.len());
+        let whole = Part { accepts: (0, batch.accepts.len()), outcomes: (0, batch.outcomes.len()) };
+        // Depth first and in order, so that fates are pushed in the order of the items.
+        let mut parts = vec![whole];
+        while let Some(part) = parts.pop() {
+            let result = if part == whole {
+                self.store.commit(batch).await
+            } else {
+                self.store.commit(&part.of(batch)).await
+            };
+            match result {
+                Ok(accepted) => {
+                    accept_fates.extend(accepted.into_iter().map(Fate::Committed));
+                    outcome_fates.extend((0..part.outcome_count()).map(|_| Fate::Committed(())));
+                }
+                Err(StoreError::Rejected(error)) if part.len() > 1 => {
+                    tracing::warn!(%error, "the database rejected an item; looking for it in a batch of {}", part.len());
+                    let (first, second) = part.halves();
+                    parts.extend([second, first]);
+                }
+                Err(StoreError::Rejected(error)) => {
+                    tracing::error!(%error, "the database rejects an item");
+                    accept_fates.extend((0..part.accept_count()).map(|_| Fate::Rejected));
+                    outcome_fates.extend((0..part.outcome_count()).map(|_| Fate::Rejected));
+                }
+                Err(error) => {
+                    let reason = match &error {
+                        StoreError::Full(_) => Reason::Full,
+                        StoreError::Unavailable(_) => Reason::Busy,
+                        _ => Reason::Fatal,
+                    };
+                    self.note(error);
+                    accept_fates.extend((0..part.accept_count()).map(|_| Fate::NotNow(reason)));
+                    outcome_fates.extend((0..part.outcome_count()).map(|_| Fate::NotNow(reason)));
+                }
+            }
+        }
+        (accept_fates, outcome_fates)
+    }
+
+    /// Logs a failure of the store, stops the engine when it is fatal, and turns it into a use case's error.
+    pub(super) fn note(&self, error: StoreError) -> EngineError {
+        match &error {
+            StoreError::Full(_) => {
+                tracing::error!("the disk is full: new events are refused until there is room");
+            }
+            StoreError::Unavailable(cause) => tracing::warn!(%cause, "the database did not answer in time"),
+            StoreError::Fatal(cause) => {
+                tracing::error!(%cause, "it is not known whether a commit reached the disk; stopping");
+                self.fatal.cancel();
+            }
+            other => {
+                tracing::error!(error = %other, "the store failed; stopping");
+                self.fatal.cancel();
+            }
+        }
+        EngineError::from(error)
+    }
+}
+
+fn receipt(accept: &Accept, fate: &Fate<Accepted>) -> Result<Receipt, EngineError> {
+    match fate {
+        Fate::Committed(Accepted::New) => Ok(Receipt {
+            id: accept.event_id,
+            deliveries: i64::try_from(accept.targets.len()).unwrap_or(i64::MAX),
+            is_duplicate: false,
+        }),
+        Fate::Committed(Accepted::Duplicate { event_id, deliveries }) => {
+            Ok(Receipt { id: *event_id, deliveries: *deliveries, is_duplicate: true })
+        }
+        Fate::Committed(Accepted::Conflict) => Err(EngineError::IdempotencyConflict),
+        Fate::Rejected => Err(EngineError::Refused("The database rejects this event.".to_owned())),
+        Fate::NotNow(Reason::Full) => Err(EngineError::StorageFull),
+        Fate::NotNow(Reason::Busy) => Err(EngineError::Overloaded),
+        Fate::NotNow(Reason::Fatal) => Err(EngineError::Stopping),
+    }
+}
+
+/// The deliveries of a committed event that are to be sent now.
+fn items(accept: &Accept, event: &NewEvent) -> impl Iterator<Item = Item> {
+    let body = (event.body.len() <= MAX_KEPT_BODY).then(|| event.body.clone());
+    accept.targets.iter().zip(0_u8..).filter(|(target, _)| !target.is_parked).map(move |(target, slot)| {
+        Item {
+            pending: Pending {
+                key: PendingKey {
+                    endpoint_id: target.endpoint_id,
+                    due_at_ms: accept.accepted_at_ms,
+                    delivery_id: DeliveryId::new(accept.event_id, slot),
+                },
+                attempts: 0,
+                accepted_at_ms: accept.accepted_at_ms,
+                expires_at_ms: accept.expires_at_ms,
+            },
+            body: body.clone(),
+        }
+    })
+}
+
+/// A contiguous part of a batch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Part {
+    accepts: (usize, usize),
+    outcomes: (usize, usize),
+}
+
+impl Part {
+    const fn accept_count(self) -> usize {
+        self.accepts.1 - self.accepts.0
+    }
+
+    const fn outcome_count(self) -> usize {
+        self.outcomes.1 - self.outcomes.0
+    }
+
+    const fn len(self) -> usize {
+        self.accept_count() + self.outcome_count()
+    }
+
+    /// Two parts, neither of them empty; accepts before outcomes.
+    const fn halves(self) -> (Self, Self) {
+        let ((a, b), (c, d)) = (self.accepts, self.outcomes);
+        if self.accept_count() > 0 && self.outcome_count() > 0 {
+            return (Self { accepts: (a, b), outcomes: (c, c) }, Self { accepts: (b, b), outcomes: (c, d) });
+        }
+        let (middle_accept, middle_outcome) = (a.midpoint(b), c.midpoint(d));
+        (
+            Self { accepts: (a, middle_accept), outcomes: (c, middle_outcome) },
+            Self { accepts: (middle_accept, b), outcomes: (middle_outcome, d) },
+        )
+    }
+
+    /// The part as a batch of its own, without health: that is written with the next outcome.
+    fn of(self, batch: &Batch) -> Batch {
+        Batch {
+            accepts: batch.accepts[self.accepts.0..self.accepts.1].to_vec(),
+            outcomes: batch.outcomes[self.outcomes.0..self.outcomes.1].to_vec(),
+            health: Vec::new(),
+        }
+    }
+}

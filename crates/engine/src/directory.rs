@@ -1,0 +1,162 @@
+//! Programs and live webhooks in memory, for the hot path. The writer task changes it right after the commit that
+//! changed the store; everybody else reads.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use groundswell_types::{EventKind, PayloadUrl, ProgramId, WebhookId};
+
+use crate::store::{
+    EndpointId, EndpointRecord, HealthRecord, ProgramRecord, SettingsChange, Store, StoreError,
+    WebhooksChange,
+};
+
+/// A live webhook, ready to be sent to.
+#[derive(Debug)]
+pub struct Endpoint {
+    pub record: EndpointRecord,
+    /// The URL as it is requested; none when what is stored is no longer accepted.
+    pub url: Option<PayloadUrl>,
+}
+
+/// A program with its live webhooks, oldest first.
+#[derive(Debug, Clone)]
+pub struct ProgramEntry {
+    pub record: ProgramRecord,
+    pub endpoints: Vec<Arc<Endpoint>>,
+}
+
+impl ProgramEntry {
+    /// The live webhook with this public id.
+    pub fn webhook(&self, id: &WebhookId) -> Option<&Arc<Endpoint>> {
+        self.endpoints.iter().find(|endpoint| endpoint.record.public_id == *id)
+    }
+
+    /// The webhooks that get an event.
+    pub fn subscribed(&self, kind: EventKind) -> impl Iterator<Item = &Arc<Endpoint>> {
+        self.endpoints.iter().filter(move |endpoint| endpoint.record.events.contains(&kind))
+    }
+}
+
+/// All programs.
+#[derive(Debug, Default)]
+pub struct Directory {
+    programs: RwLock<HashMap<ProgramId, Arc<ProgramEntry>>>,
+    endpoints: RwLock<HashMap<EndpointId, Arc<Endpoint>>>,
+    health: RwLock<HashMap<EndpointId, HealthRecord>>,
+}
+
+impl Directory {
+    /// Reads everything from the store.
+    pub async fn load(store: &dyn Store) -> Result<Self, StoreError> {
+        let directory = Self::default();
+        for record in store.programs().await? {
+            directory.put(ProgramEntry { record, endpoints: Vec::new() });
+        }
+        let mut of_program: HashMap<ProgramId, Vec<EndpointRecord>> = HashMap::new();
+        for record in store.endpoints().await? {
+            of_program.entry(record.program_id.clone()).or_default().push(record);
+        }
+        for (program_id, records) in of_program {
+            if let Some(entry) = directory.program(&program_id) {
+                let endpoints = records.into_iter().map(|record| directory.admit(record)).collect();
+                directory.put(ProgramEntry { record: entry.record.clone(), endpoints });
+            }
+        }
+        let health = store.health().await?.into_iter().collect();
+        *directory.health.write().unwrap_or_else(PoisonError::into_inner) = health;
+        Ok(directory)
+    }
+
+    /// One program.
+    pub fn program(&self, id: &ProgramId) -> Option<Arc<ProgramEntry>> {
+        self.programs.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    /// All programs, newest first.
+    pub fn programs(&self) -> Vec<Arc<ProgramEntry>> {
+        let mut all: Vec<_> =
+            self.programs.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        all.sort_by(|a, b| {
+            (b.record.created_at_ms, b.record.id.as_str())
+                .cmp(&(a.record.created_at_ms, a.record.id.as_str()))
+        });
+        all
+    }
+
+    /// One live webhook.
+    pub fn endpoint(&self, id: EndpointId) -> Option<Arc<Endpoint>> {
+        self.endpoints.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// The enabled webhooks of all programs.
+    pub fn enabled_endpoints(&self) -> Vec<EndpointId> {
+        let endpoints = self.endpoints.read().unwrap_or_else(PoisonError::into_inner);
+        endpoints.iter().filter(|(_, endpoint)| endpoint.record.is_enabled).map(|(id, _)| *id).collect()
+    }
+
+    /// How a webhook has been doing.
+    pub fn health(&self, id: EndpointId) -> HealthRecord {
+        self.health.read().unwrap_or_else(PoisonError::into_inner).get(&id).copied().unwrap_or_default()
+    }
+
+    /// Notes how webhooks have been doing. Called by the writer alone.
+    pub(crate) fn set_health(&self, changes: &[(EndpointId, HealthRecord)]) {
+        if !changes.is_empty() {
+            self.health.write().unwrap_or_else(PoisonError::into_inner).extend(changes.iter().copied());
+        }
+    }
+
+    /// Takes over a committed change. Called by the writer alone.
+    pub(crate) fn take_over(&self, change: &SettingsChange) {
+        match change {
+            SettingsChange::CreateProgram(record) => {
+                self.put(ProgramEntry { record: record.clone(), endpoints: Vec::new() });
+            }
+            SettingsChange::UpdateProgram { id, name, status } => {
+                if let Some(entry) = self.program(id) {
+                    let record =
+                        ProgramRecord { name: name.clone(), status: *status, ..entry.record.clone() };
+                    self.put(ProgramEntry { record, endpoints: entry.endpoints.clone() });
+                }
+            }
+            SettingsChange::Webhooks(change) => self.take_over_webhooks(change),
+        }
+    }
+
+    fn take_over_webhooks(&self, change: &WebhooksChange) {
+        let Some(entry) = self.program(&change.program_id) else { return };
+        let mut endpoints = entry.endpoints.clone();
+        endpoints.retain(|endpoint| !change.deletes.contains(&endpoint.record.id));
+        for record in &change.upserts {
+            let admitted = self.admit(record.clone());
+            match endpoints.iter_mut().find(|endpoint| endpoint.record.id == record.id) {
+                Some(place) => *place = admitted,
+                None => endpoints.push(admitted),
+            }
+        }
+        {
+            let mut all = self.endpoints.write().unwrap_or_else(PoisonError::into_inner);
+            let mut health = self.health.write().unwrap_or_else(PoisonError::into_inner);
+            for id in &change.deletes {
+                all.remove(id);
+                health.remove(id);
+            }
+        }
+        let record = ProgramRecord { webhooks_version: change.version, ..entry.record.clone() };
+        self.put(ProgramEntry { record, endpoints });
+    }
+
+    fn admit(&self, record: EndpointRecord) -> Arc<Endpoint> {
+        let url = PayloadUrl::parse(&record.url).ok();
+        let endpoint = Arc::new(Endpoint { record, url });
+        let mut all = self.endpoints.write().unwrap_or_else(PoisonError::into_inner);
+        all.insert(endpoint.record.id, Arc::clone(&endpoint));
+        endpoint
+    }
+
+    fn put(&self, entry: ProgramEntry) {
+        let mut programs = self.programs.write().unwrap_or_else(PoisonError::into_inner);
+        programs.insert(entry.record.id.clone(), Arc::new(entry));
+    }
+}

@@ -1,0 +1,161 @@
+//! Publication: the draft becomes live, all of it or nothing; and what is parked is sent or discarded.
+
+use groundswell_types::{ProgramId, Secret};
+
+use super::rows::{self, StoredRow, StoredSecret};
+use super::{CHANGED_MEANWHILE, problems_of_all};
+use crate::directory::{Directory, ProgramEntry};
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::store::{EndpointId, EndpointRecord, Release, WebhooksChange};
+use crate::webhooks::{change, next_public_id};
+
+const LIVE_CHANGED: &str = "The live webhooks were changed after this draft was begun, by somebody else or over REST. \
+    Discard the draft to see them as they are now.";
+
+impl Engine {
+    /// Makes draft number `version` live.
+    pub async fn publish(&self, program: &ProgramId, version: i64) -> Result<(), EngineError> {
+        let entry = self.program_entry(program)?;
+        let draft = self
+            .store
+            .draft(program)
+            .await?
+            .ok_or_else(|| EngineError::Conflict("There is nothing to publish any more.".to_owned()))?;
+        if draft.version != version {
+            return Err(EngineError::Conflict(CHANGED_MEANWHILE.to_owned()));
+        }
+        if draft.base_version != entry.record.webhooks_version {
+            return Err(EngineError::Conflict(LIVE_CHANGED.to_owned()));
+        }
+        let stored = rows::read(&draft)?;
+        let problems = problems_of_all(&stored, self);
+        if !problems.is_empty() {
+            return Err(EngineError::Invalid(problems));
+        }
+        let fresh: Vec<Fresh> =
+            stored.iter().map(|_| Fresh { id: self.ids.endpoint(), public_id: self.ids.webhook() }).collect();
+        let (program_id, now_ms) = (program.clone(), self.clock.now_ms());
+        self.writer
+            .change(move |directory| {
+                let entry = directory.program(&program_id).ok_or(EngineError::NotFound("program"))?;
+                if draft.base_version != entry.record.webhooks_version {
+                    return Err(EngineError::Conflict(LIVE_CHANGED.to_owned()));
+                }
+                Ok(change(&entry, now_ms, |change| fill(change, &entry, (stored, fresh), now_ms)))
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Sends what is parked at a live, enabled webhook, with a fresh deadline; returns how many there were.
+    pub async fn release_parked(&self, program: &ProgramId, row_key: &str) -> Result<i64, EngineError> {
+        let expires_at_ms = self.clock.now_ms().saturating_add(self.config.retry.deadline_ms);
+        self.change_parked(program, row_key, move |directory, endpoint_id, change| {
+            if !directory.endpoint(endpoint_id).is_some_and(|endpoint| endpoint.record.is_enabled) {
+                return Err(EngineError::Refused(
+                    "Turn the webhook on and publish before sending.".to_owned(),
+                ));
+            }
+            change.release.push(Release { endpoint_id, expires_at_ms });
+            Ok(())
+        })
+        .await
+    }
+
+    /// Discards what is parked at a live webhook; returns how many there were.
+    pub async fn discard_parked(&self, program: &ProgramId, row_key: &str) -> Result<i64, EngineError> {
+        self.change_parked(program, row_key, |_, endpoint_id, change| {
+            change.discard.push(endpoint_id);
+            Ok(())
+        })
+        .await
+    }
+
+    async fn change_parked(
+        &self,
+        program: &ProgramId,
+        row_key: &str,
+        fill: impl FnOnce(&Directory, EndpointId, &mut WebhooksChange) -> Result<(), EngineError> + Send + 'static,
+    ) -> Result<i64, EngineError> {
+        let entry = self.program_entry(program)?;
+        let endpoint_id = rows::live(row_key, &entry).ok_or(EngineError::NotFound("webhook"))?.record.id;
+        let backlog = self.store.backlog(&[endpoint_id], i64::MAX).await?;
+        let (program_id, now_ms) = (program.clone(), self.clock.now_ms());
+        self.writer
+            .change(move |directory| {
+                let entry = directory.program(&program_id).ok_or(EngineError::NotFound("program"))?;
+                let mut result = Ok(());
+                let changed = change(&entry, now_ms, |change| {
+                    // Nothing about the webhooks themselves changes, so drafts stay current.
+                    change.version = entry.record.webhooks_version;
+                    result = fill(directory, endpoint_id, change);
+                });
+                result.map(|()| changed)
+            })
+            .await?;
+        Ok(backlog.first().map_or(0, |backlog| backlog.parked))
+    }
+}
+
+/// Ids for a row in case it is a new webhook.
+struct Fresh {
+    id: EndpointId,
+    public_id: groundswell_types::WebhookId,
+}
+
+fn fill(
+    change: &mut WebhooksChange,
+    entry: &ProgramEntry,
+    (stored, fresh): (Vec<StoredRow>, Vec<Fresh>),
+    now_ms: i64,
+) {
+    change.clears_draft = true;
+    let is_kept =
+        |id: EndpointId| stored.iter().any(|row| row.live(entry).is_some_and(|live| live.record.id == id));
+    let (kept, gone): (Vec<_>, Vec<_>) =
+        entry.endpoints.iter().cloned().partition(|endpoint| is_kept(endpoint.record.id));
+    change.deletes = gone.iter().map(|endpoint| endpoint.record.id).collect();
+    // `primary` may have become free; the first new webhook takes it.
+    let mut primary_from = ProgramEntry { record: entry.record.clone(), endpoints: kept };
+    for ((row, fresh), order) in stored.into_iter().zip(fresh).zip(0..) {
+        let secret = row.effective_secret(entry);
+        if let Some(live) = row.live(entry) {
+            let before = &live.record;
+            let after = EndpointRecord {
+                url: row.url.trim().to_owned(),
+                events: row.events,
+                is_enabled: row.is_enabled,
+                auto_disabled: before.auto_disabled && !row.is_enabled,
+                secret,
+                ..before.clone()
+            };
+            if before.is_enabled && !after.is_enabled {
+                change.park.push(after.id);
+            }
+            if after != *before {
+                change.upserts.push(after);
+            }
+            continue;
+        }
+        let record = EndpointRecord {
+            id: fresh.id,
+            program_id: entry.record.id.clone(),
+            public_id: next_public_id(&primary_from, fresh.public_id),
+            url: row.url.trim().to_owned(),
+            events: row.events,
+            is_enabled: row.is_enabled,
+            auto_disabled: false,
+            secret: match row.secret {
+                StoredSecret::Set(text) => Secret::parse(&text).ok(),
+                StoredSecret::Kept | StoredSecret::Removed => None,
+            },
+            // Several published at once keep the order of their rows.
+            created_at_ms: now_ms + order,
+        };
+        primary_from
+            .endpoints
+            .push(std::sync::Arc::new(crate::directory::Endpoint { record: record.clone(), url: None }));
+        change.upserts.push(record);
+    }
+}

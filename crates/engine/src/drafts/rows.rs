@@ -1,0 +1,204 @@
+//! The rows of a draft: stored form, checks, difference to what is live in words.
+
+use std::sync::Arc;
+
+use groundswell_types::editor::DraftRow;
+use groundswell_types::{EventKind, Problem, Secret};
+use serde::{Deserialize, Serialize};
+
+use super::{damaged, secret_draft};
+use crate::delivery::guard::Guard;
+use crate::directory::{Endpoint, ProgramEntry};
+use crate::error::EngineError;
+use crate::store::DraftRecord;
+use crate::webhooks::{checked_url, distinct};
+
+/// Rows of live webhooks are named by their internal id behind this.
+const LIVE_PREFIX: &str = "live-";
+
+/// A URL longer than this is not even kept as a draft.
+const MAX_DRAFT_URL_BYTES: usize = 4096;
+
+/// A row as it is stored.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct StoredRow {
+    pub key: String,
+    pub url: String,
+    pub is_enabled: bool,
+    pub events: Vec<EventKind>,
+    pub secret: StoredSecret,
+}
+
+/// What a draft does to a secret.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum StoredSecret {
+    Kept,
+    Set(String),
+    Removed,
+}
+
+/// Reads a draft's rows.
+pub(super) fn read(draft: &DraftRecord) -> Result<Vec<StoredRow>, EngineError> {
+    serde_json::from_str(&draft.rows_json).map_err(|error| damaged(&error))
+}
+
+/// Writes a draft's rows.
+pub(super) fn write(rows: &[StoredRow]) -> Result<String, EngineError> {
+    serde_json::to_string(rows).map_err(|error| damaged(&error))
+}
+
+/// What is live, as rows.
+pub(super) fn of_live(entry: &ProgramEntry) -> Vec<StoredRow> {
+    entry.endpoints.iter().map(|endpoint| row_of(endpoint)).collect()
+}
+
+/// What was typed, with the secrets of the rows as they were stored before.
+pub(super) fn merge(
+    typed: Vec<DraftRow>,
+    before: &[StoredRow],
+    entry: &ProgramEntry,
+) -> Result<Vec<StoredRow>, EngineError> {
+    let mut merged: Vec<StoredRow> = Vec::with_capacity(typed.len());
+    for (at, row) in typed.into_iter().enumerate() {
+        let key_is_good = (1..=40).contains(&row.key.len())
+            && row.key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && merged.iter().all(|other| other.key != row.key);
+        if !key_is_good {
+            return Err(EngineError::invalid(&format!("/rows/{at}/key"), "must be a key of its own"));
+        }
+        if row.url.len() > MAX_DRAFT_URL_BYTES {
+            return Err(EngineError::invalid(&format!("/rows/{at}/url"), "is longer than 2,048 characters"));
+        }
+        if row.key.starts_with(LIVE_PREFIX) && live(&row.key, entry).is_none() {
+            // Deleted by REST while the draft had it: it must not come back under its old name.
+            continue;
+        }
+        let secret =
+            before.iter().find(|old| old.key == row.key).map_or(StoredSecret::Kept, |old| old.secret.clone());
+        merged.push(StoredRow {
+            key: row.key,
+            url: row.url,
+            is_enabled: row.is_enabled,
+            events: distinct(row.events),
+            secret,
+        });
+    }
+    Ok(merged)
+}
+
+fn row_of(endpoint: &Endpoint) -> StoredRow {
+    StoredRow {
+        key: format!("{LIVE_PREFIX}{}", endpoint.record.id.0),
+        url: endpoint.record.url.clone(),
+        is_enabled: endpoint.record.is_enabled,
+        events: endpoint.record.events.clone(),
+        secret: StoredSecret::Kept,
+    }
+}
+
+pub(super) fn live<'a>(key: &str, entry: &'a ProgramEntry) -> Option<&'a Arc<Endpoint>> {
+    let id: i64 = key.strip_prefix(LIVE_PREFIX)?.parse().ok()?;
+    entry.endpoints.iter().find(|endpoint| endpoint.record.id.0 == id)
+}
+
+impl StoredRow {
+    /// The live webhook the row is about.
+    pub fn live<'a>(&self, entry: &'a ProgramEntry) -> Option<&'a Arc<Endpoint>> {
+        live(&self.key, entry)
+    }
+
+    /// The row as it is shown.
+    pub fn view(&self, entry: &ProgramEntry) -> DraftRow {
+        DraftRow {
+            key: self.key.clone(),
+            url: self.url.clone(),
+            is_enabled: self.is_enabled,
+            events: self.events.clone(),
+            secret: secret_draft(self, self.live(entry).map(AsRef::as_ref)),
+        }
+    }
+
+    /// Everything that keeps the row from being published.
+    pub fn problems(&self, guard: &Guard) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if let Err(why) = checked_url(guard, &self.url) {
+            problems.push(Problem::new("/url", why));
+        }
+        if let StoredSecret::Set(text) = &self.secret
+            && let Err(why) = Secret::parse(text)
+        {
+            problems.push(Problem::new("/secret", why.to_string()));
+        }
+        problems
+    }
+
+    /// The secret the row would be sent with.
+    pub fn effective_secret(&self, entry: &ProgramEntry) -> Option<Secret> {
+        match &self.secret {
+            StoredSecret::Kept => self.live(entry).and_then(|endpoint| endpoint.record.secret.clone()),
+            StoredSecret::Set(text) => Secret::parse(text).ok(),
+            StoredSecret::Removed => None,
+        }
+    }
+
+    /// What this row changes about the live webhook, in words; nothing when it is as it is live.
+    fn changes_to(&self, endpoint: &Endpoint) -> Vec<String> {
+        let record = &endpoint.record;
+        let name = &record.url;
+        let mut words = Vec::new();
+        if self.url.trim() != record.url {
+            words.push(format!("Change the URL {name} to {}.", self.url.trim()));
+        }
+        match (record.is_enabled, self.is_enabled) {
+            (true, false) => words.push(format!("Turn off {name}; its deliveries are parked.")),
+            (false, true) => words.push(format!("Turn on {name}.")),
+            _ => {}
+        }
+        let titles = |events: &[EventKind], without: &[EventKind]| -> Vec<&'static str> {
+            events.iter().filter(|event| !without.contains(event)).map(|event| event.title()).collect()
+        };
+        let (added, removed) = (titles(&self.events, &record.events), titles(&record.events, &self.events));
+        if !added.is_empty() {
+            words.push(format!("Send {name} also: {}.", added.join(", ")));
+        }
+        if !removed.is_empty() {
+            words.push(format!("No longer send {name}: {}.", removed.join(", ")));
+        }
+        match (&self.secret, record.secret.is_some()) {
+            (StoredSecret::Set(_), true) => words.push(format!("Replace the secret of {name}.")),
+            (StoredSecret::Set(_), false) => {
+                words.push(format!("Sign what is sent to {name} with a secret."));
+            }
+            (StoredSecret::Removed, true) => {
+                words.push(format!("Remove the secret of {name}; requests are no longer signed."));
+            }
+            _ => {}
+        }
+        words
+    }
+}
+
+/// What publishing would change, each in a sentence.
+pub(super) fn changes(stored: &[StoredRow], entry: &ProgramEntry) -> Vec<String> {
+    let mut words = Vec::new();
+    for row in stored {
+        if let Some(endpoint) = row.live(entry) {
+            words.extend(row.changes_to(endpoint));
+            continue;
+        }
+        let name = if row.url.trim().is_empty() { "a webhook without a URL" } else { row.url.trim() };
+        let events = match row.events.len() {
+            0 => "no events".to_owned(),
+            1 => "1 event".to_owned(),
+            count => format!("{count} events"),
+        };
+        words.push(format!("Add {name} with {events}."));
+    }
+    for endpoint in &entry.endpoints {
+        if !stored.iter().any(|row| row.live(entry).is_some_and(|live| live.record.id == endpoint.record.id))
+        {
+            words.push(format!("Remove {}; what waits for it is cancelled.", endpoint.record.url));
+        }
+    }
+    words
+}

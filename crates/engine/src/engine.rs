@@ -1,0 +1,171 @@
+//! The engine as a whole: what starts together, stops together, and what use cases work with.
+
+use std::sync::Arc;
+
+use groundswell_types::Secret;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::access::Access;
+use crate::clock::Clock;
+use crate::config::EngineConfig;
+use crate::delivery::guard::Guard;
+use crate::delivery::runtime::{AttemptContext, Runtime, RuntimeParts};
+use crate::delivery::scheduler::Scheduler;
+use crate::delivery::sender::{Sender, SetupError};
+use crate::delivery::writer::{Writer, WriterHandle, WriterParts, writer};
+use crate::directory::Directory;
+use crate::error::EngineError;
+use crate::id::{self, IdGenerator};
+use crate::store::{Store, StoreError};
+
+/// The engine. Its use cases are in the modules named for what they are about.
+pub struct Engine {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) ids: Arc<IdGenerator>,
+    pub(crate) clock: Clock,
+    pub(crate) config: EngineConfig,
+    pub(crate) guard: Guard,
+    pub(crate) sender: Sender,
+    pub(crate) writer: WriterHandle,
+    pub(crate) access: Access,
+    stop: CancellationToken,
+    writer_stop: CancellationToken,
+    fatal: CancellationToken,
+    tasks: std::sync::Mutex<Option<Tasks>>,
+}
+
+struct Tasks {
+    runtime: JoinHandle<()>,
+    writer: JoinHandle<()>,
+}
+
+/// What an engine is started with.
+pub struct EngineParts {
+    pub store: Arc<dyn Store>,
+    pub config: EngineConfig,
+    pub clock: Clock,
+}
+
+/// Why the engine does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The HTTP client cannot be set up.
+    #[error(transparent)]
+    Sender(#[from] SetupError),
+}
+
+impl Engine {
+    /// Reads settings and what is due from the store, and starts writing and delivering.
+    pub async fn start(parts: EngineParts) -> Result<Arc<Self>, StartError> {
+        const RUNTIME_INBOX: usize = 8192;
+        let EngineParts { store, config, clock } = parts;
+        let directory = Arc::new(Directory::load(store.as_ref()).await?);
+        let ids = Arc::new(IdGenerator::new(clock.clone(), store.highest_event_id().await?));
+        let guard = Guard::new(config.egress_allow.clone());
+        let sender = Sender::new(guard.clone(), config.sending)?;
+        let access = Access::load(store.as_ref()).await?;
+        let due = store.earliest_due(&directory.enabled_endpoints()).await?;
+
+        let (stop, writer_stop, fatal) =
+            (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+        let (outbox, inbox) = mpsc::channel(RUNTIME_INBOX);
+        let (handle, writer): (WriterHandle, Writer) = writer(WriterParts {
+            store: Arc::clone(&store),
+            directory: Arc::clone(&directory),
+            ids: Arc::clone(&ids),
+            runtime: outbox.clone(),
+            fatal: fatal.clone(),
+            stop: writer_stop.clone(),
+        });
+        let runtime = Runtime::new(RuntimeParts {
+            scheduler: Scheduler::new(config.slots, config.endpoint_slots),
+            clock: clock.clone(),
+            store: Arc::clone(&store),
+            context: AttemptContext {
+                sender: sender.clone(),
+                directory: Arc::clone(&directory),
+                writer: handle.clone(),
+                clock: clock.clone(),
+                retry: config.retry,
+            },
+            inbox,
+            outbox,
+            stop: stop.clone(),
+        });
+        let tasks = Tasks { runtime: tokio::spawn(runtime.run(due)), writer: tokio::spawn(writer.run()) };
+        Ok(Arc::new(Self {
+            store,
+            directory,
+            ids,
+            clock,
+            config,
+            guard,
+            sender,
+            writer: handle,
+            access,
+            stop,
+            writer_stop,
+            fatal,
+            tasks: std::sync::Mutex::new(Some(tasks)),
+        }))
+    }
+
+    /// Stops delivering, waits for the attempts under way, writes everything, closes the store.
+    pub async fn shut_down(&self) {
+        self.stop.cancel();
+        let tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some(Tasks { runtime, writer }) = tasks {
+            report_panic("delivery", runtime.await);
+            self.writer_stop.cancel();
+            report_panic("writer", writer.await);
+            self.store.close().await;
+        }
+    }
+
+    /// Resolves when the store can no longer be trusted: the process must exit and recover by starting again.
+    pub async fn failed(&self) {
+        self.fatal.cancelled().await;
+    }
+
+    /// Whether events can be accepted and delivered.
+    pub fn is_ready(&self) -> bool {
+        let is_running = |tasks: &Tasks| !tasks.runtime.is_finished() && !tasks.writer.is_finished();
+        !self.fatal.is_cancelled()
+            && !self.stop.is_cancelled()
+            && self
+                .tasks
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .as_ref()
+                .is_some_and(is_running)
+    }
+
+    /// The time as the engine sees it, Unix milliseconds.
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// A new secret in the `whsec_…` form.
+    pub fn generate_secret(&self) -> Secret {
+        Secret::from_random(&id::random_bytes())
+    }
+
+    pub(crate) fn program_entry(
+        &self,
+        id: &groundswell_types::ProgramId,
+    ) -> Result<Arc<crate::directory::ProgramEntry>, EngineError> {
+        self.directory.program(id).ok_or(EngineError::NotFound("program"))
+    }
+}
+
+fn report_panic(task: &str, result: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = result {
+        tracing::error!(%error, "the {task} task ended early");
+    }
+}

@@ -1,0 +1,64 @@
+//! What a use case can fail with. One `match` in the server maps it to HTTP, one to the editor.
+
+use groundswell_types::Problem;
+use thiserror::Error;
+
+use crate::store::StoreError;
+
+/// Why a use case failed.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// The input is wrong; every problem is named.
+    #[error("the input is not valid")]
+    Invalid(Vec<Problem>),
+    /// There is no such thing.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// A part of the input is larger than it may be.
+    #[error("{0}")]
+    TooLarge(&'static str),
+    /// The event does not fit the program's type or status.
+    #[error("{0}")]
+    NotAccepted(String),
+    /// The program has as many webhooks as it can have.
+    #[error("A program can have 5 webhooks. Remove one to add another.")]
+    WebhookLimit,
+    /// Somebody else changed it meanwhile.
+    #[error("{0}")]
+    Conflict(String),
+    /// It cannot be done as things are.
+    #[error("{0}")]
+    Refused(String),
+    /// The idempotency key was used with other content.
+    #[error("This Idempotency-Key was used within the last 7 days with other content.")]
+    IdempotencyConflict,
+    /// More is queued than can be taken.
+    #[error("Too much is waiting to be stored. Try again in a second.")]
+    Overloaded,
+    /// The disk is full.
+    #[error("The server's disk is full, so new events cannot be stored. Try again later.")]
+    StorageFull,
+    /// The engine is stopping.
+    #[error("The server is stopping. Try again in a few seconds.")]
+    Stopping,
+    /// The store failed.
+    #[error("the store failed")]
+    Store(#[source] StoreError),
+}
+
+impl From<StoreError> for EngineError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Full(_) => Self::StorageFull,
+            StoreError::Unavailable(_) => Self::Overloaded,
+            other => Self::Store(other),
+        }
+    }
+}
+
+impl EngineError {
+    /// A single problem with the input.
+    pub fn invalid(pointer: &str, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![Problem::new(pointer, message)])
+    }
+}

@@ -1,0 +1,284 @@
+//! Accepting events: check, render once, commit.
+
+use bytes::Bytes;
+use groundswell_types::json::{self, Json, Object};
+use groundswell_types::{EventKind, Problem, ProgramId, ProgramStatus};
+use sha2::{Digest as _, Sha256};
+
+use crate::delivery::writer::{NewEvent, Receipt};
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::store::Idempotency;
+
+/// The largest single event, in bytes as sent: 4 MiB.
+pub const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
+
+/// The largest batch, in bytes as sent: 8 MiB.
+pub const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
+
+/// The most events in a batch.
+pub const MAX_BATCH_EVENTS: usize = 1_000;
+
+/// How long an idempotency key is remembered: 7 days.
+pub const IDEMPOTENCY_MS: i64 = 7 * 86_400_000;
+
+const MAX_KEY_BYTES: usize = 255;
+
+/// The latest time a JavaScript `Date` can hold, in Unix milliseconds.
+const MAX_CREATED_AT_MS: i64 = 8_640_000_000_000_000;
+
+impl Engine {
+    /// Accepts one event, given as the JSON text `{"event","data","createdAt"?}`. Returns once it is on disk.
+    pub async fn submit(
+        &self,
+        program: &ProgramId,
+        text: &[u8],
+        idempotency_key: Option<&str>,
+    ) -> Result<Receipt, EngineError> {
+        let event = self.prepare(program, text, idempotency_key)?;
+        let mut answers = self.writer.accept(vec![event]).await?;
+        answers.pop().unwrap_or(Err(EngineError::Stopping))
+    }
+
+    /// Accepts a batch of newline-delimited JSON, each line an event that may have an `idempotencyKey`. Returns an
+    /// answer for each line that is not empty, once the good ones are on disk.
+    pub async fn submit_batch(
+        &self,
+        program: &ProgramId,
+        text: &[u8],
+    ) -> Result<Vec<Result<Receipt, EngineError>>, EngineError> {
+        self.program_entry(program)?;
+        let lines: Vec<&[u8]> =
+            text.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect();
+        if lines.is_empty() {
+            return Err(EngineError::invalid("", "is empty: send one event per line"));
+        }
+        if lines.len() > MAX_BATCH_EVENTS {
+            let message = format!("has {} events; a batch can have 1,000 at most", lines.len());
+            return Err(EngineError::invalid("", message));
+        }
+        let mut answers: Vec<Option<Result<Receipt, EngineError>>> = Vec::with_capacity(lines.len());
+        let mut events = Vec::with_capacity(lines.len());
+        for line in lines {
+            let prepared = if line.len() > MAX_EVENT_BYTES {
+                Err(EngineError::TooLarge("An event can have 4 MiB at most."))
+            } else {
+                self.prepare(program, line, None)
+            };
+            match prepared {
+                Ok(event) => {
+                    events.push(event);
+                    answers.push(None);
+                }
+                Err(error) => answers.push(Some(Err(error))),
+            }
+        }
+        let mut accepted =
+            if events.is_empty() { Vec::new() } else { self.writer.accept(events).await? }.into_iter();
+        Ok(answers
+            .into_iter()
+            .map(|answer| answer.or_else(|| accepted.next()).unwrap_or(Err(EngineError::Stopping)))
+            .collect())
+    }
+
+    /// Checks and renders an event.
+    fn prepare(
+        &self,
+        program: &ProgramId,
+        text: &[u8],
+        idempotency_key: Option<&str>,
+    ) -> Result<NewEvent, EngineError> {
+        let entry = self.program_entry(program)?;
+        if entry.record.status == ProgramStatus::Deleted {
+            return Err(EngineError::NotAccepted("The program is deleted and accepts no events.".to_owned()));
+        }
+        let parsed = ParsedEvent::parse(text, idempotency_key).map_err(EngineError::Invalid)?;
+        if !parsed.kind.fits(entry.record.kind) {
+            return Err(EngineError::NotAccepted(format!(
+                "{} is no event of {} programs.",
+                parsed.kind, entry.record.kind
+            )));
+        }
+        let accepted_at_ms = self.clock.now_ms();
+        let occurred_at_ms = parsed.created_at_ms.unwrap_or(accepted_at_ms);
+        let idempotency = parsed.idempotency_key.as_ref().map(|key| Idempotency {
+            key: key.clone(),
+            content_hash: parsed.content_hash(),
+            valid_since_ms: accepted_at_ms - IDEMPOTENCY_MS,
+        });
+        Ok(NewEvent {
+            program_id: program.clone(),
+            kind: parsed.kind,
+            occurred_at_ms,
+            accepted_at_ms,
+            expires_at_ms: accepted_at_ms.saturating_add(self.config.retry.deadline_ms),
+            body: render_envelope(parsed.kind, occurred_at_ms, &parsed.data),
+            idempotency,
+        })
+    }
+}
+
+/// The bytes a receiver gets: `event`, `createdAt`, `data`, in this order.
+pub(crate) fn render_envelope(kind: EventKind, created_at_ms: i64, data: &Json<'_>) -> Bytes {
+    let mut body = Vec::with_capacity(1024);
+    body.extend_from_slice(b"{\"event\":\"");
+    body.extend_from_slice(kind.name().as_bytes());
+    body.extend_from_slice(b"\",\"createdAt\":");
+    body.extend_from_slice(created_at_ms.to_string().as_bytes());
+    body.extend_from_slice(b",\"data\":");
+    data.render_into(&mut body);
+    body.push(b'}');
+    Bytes::from(body)
+}
+
+/// An event as a producer sent it, checked.
+#[derive(Debug)]
+struct ParsedEvent<'a> {
+    kind: EventKind,
+    created_at_ms: Option<i64>,
+    data: Json<'a>,
+    idempotency_key: Option<String>,
+}
+
+impl<'a> ParsedEvent<'a> {
+    /// Reads the JSON text and finds everything wrong with it.
+    fn parse(text: &'a [u8], header_key: Option<&str>) -> Result<Self, Vec<Problem>> {
+        let Json::Object(mut object) = json::parse(text)? else {
+            return Err(vec![Problem::new("", "must be an object with `event` and `data`")]);
+        };
+        let mut problems = Vec::new();
+        let kind = parse_kind(&object, &mut problems);
+        let created_at_ms = match object.get("createdAt") {
+            None => None,
+            Some(value) => {
+                let time = value.as_i64().filter(|time| (0..=MAX_CREATED_AT_MS).contains(time));
+                if time.is_none() {
+                    problems.push(Problem::new("/createdAt", "must be a whole number, Unix milliseconds"));
+                }
+                time
+            }
+        };
+        let idempotency_key = parse_key(&object, header_key, &mut problems);
+        let data = match object.remove("data") {
+            Some(Json::Object(data)) => {
+                if let Some(kind) = kind {
+                    kind.schema().check(&data, "/data", &mut problems);
+                }
+                Some(Json::Object(data))
+            }
+            Some(other) => {
+                let message = format!("must be an object, but is {}", other.kind_name());
+                problems.push(Problem::new("/data", message));
+                None
+            }
+            None => {
+                problems.push(Problem::new("/data", "is required: an object"));
+                None
+            }
+        };
+        match (kind, data) {
+            (Some(kind), Some(data)) if problems.is_empty() => {
+                Ok(Self { kind, created_at_ms, data, idempotency_key })
+            }
+            _ => Err(problems),
+        }
+    }
+
+    /// What an idempotency key stands for: the rendered event, data and, if given, createdAt.
+    fn content_hash(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(self.kind.name().as_bytes());
+        hash.update([0]);
+        if let Some(created_at_ms) = self.created_at_ms {
+            hash.update(created_at_ms.to_string().as_bytes());
+        }
+        hash.update([0]);
+        hash.update(self.data.render());
+        hash.finalize().into()
+    }
+}
+
+fn parse_kind(object: &Object<'_>, problems: &mut Vec<Problem>) -> Option<EventKind> {
+    let names = || EventKind::ALL.map(EventKind::name).join(", ");
+    let Some(value) = object.get("event") else {
+        problems.push(Problem::new("/event", format!("is required: one of {}", names())));
+        return None;
+    };
+    let kind = value.as_str().and_then(EventKind::parse);
+    if kind.is_none() {
+        problems.push(Problem::new("/event", format!("must be one of {}", names())));
+    }
+    kind
+}
+
+fn parse_key(object: &Object<'_>, header_key: Option<&str>, problems: &mut Vec<Problem>) -> Option<String> {
+    let (key, pointer) = match (header_key, object.get("idempotencyKey")) {
+        (Some(key), _) => (Some(key), ""),
+        (None, None | Some(Json::Null)) => return None,
+        (None, Some(value)) => (value.as_str(), "/idempotencyKey"),
+    };
+    match key {
+        Some(key) if !key.is_empty() && key.len() <= MAX_KEY_BYTES => Some(key.to_owned()),
+        _ => {
+            problems.push(Problem::new(pointer, "the idempotency key must be a string of 1 to 255 bytes"));
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_is_named() {
+        let text =
+            br#"{"event":"PARTICIPANT_REACHED_A_GOAL","createdAt":"now","data":{"participant":{"email":5},
+            "campaign":{"id":""}}}"#;
+        let problems = ParsedEvent::parse(text, None).expect_err("refused");
+        let pointers: Vec<&str> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
+        assert_eq!(
+            pointers,
+            [
+                "/createdAt",
+                "/data/participant/id",
+                "/data/participant/email",
+                "/data/reward",
+                "/data/campaign/id"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_event_without_event_and_data_says_so() {
+        let problems = ParsedEvent::parse(b"{}", None).expect_err("refused");
+        assert_eq!(problems.len(), 2);
+        assert!(ParsedEvent::parse(b"[]", None).is_err());
+        assert!(ParsedEvent::parse(br#"{"event":"X","data":[]}"#, None).is_err());
+    }
+
+    #[test]
+    fn the_envelope_has_its_keys_in_order_and_data_as_sent() {
+        let parsed = ParsedEvent::parse(
+            br#"{"data":{"zeta":1.0,"id":"p1","10":true}, "event":"NEW_PARTICIPANT_ADDED"}"#,
+            None,
+        )
+        .expect("accepted");
+        let body = render_envelope(parsed.kind, 5, &parsed.data);
+        assert_eq!(
+            &body[..],
+            br#"{"event":"NEW_PARTICIPANT_ADDED","createdAt":5,"data":{"10":true,"zeta":1,"id":"p1"}}"#
+        );
+    }
+
+    #[test]
+    fn spelling_does_not_change_what_a_key_stands_for() {
+        let hash = |text: &'static str| {
+            ParsedEvent::parse(text.as_bytes(), Some("k")).expect("accepted").content_hash()
+        };
+        let first = hash(r#"{"event":"NEW_PARTICIPANT_ADDED","data":{"id":"a","n":1}}"#);
+        assert_eq!(first, hash(r#"{"data":{"id":"\u0061", "n":1.0},"event":"NEW_PARTICIPANT_ADDED"}"#));
+        assert_ne!(first, hash(r#"{"event":"NEW_PARTICIPANT_ADDED","data":{"id":"a","n":2}}"#));
+        assert_ne!(first, hash(r#"{"event":"NEW_PARTICIPANT_ADDED","createdAt":1,"data":{"id":"a","n":1}}"#));
+    }
+}

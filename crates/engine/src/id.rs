@@ -1,0 +1,110 @@
+//! The only place that makes ids.
+
+use std::sync::Mutex;
+
+use groundswell_types::{EventId, ProgramId, TestId, WebhookId};
+use rand::Rng;
+
+use crate::clock::Clock;
+use crate::store::EndpointId;
+
+/// 2024-01-01T00:00:00Z, the beginning of our ids' time, in Unix milliseconds.
+const EPOCH_MS: i64 = 1_704_067_200_000;
+
+/// Bits of an id below its milliseconds: 41 + 19 bits reach to the year 2093 and leave room for a delivery's slot.
+const LOW_BITS: u32 = 19;
+
+const MAX_ID: i64 = (1 << 60) - 1;
+
+/// Makes numbers that are time-ordered, strictly increasing, and never made again.
+///
+/// The upper bits are milliseconds, the lower ones begin each millisecond at a random place in their lower half:
+/// so an id is not guessable from its time, and two databases restored from one backup do not make the same ids
+/// even within one millisecond.
+#[derive(Debug)]
+pub struct IdGenerator {
+    clock: Clock,
+    last: Mutex<i64>,
+}
+
+impl IdGenerator {
+    /// A generator whose ids all are above `highest`, the highest one ever stored.
+    pub fn new(clock: Clock, highest: Option<EventId>) -> Self {
+        Self { clock, last: Mutex::new(highest.map_or(0, EventId::number)) }
+    }
+
+    /// The next number.
+    fn next(&self) -> i64 {
+        let since_epoch_ms = (self.clock.now_ms() - EPOCH_MS).clamp(0, MAX_ID >> LOW_BITS);
+        let random: i64 = rand::rng().random_range(0..1 << (LOW_BITS - 1));
+        let fresh = (since_epoch_ms << LOW_BITS) | random;
+        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // Within a millisecond, or when the clock went back, count on from the last one.
+        *last = if fresh >> LOW_BITS > *last >> LOW_BITS { fresh } else { *last + 1 };
+        *last
+    }
+
+    /// An id for an event.
+    pub fn event(&self) -> EventId {
+        EventId::from_number(self.next())
+    }
+
+    /// An id for a webhook's internal use.
+    pub fn endpoint(&self) -> EndpointId {
+        EndpointId(self.next())
+    }
+
+    /// An id for a test delivery.
+    pub fn test(&self) -> TestId {
+        TestId::from_number(self.next())
+    }
+
+    /// A program's id: eight characters.
+    pub fn program(&self) -> ProgramId {
+        ProgramId::parse(&random_text(8)).expect("base32 is a valid id")
+    }
+
+    /// A public id for a webhook that is not `primary`.
+    pub fn webhook(&self) -> WebhookId {
+        WebhookId::parse(&format!("wh_{}", random_text(10))).expect("base32 is a valid id")
+    }
+}
+
+/// `length` characters of 5 random bits each, without ones that are mistaken for others.
+pub fn random_text(length: usize) -> String {
+    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let mut rng = rand::rng();
+    (0..length).map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())])).collect()
+}
+
+/// Bytes for a secret or a token, from the operating system's seeded generator.
+pub fn random_bytes() -> [u8; 32] {
+    rand::rng().random()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_increase_when_the_clock_stands_still_or_goes_back() {
+        let clock = Clock::manual(EPOCH_MS + 1_000_000);
+        let ids = IdGenerator::new(clock.clone(), None);
+        let mut last = ids.event();
+        for step in 0..10_000 {
+            if step % 100 == 0 {
+                clock.set(EPOCH_MS + 1_000_000 - step);
+            }
+            let next = ids.event();
+            assert!(next > last);
+            last = next;
+        }
+    }
+
+    #[test]
+    fn ids_are_above_the_highest_stored_one() {
+        let highest = EventId::from_number(MAX_ID - 5);
+        let ids = IdGenerator::new(Clock::manual(EPOCH_MS), Some(highest));
+        assert!(ids.event() > highest);
+    }
+}

@@ -1,0 +1,24 @@
+//! Everything durable and everything that delivers.
+//!
+//! The use cases ([`programs`], [`webhooks`], [`drafts`], [`events`], [`deliveries`], [`tests`](test_deliveries))
+//! are called by REST and editor alike. They read through [`store`] and [`directory`], and write through the one
+//! task that commits ([`delivery::writer`]). Knows neither HTTP servers nor pages nor the environment.
+
+pub mod access;
+pub mod clock;
+pub mod config;
+pub mod deliveries;
+pub mod delivery;
+pub mod directory;
+pub mod drafts;
+mod engine;
+pub mod error;
+pub mod events;
+pub mod id;
+pub mod programs;
+pub mod store;
+pub mod test_deliveries;
+pub mod webhooks;
+
+pub use engine::{Engine, EngineParts};
+pub use error::EngineError;

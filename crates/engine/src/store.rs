@@ -1,0 +1,178 @@
+//! The one place that keeps things: a trait, implemented by hand for each database, and by an in-memory oracle that
+//! the conformance suite holds against them. Nothing outside `store` names sqlx.
+
+mod list;
+pub mod memory;
+mod query;
+mod record;
+pub mod sqlite;
+
+use async_trait::async_trait;
+use groundswell_types::{DeliveryId, EventId, ProgramId, TestId};
+use thiserror::Error;
+
+pub use record::*;
+
+/// Why the store could not do something.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The disk is full. Nothing of the call was written; it may be tried again.
+    #[error("the disk is full")]
+    Full(#[source] BoxError),
+    /// One of a batch's items cannot be stored, for example because it breaks a constraint. Nothing was written.
+    #[error("an item cannot be stored")]
+    Rejected(#[source] BoxError),
+    /// Nobody can say whether the commit happened, or an fsync failed: stop acknowledging and exit; reopening
+    /// recovers. Never retried.
+    #[error("it is not known whether a commit reached the disk")]
+    Fatal(#[source] BoxError),
+    /// A passing fault, for example a lock that was held too long. Nothing was written.
+    #[error("the database did not answer in time")]
+    Unavailable(#[source] BoxError),
+    /// What is stored cannot be read back as what it should be.
+    #[error("stored data is damaged: {0}")]
+    Damaged(String),
+    /// The database cannot be used as it is; the message says why and what to do.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+/// The database driver's error.
+pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What the engine asks of a database.
+///
+/// Reads may run at any time and see only committed data. Of the writes, [`Store::commit`] and [`Store::apply`] are
+/// called by the writer task alone, one at a time; the others may be called by anybody.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    // ---- hot path, written by hand for each database
+
+    /// Commits a batch in one transaction and returns, fsynced, what became of each accept, in order. Accepts with
+    /// equal program and key within the batch deduplicate too. Never a statement per row.
+    async fn commit(&self, batch: &Batch) -> Result<Vec<Accepted>, StoreError>;
+
+    /// The next at most `limit` pending deliveries of an endpoint behind `after`, by key; never parked ones.
+    async fn pending(
+        &self,
+        endpoint: EndpointId,
+        after: Option<PendingKey>,
+        limit: usize,
+    ) -> Result<Vec<Pending>, StoreError>;
+
+    /// The bodies of events, for those that exist; at most 256 ids a call.
+    async fn bodies(&self, events: &[EventId]) -> Result<Vec<(EventId, bytes::Bytes)>, StoreError>;
+
+    /// The earliest due time of each of `endpoints` that has pending, not parked work. One index seek each.
+    async fn earliest_due(&self, endpoints: &[EndpointId]) -> Result<Vec<(EndpointId, i64)>, StoreError>;
+
+    // ---- start-up
+
+    /// The highest event id ever stored here, also when retention has deleted it since.
+    async fn highest_event_id(&self) -> Result<Option<EventId>, StoreError>;
+
+    /// All programs, by creation, oldest first.
+    async fn programs(&self) -> Result<Vec<ProgramRecord>, StoreError>;
+
+    /// All live webhooks of all programs, by creation, oldest first.
+    async fn endpoints(&self) -> Result<Vec<EndpointRecord>, StoreError>;
+
+    /// The health of every endpoint that has one.
+    async fn health(&self) -> Result<Vec<(EndpointId, HealthRecord)>, StoreError>;
+
+    // ---- settings
+
+    /// Commits a change of settings in one transaction. Rejected are programs that are there already or not at all,
+    /// two live webhooks with one public id, and webhooks that were changed meanwhile.
+    async fn apply(&self, change: &SettingsChange) -> Result<(), StoreError>;
+
+    /// A program's draft.
+    async fn draft(&self, program: &ProgramId) -> Result<Option<DraftRecord>, StoreError>;
+
+    /// Saves a draft if the stored version is still `draft.version - 1` (or there is none and it is 1); says whether
+    /// it was saved.
+    async fn save_draft(&self, draft: &DraftRecord) -> Result<bool, StoreError>;
+
+    /// Removes a program's draft.
+    async fn delete_draft(&self, program: &ProgramId) -> Result<(), StoreError>;
+
+    // ---- log
+
+    /// A program's events with at least one target, newest first, those before `before`.
+    async fn events(
+        &self,
+        program: &ProgramId,
+        before: Option<EventId>,
+        limit: usize,
+    ) -> Result<Vec<EventRecord>, StoreError>;
+
+    /// One event.
+    async fn event(&self, id: EventId) -> Result<Option<EventRecord>, StoreError>;
+
+    /// Every attempt of the given deliveries, by delivery and number; without response head and body. At most 512
+    /// ids a call.
+    async fn attempts(&self, deliveries: &[DeliveryId]) -> Result<Vec<AttemptRecord>, StoreError>;
+
+    /// Every attempt of one delivery in full, by number.
+    async fn attempts_in_full(&self, delivery: DeliveryId) -> Result<Vec<AttemptRecord>, StoreError>;
+
+    /// The pending rows that exist under any of `keys`; at most 2,048 keys a call.
+    async fn pending_at(&self, keys: &[PendingKey]) -> Result<Vec<Pending>, StoreError>;
+
+    /// How many deliveries are pending and how many parked at each of `endpoints`, counting to `cap` each.
+    async fn backlog(&self, endpoints: &[EndpointId], cap: i64) -> Result<Vec<Backlog>, StoreError>;
+
+    /// The URL of a webhook that is gone, for the log.
+    async fn endpoint_url(&self, endpoint: EndpointId) -> Result<Option<String>, StoreError>;
+
+    /// Keeps a test delivery.
+    async fn save_test(&self, test: &TestRecord) -> Result<(), StoreError>;
+
+    /// A test delivery of a program.
+    async fn test(&self, program: &ProgramId, id: TestId) -> Result<Option<TestRecord>, StoreError>;
+
+    // ---- people and keys
+
+    /// Keeps an API key.
+    async fn save_api_key(&self, key: &ApiKeyRecord) -> Result<(), StoreError>;
+
+    /// All API keys, oldest first.
+    async fn api_keys(&self) -> Result<Vec<ApiKeyRecord>, StoreError>;
+
+    /// Removes an API key; says whether it was there.
+    async fn delete_api_key(&self, id: &str) -> Result<bool, StoreError>;
+
+    /// Keeps a sign-in link by the SHA-256 of its token.
+    async fn save_sign_in_link(&self, token_hash: [u8; 32], expires_at_ms: i64) -> Result<(), StoreError>;
+
+    /// Uses up a sign-in link; says whether there was one that had neither expired nor been used.
+    async fn use_sign_in_link(&self, token_hash: [u8; 32], now_ms: i64) -> Result<bool, StoreError>;
+
+    /// Keeps a session, replacing one with the same token; forgets those that expired before it was created.
+    async fn save_session(&self, session: &SessionRecord) -> Result<(), StoreError>;
+
+    /// A session that has not expired.
+    async fn session(&self, token_hash: [u8; 32], now_ms: i64) -> Result<Option<SessionRecord>, StoreError>;
+
+    /// Ends a session.
+    async fn delete_session(&self, token_hash: [u8; 32]) -> Result<(), StoreError>;
+
+    /// Whether anybody has ever signed in, also when the session has ended since.
+    async fn has_sessions(&self) -> Result<bool, StoreError>;
+
+    // ---- care
+
+    /// Copies the write-ahead log into the database file as far as it goes without waiting; a no-op elsewhere.
+    async fn checkpoint(&self) -> Result<(), StoreError>;
+
+    /// Closes the database; nothing may be called afterwards.
+    async fn close(&self);
+}
+
+/// What waits at an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Backlog {
+    pub endpoint_id: EndpointId,
+    pub pending: i64,
+    pub parked: i64,
+}

@@ -1,0 +1,78 @@
+//! Statements over many rows. A statement costs the same hop to the driver's thread whether it carries one row or
+//! hundreds, so rows go together; and only in a few fixed sizes, so that the statement cache knows the text.
+
+use std::sync::{Arc, OnceLock};
+
+use sqlx::AssertSqlSafe;
+
+/// The numbers of rows a statement is prepared for, largest first. With powers of two, 500 rows are six statements.
+/// The largest times the widest row stays below SQLite's 32,766 parameters.
+pub(super) const SIZES: [usize; 10] = [512, 256, 128, 64, 32, 16, 8, 4, 2, 1];
+
+/// How placeholders are written.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Marks {
+    /// `?`: SQLite only, and there cheaper to bind than numbers.
+    Anonymous,
+    /// `$n` and on: portable.
+    From(usize),
+}
+
+/// The text of a statement with a list in it.
+pub(super) type ListText = AssertSqlSafe<Arc<str>>;
+
+/// A statement with a list of rows in its middle: `(?, ?), (?, ?)`.
+#[derive(Debug)]
+pub(super) struct List {
+    before: &'static str,
+    columns: usize,
+    after: &'static str,
+    marks: Marks,
+    texts: [OnceLock<Arc<str>>; SIZES.len()],
+}
+
+impl List {
+    pub(super) const fn new(before: &'static str, columns: usize, after: &'static str, marks: Marks) -> Self {
+        Self { before, columns, after, marks, texts: [const { OnceLock::new() }; SIZES.len()] }
+    }
+
+    /// The place in [`SIZES`] of the largest size that `rows` rows fill.
+    pub(super) fn filled(rows: usize) -> usize {
+        SIZES.iter().position(|size| *size <= rows).unwrap_or(SIZES.len() - 1)
+    }
+
+    /// The place in [`SIZES`] of the smallest size that `rows` rows fit into, for lists that may be padded.
+    pub(super) fn fitting(rows: usize) -> usize {
+        SIZES.iter().rposition(|size| *size >= rows).unwrap_or(0)
+    }
+
+    /// The statement for the size at `place`. Only constants of this program are in it.
+    pub(super) fn text(&self, place: usize) -> ListText {
+        AssertSqlSafe(Arc::clone(self.texts[place].get_or_init(|| self.write(SIZES[place]).into())))
+    }
+
+    /// How many values a row has.
+    pub(super) fn columns(&self) -> usize {
+        self.columns
+    }
+
+    fn write(&self, rows: usize) -> String {
+        let mut text = self.before.to_owned();
+        for row in 0..rows {
+            text.push_str(if row == 0 { "(" } else { ",(" });
+            for column in 0..self.columns {
+                text.push_str(if column == 0 { "" } else { "," });
+                match self.marks {
+                    Marks::Anonymous => text.push('?'),
+                    Marks::From(first) => {
+                        text.push('$');
+                        text.push_str(&(first + row * self.columns + column).to_string());
+                    }
+                }
+            }
+            text.push(')');
+        }
+        text.push_str(self.after);
+        text
+    }
+}

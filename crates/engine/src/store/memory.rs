@@ -1,0 +1,229 @@
+//! The store as plain maps: the oracle the databases are compared with, and the store of simulations. Simple before
+//! fast; deterministic, without threads or a clock. Nothing survives it.
+
+mod state;
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use groundswell_types::{DeliveryId, EventId, ProgramId, TestId};
+
+use self::state::State;
+use super::{
+    Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, DraftRecord, EndpointId, EndpointRecord,
+    EventRecord, HealthRecord, PARKED_DUE_MS, Pending, PendingKey, ProgramRecord, SessionRecord,
+    SettingsChange, Store, StoreError, TestRecord,
+};
+
+/// The in-memory store.
+#[derive(Debug, Default)]
+pub struct Memory {
+    state: Mutex<State>,
+}
+
+impl Memory {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A panic elsewhere leaves the maps as they were: every write checks first and then changes.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Store for Memory {
+    async fn commit(&self, batch: &Batch) -> Result<Vec<Accepted>, StoreError> {
+        self.state().commit(batch)
+    }
+
+    async fn pending(
+        &self,
+        endpoint: EndpointId,
+        after: Option<PendingKey>,
+        limit: usize,
+    ) -> Result<Vec<Pending>, StoreError> {
+        let state = self.state();
+        let queue = state.queue(endpoint).filter(|pending| pending.key.due_at_ms < PARKED_DUE_MS);
+        Ok(queue
+            .filter(|pending| after.is_none_or(|after| pending.key > after))
+            .take(limit)
+            .copied()
+            .collect())
+    }
+
+    async fn bodies(&self, events: &[EventId]) -> Result<Vec<(EventId, Bytes)>, StoreError> {
+        let state = self.state();
+        Ok(events.iter().filter_map(|id| Some((*id, state.events.get(id)?.body.clone()))).collect())
+    }
+
+    async fn earliest_due(&self, endpoints: &[EndpointId]) -> Result<Vec<(EndpointId, i64)>, StoreError> {
+        let state = self.state();
+        let first =
+            |id| state.queue(id).map(|pending| pending.key.due_at_ms).find(|due| *due < PARKED_DUE_MS);
+        Ok(endpoints.iter().filter_map(|id| Some((*id, first(*id)?))).collect())
+    }
+
+    async fn highest_event_id(&self) -> Result<Option<EventId>, StoreError> {
+        Ok(self.state().events.keys().next_back().copied())
+    }
+
+    async fn programs(&self) -> Result<Vec<ProgramRecord>, StoreError> {
+        let mut programs: Vec<_> = self.state().programs.values().cloned().collect();
+        programs.sort_by_key(|program| program.created_at_ms);
+        Ok(programs)
+    }
+
+    async fn endpoints(&self) -> Result<Vec<EndpointRecord>, StoreError> {
+        let mut endpoints: Vec<_> = self.state().endpoints.values().cloned().collect();
+        endpoints.sort_by_key(|endpoint| endpoint.created_at_ms);
+        Ok(endpoints)
+    }
+
+    async fn health(&self) -> Result<Vec<(EndpointId, HealthRecord)>, StoreError> {
+        Ok(self.state().health.iter().map(|(id, health)| (*id, *health)).collect())
+    }
+
+    async fn apply(&self, change: &SettingsChange) -> Result<(), StoreError> {
+        self.state().apply(change)
+    }
+
+    async fn draft(&self, program: &ProgramId) -> Result<Option<DraftRecord>, StoreError> {
+        Ok(self.state().drafts.get(program).cloned())
+    }
+
+    async fn save_draft(&self, draft: &DraftRecord) -> Result<bool, StoreError> {
+        self.state().save_draft(draft)
+    }
+
+    async fn delete_draft(&self, program: &ProgramId) -> Result<(), StoreError> {
+        self.state().drafts.remove(program);
+        Ok(())
+    }
+
+    async fn events(
+        &self,
+        program: &ProgramId,
+        before: Option<EventId>,
+        limit: usize,
+    ) -> Result<Vec<EventRecord>, StoreError> {
+        let state = self.state();
+        let newest_first = state.events.values().rev().map(|event| &event.record);
+        let wanted = newest_first.filter(|event| {
+            event.program_id == *program
+                && !event.targets.is_empty()
+                && before.is_none_or(|before| event.id < before)
+        });
+        Ok(wanted.take(limit).cloned().collect())
+    }
+
+    async fn event(&self, id: EventId) -> Result<Option<EventRecord>, StoreError> {
+        Ok(self.state().events.get(&id).map(|event| event.record.clone()))
+    }
+
+    async fn attempts(&self, deliveries: &[DeliveryId]) -> Result<Vec<AttemptRecord>, StoreError> {
+        let state = self.state();
+        let deliveries: BTreeSet<_> = deliveries.iter().collect();
+        let wanted = deliveries.iter().flat_map(|delivery| state.attempts_of(**delivery));
+        let brief = wanted.map(|attempt| AttemptRecord {
+            response_head: String::new(),
+            response_body: Bytes::new(),
+            ..attempt.clone()
+        });
+        Ok(brief.collect())
+    }
+
+    async fn attempts_in_full(&self, delivery: DeliveryId) -> Result<Vec<AttemptRecord>, StoreError> {
+        Ok(self.state().attempts_of(delivery).cloned().collect())
+    }
+
+    async fn pending_at(&self, keys: &[PendingKey]) -> Result<Vec<Pending>, StoreError> {
+        let state = self.state();
+        let keys: BTreeSet<_> = keys.iter().collect();
+        Ok(keys.iter().filter_map(|key| state.pending.get(key)).copied().collect())
+    }
+
+    async fn backlog(&self, endpoints: &[EndpointId], cap: i64) -> Result<Vec<Backlog>, StoreError> {
+        let state = self.state();
+        let count = |id, is_parked| {
+            let rows =
+                state.queue(id).filter(|pending| (pending.key.due_at_ms == PARKED_DUE_MS) == is_parked);
+            i64::try_from(rows.count()).unwrap_or(i64::MAX).min(cap)
+        };
+        let backlog = |id: &EndpointId| Backlog {
+            endpoint_id: *id,
+            pending: count(*id, false),
+            parked: count(*id, true),
+        };
+        Ok(endpoints.iter().map(backlog).collect())
+    }
+
+    async fn endpoint_url(&self, endpoint: EndpointId) -> Result<Option<String>, StoreError> {
+        Ok(self.state().urls.get(&endpoint).cloned())
+    }
+
+    async fn save_test(&self, test: &TestRecord) -> Result<(), StoreError> {
+        self.state().save_test(test)
+    }
+
+    async fn test(&self, program: &ProgramId, id: TestId) -> Result<Option<TestRecord>, StoreError> {
+        Ok(self.state().tests.get(&id).filter(|test| test.program_id == *program).cloned())
+    }
+
+    async fn save_api_key(&self, key: &ApiKeyRecord) -> Result<(), StoreError> {
+        self.state().save_api_key(key)
+    }
+
+    async fn api_keys(&self) -> Result<Vec<ApiKeyRecord>, StoreError> {
+        let mut keys: Vec<_> = self.state().api_keys.values().cloned().collect();
+        keys.sort_by_key(|key| key.created_at_ms);
+        Ok(keys)
+    }
+
+    async fn delete_api_key(&self, id: &str) -> Result<bool, StoreError> {
+        Ok(self.state().api_keys.remove(id).is_some())
+    }
+
+    async fn save_sign_in_link(&self, token_hash: [u8; 32], expires_at_ms: i64) -> Result<(), StoreError> {
+        self.state().sign_in_links.insert(token_hash, expires_at_ms);
+        Ok(())
+    }
+
+    async fn use_sign_in_link(&self, token_hash: [u8; 32], now_ms: i64) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        state.sign_in_links.retain(|_, expires_at_ms| *expires_at_ms > now_ms);
+        Ok(state.sign_in_links.remove(&token_hash).is_some())
+    }
+
+    async fn save_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.has_had_sessions = true;
+        state.sessions.retain(|_, other| other.expires_at_ms > session.created_at_ms);
+        state.sessions.insert(session.token_hash, *session);
+        Ok(())
+    }
+
+    async fn session(&self, token_hash: [u8; 32], now_ms: i64) -> Result<Option<SessionRecord>, StoreError> {
+        let session = self.state().sessions.get(&token_hash).copied();
+        Ok(session.filter(|session| session.expires_at_ms > now_ms))
+    }
+
+    async fn delete_session(&self, token_hash: [u8; 32]) -> Result<(), StoreError> {
+        self.state().sessions.remove(&token_hash);
+        Ok(())
+    }
+
+    async fn has_sessions(&self) -> Result<bool, StoreError> {
+        Ok(self.state().has_had_sessions)
+    }
+
+    async fn checkpoint(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn close(&self) {}
+}

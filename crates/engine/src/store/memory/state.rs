@@ -1,0 +1,272 @@
+//! The maps, and the writes that touch several of them. Every write checks everything first and then changes, so
+//! that a refused one leaves no trace.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::Bytes;
+use groundswell_types::{DeliveryId, EventId, ProgramId, TestId};
+
+use crate::store::{
+    Accept, Accepted, ApiKeyRecord, AttemptRecord, Batch, DraftRecord, EndpointId, EndpointRecord,
+    EventRecord, HealthRecord, Idempotency, MAX_TARGETS, Outcome, PARKED_DUE_MS, Pending, PendingKey,
+    ProgramRecord, SessionRecord, SettingsChange, StoreError, TestRecord, WebhooksChange,
+};
+
+#[derive(Debug)]
+pub(super) struct Event {
+    pub(super) record: EventRecord,
+    pub(super) body: Bytes,
+}
+
+/// What an idempotency key stands for.
+#[derive(Debug, Clone, Copy)]
+struct FirstAnswer {
+    content_hash: [u8; 32],
+    event_id: EventId,
+    deliveries: i64,
+    accepted_at_ms: i64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) events: BTreeMap<EventId, Event>,
+    first_answers: BTreeMap<(ProgramId, String), FirstAnswer>,
+    pub(super) pending: BTreeMap<PendingKey, Pending>,
+    pub(super) attempts: BTreeMap<(DeliveryId, i64), AttemptRecord>,
+    pub(super) health: BTreeMap<EndpointId, HealthRecord>,
+    pub(super) programs: BTreeMap<ProgramId, ProgramRecord>,
+    /// Live webhooks only.
+    pub(super) endpoints: BTreeMap<EndpointId, EndpointRecord>,
+    /// Of every webhook there ever was.
+    pub(super) urls: BTreeMap<EndpointId, String>,
+    pub(super) drafts: BTreeMap<ProgramId, DraftRecord>,
+    pub(super) tests: BTreeMap<TestId, TestRecord>,
+    pub(super) api_keys: BTreeMap<String, ApiKeyRecord>,
+    /// When each expires, by the token's hash.
+    pub(super) sign_in_links: BTreeMap<[u8; 32], i64>,
+    pub(super) sessions: BTreeMap<[u8; 32], SessionRecord>,
+    pub(super) has_had_sessions: bool,
+}
+
+fn rejected(reason: &'static str) -> StoreError {
+    StoreError::Rejected(reason.into())
+}
+
+impl State {
+    /// What is pending or parked at an endpoint, in order.
+    pub(super) fn queue(&self, endpoint_id: EndpointId) -> impl Iterator<Item = &Pending> {
+        let key =
+            |due_at_ms, id| PendingKey { endpoint_id, due_at_ms, delivery_id: DeliveryId::from_number(id) };
+        self.pending.range(key(i64::MIN, i64::MIN)..=key(i64::MAX, i64::MAX)).map(|(_, pending)| pending)
+    }
+
+    /// The attempts of one delivery, by number.
+    pub(super) fn attempts_of(&self, delivery: DeliveryId) -> impl Iterator<Item = &AttemptRecord> {
+        self.attempts.range((delivery, i64::MIN)..=(delivery, i64::MAX)).map(|(_, attempt)| attempt)
+    }
+
+    pub(super) fn commit(&mut self, batch: &Batch) -> Result<Vec<Accepted>, StoreError> {
+        let mut fresh = BTreeMap::new();
+        let answers: Vec<_> = batch.accepts.iter().map(|accept| self.answer(&mut fresh, accept)).collect();
+        let new = || batch.accepts.iter().zip(&answers).filter(|(_, answer)| **answer == Accepted::New);
+        self.check(new().map(|(accept, _)| accept), &batch.outcomes)?;
+
+        self.first_answers.extend(fresh);
+        for (accept, _) in new() {
+            self.accept(accept);
+        }
+        for outcome in &batch.outcomes {
+            for key in &outcome.remove {
+                self.pending.remove(key);
+            }
+            self.pending.extend(outcome.insert.map(|pending| (pending.key, pending)));
+            let attempt = outcome.attempt.clone();
+            self.attempts.insert((attempt.delivery_id, attempt.number), attempt);
+        }
+        self.health.extend(batch.health.iter().copied());
+        Ok(answers)
+    }
+
+    fn check<'a>(
+        &self,
+        accepts: impl Iterator<Item = &'a Accept>,
+        outcomes: &[Outcome],
+    ) -> Result<(), StoreError> {
+        let mut ids = BTreeSet::new();
+        for accept in accepts {
+            if accept.targets.len() > MAX_TARGETS {
+                return Err(rejected("an event has too many targets"));
+            }
+            if self.events.contains_key(&accept.event_id) || !ids.insert(accept.event_id) {
+                return Err(rejected("an event id is used twice"));
+            }
+        }
+        let mut numbers = BTreeSet::new();
+        for Outcome { attempt, .. } in outcomes {
+            let key = (attempt.delivery_id, attempt.number);
+            if self.attempts.contains_key(&key) || !numbers.insert(key) {
+                return Err(rejected("an attempt is logged twice"));
+            }
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, accept: &Accept) {
+        for (slot, target) in (0..).zip(&accept.targets) {
+            let key = PendingKey {
+                endpoint_id: target.endpoint_id,
+                due_at_ms: if target.is_parked { PARKED_DUE_MS } else { accept.accepted_at_ms },
+                delivery_id: DeliveryId::new(accept.event_id, slot),
+            };
+            let pending = Pending {
+                key,
+                attempts: 0,
+                accepted_at_ms: accept.accepted_at_ms,
+                expires_at_ms: accept.expires_at_ms,
+            };
+            self.pending.insert(key, pending);
+        }
+        let record = EventRecord {
+            id: accept.event_id,
+            program_id: accept.program_id.clone(),
+            kind: accept.kind,
+            occurred_at_ms: accept.occurred_at_ms,
+            accepted_at_ms: accept.accepted_at_ms,
+            targets: accept.targets.iter().map(|target| target.endpoint_id).collect(),
+        };
+        self.events.insert(accept.event_id, Event { record, body: accept.body.clone() });
+    }
+
+    pub(super) fn apply(&mut self, change: &SettingsChange) -> Result<(), StoreError> {
+        match change {
+            SettingsChange::CreateProgram(program) => {
+                if self.programs.contains_key(&program.id) {
+                    return Err(rejected("a program with this id is there"));
+                }
+                self.programs.insert(program.id.clone(), program.clone());
+            }
+            SettingsChange::UpdateProgram { id, name, status } => {
+                let program =
+                    self.programs.get_mut(id).ok_or_else(|| rejected("there is no such program"))?;
+                name.clone_into(&mut program.name);
+                program.status = *status;
+            }
+            SettingsChange::Webhooks(change) => self.change_webhooks(change)?,
+        }
+        Ok(())
+    }
+
+    fn change_webhooks(&mut self, change: &WebhooksChange) -> Result<(), StoreError> {
+        let mut endpoints = self.endpoints.clone();
+        endpoints.retain(|id, _| !change.deletes.contains(id));
+        for endpoint in &change.upserts {
+            if !self.programs.contains_key(&endpoint.program_id) {
+                return Err(rejected("a webhook's program is not there"));
+            }
+            let name = |one: &EndpointRecord| (one.program_id.clone(), one.public_id.clone());
+            if endpoints.values().any(|other| other.id != endpoint.id && name(other) == name(endpoint)) {
+                return Err(rejected("two webhooks have one public id"));
+            }
+            endpoints.insert(endpoint.id, endpoint.clone());
+        }
+        let Some(program) = self.programs.get_mut(&change.program_id) else {
+            return Err(rejected("there is no such program"));
+        };
+        if change.version < program.webhooks_version {
+            return Err(rejected("the webhooks were changed meanwhile"));
+        }
+        program.webhooks_version = change.version;
+        self.endpoints = endpoints;
+        self.urls.extend(change.upserts.iter().map(|endpoint| (endpoint.id, endpoint.url.clone())));
+        if change.clears_draft {
+            self.drafts.remove(&change.program_id);
+        }
+        self.health.retain(|id, _| !change.deletes.contains(id));
+        self.pending.retain(|key, _| !change.deletes.contains(&key.endpoint_id));
+        self.move_pending(change);
+        Ok(())
+    }
+
+    fn move_pending(&mut self, change: &WebhooksChange) {
+        for endpoint in &change.park {
+            self.replace(*endpoint, |pending| {
+                Some(Pending { key: PendingKey { due_at_ms: PARKED_DUE_MS, ..pending.key }, ..pending })
+            });
+        }
+        for release in &change.release {
+            self.replace(release.endpoint_id, |pending| {
+                let is_parked = pending.key.due_at_ms == PARKED_DUE_MS;
+                let key = PendingKey { due_at_ms: pending.accepted_at_ms, ..pending.key };
+                Some(if is_parked {
+                    Pending { key, expires_at_ms: release.expires_at_ms, ..pending }
+                } else {
+                    pending
+                })
+            });
+        }
+        for endpoint in &change.discard {
+            self.replace(*endpoint, |pending| (pending.key.due_at_ms != PARKED_DUE_MS).then_some(pending));
+        }
+    }
+
+    fn replace(&mut self, endpoint: EndpointId, change: impl Fn(Pending) -> Option<Pending>) {
+        let queue: Vec<_> = self.queue(endpoint).copied().collect();
+        self.pending.retain(|key, _| key.endpoint_id != endpoint);
+        self.pending.extend(queue.into_iter().filter_map(change).map(|pending| (pending.key, pending)));
+    }
+
+    pub(super) fn save_draft(&mut self, draft: &DraftRecord) -> Result<bool, StoreError> {
+        let stored = self.drafts.get(&draft.program_id).map_or(0, |stored| stored.version);
+        if stored != draft.version - 1 {
+            return Ok(false);
+        }
+        if !self.programs.contains_key(&draft.program_id) {
+            return Err(rejected("there is no such program"));
+        }
+        self.drafts.insert(draft.program_id.clone(), draft.clone());
+        Ok(true)
+    }
+
+    pub(super) fn save_test(&mut self, test: &TestRecord) -> Result<(), StoreError> {
+        if !self.programs.contains_key(&test.program_id) || self.tests.contains_key(&test.id) {
+            return Err(rejected("a test's program is not there, or its id is used twice"));
+        }
+        self.tests.insert(test.id, test.clone());
+        Ok(())
+    }
+
+    pub(super) fn save_api_key(&mut self, key: &ApiKeyRecord) -> Result<(), StoreError> {
+        if self.api_keys.values().any(|other| other.id == key.id || other.key_hash == key.key_hash) {
+            return Err(rejected("an API key is used twice"));
+        }
+        self.api_keys.insert(key.id.clone(), key.clone());
+        Ok(())
+    }
+
+    /// Looks the accept's key up, and adds it to `fresh` when this is its first use.
+    fn answer(&self, fresh: &mut BTreeMap<(ProgramId, String), FirstAnswer>, accept: &Accept) -> Accepted {
+        let Some(Idempotency { key, content_hash, valid_since_ms }) = &accept.idempotency else {
+            return Accepted::New;
+        };
+        let name = (accept.program_id.clone(), key.clone());
+        match fresh.get(&name).or_else(|| self.first_answers.get(&name)) {
+            Some(first) if first.accepted_at_ms >= *valid_since_ms => {
+                if first.content_hash == *content_hash {
+                    Accepted::Duplicate { event_id: first.event_id, deliveries: first.deliveries }
+                } else {
+                    Accepted::Conflict
+                }
+            }
+            _ => {
+                let first = FirstAnswer {
+                    content_hash: *content_hash,
+                    event_id: accept.event_id,
+                    deliveries: i64::try_from(accept.targets.len()).unwrap_or(i64::MAX),
+                    accepted_at_ms: accept.accepted_at_ms,
+                };
+                fresh.insert(name, first);
+                Accepted::New
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Events and what waits for delivery, as the log and changes of settings need them.
+
+use groundswell_types::{DeliveryId, EventId, EventKind, ProgramId};
+
+use super::{Columns, Connection, Value, damaged};
+use crate::store::list::{List, Marks, SIZES};
+use crate::store::{
+    Backlog, EndpointId, EventRecord, PARKED_DUE_MS, Pending, PendingKey, Release, StoreError,
+};
+
+/// The trigger `event_keeps_highest_id` writes the row of `meta` when the highest event is deleted.
+const HIGHEST_EVENT_ID: &str = "
+    SELECT MAX(id) FROM (
+        SELECT MAX(id) AS id FROM event
+        UNION ALL
+        SELECT value AS id FROM meta WHERE name = 'highest_event_id'
+    ) AS highest";
+
+/// `targets <> ''` is the condition of the index `event_log`, word for word, or it would not be used.
+const EVENTS: &str = "
+    SELECT id, program_id, kind, occurred_at_ms, accepted_at_ms, targets
+    FROM event
+    WHERE program_id = $1 AND id < $2 AND targets <> ''
+    ORDER BY id DESC
+    LIMIT $3";
+
+const EVENT: &str = "
+    SELECT id, program_id, kind, occurred_at_ms, accepted_at_ms, targets
+    FROM event
+    WHERE id = $1";
+
+static PENDING_AT: List = List::new(
+    "
+    SELECT endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms
+    FROM pending
+    WHERE (endpoint_id, due_at_ms, delivery_id) IN (VALUES ",
+    3,
+    ")
+    ORDER BY endpoint_id, due_at_ms, delivery_id",
+    Marks::From(1),
+);
+
+static BACKLOG: List = List::new(
+    "
+    WITH wanted (endpoint_id) AS (VALUES ",
+    1,
+    ")
+    SELECT endpoint_id,
+        (SELECT COUNT(*) FROM (
+            SELECT 1 FROM pending
+            WHERE pending.endpoint_id = wanted.endpoint_id AND due_at_ms < $1
+            LIMIT $2
+        ) AS waiting),
+        (SELECT COUNT(*) FROM (
+            SELECT 1 FROM pending
+            WHERE pending.endpoint_id = wanted.endpoint_id AND due_at_ms = $1
+            LIMIT $2
+        ) AS parked)
+    FROM wanted
+    WHERE endpoint_id IS NOT NULL",
+    Marks::From(3),
+);
+
+/// Moving rows is writing new ones and deleting the old: an UPDATE of the primary key takes twice as long, and there may
+/// be a million of them.
+const COPY_TO_PARKED: &str = "
+    INSERT INTO pending (endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms)
+    SELECT endpoint_id, $2, delivery_id, attempts, accepted_at_ms, expires_at_ms
+    FROM pending
+    WHERE endpoint_id = $1 AND due_at_ms < $2";
+
+const DELETE_DUE: &str = "DELETE FROM pending WHERE endpoint_id = $1 AND due_at_ms < $2";
+
+const COPY_TO_DUE: &str = "
+    INSERT INTO pending (endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms)
+    SELECT endpoint_id, accepted_at_ms, delivery_id, attempts, accepted_at_ms, $3
+    FROM pending
+    WHERE endpoint_id = $1 AND due_at_ms = $2";
+
+const DELETE_PARKED: &str = "DELETE FROM pending WHERE endpoint_id = $1 AND due_at_ms = $2";
+
+const DELETE_PENDING: &str = "DELETE FROM pending WHERE endpoint_id = $1";
+
+pub(in crate::store) async fn highest_event_id(
+    db: &mut impl Connection,
+) -> Result<Option<EventId>, StoreError> {
+    let rows = db.fetch(HIGHEST_EVENT_ID, vec![]).await?;
+    let highest = rows.first().map(|row| row.optional_int(0)).transpose()?.flatten();
+    Ok(highest.map(EventId::from_number))
+}
+
+pub(in crate::store) async fn events(
+    db: &mut impl Connection,
+    program: &ProgramId,
+    before: Option<EventId>,
+    limit: usize,
+) -> Result<Vec<EventRecord>, StoreError> {
+    let before = before.map_or(i64::MAX, EventId::number);
+    let rows = db.fetch(EVENTS, vec![program.as_str().into(), before.into(), limit_of(limit)]).await?;
+    rows.iter().map(event_of).collect()
+}
+
+pub(in crate::store) async fn event(
+    db: &mut impl Connection,
+    id: EventId,
+) -> Result<Option<EventRecord>, StoreError> {
+    let rows = db.fetch(EVENT, vec![id.number().into()]).await?;
+    rows.first().map(event_of).transpose()
+}
+
+fn event_of(row: &impl Columns) -> Result<EventRecord, StoreError> {
+    Ok(EventRecord {
+        id: EventId::from_number(row.int(0)?),
+        program_id: row.parsed(1, |text| ProgramId::parse(text).ok())?,
+        kind: row.parsed(2, EventKind::parse)?,
+        occurred_at_ms: row.int(3)?,
+        accepted_at_ms: row.int(4)?,
+        targets: targets(&row.text(5)?)?,
+    })
+}
+
+fn targets(text: &str) -> Result<Vec<EndpointId>, StoreError> {
+    let numbers = text.split(',').filter(|number| !number.is_empty()).map(str::parse);
+    let ids = numbers.map(|number| number.map(EndpointId)).collect::<Result<_, _>>();
+    ids.map_err(|_| damaged(format!("`{text}` is no list of targets")))
+}
+
+pub(in crate::store) async fn pending_at(
+    db: &mut impl Connection,
+    keys: &[PendingKey],
+) -> Result<Vec<Pending>, StoreError> {
+    let mut found = Vec::new();
+    for chunk in keys.chunks(SIZES[0]) {
+        let place = List::fitting(chunk.len());
+        let numbers =
+            |key: &PendingKey| [key.endpoint_id.0, key.due_at_ms, key.delivery_id.number()].map(Some);
+        let padding = std::iter::repeat_n([None; 3], SIZES[place] - chunk.len());
+        let values = chunk.iter().map(numbers).chain(padding).flatten().map(Into::into);
+        let rows = db.fetch_list(PENDING_AT.text(place), values.collect()).await?;
+        for row in &rows {
+            found.push(pending(row)?);
+        }
+    }
+    Ok(found)
+}
+
+/// A row of `pending`, its columns in the order of the table.
+pub(in crate::store) fn pending(row: &impl Columns) -> Result<Pending, StoreError> {
+    Ok(Pending {
+        key: PendingKey {
+            endpoint_id: EndpointId(row.int(0)?),
+            due_at_ms: row.int(1)?,
+            delivery_id: DeliveryId::from_number(row.int(2)?),
+        },
+        attempts: row.int(3)?,
+        accepted_at_ms: row.int(4)?,
+        expires_at_ms: row.int(5)?,
+    })
+}
+
+pub(in crate::store) async fn backlog(
+    db: &mut impl Connection,
+    endpoints: &[EndpointId],
+    cap: i64,
+) -> Result<Vec<Backlog>, StoreError> {
+    let mut backlogs = Vec::new();
+    for chunk in endpoints.chunks(SIZES[0]) {
+        let place = List::fitting(chunk.len());
+        let padding = std::iter::repeat_n(None, SIZES[place] - chunk.len());
+        let ids = chunk.iter().map(|id| Some(id.0)).chain(padding);
+        let values = [Some(PARKED_DUE_MS), Some(cap)].into_iter().chain(ids).map(Into::into);
+        for row in &db.fetch_list(BACKLOG.text(place), values.collect()).await? {
+            let (pending, parked) = (row.int(1)?, row.int(2)?);
+            backlogs.push(Backlog { endpoint_id: EndpointId(row.int(0)?), pending, parked });
+        }
+    }
+    Ok(backlogs)
+}
+
+pub(super) async fn park(db: &mut impl Connection, endpoint: EndpointId) -> Result<(), StoreError> {
+    db.execute(COPY_TO_PARKED, [endpoint.0.into(), PARKED_DUE_MS.into()]).await?;
+    db.execute(DELETE_DUE, [endpoint.0.into(), PARKED_DUE_MS.into()]).await?;
+    Ok(())
+}
+
+pub(super) async fn release(db: &mut impl Connection, release: Release) -> Result<(), StoreError> {
+    let values = [release.endpoint_id.0.into(), PARKED_DUE_MS.into(), release.expires_at_ms.into()];
+    db.execute(COPY_TO_DUE, values).await?;
+    discard(db, release.endpoint_id).await
+}
+
+pub(super) async fn discard(db: &mut impl Connection, endpoint: EndpointId) -> Result<(), StoreError> {
+    db.execute(DELETE_PARKED, [endpoint.0.into(), PARKED_DUE_MS.into()]).await?;
+    Ok(())
+}
+
+pub(super) async fn delete_pending(db: &mut impl Connection, endpoint: EndpointId) -> Result<(), StoreError> {
+    db.execute(DELETE_PENDING, [endpoint.0.into()]).await?;
+    Ok(())
+}
+
+pub(in crate::store) fn limit_of(rows: usize) -> Value {
+    i64::try_from(rows).unwrap_or(i64::MAX).into()
+}

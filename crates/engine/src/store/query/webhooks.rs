@@ -1,0 +1,196 @@
+//! Live webhooks, what they were before, and their health.
+
+use groundswell_types::{EventKind, ProgramId, Secret, WebhookId};
+use serde::Serialize;
+
+use super::{Columns, Connection, damaged, deliveries, drafts};
+use crate::store::{EndpointId, EndpointRecord, HealthRecord, StoreError, WebhooksChange};
+
+const LIVE: &str = "
+    SELECT id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms
+    FROM endpoint
+    WHERE deleted_at_ms IS NULL
+    ORDER BY created_at_ms, id";
+
+const LIVE_OF_PROGRAM: &str = "
+    SELECT id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms
+    FROM endpoint
+    WHERE program_id = $1 AND deleted_at_ms IS NULL
+    ORDER BY created_at_ms, id";
+
+const UPSERT: &str = "
+    INSERT INTO endpoint
+        (id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, deleted_at_ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL)
+    ON CONFLICT (id) DO UPDATE SET
+        program_id = excluded.program_id,
+        public_id = excluded.public_id,
+        url = excluded.url,
+        events = excluded.events,
+        is_enabled = excluded.is_enabled,
+        auto_disabled = excluded.auto_disabled,
+        secret = excluded.secret,
+        created_at_ms = excluded.created_at_ms,
+        deleted_at_ms = NULL";
+
+/// The log still names the URL; nothing needs the secret any more.
+const DELETE: &str =
+    "UPDATE endpoint SET deleted_at_ms = $2, secret = NULL WHERE id = $1 AND deleted_at_ms IS NULL";
+
+const URL: &str = "SELECT url FROM endpoint WHERE id = $1";
+
+/// A version may be published again, for example when only deliveries were moved, but never an older one: that would
+/// overwrite what somebody else has saved meanwhile.
+const SET_VERSION: &str = "UPDATE program SET webhooks_version = $2 WHERE id = $1 AND webhooks_version <= $2";
+
+const PUBLISH: &str = "
+    INSERT INTO publication (program_id, version, at_ms, rows_json)
+    VALUES ($1, $2, $3, $4)
+    ON CONFLICT (program_id, version) DO UPDATE SET at_ms = excluded.at_ms, rows_json = excluded.rows_json";
+
+const HEALTH: &str = "
+    SELECT endpoint_id, consecutive_failures, last_failure_at_ms, last_success_at_ms
+    FROM endpoint_state
+    ORDER BY endpoint_id";
+
+const DELETE_HEALTH: &str = "DELETE FROM endpoint_state WHERE endpoint_id = $1";
+
+pub(in crate::store) async fn live(db: &mut impl Connection) -> Result<Vec<EndpointRecord>, StoreError> {
+    let rows = db.fetch(LIVE, vec![]).await?;
+    rows.iter().map(endpoint).collect()
+}
+
+pub(in crate::store) async fn url(
+    db: &mut impl Connection,
+    endpoint: EndpointId,
+) -> Result<Option<String>, StoreError> {
+    let rows = db.fetch(URL, vec![endpoint.0.into()]).await?;
+    rows.first().map(|row| row.text(0)).transpose()
+}
+
+pub(in crate::store) async fn health(
+    db: &mut impl Connection,
+) -> Result<Vec<(EndpointId, HealthRecord)>, StoreError> {
+    let rows = db.fetch(HEALTH, vec![]).await?;
+    rows.iter().map(health_of).collect()
+}
+
+fn health_of(row: &impl Columns) -> Result<(EndpointId, HealthRecord), StoreError> {
+    let health = HealthRecord {
+        consecutive_failures: row.int(1)?,
+        last_failure_at_ms: row.optional_int(2)?,
+        last_success_at_ms: row.optional_int(3)?,
+    };
+    Ok((EndpointId(row.int(0)?), health))
+}
+
+/// Makes the change, within the caller's transaction. Deletes come first, because what is added may take over a public
+/// id.
+pub(in crate::store) async fn change(
+    db: &mut impl Connection,
+    change: &WebhooksChange,
+) -> Result<(), StoreError> {
+    let program = change.program_id.as_str();
+    if db.execute(SET_VERSION, [program.into(), change.version.into()]).await? == 0 {
+        return Err(StoreError::Rejected(
+            "the program is gone, or its webhooks were changed meanwhile".into(),
+        ));
+    }
+    for id in &change.deletes {
+        db.execute(DELETE, [id.0.into(), change.at_ms.into()]).await?;
+        db.execute(DELETE_HEALTH, [id.0.into()]).await?;
+        deliveries::delete_pending(db, *id).await?;
+    }
+    for endpoint in &change.upserts {
+        upsert(db, endpoint).await?;
+    }
+    if !(change.deletes.is_empty() && change.upserts.is_empty()) {
+        publish(db, change).await?;
+    }
+    if change.clears_draft {
+        drafts::delete(db, &change.program_id).await?;
+    }
+    for endpoint in &change.park {
+        deliveries::park(db, *endpoint).await?;
+    }
+    for release in &change.release {
+        deliveries::release(db, *release).await?;
+    }
+    for endpoint in &change.discard {
+        deliveries::discard(db, *endpoint).await?;
+    }
+    Ok(())
+}
+
+async fn upsert(db: &mut impl Connection, endpoint: &EndpointRecord) -> Result<(), StoreError> {
+    let values = [
+        endpoint.id.0.into(),
+        endpoint.program_id.as_str().into(),
+        endpoint.public_id.as_str().into(),
+        endpoint.url.as_str().into(),
+        json(&endpoint.events)?.as_str().into(),
+        endpoint.is_enabled.into(),
+        endpoint.auto_disabled.into(),
+        endpoint.secret.as_ref().map(Secret::expose).into(),
+        endpoint.created_at_ms.into(),
+    ];
+    db.execute(UPSERT, values).await?;
+    Ok(())
+}
+
+/// A live webhook as history keeps it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Published<'a> {
+    endpoint_id: i64,
+    id: &'a WebhookId,
+    payload_url: &'a str,
+    events: &'a [EventKind],
+    is_enabled: bool,
+    auto_disabled: bool,
+    has_secret: bool,
+}
+
+async fn publish(db: &mut impl Connection, change: &WebhooksChange) -> Result<(), StoreError> {
+    let rows = db.fetch(LIVE_OF_PROGRAM, vec![change.program_id.as_str().into()]).await?;
+    let endpoints = rows.iter().map(endpoint).collect::<Result<Vec<_>, _>>()?;
+    let published: Vec<_> = endpoints
+        .iter()
+        .map(|endpoint| Published {
+            endpoint_id: endpoint.id.0,
+            id: &endpoint.public_id,
+            payload_url: &endpoint.url,
+            events: &endpoint.events,
+            is_enabled: endpoint.is_enabled,
+            auto_disabled: endpoint.auto_disabled,
+            has_secret: endpoint.secret.is_some(),
+        })
+        .collect();
+    let values = [
+        change.program_id.as_str().into(),
+        change.version.into(),
+        change.at_ms.into(),
+        json(&published)?.as_str().into(),
+    ];
+    db.execute(PUBLISH, values).await?;
+    Ok(())
+}
+
+fn json(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Rejected(error.into()))
+}
+
+fn endpoint(row: &impl Columns) -> Result<EndpointRecord, StoreError> {
+    let secret = row.optional_text(7)?.map(|text| Secret::parse(&text)).transpose();
+    Ok(EndpointRecord {
+        id: EndpointId(row.int(0)?),
+        program_id: row.parsed(1, |text| ProgramId::parse(text).ok())?,
+        public_id: row.parsed(2, |text| WebhookId::parse(text).ok())?,
+        url: row.text(3)?,
+        events: row.parsed(4, |text| serde_json::from_str(text).ok())?,
+        is_enabled: row.flag(5)?,
+        auto_disabled: row.flag(6)?,
+        secret: secret.map_err(|_| damaged("a stored secret is not valid".to_owned()))?,
+        created_at_ms: row.int(8)?,
+    })
+}

@@ -1,0 +1,276 @@
+//! What the store keeps, as the engine's other modules see it. No SQL types here.
+
+use bytes::Bytes;
+use groundswell_types::{
+    Currency, DeliveryId, EventId, EventKind, FailureClass, ProgramId, ProgramStatus, ProgramType, Secret,
+    TestId, WebhookId,
+};
+
+/// The due time of what is parked: behind everything that is ever due.
+pub const PARKED_DUE_MS: i64 = i64::MAX;
+
+/// A webhook as storage, log and scheduler name it. Never used twice, unlike the public [`WebhookId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndpointId(pub i64);
+
+/// A program.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ProgramRecord {
+    pub id: ProgramId,
+    pub name: String,
+    pub kind: ProgramType,
+    pub status: ProgramStatus,
+    pub currency: Currency,
+    pub created_at_ms: i64,
+    /// Counts up with every change of the program's live webhooks; drafts remember which one they started from.
+    pub webhooks_version: i64,
+}
+
+/// A live webhook.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndpointRecord {
+    pub id: EndpointId,
+    pub program_id: ProgramId,
+    pub public_id: WebhookId,
+    /// Checked when it was saved; checked again before each attempt.
+    pub url: String,
+    pub events: Vec<EventKind>,
+    pub is_enabled: bool,
+    pub auto_disabled: bool,
+    pub secret: Option<Secret>,
+    /// Orders a program's webhooks in lists.
+    pub created_at_ms: i64,
+}
+
+/// How an endpoint has been doing; survives restarts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HealthRecord {
+    pub consecutive_failures: i64,
+    pub last_failure_at_ms: Option<i64>,
+    pub last_success_at_ms: Option<i64>,
+}
+
+/// An event goes to at most this many webhooks: a delivery id has room for no more.
+pub const MAX_TARGETS: usize = 8;
+
+/// One event to be committed, with the webhooks it goes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Accept {
+    pub event_id: EventId,
+    pub program_id: ProgramId,
+    pub kind: EventKind,
+    pub occurred_at_ms: i64,
+    pub accepted_at_ms: i64,
+    /// No attempt is made after this, Unix milliseconds.
+    pub expires_at_ms: i64,
+    /// The rendered envelope.
+    pub body: Bytes,
+    /// At most [`MAX_TARGETS`]; the place in this list is the delivery's slot.
+    pub targets: Vec<Target>,
+    pub idempotency: Option<Idempotency>,
+}
+
+/// One webhook an event is accepted for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Target {
+    pub endpoint_id: EndpointId,
+    /// Disabled webhooks get their deliveries parked.
+    pub is_parked: bool,
+}
+
+/// An idempotency key and what it stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Idempotency {
+    /// 1 to 255 bytes.
+    pub key: String,
+    /// SHA-256 of the rendered event, data and given createdAt.
+    pub content_hash: [u8; 32],
+    /// Keys accepted before this are forgotten, Unix milliseconds.
+    pub valid_since_ms: i64,
+}
+
+/// What became of an [`Accept`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    /// Event and pending rows are committed.
+    New,
+    /// The key was used before with the same content: nothing was written.
+    Duplicate {
+        /// The event of the first answer.
+        event_id: EventId,
+        /// The number of deliveries of the first answer.
+        deliveries: i64,
+    },
+    /// The key was used before with other content: nothing was written.
+    Conflict,
+}
+
+/// Where a pending delivery stands in its endpoint's queue. This is the primary key of `pending`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PendingKey {
+    pub endpoint_id: EndpointId,
+    /// Unix milliseconds, or [`PARKED_DUE_MS`].
+    pub due_at_ms: i64,
+    pub delivery_id: DeliveryId,
+}
+
+/// A delivery that has not ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pending {
+    pub key: PendingKey,
+    /// Attempts made so far.
+    pub attempts: i64,
+    pub accepted_at_ms: i64,
+    pub expires_at_ms: i64,
+}
+
+/// What one attempt came to, as it is logged for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptRecord {
+    pub delivery_id: DeliveryId,
+    pub endpoint_id: EndpointId,
+    /// 1 for the first; 0 for an ending without an attempt.
+    pub number: i64,
+    pub started_at_ms: i64,
+    pub duration_ms: i64,
+    /// `None` is success.
+    pub failure: Option<FailureClass>,
+    pub status_code: Option<u16>,
+    /// What happened, in plain words; empty for a success.
+    pub message: String,
+    /// The response's headers as `name: value` lines, capped.
+    pub response_head: String,
+    /// The response's body, at most 16 KiB.
+    pub response_body: Bytes,
+    pub is_response_truncated: bool,
+    pub after: After,
+}
+
+/// What follows an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum After {
+    /// It succeeded, nothing follows.
+    Delivered,
+    /// The next attempt is due then, Unix milliseconds.
+    Retry(i64),
+    /// No further attempt is made.
+    Undeliverable,
+    /// Ended because its webhook is gone or it was discarded.
+    Cancelled,
+}
+
+/// The outcome of an attempt, to be committed. Outcomes of a batch take effect in order. A delivery has at most one
+/// pending row, so `remove` names wherever it may stand before `insert` puts it elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    pub attempt: AttemptRecord,
+    /// Pending rows to delete: where the delivery stands or, when its endpoint was parked meanwhile, may stand.
+    pub remove: Vec<PendingKey>,
+    /// The pending row to write in their stead.
+    pub insert: Option<Pending>,
+}
+
+/// One transaction of the hot path.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Batch {
+    pub accepts: Vec<Accept>,
+    pub outcomes: Vec<Outcome>,
+    /// New values, one per endpoint.
+    pub health: Vec<(EndpointId, HealthRecord)>,
+}
+
+/// A committed event without its body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRecord {
+    pub id: EventId,
+    pub program_id: ProgramId,
+    pub kind: EventKind,
+    pub occurred_at_ms: i64,
+    pub accepted_at_ms: i64,
+    /// In slot order.
+    pub targets: Vec<EndpointId>,
+}
+
+/// A change of settings, committed in one transaction.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SettingsChange {
+    /// Adds a program.
+    CreateProgram(ProgramRecord),
+    /// Changes a program's name and status.
+    UpdateProgram { id: ProgramId, name: String, status: ProgramStatus },
+    /// Changes a program's live webhooks.
+    Webhooks(WebhooksChange),
+}
+
+/// A change of a program's live webhooks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WebhooksChange {
+    pub program_id: ProgramId,
+    /// What `webhooks_version` becomes. A change whose version is below the stored one is rejected.
+    pub version: i64,
+    /// Webhooks as they are now, new or changed.
+    pub upserts: Vec<EndpointRecord>,
+    /// Webhooks that are gone, applied before `upserts`, so that a public id can pass on. Their secrets, health and
+    /// pending rows are deleted; their deliveries count as cancelled.
+    pub deletes: Vec<EndpointId>,
+    /// Webhooks that were disabled: everything pending is parked.
+    pub park: Vec<EndpointId>,
+    /// What was parked goes out now.
+    pub release: Vec<Release>,
+    /// What was parked is discarded: deleted from pending, deliveries count as cancelled.
+    pub discard: Vec<EndpointId>,
+    /// Whether the program's draft is removed, because this is its publication.
+    pub clears_draft: bool,
+    /// For history: when, Unix milliseconds.
+    pub at_ms: i64,
+}
+
+/// Lets what is parked at an endpoint go out: due at its acceptance, with a fresh deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Release {
+    pub endpoint_id: EndpointId,
+    pub expires_at_ms: i64,
+}
+
+/// A program's draft of its webhooks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DraftRecord {
+    pub program_id: ProgramId,
+    /// Counts up with each save.
+    pub version: i64,
+    /// The `webhooks_version` it started from.
+    pub base_version: i64,
+    /// The rows as JSON, secrets included; only the draft use cases read it.
+    pub rows_json: String,
+    pub saved_at_ms: i64,
+}
+
+/// A logged test delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestRecord {
+    pub id: TestId,
+    pub program_id: ProgramId,
+    pub started_at_ms: i64,
+    /// A `TestView` as JSON.
+    pub view_json: String,
+}
+
+/// A key for the REST API. Only its hash is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKeyRecord {
+    /// `key_…`
+    pub id: String,
+    pub name: String,
+    /// SHA-256 of the key.
+    pub key_hash: [u8; 32],
+    pub created_at_ms: i64,
+}
+
+/// A signed-in browser. Only its token's hash is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SessionRecord {
+    /// SHA-256 of the token in the cookie.
+    pub token_hash: [u8; 32],
+    pub created_at_ms: i64,
+    pub expires_at_ms: i64,
+}

@@ -1,0 +1,109 @@
+//! The hot path: what is done per event, in a handful of statements per batch however many rows it has.
+
+mod accept;
+mod idempotency;
+mod outcome;
+
+use bytes::Bytes;
+use groundswell_types::EventId;
+use sqlx::{Row, SqliteConnection};
+
+use super::error;
+use super::rows::Values;
+use crate::store::list::{List, Marks};
+use crate::store::query::deliveries::pending as pending_row;
+use crate::store::query::{Columns, Connection};
+use crate::store::{
+    Accepted, Batch, EndpointId, HealthRecord, PARKED_DUE_MS, Pending, PendingKey, StoreError,
+};
+
+/// Seeks to the first key behind the given one and reads on from there.
+const PENDING: &str = "
+    SELECT endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms
+    FROM pending
+    WHERE endpoint_id = $1 AND due_at_ms < $2 AND (due_at_ms, delivery_id) > ($3, $4)
+    ORDER BY due_at_ms, delivery_id
+    LIMIT $5";
+
+static BODIES: List = List::new("SELECT id, body FROM event WHERE id IN (", 1, ")", Marks::Anonymous);
+
+/// One index seek per endpoint; grouping would read every row of each.
+static EARLIEST_DUE: List = List::new(
+    "
+    WITH wanted (endpoint_id) AS (VALUES ",
+    1,
+    ")
+    SELECT endpoint_id, due_at_ms FROM (
+        SELECT endpoint_id, (
+            SELECT due_at_ms FROM pending
+            WHERE pending.endpoint_id = wanted.endpoint_id AND due_at_ms < 9223372036854775807
+            ORDER BY due_at_ms
+            LIMIT 1
+        ) AS due_at_ms
+        FROM wanted
+    )
+    WHERE due_at_ms IS NOT NULL",
+    Marks::Anonymous,
+);
+
+static INSERT_HEALTH: List = List::new(
+    "
+    INSERT INTO endpoint_state (endpoint_id, consecutive_failures, last_failure_at_ms, last_success_at_ms)
+    VALUES ",
+    4,
+    "
+    ON CONFLICT (endpoint_id) DO UPDATE SET
+        consecutive_failures = excluded.consecutive_failures,
+        last_failure_at_ms = excluded.last_failure_at_ms,
+        last_success_at_ms = excluded.last_success_at_ms",
+    Marks::Anonymous,
+);
+
+/// Writes a batch within the caller's transaction.
+pub(super) async fn commit(
+    connection: &mut SqliteConnection,
+    batch: &Batch,
+) -> Result<Vec<Accepted>, StoreError> {
+    let answers = accept::write(connection, &batch.accepts).await?;
+    outcome::write(connection, &batch.outcomes).await?;
+    let health = |values: &mut Values, (endpoint, health): &(EndpointId, HealthRecord)| {
+        values.int(endpoint.0).int(health.consecutive_failures);
+        values.optional_int(health.last_failure_at_ms).optional_int(health.last_success_at_ms);
+    };
+    INSERT_HEALTH.execute(connection, &batch.health, health).await?;
+    Ok(answers)
+}
+
+pub(super) async fn pending(
+    connection: &mut SqliteConnection,
+    endpoint: EndpointId,
+    after: Option<PendingKey>,
+    limit: usize,
+) -> Result<Vec<Pending>, StoreError> {
+    let (due_at_ms, delivery_id) =
+        after.map_or((i64::MIN, i64::MIN), |after| (after.due_at_ms, after.delivery_id.number()));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let values = [endpoint.0, PARKED_DUE_MS, due_at_ms, delivery_id, limit].map(Into::into);
+    let rows = connection.fetch(PENDING, values.into()).await?;
+    rows.iter().map(pending_row).collect()
+}
+
+pub(super) async fn bodies(
+    connection: &mut SqliteConnection,
+    events: &[EventId],
+) -> Result<Vec<(EventId, Bytes)>, StoreError> {
+    let rows = BODIES.fetch(connection, events, |values, id| _ = values.int(id.number())).await?;
+    let body = |row: &sqlx::sqlite::SqliteRow| {
+        let body: &[u8] = row.try_get(1).map_err(error::of_read)?;
+        Ok((EventId::from_number(row.int(0)?), Bytes::copy_from_slice(body)))
+    };
+    rows.iter().map(body).collect()
+}
+
+pub(super) async fn earliest_due(
+    connection: &mut SqliteConnection,
+    endpoints: &[EndpointId],
+) -> Result<Vec<(EndpointId, i64)>, StoreError> {
+    let rows = EARLIEST_DUE.fetch(connection, endpoints, |values, id| _ = values.int(id.0)).await?;
+    rows.iter().map(|row| Ok((EndpointId(row.int(0)?), row.int(1)?))).collect()
+}

@@ -1,0 +1,181 @@
+//! Opening a database: the settings every connection must have, the schema, and what is refused.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, SqliteConnection};
+
+use super::lock;
+use crate::store::StoreError;
+
+/// The SQLite before this can lose committed data when one connection writes while another checkpoints.
+const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
+
+/// More than the statements there are, list sizes included, so that none is ever prepared twice.
+const STATEMENT_CACHE: usize = 200;
+
+/// The write-ahead log's file is cut back to this once it has been copied, in case a long reader made it grow.
+const JOURNAL_SIZE_LIMIT_BYTES: &str = "67108864";
+
+pub(super) static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/sqlite");
+
+const VERSION: &str = "SELECT sqlite_version()";
+const SYNCHRONOUS: &str = "PRAGMA synchronous";
+const JOURNAL_MODE: &str = "PRAGMA journal_mode";
+const FOREIGN_KEYS: &str = "PRAGMA foreign_keys";
+
+pub(super) fn connect_options(path: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(busy_timeout)
+        .statement_cache_capacity(STATEMENT_CACHE)
+        // Checkpoints are made between batches, never inside a commit somebody waits for.
+        .pragma("wal_autocheckpoint", "0")
+        .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT_BYTES)
+        // What SQLite keeps to undo a single statement would go through a file otherwise.
+        .pragma("temp_store", "MEMORY")
+        .disable_statement_logging()
+}
+
+/// Negative is KiB. The default of 2 MiB is less than a large transaction changes, which then is written twice.
+const WRITER_CACHE: &str = "-32768";
+
+/// The connection that writes, and the schema brought up to date.
+pub(super) async fn writer(
+    path: &Path,
+    options: &SqliteConnectOptions,
+) -> Result<SqliteConnection, StoreError> {
+    create(path)?;
+    let cannot_open = |error: sqlx::Error| {
+        StoreError::Unusable(format!("cannot open the database {}: {error}", path.display()))
+    };
+    let options = options.clone().pragma("cache_size", WRITER_CACHE);
+    let mut connection = options.connect().await.map_err(cannot_open)?;
+    check_version(&mut connection).await?;
+    check_settings(&mut connection).await?;
+    MIGRATOR.run(&mut connection).await.map_err(|error| refuse(path, error))?;
+    Ok(connection)
+}
+
+/// The connections that read. `query_only`, because only the writer may hold a write lock.
+pub(super) async fn readers(
+    options: &SqliteConnectOptions,
+    connections: u32,
+) -> Result<SqlitePool, StoreError> {
+    let pool = SqlitePoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(Duration::from_secs(5))
+        .max_lifetime(None)
+        .idle_timeout(None)
+        // A ping costs as much as a query, and a local file does not hang up.
+        .test_before_acquire(false)
+        .after_connect(|connection, _| {
+            Box::pin(async move {
+                let checked = check_settings(connection).await;
+                checked.map_err(|error| sqlx::Error::Configuration(error.into()))
+            })
+        });
+    let options = options.clone().pragma("query_only", "ON");
+    pool.connect_with(options).await.map_err(super::error::of_read)
+}
+
+/// Creates the file, for this user alone: there are secrets in it.
+fn create(path: &Path) -> Result<(), StoreError> {
+    lock::private(path).map(drop).map_err(|error| {
+        StoreError::Unusable(format!("cannot create or write the database {}: {error}", path.display()))
+    })
+}
+
+/// The directory of the database, made if it is not there.
+pub(super) fn create_directory(path: &Path) -> Result<(), StoreError> {
+    let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    std::fs::create_dir_all(directory).map_err(|error| {
+        StoreError::Unusable(format!("cannot create the directory {}: {error}", directory.display()))
+    })
+}
+
+async fn check_version(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let version: String = scalar(connection, VERSION).await?;
+    if is_safe(&version) {
+        return Ok(());
+    }
+    let [major, minor, patch] = OLDEST_SQLITE;
+    Err(StoreError::Unusable(format!(
+        "this program was built with SQLite {version}, which can lose data; it needs {major}.{minor}.{patch} or later"
+    )))
+}
+
+fn is_safe(version: &str) -> bool {
+    let numbers: Result<Vec<u32>, _> = version.split('.').map(str::parse).collect();
+    numbers.is_ok_and(|numbers| numbers.as_slice() >= OLDEST_SQLITE.as_slice())
+}
+
+/// What was asked for is not always what one gets, for example on a file system without shared memory; so it is read
+/// back.
+pub(super) async fn check_settings(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let synchronous: i64 = scalar(connection, SYNCHRONOUS).await?;
+    let journal_mode: String = scalar(connection, JOURNAL_MODE).await?;
+    let foreign_keys: i64 = scalar(connection, FOREIGN_KEYS).await?;
+    if (synchronous, journal_mode.as_str(), foreign_keys) == (2, "wal", 1) {
+        return Ok(());
+    }
+    Err(StoreError::Unusable(format!(
+        "SQLite refused the settings that keep data safe: synchronous is {synchronous} and must be 2, journal_mode is \
+         {journal_mode} and must be wal, foreign_keys is {foreign_keys} and must be 1"
+    )))
+}
+
+async fn scalar<T>(connection: &mut SqliteConnection, sql: &'static str) -> Result<T, StoreError>
+where
+    T: for<'r> sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite> + Send + Unpin,
+{
+    sqlx::query_scalar(sql).fetch_one(connection).await.map_err(super::error::of_read)
+}
+
+fn refuse(path: &Path, error: MigrateError) -> StoreError {
+    let database = path.display();
+    match error {
+        MigrateError::VersionMissing(found) => {
+            let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
+            StoreError::Unusable(format!(
+                "the database {database} was last used by a newer version of Groundswell (its schema is {found}, this \
+                 version knows {known}); use that version, or restore a backup made before it"
+            ))
+        }
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            match super::error::of_read(error) {
+                StoreError::Unavailable(source) => StoreError::Unusable(format!(
+                    "the schema of the database {database} cannot be brought up to date: {source}"
+                )),
+                other => other,
+            }
+        }
+        other => StoreError::Unusable(format!(
+            "the schema of the database {database} is not one of Groundswell's: {other}"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_sqlite_that_can_lose_data_is_refused() {
+        for version in ["3.51.3", "3.51.4", "3.52.0", "4.0"] {
+            assert!(is_safe(version), "{version}");
+        }
+        for version in ["3.51.2", "3.50.9", "2.99.99", "", "new"] {
+            assert!(!is_safe(version), "{version}");
+        }
+    }
+}

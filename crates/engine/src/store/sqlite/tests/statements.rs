@@ -1,0 +1,185 @@
+//! Every statement there is, found in the source so that none can be forgotten: it must prepare, and its plan must
+//! seek.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use sqlx::{AssertSqlSafe, Executor, Row, SqliteConnection};
+
+use super::{File, accepts, execute};
+use crate::store::Store;
+use crate::store::list::{List, Marks, SIZES};
+
+/// Tables with a row per event: reading one through is never right.
+const HOT_TABLES: [&str; 4] = ["event", "pending", "attempt", "idempotency"];
+
+/// Statements that read a whole table, because they are asked for all of it or because it stays small.
+const SCANS: [&str; 6] = [
+    "keys.rs: DELETE_EXPIRED_LINKS",
+    "keys.rs: DELETE_EXPIRED_SESSIONS",
+    "keys.rs: KEYS",
+    "programs.rs: ALL",
+    "webhooks.rs: HEALTH",
+    "webhooks.rs: LIVE",
+];
+
+/// The steps the hot statements must have.
+const SEEKS: [(&str, &str); 14] = [
+    ("hot.rs: PENDING", "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND (due_at_ms,delivery_id)>(?,?)"),
+    ("hot.rs: BODIES", "SEARCH event USING INTEGER PRIMARY KEY (rowid=?)"),
+    ("hot.rs: EARLIEST_DUE", "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND due_at_ms<?)"),
+    (
+        "idempotency.rs: FIRST_ANSWERS",
+        "SEARCH idempotency USING PRIMARY KEY (program_id=? AND idempotency_key=?)",
+    ),
+    (
+        "outcome.rs: DELETE_PENDING",
+        "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND due_at_ms=? AND delivery_id=?)",
+    ),
+    (
+        "deliveries.rs: PENDING_AT",
+        "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND due_at_ms=? AND delivery_id=?)",
+    ),
+    ("deliveries.rs: BACKLOG", "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND due_at_ms=?)"),
+    ("deliveries.rs: BACKLOG", "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND due_at_ms<?)"),
+    ("deliveries.rs: EVENTS", "SEARCH event USING INDEX event_log (program_id=? AND id<?)"),
+    ("deliveries.rs: EVENT", "SEARCH event USING INTEGER PRIMARY KEY (rowid=?)"),
+    ("deliveries.rs: HIGHEST_EVENT_ID", "SEARCH event"),
+    ("deliveries.rs: COPY_TO_PARKED", "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND due_at_ms<?)"),
+    ("attempts.rs: IN_BRIEF", "SEARCH attempt USING INDEX attempt_delivery (delivery_id=?)"),
+    ("attempts.rs: IN_FULL", "SEARCH attempt USING INDEX attempt_delivery (delivery_id=?)"),
+];
+
+#[tokio::test]
+async fn every_statement_prepares() {
+    let file = File::new();
+    let store = file.open().await;
+    let mut db = store.writer.begin().await.expect("begins");
+    let statements = statements();
+    assert!(statements.len() > 50, "they are not found any more");
+    for (name, text) in statements {
+        let prepared = db.prepare(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(text))).await;
+        assert!(prepared.is_ok(), "{name}: {:?}", prepared.err());
+    }
+}
+
+#[tokio::test]
+async fn every_plan_seeks() {
+    let file = File::new();
+    let store = file.open().await;
+    store.commit(&accepts(1..2000, 10)).await.expect("commits");
+    let mut db = store.writer.begin().await.expect("begins");
+    let mut scans = BTreeSet::new();
+    let mut plans = BTreeMap::<_, Vec<_>>::new();
+    for (name, text) in statements() {
+        let plan = plan(&mut db, &text).await;
+        let reads_through = |table: &str| {
+            plan.iter().any(|step| {
+                let read = step.strip_prefix("SCAN ").and_then(|rest| rest.split_whitespace().next());
+                read == Some(table)
+            })
+        };
+        for table in HOT_TABLES {
+            assert!(!reads_through(table), "{name} reads all of {table}: {plan:#?}");
+        }
+        if ["api_key", "program", "endpoint", "endpoint_state", "session", "sign_in_link"]
+            .into_iter()
+            .any(reads_through)
+        {
+            scans.insert(name.clone());
+        }
+        plans.entry(name).or_default().push(plan);
+    }
+    assert_eq!(scans.iter().map(String::as_str).collect::<Vec<_>>(), SCANS);
+    for (name, step) in SEEKS {
+        // One plan per size of a list.
+        for plan in plans.get(name).unwrap_or_else(|| panic!("there is no statement {name}")) {
+            assert!(plan.iter().any(|one| one.starts_with(step)), "{name} has no `{step}`: {plan:#?}");
+        }
+    }
+}
+
+/// With statistics the planner prefers reading a table through to hundreds of seeks, which it gets wrong by a factor
+/// of sixty.
+#[tokio::test]
+async fn nothing_gathers_statistics() {
+    let file = File::new();
+    let store = file.open().await;
+    store.commit(&accepts(1..100, 10)).await.expect("commits");
+    store.close().await;
+    let store = file.open().await;
+    let mut db = store.reader().await.expect("reads");
+    let tables = sqlx::query("SELECT name FROM sqlite_schema WHERE name LIKE 'sqlite_stat%'");
+    assert!(tables.fetch_all(&mut *db).await.expect("reads").is_empty());
+}
+
+/// The plans above are those of a database without statistics; so see that the test would notice.
+#[tokio::test]
+async fn a_plan_that_reads_a_table_through_is_recognised() {
+    let file = File::new();
+    let store = file.open().await;
+    execute(&store, "INSERT INTO meta (name, value) VALUES ('x', 1)").await;
+    let mut db = store.reader().await.expect("reads");
+    assert_eq!(plan(&mut db, "SELECT body FROM event WHERE kind = ?").await, ["SCAN event"]);
+}
+
+async fn plan(connection: &mut SqliteConnection, text: &str) -> Vec<String> {
+    if ["BEGIN", "COMMIT", "ROLLBACK", "PRAGMA"].iter().any(|word| text.starts_with(word)) {
+        return Vec::new();
+    }
+    let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
+    let rows = sqlx::query(explain).fetch_all(connection).await.expect("explains");
+    rows.iter().map(|row| row.get::<String, _>(3)).collect()
+}
+
+/// All statements in the sources beside and below `store.rs`, as `file: NAME` and text; lists in several sizes.
+fn statements() -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    visit(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/store")), &mut found);
+    found
+}
+
+fn visit(directory: &Path, found: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(directory).expect("the directory is there") {
+        let path = entry.expect("is readable").path();
+        let name = path.file_name().expect("has a name").to_string_lossy().into_owned();
+        if path.is_dir() && name != "tests" {
+            visit(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            && (name != "tests.rs" || directory.ends_with("query"))
+        {
+            let text = std::fs::read_to_string(&path).expect("is text");
+            for declaration in text.split("\nconst ").flat_map(|part| part.split("\nstatic ")).skip(1) {
+                found
+                    .extend(texts(declaration).map(|(constant, text)| (format!("{name}: {constant}"), text)));
+            }
+        }
+    }
+}
+
+/// The statements of what follows `const` or `static`.
+fn texts(declaration: &str) -> impl Iterator<Item = (String, String)> {
+    let (name, value) = declaration.split_once(": ").unwrap_or_default();
+    let mut literals = value.split('"');
+    let mut texts = Vec::new();
+    if let Some(value) = value.strip_prefix("&str = ") {
+        let text = literals.nth(1).unwrap_or_default().trim();
+        let is_statement = text.split_whitespace().next().is_some_and(|word| {
+            ["SELECT", "INSERT", "UPDATE", "DELETE", "BEGIN", "COMMIT", "ROLLBACK", "PRAGMA"].contains(&word)
+        });
+        assert!(!is_statement || value.trim_start().starts_with('"'), "{name} must be a plain literal");
+        texts.extend(is_statement.then(|| text.to_owned()));
+    } else if value.starts_with("List = List::new(") {
+        let before = literals.nth(1).expect("a list has a text before it");
+        let columns = literals.next().expect("a list has columns").trim_matches([' ', ',', '\n']);
+        let after = literals.next().expect("a list has a text after it");
+        let is_portable = literals.next().is_some_and(|rest| rest.contains("Marks::From(1)"));
+        let leak = |text: &str| -> &'static str { String::leak(text.to_owned()) };
+        let marks = if is_portable { Marks::From(1) } else { Marks::Anonymous };
+        let list = List::new(leak(before), columns.parse().expect("a number"), leak(after), marks);
+        let size = |place: usize| list.text(place).0.trim().to_owned();
+        texts.extend((0..SIZES.len()).map(size));
+    }
+    let name = name.to_owned();
+    texts.into_iter().map(move |text| (name.clone(), text))
+}

@@ -1,0 +1,244 @@
+//! The one connection that writes: its transactions, and the checkpoints between them.
+
+use std::ops::{Deref, DerefMut};
+
+use sqlx::{Connection, Row, SqliteConnection};
+use tokio::sync::{Mutex, MutexGuard};
+
+use super::error;
+use crate::store::StoreError;
+
+const BEGIN: &str = "BEGIN IMMEDIATE";
+const COMMIT: &str = "COMMIT";
+const ROLLBACK: &str = "ROLLBACK";
+
+/// Only asks how long the write-ahead log is.
+const WAL_LENGTH: &str = "PRAGMA wal_checkpoint(NOOP)";
+const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Gone once the database is closed.
+    connection: Option<SqliteConnection>,
+    /// Whether a transaction may still be open, because whoever began it was dropped half-way.
+    is_in_transaction: bool,
+    /// Set by the first fatal failure; nothing is written after it.
+    is_broken: bool,
+    checkpoints: Checkpoints,
+}
+
+/// A write transaction; it is a connection meanwhile. Dropped without [`Transaction::finish`] it is rolled back before
+/// the next one begins.
+pub(super) struct Transaction<'a> {
+    state: MutexGuard<'a, State>,
+}
+
+impl Writer {
+    pub(super) fn new(connection: SqliteConnection, checkpoint_pages: u32) -> Self {
+        let state = State {
+            connection: Some(connection),
+            is_in_transaction: false,
+            is_broken: false,
+            checkpoints: Checkpoints::every(checkpoint_pages),
+        };
+        Self { state: Mutex::new(state) }
+    }
+
+    /// Begins a transaction. A checkpoint that is due is made first: those whose commit made it due have their answer
+    /// by now.
+    pub(super) async fn begin(&self) -> Result<Transaction<'_>, StoreError> {
+        let mut state = self.state.lock().await;
+        state.leave_transaction().await?;
+        if state.checkpoints.is_due {
+            state.checkpoint().await?;
+        }
+        state.is_in_transaction = true;
+        run(state.connection()?, BEGIN).await.map_err(error::of_write)?;
+        Ok(Transaction { state })
+    }
+
+    /// Copies the write-ahead log into the database as far as no reader needs it.
+    pub(super) async fn checkpoint(&self) -> Result<(), StoreError> {
+        let mut state = self.state.lock().await;
+        state.leave_transaction().await?;
+        state.checkpoint().await
+    }
+
+    /// Closes the connection. What it still has to do is done by the next one that opens the file.
+    pub(super) async fn close(&self) {
+        let connection = self.state.lock().await.connection.take();
+        if let Some(connection) = connection
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "The database was not closed cleanly");
+        }
+    }
+}
+
+impl Transaction<'_> {
+    /// Commits what has succeeded, rolls back what has not.
+    pub(super) async fn finish<T>(mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        let result = match result {
+            Ok(value) => run(&mut self, COMMIT).await.map(|()| value).map_err(error::of_commit),
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok(value) => {
+                self.state.is_in_transaction = false;
+                self.state.measure().await;
+                Ok(value)
+            }
+            Err(error @ StoreError::Fatal(_)) => {
+                self.state.is_broken = true;
+                Err(error)
+            }
+            Err(error) => {
+                self.state.leave_transaction().await?;
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Deref for Transaction<'_> {
+    type Target = SqliteConnection;
+
+    fn deref(&self) -> &SqliteConnection {
+        self.state.connection.as_ref().expect("begin has found it open, and the lock has been held since")
+    }
+}
+
+impl DerefMut for Transaction<'_> {
+    fn deref_mut(&mut self) -> &mut SqliteConnection {
+        self.state.connection.as_mut().expect("begin has found it open, and the lock has been held since")
+    }
+}
+
+impl State {
+    fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
+        if self.is_broken {
+            return Err(StoreError::Fatal(
+                "an earlier commit failed; the database must be opened again".into(),
+            ));
+        }
+        self.connection.as_mut().ok_or_else(|| StoreError::Unavailable("the database is closed".into()))
+    }
+
+    /// Makes sure that no transaction is open.
+    async fn leave_transaction(&mut self) -> Result<(), StoreError> {
+        let is_in_transaction = self.is_in_transaction;
+        let connection = self.connection()?;
+        if !is_in_transaction {
+            return Ok(());
+        }
+        let result = run(connection, ROLLBACK).await;
+        // SQLite leaves a transaction by itself after some failures, and says then that there is none.
+        if let Err(error) = result
+            && !error::says_no_transaction(&error)
+        {
+            self.is_broken = true;
+            return Err(StoreError::Fatal(error.into()));
+        }
+        self.is_in_transaction = false;
+        Ok(())
+    }
+
+    async fn checkpoint(&mut self) -> Result<(), StoreError> {
+        self.checkpoints.is_due = false;
+        match wal(self.connection()?, CHECKPOINT).await {
+            Ok(wal) => {
+                self.checkpoints.was_made(wal);
+                Ok(())
+            }
+            // The log holds everything still, so there is nothing to lose; but a failed fsync is never retried.
+            Err(error) => {
+                let error = error::of_write(error);
+                self.is_broken |= matches!(error, StoreError::Fatal(_));
+                match error {
+                    StoreError::Fatal(_) => Err(error),
+                    passing => {
+                        tracing::warn!(error = %passing, "The write-ahead log was not copied; it grows meanwhile");
+                        Ok(())
+                    }
+                }
+            }
+        }
+    }
+
+    /// After a commit. It has succeeded, whatever comes of this.
+    async fn measure(&mut self) {
+        let Ok(connection) = self.connection() else { return };
+        match wal(connection, WAL_LENGTH).await {
+            Ok(wal) => self.checkpoints.has_grown(wal),
+            Err(error) => tracing::warn!(%error, "The length of the write-ahead log is not known"),
+        }
+    }
+}
+
+async fn run(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
+    sqlx::query(sql).execute(connection).await.map(drop)
+}
+
+/// The write-ahead log, in pages.
+#[derive(Debug, Clone, Copy)]
+struct Wal {
+    length: i64,
+    copied: i64,
+}
+
+async fn wal(connection: &mut SqliteConnection, sql: &'static str) -> Result<Wal, sqlx::Error> {
+    let row = sqlx::query(sql).fetch_one(connection).await?;
+    Ok(Wal { length: row.try_get(1)?, copied: row.try_get(2)? })
+}
+
+/// When to copy the write-ahead log into the database.
+#[derive(Debug)]
+struct Checkpoints {
+    /// Due when this many pages have not been copied.
+    every_pages: i64,
+    /// A reader kept the last one from finishing: not due before the log has this many pages.
+    not_before_pages: i64,
+    is_due: bool,
+}
+
+impl Checkpoints {
+    fn every(pages: u32) -> Self {
+        Self { every_pages: pages.into(), not_before_pages: 0, is_due: false }
+    }
+
+    fn has_grown(&mut self, wal: Wal) {
+        self.is_due = wal.length - wal.copied >= self.every_pages && wal.length >= self.not_before_pages;
+    }
+
+    fn was_made(&mut self, wal: Wal) {
+        let is_complete = wal.copied >= wal.length;
+        self.not_before_pages = if is_complete { 0 } else { wal.length + self.every_pages };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_that_holds_a_checkpoint_up_does_not_make_every_commit_try_again() {
+        let mut checkpoints = Checkpoints::every(1000);
+        checkpoints.has_grown(Wal { length: 999, copied: 0 });
+        assert!(!checkpoints.is_due);
+        checkpoints.has_grown(Wal { length: 1000, copied: 0 });
+        assert!(checkpoints.is_due);
+        checkpoints.was_made(Wal { length: 1000, copied: 10 });
+        checkpoints.has_grown(Wal { length: 1500, copied: 10 });
+        assert!(!checkpoints.is_due);
+        checkpoints.has_grown(Wal { length: 2000, copied: 10 });
+        assert!(checkpoints.is_due);
+        checkpoints.was_made(Wal { length: 2000, copied: 2000 });
+        checkpoints.has_grown(Wal { length: 1000, copied: 0 });
+        assert!(checkpoints.is_due, "a log that was copied whole starts again");
+    }
+}

@@ -1,0 +1,119 @@
+//! Test deliveries: a sample event sent for real, through the same signer, guard and client as every delivery. A
+//! test is logged as a test and changes no counter and no state.
+
+use bytes::Bytes;
+use groundswell_types::sample::{SampleProgram, sample};
+use groundswell_types::{
+    EventKind, HeaderView, PayloadUrl, ProgramId, RequestView, ResponseView, Secret, TestId, TestView,
+    WebhookId,
+};
+
+use crate::delivery::outcome::judge;
+use crate::delivery::sender::{Exchanged, Outgoing, Sender};
+use crate::delivery::signer::sign;
+use crate::directory::ProgramEntry;
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::store::{StoreError, TestRecord};
+
+/// What a test is sent to.
+pub(crate) struct TestTarget {
+    pub url: PayloadUrl,
+    pub secret: Option<Secret>,
+    pub event: EventKind,
+}
+
+impl Engine {
+    /// Tests a live webhook; without `event` with the first it is subscribed to.
+    pub async fn test_webhook(
+        &self,
+        program: &ProgramId,
+        id: &WebhookId,
+        event: Option<EventKind>,
+    ) -> Result<TestView, EngineError> {
+        let entry = self.program_entry(program)?;
+        let endpoint = entry.webhook(id).ok_or(EngineError::NotFound("webhook"))?;
+        let event = event.or_else(|| endpoint.record.events.first().copied()).ok_or_else(|| {
+            EngineError::invalid("/event", "is required: this webhook is subscribed to no events")
+        })?;
+        let url = crate::webhooks::checked_url(&self.guard, &endpoint.record.url)
+            .map_err(|why| EngineError::invalid("/payloadUrl", why))?;
+        self.send_test(&entry, TestTarget { url, secret: endpoint.record.secret.clone(), event }).await
+    }
+
+    /// A test that was made before.
+    pub async fn test_result(&self, program: &ProgramId, id: TestId) -> Result<TestView, EngineError> {
+        let record = self.store.test(program, id).await?.ok_or(EngineError::NotFound("test"))?;
+        serde_json::from_str(&record.view_json)
+            .map_err(|_| EngineError::Store(StoreError::Damaged(format!("test {id} cannot be read"))))
+    }
+
+    /// Sends a test, keeps it in the log and returns what came of it.
+    pub(crate) async fn send_test(
+        &self,
+        entry: &ProgramEntry,
+        target: TestTarget,
+    ) -> Result<TestView, EngineError> {
+        let id = self.ids.test();
+        let started_at_ms = self.clock.now_ms();
+        let body = sample_body(entry, target.event, started_at_ms);
+        let id_text = id.to_string();
+        let secrets: Vec<_> = target.secret.iter().collect();
+        let headers = sign(&secrets, &id_text, started_at_ms, &body);
+        let outgoing =
+            Outgoing { url: target.url.url(), id: &id_text, headers: &headers, body: body.clone() };
+        let sent_headers = Sender::headers(&outgoing);
+        let exchanged = self.sender.send(outgoing).await;
+        let verdict = judge(&exchanged.exchange);
+        let view = TestView {
+            id,
+            event: target.event,
+            started_at: started_at_ms,
+            duration_ms: exchanged.duration_ms,
+            success: verdict.failure.is_none(),
+            failure: verdict.failure,
+            message: verdict.message,
+            advice: verdict.advice.map(str::to_owned),
+            request: RequestView {
+                url: target.url.as_str().to_owned(),
+                headers: sent_headers
+                    .into_iter()
+                    .map(|(name, value)| HeaderView { name: name.to_owned(), value })
+                    .collect(),
+                body: String::from_utf8_lossy(&body).into_owned(),
+            },
+            response: response_view(&exchanged),
+        };
+        let view_json = serde_json::to_string(&view)
+            .map_err(|_| EngineError::Refused("The result cannot be shown.".to_owned()))?;
+        let program_id = entry.record.id.clone();
+        self.store.save_test(&TestRecord { id, program_id, started_at_ms, view_json }).await?;
+        Ok(view)
+    }
+}
+
+/// The bytes a test sends: the sample the documentation shows, about this program, at this time.
+fn sample_body(entry: &ProgramEntry, event: EventKind, now_ms: i64) -> Bytes {
+    let program = SampleProgram {
+        id: entry.record.id.as_str(),
+        name: &entry.record.name,
+        kind: entry.record.kind,
+        currency: entry.record.currency.as_str(),
+    };
+    let text = serde_json::to_vec(&sample(event, program, now_ms)).expect("samples are plain JSON");
+    let json = groundswell_types::json::parse(&text).expect("samples hold nothing JavaScript cannot");
+    Bytes::from(json.render())
+}
+
+fn response_view(exchanged: &Exchanged) -> Option<ResponseView> {
+    Some(ResponseView {
+        status_code: exchanged.status?,
+        headers: exchanged
+            .head
+            .iter()
+            .map(|(name, value)| HeaderView { name: name.clone(), value: value.clone() })
+            .collect(),
+        body: String::from_utf8_lossy(&exchanged.body).into_owned(),
+        truncated: exchanged.is_truncated,
+    })
+}

@@ -1,0 +1,203 @@
+//! Use cases on live webhooks, as the REST API has them.
+
+use std::sync::Arc;
+
+use groundswell_types::{
+    EventKind, MAX_WEBHOOKS, PayloadUrl, ProgramId, RESERVED_PUBLIC_ID, Secret, Webhook, WebhookId,
+};
+
+use crate::delivery::guard::Guard;
+use crate::directory::{Endpoint, ProgramEntry};
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::store::{EndpointRecord, SettingsChange, WebhooksChange};
+
+/// What is to be set about a webhook; what is `None` stays, or gets its default.
+#[derive(Debug, Clone, Default)]
+pub struct WebhookInput {
+    pub payload_url: Option<String>,
+    pub events: Option<Vec<EventKind>>,
+    pub is_enabled: Option<bool>,
+    pub secret: Option<SecretInput>,
+}
+
+/// What is to become of a secret.
+#[derive(Debug, Clone)]
+pub enum SecretInput {
+    /// Take this one.
+    Set(Secret),
+    /// Have none.
+    Remove,
+}
+
+impl Engine {
+    /// A program's live webhooks, oldest first.
+    pub fn webhooks(&self, program: &ProgramId) -> Result<Vec<Webhook>, EngineError> {
+        let entry = self.program_entry(program)?;
+        Ok(entry.endpoints.iter().map(|endpoint| self.webhook_view(endpoint)).collect())
+    }
+
+    /// One live webhook.
+    pub fn webhook(&self, program: &ProgramId, id: &WebhookId) -> Result<Webhook, EngineError> {
+        let entry = self.program_entry(program)?;
+        let endpoint = entry.webhook(id).ok_or(EngineError::NotFound("webhook"))?;
+        Ok(self.webhook_view(endpoint))
+    }
+
+    /// Adds a live webhook. Without `events` it is subscribed to none.
+    pub async fn create_webhook(
+        &self,
+        program: &ProgramId,
+        input: WebhookInput,
+    ) -> Result<Webhook, EngineError> {
+        let Some(url) = &input.payload_url else {
+            return Err(EngineError::invalid("/payloadUrl", "is required: an http or https URL"));
+        };
+        let url = checked_url(&self.guard, url).map_err(|why| EngineError::invalid("/payloadUrl", why))?;
+        let (program_id, now_ms) = (program.clone(), self.clock.now_ms());
+        let (endpoint_id, fresh_id) = (self.ids.endpoint(), self.ids.webhook());
+        self.writer
+            .change(move |directory| {
+                let entry = directory.program(&program_id).ok_or(EngineError::NotFound("program"))?;
+                if entry.endpoints.len() >= MAX_WEBHOOKS {
+                    return Err(EngineError::WebhookLimit);
+                }
+                let record = EndpointRecord {
+                    id: endpoint_id,
+                    public_id: next_public_id(&entry, fresh_id),
+                    program_id,
+                    url: url.as_str().to_owned(),
+                    events: distinct(input.events.unwrap_or_default()),
+                    is_enabled: input.is_enabled.unwrap_or(true),
+                    auto_disabled: false,
+                    secret: match input.secret {
+                        Some(SecretInput::Set(secret)) => Some(secret),
+                        Some(SecretInput::Remove) | None => None,
+                    },
+                    created_at_ms: now_ms,
+                };
+                Ok(change(&entry, now_ms, |change| change.upserts.push(record)))
+            })
+            .await?;
+        let endpoint = self.directory.endpoint(endpoint_id).ok_or(EngineError::NotFound("webhook"))?;
+        Ok(self.webhook_view(&endpoint))
+    }
+
+    /// Changes a live webhook. Disabling parks what waits; enabling clears the automatic disabling and the count of
+    /// failures, and leaves parked what is parked.
+    pub async fn patch_webhook(
+        &self,
+        program: &ProgramId,
+        id: &WebhookId,
+        input: WebhookInput,
+    ) -> Result<Webhook, EngineError> {
+        let url = match &input.payload_url {
+            Some(url) => {
+                Some(checked_url(&self.guard, url).map_err(|why| EngineError::invalid("/payloadUrl", why))?)
+            }
+            None => None,
+        };
+        let (program_id, webhook_id, now_ms) = (program.clone(), id.clone(), self.clock.now_ms());
+        self.writer
+            .change(move |directory| {
+                let entry = directory.program(&program_id).ok_or(EngineError::NotFound("program"))?;
+                let before =
+                    entry.webhook(&webhook_id).ok_or(EngineError::NotFound("webhook"))?.record.clone();
+                let mut after = before.clone();
+                if let Some(url) = url {
+                    url.as_str().clone_into(&mut after.url);
+                }
+                if let Some(events) = input.events {
+                    after.events = distinct(events);
+                }
+                match input.secret {
+                    Some(SecretInput::Set(secret)) => after.secret = Some(secret),
+                    Some(SecretInput::Remove) => after.secret = None,
+                    None => {}
+                }
+                if let Some(is_enabled) = input.is_enabled {
+                    after.is_enabled = is_enabled;
+                    after.auto_disabled &= !is_enabled;
+                }
+                Ok(change(&entry, now_ms, |change| {
+                    if before.is_enabled && !after.is_enabled {
+                        change.park.push(after.id);
+                    }
+                    change.upserts.push(after);
+                }))
+            })
+            .await?;
+        self.webhook(program, id)
+    }
+
+    /// Removes a live webhook; what waits for it is cancelled.
+    pub async fn delete_webhook(&self, program: &ProgramId, id: &WebhookId) -> Result<(), EngineError> {
+        let (program_id, webhook_id, now_ms) = (program.clone(), id.clone(), self.clock.now_ms());
+        self.writer
+            .change(move |directory| {
+                let entry = directory.program(&program_id).ok_or(EngineError::NotFound("program"))?;
+                let gone = entry.webhook(&webhook_id).ok_or(EngineError::NotFound("webhook"))?.record.id;
+                Ok(change(&entry, now_ms, |change| change.deletes.push(gone)))
+            })
+            .await?;
+        Ok(())
+    }
+
+    pub(crate) fn webhook_view(&self, endpoint: &Arc<Endpoint>) -> Webhook {
+        let health = self.directory.health(endpoint.record.id);
+        Webhook {
+            id: endpoint.record.public_id.clone(),
+            payload_url: Some(endpoint.record.url.clone()),
+            events: endpoint.record.events.clone(),
+            is_enabled: endpoint.record.is_enabled,
+            auto_disabled_due_to_failures: endpoint.record.auto_disabled,
+            failure_count: health.consecutive_failures,
+            last_failure_at: health.last_failure_at_ms,
+        }
+    }
+}
+
+/// Reads a URL and refuses one whose host is an address that may not be reached.
+pub(crate) fn checked_url(guard: &Guard, text: &str) -> Result<PayloadUrl, String> {
+    let url = PayloadUrl::parse(text).map_err(|error| error.to_string())?;
+    guard.check_literal(url.url()).map_err(|forbidden| format!("{forbidden}."))?;
+    Ok(url)
+}
+
+/// `primary` when it is free, else the generated one.
+pub(crate) fn next_public_id(entry: &ProgramEntry, fresh: WebhookId) -> WebhookId {
+    let primary = WebhookId::parse(RESERVED_PUBLIC_ID).expect("`primary` is a valid id");
+    if entry.webhook(&primary).is_none() { primary } else { fresh }
+}
+
+/// A change of a program's webhooks on top of what is live.
+pub(crate) fn change(
+    entry: &ProgramEntry,
+    now_ms: i64,
+    fill: impl FnOnce(&mut WebhooksChange),
+) -> SettingsChange {
+    let mut change = WebhooksChange {
+        program_id: entry.record.id.clone(),
+        version: entry.record.webhooks_version + 1,
+        upserts: Vec::new(),
+        deletes: Vec::new(),
+        park: Vec::new(),
+        release: Vec::new(),
+        discard: Vec::new(),
+        clears_draft: false,
+        at_ms: now_ms,
+    };
+    fill(&mut change);
+    SettingsChange::Webhooks(change)
+}
+
+/// Each event once, in the order given.
+pub(crate) fn distinct(events: Vec<EventKind>) -> Vec<EventKind> {
+    let mut once = Vec::with_capacity(events.len());
+    for event in events {
+        if !once.contains(&event) {
+            once.push(event);
+        }
+    }
+    once
+}

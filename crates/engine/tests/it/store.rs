@@ -1,0 +1,129 @@
+//! The stores. Every case of the conformance suite runs on each; what concerns one of them alone follows.
+
+mod accepts;
+mod file;
+mod log;
+mod make;
+mod outcomes;
+mod people;
+mod queue;
+mod random;
+mod settings;
+mod upgrade;
+
+use std::path::Path;
+
+use groundswell_engine::store::memory::Memory;
+use groundswell_engine::store::sqlite::{Options, Sqlite};
+use groundswell_engine::store::{Accepted, Batch, Store};
+use tempfile::TempDir;
+
+/// Runs the cases on the in-memory oracle and on SQLite. A case that is not named here is dead code, which the
+/// compiler reports.
+macro_rules! conformance {
+    ($($module:ident: $($case:ident)+;)+) => {
+        mod memory {
+            $(mod $module {
+                $(#[tokio::test]
+                async fn $case() {
+                    crate::store::$module::$case(&crate::store::Memory::new()).await;
+                })+
+            })+
+        }
+
+        mod sqlite {
+            $(mod $module {
+                $(#[tokio::test]
+                async fn $case() {
+                    let file = crate::store::File::new();
+                    let store = file.open().await;
+                    crate::store::$module::$case(&store).await;
+                    crate::store::Store::close(&store).await;
+                })+
+            })+
+        }
+    };
+}
+
+conformance! {
+    accepts:
+        an_event_is_stored_once_with_a_pending_row_per_webhook
+        an_event_without_webhooks_is_stored_but_not_in_the_log
+        a_disabled_webhook_gets_its_delivery_parked
+        a_repeated_key_answers_as_before_and_writes_nothing
+        a_repeated_key_with_other_content_is_a_conflict
+        equal_keys_within_a_batch_deduplicate
+        equal_keys_of_two_programs_are_two_keys
+        an_expired_key_is_forgotten
+        an_event_id_used_twice_is_rejected_and_nothing_written
+        too_many_targets_are_rejected
+        batches_of_every_size_are_written_whole
+        the_highest_event_id_is_known;
+    outcomes:
+        a_success_ends_the_delivery
+        a_failure_moves_the_delivery_to_its_next_attempt
+        a_delivery_can_be_removed_from_where_it_may_stand
+        a_later_outcome_of_a_batch_counts
+        an_attempt_logged_twice_is_rejected_and_nothing_written
+        accepts_and_outcomes_commit_together
+        health_is_kept_and_replaced;
+    queue:
+        a_queue_is_read_in_windows_without_gaps
+        parked_deliveries_are_in_no_window
+        the_earliest_due_time_of_each_endpoint_is_found
+        bodies_are_found_by_event
+        backlogs_are_counted_to_a_cap;
+    settings:
+        programs_are_listed_by_creation
+        a_program_changes_name_and_status
+        a_change_of_a_missing_program_is_rejected
+        webhooks_are_added_changed_and_removed
+        a_public_id_is_free_again_once_its_webhook_is_gone
+        two_live_webhooks_cannot_have_one_public_id
+        webhooks_changed_meanwhile_are_not_overwritten
+        a_removed_webhook_takes_its_deliveries_and_health_along
+        disabling_parks_and_releasing_sends_again
+        discarding_removes_only_what_is_parked
+        a_draft_is_saved_only_over_the_version_before_it
+        publishing_clears_the_draft;
+    log:
+        events_are_listed_newest_first_by_program
+        attempts_are_read_in_brief_and_in_full
+        every_kind_of_attempt_reads_back
+        pending_rows_are_found_by_key
+        a_test_delivery_reads_back_in_its_program_only;
+    people:
+        api_keys_are_kept_until_removed
+        an_api_key_used_twice_is_rejected
+        a_sign_in_link_works_once_and_in_time
+        a_session_lasts_until_it_ends
+        that_somebody_signed_in_is_remembered;
+}
+
+/// A database file of its own, in a directory that goes with it.
+struct File {
+    directory: TempDir,
+}
+
+impl File {
+    fn new() -> Self {
+        Self { directory: TempDir::new().expect("there is a temporary directory") }
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.directory.path().join("groundswell.db")
+    }
+
+    async fn open(&self) -> Sqlite {
+        open(&self.path()).await
+    }
+}
+
+async fn open(path: &Path) -> Sqlite {
+    Sqlite::open(path, Options::new(0)).await.expect("the database opens")
+}
+
+/// Commits a batch that has nothing to be rejected for.
+async fn commit(store: &dyn Store, batch: Batch) -> Vec<Accepted> {
+    store.commit(&batch).await.expect("the batch commits")
+}

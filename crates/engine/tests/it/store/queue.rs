@@ -1,0 +1,92 @@
+//! Reading what is due.
+
+use std::collections::BTreeMap;
+
+use groundswell_engine::store::{Backlog, Store, WebhooksChange};
+
+use super::commit;
+use super::make::{self, ACCEPTED_AT_MS};
+
+pub async fn a_queue_is_read_in_windows_without_gaps(store: &dyn Store) {
+    // Several at one due time, several due times, and neighbours on both sides.
+    let batch = make::accepts((1..=30).map(|number| {
+        let mut accept = make::accept(number, &[9, 10, 11]);
+        accept.accepted_at_ms = ACCEPTED_AT_MS - number / 4;
+        accept
+    }));
+    commit(store, batch).await;
+
+    let whole = make::queue(store, 10).await;
+    assert_eq!(whole.len(), 30);
+    assert!(whole.is_sorted_by_key(|pending| pending.key));
+    let mut windows = Vec::new();
+    loop {
+        let after = windows.last().map(|pending: &groundswell_engine::store::Pending| pending.key);
+        let window = store.pending(make::endpoint(10), after, 7).await.expect("reads");
+        if window.is_empty() {
+            break;
+        }
+        windows.extend(window);
+    }
+    assert_eq!(windows, whole);
+    assert_eq!(store.pending(make::endpoint(10), None, 0).await.expect("reads"), []);
+    assert_eq!(make::queue(store, 12).await, []);
+}
+
+pub async fn parked_deliveries_are_in_no_window(store: &dyn Store) {
+    let mut parked = make::accept(1, &[10]);
+    parked.targets[0].is_parked = true;
+    commit(store, make::accepts([parked, make::accept(2, &[10])])).await;
+
+    let queue = make::queue(store, 10).await;
+    assert_eq!(
+        queue.iter().map(|pending| pending.key.delivery_id).collect::<Vec<_>>(),
+        [make::delivery(2, 0)]
+    );
+    let behind = store.pending(make::endpoint(10), Some(queue[0].key), 10).await.expect("reads");
+    assert_eq!(behind, []);
+}
+
+pub async fn the_earliest_due_time_of_each_endpoint_is_found(store: &dyn Store) {
+    make::accept_all(store, [1, 2], &[10, 20]).await;
+    let queue = make::queue(store, 20).await;
+    commit(store, make::outcomes(queue.iter().map(|pending| make::retried(pending, ACCEPTED_AT_MS + 70))))
+        .await;
+    let mut parked = make::accept(3, &[30]);
+    parked.targets[0].is_parked = true;
+    commit(store, make::accepts([parked])).await;
+
+    let asked: Vec<_> = [30, 20, 10, 40].map(make::endpoint).into();
+    let due: BTreeMap<_, _> = store.earliest_due(&asked).await.expect("reads").into_iter().collect();
+    let wanted = [(make::endpoint(10), ACCEPTED_AT_MS), (make::endpoint(20), ACCEPTED_AT_MS + 70)];
+    assert_eq!(due, wanted.into_iter().collect());
+    assert_eq!(store.earliest_due(&[]).await.expect("reads"), []);
+}
+
+pub async fn bodies_are_found_by_event(store: &dyn Store) {
+    make::accept_all(store, 1..=256, &[10]).await;
+    let asked: Vec<_> = (2..=257).map(make::event).collect();
+    let bodies: BTreeMap<_, _> = store.bodies(&asked).await.expect("reads").into_iter().collect();
+    assert_eq!(bodies.len(), 255);
+    assert_eq!(bodies[&make::event(200)], make::accept(200, &[]).body);
+    assert_eq!(store.bodies(&[]).await.expect("reads"), []);
+}
+
+pub async fn backlogs_are_counted_to_a_cap(store: &dyn Store) {
+    make::create_program(store, 1).await;
+    make::accept_all(store, 1..=5, &[10, 20]).await;
+    let park = vec![make::endpoint(10)];
+    make::apply(store, WebhooksChange { park, ..make::change(1) }).await;
+    make::accept_all(store, 6..=7, &[10]).await;
+
+    let asked = [make::endpoint(20), make::endpoint(10), make::endpoint(30)];
+    let counted = async |cap| {
+        let mut backlogs = store.backlog(&asked, cap).await.expect("reads");
+        backlogs.sort_by_key(|backlog| backlog.endpoint_id);
+        backlogs
+    };
+    let backlog = |number, pending, parked| Backlog { endpoint_id: make::endpoint(number), pending, parked };
+    assert_eq!(counted(100).await, [backlog(10, 2, 5), backlog(20, 5, 0), backlog(30, 0, 0)]);
+    assert_eq!(counted(3).await, [backlog(10, 2, 3), backlog(20, 3, 0), backlog(30, 0, 0)]);
+    assert_eq!(counted(i64::MAX).await, [backlog(10, 2, 5), backlog(20, 5, 0), backlog(30, 0, 0)]);
+}

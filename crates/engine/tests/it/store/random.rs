@@ -1,0 +1,145 @@
+//! Random sequences of calls, made on SQLite and on the oracle: every answer must be the same, and so must everything
+//! that can be read afterwards.
+
+mod operation;
+
+use groundswell_engine::store::memory::Memory;
+use groundswell_engine::store::{EndpointId, Pending, Store, StoreError};
+use proptest::collection::vec;
+use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert_eq, prop_oneof, proptest};
+use proptest::test_runner::TestCaseError;
+
+use self::operation::Operation;
+use super::{File, make};
+
+/// Everything that is asked for is asked about these.
+const ENDPOINTS: std::ops::RangeInclusive<i64> = 1..=4;
+const PROGRAMS: std::ops::RangeInclusive<i64> = 1..=2;
+
+#[derive(Debug, Clone)]
+enum Step {
+    Do(Operation),
+    Compare,
+    Reopen,
+    Checkpoint,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        20 => operation::any().prop_map(Step::Do),
+        2 => Just(Step::Compare),
+        1 => Just(Step::Reopen),
+        1 => Just(Step::Checkpoint),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sqlite_answers_like_the_oracle(steps in vec(step(), 1..30)) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(run(steps))?;
+    }
+}
+
+async fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let file = File::new();
+    let oracle = Memory::new();
+    let mut sqlite = file.open().await;
+    let mut history = History::default();
+    for step in steps {
+        match step {
+            Step::Do(operation) => {
+                let call = operation.call(&history);
+                prop_assert_eq!(call.make(&sqlite).await, call.make(&oracle).await, "{:?}", call);
+                history.record(&oracle).await;
+            }
+            Step::Compare => {
+                prop_assert_eq!(everything(&sqlite, &history).await, everything(&oracle, &history).await);
+            }
+            Step::Reopen => {
+                sqlite.close().await;
+                sqlite = file.open().await;
+            }
+            Step::Checkpoint => sqlite.checkpoint().await.expect("copies the log"),
+        }
+    }
+    prop_assert_eq!(everything(&sqlite, &history).await, everything(&oracle, &history).await);
+    sqlite.close().await;
+    Ok(())
+}
+
+/// What operations can refer to.
+#[derive(Debug, Default)]
+pub struct History {
+    /// Every pending row there ever was, also those gone since: an outcome may come late.
+    seen: Vec<Pending>,
+    highest_event: i64,
+    /// Of program 1 and 2.
+    versions: Vec<i64>,
+}
+
+impl History {
+    async fn record(&mut self, oracle: &Memory) {
+        for endpoint in ENDPOINTS {
+            for pending in make::queue(oracle, endpoint).await {
+                if !self.seen.contains(&pending) {
+                    self.seen.push(pending);
+                }
+            }
+        }
+        self.highest_event =
+            oracle.highest_event_id().await.expect("reads").map_or(0, groundswell_types::EventId::number);
+        self.versions =
+            oracle.programs().await.expect("reads").iter().map(|one| one.webhooks_version).collect();
+    }
+}
+
+/// All that can be read, as text, in an order of its own.
+async fn everything(store: &dyn Store, history: &History) -> Vec<String> {
+    let mut all = Vec::new();
+    all.push(format!("{:?}", store.programs().await.expect("reads")));
+    all.push(format!("{:?}", store.endpoints().await.expect("reads")));
+    all.push(format!("{:?}", store.health().await.expect("reads")));
+    all.push(format!("{:?}", store.highest_event_id().await.expect("reads")));
+    let endpoints: Vec<EndpointId> = ENDPOINTS.map(EndpointId).collect();
+    all.push(format!("{:?}", store.earliest_due(&endpoints).await.expect("reads")));
+    all.push(format!("{:?}", store.backlog(&endpoints, 3).await.expect("reads")));
+    for endpoint in endpoints {
+        all.push(format!("{:?}", store.endpoint_url(endpoint).await.expect("reads")));
+        let first = store.pending(endpoint, None, 2).await.expect("reads");
+        let rest = store.pending(endpoint, first.last().map(|one| one.key), 100).await.expect("reads");
+        all.push(format!("{first:?} {rest:?}"));
+    }
+    for program in PROGRAMS.map(make::program) {
+        all.push(format!("{:?}", store.draft(&program).await.expect("reads")));
+        let first = store.events(&program, None, 3).await.expect("reads");
+        let rest = store.events(&program, first.last().map(|one| one.id), 100).await.expect("reads");
+        all.push(format!("{first:?} {rest:?}"));
+    }
+    let events: Vec<_> = (1..=history.highest_event + 1).map(make::event).collect();
+    for event in &events {
+        all.push(format!("{:?}", store.event(*event).await.expect("reads")));
+    }
+    let mut bodies = store.bodies(&events).await.expect("reads");
+    bodies.sort();
+    all.push(format!("{bodies:?}"));
+    let keys: Vec<_> = history.seen.iter().map(|pending| pending.key).collect();
+    all.push(format!("{:?}", store.pending_at(&keys).await.expect("reads")));
+    let deliveries: Vec<_> = keys.iter().map(|key| key.delivery_id).collect();
+    all.push(format!("{:?}", store.attempts(&deliveries).await.expect("reads")));
+    for delivery in deliveries {
+        all.push(format!("{:?}", store.attempts_in_full(delivery).await.expect("reads")));
+    }
+    all
+}
+
+/// An answer without the database's own words.
+fn kind<T: std::fmt::Debug>(result: Result<T, StoreError>) -> String {
+    match result {
+        Ok(answer) => format!("{answer:?}"),
+        Err(StoreError::Rejected(_)) => "rejected".to_owned(),
+        Err(error) => panic!("nothing else can go wrong here: {error:?}"),
+    }
+}

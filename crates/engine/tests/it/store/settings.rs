@@ -1,0 +1,190 @@
+//! Programs, webhooks and drafts.
+
+use groundswell_engine::store::{
+    Batch, DraftRecord, EndpointRecord, HealthRecord, PARKED_DUE_MS, Pending, PendingKey, Release,
+    SettingsChange, Store, StoreError, WebhooksChange,
+};
+use groundswell_types::ProgramStatus;
+
+use super::commit;
+use super::make::{self, ACCEPTED_AT_MS};
+
+pub async fn programs_are_listed_by_creation(store: &dyn Store) {
+    for number in [2, 1, 3] {
+        make::create_program(store, number).await;
+    }
+    assert_eq!(store.programs().await.expect("reads"), [1, 2, 3].map(make::program_record));
+
+    let again = store.apply(&SettingsChange::CreateProgram(make::program_record(1))).await;
+    assert!(matches!(again, Err(StoreError::Rejected(_))), "{again:?}");
+}
+
+pub async fn a_program_changes_name_and_status(store: &dyn Store) {
+    make::create_program(store, 1).await;
+    let (name, status) = ("Ünïcode 'quoted'".to_owned(), ProgramStatus::Complete);
+    let update = SettingsChange::UpdateProgram { id: make::program(1), name: name.clone(), status };
+    store.apply(&update).await.expect("applies");
+    let changed = groundswell_engine::store::ProgramRecord { name, status, ..make::program_record(1) };
+    assert_eq!(store.programs().await.expect("reads"), [changed]);
+}
+
+pub async fn a_change_of_a_missing_program_is_rejected(store: &dyn Store) {
+    let status = ProgramStatus::Complete;
+    let update = SettingsChange::UpdateProgram { id: make::program(1), name: String::new(), status };
+    let upserts = vec![make::endpoint_record(10, "primary")];
+    let webhooks = SettingsChange::Webhooks(WebhooksChange { upserts, ..make::change(1) });
+    for change in [update, webhooks] {
+        let result = store.apply(&change).await;
+        assert!(matches!(result, Err(StoreError::Rejected(_))), "{result:?}");
+    }
+    assert_eq!(store.endpoints().await.expect("reads"), []);
+}
+
+pub async fn webhooks_are_added_changed_and_removed(store: &dyn Store) {
+    make::create_program(store, 1).await;
+    let first = make::endpoint_record(10, "primary");
+    let second = EndpointRecord { secret: None, events: Vec::new(), ..make::endpoint_record(20, "wh_2") };
+    let upserts = vec![second.clone(), first.clone()];
+    make::apply(store, WebhooksChange { upserts, ..make::change(1) }).await;
+    assert_eq!(store.endpoints().await.expect("reads"), [first.clone(), second.clone()]);
+    assert_eq!(store.programs().await.expect("reads")[0].webhooks_version, 1);
+
+    let changed = EndpointRecord {
+        url: "http://example.org/?q=ü".to_owned(),
+        is_enabled: false,
+        auto_disabled: true,
+        secret: None,
+        ..first
+    };
+    let (upserts, deletes) = (vec![changed.clone()], vec![second.id]);
+    make::apply(store, WebhooksChange { upserts, deletes, ..make::change(2) }).await;
+    assert_eq!(store.endpoints().await.expect("reads"), std::slice::from_ref(&changed));
+    assert_eq!(store.endpoint_url(changed.id).await.expect("reads"), Some(changed.url));
+    assert_eq!(store.endpoint_url(second.id).await.expect("reads"), Some(second.url));
+    assert_eq!(store.endpoint_url(make::endpoint(30)).await.expect("reads"), None);
+}
+
+pub async fn a_public_id_is_free_again_once_its_webhook_is_gone(store: &dyn Store) {
+    make::create_program(store, 1).await;
+    let upserts = vec![make::endpoint_record(10, "primary")];
+    make::apply(store, WebhooksChange { upserts, ..make::change(1) }).await;
+    let (upserts, deletes) = (vec![make::endpoint_record(20, "primary")], vec![make::endpoint(10)]);
+    make::apply(store, WebhooksChange { upserts, deletes, ..make::change(2) }).await;
+    assert_eq!(store.endpoints().await.expect("reads"), [make::endpoint_record(20, "primary")]);
+}
+
+pub async fn two_live_webhooks_cannot_have_one_public_id(store: &dyn Store) {
+    make::create_program(store, 1).await;
+    let upserts = vec![make::endpoint_record(10, "primary"), make::endpoint_record(20, "primary")];
+    let result = store.apply(&SettingsChange::Webhooks(WebhooksChange { upserts, ..make::change(1) })).await;
+    assert!(matches!(result, Err(StoreError::Rejected(_))), "{result:?}");
+    assert_eq!(store.endpoints().await.expect("reads"), []);
+    assert_eq!(store.programs().await.expect("reads")[0].webhooks_version, 0);
+}
+
+pub async fn webhooks_changed_meanwhile_are_not_overwritten(store: &dyn Store) {
+    make::create_program(store, 1).await;
+    make::apply(store, make::change(3)).await;
+    // The same version again is no older one.
+    make::apply(store, make::change(3)).await;
+    let upserts = vec![make::endpoint_record(10, "primary")];
+    let result = store.apply(&SettingsChange::Webhooks(WebhooksChange { upserts, ..make::change(2) })).await;
+    assert!(matches!(result, Err(StoreError::Rejected(_))), "{result:?}");
+    assert_eq!(store.endpoints().await.expect("reads"), []);
+}
+
+pub async fn a_removed_webhook_takes_its_deliveries_and_health_along(store: &dyn Store) {
+    make::create_program(store, 1).await;
+    let upserts = vec![make::endpoint_record(10, "primary"), make::endpoint_record(20, "wh_2")];
+    make::apply(store, WebhooksChange { upserts, ..make::change(1) }).await;
+    make::accept_all(store, 1..=3, &[10, 20]).await;
+    let health = [10, 20].map(|number| (make::endpoint(number), HealthRecord::default()));
+    commit(store, Batch { health: health.into(), ..Batch::default() }).await;
+    let deletes = vec![make::endpoint(10)];
+    make::apply(store, WebhooksChange { deletes, ..make::change(2) }).await;
+
+    assert_eq!(make::queue(store, 10).await, []);
+    assert_eq!(make::queue(store, 20).await.len(), 3);
+    assert_eq!(store.health().await.expect("reads"), health[1..]);
+    // The log still has the events.
+    assert_eq!(store.events(&make::program(1), None, 10).await.expect("reads").len(), 3);
+}
+
+pub async fn disabling_parks_and_releasing_sends_again(store: &dyn Store) {
+    make::create_program(store, 1).await;
+    make::accept_all(store, 1..=3, &[10, 20]).await;
+    let queue = make::queue(store, 10).await;
+    let retried = make::retried(&queue[1], ACCEPTED_AT_MS + 9000);
+    commit(store, make::outcomes([retried])).await;
+    let park = vec![make::endpoint(10)];
+    make::apply(store, WebhooksChange { park, ..make::change(1) }).await;
+    assert_eq!(make::queue(store, 10).await, []);
+    let keys: Vec<_> = queue.iter().map(|one| PendingKey { due_at_ms: PARKED_DUE_MS, ..one.key }).collect();
+    assert_eq!(store.pending_at(&keys).await.expect("reads").len(), 3);
+    // What comes before the release is not parked and keeps its deadline.
+    make::accept_all(store, [4], &[10]).await;
+    let newcomer = make::queue(store, 10).await[0];
+
+    let release = vec![Release { endpoint_id: make::endpoint(10), expires_at_ms: 77_000_000 }];
+    make::apply(store, WebhooksChange { release, ..make::change(2) }).await;
+    let released = |pending: &Pending, attempts| Pending { attempts, expires_at_ms: 77_000_000, ..*pending };
+    let wanted = [released(&queue[0], 0), released(&queue[1], 1), released(&queue[2], 0), newcomer];
+    assert_eq!(make::queue(store, 10).await, wanted);
+    assert_eq!(store.pending_at(&keys).await.expect("reads"), []);
+    assert_eq!(make::queue(store, 20).await.len(), 3);
+}
+
+pub async fn discarding_removes_only_what_is_parked(store: &dyn Store) {
+    make::create_program(store, 1).await;
+    make::accept_all(store, 1..=3, &[10, 20]).await;
+    let park = vec![make::endpoint(10), make::endpoint(20)];
+    make::apply(store, WebhooksChange { park, ..make::change(1) }).await;
+    make::accept_all(store, [4], &[10]).await;
+    let discard = vec![make::endpoint(10)];
+    make::apply(store, WebhooksChange { discard, ..make::change(2) }).await;
+
+    let backlogs = store.backlog(&[make::endpoint(10), make::endpoint(20)], 100).await.expect("reads");
+    let mut counts: Vec<_> =
+        backlogs.iter().map(|one| (one.endpoint_id.0, one.pending, one.parked)).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [(10, 1, 0), (20, 0, 3)]);
+}
+
+fn draft(version: i64) -> DraftRecord {
+    DraftRecord {
+        program_id: make::program(1),
+        version,
+        base_version: 4,
+        rows_json: format!("[{version}]"),
+        saved_at_ms: 5,
+    }
+}
+
+pub async fn a_draft_is_saved_only_over_the_version_before_it(store: &dyn Store) {
+    make::create_program(store, 1).await;
+    let id = make::program(1);
+    assert_eq!(store.draft(&id).await.expect("reads"), None);
+    assert!(!store.save_draft(&draft(2)).await.expect("answers"), "there is no first one");
+    assert!(store.save_draft(&draft(1)).await.expect("answers"));
+    assert!(!store.save_draft(&draft(1)).await.expect("answers"), "somebody else was first");
+    assert!(store.save_draft(&draft(2)).await.expect("answers"));
+    assert!(!store.save_draft(&draft(4)).await.expect("answers"), "one is missing");
+    assert_eq!(store.draft(&id).await.expect("reads"), Some(draft(2)));
+
+    store.delete_draft(&id).await.expect("deletes");
+    store.delete_draft(&id).await.expect("there is nothing to delete, which is no failure");
+    assert_eq!(store.draft(&id).await.expect("reads"), None);
+    let other = DraftRecord { program_id: make::program(2), ..draft(1) };
+    let result = store.save_draft(&other).await;
+    assert!(matches!(result, Err(StoreError::Rejected(_))), "there is no such program: {result:?}");
+}
+
+pub async fn publishing_clears_the_draft(store: &dyn Store) {
+    make::create_program(store, 1).await;
+    store.save_draft(&draft(1)).await.expect("saves");
+    let upserts = vec![make::endpoint_record(10, "primary")];
+    make::apply(store, WebhooksChange { upserts: upserts.clone(), ..make::change(1) }).await;
+    assert!(store.draft(&make::program(1)).await.expect("reads").is_some(), "that was no publication");
+    make::apply(store, WebhooksChange { upserts, clears_draft: true, ..make::change(2) }).await;
+    assert_eq!(store.draft(&make::program(1)).await.expect("reads"), None);
+}

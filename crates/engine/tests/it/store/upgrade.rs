@@ -1,0 +1,174 @@
+//! Databases of earlier versions. `tests/samples` has one file per migration, written when that migration was the
+//! newest one and kept since: each must open, and everything in it must be found.
+//!
+//! When the newest migration has no sample yet, the test writes it and fails, so that it is committed along.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use groundswell_engine::store::memory::Memory;
+use groundswell_engine::store::{
+    Accepted, After, ApiKeyRecord, AttemptRecord, Batch, DraftRecord, EndpointRecord, HealthRecord, Outcome,
+    Pending, SessionRecord, Store, Target, TestRecord, WebhooksChange,
+};
+use groundswell_types::{FailureClass, TestId};
+
+use super::make::{self, ACCEPTED_AT_MS};
+use super::{File, commit, open};
+
+const CRATE: &str = env!("CARGO_MANIFEST_DIR");
+
+#[tokio::test]
+async fn every_migration_has_a_sample() {
+    for migration in numbers(&Path::new(CRATE).join("../../migrations/sqlite")) {
+        let sample = sample(&migration);
+        if sample.exists() {
+            continue;
+        }
+        let file = File::new();
+        let store = file.open().await;
+        fill(&store).await;
+        store.close().await;
+        std::fs::copy(file.path(), &sample).expect("the sample is kept");
+        panic!("{} was missing and is written now: commit it", sample.display());
+    }
+}
+
+#[tokio::test]
+async fn a_database_of_every_earlier_version_opens_with_everything_in_it() {
+    let oracle = Memory::new();
+    fill(&oracle).await;
+    let wanted = read(&oracle).await;
+    let samples = numbers(&Path::new(CRATE).join("tests/samples"));
+    assert!(!samples.is_empty());
+    for migration in samples {
+        let file = File::new();
+        std::fs::copy(sample(&migration), file.path()).expect("the sample is copied");
+        let store = open(&file.path()).await;
+        assert_eq!(read(&store).await, wanted, "{migration}");
+
+        // And it works on: a key is still known, what was parked can go out.
+        let repeat = make::accepts([make::keyed(make::accept(99, &[10]), "key-1", 1)]);
+        let first = Accepted::Duplicate { event_id: make::event(1), deliveries: 2 };
+        assert_eq!(commit(&store, repeat).await, [first], "{migration}");
+        make::accept_all(&store, [100], &[10]).await;
+        store.close().await;
+    }
+}
+
+/// The numbers that files of a directory begin with, ascending.
+fn numbers(directory: &Path) -> Vec<String> {
+    let entries =
+        std::fs::read_dir(directory).unwrap_or_else(|error| panic!("{}: {error}", directory.display()));
+    let names = entries.map(|entry| entry.expect("is readable").file_name().to_string_lossy().into_owned());
+    let mut numbers: Vec<_> =
+        names.map(|name| name.chars().take_while(char::is_ascii_digit).collect::<String>()).collect();
+    numbers.retain(|number| !number.is_empty());
+    numbers.sort_unstable();
+    numbers.dedup();
+    numbers
+}
+
+fn sample(migration: &str) -> PathBuf {
+    Path::new(CRATE).join(format!("tests/samples/{migration}.db"))
+}
+
+/// Something of everything. Samples that are kept were filled by it, so it never changes: what a later migration adds
+/// goes into a function of its own.
+pub async fn fill(store: &dyn Store) {
+    make::create_program(store, 1).await;
+    make::create_program(store, 2).await;
+    let upserts = vec![
+        make::endpoint_record(10, "primary"),
+        EndpointRecord { is_enabled: false, auto_disabled: true, ..make::endpoint_record(20, "wh_2") },
+        EndpointRecord { secret: None, ..make::endpoint_record(30, "wh_3") },
+    ];
+    make::apply(store, WebhooksChange { upserts, ..make::change(1) }).await;
+
+    // Event 1 is delivered at once, 2 waits for a retry, 3 is undeliverable, 4 waits; at endpoint 20 all are parked.
+    let accept = |number| {
+        let mut accept = make::keyed(make::accept(number, &[10, 20]), &format!("key-{number}"), 1);
+        accept.targets[1] = Target { endpoint_id: make::endpoint(20), is_parked: true };
+        accept
+    };
+    commit(store, make::accepts((1..=4).map(accept))).await;
+    make::accept_all(store, [5], &[]).await;
+    make::accept_all(store, [6], &[30]).await;
+    let queue = make::queue(store, 10).await;
+    let failed = AttemptRecord {
+        failure: Some(FailureClass::Timeout),
+        status_code: None,
+        message: "no answer in time".to_owned(),
+        response_head: String::new(),
+        response_body: Bytes::new(),
+        ..make::attempt(&queue[2], After::Undeliverable)
+    };
+    let batch = Batch {
+        outcomes: vec![
+            make::delivered(&queue[0]),
+            make::retried(&queue[1], ACCEPTED_AT_MS + 5000),
+            Outcome { attempt: failed, remove: vec![queue[2].key], insert: None },
+        ],
+        health: vec![(make::endpoint(10), health()), (make::endpoint(20), HealthRecord::default())],
+        ..Batch::default()
+    };
+    commit(store, batch).await;
+
+    let deletes = vec![make::endpoint(30)];
+    make::apply(store, WebhooksChange { deletes, ..make::change(2) }).await;
+    store.save_draft(&draft()).await.expect("saves");
+    store.save_test(&test()).await.expect("saves");
+    let key =
+        ApiKeyRecord { id: "key_1".to_owned(), name: "CI".to_owned(), key_hash: [3; 32], created_at_ms: 7 };
+    store.save_api_key(&key).await.expect("saves");
+    store.save_sign_in_link([4; 32], 9000).await.expect("saves");
+    let session = SessionRecord { token_hash: [5; 32], created_at_ms: 10, expires_at_ms: 9000 };
+    store.save_session(&session).await.expect("saves");
+}
+
+fn health() -> HealthRecord {
+    HealthRecord { consecutive_failures: 2, last_failure_at_ms: Some(12), last_success_at_ms: Some(11) }
+}
+
+fn draft() -> DraftRecord {
+    DraftRecord {
+        program_id: make::program(1),
+        version: 1,
+        base_version: 2,
+        rows_json: "[{\"url\":\"https://example.com\"}]".to_owned(),
+        saved_at_ms: 77,
+    }
+}
+
+fn test() -> TestRecord {
+    let id = TestId::from_number(8);
+    TestRecord { id, program_id: make::program(1), started_at_ms: 9, view_json: "{\"id\":8}".to_owned() }
+}
+
+/// What [`fill`] has stored, as text; some of it is checked right here.
+pub async fn read(store: &dyn Store) -> Vec<String> {
+    assert_eq!(store.draft(&make::program(1)).await.expect("reads"), Some(draft()));
+    assert_eq!(store.test(&make::program(1), test().id).await.expect("reads"), Some(test()));
+    assert_eq!(store.health().await.expect("reads")[0], (make::endpoint(10), health()));
+    assert!(store.has_sessions().await.expect("reads"));
+
+    let mut all = vec![
+        format!("{:?}", store.highest_event_id().await.expect("reads")),
+        format!("{:?}", store.programs().await.expect("reads")),
+        format!("{:?}", store.endpoints().await.expect("reads")),
+        format!("{:?}", store.endpoint_url(make::endpoint(30)).await.expect("reads")),
+        format!("{:?}", store.events(&make::program(1), None, 100).await.expect("reads")),
+        format!("{:?}", store.event(make::event(5)).await.expect("reads")),
+        format!("{:?}", store.bodies(&[make::event(2)]).await.expect("reads")),
+        format!("{:?}", store.api_keys().await.expect("reads")),
+        format!("{:?}", store.session([5; 32], 20).await.expect("reads")),
+        format!("{:?}", store.backlog(&[10, 20, 30].map(make::endpoint), 100).await.expect("reads")),
+    ];
+    let queue: Vec<Pending> = make::queue(store, 10).await;
+    assert_eq!(queue.iter().map(|pending| pending.attempts).collect::<Vec<_>>(), [0, 1]);
+    all.push(format!("{queue:?}"));
+    for number in 1..=6 {
+        all.push(format!("{:?}", store.attempts_in_full(make::delivery(number, 0)).await.expect("reads")));
+    }
+    all
+}

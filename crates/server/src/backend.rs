@@ -1,0 +1,177 @@
+//! What the pages need, over the engine, for the person whose session the request carries.
+
+use async_trait::async_trait;
+use groundswell_app::Viewer;
+use groundswell_app::backend::Backend;
+use groundswell_app::failure::Failure;
+use groundswell_engine::access::SESSION_MS;
+use groundswell_engine::programs::NewProgram;
+use groundswell_engine::{Engine, EngineError};
+use groundswell_types::editor::{
+    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, Panel, ProgramSummary, SecretChange,
+};
+use groundswell_types::{
+    Currency, DeliveryDetail, DeliveryId, EventKind, ProgramId, ProgramType, TestId, TestView,
+};
+
+use crate::http::AppState;
+
+/// The cookie that holds the session's token.
+pub const SESSION_COOKIE: &str = "groundswell_session";
+
+/// The backend of one request.
+pub struct PageBackend {
+    state: AppState,
+    session: Option<String>,
+    request_id: Option<String>,
+}
+
+impl PageBackend {
+    /// A backend for the holder of `session`.
+    pub const fn new(state: AppState, session: Option<String>, request_id: Option<String>) -> Self {
+        Self { state, session, request_id }
+    }
+
+    /// The engine, for somebody who is signed in.
+    async fn engine(&self) -> Result<&Engine, Failure> {
+        let Some(session) = &self.session else { return Err(Failure::SignedOut) };
+        match self.state.engine.is_signed_in(session).await {
+            Ok(true) => Ok(&self.state.engine),
+            Ok(false) => Err(Failure::SignedOut),
+            Err(error) => Err(self.failure(error)),
+        }
+    }
+
+    fn cookie(&self, value: &str, max_age_s: i64) -> String {
+        let secure = if self.state.public_url.starts_with("https://") { "; Secure" } else { "" };
+        format!("{SESSION_COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age_s}{secure}")
+    }
+
+    /// The one place where the engine's errors become what people at the browser read.
+    fn failure(&self, error: EngineError) -> Failure {
+        match error {
+            EngineError::Invalid(problems) => Failure::Invalid(problems),
+            EngineError::NotFound(_) => Failure::NotFound,
+            EngineError::Conflict(why) => Failure::Conflict(why),
+            EngineError::TooLarge(_)
+            | EngineError::NotAccepted(_)
+            | EngineError::Refused(_)
+            | EngineError::WebhookLimit
+            | EngineError::IdempotencyConflict
+            | EngineError::Overloaded
+            | EngineError::StorageFull
+            | EngineError::Stopping => Failure::Refused(error.to_string()),
+            EngineError::Store(cause) => {
+                let request_id = self.request_id.clone();
+                tracing::error!(error = %cause, request.id = request_id, "a page could not be served");
+                Failure::Internal { request_id }
+            }
+        }
+    }
+}
+
+#[async_trait]
+impl Backend for PageBackend {
+    async fn viewer(&self) -> Result<Option<Viewer>, Failure> {
+        match self.engine().await {
+            Ok(_) => Ok(Some(Viewer { name: "Owner".to_owned() })),
+            Err(Failure::SignedOut) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    async fn sign_in(&self, token: &str) -> Result<String, Failure> {
+        let session = self.state.engine.sign_in(token).await.map_err(|error| self.failure(error))?;
+        Ok(self.cookie(&session, SESSION_MS / 1000))
+    }
+
+    async fn sign_out(&self) -> Result<String, Failure> {
+        let engine = self.engine().await?;
+        if let Some(session) = &self.session {
+            engine.sign_out(session).await.map_err(|error| self.failure(error))?;
+        }
+        Ok(self.cookie("", 0))
+    }
+
+    async fn programs(&self) -> Result<Vec<ProgramSummary>, Failure> {
+        self.engine().await?.program_summaries().await.map_err(|error| self.failure(error))
+    }
+
+    async fn create_program(&self, name: &str, kind: ProgramType) -> Result<ProgramId, Failure> {
+        let name = (!name.trim().is_empty()).then(|| name.to_owned());
+        let new = NewProgram { kind, name, currency: Currency::default() };
+        let program = self.engine().await?.create_program(new).await.map_err(|error| self.failure(error))?;
+        Ok(program.id)
+    }
+
+    async fn program(&self, id: &ProgramId) -> Result<ProgramSummary, Failure> {
+        self.engine().await?.program_summary(id).await.map_err(|error| self.failure(error))
+    }
+
+    async fn panel(&self, id: &ProgramId) -> Result<Panel, Failure> {
+        self.engine().await?.panel(id).await.map_err(|error| self.failure(error))
+    }
+
+    async fn save_draft(
+        &self,
+        id: &ProgramId,
+        version: i64,
+        rows: Vec<DraftRow>,
+    ) -> Result<DraftSaved, Failure> {
+        self.engine().await?.save_draft(id, version, rows).await.map_err(|error| self.failure(error))
+    }
+
+    async fn change_secret(
+        &self,
+        id: &ProgramId,
+        row_key: &str,
+        change: SecretChange,
+    ) -> Result<DraftSaved, Failure> {
+        self.engine().await?.change_secret(id, row_key, change).await.map_err(|error| self.failure(error))
+    }
+
+    async fn generate_secret(&self) -> Result<String, Failure> {
+        Ok(self.engine().await?.generate_secret().expose().to_owned())
+    }
+
+    async fn discard_draft(&self, id: &ProgramId) -> Result<(), Failure> {
+        self.engine().await?.discard_draft(id).await.map_err(|error| self.failure(error))
+    }
+
+    async fn publish(&self, id: &ProgramId, version: i64) -> Result<(), Failure> {
+        self.engine().await?.publish(id, version).await.map_err(|error| self.failure(error))
+    }
+
+    async fn test_webhook(
+        &self,
+        id: &ProgramId,
+        row_key: &str,
+        event: Option<EventKind>,
+    ) -> Result<TestView, Failure> {
+        self.engine().await?.test_row(id, row_key, event).await.map_err(|error| self.failure(error))
+    }
+
+    async fn test_result(&self, id: &ProgramId, test: TestId) -> Result<TestView, Failure> {
+        self.engine().await?.test_result(id, test).await.map_err(|error| self.failure(error))
+    }
+
+    async fn release_parked(&self, id: &ProgramId, row_key: &str) -> Result<i64, Failure> {
+        self.engine().await?.release_parked(id, row_key).await.map_err(|error| self.failure(error))
+    }
+
+    async fn discard_parked(&self, id: &ProgramId, row_key: &str) -> Result<i64, Failure> {
+        self.engine().await?.discard_parked(id, row_key).await.map_err(|error| self.failure(error))
+    }
+
+    async fn deliveries(&self, id: &ProgramId, query: DeliveryQuery) -> Result<DeliveryPage, Failure> {
+        self.engine().await?.deliveries(id, &query).await.map_err(|error| self.failure(error))
+    }
+
+    async fn delivery(&self, id: &ProgramId, delivery: DeliveryId) -> Result<DeliveryDetail, Failure> {
+        self.engine().await?.delivery(id, delivery).await.map_err(|error| self.failure(error))
+    }
+
+    fn public_url(&self) -> String {
+        self.state.public_url.clone()
+    }
+}

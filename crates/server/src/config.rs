@@ -1,0 +1,309 @@
+//! Where settings come from: flags, then the environment, then a TOML file, then defaults. The only file that reads
+//! the environment (through clap).
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
+use groundswell_engine::config::{EngineConfig, RetryPolicy, SendingConfig};
+use serde::Deserialize;
+
+const MIN_ADMIN_KEY_CHARS: usize = 32;
+
+/// The flags of `groundswell serve`. Each can be set by the environment variable named beside it.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ServeArgs {
+    /// A TOML file with settings.
+    #[arg(long, env = "GROUNDSWELL_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, env = "GROUNDSWELL_LISTEN", value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// sqlite:///path/file.db
+    #[arg(long, env = "GROUNDSWELL_DATABASE_URL", value_name = "URL")]
+    database_url: Option<String>,
+    /// An API key with all rights, for bootstrap and automation; at least 32 characters.
+    #[arg(long, env = "GROUNDSWELL_ADMIN_KEY", value_name = "KEY", hide_env_values = true)]
+    admin_key: Option<String>,
+    /// Networks deliveries may reach besides public addresses, comma-separated, for example 127.0.0.0/8.
+    #[arg(long, env = "GROUNDSWELL_EGRESS_ALLOW", value_name = "CIDRS")]
+    egress_allow: Option<String>,
+    /// What links are built from, for example `https://webhooks.example.com`.
+    #[arg(long, env = "GROUNDSWELL_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<String>,
+    /// Wait after the first failed attempt, in milliseconds.
+    #[arg(long, env = "GROUNDSWELL_RETRY_BASE_MS", value_name = "MS")]
+    retry_base_ms: Option<i64>,
+    /// How much longer each wait is than the one before.
+    #[arg(long, env = "GROUNDSWELL_RETRY_FACTOR", value_name = "FACTOR")]
+    retry_factor: Option<f64>,
+    /// The longest wait, in milliseconds.
+    #[arg(long, env = "GROUNDSWELL_RETRY_CAP_MS", value_name = "MS")]
+    retry_cap_ms: Option<i64>,
+    /// How long after acceptance the last attempt is made, in milliseconds.
+    #[arg(long, env = "GROUNDSWELL_RETRY_DEADLINE_MS", value_name = "MS")]
+    retry_deadline_ms: Option<i64>,
+    /// `off`, or requests per second, minute and hour for each API key, for example 100/2000/50000.
+    #[arg(long, env = "GROUNDSWELL_RATE_LIMIT", value_name = "LIMITS")]
+    rate_limit: Option<String>,
+    /// `human` or `json`.
+    #[arg(long, env = "GROUNDSWELL_LOG_FORMAT", value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+    /// What is logged, for example info or groundswell_engine=debug.
+    #[arg(long, env = "GROUNDSWELL_LOG", value_name = "FILTER")]
+    log: Option<String>,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The TOML file. Unknown keys are refused: they are spelling mistakes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    listen: Option<SocketAddr>,
+    database_url: Option<String>,
+    admin_key: Option<String>,
+    public_url: Option<String>,
+    rate_limit: Option<String>,
+    log_format: Option<LogFormat>,
+    log: Option<String>,
+    egress: EgressSection,
+    retry: RetrySection,
+    delivery: DeliverySection,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct EgressSection {
+    allow: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RetrySection {
+    base_ms: Option<i64>,
+    factor: Option<f64>,
+    cap_ms: Option<i64>,
+    deadline_ms: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct DeliverySection {
+    slots: Option<usize>,
+    endpoint_slots: Option<usize>,
+    connect_timeout_ms: Option<u64>,
+    total_timeout_ms: Option<u64>,
+}
+
+/// Everything the server is started with.
+#[derive(Debug)]
+pub struct Config {
+    pub listen: SocketAddr,
+    pub database: PathBuf,
+    pub admin_key: Option<AdminKey>,
+    /// Without a slash at its end; `None` is derived from the address that is listened on.
+    pub public_url: Option<String>,
+    pub rate_limit: Option<RateLimit>,
+    pub log_format: LogFormat,
+    pub log_filter: String,
+    pub engine: EngineConfig,
+}
+
+/// The key with all rights. Can neither be printed nor compared but in constant time.
+pub struct AdminKey(String);
+
+impl AdminKey {
+    /// The key's text, to be hashed.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for AdminKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("AdminKey(…)")
+    }
+}
+
+/// Requests that one API key may make in each window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    pub second: u32,
+    pub minute: u32,
+    pub hour: u32,
+}
+
+impl Default for RateLimit {
+    /// Generous for automation, far below what a runaway loop does.
+    fn default() -> Self {
+        Self { second: 1_000, minute: 30_000, hour: 1_000_000 }
+    }
+}
+
+impl Config {
+    /// Reads and checks all settings.
+    pub fn load(args: ServeArgs) -> anyhow::Result<Self> {
+        let file = match &args.config {
+            Some(path) => {
+                let text = std::fs::read_to_string(path)
+                    .with_context(|| format!("cannot read the settings in {}", path.display()))?;
+                toml::from_str(&text).with_context(|| format!("{} has a mistake", path.display()))?
+            }
+            None => File::default(),
+        };
+        let retry = args.retry();
+        let database_url =
+            args.database_url.or(file.database_url).unwrap_or_else(|| "sqlite://groundswell.db".to_owned());
+        let engine = EngineConfig {
+            retry: retry_policy(&retry, &file.retry)?,
+            sending: SendingConfig {
+                connect_timeout_ms: file.delivery.connect_timeout_ms.unwrap_or(5_000),
+                total_timeout_ms: file.delivery.total_timeout_ms.unwrap_or(15_000),
+            },
+            egress_allow: networks(args.egress_allow.as_deref(), &file.egress.allow)?,
+            slots: file.delivery.slots.unwrap_or(1024).max(1),
+            endpoint_slots: file.delivery.endpoint_slots.unwrap_or(64).max(1),
+        };
+        Ok(Self {
+            listen: args.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000))),
+            database: database_path(&database_url)?,
+            admin_key: args.admin_key.or(file.admin_key).map(admin_key).transpose()?,
+            public_url: args.public_url.or(file.public_url).map(|url| public_url(&url)).transpose()?,
+            rate_limit: rate_limit(args.rate_limit.or(file.rate_limit).as_deref())?,
+            log_format: args.log_format.or(file.log_format).unwrap_or_default(),
+            log_filter: args.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
+            engine,
+        })
+    }
+}
+
+impl ServeArgs {
+    fn retry(&self) -> RetrySection {
+        RetrySection {
+            base_ms: self.retry_base_ms,
+            factor: self.retry_factor,
+            cap_ms: self.retry_cap_ms,
+            deadline_ms: self.retry_deadline_ms,
+        }
+    }
+}
+
+fn retry_policy(args: &RetrySection, file: &RetrySection) -> anyhow::Result<RetryPolicy> {
+    let usual = RetryPolicy::default();
+    let policy = RetryPolicy {
+        base_ms: args.base_ms.or(file.base_ms).unwrap_or(usual.base_ms),
+        factor: args.factor.or(file.factor).unwrap_or(usual.factor),
+        cap_ms: args.cap_ms.or(file.cap_ms).unwrap_or(usual.cap_ms),
+        deadline_ms: args.deadline_ms.or(file.deadline_ms).unwrap_or(usual.deadline_ms),
+    };
+    if policy.base_ms < 1 || policy.cap_ms < 1 || policy.deadline_ms < 1 {
+        bail!("the retry policy's base, cap and deadline must be at least 1 ms");
+    }
+    if !(policy.factor.is_finite() && policy.factor >= 1.0) {
+        bail!("the retry policy's factor must be at least 1");
+    }
+    Ok(policy)
+}
+
+fn networks(
+    args: Option<&str>,
+    file: &[String],
+) -> anyhow::Result<Vec<groundswell_engine::delivery::guard::IpNet>> {
+    let texts: Vec<&str> = match args {
+        Some(list) => list.split(',').collect(),
+        None => file.iter().map(String::as_str).collect(),
+    };
+    texts
+        .into_iter()
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+        .map(|text| {
+            text.parse()
+                .or_else(|_| text.parse::<std::net::IpAddr>().map(Into::into))
+                .with_context(|| format!("egress.allow: `{text}` is no network such as 127.0.0.0/8"))
+        })
+        .collect()
+}
+
+/// `sqlite:///absolute`, `sqlite://relative` or `sqlite:relative`.
+fn database_path(url: &str) -> anyhow::Result<PathBuf> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        bail!("this version stores in SQLite only; set the database URL to sqlite:///path/file.db");
+    }
+    let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
+    match path.map(|path| path.split('?').next().unwrap_or_default()) {
+        Some(path) if !path.is_empty() => Ok(Path::new(path).to_owned()),
+        _ => bail!("the database URL must look like sqlite:///path/file.db"),
+    }
+}
+
+fn admin_key(key: String) -> anyhow::Result<AdminKey> {
+    if key.chars().count() < MIN_ADMIN_KEY_CHARS {
+        bail!(
+            "the admin key must have at least {MIN_ADMIN_KEY_CHARS} characters, for example from `openssl rand -hex 24`"
+        );
+    }
+    Ok(AdminKey(key))
+}
+
+fn public_url(text: &str) -> anyhow::Result<String> {
+    let is_web = text.starts_with("http://") || text.starts_with("https://");
+    if !is_web || text.chars().any(char::is_whitespace) {
+        bail!("the public URL must start with https:// or http://, for example https://webhooks.example.com");
+    }
+    Ok(text.trim_end_matches('/').to_owned())
+}
+
+fn rate_limit(text: Option<&str>) -> anyhow::Result<Option<RateLimit>> {
+    let Some(text) = text else { return Ok(Some(RateLimit::default())) };
+    if text == "off" {
+        return Ok(None);
+    }
+    let parts: Vec<Option<u32>> = text.split('/').map(|part| part.trim().parse().ok()).collect();
+    match parts[..] {
+        [Some(second), Some(minute), Some(hour)] if second.min(minute).min(hour) > 0 => {
+            Ok(Some(RateLimit { second, minute, hour }))
+        }
+        _ => bail!("the rate limit must be `off` or like 100/2000/50000: per second, minute and hour"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_work_is_refused_with_the_remedy() {
+        for (url, wanted) in
+            [("postgres://a/b", "SQLite only"), ("mysql://a", "sqlite:///"), ("sqlite://", "sqlite:///")]
+        {
+            let error = database_path(url).expect_err("refused").to_string();
+            assert!(error.contains(wanted), "{error}");
+        }
+        assert!(admin_key("short".to_owned()).is_err());
+        assert!(networks(Some("127.0.0.0/8, nonsense"), &[]).is_err());
+        assert!(rate_limit(Some("1/2")).is_err());
+        assert!(public_url("example.com").is_err());
+    }
+
+    #[test]
+    fn settings_are_read_as_written() {
+        assert_eq!(database_path("sqlite:///var/lib/g.db").expect("a path"), Path::new("/var/lib/g.db"));
+        assert_eq!(database_path("sqlite://g.db").expect("a path"), Path::new("g.db"));
+        assert_eq!(networks(Some("127.0.0.0/8,::1"), &[]).expect("networks").len(), 2);
+        assert_eq!(rate_limit(Some("off")).expect("off"), None);
+        let file: File = toml::from_str("listen = \"0.0.0.0:80\"\n[retry]\nbase_ms = 10\n").expect("a file");
+        assert_eq!(file.retry.base_ms, Some(10));
+        assert!(toml::from_str::<File>("lisen = 1").is_err());
+    }
+}

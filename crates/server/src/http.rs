@@ -1,0 +1,103 @@
+//! The whole router: health, REST, pages, files.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use groundswell_engine::Engine;
+use groundswell_engine::access::hash_token;
+use http::header::{HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
+use http::{HeaderValue, StatusCode};
+
+use crate::config::Config;
+use crate::rest::RateLimiter;
+use crate::site::Site;
+use crate::{origin, pages, rest};
+
+/// What every handler can reach.
+#[derive(Clone)]
+pub struct AppState(Arc<Shared>);
+
+/// See [`AppState`].
+pub struct Shared {
+    pub engine: Arc<Engine>,
+    pub site: Option<Site>,
+    /// Without a slash at its end.
+    pub public_url: String,
+    pub admin_key_hash: Option<[u8; 32]>,
+    pub rate_limiter: Option<RateLimiter>,
+}
+
+impl std::ops::Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl AppState {
+    /// The state of a server that is about to listen.
+    pub fn new(engine: Arc<Engine>, site: Option<Site>, public_url: String, config: &Config) -> Self {
+        Self(Arc::new(Shared {
+            engine,
+            site,
+            public_url,
+            admin_key_hash: config.admin_key.as_ref().map(|key| hash_token(key.expose())),
+            rate_limiter: config.rate_limit.map(RateLimiter::new),
+        }))
+    }
+}
+
+/// Names a request in answers and in the log.
+#[derive(Debug, Clone)]
+pub struct RequestId(pub String);
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// All routes.
+pub fn router(state: AppState) -> Router {
+    let health = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
+    let pages = pages::router(&state)
+        .layer(middleware::from_fn(origin::refuse_other_sites))
+        .layer(middleware::from_fn(add_page_headers));
+    Router::new()
+        .merge(health)
+        .nest("/v2", rest::router(state.clone()))
+        .merge(pages)
+        .layer(middleware::from_fn(add_request_id))
+        .with_state(state)
+}
+
+async fn ready(State(state): State<AppState>) -> Response {
+    if state.engine.is_ready() {
+        (StatusCode::OK, "ready\n").into_response()
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
+    }
+}
+
+async fn add_request_id(mut request: Request, next: Next) -> Response {
+    let id = format!("req_{}", groundswell_engine::id::random_text(16));
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let mut response = next.run(request).await;
+    if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
+        tracing::error!(request.id = %id, "a request failed");
+    }
+    if let Ok(value) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(X_REQUEST_ID, value);
+    }
+    response
+}
+
+async fn add_page_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    response
+}

@@ -1,0 +1,165 @@
+//! The pages: files of the site, server functions, plain forms, and the app rendered with its backend as context.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get, post};
+use groundswell_app::backend::Backend;
+use groundswell_app::forms::{self, Answer};
+use groundswell_app::{App, shell};
+use http::header::{COOKIE, LOCATION, SET_COOKIE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use leptos::prelude::{LeptosOptions, provide_context};
+use leptos_axum::generate_route_list;
+
+use crate::backend::{PageBackend, SESSION_COOKIE};
+use crate::http::{AppState, RequestId};
+use crate::site::Site;
+
+/// Forms and server functions are small: five webhooks and a name.
+const MAX_FORM_BYTES: usize = 256 * 1024;
+
+/// Routes of all pages. Without a built site only what needs none.
+pub fn router(state: &AppState) -> Router<AppState> {
+    let Some(site) = state.site.clone() else {
+        return Router::new().fallback(|| async {
+            (
+                StatusCode::NOT_FOUND,
+                "The pages are not built; `cargo xtask build` makes them. The API is at /v2.\n",
+            )
+        });
+    };
+    let options = LeptosOptions::builder().output_name("groundswell").build();
+    let routes = generate_route_list(App);
+    let mut pages = Router::new();
+    for path in forms::PATHS {
+        pages = pages.route(path, post(submit));
+    }
+    let assets = site.assets;
+    let page_renderer = PageRenderer { options, assets };
+    for route in routes {
+        let renderer = page_renderer.clone();
+        pages = pages.route(
+            route.path(),
+            get(move |State(state): State<AppState>, request: Request| {
+                let renderer = renderer.clone();
+                async move { renderer.render(&state, request, None).await }
+            }),
+        );
+    }
+    pages
+        .route("/_fn/{*name}", any(server_function))
+        .fallback(fallback)
+        .layer(axum::Extension(page_renderer))
+        .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
+}
+
+/// Renders the app.
+#[derive(Clone)]
+struct PageRenderer {
+    options: LeptosOptions,
+    assets: groundswell_app::SiteAssets,
+}
+
+impl PageRenderer {
+    async fn render(
+        &self,
+        state: &AppState,
+        request: Request,
+        returned: Option<groundswell_app::Returned>,
+    ) -> Response {
+        let backend = backend_for(state, request.headers(), request.extensions().get());
+        let assets = self.assets.clone();
+        let context = move || {
+            provide_context(Arc::clone(&backend));
+            if let Some(returned) = &returned {
+                provide_context(returned.clone());
+            }
+        };
+        let options = self.options.clone();
+        let render = leptos_axum::render_app_async_with_context(context, move || {
+            provide_context(options.clone());
+            shell(assets.clone())
+        });
+        render(request).await
+    }
+}
+
+fn backend_for(state: &AppState, headers: &HeaderMap, id: Option<&RequestId>) -> Arc<dyn Backend> {
+    Arc::new(PageBackend::new(state.clone(), session_of(headers), id.map(|id| id.0.clone())))
+}
+
+/// The session's token from the cookie.
+fn session_of(headers: &HeaderMap) -> Option<String> {
+    headers
+        .get_all(COOKIE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(name, _)| *name == SESSION_COOKIE)
+        .map(|(_, value)| value.to_owned())
+}
+
+async fn server_function(State(state): State<AppState>, request: Request) -> Response {
+    let backend = backend_for(&state, request.headers(), request.extensions().get());
+    let context = move || provide_context(Arc::clone(&backend));
+    leptos_axum::handle_server_fns_with_context(context, request).await.into_response()
+}
+
+/// A form post; what it cannot do is answered with the page itself.
+async fn submit(
+    State(state): State<AppState>,
+    axum::Extension(pages): axum::Extension<PageRenderer>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = axum::body::to_bytes(body, MAX_FORM_BYTES).await else {
+        return (StatusCode::PAYLOAD_TOO_LARGE, "This form is too large.\n").into_response();
+    };
+    let Parts { uri, headers, extensions, .. } = parts;
+    let id = extensions.get::<RequestId>().cloned();
+    let backend = backend_for(&state, &headers, id.as_ref());
+    match forms::submit(backend.as_ref(), uri.path(), &body).await {
+        Answer::Redirect { location, set_cookie } => {
+            let mut response = StatusCode::SEE_OTHER.into_response();
+            if let Ok(location) = HeaderValue::try_from(location) {
+                response.headers_mut().insert(LOCATION, location);
+            }
+            if let Some(Ok(cookie)) = set_cookie.map(HeaderValue::try_from) {
+                response.headers_mut().insert(SET_COOKIE, cookie);
+            }
+            response
+        }
+        Answer::Page { status, returned } => {
+            let mut page = Request::new(Body::empty());
+            *page.uri_mut() = uri;
+            *page.headers_mut() = headers;
+            if let Some(id) = id {
+                page.extensions_mut().insert(id);
+            }
+            let mut response = pages.render(&state, page, Some(*returned)).await;
+            *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+            response
+        }
+    }
+}
+
+/// A file of the site, else the app, which says that there is no such page.
+async fn fallback(
+    State(state): State<AppState>,
+    axum::Extension(pages): axum::Extension<PageRenderer>,
+    request: Request,
+) -> Response {
+    let file = state.site.as_ref().and_then(|site: &Site| site.file(request.uri().path(), request.headers()));
+    if let Some(response) = file {
+        return response;
+    }
+    let mut response = pages.render(&state, request, None).await;
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}

@@ -1,0 +1,168 @@
+//! Answers: JSON, and errors in the product's shape.
+
+use axum::extract::{FromRequestParts, Request, State};
+use axum::response::{IntoResponse, Response};
+use groundswell_engine::EngineError;
+use groundswell_types::{ApiError, ErrorCode, Problem};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::Serialize;
+
+use super::auth::Caller;
+use crate::http::{AppState, RequestId};
+
+/// An error before it knows of the request it answers.
+#[derive(Debug)]
+pub struct Failed {
+    pub code: ErrorCode,
+    pub message: String,
+    pub errors: Vec<Problem>,
+}
+
+impl Failed {
+    /// An error without a list of problems.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), errors: Vec::new() }
+    }
+
+    /// The input is wrong.
+    pub fn invalid(errors: Vec<Problem>) -> Self {
+        let message = match &errors[..] {
+            [one] if one.pointer.is_empty() => format!("The input {}.", one.message),
+            [one] => format!("{} {}.", one.pointer, one.message),
+            several => format!("The input has {} problems; `errors` names each.", several.len()),
+        };
+        Self { code: ErrorCode::BadRequest, message, errors }
+    }
+
+    /// The body of the answer.
+    pub fn body(self, context: &Context) -> ApiError {
+        ApiError {
+            name: self.code.name().to_owned(),
+            code: self.code,
+            message: self.message,
+            status: self.code.status(),
+            timestamp: context.now_ms,
+            support_url: context.support_url.clone(),
+            request_id: context.request_id.clone(),
+            errors: self.errors,
+        }
+    }
+}
+
+/// The one place where the engine's errors become HTTP.
+impl From<EngineError> for Failed {
+    fn from(error: EngineError) -> Self {
+        let code = match error {
+            EngineError::Invalid(problems) => return Self::invalid(problems),
+            EngineError::NotFound(_) => ErrorCode::NotFound,
+            EngineError::TooLarge(_) => ErrorCode::PayloadTooLarge,
+            EngineError::NotAccepted(_) => ErrorCode::EventNotAccepted,
+            EngineError::WebhookLimit => ErrorCode::WebhookLimit,
+            EngineError::Conflict(_) | EngineError::Refused(_) => ErrorCode::Conflict,
+            EngineError::IdempotencyConflict => ErrorCode::IdempotencyConflict,
+            EngineError::Overloaded | EngineError::Stopping => ErrorCode::Overloaded,
+            EngineError::StorageFull => ErrorCode::StorageFull,
+            EngineError::Store(cause) => {
+                tracing::error!(error = %cause, "the store failed a request");
+                return Self::new(ErrorCode::Internal, "Something went wrong on our side.");
+            }
+        };
+        let message = match &error {
+            EngineError::NotFound(what) => format!("There is no such {what}."),
+            other => other.to_string(),
+        };
+        Self::new(code, message)
+    }
+}
+
+/// What every handler gets: the state, who calls, and what answers need.
+pub struct Call {
+    pub state: AppState,
+    pub context: Context,
+    pub caller: Caller,
+    pub headers: HeaderMap,
+}
+
+impl FromRequestParts<AppState> for Call {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
+        let context = Context::of(state, parts.extensions.get());
+        let Some(caller) = parts.extensions.get::<Caller>().cloned() else {
+            // Every route is behind the check that finds the caller.
+            return Err(context.fail(Failed::new(ErrorCode::Unauthorized, "Send a valid API key.")));
+        };
+        Ok(Self { state: state.clone(), context, caller, headers: parts.headers.clone() })
+    }
+}
+
+/// What an error needs to know of its request.
+#[derive(Debug, Clone)]
+pub struct Context {
+    pub now_ms: i64,
+    pub support_url: String,
+    pub request_id: Option<String>,
+}
+
+impl Context {
+    /// The context of a request.
+    pub fn of(state: &AppState, request_id: Option<&RequestId>) -> Self {
+        Self {
+            now_ms: state.engine.now_ms(),
+            support_url: state.public_url.clone(),
+            request_id: request_id.map(|id| id.0.clone()),
+        }
+    }
+
+    /// The answer to a handler's result: JSON with `status`, or the error.
+    pub fn answer<T: Serialize>(&self, status: StatusCode, result: Result<T, Failed>) -> Response {
+        match result {
+            Ok(value) => json(status, &value),
+            Err(failed) => self.fail(failed),
+        }
+    }
+
+    /// The answer to an error.
+    pub fn fail(&self, failed: Failed) -> Response {
+        let code = failed.code;
+        let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = json(status, &failed.body(self));
+        if matches!(code, ErrorCode::Overloaded | ErrorCode::StorageFull) {
+            let wait = if code == ErrorCode::Overloaded { "1" } else { "30" };
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(wait));
+        }
+        response
+    }
+}
+
+/// A JSON answer.
+pub fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(body) => {
+            (status, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body).into_response()
+        }
+        Err(error) => {
+            tracing::error!(%error, "an answer cannot be written as JSON");
+            StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        }
+    }
+}
+
+/// The answer to a path that does not exist.
+pub async fn not_found(State(state): State<AppState>, request: Request) -> Response {
+    let message = format!(
+        "There is no {} {} here. This server has the hosted product's campaigns and webhooks, and its own events and \
+         deliveries.",
+        request.method(),
+        request.uri().path(),
+    );
+    Context::of(&state, request.extensions().get()).fail(Failed::new(ErrorCode::NotFound, message))
+}
+
+/// The answer to a path that exists with another method.
+pub async fn method_not_allowed(State(state): State<AppState>, request: Request) -> Response {
+    let message = format!("{} is not possible here.", request.method());
+    Context::of(&state, request.extensions().get()).fail(Failed::new(ErrorCode::MethodNotAllowed, message))
+}

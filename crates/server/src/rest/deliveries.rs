@@ -1,0 +1,69 @@
+//! `GET /v2/campaign/{id}/deliveries` and `…/deliveries/{deliveryId}`
+
+use axum::extract::{Path, RawQuery};
+use axum::response::Response;
+use groundswell_engine::EngineError;
+use groundswell_types::editor::DeliveryQuery;
+use groundswell_types::{DeliveryId, DeliveryState, EventKind, Problem, WebhookId};
+use http::StatusCode;
+
+use super::answer::{Call, Failed};
+use super::input::event_names;
+use super::programs::program_id;
+
+/// `GET /v2/campaign/{id}/deliveries?limit=&nextId=&state=&event=&webhookId=`
+pub async fn list(call: Call, Path(program): Path<String>, RawQuery(query): RawQuery) -> Response {
+    let result = async {
+        let program = program_id(&program)?;
+        let query = parse_query(query.as_deref().unwrap_or_default())?;
+        Ok(call.state.engine.deliveries(&program, &query).await?)
+    };
+    call.context.answer(StatusCode::OK, result.await)
+}
+
+/// `GET /v2/campaign/{id}/deliveries/{deliveryId}`
+pub async fn show(call: Call, Path((program, delivery)): Path<(String, String)>) -> Response {
+    let result = async {
+        let program = program_id(&program)?;
+        let delivery = DeliveryId::parse(&delivery).map_err(|_| EngineError::NotFound("delivery"))?;
+        Ok(call.state.engine.delivery(&program, delivery).await?)
+    };
+    call.context.answer(StatusCode::OK, result.await)
+}
+
+fn parse_query(text: &str) -> Result<DeliveryQuery, Failed> {
+    let mut query = DeliveryQuery::default();
+    let mut problems = Vec::new();
+    for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
+        let value = value.as_ref();
+        let problem = match name.as_ref() {
+            "limit" => {
+                query.limit = value.parse().ok();
+                query.limit.is_none().then(|| "must be from 1 to 100".to_owned())
+            }
+            "nextId" => {
+                query.next_id = DeliveryId::parse(value).ok();
+                query.next_id.is_none().then(|| "must be the nextId of the page before".to_owned())
+            }
+            "state" => {
+                query.state = DeliveryState::parse(value);
+                query.state.is_none().then(|| {
+                    format!("must be one of {}", DeliveryState::ALL.map(DeliveryState::as_str).join(", "))
+                })
+            }
+            "event" => {
+                query.event = EventKind::parse(value);
+                query.event.is_none().then(event_names)
+            }
+            "webhookId" => {
+                query.webhook_id = WebhookId::parse(value).ok();
+                query.webhook_id.is_none().then(|| "must be a webhook's id".to_owned())
+            }
+            _ => None,
+        };
+        if let Some(message) = problem {
+            problems.push(Problem::new(format!("/{name}"), message));
+        }
+    }
+    if problems.is_empty() { Ok(query) } else { Err(Failed::invalid(problems)) }
+}

@@ -1,0 +1,87 @@
+//! `POST /v2/campaign/{id}/events` and `…/events/batch`
+
+use axum::body::Body;
+use axum::extract::Path;
+use axum::response::{IntoResponse, Response};
+use groundswell_engine::delivery::writer::Receipt;
+use groundswell_engine::events::{MAX_BATCH_BYTES, MAX_EVENT_BYTES};
+use groundswell_types::{ApiError, ErrorCode, EventId};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+
+use super::answer::{Call, Failed};
+use super::input::read_body;
+use super::programs::program_id;
+
+#[derive(Serialize)]
+struct Accepted {
+    id: EventId,
+    deliveries: i64,
+    duplicate: bool,
+}
+
+impl From<Receipt> for Accepted {
+    fn from(receipt: Receipt) -> Self {
+        Self { id: receipt.id, deliveries: receipt.deliveries, duplicate: receipt.is_duplicate }
+    }
+}
+
+/// One line of the answer to a batch. `index` counts the batch's non-empty lines from 0.
+#[derive(Serialize)]
+struct Line {
+    index: usize,
+    #[serde(flatten)]
+    result: LineResult,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum LineResult {
+    Accepted(Accepted),
+    Failed { error: Box<ApiError> },
+}
+
+/// `POST /v2/campaign/{id}/events`
+pub async fn submit(call: Call, Path(program): Path<String>, body: Body) -> Response {
+    let result = async {
+        let program = program_id(&program)?;
+        let key = match call.headers.get("idempotency-key") {
+            None => None,
+            Some(value) => Some(value.to_str().map_err(|_| {
+                Failed::new(ErrorCode::BadRequest, "The Idempotency-Key must be printable ASCII.")
+            })?),
+        };
+        let body = read_body(&call.headers, body, MAX_EVENT_BYTES).await?;
+        Ok(Accepted::from(call.state.engine.submit(&program, &body, key).await?))
+    };
+    call.context.answer(StatusCode::ACCEPTED, result.await)
+}
+
+/// `POST /v2/campaign/{id}/events/batch`: 202 when every line was accepted, else 207; a line of JSON each.
+pub async fn submit_batch(call: Call, Path(program): Path<String>, body: Body) -> Response {
+    const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
+    let context = &call.context;
+    let answers = async {
+        let program = program_id(&program)?;
+        let body = read_body(&call.headers, body, MAX_BATCH_BYTES).await?;
+        Ok::<_, Failed>(call.state.engine.submit_batch(&program, &body).await?)
+    };
+    let answers = match answers.await {
+        Ok(answers) => answers,
+        Err(failed) => return context.fail(failed),
+    };
+    let is_complete = answers.iter().all(Result::is_ok);
+    let mut body = Vec::with_capacity(answers.len() * 80);
+    for (index, answer) in answers.into_iter().enumerate() {
+        let result = match answer {
+            Ok(receipt) => LineResult::Accepted(receipt.into()),
+            Err(error) => LineResult::Failed { error: Box::new(Failed::from(error).body(context)) },
+        };
+        if serde_json::to_writer(&mut body, &Line { index, result }).is_ok() {
+            body.push(b'\n');
+        }
+    }
+    let status = if is_complete { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS };
+    (status, [(CONTENT_TYPE, NDJSON)], body).into_response()
+}

@@ -1,0 +1,165 @@
+//! Reading request bodies and queries: every problem with its pointer, unknown keys ignored.
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use groundswell_types::json::{self, Json, Object};
+use groundswell_types::{ErrorCode, EventKind, Problem};
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
+use http_body_util::BodyExt as _;
+
+use super::answer::Failed;
+
+/// Bodies of settings calls.
+pub const MAX_SETTINGS_BYTES: usize = 1024 * 1024;
+
+/// Of a body that is too large this much more is read and thrown away before the answer: a client that is still
+/// sending when the connection closes would see a broken pipe instead of the 413.
+const MAX_DRAINED_BYTES: usize = 32 * 1024 * 1024;
+
+/// Reads a body of at most `max` bytes.
+pub async fn read_body(headers: &HeaderMap, mut body: Body, max: usize) -> Result<Bytes, Failed> {
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    let mut kept = BytesMut::with_capacity(announced.unwrap_or(0).min(max));
+    let mut is_too_large = announced.is_some_and(|bytes| bytes > max);
+    let mut drained = 0;
+    while let Some(frame) = body.frame().await {
+        let Ok(frame) = frame else {
+            return Err(Failed::new(ErrorCode::BadRequest, "The body broke off before its end."));
+        };
+        let Some(data) = frame.data_ref() else { continue };
+        is_too_large |= kept.len() + data.len() > max;
+        if !is_too_large {
+            kept.extend_from_slice(data);
+            continue;
+        }
+        drained += data.len();
+        if drained > MAX_DRAINED_BYTES {
+            break;
+        }
+    }
+    if is_too_large {
+        let message = format!("The body is larger than {} MiB.", max / 1024 / 1024);
+        return Err(Failed::new(ErrorCode::PayloadTooLarge, message));
+    }
+    Ok(kept.freeze())
+}
+
+/// The members of a request's JSON object, read one by one; problems gather.
+pub struct Fields<'a> {
+    object: Object<'a>,
+    problems: Vec<Problem>,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads a JSON object; no body at all is an empty one.
+    pub fn parse(body: &'a [u8]) -> Result<Self, Failed> {
+        if body.trim_ascii().is_empty() {
+            return Ok(Self { object: Object::default(), problems: Vec::new() });
+        }
+        match json::parse(body).map_err(Failed::invalid)? {
+            Json::Object(object) => Ok(Self { object, problems: Vec::new() }),
+            other => {
+                let message = format!("must be a JSON object, but is {}", other.kind_name());
+                Err(Failed::invalid(vec![Problem::new("", message)]))
+            }
+        }
+    }
+
+    /// Notes a problem with the member `name`.
+    pub fn problem(&mut self, name: &str, message: impl Into<String>) {
+        self.problems.push(Problem::new(format!("/{name}"), message));
+    }
+
+    /// Whether the member is there, be it null.
+    pub fn has(&self, name: &str) -> bool {
+        self.object.get(name).is_some()
+    }
+
+    /// Whether the member is there and null.
+    pub fn is_null(&self, name: &str) -> bool {
+        matches!(self.object.get(name), Some(Json::Null))
+    }
+
+    /// A string, when the member is there.
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        match self.object.get(name)? {
+            Json::String(text) => Some(text.clone().into_owned()),
+            other => {
+                let message = format!("must be a string, but is {}", other.kind_name());
+                self.problem(name, message);
+                None
+            }
+        }
+    }
+
+    /// A boolean, when the member is there.
+    pub fn boolean(&mut self, name: &str) -> Option<bool> {
+        match self.object.get(name)? {
+            Json::Bool(value) => Some(*value),
+            other => {
+                let message = format!("must be true or false, but is {}", other.kind_name());
+                self.problem(name, message);
+                None
+            }
+        }
+    }
+
+    /// The name of an event, when the member is there.
+    pub fn event(&mut self, name: &str) -> Option<EventKind> {
+        let text = self.text(name)?;
+        let kind = EventKind::parse(&text);
+        if kind.is_none() {
+            self.problem(name, event_names());
+        }
+        kind
+    }
+
+    /// A list of events, when the member is there.
+    pub fn events(&mut self, name: &str) -> Option<Vec<EventKind>> {
+        let items = match self.object.get(name)? {
+            Json::Array(items) => items,
+            other => {
+                let message = format!("must be an array of event names, but is {}", other.kind_name());
+                self.problem(name, message);
+                return None;
+            }
+        };
+        let parsed: Vec<Option<EventKind>> =
+            items.iter().map(|item| item.as_str().and_then(EventKind::parse)).collect();
+        for (at, event) in parsed.iter().enumerate() {
+            if event.is_none() {
+                self.problems.push(Problem::new(format!("/{name}/{at}"), event_names()));
+            }
+        }
+        parsed.into_iter().collect()
+    }
+
+    /// Fails when there was any problem.
+    pub fn finish(self) -> Result<(), Failed> {
+        if self.problems.is_empty() { Ok(()) } else { Err(Failed::invalid(self.problems)) }
+    }
+}
+
+/// What an event's name has to be.
+pub fn event_names() -> String {
+    format!("must be one of {}", EventKind::ALL.map(EventKind::name).join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_is_named_and_unknown_keys_are_ignored() {
+        let mut fields = Fields::parse(br#"{"a":1,"b":"x","events":["CAMPAIGN_ENDED","NO",3],"more":[]}"#)
+            .expect("an object");
+        assert_eq!(fields.text("a"), None);
+        assert_eq!(fields.boolean("b"), None);
+        assert_eq!(fields.events("events"), None);
+        assert_eq!(fields.text("c"), None);
+        let failed = fields.finish().expect_err("problems");
+        let pointers: Vec<&str> = failed.errors.iter().map(|problem| problem.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/a", "/b", "/events/1", "/events/2"]);
+    }
+}

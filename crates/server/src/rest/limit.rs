@@ -1,0 +1,132 @@
+//! Rate limits per API key, with the product's headers. Fixed windows of a second, a minute and an hour.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use axum::response::Response;
+use groundswell_types::ErrorCode;
+use http::header::RETRY_AFTER;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::answer::{Context, Failed};
+use crate::config::RateLimit;
+
+const WINDOWS: [(&str, i64); 3] = [("Second", 1_000), ("Minute", 60_000), ("Hour", 3_600_000)];
+
+/// Counts requests.
+#[derive(Debug)]
+pub struct RateLimiter {
+    limits: [u32; 3],
+    keys: Mutex<HashMap<String, [Window; 3]>>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Window {
+    number: i64,
+    count: u32,
+}
+
+/// Where a key stands after a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    limits: [u32; 3],
+    counts: [u32; 3],
+    /// Until each window ends.
+    left_ms: [i64; 3],
+}
+
+impl RateLimiter {
+    /// Nothing counted yet.
+    pub fn new(limit: RateLimit) -> Self {
+        Self { limits: [limit.second, limit.minute, limit.hour], keys: Mutex::new(HashMap::new()) }
+    }
+
+    /// Counts a request of the key with this id. One that is over a limit uses up nothing.
+    pub fn count(&self, key_id: &str, now_ms: i64) -> Standing {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if !keys.contains_key(key_id) {
+            keys.insert(key_id.to_owned(), <[Window; 3]>::default());
+        }
+        let mut windows = keys.get(key_id).copied().unwrap_or_default();
+        let mut left_ms = [0; 3];
+        for ((window, (_, length_ms)), left_ms) in windows.iter_mut().zip(WINDOWS).zip(&mut left_ms) {
+            let number = now_ms.div_euclid(length_ms);
+            if window.number != number {
+                *window = Window { number, count: 0 };
+            }
+            *left_ms = length_ms - now_ms.rem_euclid(length_ms);
+        }
+        let counts = windows.map(|window| window.count.saturating_add(1));
+        if counts.iter().zip(&self.limits).all(|(count, limit)| count <= limit) {
+            for (window, count) in windows.iter_mut().zip(counts) {
+                window.count = count;
+            }
+        }
+        keys.insert(key_id.to_owned(), windows);
+        Standing { limits: self.limits, counts, left_ms }
+    }
+}
+
+impl Standing {
+    /// The longest window whose limit is exceeded.
+    pub fn exceeded(&self) -> Option<usize> {
+        (0..3).rev().find(|&at| self.counts[at] > self.limits[at])
+    }
+
+    /// The answer to a request over the limit of window `at`.
+    pub fn refuse(&self, at: usize, context: &Context) -> Response {
+        let (name, _) = WINDOWS[at];
+        let message = format!("More than {} requests per {}.", self.limits[at], name.to_lowercase());
+        let mut body = serde_json::to_value(Failed::new(ErrorCode::RateLimit, message).body(context))
+            .unwrap_or_default();
+        body["policyName"] = name.to_uppercase().into();
+        let mut response = super::answer::json(http::StatusCode::TOO_MANY_REQUESTS, &body);
+        let headers = response.headers_mut();
+        insert(headers, &format!("growsurf-retry-after-{name}-milliseconds"), self.left_ms[at]);
+        headers.insert(RETRY_AFTER, HeaderValue::from((self.left_ms[at] + 999) / 1000));
+        response
+    }
+
+    /// The headers every answer to the key carries.
+    pub fn add_headers(&self, headers: &mut HeaderMap) {
+        for (at, (name, _)) in WINDOWS.iter().enumerate() {
+            insert(headers, &format!("growsurf-ratelimit-{name}-limit"), i64::from(self.limits[at]));
+            let remaining = self.limits[at].saturating_sub(self.counts[at]);
+            insert(headers, &format!("growsurf-ratelimit-{name}-remaining"), i64::from(remaining));
+        }
+    }
+}
+
+fn insert(headers: &mut HeaderMap, name: &str, value: i64) {
+    if let Ok(name) = HeaderName::try_from(name.to_ascii_lowercase()) {
+        headers.insert(name, HeaderValue::from(value));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_may_do_as_much_as_its_limits_and_no_more() {
+        let limiter = RateLimiter::new(RateLimit { second: 2, minute: 3, hour: 100 });
+        assert_eq!(limiter.count("a", 1_000).exceeded(), None);
+        assert_eq!(limiter.count("a", 1_500).exceeded(), None);
+        assert_eq!(limiter.count("a", 1_999).exceeded(), Some(0));
+        assert_eq!(limiter.count("b", 1_999).exceeded(), None);
+        // The refused request used up nothing: one is left in this minute.
+        assert_eq!(limiter.count("a", 2_000).exceeded(), None);
+        assert_eq!(limiter.count("a", 3_000).exceeded(), Some(1));
+        assert_eq!(limiter.count("a", 60_000).exceeded(), None);
+    }
+
+    #[test]
+    fn the_headers_say_what_is_left() {
+        let limiter = RateLimiter::new(RateLimit { second: 2, minute: 3, hour: 100 });
+        let mut headers = HeaderMap::new();
+        limiter.count("a", 1_000).add_headers(&mut headers);
+        assert_eq!(headers["GrowSurf-RateLimit-Minute-Limit"], "3");
+        assert_eq!(headers["GrowSurf-RateLimit-Minute-Remaining"], "2");
+        assert_eq!(headers.len(), 6);
+    }
+}

@@ -1,0 +1,113 @@
+//! `/v2/campaign/{id}/webhooks`
+
+use axum::body::Body;
+use axum::extract::Path;
+use axum::response::Response;
+use groundswell_engine::EngineError;
+use groundswell_engine::webhooks::{SecretInput, WebhookInput};
+use groundswell_types::{Secret, Webhook, WebhookId, WebhookTestResponse, WebhookTestResult};
+use http::StatusCode;
+use serde::Serialize;
+
+use super::answer::{Call, Failed};
+use super::input::{Fields, MAX_SETTINGS_BYTES, read_body};
+use super::programs::program_id;
+
+#[derive(Serialize)]
+struct Webhooks {
+    webhooks: Vec<Webhook>,
+}
+
+#[derive(Serialize)]
+struct Deleted {
+    id: WebhookId,
+    success: bool,
+}
+
+/// Reads a webhook's id from a path or query.
+pub fn webhook_id(text: &str) -> Result<WebhookId, Failed> {
+    WebhookId::parse(text).map_err(|_| EngineError::NotFound("webhook").into())
+}
+
+/// `GET /v2/campaign/{id}/webhooks`
+pub async fn list(call: Call, Path(program): Path<String>) -> Response {
+    let result = program_id(&program)
+        .and_then(|program| Ok(Webhooks { webhooks: call.state.engine.webhooks(&program)? }));
+    call.context.answer(StatusCode::OK, result)
+}
+
+/// `POST /v2/campaign/{id}/webhooks`
+pub async fn create(call: Call, Path(program): Path<String>, body: Body) -> Response {
+    let result = async {
+        let program = program_id(&program)?;
+        let body = read_body(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        Ok(call.state.engine.create_webhook(&program, input(&body)?).await?)
+    };
+    call.context.answer(StatusCode::OK, result.await)
+}
+
+/// `PATCH /v2/campaign/{id}/webhooks/{webhookId}`
+pub async fn change(call: Call, Path((program, webhook)): Path<(String, String)>, body: Body) -> Response {
+    let result = async {
+        let (program, webhook) = (program_id(&program)?, webhook_id(&webhook)?);
+        let body = read_body(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        Ok(call.state.engine.patch_webhook(&program, &webhook, input(&body)?).await?)
+    };
+    call.context.answer(StatusCode::OK, result.await)
+}
+
+/// `DELETE /v2/campaign/{id}/webhooks/{webhookId}`
+pub async fn remove(call: Call, Path((program, webhook)): Path<(String, String)>) -> Response {
+    let result = async {
+        let (program, webhook) = (program_id(&program)?, webhook_id(&webhook)?);
+        call.state.engine.delete_webhook(&program, &webhook).await?;
+        Ok(Deleted { id: webhook, success: true })
+    };
+    call.context.answer(StatusCode::OK, result.await)
+}
+
+/// `POST /v2/campaign/{id}/webhooks/{webhookId}/test`
+pub async fn test(call: Call, Path((program, webhook)): Path<(String, String)>, body: Body) -> Response {
+    let result = async {
+        let (program, webhook) = (program_id(&program)?, webhook_id(&webhook)?);
+        let body = read_body(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let mut fields = Fields::parse(&body)?;
+        let event = if fields.is_null("event") { None } else { fields.event("event") };
+        fields.finish()?;
+        let test = call.state.engine.test_webhook(&program, &webhook, event).await?;
+        Ok(WebhookTestResponse {
+            success: test.success,
+            payload: serde_json::from_str(&test.request.body).unwrap_or_default(),
+            response: WebhookTestResult {
+                status_code: test.response.map(|response| response.status_code),
+                msg: test.message,
+            },
+        })
+    };
+    call.context.answer(StatusCode::OK, result.await)
+}
+
+/// What a create or change sets.
+fn input(body: &[u8]) -> Result<WebhookInput, Failed> {
+    let mut fields = Fields::parse(body)?;
+    let payload_url = fields.text("payloadUrl");
+    let events = fields.events("events");
+    let is_enabled = fields.boolean("isEnabled");
+    let secret = if fields.is_null("secret") {
+        Some(SecretInput::Remove)
+    } else {
+        match fields.text("secret") {
+            None => None,
+            Some(text) if text.is_empty() => Some(SecretInput::Remove),
+            Some(text) => match Secret::parse(&text) {
+                Ok(secret) => Some(SecretInput::Set(secret)),
+                Err(why) => {
+                    fields.problem("secret", why.to_string());
+                    None
+                }
+            },
+        }
+    };
+    fields.finish()?;
+    Ok(WebhookInput { payload_url, events, is_enabled, secret })
+}

@@ -1,0 +1,124 @@
+//! Start and stop: open the store, start the engine, listen; on SIGINT or SIGTERM the other way round.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use axum::serve::ListenerExt as _;
+use groundswell_engine::clock::Clock;
+use groundswell_engine::store::sqlite::{Options as SqliteOptions, Sqlite};
+use groundswell_engine::{Engine, EngineParts};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Config, LogFormat};
+use crate::http::{AppState, router};
+use crate::site::Site;
+
+/// Open requests get this long to finish after a stop is asked for; attempts under way then get theirs.
+const REQUESTS_GRACE: Duration = Duration::from_secs(10);
+
+/// Everything together ends within 30 s.
+const ENGINE_GRACE: Duration = Duration::from_secs(19);
+
+/// Prints a line for the person who started the process.
+#[expect(
+    clippy::print_stdout,
+    reason = "what the starter is to see goes to standard output, the log to standard error"
+)]
+pub fn say(line: &str) {
+    use std::io::Write as _;
+    println!("{line}");
+    // A closed pipe must not end the server.
+    let _ = std::io::stdout().flush();
+}
+
+/// Runs the server until it is told to stop.
+pub fn run(config: Config) -> anyhow::Result<()> {
+    start_log(&config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(config))
+}
+
+fn start_log(config: &Config) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&config.log_filter)
+        .with_context(|| format!("`{}` is no log filter such as info", config.log_filter))?;
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_writer(std::io::stderr);
+    match config.log_format {
+        LogFormat::Human => log.init(),
+        LogFormat::Json => log.json().init(),
+    }
+    Ok(())
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let mut stop_signals = StopSignals::new()?;
+    let clock = Clock::system();
+    let store = Sqlite::open(&config.database, SqliteOptions::new(clock.now_ms())).await?;
+    let parts = EngineParts { store: Arc::new(store), config: config.engine.clone(), clock };
+    let engine = Engine::start(parts).await.context("the engine does not start")?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.listen))?;
+    let address = listener.local_addr()?;
+    let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let site = Site::load()?;
+    if site.is_none() {
+        tracing::warn!("the pages are not built (`cargo xtask build` makes them); only the API is served");
+    }
+    let app = router(AppState::new(Arc::clone(&engine), site, public_url.clone(), &config));
+    say(&format!("Groundswell listens on http://{address}"));
+    if engine.is_first_run().await.unwrap_or(false) {
+        let (token, _) = engine.create_sign_in_token().await?;
+        say(&format!("Sign in, once and within an hour: {public_url}/sign-in?token={token}"));
+    }
+
+    let stop = CancellationToken::new();
+    let listener = listener.tap_io(|connection| {
+        // Answers are small and written at once; waiting for more only adds latency.
+        let _ = connection.set_nodelay(true);
+    });
+    let server = tokio::spawn({
+        let stop = stop.clone();
+        async move { axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await }
+    });
+    let failed = tokio::select! {
+        () = stop_signals.wait() => false,
+        () = engine.failed() => true,
+    };
+    stop.cancel();
+    let abort = server.abort_handle();
+    if tokio::time::timeout(REQUESTS_GRACE, server).await.is_err() {
+        abort.abort();
+    }
+    if tokio::time::timeout(ENGINE_GRACE, engine.shut_down()).await.is_err() {
+        tracing::warn!("attempts under way did not finish in time; they are repeated after the next start");
+    }
+    if failed {
+        anyhow::bail!("the database can no longer be trusted; start again to recover");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// SIGINT and SIGTERM.
+struct StopSignals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl StopSignals {
+    fn new() -> anyhow::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

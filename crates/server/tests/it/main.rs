@@ -1,0 +1,11 @@
+//! The real binary, from outside: started as a process on a real file, called over REST, delivering to real
+//! receivers, killed, and judged by what its producers and receivers have seen.
+
+mod client;
+mod crash;
+mod delivery;
+mod process;
+mod receiver;
+mod rest;
+mod server;
+mod waiting;

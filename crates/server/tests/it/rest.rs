@@ -1,0 +1,10 @@
+//! The REST API, rule by rule, as the official clients and the delivery contract have it.
+
+mod access;
+mod batches;
+mod campaigns;
+mod deliveries;
+mod events;
+mod idempotency;
+mod urls;
+mod webhooks;

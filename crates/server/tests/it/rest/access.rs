@@ -1,0 +1,145 @@
+//! Who may call, and what errors look like.
+
+use serde_json::{Value, json};
+
+use crate::client::Call;
+use crate::server::{ADMIN_KEY, Server};
+
+#[test]
+fn without_a_valid_key_everything_is_401() {
+    let server = Server::start();
+    let client = server.client();
+    let program = client.program("REFERRAL");
+    let calls = [
+        ("GET", "/v2/campaigns".to_owned()),
+        ("POST", "/v2/campaigns".to_owned()),
+        ("GET", format!("/v2/campaign/{program}")),
+        ("PATCH", format!("/v2/campaign/{program}")),
+        ("GET", format!("/v2/campaign/{program}/webhooks")),
+        ("POST", format!("/v2/campaign/{program}/webhooks")),
+        ("PATCH", format!("/v2/campaign/{program}/webhooks/primary")),
+        ("DELETE", format!("/v2/campaign/{program}/webhooks/primary")),
+        ("POST", format!("/v2/campaign/{program}/webhooks/primary/test")),
+        ("POST", format!("/v2/campaign/{program}/events")),
+        ("GET", format!("/v2/campaign/{program}/deliveries")),
+        ("GET", format!("/v2/campaign/{program}/deliveries/dlv_0000000000000")),
+        ("POST", "/v2/sign-in-links".to_owned()),
+        // Whoever has no key learns nothing about which programs there are.
+        ("GET", "/v2/campaign/nosuchprogram".to_owned()),
+    ];
+    let longer = format!("Bearer {ADMIN_KEY}x");
+    let shorter = format!("Bearer {}", &ADMIN_KEY[1..]);
+    let basic = format!("Basic {ADMIN_KEY}");
+    let authorizations =
+        [None, Some("Bearer"), Some("Bearer "), Some(&longer), Some(&shorter), Some(&basic), Some(ADMIN_KEY)];
+    for authorization in authorizations {
+        let stranger = client.authorized_by(authorization);
+        for (method, path) in &calls {
+            let headers = &[("content-type", "application/json")];
+            let body: &[u8] = if *method == "GET" || *method == "DELETE" { b"" } else { b"{}" };
+            let answer = stranger.send(Call { method, path, headers, body });
+            assert_eq!(answer.refused(401, "UNAUTHORIZED"), Vec::<String>::new());
+        }
+    }
+    assert_eq!(client.authorized_by(Some(&format!("bearer {ADMIN_KEY}"))).get("/v2/campaigns").status, 200);
+    assert!(!server.log().contains(ADMIN_KEY), "the log has the admin key in it");
+}
+
+#[test]
+fn health_is_open_to_everybody() {
+    let server = Server::start();
+    let stranger = server.client().authorized_by(None);
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(stranger.get(path).status, 200, "{path}");
+    }
+}
+
+#[test]
+fn an_error_says_what_is_wrong_in_the_documented_shape() {
+    let server = Server::start();
+    let client = server.client();
+    let program = client.program("REFERRAL");
+    let not_found = [
+        "/v2/campaign/nosuchprogram".to_owned(),
+        "/v2/campaign/nosuchprogram/webhooks".to_owned(),
+        "/v2/campaign/nosuchprogram/deliveries".to_owned(),
+        format!("/v2/campaign/{program}/deliveries/dlv_0000000000000"),
+        format!("/v2/campaign/{program}/deliveries/no-such-id"),
+        "/v2/no-such-path".to_owned(),
+    ];
+    for path in not_found {
+        assert_eq!(client.get(&path).refused(404, "NOT_FOUND"), Vec::<String>::new(), "{path}");
+    }
+    let event = json!({ "event": "NEW_PARTICIPANT_ADDED", "data": { "id": "p1" } });
+    client.post("/v2/campaign/nosuchprogram/events", &event).refused(404, "NOT_FOUND");
+    client.patch("/v2/campaign/nosuchprogram", &json!({ "name": "x" })).refused(404, "NOT_FOUND");
+    let webhook = json!({ "payloadUrl": "https://example.com" });
+    client.post("/v2/campaign/nosuchprogram/webhooks", &webhook).refused(404, "NOT_FOUND");
+    for path in
+        [format!("/v2/campaign/{program}/webhooks/none"), format!("/v2/campaign/{program}/webhooks/primary")]
+    {
+        client.patch(&path, &json!({})).refused(404, "NOT_FOUND");
+        client.delete(&path).refused(404, "NOT_FOUND");
+        client.post(&format!("{path}/test"), &json!({})).refused(404, "NOT_FOUND");
+    }
+}
+
+#[test]
+fn another_method_is_405() {
+    let server = Server::start();
+    let client = server.client();
+    let program = client.program("REFERRAL");
+    for (method, path) in [
+        ("PUT", "/v2/campaigns".to_owned()),
+        ("DELETE", format!("/v2/campaign/{program}")),
+        ("PUT", format!("/v2/campaign/{program}/webhooks")),
+        ("GET", format!("/v2/campaign/{program}/events")),
+        ("GET", format!("/v2/campaign/{program}/webhooks/primary/test")),
+    ] {
+        let answer = client.send(Call { method, path: &path, headers: &[], body: b"" });
+        assert_eq!(answer.refused(405, "METHOD_NOT_ALLOWED"), Vec::<String>::new(), "{method} {path}");
+    }
+}
+
+#[test]
+fn a_body_that_is_no_json_object_is_400() {
+    let server = Server::start();
+    let client = server.client();
+    let program = client.program("REFERRAL");
+    let id = client.webhook(&program, "https://example.com/hook", Value::Null);
+    let webhook = format!("/v2/campaign/{program}/webhooks/{id}");
+    let calls = [
+        ("POST", "/v2/campaigns".to_owned()),
+        ("PATCH", format!("/v2/campaign/{program}")),
+        ("POST", format!("/v2/campaign/{program}/webhooks")),
+        ("PATCH", webhook.clone()),
+        ("POST", format!("{webhook}/test")),
+        ("POST", format!("/v2/campaign/{program}/events")),
+    ];
+    for (method, path) in &calls {
+        for body in ["{", "[]", "\"x\"", "7", "{\"name\":}", "{\"a\":\"\\ud800\"}", "nul"] {
+            let headers = &[("content-type", "application/json")];
+            let answer = client.send(Call { method, path, headers, body: body.as_bytes() });
+            assert!(!answer.refused(400, "BAD_REQUEST").is_empty(), "{method} {path} {body} names nothing");
+        }
+        let headers = &[("content-type", "application/json")];
+        let answer = client.send(Call { method, path, headers, body: b"{\"name\":\"\xff\"}" });
+        answer.refused(400, "BAD_REQUEST");
+    }
+}
+
+#[test]
+fn a_sign_in_link_leads_to_this_server_once() {
+    let server = Server::start();
+    let client = server.client();
+    let link = client.post("/v2/sign-in-links", &json!({})).ok();
+    let url = link["url"].as_str().expect("a URL");
+    assert!(url.starts_with(server.url()), "{url}");
+    let left_ms = link["expiresAt"].as_i64().expect("a time") - crate::waiting::now_ms();
+    assert!(left_ms > 0, "{link}");
+    let other = client.post("/v2/sign-in-links", &json!({})).ok();
+    assert_ne!(link["url"], other["url"]);
+    let token = url.rsplit(['=', '/']).next().expect("a token");
+    assert!(token.len() >= 32, "{url}");
+    assert!(!server.log().contains(token), "the log has the sign-in token in it");
+}

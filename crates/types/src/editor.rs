@@ -1,0 +1,170 @@
+//! What the Program Editor and the engine say to each other: drafts of a program's webhooks and what is shown
+//! beside them. Not part of the REST API.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::EventKind;
+use crate::id::WebhookId;
+use crate::problem::Problem;
+use crate::program::Program;
+
+/// One row of the Webhooks panel as it is being edited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DraftRow {
+    /// Names the row while it is edited: stable for a live webhook, chosen by the engine or the browser (`new-…`,
+    /// letters, digits and `-`, at most 40) for one that is not live yet.
+    pub key: String,
+    /// What was typed, valid or not.
+    pub url: String,
+    /// Whether it is to be sent to.
+    pub is_enabled: bool,
+    /// Which events it gets.
+    pub events: Vec<EventKind>,
+    /// What is to become of its secret. The secret itself never comes back.
+    pub secret: SecretDraft,
+}
+
+/// What a draft says about a webhook's secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SecretDraft {
+    /// There is none.
+    None,
+    /// The live one stays.
+    Kept,
+    /// A new one is saved in the draft and becomes live with it.
+    New,
+    /// The live one goes with the next publication.
+    Removed,
+}
+
+/// A change of a row's secret, saved into the draft at once.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum SecretChange {
+    /// Take this one.
+    Set(String),
+    /// Have none.
+    Remove,
+    /// Leave the live one as it is.
+    Keep,
+}
+
+impl fmt::Debug for SecretChange {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Set(_) => "Set(…)",
+            Self::Remove => "Remove",
+            Self::Keep => "Keep",
+        })
+    }
+}
+
+/// The Webhooks panel: the draft if there is one, else what is live.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Panel {
+    /// The program.
+    pub program: Program,
+    /// At most five.
+    pub rows: Vec<PanelRow>,
+    /// The draft's number, to be given back when saving; 0 when there is no draft.
+    pub draft_version: i64,
+    /// When the draft was saved, in Unix milliseconds; none when there is no draft.
+    pub draft_saved_at: Option<i64>,
+    /// What publishing would change, each in a sentence; empty when there is nothing to publish.
+    pub changes: Vec<String>,
+    /// Whether somebody else published, or REST changed, something after the draft was begun.
+    pub is_outdated: bool,
+}
+
+/// A row with what is known about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PanelRow {
+    /// As it is being edited.
+    pub row: DraftRow,
+    /// Everything that keeps it from being published; pointers are `/url`, `/events`, `/secret`.
+    pub problems: Vec<Problem>,
+    /// How it is doing, when it is live.
+    pub live: Option<LiveStatus>,
+}
+
+/// How a live webhook is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LiveStatus {
+    /// Its public id.
+    pub webhook_id: WebhookId,
+    /// Whether it is sent to now.
+    pub is_enabled: bool,
+    /// Whether it was disabled because deliveries kept failing.
+    pub is_auto_disabled: bool,
+    /// Failed attempts in a row.
+    pub failure_count: i64,
+    /// When the last attempt failed, in Unix milliseconds.
+    pub last_failure_at: Option<i64>,
+    /// When an attempt last succeeded after a failure or a start, in Unix milliseconds.
+    pub last_success_at: Option<i64>,
+    /// Deliveries that wait for an attempt; counted to 10,000.
+    pub waiting: i64,
+    /// Deliveries that are parked because it is disabled; counted to 10,000.
+    pub parked: i64,
+}
+
+/// A program in the list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProgramSummary {
+    /// The program.
+    pub program: Program,
+    /// Its live webhooks.
+    pub webhooks: usize,
+    /// Those of them that failed last or were disabled automatically.
+    pub needing_attention: usize,
+    /// Whether there is an unpublished draft.
+    pub has_draft: bool,
+}
+
+/// What saving a draft came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DraftSaved {
+    /// The draft's new number.
+    pub version: i64,
+    /// When, in Unix milliseconds.
+    pub saved_at: i64,
+    /// For each row in order: everything that keeps it from being published.
+    pub problems: Vec<Vec<Problem>>,
+    /// What publishing would change, each in a sentence.
+    pub changes: Vec<String>,
+}
+
+/// A page of the delivery log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DeliveryPage {
+    /// Newest first.
+    pub deliveries: Vec<crate::delivery::DeliveryView>,
+    /// Where the next page begins; none on the last.
+    pub next_id: Option<crate::id::DeliveryId>,
+}
+
+/// Which deliveries are wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct DeliveryQuery {
+    /// Only those in this state.
+    pub state: Option<crate::delivery::DeliveryState>,
+    /// Only those of this event.
+    pub event: Option<EventKind>,
+    /// Only those to this webhook.
+    pub webhook_id: Option<WebhookId>,
+    /// Only this one and older ones: the `next_id` of the page before.
+    pub next_id: Option<crate::id::DeliveryId>,
+    /// How many; 1 to 100.
+    pub limit: Option<usize>,
+}

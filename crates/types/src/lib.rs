@@ -1,0 +1,35 @@
+//! The words other services share with Groundswell.
+//!
+//! A producer builds an [`Event`] from these types and posts it; a receiver parses the envelope it got and, with
+//! the feature `verify`, checks its signature; a tool that reads the REST API parses the views. Nothing here does
+//! I/O, reads a clock or makes random numbers, and it all builds for wasm32. JSON shapes are pinned by snapshots:
+//! they are what existing receivers and clients rely on.
+
+mod delivery;
+pub mod editor;
+mod error;
+mod event;
+mod id;
+pub mod json;
+mod open_enum;
+pub mod payload;
+mod problem;
+mod program;
+pub mod sample;
+pub mod schema;
+pub mod signature;
+mod webhook;
+
+pub use delivery::{
+    AttemptView, DeliveryDetail, DeliveryState, DeliveryView, FailureClass, HeaderView, RequestView,
+    ResponseView, TestView,
+};
+pub use error::{ApiError, ErrorCode};
+pub use event::{Envelope, Event, EventData, EventKind};
+pub use id::{DeliveryId, EventId, InvalidId, ProgramId, TestId, WebhookId};
+pub use problem::{Problem, pointer_segment};
+pub use program::{Currency, Program, ProgramStatus, ProgramType};
+pub use webhook::{
+    InvalidSecret, InvalidUrl, MAX_WEBHOOKS, PayloadUrl, RESERVED_PUBLIC_ID, Secret, Webhook,
+    WebhookTestResponse, WebhookTestResult,
+};

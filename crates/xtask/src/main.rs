@@ -1,0 +1,89 @@
+//! The project's own commands. `cargo xtask run` and `cargo xtask test` are the two a newcomer needs;
+//! the others are their parts, and what CI calls is what a developer can call.
+//!
+//! Architecture invariant: everything here works with Rust, Node and a package manager alone, honours
+//! `CARGO_TARGET_DIR`, and writes nothing outside the target directory except `end2end/node_modules`,
+//! `.groundswell/` and what set-up installs.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a developer's tool has no config.rs and needs no manual clock"
+)]
+#![expect(clippy::print_stdout, reason = "this is a command line program: stdout is its interface")]
+
+mod bench;
+mod lint;
+mod process;
+mod run;
+mod server;
+mod setup;
+mod site;
+mod stamps;
+mod test;
+mod wasm;
+mod workspace;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::setup::WasmSource;
+use crate::workspace::{Profile, Workspace};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Groundswell's own commands")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install whatever building and testing needs; what is there already is skipped.
+    Setup {
+        /// Where the compiler for the browser half comes from; by default the first that works.
+        #[arg(long, value_enum)]
+        wasm_from: Option<WasmSource>,
+    },
+    /// Build the server, and beside it the site it serves.
+    Build {
+        /// Build without optimisation: faster to compile, readable hydration errors.
+        #[arg(long)]
+        debug: bool,
+    },
+    /// Start Groundswell here, with its data in .groundswell/, and say how to sign in.
+    Run(run::Options),
+    /// Run every test there is.
+    Test(test::Options),
+    /// Check formatting, lints and documentation.
+    Lint,
+    /// Measure the release server against what its parts can do, with fsync on.
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    match execute(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("\nerror: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(command: Command) -> Result<()> {
+    let workspace = Workspace::locate()?;
+    match command {
+        Command::Setup { wasm_from } => setup::everything(&workspace, wasm_from),
+        Command::Build { debug } => {
+            let profile = if debug { Profile::Debug } else { Profile::Release };
+            setup::ensure(&workspace, &[setup::Step::Wasm, setup::Step::Node])?;
+            server::build(&workspace, profile)?;
+            site::build(&workspace, profile)
+        }
+        Command::Run(options) => run::run(&workspace, &options),
+        Command::Test(options) => test::test(&workspace, &options),
+        Command::Lint => lint::lint(&workspace),
+        Command::Bench(options) => bench::bench(&workspace, &options),
+    }
+}

@@ -1,0 +1,90 @@
+//! Set-up: what building, running and testing need on this machine. Every step first looks whether its
+//! result is there, does only what is missing, and says in one line which of the two it was.
+//!
+//! The steps: the browser half's compiler (`wasm`), the Node tools (`node`), a browser for the tests
+//! (`browser`), the official Python client (`python`). Commands ask for the steps they need, so that
+//! nobody waits for a browser to be installed in order to start the server.
+
+mod browser;
+mod node;
+mod packages;
+mod python;
+mod wasm;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+
+pub use self::wasm::{WasmSource, rust_target};
+use crate::process;
+use crate::workspace::Workspace;
+
+/// One thing a machine needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// A compiler for wasm32.
+    Wasm,
+    /// The packages of `end2end/package-lock.json`.
+    Node,
+    /// A Chromium that the browser tests can start.
+    Browser,
+    /// A virtual environment with the official Python client.
+    Python,
+}
+
+/// How a step went.
+enum Outcome {
+    /// It was there already.
+    Skipped(String),
+    /// It had to be fetched, installed or chosen.
+    Done(String),
+}
+
+/// Every step, as `cargo xtask setup` does it.
+pub fn everything(workspace: &Workspace, wasm_from: Option<WasmSource>) -> Result<()> {
+    if let Some(source) = wasm_from {
+        wasm::forget(workspace);
+        report("wasm", || wasm::prepare(workspace, Some(source)))?;
+    }
+    ensure(workspace, &[Step::Wasm, Step::Node, Step::Browser, Step::Python])
+}
+
+/// The steps that a command needs.
+pub fn ensure(workspace: &Workspace, steps: &[Step]) -> Result<()> {
+    for step in steps {
+        match step {
+            Step::Wasm => report("wasm", || wasm::prepare(workspace, None))?,
+            Step::Node => report("node", || node::prepare(workspace))?,
+            Step::Browser => report("browser", || browser::prepare(workspace))?,
+            Step::Python => report("python", || python::prepare(workspace))?,
+        }
+    }
+    Ok(())
+}
+
+/// Where the browser half's compiler comes from, once [`Step::Wasm`] has been taken.
+pub fn wasm_source(workspace: &Workspace) -> Result<WasmSource> {
+    wasm::known(workspace).context("the compiler for wasm32 is not set up: run `cargo xtask setup`")
+}
+
+/// The browser for the tests, once [`Step::Browser`] has been taken.
+pub fn chromium(workspace: &Workspace) -> Result<PathBuf> {
+    browser::known(workspace).context("no Chromium is set up: run `cargo xtask setup`")
+}
+
+/// The interpreter that has the official client, once [`Step::Python`] has been taken.
+pub fn python(workspace: &Workspace) -> PathBuf {
+    python::interpreter(workspace)
+}
+
+fn report(name: &str, step: impl FnOnce() -> Result<Outcome>) -> Result<()> {
+    let began = Instant::now();
+    match step().with_context(|| format!("setup: {name}"))? {
+        Outcome::Skipped(what) => println!("setup: {name:<8}skipped, {what}"),
+        Outcome::Done(what) => {
+            println!("setup: {name:<8}{what} ({})", process::seconds(began.elapsed()));
+        }
+    }
+    Ok(())
+}

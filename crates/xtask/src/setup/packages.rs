@@ -1,0 +1,65 @@
+//! Debian packages, where there is apt-get.
+
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::process;
+use crate::workspace::Workspace;
+
+/// Installing the largest of our packages takes a minute on a slow mirror, and another apt-get may hold
+/// the lock meanwhile.
+const INSTALL_LIMIT: Duration = Duration::from_mins(15);
+
+/// Installs those of `packages` that are missing, and returns which they were.
+pub fn install<'a>(workspace: &Workspace, packages: &[&'a str]) -> Result<Vec<&'a str>> {
+    if process::find("apt-get").is_none() {
+        bail!("this machine has no apt-get to install {} with", packages.join(" "));
+    }
+    let missing: Vec<_> = packages.iter().copied().filter(|package| !is_installed(package)).collect();
+    if missing.is_empty() {
+        return Ok(missing);
+    }
+    let log = workspace.cache().join("apt-get.log");
+    let mut install = apt_get(&missing)?;
+    install.args(["install", "-y", "--no-install-recommends"]).args(&missing);
+    if process::quietly(&mut install, &log, INSTALL_LIMIT).is_err() {
+        // A fresh machine knows no packages yet, an old one only versions that are no longer served.
+        let mut update = apt_get(&missing)?;
+        update.arg("update");
+        process::quietly(&mut update, &log, INSTALL_LIMIT).context("cannot read the package lists")?;
+        process::quietly(&mut install, &log, INSTALL_LIMIT)?;
+    }
+    Ok(missing)
+}
+
+/// Whether [`install`] has a chance: there is apt-get, and a way to run it as root.
+pub fn can_install() -> bool {
+    process::find("apt-get").is_some() && (is_root() || process::find("sudo").is_some())
+}
+
+fn is_installed(package: &str) -> bool {
+    let mut query = process::command("dpkg-query");
+    query.args(["--show", "--showformat=${db:Status-Status}", package]).stderr(std::process::Stdio::null());
+    process::capture(&mut query).is_ok_and(|status| status == "installed")
+}
+
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+fn apt_get(missing: &[&str]) -> Result<Command> {
+    // sudo cleans the environment, so that the variable has to be set behind it.
+    let mut command = if is_root() {
+        process::command("env")
+    } else if process::find("sudo").is_some() {
+        let mut sudo = process::command("sudo");
+        sudo.arg("env");
+        sudo
+    } else {
+        bail!("run `apt-get install -y --no-install-recommends {}` as root first", missing.join(" "));
+    };
+    command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=600"]);
+    Ok(command)
+}

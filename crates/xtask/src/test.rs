@@ -1,0 +1,97 @@
+//! `cargo xtask test`: every test there is, in stages. A stage that fails stops only those that need it, output
+//! streams through, and the end says how long each took and how many tests passed.
+
+mod count;
+mod stages;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, bail};
+use clap::ValueEnum;
+
+use self::count::Count;
+use self::stages::Stage;
+use crate::workspace::Workspace;
+use crate::{process, setup};
+
+/// What `cargo xtask test` accepts.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Run only these stages, and what they cannot do without.
+    #[arg(long, value_enum, num_args = 1.., value_name = "STAGE")]
+    only: Vec<Stage>,
+    /// Name the stages and run none.
+    #[arg(long)]
+    list: bool,
+}
+
+/// How one stage went.
+struct Report {
+    stage: Stage,
+    took: Duration,
+    count: Count,
+}
+
+/// Runs the stages and fails if any test did.
+pub fn test(workspace: &Workspace, options: &Options) -> Result<()> {
+    if options.list {
+        for stage in Stage::value_variants() {
+            println!("{:<14}{}", stage.name(), stage.summary());
+        }
+        return Ok(());
+    }
+    let selected = select(&options.only);
+    let mut steps: Vec<_> = selected.iter().flat_map(|stage| stage.steps()).copied().collect();
+    steps.sort_unstable();
+    steps.dedup();
+    setup::ensure(workspace, &steps)?;
+    let began = Instant::now();
+    let mut reports: Vec<Report> = Vec::new();
+    for stage in selected {
+        println!("\ntest: {} ({} so far)", stage.name(), process::seconds(began.elapsed()));
+        let failed = |report: &&Report| report.count.failed > 0 && stage.needs().contains(&report.stage);
+        let lacks = reports.iter().find(failed).map(|report| report.stage);
+        reports.push(run(workspace, stage, lacks));
+    }
+    summarise(&reports, began.elapsed())
+}
+
+/// All stages in order, or the wanted ones and those they need.
+fn select(only: &[Stage]) -> Vec<Stage> {
+    let wanted = |stage: &Stage| {
+        only.is_empty() || only.contains(stage) || only.iter().any(|other| other.needs().contains(stage))
+    };
+    Stage::value_variants().iter().copied().filter(wanted).collect()
+}
+
+fn run(workspace: &Workspace, stage: Stage, lacks: Option<Stage>) -> Report {
+    let began = Instant::now();
+    let mut count = Count::default();
+    let outcome = match lacks {
+        // What an earlier build left would be tested, and its passing would mean nothing.
+        Some(needed) => Err(anyhow!("not run, because {} failed", needed.name())),
+        None => stage.run(workspace, &mut count),
+    };
+    if let Err(error) = &outcome {
+        println!("test: {}: {error:#}", stage.name());
+    }
+    count.close(outcome.is_ok());
+    Report { stage, took: began.elapsed(), count }
+}
+
+fn summarise(reports: &[Report], took: Duration) -> Result<()> {
+    println!();
+    for Report { stage, took, count } in reports {
+        let outcome = if count.failed > 0 { "FAILED" } else { "ok" };
+        let (took, passed, failed) = (process::seconds(*took), count.passed, count.failed);
+        println!("{:<14}{took:>12}  {passed:>5} passed {failed:>3} failed  {outcome}", stage.name());
+    }
+    println!("{:<14}{:>12}", "all", process::seconds(took));
+    let passed: u64 = reports.iter().map(|report| report.count.passed).sum();
+    let failed: u64 = reports.iter().map(|report| report.count.failed).sum();
+    println!("\n{passed} passed, {failed} failed");
+    if failed > 0 {
+        bail!("tests failed");
+    }
+    Ok(())
+}

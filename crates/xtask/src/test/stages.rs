@@ -1,0 +1,184 @@
+//! The stages of `cargo xtask test`, in the order they run.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use clap::ValueEnum;
+
+use super::count::Count;
+use crate::setup::{self, Step};
+use crate::workspace::{Profile, Workspace};
+use crate::{process, site, wasm};
+
+/// One part of the tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Stage {
+    /// Compiles the server and the site, which later stages start.
+    Build,
+    /// The Rust tests.
+    Unit,
+    /// The types for browsers.
+    TypesWasm,
+    /// The types as other services get them.
+    TypesPackage,
+    /// The editor in a browser.
+    End2end,
+    /// The official client library.
+    PythonClient,
+}
+
+impl Stage {
+    /// What `--only` calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Build => "build",
+            Self::Unit => "unit",
+            Self::TypesWasm => "types-wasm",
+            Self::TypesPackage => "types-package",
+            Self::End2end => "end2end",
+            Self::PythonClient => "python-client",
+        }
+    }
+
+    /// What it is about, in a line.
+    pub fn summary(self) -> &'static str {
+        match self {
+            Self::Build => "the server, the site and the Rust tests compile",
+            Self::Unit => "Rust unit, integration and documentation tests, tidy among them",
+            Self::TypesWasm => "groundswell-types compiles for wasm32",
+            Self::TypesPackage => "a crate outside the workspace uses the packaged groundswell-types",
+            Self::End2end => "the editor in Chromium (Playwright)",
+            Self::PythonClient => "the hosted product's Python client against our REST API",
+        }
+    }
+
+    /// The stages it cannot do without.
+    pub fn needs(self) -> &'static [Self] {
+        match self {
+            // The server's own tests start it with the site beside it.
+            Self::Unit | Self::End2end | Self::PythonClient => &[Self::Build],
+            Self::Build | Self::TypesWasm | Self::TypesPackage => &[],
+        }
+    }
+
+    /// What must be set up for it.
+    pub fn steps(self) -> &'static [Step] {
+        match self {
+            Self::Build | Self::Unit => &[Step::Wasm, Step::Node],
+            Self::TypesWasm => &[Step::Wasm],
+            Self::TypesPackage => &[],
+            Self::End2end => &[Step::Wasm, Step::Node, Step::Browser],
+            Self::PythonClient => &[Step::Wasm, Step::Node, Step::Python],
+        }
+    }
+
+    /// Runs it; failing tests are counted, and an error as well.
+    pub fn run(self, workspace: &Workspace, count: &mut Count) -> Result<()> {
+        match self {
+            Self::Build => build(workspace),
+            Self::Unit => unit(workspace, count),
+            Self::TypesWasm => types_wasm(workspace),
+            Self::TypesPackage => types_package(workspace),
+            Self::End2end => end2end(workspace, count),
+            Self::PythonClient => python_client(workspace, count),
+        }
+    }
+}
+
+fn counted(command: &mut Command, count: &mut Count) -> Result<()> {
+    let status = process::tee(command, |line| count.see(line))?;
+    if !status.success() {
+        bail!("`{}` failed ({status})", process::describe(command));
+    }
+    Ok(())
+}
+
+/// With `--tests` Cargo settles on the features that `cargo test` will want, so that nothing is compiled again.
+fn build(workspace: &Workspace) -> Result<()> {
+    let mut cargo = workspace.cargo();
+    cargo.arg("build").args(workspace.product()).args(["--bins", "--tests"]);
+    process::stream(&mut cargo)?;
+    site::build(workspace, Profile::Debug)
+}
+
+fn unit(workspace: &Workspace, count: &mut Count) -> Result<()> {
+    let mut product = workspace.cargo();
+    product.arg("test").args(workspace.product()).arg("--no-fail-fast");
+    let mut xtask = workspace.cargo();
+    xtask.args(["test", "--package", "xtask", "--no-fail-fast"]);
+    let outcome = counted(&mut product, count);
+    counted(&mut xtask, count)?;
+    outcome
+}
+
+fn types_wasm(workspace: &Workspace) -> Result<()> {
+    let mut cargo = wasm::cargo(workspace, "build")?;
+    cargo.args(["--package", "groundswell-types", "--features", "verify", "--profile", "wasm-dev"]);
+    process::stream(&mut cargo)
+}
+
+/// Packages the types as `cargo publish` would, and lets a crate that knows nothing else use them.
+fn types_package(workspace: &Workspace) -> Result<()> {
+    let template = workspace.root.join("crates/types/tests/consumer");
+    let scratch = workspace.target.join("types-package");
+    if scratch.exists() {
+        fs::remove_dir_all(&scratch)?;
+    }
+    let consumer = scratch.join("consumer");
+    fs::create_dir_all(consumer.join("src"))?;
+    let mut package = workspace.cargo();
+    // Compiling what was packaged is the consumer's part.
+    package.args(["package", "--package", "groundswell-types", "--allow-dirty", "--no-verify"]);
+    process::stream(&mut package)?;
+    unpack(workspace, &scratch)?;
+    for file in ["Cargo.toml", "src/main.rs"] {
+        let from = template.join(file);
+        fs::copy(&from, consumer.join(file)).with_context(|| format!("cannot copy {}", from.display()))?;
+    }
+    // The same versions as here, so that a release of somebody else's cannot break our build.
+    fs::copy(workspace.root.join("Cargo.lock"), consumer.join("Cargo.lock"))?;
+    let mut cargo = workspace.cargo();
+    cargo.current_dir(&consumer).env("CARGO_TARGET_DIR", workspace.target.join("types-consumer")).arg("run");
+    process::stream(&mut cargo)
+}
+
+fn unpack(workspace: &Workspace, into: &Path) -> Result<()> {
+    let packages = workspace.target.join("package");
+    let mut newest = None;
+    for entry in fs::read_dir(&packages)? {
+        let path = entry?.path();
+        let of_types =
+            path.file_stem().is_some_and(|name| name.to_string_lossy().starts_with("groundswell-types-"));
+        if of_types && path.extension().is_some_and(|extension| extension == "crate") {
+            newest = newest.max(Some((fs::metadata(&path)?.modified()?, path)));
+        }
+    }
+    let (_, archive) = newest.with_context(|| format!("no package in {}", packages.display()))?;
+    let mut tar = process::command("tar");
+    // The version would be in the directory's name, and the consumer names the directory.
+    tar.arg("-xzf").arg(archive).args(["--strip-components", "1", "--directory"]);
+    let directory = into.join("groundswell-types");
+    fs::create_dir_all(&directory)?;
+    process::stream(tar.arg(directory))
+}
+
+fn end2end(workspace: &Workspace, count: &mut Count) -> Result<()> {
+    let mut playwright = process::command("npx");
+    playwright.args(["playwright", "test"]).current_dir(workspace.node_package());
+    playwright.env("GROUNDSWELL_BIN", workspace.server(Profile::Debug));
+    playwright.env("CHROMIUM_PATH", setup::chromium(workspace)?);
+    // Colours would stand between a number and its word where the output is counted.
+    playwright.env("FORCE_COLOR", "0");
+    counted(&mut playwright, count)
+}
+
+fn python_client(workspace: &Workspace, count: &mut Count) -> Result<()> {
+    let mut python = process::command(setup::python(workspace));
+    python.arg(workspace.node_package().join("python/test_client.py")).current_dir(&workspace.root);
+    // Otherwise Python keeps its output back while it goes to a pipe.
+    python.env("PYTHONUNBUFFERED", "1");
+    python.env("GROUNDSWELL_BIN", workspace.server(Profile::Debug));
+    counted(&mut python, count)
+}

@@ -1,0 +1,59 @@
+//! Which words may stand where.
+
+use crate::source::Source;
+
+/// Words that are allowed in some files only.
+pub struct Rule {
+    /// Any of these in the code, outside comments, is an occurrence.
+    pub words: &'static [&'static str],
+    /// Where they are allowed: files, or directories that end in `/`.
+    pub allowed: &'static [&'static str],
+    /// Whether tests may do it anyway.
+    pub tests_may: bool,
+}
+
+/// Everything else goes through the store's methods, so that both databases keep the same promises.
+pub const SQLX: Rule = Rule {
+    words: &["sqlx"],
+    allowed: &[
+        "Cargo.toml",
+        "crates/engine/Cargo.toml",
+        "crates/engine/build.rs",
+        "crates/engine/src/store.rs",
+        "crates/engine/src/store/",
+        "crates/xtask/tests/tidy/",
+    ],
+    tests_may: false,
+};
+
+/// Durations count as well: what measures them with its own clock cannot be tested without waiting.
+pub const NOW: Rule = Rule {
+    words: &[
+        "SystemTime::now",
+        "Instant::now",
+        "Utc::now",
+        "Local::now",
+        "OffsetDateTime::now",
+        "UNIX_EPOCH.elapsed",
+    ],
+    allowed: &["crates/engine/src/clock.rs", "crates/xtask/"],
+    tests_may: true,
+};
+
+/// `option_env!` and `env!` are read by the compiler and therefore not meant.
+pub const ENVIRONMENT: Rule = Rule {
+    words: &["env::var", "env::set_var", "env::remove_var", "env::args", "var_os(", "dotenv"],
+    allowed: &["crates/server/src/config.rs", "crates/server/src/config/", "crates/xtask/"],
+    tests_may: true,
+};
+
+impl Rule {
+    /// Whether this rule says nothing about that file.
+    pub fn exempts(&self, source: &Source) -> bool {
+        let allows = |allowed: &str| match allowed.strip_suffix('/') {
+            Some(_) => source.name.starts_with(allowed),
+            None => source.name == allowed,
+        };
+        self.allowed.iter().any(|allowed| allows(allowed)) || (self.tests_may && source.is_test())
+    }
+}

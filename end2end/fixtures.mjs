@@ -1,0 +1,109 @@
+// What the browser tests are written with: a server, a receiver, and a page that forgives no error.
+import { test as base, expect } from '@playwright/test';
+import { startReceiver } from './receiver.mjs';
+import { Server } from './server.mjs';
+
+export { expect };
+
+/** What a page says on its console when it is wrong, and when Leptos could not take over the server's HTML. */
+const isComplaint = (message) =>
+  message.type() === 'error' || /hydrat|panicked|unreachable executed|reactive tracking context/i.test(message.text());
+
+export const test = base.extend({
+  /** More environment for the server. */
+  environment: [{}, { option: true }],
+
+  server: async ({ environment }, use) => {
+    const server = await Server.start(environment);
+    await use(server);
+    await server.stop();
+  },
+
+  receiver: async ({}, use) => {
+    const receiver = await startReceiver();
+    await use(receiver);
+    await receiver.close();
+  },
+
+  /** Console messages that a test brings about on purpose, as regular expressions. */
+  expectedComplaints: [[], { option: true }],
+
+  context: async ({ context, server, expectedComplaints, javaScriptEnabled }, use) => {
+    const complaints = [];
+    const complain = (text) => {
+      if (!expectedComplaints.some((expected) => expected.test(text))) complaints.push(text);
+    };
+    context.on('console', (message) => {
+      if (isComplaint(message)) complain(`${message.type()}: ${message.text()} (${message.location().url})`);
+    });
+    context.on('weberror', (error) => complain(`uncaught: ${error.error().stack ?? error.error().message}`));
+    context.on('requestfailed', (request) => {
+      const why = request.failure()?.errorText;
+      // The browser gives up requests of a page that is being left, and without JavaScript refuses to load it.
+      const isUsual = why === 'net::ERR_ABORTED' || (javaScriptEnabled === false && why === 'csp');
+      if (!isUsual && request.url().startsWith(server.url)) complain(`failed: ${request.url()} ${why}`);
+    });
+    await use(context);
+    expect(complaints, 'the page complained').toEqual([]);
+  },
+
+  /** A page of somebody who is signed in. */
+  page: async ({ page, server, javaScriptEnabled }, use) => {
+    const { token } = Object.fromEntries(new URL(await server.signInLink()).searchParams);
+    const answer = await page.request.post(`${server.url}/sign-in`, {
+      form: { token },
+      headers: { origin: server.url },
+      maxRedirects: 0,
+    });
+    expect(answer.status(), await answer.text()).toBe(303);
+    page.open = (path) => open(page, `${server.url}${path}`, javaScriptEnabled);
+    await use(page);
+  },
+});
+
+/** Opens a page and waits until it is alive. */
+export async function open(page, url, javaScriptEnabled = true) {
+  await page.goto(url);
+  if (javaScriptEnabled !== false) await alive(page);
+}
+
+/** Waits until the browser half has taken over. */
+export const alive = (page) => page.locator('html[data-hydrated]').waitFor({ state: 'attached' });
+
+/** A program with webhooks made over REST. */
+export async function programWith(server, urls, { type = 'REFERRAL', name = 'Pied Piper', ...more } = {}) {
+  const { id } = await server.call('POST', '/campaigns', { type, name });
+  for (const payloadUrl of urls) {
+    await server.call('POST', `/campaign/${id}/webhooks`, {
+      payloadUrl,
+      events: ['NEW_PARTICIPANT_ADDED'],
+      isEnabled: true,
+      ...more,
+    });
+  }
+  return id;
+}
+
+/** What the page says to everybody, screen readers included. */
+export const said = (page, text) => page.getByRole('status').getByText(text);
+
+/** What the Webhooks panel consists of, by the words people see. */
+export const panel = (page) => ({
+  add: page.getByRole('button', { name: 'Add webhook' }),
+  rows: page.getByRole('list', { name: 'Webhooks' }).getByRole('listitem', { name: /^Webhook \d$/ }),
+  publish: page.getByRole('button', { name: 'Publish changes' }),
+  bar: page.getByRole('group', { name: 'Draft' }),
+  row: (number) => {
+    const row = page.getByRole('listitem', { name: `Webhook ${number}`, exact: true });
+    return {
+      self: row,
+      url: row.getByRole('textbox', { name: `URL of webhook ${number}` }),
+      test: row.getByRole('button', { name: `Test webhook ${number}`, exact: true }),
+      isOn: row.getByRole('switch', { name: `Send events to webhook ${number}` }),
+      settings: row.getByText('Advanced webhook settings'),
+      event: (name) => row.getByRole('checkbox', { name: new RegExp(`\\b${name}\\b`) }),
+      secret: row.getByRole('textbox', { name: /^(New secret|Replace with)$/ }),
+      button: (name) => row.getByRole('button', { name, exact: true }),
+    };
+  },
+});

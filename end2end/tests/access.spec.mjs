@@ -1,0 +1,188 @@
+// Keyboard, names, contrast, narrow screens: each page in both schemes, empty and full, narrow and wide.
+import AxeBuilder from '@axe-core/playwright';
+import { expect, open, panel, programWith, said, test } from '../fixtures.mjs';
+
+/** What there is to see: who is signed in, how it is filled, and what is opened before it is looked at. */
+const PAGES = [
+  { name: 'sign-in', path: '/sign-in' },
+  { name: 'not-found', path: '/no/such/page', complaint: /status of 404/ },
+  { name: 'programs-empty', path: '/' },
+  { name: 'programs', path: '/', fill: full },
+  { name: 'options-empty', path: '/programs/{id}/options', fill: empty },
+  { name: 'options', path: '/programs/{id}/options', fill: full },
+  { name: 'webhooks-empty', path: '/programs/{id}/options/webhooks', fill: empty },
+  { name: 'webhooks', path: '/programs/{id}/options/webhooks', fill: full, before: openEverything },
+  { name: 'deliveries-empty', path: '/programs/{id}/deliveries', fill: empty },
+  { name: 'deliveries', path: '/programs/{id}/deliveries', fill: full },
+  { name: 'deliveries-filtered', path: '/programs/{id}/deliveries?state=cancelled', fill: full },
+  { name: 'delivery', path: '/programs/{id}/deliveries', fill: full, before: openDelivery },
+];
+
+async function empty({ server }) {
+  return programWith(server, []);
+}
+
+/** A program with a working, a failing and a switched-off webhook, and deliveries of each kind. */
+async function full({ server, receiver }) {
+  receiver.behave('/down', { status: 503, body: '{"reason":"maintenance"}', headers: { 'content-type': 'application/json' } });
+  const program = await programWith(server, [receiver.url('/up'), receiver.url('/down')], {
+    name: 'A program with a name of some length, as they often have',
+  });
+  await server.call('POST', `/campaign/${program}/webhooks`, {
+    payloadUrl: `https://example.com/${'a-long-path/'.repeat(12)}`, events: ['NEW_PARTICIPANT_ADDED'], isEnabled: false, secret: 'hunter2',
+  });
+  for (let number = 0; number < 6; number += 1) await server.join(program, `participant-${number}`);
+  await receiver.waitFor(({ path, status }) => path === '/up' && status === 200);
+  await receiver.waitFor(({ path }) => path === '/down');
+  return program;
+}
+
+async function openEverything(page) {
+  const { add, row } = panel(page);
+  await add.click();
+  await row(4).url.fill('http://10.0.0.5/');
+  await row(4).url.blur();
+  await expect(row(4).self.getByText(/private/)).toBeVisible();
+  await row(2).test.click();
+  await expect(row(2).self.getByText(/^503 in /)).toBeVisible();
+  await row(2).settings.click();
+  await row(3).settings.click();
+  for (const part of ['Request', 'cURL']) await row(2).self.getByText(part, { exact: true }).click();
+}
+
+async function openDelivery(page) {
+  await page.getByRole('row', { name: /Retrying/ }).first().getByRole('link').click();
+  const side = page.getByRole('complementary');
+  await expect(side.getByText('#1', { exact: true })).toBeVisible();
+  await side.getByText('to come if all fail').click();
+  await side.getByText('Answer', { exact: true }).click();
+  for (const raw of await side.getByText('As sent', { exact: true }).all()) await raw.click();
+}
+
+/** What makes the page scroll sideways; empty when it does not. */
+const tooWide = (page) =>
+  page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.scrollingElement;
+    if (scrollWidth <= clientWidth) return [];
+    const isWide = (element) => element.getBoundingClientRect().right > clientWidth + 0.5;
+    return [...document.querySelectorAll('body *')].filter(isWide).slice(0, 8).map((element) => element.outerHTML.slice(0, 120));
+  });
+
+/** What axe finds, in a form that can be read in a failure. */
+async function barriers(page) {
+  const { violations } = await new AxeBuilder({ page })
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
+    .analyze();
+  return violations.map(({ id, help, nodes }) => ({ id, help, where: nodes.map(({ html }) => html.slice(0, 160)) }));
+}
+
+for (const { name, path, fill, before, complaint } of PAGES) {
+  test.describe(name, () => {
+    test.use({ expectedComplaints: [complaint ? [complaint] : [], { option: true }] });
+    // Nothing moves while it is looked at.
+    test.use({ environment: { GROUNDSWELL_RETRY_BASE_MS: '3600000', GROUNDSWELL_RETRY_CAP_MS: '3600000' } });
+
+    test('has no barrier, narrow and wide, light and dark', async ({ page, server, receiver }) => {
+      const program = (await fill?.({ server, receiver })) ?? '';
+      await open(page, server.url + path.replace('{id}', program));
+      await before?.(page);
+      for (const colorScheme of ['light', 'dark']) {
+        for (const [width, height] of [[1280, 900], [320, 640]]) {
+          await test.step(`${width} px, ${colorScheme}`, async () => {
+            await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+            await page.setViewportSize({ width, height });
+            const picture = `test-results/screens/${name}-${colorScheme}-${width}.png`;
+            await page.screenshot({ path: picture, fullPage: true, animations: 'disabled' });
+            expect.soft(await tooWide(page), 'the page scrolls sideways').toEqual([]);
+            expect.soft(await barriers(page)).toEqual([]);
+          });
+        }
+      }
+    });
+  });
+}
+
+test('the way to a published webhook can be gone by keyboard alone', async ({ page, server, receiver }) => {
+  const program = await programWith(server, []);
+  await page.open(`/programs/${program}/options`);
+  await page.keyboard.press('Tab');
+  await expect(page.getByRole('link', { name: 'Skip to content' })).toBeFocused();
+  await page.keyboard.press('Enter');
+  await tabTo(page, page.getByRole('link', { name: 'Webhooks' }));
+  await page.keyboard.press('Enter');
+  const { add, row, publish } = panel(page);
+  await expect(add).toBeVisible();
+  await tabTo(page, add);
+  await page.keyboard.press('Enter');
+  await expect(row(1).url).toBeFocused();
+  await page.keyboard.type(receiver.url('/hook'));
+  await page.keyboard.press('Tab');
+  await expect(row(1).test).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(row(1).self.getByText(/^200 in /)).toBeVisible();
+  await expect(row(1).test).toBeFocused();
+  await tabTo(page, row(1).isOn);
+  await page.keyboard.press('Space');
+  await expect(row(1).isOn).not.toBeChecked();
+  await page.keyboard.press('Space');
+  await expect(row(1).isOn).toBeChecked();
+  await tabTo(page, publish);
+  await page.keyboard.press('Enter');
+  await expect(said(page, /^Published\./)).toBeVisible();
+  expect((await server.call('GET', `/campaign/${program}/webhooks`)).webhooks).toHaveLength(1);
+});
+
+test('a menu opens by keyboard, closes on Escape and gives the focus back', async ({ page, server }) => {
+  const program = await programWith(server, ['https://example.com/hook']);
+  await page.open(`/programs/${program}/options/webhooks`);
+  const more = panel(page).row(1).self.getByLabel('More for webhook 1');
+  await more.focus();
+  await page.keyboard.press('Enter');
+  const remove = panel(page).row(1).button('Remove');
+  await expect(remove).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(remove).toBeHidden();
+  await expect(more).toBeFocused();
+});
+
+test('a delivery opens and closes by keyboard, and Back works', async ({ page, server, receiver }) => {
+  const program = await programWith(server, [receiver.url('/up')]);
+  await server.join(program, 'gavin');
+  await receiver.waitFor(({ status }) => status === 200);
+  await page.open(`/programs/${program}/deliveries`);
+  const link = page.getByRole('row', { name: /New participant added/ }).getByRole('link');
+  await link.focus();
+  await page.keyboard.press('Enter');
+  const side = page.getByRole('complementary', { name: 'New participant added' });
+  await expect(side.getByRole('heading', { level: 2 })).toBeFocused();
+  await page.goBack();
+  await expect(side).toHaveCount(0);
+  await page.goForward();
+  await expect(side).toBeVisible();
+  await tabTo(page, side.getByRole('link', { name: 'Back to the list' }), 'Shift+Tab');
+  await page.keyboard.press('Enter');
+  await expect(side).toHaveCount(0);
+  await expect(link).toBeFocused();
+});
+
+test('every control has a name and the page its landmarks', async ({ page, server, receiver }) => {
+  const program = await full({ server, receiver });
+  await page.open(`/programs/${program}/options/webhooks`);
+  await expect(page.getByRole('banner')).toHaveCount(1);
+  await expect(page.getByRole('main')).toHaveCount(1);
+  await expect(page.getByRole('heading', { level: 1 })).toHaveCount(1);
+  await expect(page.getByRole('navigation', { name: 'Main' })).toHaveCount(1);
+  await expect(page).toHaveTitle(/Webhooks · .* · Groundswell/);
+  for (const control of await page.locator('button:visible, a:visible, input:visible, select:visible, summary:visible').all()) {
+    await expect(control).toHaveAccessibleName(/\S/);
+  }
+});
+
+/** Presses Tab until `target` has the focus. */
+async function tabTo(page, target, key = 'Tab') {
+  for (let presses = 0; presses < 60; presses += 1) {
+    if (await target.evaluate((element) => element === document.activeElement)) return;
+    await page.keyboard.press(key);
+  }
+  await expect(target, 'reachable by Tab').toBeFocused();
+}
