@@ -1,6 +1,6 @@
 //! Renders pages and posts forms the way the server does.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -26,8 +26,10 @@ pub struct Page {
 
 impl Site {
     pub fn new(backend: Memory) -> Self {
-        // Sets up what futures are spawned on, as it does in the server.
-        let _ = leptos_axum::generate_route_list(groundswell_app::App);
+        // Sets up what futures are spawned on, as it does in the server. Once, before any page: while the routes are
+        // listed, no resource loads anywhere in the process, and one that was asked to then waits for ever.
+        static ROUTES: OnceLock<()> = OnceLock::new();
+        ROUTES.get_or_init(|| _ = leptos_axum::generate_route_list(groundswell_app::App));
         Self { backend: Arc::new(backend) }
     }
 
