@@ -1,6 +1,7 @@
 //! Renders pages and posts forms the way the server does.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
@@ -12,6 +13,9 @@ use http_body_util::BodyExt;
 use leptos::prelude::provide_context;
 
 use crate::memory::Memory;
+
+/// A page that takes longer waits for something that never comes.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A browser without JavaScript.
 pub struct Site {
@@ -50,9 +54,12 @@ impl Site {
         let render = leptos_axum::render_app_async_with_context(context, move || shell(assets.clone()));
         let mut request = Request::new(Body::empty());
         *request.uri_mut() = Uri::try_from(path).expect("a path");
-        let response = render(request).await;
-        let status = response.status();
-        let bytes = response.into_body().collect().await.expect("the page ends").to_bytes();
+        let whole = async {
+            let response = render(request).await;
+            let status = response.status();
+            (status, response.into_body().collect().await.expect("the page is whole").to_bytes())
+        };
+        let (status, bytes) = tokio::time::timeout(PATIENCE, whole).await.expect("the page ends");
         let html = String::from_utf8(bytes.to_vec()).expect("UTF-8");
         // Leptos' markers between texts that may change apart from each other.
         Page { status, html: html.replace("<!>", "") }
