@@ -43,11 +43,12 @@ test('the published example refuses what JavaScript would print differently', ()
 });
 
 test("an old secret's signature may come third", () => {
-  const [now, old] = [signed('{}'), signed('{}', { secret: 'old' })];
+  const at = Date.now();
+  const [now, old] = [signed('{}', { at }), signed('{}', { secret: 'old', at })];
   const digest = old.headers['growsurf-signature'].split(',')[1];
   const headers = { 'growsurf-signature': `${now.headers['growsurf-signature']},${digest}` };
   expect(checkProduct({ ...now, headers }, SECRET)).toBeNull();
-  expect(checkProduct({ ...now, headers }, 'old') ?? 'fits').not.toMatch(/does not fit/);
+  expect(checkProduct({ ...now, headers }, 'old')).toBeNull();
 });
 
 test('the vector of the Standard Webhooks specification verifies', () => {
