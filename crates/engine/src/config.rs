@@ -6,6 +6,7 @@ use ipnet::IpNet;
 #[derive(Debug, Clone)]
 pub struct EngineConfig {
     pub retry: RetryPolicy,
+    pub breaker: BreakerPolicy,
     pub sending: SendingConfig,
     /// Networks that deliveries may reach besides public addresses.
     pub egress_allow: Vec<IpNet>,
@@ -23,6 +24,26 @@ pub struct RetryPolicy {
     pub factor: f64,
     pub cap_ms: i64,
     pub deadline_ms: i64,
+}
+
+/// When an endpoint counts as failing, and what follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BreakerPolicy {
+    /// So many failures in a row, of at least three different deliveries, open the breaker.
+    pub failures: i64,
+    /// The wait before the first probe; each further one is twice as long.
+    pub probe_base_ms: i64,
+    /// The longest wait between probes.
+    pub probe_cap_ms: i64,
+    /// A webhook without a success for so long is disabled; its owner is warned after 1/7 and 3/7 of it.
+    pub autodisable_ms: i64,
+}
+
+impl Default for BreakerPolicy {
+    /// The delivery contract.
+    fn default() -> Self {
+        Self { failures: 10, probe_base_ms: 30_000, probe_cap_ms: 900_000, autodisable_ms: 7 * 86_400_000 }
+    }
 }
 
 /// Limits of one request.
@@ -50,6 +71,7 @@ impl Default for EngineConfig {
     fn default() -> Self {
         Self {
             retry: RetryPolicy::default(),
+            breaker: BreakerPolicy::default(),
             sending: SendingConfig::default(),
             egress_allow: Vec::new(),
             slots: 1024,

@@ -1,5 +1,6 @@
 //! From committed to delivered: the writer commits, the scheduler decides, the sender sends, the runtime joins them.
 
+pub mod breaker;
 pub mod guard;
 pub mod outcome;
 pub mod policy;

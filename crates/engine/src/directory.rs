@@ -2,10 +2,13 @@
 //! changed the store; everybody else reads.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use groundswell_types::{EventKind, PayloadUrl, ProgramId, WebhookId};
 
+use crate::delivery::breaker::Gate;
+use crate::delivery::scheduler::FlowId;
 use crate::store::{
     EndpointId, EndpointRecord, HealthRecord, ProgramRecord, SettingsChange, Store, StoreError,
     WebhooksChange,
@@ -17,12 +20,16 @@ pub struct Endpoint {
     pub record: EndpointRecord,
     /// The URL as it is requested; none when what is stored is no longer accepted.
     pub url: Option<PayloadUrl>,
+    /// Its program's number, for fairness.
+    pub flow: FlowId,
 }
 
 /// A program with its live webhooks, oldest first.
 #[derive(Debug, Clone)]
 pub struct ProgramEntry {
     pub record: ProgramRecord,
+    /// A number of its own, for as long as the process runs.
+    pub flow: FlowId,
     pub endpoints: Vec<Arc<Endpoint>>,
 }
 
@@ -44,6 +51,7 @@ pub struct Directory {
     programs: RwLock<HashMap<ProgramId, Arc<ProgramEntry>>>,
     endpoints: RwLock<HashMap<EndpointId, Arc<Endpoint>>>,
     health: RwLock<HashMap<EndpointId, HealthRecord>>,
+    next_flow: AtomicU32,
 }
 
 impl Directory {
@@ -51,7 +59,7 @@ impl Directory {
     pub async fn load(store: &dyn Store) -> Result<Self, StoreError> {
         let directory = Self::default();
         for record in store.programs().await? {
-            directory.put(ProgramEntry { record, endpoints: Vec::new() });
+            directory.add(record);
         }
         let mut of_program: HashMap<ProgramId, Vec<EndpointRecord>> = HashMap::new();
         for record in store.endpoints().await? {
@@ -59,8 +67,9 @@ impl Directory {
         }
         for (program_id, records) in of_program {
             if let Some(entry) = directory.program(&program_id) {
-                let endpoints = records.into_iter().map(|record| directory.admit(record)).collect();
-                directory.put(ProgramEntry { record: entry.record.clone(), endpoints });
+                let endpoints =
+                    records.into_iter().map(|record| directory.admit(record, entry.flow)).collect();
+                directory.put(ProgramEntry { endpoints, ..ProgramEntry::clone(&entry) });
             }
         }
         let health = store.health().await?.into_iter().collect();
@@ -100,6 +109,13 @@ impl Directory {
         self.health.read().unwrap_or_else(PoisonError::into_inner).get(&id).copied().unwrap_or_default()
     }
 
+    /// The endpoints that are held or paused, and how.
+    pub fn gates(&self) -> Vec<(EndpointId, Gate)> {
+        let health = self.health.read().unwrap_or_else(PoisonError::into_inner);
+        let gates = health.iter().map(|(id, health)| (*id, health.gate()));
+        gates.filter(|(_, gate)| *gate != Gate::default()).collect()
+    }
+
     /// Notes how webhooks have been doing. Called by the writer alone.
     pub(crate) fn set_health(&self, changes: &[(EndpointId, HealthRecord)]) {
         if !changes.is_empty() {
@@ -111,13 +127,13 @@ impl Directory {
     pub(crate) fn take_over(&self, change: &SettingsChange) {
         match change {
             SettingsChange::CreateProgram(record) => {
-                self.put(ProgramEntry { record: record.clone(), endpoints: Vec::new() });
+                self.add(record.clone());
             }
             SettingsChange::UpdateProgram { id, name, status } => {
                 if let Some(entry) = self.program(id) {
                     let record =
                         ProgramRecord { name: name.clone(), status: *status, ..entry.record.clone() };
-                    self.put(ProgramEntry { record, endpoints: entry.endpoints.clone() });
+                    self.put(ProgramEntry { record, ..ProgramEntry::clone(&entry) });
                 }
             }
             SettingsChange::Webhooks(change) => self.take_over_webhooks(change),
@@ -129,7 +145,7 @@ impl Directory {
         let mut endpoints = entry.endpoints.clone();
         endpoints.retain(|endpoint| !change.deletes.contains(&endpoint.record.id));
         for record in &change.upserts {
-            let admitted = self.admit(record.clone());
+            let admitted = self.admit(record.clone(), entry.flow);
             match endpoints.iter_mut().find(|endpoint| endpoint.record.id == record.id) {
                 Some(place) => *place = admitted,
                 None => endpoints.push(admitted),
@@ -144,12 +160,17 @@ impl Directory {
             }
         }
         let record = ProgramRecord { webhooks_version: change.version, ..entry.record.clone() };
-        self.put(ProgramEntry { record, endpoints });
+        self.put(ProgramEntry { record, endpoints, flow: entry.flow });
     }
 
-    fn admit(&self, record: EndpointRecord) -> Arc<Endpoint> {
+    fn add(&self, record: ProgramRecord) {
+        let flow = FlowId(self.next_flow.fetch_add(1, Ordering::Relaxed));
+        self.put(ProgramEntry { record, flow, endpoints: Vec::new() });
+    }
+
+    fn admit(&self, record: EndpointRecord, flow: FlowId) -> Arc<Endpoint> {
         let url = PayloadUrl::parse(&record.url).ok();
-        let endpoint = Arc::new(Endpoint { record, url });
+        let endpoint = Arc::new(Endpoint { record, url, flow });
         let mut all = self.endpoints.write().unwrap_or_else(PoisonError::into_inner);
         all.insert(endpoint.record.id, Arc::clone(&endpoint));
         endpoint

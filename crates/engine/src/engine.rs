@@ -12,13 +12,13 @@ use crate::clock::Clock;
 use crate::config::EngineConfig;
 use crate::delivery::guard::Guard;
 use crate::delivery::runtime::{AttemptContext, Runtime, RuntimeParts};
-use crate::delivery::scheduler::Scheduler;
+use crate::delivery::scheduler::{Limits, Scheduler};
 use crate::delivery::sender::{Sender, SetupError};
 use crate::delivery::writer::{Writer, WriterHandle, WriterParts, writer};
 use crate::directory::Directory;
 use crate::error::EngineError;
 use crate::id::{self, IdGenerator};
-use crate::store::{Store, StoreError};
+use crate::store::{BootRecord, Store, StoreError};
 
 /// The engine. Its use cases are in the modules named for what they are about.
 pub struct Engine {
@@ -31,11 +31,16 @@ pub struct Engine {
     pub(crate) sender: Sender,
     pub(crate) writer: WriterHandle,
     pub(crate) access: Access,
+    /// The starts of the process, this one included, oldest first.
+    pub(crate) boots: Vec<BootRecord>,
     stop: CancellationToken,
     writer_stop: CancellationToken,
     fatal: CancellationToken,
     tasks: std::sync::Mutex<Option<Tasks>>,
 }
+
+/// Starts of the process are remembered for longer than attempts are.
+const BOOTS_KEPT_MS: i64 = 400 * 86_400_000;
 
 struct Tasks {
     runtime: JoinHandle<()>,
@@ -70,6 +75,8 @@ impl Engine {
         let guard = Guard::new(config.egress_allow.clone());
         let sender = Sender::new(guard.clone(), config.sending)?;
         let access = Access::load(store.as_ref()).await?;
+        store.begin_boot(clock.now_ms(), clock.now_ms().saturating_sub(BOOTS_KEPT_MS)).await?;
+        let boots = store.boots().await?;
         let due = store.earliest_due(&directory.enabled_endpoints()).await?;
 
         let (stop, writer_stop, fatal) =
@@ -79,12 +86,17 @@ impl Engine {
             store: Arc::clone(&store),
             directory: Arc::clone(&directory),
             ids: Arc::clone(&ids),
+            breaker: config.breaker,
             runtime: outbox.clone(),
             fatal: fatal.clone(),
             stop: writer_stop.clone(),
         });
         let runtime = Runtime::new(RuntimeParts {
-            scheduler: Scheduler::new(config.slots, config.endpoint_slots),
+            scheduler: Scheduler::new(Limits {
+                slots: config.slots,
+                endpoint_slots: config.endpoint_slots,
+                deadline_ms: config.retry.deadline_ms,
+            }),
             clock: clock.clone(),
             store: Arc::clone(&store),
             context: AttemptContext {
@@ -109,6 +121,7 @@ impl Engine {
             sender,
             writer: handle,
             access,
+            boots,
             stop,
             writer_stop,
             fatal,
@@ -124,6 +137,11 @@ impl Engine {
             report_panic("delivery", runtime.await);
             self.writer_stop.cancel();
             report_panic("writer", writer.await);
+            if !self.fatal.is_cancelled()
+                && let Err(error) = self.store.end_boot().await
+            {
+                tracing::warn!(%error, "the end of the process was not noted");
+            }
             self.store.close().await;
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use groundswell_types::{EventId, ProgramId, TestId, WebhookId};
+use groundswell_types::{EventId, NoticeId, ProgramId, TestId, WebhookId};
 use rand::Rng;
 
 use crate::clock::Clock;
@@ -57,6 +57,11 @@ impl IdGenerator {
     /// An id for a test delivery.
     pub fn test(&self) -> TestId {
         TestId::from_number(self.next())
+    }
+
+    /// An id for a notice.
+    pub fn notice(&self) -> NoticeId {
+        NoticeId::from_number(self.next())
     }
 
     /// A program's id: eight characters.

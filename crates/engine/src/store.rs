@@ -8,7 +8,7 @@ mod record;
 pub mod sqlite;
 
 use async_trait::async_trait;
-use groundswell_types::{DeliveryId, EventId, ProgramId, TestId};
+use groundswell_types::{DeliveryId, EventId, NoticeId, ProgramId, TestId};
 use thiserror::Error;
 
 pub use record::*;
@@ -66,7 +66,20 @@ pub trait Store: Send + Sync + 'static {
     /// The earliest due time of each of `endpoints` that has pending, not parked work. One index seek each.
     async fn earliest_due(&self, endpoints: &[EndpointId]) -> Result<Vec<(EndpointId, i64)>, StoreError>;
 
+    /// Deliveries of an endpoint whose deadline has passed while they were held, at most `limit`.
+    async fn expired(&self, wanted: Expired) -> Result<Vec<Pending>, StoreError>;
+
     // ---- start-up
+
+    /// Notes a start of the process, and whether the one before had stopped in order; forgets starts before
+    /// `forget_before_ms`.
+    async fn begin_boot(&self, at_ms: i64, forget_before_ms: i64) -> Result<(), StoreError>;
+
+    /// Notes that the process stops in order.
+    async fn end_boot(&self) -> Result<(), StoreError>;
+
+    /// The starts of the process, oldest first.
+    async fn boots(&self) -> Result<Vec<BootRecord>, StoreError>;
 
     /// The highest event id ever stored here, also when retention has deleted it since.
     async fn highest_event_id(&self) -> Result<Option<EventId>, StoreError>;
@@ -124,6 +137,14 @@ pub trait Store: Send + Sync + 'static {
 
     /// The URL of a webhook that is gone, for the log.
     async fn endpoint_url(&self, endpoint: EndpointId) -> Result<Option<String>, StoreError>;
+
+    /// A program's notices behind `after`, oldest first.
+    async fn notices(
+        &self,
+        program: &ProgramId,
+        after: Option<NoticeId>,
+        limit: usize,
+    ) -> Result<Vec<NoticeRecord>, StoreError>;
 
     /// Keeps a test delivery.
     async fn save_test(&self, test: &TestRecord) -> Result<(), StoreError>;

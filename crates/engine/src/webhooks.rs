@@ -75,6 +75,7 @@ impl Engine {
                         Some(SecretInput::Remove) | None => None,
                     },
                     created_at_ms: now_ms,
+                    parked_at_ms: None,
                 };
                 Ok(change(&entry, now_ms, |change| change.upserts.push(record)))
             })
@@ -184,10 +185,18 @@ pub(crate) fn change(
         park: Vec::new(),
         release: Vec::new(),
         discard: Vec::new(),
+        advance: Vec::new(),
+        notices: Vec::new(),
         clears_draft: false,
         at_ms: now_ms,
     };
     fill(&mut change);
+    let was_enabled = |id| entry.endpoints.iter().any(|one| one.record.id == id && one.record.is_enabled);
+    for record in &mut change.upserts {
+        if !record.is_enabled && (record.parked_at_ms.is_none() || was_enabled(record.id)) {
+            record.parked_at_ms = Some(now_ms);
+        }
+    }
     SettingsChange::Webhooks(change)
 }
 

@@ -110,6 +110,11 @@ numbered_id! {
     TestId, "test", "test_"
 }
 
+numbered_id! {
+    /// A notice to a webhook's owner.
+    NoticeId, "notice", "ntc_"
+}
+
 impl DeliveryId {
     /// The delivery of `event` to the webhook in `slot` (0 to 7) of those it was accepted for.
     pub const fn new(event: EventId, slot: u8) -> Self {

@@ -11,6 +11,7 @@ mod error;
 mod event;
 mod id;
 pub mod json;
+mod notice;
 mod open_enum;
 pub mod payload;
 mod problem;
@@ -26,7 +27,8 @@ pub use delivery::{
 };
 pub use error::{ApiError, ErrorCode};
 pub use event::{Envelope, Event, EventData, EventKind};
-pub use id::{DeliveryId, EventId, InvalidId, ProgramId, TestId, WebhookId};
+pub use id::{DeliveryId, EventId, InvalidId, NoticeId, ProgramId, TestId, WebhookId};
+pub use notice::{Notice, NoticeKind};
 pub use problem::{Problem, pointer_segment};
 pub use program::{Currency, Program, ProgramStatus, ProgramType};
 pub use webhook::{

@@ -16,27 +16,34 @@ use tokio_util::task::TaskTracker;
 
 pub use attempt::AttemptContext;
 
-use super::scheduler::{Action, Item, Refill, Scheduler};
+use super::breaker::Gate;
+use super::scheduler::{Action, Ended, FlowId, Item, Refill, Scheduler};
 use crate::clock::Clock;
-use crate::store::{EndpointId, Pending, PendingKey, Store};
+use crate::store::{EndpointId, Expired, Pending, PendingKey, Store};
 
 /// What the runtime is told.
 #[derive(Debug)]
 pub enum Message {
     /// Deliveries were committed.
-    Committed(Vec<Item>),
+    Committed(Vec<(Item, FlowId)>),
     /// Outcomes were committed.
     Settled(Vec<Settled>),
     /// An attempt is over.
-    Finished(EndpointId),
+    Finished(PendingKey, Ended),
     /// An attempt was not made: its webhook is disabled or gone.
     Dropped(PendingKey),
     /// Attempts could not be begun because their bodies could not be read.
     Returned(Vec<Item>),
     /// A refill was read, or could not be.
     Refilled(Refill, Option<Vec<Pending>>),
+    /// What expired while it was held was read, or could not be.
+    Expired(Expired, Option<Vec<Pending>>),
     /// An endpoint has rows in the store that are new to the scheduler.
     Opened(EndpointId),
+    /// An endpoint's breaker opened or closed, a probe failed, or its receiver asked for a pause.
+    Gate(EndpointId, Gate),
+    /// An endpoint has a new URL or secret, or was enabled.
+    Renewed(EndpointId),
     /// An endpoint is not to be sent to.
     Closed(EndpointId),
 }
@@ -95,8 +102,11 @@ impl Runtime {
     /// Schedules what the store has, then runs until stopped; returns once no attempt is under way.
     pub async fn run(mut self, due: Vec<(EndpointId, i64)>) {
         let now_ms = self.clock.now_ms();
+        for (endpoint, gate) in self.context.directory.gates() {
+            self.with_flow(endpoint, |scheduler, flow| scheduler.gate(endpoint, flow, gate, now_ms));
+        }
         for (endpoint, due_at_ms) in due {
-            self.scheduler.open(endpoint, due_at_ms, now_ms);
+            self.with_flow(endpoint, |scheduler, flow| scheduler.open(endpoint, flow, due_at_ms, now_ms));
         }
         let mut messages = Vec::with_capacity(256);
         while !self.stop.is_cancelled() {
@@ -143,8 +153,8 @@ impl Runtime {
     fn handle(&mut self, message: Message, now_ms: i64) {
         match message {
             Message::Committed(items) => {
-                for item in items {
-                    self.scheduler.accepted(item, now_ms);
+                for (item, flow) in items {
+                    self.scheduler.accepted(item, flow, now_ms);
                 }
             }
             Message::Settled(all) => {
@@ -152,7 +162,7 @@ impl Runtime {
                     self.scheduler.settled(old, retry, now_ms);
                 }
             }
-            Message::Finished(endpoint) => self.scheduler.finished(endpoint, now_ms),
+            Message::Finished(key, ended) => self.scheduler.finished(key, ended, now_ms),
             Message::Dropped(key) => self.scheduler.dropped(key, now_ms),
             Message::Returned(items) => {
                 for item in items {
@@ -160,8 +170,26 @@ impl Runtime {
                 }
             }
             Message::Refilled(refill, rows) => self.scheduler.refilled(refill, rows, now_ms),
-            Message::Opened(endpoint) => self.scheduler.open(endpoint, now_ms, now_ms),
+            Message::Expired(asked, rows) => self.scheduler.expired(asked, rows, now_ms),
+            Message::Opened(endpoint) => {
+                self.with_flow(endpoint, |scheduler, flow| scheduler.open(endpoint, flow, now_ms, now_ms));
+            }
+            Message::Gate(endpoint, gate) => {
+                self.with_flow(endpoint, |scheduler, flow| scheduler.gate(endpoint, flow, gate, now_ms));
+            }
+            Message::Renewed(endpoint) => {
+                self.with_flow(endpoint, |scheduler, flow| scheduler.rescue(endpoint, flow, now_ms));
+            }
             Message::Closed(endpoint) => self.scheduler.close(endpoint, now_ms),
+        }
+    }
+
+    /// Nothing is to be done about an endpoint that is disabled or gone.
+    fn with_flow(&mut self, endpoint: EndpointId, act: impl FnOnce(&mut Scheduler, FlowId)) {
+        if let Some(endpoint) = self.context.directory.endpoint(endpoint)
+            && endpoint.record.is_enabled
+        {
+            act(&mut self.scheduler, endpoint.flow);
         }
     }
 
@@ -169,7 +197,7 @@ impl Runtime {
         let mut without_body = Vec::new();
         for action in self.scheduler.poll(self.clock.now_ms()) {
             match action {
-                Action::Send(Item { pending, body: Some(body) }) => self.send(pending, body),
+                Action::Send(item) if item.body.is_some() => self.send(item),
                 Action::Send(item) => {
                     without_body.push(item);
                     if without_body.len() == BODIES_PER_READ {
@@ -177,6 +205,11 @@ impl Runtime {
                     }
                 }
                 Action::Refill(refill) => self.refill(refill),
+                Action::FindExpired(wanted) => self.find_expired(wanted),
+                Action::End(expired) => {
+                    let context = Arc::clone(&self.context);
+                    self.tasks.spawn(async move { attempt::end_expired(&context, expired).await });
+                }
             }
         }
         if !without_body.is_empty() {
@@ -184,10 +217,10 @@ impl Runtime {
         }
     }
 
-    fn send(&self, pending: Pending, body: Bytes) {
+    fn send(&self, item: Item) {
         let context = Arc::clone(&self.context);
         let outbox = self.outbox.clone();
-        self.tasks.spawn(async move { attempt::make(&context, pending, body, &outbox).await });
+        self.tasks.spawn(async move { attempt::make(&context, item, &outbox).await });
     }
 
     /// Reads the bodies of several deliveries at once, then sends each.
@@ -202,14 +235,11 @@ impl Runtime {
             match store.bodies(&ids).await {
                 Ok(bodies) => {
                     let bodies: std::collections::HashMap<EventId, Bytes> = bodies.into_iter().collect();
-                    for Item { pending, .. } in items {
-                        let body = bodies.get(&pending.key.delivery_id.event()).cloned();
+                    for item in items {
+                        let body = bodies.get(&item.pending.key.delivery_id.event()).cloned();
                         let (context, outbox) = (Arc::clone(&context), outbox.clone());
                         tasks.spawn(async move {
-                            match body {
-                                Some(body) => attempt::make(&context, pending, body, &outbox).await,
-                                None => attempt::give_up(&context, pending, &outbox).await,
-                            }
+                            attempt::make(&context, Item { body, ..item }, &outbox).await;
                         });
                     }
                 }
@@ -220,6 +250,16 @@ impl Runtime {
                     let _ = outbox.send(Message::Returned(items)).await;
                 }
             }
+        });
+    }
+
+    fn find_expired(&self, wanted: Expired) {
+        let (store, outbox) = (Arc::clone(&self.store), self.outbox.clone());
+        self.tasks.spawn(async move {
+            let rows = store.expired(wanted).await;
+            let rows =
+                rows.inspect_err(|error| tracing::warn!(%error, "expired deliveries cannot be read")).ok();
+            let _ = outbox.send(Message::Expired(wanted, rows)).await;
         });
     }
 

@@ -8,22 +8,38 @@
 //! or on their way into the store (`unsettled`). Everything that is committed while a refill reads is remembered and
 //! applied on top of what the refill returns, whichever of the two saw it first.
 
+mod fair;
+mod pace;
+mod queue;
+mod turns;
+mod window;
+
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{BinaryHeap, HashMap};
 
 use bytes::Bytes;
 use groundswell_types::DeliveryId;
 
-use crate::store::{EndpointId, Pending, PendingKey};
+pub use self::pace::Answer;
+use self::pace::Pace;
+use self::queue::{Expiry, Horizon, Next, Queue, RunningRefill, WINDOW_MAX};
+use self::turns::{Lane, Turns};
+use self::window::Key;
+use super::breaker::Gate;
+use crate::store::{EndpointId, Expired, Pending, PendingKey};
 
-/// More rows than this are not held for an endpoint.
-const WINDOW_MAX: usize = 128;
+/// Bodies that wait in memory with their deliveries, over all endpoints; others are read again before sending.
+const KEPT_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// A window with at most this many rows is refilled.
-const WINDOW_LOW: usize = 64;
+/// Deliveries that expired while they were held are ended in steps of this many.
+const EXPIRED_PER_STEP: usize = 256;
 
-/// What is committed while a refill reads is remembered up to this many rows; beyond it the refill is made again.
-const LATE_MAX: usize = 4096;
+/// When the store could not be read it is asked again after this.
+const STORE_RETRY_MS: i64 = 1_000;
+
+/// A program, for fairness between them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowId(pub u32);
 
 /// A delivery that waits for its turn or is being sent.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,11 +47,26 @@ pub struct Item {
     pub pending: Pending,
     /// There when the event has just been accepted and is small; else it is read before sending.
     pub body: Option<Bytes>,
+    /// It is tried out of turn, to find out whether its endpoint works again.
+    pub is_probe: bool,
 }
 
 impl Item {
+    /// A delivery as the store has it.
+    pub const fn stored(pending: Pending) -> Self {
+        Self { pending, body: None, is_probe: false }
+    }
+
     fn key(&self) -> Key {
         (self.pending.key.due_at_ms, self.pending.key.delivery_id)
+    }
+
+    fn kept_bytes(&self) -> usize {
+        self.body.as_ref().map_or(0, Bytes::len)
+    }
+
+    fn without_body(self) -> Self {
+        Self { body: None, ..self }
     }
 }
 
@@ -46,6 +77,10 @@ pub enum Action {
     Send(Item),
     /// Read the next rows of an endpoint; answered by [`Scheduler::refilled`].
     Refill(Refill),
+    /// Read what expired while it was held; answered by [`Scheduler::expired`].
+    FindExpired(Expired),
+    /// End deliveries without an attempt; each is answered by [`Scheduler::settled`].
+    End(Vec<Pending>),
 }
 
 /// A read of an endpoint's queue behind `after`.
@@ -58,135 +93,68 @@ pub struct Refill {
     generation: u64,
 }
 
-type Key = (i64, DeliveryId);
-
-/// How far the window reaches.
+/// How an attempt ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Horizon {
-    /// The store has nothing that the window does not have.
-    Everything,
-    /// The store may have more behind this key; `None` is before the first.
-    UpTo(Option<Key>),
+pub struct Ended {
+    pub answer: Answer,
+    pub duration_ms: i64,
 }
 
-#[derive(Debug)]
-struct RunningRefill {
-    generation: u64,
-    horizon: Horizon,
-    /// Rows that left the store while it read.
-    settled: HashSet<Key>,
-    /// Rows behind the horizon that came into the store while it read.
-    late: Vec<Item>,
-    has_overflowed: bool,
+/// Bounds the scheduler keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Attempts under way at once.
+    pub slots: usize,
+    /// Attempts under way at once to one endpoint, at most.
+    pub endpoint_slots: usize,
+    /// From acceptance to deadline, in milliseconds.
+    pub deadline_ms: i64,
 }
 
-#[derive(Debug)]
-struct Queue {
-    window: BTreeMap<Key, Item>,
-    horizon: Horizon,
-    /// No refill before this time: nothing is due.
-    refill_at_ms: i64,
-    refill: Option<RunningRefill>,
-    in_flight: usize,
-    unsettled: HashSet<DeliveryId>,
-    is_in_ring: bool,
-    timer_at_ms: Option<i64>,
-}
-
-impl Queue {
-    fn new(horizon: Horizon) -> Self {
-        Self {
-            window: BTreeMap::new(),
-            horizon,
-            refill_at_ms: i64::MIN,
-            refill: None,
-            in_flight: 0,
-            unsettled: HashSet::new(),
-            is_in_ring: false,
-            timer_at_ms: None,
-        }
-    }
-
-    /// Puts a committed row where it belongs: into the window, to what a running refill may have missed, or nowhere,
-    /// because it will be read when the window gets there.
-    fn insert(&mut self, item: Item) {
-        let key = item.key();
-        let is_inside = match self.horizon {
-            Horizon::Everything => true,
-            Horizon::UpTo(last) => Some(key) <= last,
-        };
-        if is_inside {
-            self.window.insert(key, item);
-            self.trim();
-        } else if let Some(refill) = &mut self.refill {
-            if refill.late.len() < LATE_MAX {
-                refill.late.push(Item { body: None, ..item });
-            } else {
-                refill.late.clear();
-                refill.has_overflowed = true;
-            }
-        }
-    }
-
-    fn trim(&mut self) {
-        while self.window.len() > WINDOW_MAX {
-            self.window.pop_last();
-            self.horizon = Horizon::UpTo(self.window.last_key_value().map(|(key, _)| *key));
-        }
-    }
-
-    fn first_due_ms(&self) -> Option<i64> {
-        self.window.first_key_value().map(|(key, _)| key.0)
-    }
-
-    fn is_idle(&self) -> bool {
-        self.window.is_empty()
-            && self.horizon == Horizon::Everything
-            && self.refill.is_none()
-            && self.in_flight == 0
-            && self.unsettled.is_empty()
-            && !self.is_in_ring
-    }
-
-    fn wants_refill(&self) -> bool {
-        self.refill.is_none() && self.horizon != Horizon::Everything && self.window.len() <= WINDOW_LOW
-    }
+/// A slot in use.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    lane: Lane,
+    flow: FlowId,
+    cost_ms: i64,
 }
 
 /// The state machine over all endpoints.
 #[derive(Debug)]
 pub struct Scheduler {
+    limits: Limits,
     queues: HashMap<EndpointId, Queue>,
-    /// Endpoints with something due and room for it, in turn.
-    ring: VecDeque<EndpointId>,
+    /// Of endpoints that were tried since the start.
+    paces: HashMap<EndpointId, Pace>,
+    slots: HashMap<DeliveryId, Slot>,
+    turns: Turns,
     timers: BinaryHeap<Reverse<(i64, EndpointId)>>,
-    free_slots: usize,
-    endpoint_slots: usize,
     next_generation: u64,
+    kept_bytes: usize,
     actions: Vec<Action>,
 }
 
 impl Scheduler {
-    /// A scheduler of `slots` attempts at once, at most `endpoint_slots` of them to one endpoint.
-    pub fn new(slots: usize, endpoint_slots: usize) -> Self {
+    /// A scheduler with nothing to do.
+    pub fn new(limits: Limits) -> Self {
         Self {
+            limits,
             queues: HashMap::new(),
-            ring: VecDeque::new(),
+            paces: HashMap::new(),
+            slots: HashMap::new(),
+            turns: Turns::new(limits.slots),
             timers: BinaryHeap::new(),
-            free_slots: slots,
-            endpoint_slots,
             next_generation: 0,
+            kept_bytes: 0,
             actions: Vec::new(),
         }
     }
 
     /// An endpoint has rows in the store that the scheduler does not know, the first of them due at `due_at_ms`:
-    /// at start, or because what was parked goes out.
-    pub fn open(&mut self, endpoint: EndpointId, due_at_ms: i64, now_ms: i64) {
-        let queue = self.queues.entry(endpoint).or_insert_with(|| Queue::new(Horizon::Everything));
-        queue.window.clear();
-        queue.refill = None;
-        queue.horizon = Horizon::UpTo(None);
+    /// at start, or because rows were moved.
+    pub fn open(&mut self, endpoint: EndpointId, flow: FlowId, due_at_ms: i64, now_ms: i64) {
+        let queue = self.queue(endpoint, flow);
+        queue.reset(Horizon::UpTo(None));
         queue.refill_at_ms = due_at_ms;
         self.settle(endpoint, now_ms);
     }
@@ -194,99 +162,145 @@ impl Scheduler {
     /// Nothing more is to be sent to an endpoint: it was disabled or deleted.
     pub fn close(&mut self, endpoint: EndpointId, now_ms: i64) {
         if let Some(queue) = self.queues.get_mut(&endpoint) {
-            queue.window.clear();
-            queue.refill = None;
-            queue.horizon = Horizon::Everything;
+            queue.reset(Horizon::Everything);
+            queue.gate = Gate::default();
+            queue.wants_rescue = false;
             self.settle(endpoint, now_ms);
         }
+        self.paces.remove(&endpoint);
+    }
+
+    /// An endpoint's breaker opened or closed, a probe of it failed, or its receiver asked for a pause.
+    pub fn gate(&mut self, endpoint: EndpointId, flow: FlowId, gate: Gate, now_ms: i64) {
+        let queue = self.queue(endpoint, flow);
+        let has_closed = queue.gate.held.is_some() && gate.held.is_none();
+        queue.gate = gate;
+        if has_closed {
+            self.paces.entry(endpoint).or_default().restart();
+        }
+        self.settle(endpoint, now_ms);
+        self.find_expired(endpoint, now_ms);
+    }
+
+    /// An endpoint has a new URL or secret, or was enabled: its next delivery is tried at once.
+    pub fn rescue(&mut self, endpoint: EndpointId, flow: FlowId, now_ms: i64) {
+        self.paces.remove(&endpoint);
+        let queue = self.queue(endpoint, flow);
+        queue.gate = Gate::default();
+        queue.wants_rescue = true;
+        self.settle(endpoint, now_ms);
     }
 
     /// A delivery was committed.
-    pub fn accepted(&mut self, item: Item, now_ms: i64) {
+    pub fn accepted(&mut self, item: Item, flow: FlowId, now_ms: i64) {
         let endpoint = item.pending.key.endpoint_id;
-        let queue = self.queues.entry(endpoint).or_insert_with(|| Queue::new(Horizon::Everything));
+        let keeps_body = self.kept_bytes < KEPT_BYTES_MAX;
+        let queue = self.queue(endpoint, flow);
         // A refill may have seen the row before this message came, and it may be on its way already.
         if !queue.unsettled.contains(&item.pending.key.delivery_id) {
-            queue.insert(item);
+            let keeps_body = keeps_body && queue.gate.held.is_none();
+            queue.insert(if keeps_body { item } else { item.without_body() });
         }
         self.settle(endpoint, now_ms);
     }
 
     /// An attempt is over, its slot is free; its outcome is not yet committed.
-    pub fn finished(&mut self, endpoint: EndpointId, now_ms: i64) {
-        self.free_slots += 1;
-        if let Some(queue) = self.queues.get_mut(&endpoint) {
-            queue.in_flight = queue.in_flight.saturating_sub(1);
+    pub fn finished(&mut self, key: PendingKey, ended: Ended, now_ms: i64) {
+        let endpoint = key.endpoint_id;
+        self.free_slot(key, ended.duration_ms);
+        if self.queues.contains_key(&endpoint) {
+            let pace = self.paces.entry(endpoint).or_default();
+            pace.note(ended.answer, ended.duration_ms, now_ms, self.limits.endpoint_slots);
             self.settle(endpoint, now_ms);
         }
     }
 
-    /// The outcome of an attempt is committed: the row `old` is gone, `retry` stands in its place.
+    /// The outcome of an attempt, or an ending, is committed: the row `old` is gone, `retry` stands in its place.
     pub fn settled(&mut self, old: PendingKey, retry: Option<Pending>, now_ms: i64) {
         let endpoint = old.endpoint_id;
         let Some(queue) = self.queues.get_mut(&endpoint) else { return };
         queue.unsettled.remove(&old.delivery_id);
-        if let Some(refill) = &mut queue.refill {
-            refill.settled.insert((old.due_at_ms, old.delivery_id));
-        }
+        queue.probe.take_if(|probe| *probe == old.delivery_id);
+        queue.remove((old.due_at_ms, old.delivery_id));
         if let Some(pending) = retry {
-            queue.insert(Item { pending, body: None });
+            queue.insert(Item::stored(pending));
+        }
+        if let Expiry::Ending { left, has_more } = queue.expiry
+            && retry.is_none()
+        {
+            let left = left.saturating_sub(1);
+            queue.expiry = if left == 0 { Expiry::Idle } else { Expiry::Ending { left, has_more } };
+            if left == 0 && has_more {
+                self.find_expired(endpoint, now_ms);
+            }
         }
         self.settle(endpoint, now_ms);
     }
 
     /// An attempt was not made, because its endpoint is disabled or deleted: the row is parked or gone.
     pub fn dropped(&mut self, key: PendingKey, now_ms: i64) {
-        self.free_slots += 1;
+        self.free_slot(key, 0);
         if let Some(queue) = self.queues.get_mut(&key.endpoint_id) {
-            queue.in_flight = queue.in_flight.saturating_sub(1);
             queue.unsettled.remove(&key.delivery_id);
+            queue.probe.take_if(|probe| *probe == key.delivery_id);
             self.settle(key.endpoint_id, now_ms);
         }
     }
 
     /// An attempt could not be begun; its row stands as it was.
     pub fn returned(&mut self, item: Item, now_ms: i64) {
-        let endpoint = item.pending.key.endpoint_id;
-        self.free_slots += 1;
-        if let Some(queue) = self.queues.get_mut(&endpoint) {
-            queue.in_flight = queue.in_flight.saturating_sub(1);
-            queue.unsettled.remove(&item.pending.key.delivery_id);
-            queue.insert(item);
-            self.settle(endpoint, now_ms);
+        let key = item.pending.key;
+        self.free_slot(key, 0);
+        if let Some(queue) = self.queues.get_mut(&key.endpoint_id) {
+            queue.unsettled.remove(&key.delivery_id);
+            queue.wants_rescue |=
+                queue.probe.take_if(|probe| *probe == key.delivery_id).is_some() && queue.gate.held.is_none();
+            queue.insert(Item { is_probe: false, ..item });
+            self.settle(key.endpoint_id, now_ms);
         }
     }
 
-    /// The answer to a [`Refill`]; `None` when the store could not be read, then it is asked again after
-    /// `retry_at_ms`.
+    /// The answer to a [`Refill`]; `None` when the store could not be read, then it is asked again later.
     pub fn refilled(&mut self, refill: Refill, rows: Option<Vec<Pending>>, now_ms: i64) {
-        const STORE_RETRY_MS: i64 = 1_000;
         let Some(queue) = self.queues.get_mut(&refill.endpoint) else { return };
         let Some(running) = queue.refill.take_if(|running| running.generation == refill.generation) else {
             return;
         };
         match rows {
             None => queue.refill_at_ms = now_ms + STORE_RETRY_MS,
-            // Made again: the window was cut meanwhile, or more came in than was remembered.
-            Some(_) if running.horizon != queue.horizon || running.has_overflowed => {}
             Some(rows) => {
                 let is_all = rows.len() < refill.limit;
-                let last = rows.last().map(|row| (row.key.due_at_ms, row.key.delivery_id));
-                for pending in rows {
-                    let key = (pending.key.due_at_ms, pending.key.delivery_id);
-                    if !running.settled.contains(&key) && !queue.unsettled.contains(&key.1) {
-                        queue.window.insert(key, Item { pending, body: None });
-                    }
-                }
-                queue.horizon = if is_all { Horizon::Everything } else { Horizon::UpTo(last) };
-                queue.trim();
-                for item in running.late {
-                    // It may have been sent since only if it was inside the window, and then it was not late.
-                    queue.insert(item);
-                }
+                queue.take_over(*running, rows, is_all);
+                // There is nothing to try, so nothing to find out.
+                queue.wants_rescue &= !(queue.window.is_empty() && queue.horizon == Horizon::Everything);
             }
         }
         self.settle(refill.endpoint, now_ms);
+    }
+
+    /// The answer to [`Action::FindExpired`]; `None` when the store could not be read: the next failed probe asks
+    /// again.
+    pub fn expired(&mut self, asked: Expired, rows: Option<Vec<Pending>>, now_ms: i64) {
+        let Some(queue) = self.queues.get_mut(&asked.endpoint_id) else { return };
+        if queue.expiry != Expiry::Asked {
+            return;
+        }
+        queue.expiry = Expiry::Idle;
+        let rows = rows.unwrap_or_default();
+        let has_more = rows.len() >= asked.limit;
+        // A closed breaker sends them: their last attempt.
+        if queue.gate.held.is_some() {
+            let mut ending = rows;
+            ending.retain(|row| queue.unsettled.insert(row.key.delivery_id));
+            for row in &ending {
+                queue.window.remove(&(row.key.due_at_ms, row.key.delivery_id));
+            }
+            if !ending.is_empty() {
+                queue.expiry = Expiry::Ending { left: ending.len(), has_more };
+                self.actions.push(Action::End(ending));
+            }
+        }
+        self.settle(asked.endpoint_id, now_ms);
     }
 
     /// Everything to be done now.
@@ -303,20 +317,8 @@ impl Scheduler {
                 self.settle(endpoint, now_ms);
             }
         }
-        while self.free_slots > 0
-            && let Some(endpoint) = self.ring.pop_front()
-        {
-            let Some(queue) = self.queues.get_mut(&endpoint) else { continue };
-            queue.is_in_ring = false;
-            if queue.in_flight < self.endpoint_slots
-                && queue.first_due_ms().is_some_and(|due| due <= now_ms)
-                && let Some((_, item)) = queue.window.pop_first()
-            {
-                queue.in_flight += 1;
-                queue.unsettled.insert(item.pending.key.delivery_id);
-                self.free_slots -= 1;
-                self.actions.push(Action::Send(item));
-            }
+        while let Some((lane, endpoint)) = self.turns.next() {
+            self.send(lane, endpoint, now_ms);
             self.settle(endpoint, now_ms);
         }
         std::mem::take(&mut self.actions)
@@ -332,44 +334,96 @@ impl Scheduler {
         self.queues.len()
     }
 
-    /// Brings ring, timer and refill of an endpoint in line with its queue.
-    fn settle(&mut self, endpoint: EndpointId, now_ms: i64) {
+    fn queue(&mut self, endpoint: EndpointId, flow: FlowId) -> &mut Queue {
+        self.queues.entry(endpoint).or_insert_with(|| Queue::new(flow))
+    }
+
+    fn cap(&self, endpoint: EndpointId) -> usize {
+        self.paces.get(&endpoint).copied().unwrap_or_default().cap(self.limits.endpoint_slots)
+    }
+
+    fn send(&mut self, lane: Lane, endpoint: EndpointId, now_ms: i64) {
+        let cap = self.cap(endpoint);
         let Some(queue) = self.queues.get_mut(&endpoint) else { return };
-        let mut wake_ms = None;
-        match queue.first_due_ms() {
-            Some(due) if due <= now_ms => {
-                if !queue.is_in_ring && queue.in_flight < self.endpoint_slots {
-                    queue.is_in_ring = true;
-                    self.ring.push_back(endpoint);
-                }
-            }
-            later => wake_ms = later,
+        let next = queue.next(cap, now_ms);
+        let is_probe = next == Next::Probe;
+        if !is_probe && next != Next::Send {
+            // It had its turn, but time or circumstances have changed; settling takes it out.
+            self.turns.leave(lane, queue.flow, endpoint);
+            queue.lane = None;
+            return;
         }
-        if queue.wants_refill() {
-            if queue.refill_at_ms <= now_ms {
+        let Some(item) = queue.window.pop_first() else { return };
+        let id = item.pending.key.delivery_id;
+        queue.in_flight += 1;
+        queue.unsettled.insert(id);
+        if is_probe {
+            queue.probe = Some(id);
+            queue.wants_rescue = false;
+        }
+        let cost_ms = self.paces.get(&endpoint).copied().unwrap_or_default().cost_ms();
+        self.turns.take(lane, queue.flow, endpoint, cost_ms);
+        self.slots.insert(id, Slot { lane, flow: queue.flow, cost_ms });
+        self.actions.push(Action::Send(Item { is_probe, ..item }));
+    }
+
+    fn free_slot(&mut self, key: PendingKey, duration_ms: i64) {
+        if let Some(Slot { lane, flow, cost_ms }) = self.slots.remove(&key.delivery_id) {
+            self.turns.give_back(lane, flow, key.endpoint_id, duration_ms - cost_ms);
+        }
+        if let Some(queue) = self.queues.get_mut(&key.endpoint_id) {
+            queue.in_flight = queue.in_flight.saturating_sub(1);
+        }
+    }
+
+    /// After a failed probe: what has expired by now was tried for the last time.
+    fn find_expired(&mut self, endpoint: EndpointId, now_ms: i64) {
+        let Some(queue) = self.queues.get_mut(&endpoint) else { return };
+        let Some(held) = queue.gate.held.filter(|_| queue.expiry == Expiry::Idle) else { return };
+        queue.expiry = Expiry::Asked;
+        self.actions.push(Action::FindExpired(Expired {
+            endpoint_id: endpoint,
+            expires_by_ms: now_ms,
+            accepted_by_ms: held.tried_at_ms,
+            due_by_ms: now_ms.saturating_sub(self.limits.deadline_ms),
+            limit: EXPIRED_PER_STEP,
+        }));
+    }
+
+    /// Brings turns, timer and refill of an endpoint in line with its queue.
+    fn settle(&mut self, endpoint: EndpointId, now_ms: i64) {
+        let cap = self.cap(endpoint);
+        let pace = self.paces.get(&endpoint).copied().unwrap_or_default();
+        let Some(queue) = self.queues.get_mut(&endpoint) else { return };
+        self.kept_bytes = self.kept_bytes + queue.window.bytes() - queue.counted_bytes;
+        queue.counted_bytes = queue.window.bytes();
+
+        let next = queue.next(cap, now_ms);
+        let lane = matches!(next, Next::Send | Next::Probe).then(|| pace.lane(queue.gate.held.is_some()));
+        if lane != queue.lane {
+            if let Some(lane) = queue.lane {
+                self.turns.leave(lane, queue.flow, endpoint);
+            }
+            if let Some(lane) = lane {
+                self.turns.join(lane, queue.flow, endpoint);
+            }
+            queue.lane = lane;
+        }
+        let mut wake_ms = match next {
+            Next::At(at_ms) => Some(at_ms),
+            Next::Send | Next::Probe | Next::Never => None,
+        };
+        if let Some(refill_ms) = queue.refill_due_ms() {
+            if refill_ms <= now_ms {
                 self.next_generation += 1;
-                let after = match queue.horizon {
-                    Horizon::UpTo(Some((due_at_ms, delivery_id))) => {
-                        Some(PendingKey { endpoint_id: endpoint, due_at_ms, delivery_id })
-                    }
-                    Horizon::UpTo(None) | Horizon::Everything => None,
-                };
-                queue.refill = Some(RunningRefill {
-                    generation: self.next_generation,
-                    horizon: queue.horizon,
-                    settled: HashSet::new(),
-                    late: Vec::new(),
-                    has_overflowed: false,
-                });
-                let limit = WINDOW_MAX - queue.window.len();
-                let generation = self.next_generation;
-                self.actions.push(Action::Refill(Refill { endpoint, after, limit, generation }));
+                let refill = refill(endpoint, queue, self.next_generation);
+                self.actions.push(Action::Refill(refill));
             } else {
-                wake_ms = Some(wake_ms.map_or(queue.refill_at_ms, |due| due.min(queue.refill_at_ms)));
+                wake_ms = Some(wake_ms.map_or(refill_ms, |at_ms| at_ms.min(refill_ms)));
             }
         }
         if let Some(wake_ms) = wake_ms
-            && queue.timer_at_ms.is_none_or(|at| wake_ms < at)
+            && queue.timer_at_ms.is_none_or(|at_ms| wake_ms < at_ms)
         {
             queue.timer_at_ms = Some(wake_ms);
             self.timers.push(Reverse((wake_ms, endpoint)));
@@ -378,6 +432,18 @@ impl Scheduler {
             self.queues.remove(&endpoint);
         }
     }
+}
+
+fn refill(endpoint: EndpointId, queue: &mut Queue, generation: u64) -> Refill {
+    let after = match queue.horizon {
+        Horizon::UpTo(Some((due_at_ms, delivery_id))) => {
+            Some(PendingKey { endpoint_id: endpoint, due_at_ms, delivery_id })
+        }
+        Horizon::UpTo(None) | Horizon::Everything => None,
+    };
+    queue.refill = Some(Box::new(RunningRefill::new(generation, queue.horizon)));
+    let limit = if queue.gate.held.is_some() { 1 } else { WINDOW_MAX - queue.window.len() };
+    Refill { endpoint, after, limit, generation }
 }
 
 #[cfg(test)]

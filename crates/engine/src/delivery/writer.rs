@@ -11,17 +11,18 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use groundswell_types::{EventId, EventKind, ProgramId};
+use groundswell_types::{EventId, EventKind, NoticeKind, ProgramId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use super::runtime::Message;
 use super::scheduler::Item;
-use crate::directory::Directory;
+use crate::config::BreakerPolicy;
+use crate::directory::{Directory, Endpoint};
 use crate::error::EngineError;
 use crate::id::IdGenerator;
 use crate::store::{
-    AttemptRecord, Batch, EndpointId, EndpointRecord, HealthRecord, Idempotency, SettingsChange, Store,
+    AttemptRecord, Batch, EndpointId, EndpointRecord, Idempotency, NoticeRecord, SettingsChange, Store,
     WebhooksChange,
 };
 
@@ -63,6 +64,15 @@ pub struct Receipt {
 pub struct FinishedAttempt {
     pub item: Item,
     pub attempt: AttemptRecord,
+    /// The receiver asked the whole endpoint to pause until then, Unix milliseconds.
+    pub pause_until_ms: Option<i64>,
+}
+
+impl FinishedAttempt {
+    /// An ending, or an attempt whose receiver asked for nothing.
+    pub const fn ending(item: Item, attempt: AttemptRecord) -> Self {
+        Self { item, attempt, pause_until_ms: None }
+    }
 }
 
 struct AcceptJob {
@@ -131,6 +141,7 @@ pub struct Writer {
     store: Arc<dyn Store>,
     directory: Arc<Directory>,
     ids: Arc<IdGenerator>,
+    breaker: BreakerPolicy,
     runtime: mpsc::Sender<Message>,
     accepts: mpsc::Receiver<AcceptJob>,
     outcomes: mpsc::Receiver<FinishedAttempt>,
@@ -150,6 +161,7 @@ pub struct WriterParts {
     pub store: Arc<dyn Store>,
     pub directory: Arc<Directory>,
     pub ids: Arc<IdGenerator>,
+    pub breaker: BreakerPolicy,
     pub runtime: mpsc::Sender<Message>,
     pub fatal: CancellationToken,
     pub stop: CancellationToken,
@@ -163,10 +175,21 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
     let waiting_bytes = Arc::new(Semaphore::new(MAX_WAITING_BYTES));
     let handle =
         WriterHandle { accepts: accepts_in, outcomes: outcomes_in, settings: settings_in, waiting_bytes };
-    let WriterParts { store, directory, ids, runtime, fatal, stop } = parts;
-    let (unwritten, moved) = (Vec::new(), HashSet::new());
-    let writer =
-        Writer { store, directory, ids, runtime, accepts, outcomes, settings, unwritten, moved, fatal, stop };
+    let WriterParts { store, directory, ids, breaker, runtime, fatal, stop } = parts;
+    let writer = Writer {
+        store,
+        directory,
+        ids,
+        breaker,
+        runtime,
+        accepts,
+        outcomes,
+        settings,
+        unwritten: Vec::new(),
+        moved: HashSet::new(),
+        fatal,
+        stop,
+    };
     (handle, writer)
 }
 
@@ -245,47 +268,74 @@ impl Writer {
     /// Commits a change, makes it live, tells the runtime.
     async fn commit_change(&mut self, change: SettingsChange) -> Result<SettingsChange, EngineError> {
         self.store.apply(&change).await.map_err(|error| self.note(error))?;
-        let enabled = self.newly_enabled(&change);
+        let renewed = self.renewed(&change);
         self.directory.take_over(&change);
-        self.reset_health(enabled).await;
+        self.reset_health(&renewed).await;
         self.tell_runtime(&change).await;
+        for endpoint in renewed {
+            self.send(Message::Renewed(endpoint)).await;
+        }
         Ok(change)
     }
 
-    /// Disables a webhook whose receiver answered `410 Gone`; what waits for it is parked.
-    async fn disable_gone(&mut self, endpoint: EndpointId, now_ms: i64) {
+    /// Disables a webhook that cannot be delivered to; what waits for it is parked.
+    async fn disable(&mut self, endpoint: EndpointId, kind: NoticeKind, now_ms: i64) {
         let Some(endpoint) = self.directory.endpoint(endpoint).filter(|one| one.record.is_enabled) else {
             return;
         };
         let Some(entry) = self.directory.program(&endpoint.record.program_id) else { return };
         let record = EndpointRecord { is_enabled: false, auto_disabled: true, ..endpoint.record.clone() };
-        tracing::info!(webhook.id = %record.public_id, program.id = %record.program_id, "disabled: 410 Gone");
+        tracing::info!(webhook.id = %record.public_id, program.id = %record.program_id, kind = kind.as_str(), "disabled");
+        let since_ms = self.directory.health(record.id).failing_since_ms.unwrap_or(now_ms);
+        let notice = self.notice(&endpoint, kind, now_ms, since_ms);
         let change = crate::webhooks::change(&entry, now_ms, |change| {
             change.park.push(record.id);
             change.upserts.push(record);
+            change.notices.push(notice);
         });
-        // A failure is noted; the next 410 tries again.
+        // A failure is noted; the next attempt that ends so tries again.
         let _ = self.commit_change(change).await;
     }
 
-    /// Webhooks that were disabled and no longer are, when the change is not yet taken over.
-    fn newly_enabled(&self, change: &SettingsChange) -> Vec<EndpointId> {
-        let SettingsChange::Webhooks(WebhooksChange { upserts, .. }) = change else { return Vec::new() };
-        let was_disabled =
-            |id| self.directory.endpoint(id).is_some_and(|endpoint| !endpoint.record.is_enabled);
-        upserts
-            .iter()
-            .filter(|record| record.is_enabled && was_disabled(record.id))
-            .map(|record| record.id)
-            .collect()
+    /// Makes everything that waits for a retry at an endpoint due: it works again.
+    async fn advance(&mut self, endpoint: EndpointId, now_ms: i64) {
+        let Some(endpoint) = self.directory.endpoint(endpoint) else { return };
+        let Some(entry) = self.directory.program(&endpoint.record.program_id) else { return };
+        let change = crate::webhooks::change(&entry, now_ms, |change| {
+            change.version = entry.record.webhooks_version;
+            change.advance.push((endpoint.record.id, now_ms));
+        });
+        // A failure is noted; the retries go out when they are due.
+        let _ = self.commit_change(change).await;
     }
 
-    /// Enabling starts the count of failures anew.
-    async fn reset_health(&self, endpoints: Vec<EndpointId>) {
-        let health: Vec<_> = endpoints
-            .into_iter()
-            .map(|id| (id, HealthRecord { consecutive_failures: 0, ..self.directory.health(id) }))
-            .collect();
+    fn notice(&self, endpoint: &Endpoint, kind: NoticeKind, at_ms: i64, since_ms: i64) -> NoticeRecord {
+        NoticeRecord {
+            id: self.ids.notice(),
+            program_id: endpoint.record.program_id.clone(),
+            endpoint_id: endpoint.record.id,
+            kind,
+            at_ms,
+            since_ms,
+        }
+    }
+
+    /// Webhooks that will be enabled and have a new URL or secret, or were disabled, when the change is not yet taken
+    /// over.
+    fn renewed(&self, change: &SettingsChange) -> Vec<EndpointId> {
+        let SettingsChange::Webhooks(WebhooksChange { upserts, .. }) = change else { return Vec::new() };
+        let is_renewed = |record: &EndpointRecord| {
+            self.directory.endpoint(record.id).is_some_and(|before| {
+                let before = &before.record;
+                !before.is_enabled || before.url != record.url || before.secret != record.secret
+            })
+        };
+        upserts.iter().filter(|one| one.is_enabled && is_renewed(one)).map(|record| record.id).collect()
+    }
+
+    /// With new settings, failing starts anew.
+    async fn reset_health(&self, endpoints: &[EndpointId]) {
+        let health: Vec<_> = endpoints.iter().map(|id| (*id, self.directory.health(*id).renewed())).collect();
         if health.is_empty() {
             return;
         }
@@ -307,6 +357,10 @@ impl Writer {
         for release in &change.release {
             self.moved.insert(release.endpoint_id);
             self.send(Message::Opened(release.endpoint_id)).await;
+        }
+        for (endpoint, _) in &change.advance {
+            self.moved.insert(*endpoint);
+            self.send(Message::Opened(*endpoint)).await;
         }
     }
 

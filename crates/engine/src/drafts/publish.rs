@@ -117,7 +117,7 @@ fn fill(
         entry.endpoints.iter().cloned().partition(|endpoint| is_kept(endpoint.record.id));
     change.deletes = gone.iter().map(|endpoint| endpoint.record.id).collect();
     // `primary` may have become free; the first new webhook takes it.
-    let mut primary_from = ProgramEntry { record: entry.record.clone(), endpoints: kept };
+    let mut primary_from = ProgramEntry { endpoints: kept, ..entry.clone() };
     for ((row, fresh), order) in stored.into_iter().zip(fresh).zip(0..) {
         let secret = row.effective_secret(entry);
         if let Some(live) = row.live(entry) {
@@ -152,10 +152,13 @@ fn fill(
             },
             // Several published at once keep the order of their rows.
             created_at_ms: now_ms + order,
+            parked_at_ms: None,
         };
-        primary_from
-            .endpoints
-            .push(std::sync::Arc::new(crate::directory::Endpoint { record: record.clone(), url: None }));
+        primary_from.endpoints.push(std::sync::Arc::new(crate::directory::Endpoint {
+            record: record.clone(),
+            url: None,
+            flow: entry.flow,
+        }));
         change.upserts.push(record);
     }
 }

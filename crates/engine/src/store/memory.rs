@@ -8,13 +8,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use groundswell_types::{DeliveryId, EventId, ProgramId, TestId};
+use groundswell_types::{DeliveryId, EventId, NoticeId, ProgramId, TestId};
 
 use self::state::State;
 use super::{
-    Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, DraftRecord, EndpointId, EndpointRecord,
-    EventRecord, HealthRecord, PARKED_DUE_MS, Pending, PendingKey, ProgramRecord, SessionRecord,
-    SettingsChange, Store, StoreError, TestRecord,
+    Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DraftRecord, EndpointId,
+    EndpointRecord, EventRecord, Expired, HealthRecord, NoticeRecord, PARKED_DUE_MS, Pending, PendingKey,
+    ProgramRecord, SessionRecord, SettingsChange, Store, StoreError, TestRecord,
 };
 
 /// The in-memory store.
@@ -66,6 +66,38 @@ impl Store for Memory {
         let first =
             |id| state.queue(id).map(|pending| pending.key.due_at_ms).find(|due| *due < PARKED_DUE_MS);
         Ok(endpoints.iter().filter_map(|id| Some((*id, first(*id)?))).collect())
+    }
+
+    async fn expired(&self, wanted: Expired) -> Result<Vec<Pending>, StoreError> {
+        let state = self.state();
+        let is_expired = |pending: &&Pending| {
+            pending.key.due_at_ms < PARKED_DUE_MS
+                && pending.expires_at_ms <= wanted.expires_by_ms
+                && pending.accepted_at_ms <= wanted.accepted_by_ms
+                && (pending.attempts > 0 || pending.key.due_at_ms <= wanted.due_by_ms)
+        };
+        let expired = state.queue(wanted.endpoint_id).filter(is_expired);
+        let (unattempted, attempted): (Vec<Pending>, Vec<Pending>) =
+            expired.copied().partition(|pending| pending.attempts == 0);
+        Ok(unattempted.into_iter().chain(attempted).take(wanted.limit).collect())
+    }
+
+    async fn begin_boot(&self, at_ms: i64, forget_before_ms: i64) -> Result<(), StoreError> {
+        let mut state = self.state();
+        let is_clean = state.boots.last().is_none_or(|_| state.has_ended);
+        state.has_ended = false;
+        state.boots.retain(|boot| boot.at_ms >= forget_before_ms);
+        state.boots.push(BootRecord { at_ms, is_clean });
+        Ok(())
+    }
+
+    async fn end_boot(&self) -> Result<(), StoreError> {
+        self.state().has_ended = true;
+        Ok(())
+    }
+
+    async fn boots(&self) -> Result<Vec<BootRecord>, StoreError> {
+        Ok(self.state().boots.clone())
     }
 
     async fn highest_event_id(&self) -> Result<Option<EventId>, StoreError> {
@@ -164,6 +196,20 @@ impl Store for Memory {
 
     async fn endpoint_url(&self, endpoint: EndpointId) -> Result<Option<String>, StoreError> {
         Ok(self.state().urls.get(&endpoint).cloned())
+    }
+
+    async fn notices(
+        &self,
+        program: &ProgramId,
+        after: Option<NoticeId>,
+        limit: usize,
+    ) -> Result<Vec<NoticeRecord>, StoreError> {
+        let state = self.state();
+        let wanted = state
+            .notices
+            .iter()
+            .filter(|notice| notice.program_id == *program && after.is_none_or(|after| notice.id > after));
+        Ok(wanted.take(limit).cloned().collect())
     }
 
     async fn save_test(&self, test: &TestRecord) -> Result<(), StoreError> {

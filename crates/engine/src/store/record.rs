@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use groundswell_types::{
-    Currency, DeliveryId, EventId, EventKind, FailureClass, ProgramId, ProgramStatus, ProgramType, Secret,
-    TestId, WebhookId,
+    Currency, DeliveryId, EventId, EventKind, FailureClass, NoticeId, NoticeKind, ProgramId, ProgramStatus,
+    ProgramType, Secret, TestId, WebhookId,
 };
 
 /// The due time of what is parked: behind everything that is ever due.
@@ -40,14 +40,67 @@ pub struct EndpointRecord {
     pub secret: Option<Secret>,
     /// Orders a program's webhooks in lists.
     pub created_at_ms: i64,
+    /// When it was last disabled, Unix milliseconds.
+    pub parked_at_ms: Option<i64>,
 }
 
-/// How an endpoint has been doing; survives restarts.
+/// How an endpoint has been doing; survives restarts. What changes it is in `delivery/breaker.rs`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct HealthRecord {
+    /// Attempts that failed since the last success.
     pub consecutive_failures: i64,
     pub last_failure_at_ms: Option<i64>,
     pub last_success_at_ms: Option<i64>,
+    /// Different deliveries that failed since the last success; the first [`FAILING_DELIVERIES`] of them.
+    pub failing: [Option<DeliveryId>; FAILING_DELIVERIES],
+    /// The first failure after the last success, Unix milliseconds.
+    pub failing_since_ms: Option<i64>,
+    /// Since when the breaker is open, Unix milliseconds.
+    pub opened_at_ms: Option<i64>,
+    /// Probes that failed since the breaker opened.
+    pub failed_probes: i64,
+    /// When the open breaker lets the next probe through, Unix milliseconds.
+    pub next_probe_at_ms: Option<i64>,
+    /// Nothing is sent before this, because the receiver asked for it, Unix milliseconds.
+    pub paused_until_ms: Option<i64>,
+    /// Warnings given to the owner since the last success.
+    pub warnings: i64,
+}
+
+/// So many different deliveries must have failed before an endpoint counts as failing.
+pub const FAILING_DELIVERIES: usize = 3;
+
+/// Something a webhook's owner is to be told; kept so that notifications can be sent from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoticeRecord {
+    pub id: NoticeId,
+    pub program_id: ProgramId,
+    pub endpoint_id: EndpointId,
+    pub kind: NoticeKind,
+    pub at_ms: i64,
+    /// Since when the endpoint has been failing, or parked, Unix milliseconds.
+    pub since_ms: i64,
+}
+
+/// The process started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BootRecord {
+    pub at_ms: i64,
+    /// Whether the process before it had stopped in order.
+    pub is_clean: bool,
+}
+
+/// A queue may have deliveries whose deadline has passed while they were held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Expired {
+    pub endpoint_id: EndpointId,
+    /// Deadlines up to this, Unix milliseconds.
+    pub expires_by_ms: i64,
+    /// Only deliveries accepted up to this: the endpoint was tried after that.
+    pub accepted_by_ms: i64,
+    /// Unattempted deliveries that expire by then were due up to this.
+    pub due_by_ms: i64,
+    pub limit: usize,
 }
 
 /// An event goes to at most this many webhooks: a delivery id has room for no more.
@@ -177,6 +230,7 @@ pub struct Batch {
     pub outcomes: Vec<Outcome>,
     /// New values, one per endpoint.
     pub health: Vec<(EndpointId, HealthRecord)>,
+    pub notices: Vec<NoticeRecord>,
 }
 
 /// A committed event without its body.
@@ -219,6 +273,11 @@ pub struct WebhooksChange {
     pub release: Vec<Release>,
     /// What was parked is discarded: deleted from pending, deliveries count as cancelled.
     pub discard: Vec<EndpointId>,
+    /// Everything that waits for a retry goes out now: due at its acceptance, deadlines as they are. The time is now,
+    /// Unix milliseconds.
+    pub advance: Vec<(EndpointId, i64)>,
+    /// What its owner is to be told.
+    pub notices: Vec<NoticeRecord>,
     /// Whether the program's draft is removed, because this is its publication.
     pub clears_draft: bool,
     /// For history: when, Unix milliseconds.

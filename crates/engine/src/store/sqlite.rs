@@ -16,17 +16,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use groundswell_types::{DeliveryId, EventId, ProgramId, TestId};
+use groundswell_types::{DeliveryId, EventId, NoticeId, ProgramId, TestId};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePool;
 
 use self::lock::Lock;
 use self::writer::Writer;
-use super::query::{self, attempts, deliveries, drafts, keys, programs, webhooks};
+use super::query::{self, attempts, deliveries, drafts, keys, notices, programs, webhooks};
 use super::{
-    Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, DraftRecord, EndpointId, EndpointRecord,
-    EventRecord, HealthRecord, Pending, PendingKey, ProgramRecord, SessionRecord, SettingsChange, Store,
-    StoreError, TestRecord,
+    Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DraftRecord, EndpointId,
+    EndpointRecord, EventRecord, Expired, HealthRecord, NoticeRecord, Pending, PendingKey, ProgramRecord,
+    SessionRecord, SettingsChange, Store, StoreError, TestRecord,
 };
 
 /// How to open a database.
@@ -101,6 +101,26 @@ impl Store for Sqlite {
 
     async fn earliest_due(&self, endpoints: &[EndpointId]) -> Result<Vec<(EndpointId, i64)>, StoreError> {
         hot::earliest_due(&mut *self.reader().await?, endpoints).await
+    }
+
+    async fn expired(&self, wanted: Expired) -> Result<Vec<Pending>, StoreError> {
+        deliveries::expired(&mut *self.reader().await?, wanted).await
+    }
+
+    async fn begin_boot(&self, at_ms: i64, forget_before_ms: i64) -> Result<(), StoreError> {
+        let mut db = self.writer.begin().await?;
+        let result = notices::begin_boot(&mut *db, at_ms, forget_before_ms).await;
+        db.finish(result).await
+    }
+
+    async fn end_boot(&self) -> Result<(), StoreError> {
+        let mut db = self.writer.begin().await?;
+        let result = notices::end_boot(&mut *db).await;
+        db.finish(result).await
+    }
+
+    async fn boots(&self) -> Result<Vec<BootRecord>, StoreError> {
+        notices::boots(&mut *self.reader().await?).await
     }
 
     async fn highest_event_id(&self) -> Result<Option<EventId>, StoreError> {
@@ -178,6 +198,15 @@ impl Store for Sqlite {
 
     async fn endpoint_url(&self, endpoint: EndpointId) -> Result<Option<String>, StoreError> {
         webhooks::url(&mut *self.reader().await?, endpoint).await
+    }
+
+    async fn notices(
+        &self,
+        program: &ProgramId,
+        after: Option<NoticeId>,
+        limit: usize,
+    ) -> Result<Vec<NoticeRecord>, StoreError> {
+        notices::of_program(&mut *self.reader().await?, program, after, limit).await
     }
 
     async fn save_test(&self, test: &TestRecord) -> Result<(), StoreError> {

@@ -72,7 +72,9 @@ conformance! {
         parked_deliveries_are_in_no_window
         the_earliest_due_time_of_each_endpoint_is_found
         bodies_are_found_by_event
-        backlogs_are_counted_to_a_cap;
+        backlogs_are_counted_to_a_cap
+        what_expired_while_held_is_found
+        what_waits_for_a_retry_can_go_out_at_once;
     settings:
         programs_are_listed_by_creation
         a_program_changes_name_and_status
@@ -85,7 +87,8 @@ conformance! {
         disabling_parks_and_releasing_sends_again
         discarding_removes_only_what_is_parked
         a_draft_is_saved_only_over_the_version_before_it
-        publishing_clears_the_draft;
+        publishing_clears_the_draft
+        notices_are_listed_by_program_and_in_order;
     log:
         events_are_listed_newest_first_by_program
         attempts_are_read_in_brief_and_in_full
@@ -97,7 +100,8 @@ conformance! {
         an_api_key_used_twice_is_rejected
         a_sign_in_link_works_once_and_in_time
         a_session_lasts_until_it_ends
-        that_somebody_signed_in_is_remembered;
+        that_somebody_signed_in_is_remembered
+        starts_after_an_unclean_end_are_known;
 }
 
 /// A database file of its own, in a directory that goes with it.

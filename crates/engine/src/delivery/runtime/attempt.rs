@@ -10,13 +10,16 @@ use super::Message;
 use crate::clock::Clock;
 use crate::config::RetryPolicy;
 use crate::delivery::outcome::{judge, retry_after_ms};
-use crate::delivery::policy::{Failed, Next};
-use crate::delivery::scheduler::Item;
+use crate::delivery::policy::{Failed, MAX_RETRY_AFTER_MS, Next};
+use crate::delivery::scheduler::{Answer, Ended, Item};
 use crate::delivery::sender::{Exchanged, Outgoing, Sender};
 use crate::delivery::signer::sign;
 use crate::delivery::writer::{FinishedAttempt, WriterHandle};
 use crate::directory::{Directory, Endpoint};
 use crate::store::{After, AttemptRecord, Pending};
+
+/// Statuses by which a receiver says that it is asked too much: they slow the whole endpoint.
+const OVERLOAD: [u16; 4] = [429, 502, 503, 504];
 
 /// What every attempt needs.
 pub struct AttemptContext {
@@ -28,21 +31,22 @@ pub struct AttemptContext {
 }
 
 /// Makes one attempt with the webhook's URL and secret as they are now.
-pub(super) async fn make(
-    context: &AttemptContext,
-    pending: Pending,
-    body: Bytes,
-    outbox: &mpsc::Sender<Message>,
-) {
+pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Sender<Message>) {
+    let pending = item.pending;
     let endpoint = context.directory.endpoint(pending.key.endpoint_id);
     let Some(endpoint) = endpoint.filter(|endpoint| endpoint.record.is_enabled) else {
         let _ = outbox.send(Message::Dropped(pending.key)).await;
         return;
     };
+    let Some(body) = item.body.clone() else { return give_up(context, item, outbox).await };
     let started_at_ms = context.clock.now_ms();
     let exchanged = exchange(context, &endpoint, pending.key.delivery_id.event(), body).await;
+    let asked_ms = exchanged.as_ref().and_then(|exchanged| {
+        let value = exchanged.retry_after.as_deref()?;
+        retry_after_ms(value, context.clock.now_ms())
+    });
     let attempt = match exchanged {
-        Some(exchanged) => record(context, pending, exchanged, started_at_ms),
+        Some(exchanged) => record(context, pending, exchanged, started_at_ms, asked_ms),
         None => AttemptRecord {
             failure: Some(FailureClass::Misconfigured),
             message: "The webhook's URL can no longer be used.".to_owned(),
@@ -57,11 +61,41 @@ pub(super) async fn make(
         attempt.status_code = attempt.status_code,
         "an attempt was made"
     );
-    hand_over(context, pending, attempt, outbox).await;
+    let is_overloaded = attempt.status_code.is_some_and(|status| OVERLOAD.contains(&status));
+    let pause_until_ms = asked_ms
+        .filter(|asked_ms| is_overloaded && *asked_ms > 0)
+        .map(|asked_ms| context.clock.now_ms().saturating_add(asked_ms.min(MAX_RETRY_AFTER_MS)));
+    hand_over(context, FinishedAttempt { item, attempt, pause_until_ms }, outbox).await;
+}
+
+/// Ends deliveries whose deadline passed while their endpoint was failing.
+pub(super) async fn end_expired(context: &AttemptContext, expired: Vec<Pending>) {
+    let now_ms = context.clock.now_ms();
+    for pending in expired {
+        let health = context.directory.health(pending.key.endpoint_id);
+        let since =
+            health.failing_since_ms.map_or_else(String::new, |at_ms| format!(" since {}", http_date(at_ms)));
+        let attempt = AttemptRecord {
+            number: 0,
+            message: format!(
+                "The deadline passed while the endpoint was failing: nothing has succeeded{since}, in {} attempts.",
+                health.consecutive_failures
+            ),
+            after: After::Undeliverable,
+            ..blank(pending, now_ms)
+        };
+        context.writer.finish(FinishedAttempt::ending(Item::stored(pending), attempt)).await;
+    }
+}
+
+fn http_date(at_ms: i64) -> String {
+    let since_epoch = std::time::Duration::from_millis(at_ms.max(0).unsigned_abs());
+    httpdate::fmt_http_date(std::time::UNIX_EPOCH + since_epoch)
 }
 
 /// Ends a delivery whose body is not in the store any more.
-pub(super) async fn give_up(context: &AttemptContext, pending: Pending, outbox: &mpsc::Sender<Message>) {
+async fn give_up(context: &AttemptContext, item: Item, outbox: &mpsc::Sender<Message>) {
+    let pending = item.pending;
     tracing::error!(delivery.id = %pending.key.delivery_id, "the event of a waiting delivery is not in the store");
     let attempt = AttemptRecord {
         number: 0,
@@ -70,19 +104,23 @@ pub(super) async fn give_up(context: &AttemptContext, pending: Pending, outbox: 
         after: After::Undeliverable,
         ..blank(pending, context.clock.now_ms())
     };
-    hand_over(context, pending, attempt, outbox).await;
+    hand_over(context, FinishedAttempt::ending(item, attempt), outbox).await;
 }
 
 /// The slot is free only once the writer has taken the outcome: so a writer that is behind slows sending, and no
 /// outcome waits outside a bounded queue.
-async fn hand_over(
-    context: &AttemptContext,
-    pending: Pending,
-    attempt: AttemptRecord,
-    outbox: &mpsc::Sender<Message>,
-) {
-    context.writer.finish(FinishedAttempt { item: Item { pending, body: None }, attempt }).await;
-    let _ = outbox.send(Message::Finished(pending.key.endpoint_id)).await;
+async fn hand_over(context: &AttemptContext, finished: FinishedAttempt, outbox: &mpsc::Sender<Message>) {
+    let key = finished.item.pending.key;
+    let answer = match (finished.attempt.failure, finished.attempt.status_code) {
+        (None, _) => Answer::Success,
+        (Some(FailureClass::Timeout), _) => Answer::Timeout,
+        (Some(_), Some(status)) if OVERLOAD.contains(&status) => Answer::Overload,
+        (Some(_), _) => Answer::Failure,
+    };
+    let ended = Ended { answer, duration_ms: finished.attempt.duration_ms };
+    let item = Item { body: None, ..finished.item };
+    context.writer.finish(FinishedAttempt { item, ..finished }).await;
+    let _ = outbox.send(Message::Finished(key, ended)).await;
 }
 
 async fn exchange(
@@ -120,14 +158,13 @@ fn record(
     pending: Pending,
     exchanged: Exchanged,
     started_at_ms: i64,
+    asked_ms: Option<i64>,
 ) -> AttemptRecord {
     let verdict = judge(&exchanged.exchange);
     let mut message = if verdict.failure.is_some() { verdict.message } else { String::new() };
     let after = if verdict.failure.is_none() {
         After::Delivered
     } else {
-        let asked_ms =
-            exchanged.retry_after.as_deref().and_then(|value| retry_after_ms(value, context.clock.now_ms()));
         let (after, reason) = follow_up(context, pending, started_at_ms, asked_ms);
         if let Some(reason) = reason {
             message.push(' ');

@@ -10,6 +10,9 @@ use rand::{Rng, SeedableRng};
 
 use super::*;
 
+mod failing;
+mod fairness;
+
 fn pending(endpoint: i64, due_at_ms: i64, number: i64) -> Pending {
     Pending {
         key: PendingKey {
@@ -24,15 +27,38 @@ fn pending(endpoint: i64, due_at_ms: i64, number: i64) -> Pending {
 }
 
 fn item(pending: Pending) -> Item {
-    Item { pending, body: None }
+    Item::stored(pending)
 }
+
+fn limits(slots: usize, endpoint_slots: usize) -> Limits {
+    Limits { slots, endpoint_slots, deadline_ms: 5 * 86_400_000 }
+}
+
+/// Each endpoint belongs to a program of its own.
+fn flow(endpoint: EndpointId) -> FlowId {
+    FlowId(u32::try_from(endpoint.0).expect("small"))
+}
+
+/// A scheduler whose endpoints below `endpoints` have proven that they answer quickly, `cap` at once.
+fn proven(slots: usize, endpoint_slots: usize, endpoints: i64) -> Scheduler {
+    let mut scheduler = Scheduler::new(limits(slots, endpoint_slots));
+    for endpoint in 0..endpoints {
+        let pace = scheduler.paces.entry(EndpointId(endpoint)).or_default();
+        for _ in 0..endpoint_slots {
+            pace.note(Answer::Success, 1, 0, endpoint_slots);
+        }
+    }
+    scheduler
+}
+
+const QUICK: Ended = Ended { answer: Answer::Success, duration_ms: 1 };
 
 fn sends(actions: Vec<Action>) -> Vec<Pending> {
     actions
         .into_iter()
         .filter_map(|action| match action {
             Action::Send(item) => Some(item.pending),
-            Action::Refill(_) => None,
+            Action::Refill(_) | Action::FindExpired(_) | Action::End(_) => None,
         })
         .collect()
 }
@@ -41,7 +67,7 @@ fn sends(actions: Vec<Action>) -> Vec<Pending> {
 enum Note {
     Accepted(Pending),
     Settled(PendingKey, Option<Pending>),
-    Finished(EndpointId),
+    Finished(PendingKey),
     Refilled(Refill, Option<Vec<Pending>>),
 }
 
@@ -70,7 +96,7 @@ const ENDPOINT_SLOTS: usize = 4;
 impl World {
     fn new(seed: u64, endpoints: i64) -> Self {
         Self {
-            scheduler: Scheduler::new(SLOTS, ENDPOINT_SLOTS),
+            scheduler: Scheduler::new(limits(SLOTS, ENDPOINT_SLOTS)),
             rng: SmallRng::seed_from_u64(seed),
             now_ms: 1_000,
             rows: BTreeMap::new(),
@@ -99,7 +125,7 @@ impl World {
             return;
         };
         if let Some(row) = self.in_flight.remove(&id) {
-            self.reported.push(Note::Finished(row.key.endpoint_id));
+            self.reported.push(Note::Finished(row.key));
             self.over.push(row);
         }
     }
@@ -133,9 +159,11 @@ impl World {
         let now_ms = self.now_ms;
         match note {
             None => {}
-            Some(Note::Accepted(row)) => self.scheduler.accepted(item(row), now_ms),
+            Some(Note::Accepted(row)) => {
+                self.scheduler.accepted(item(row), flow(row.key.endpoint_id), now_ms);
+            }
             Some(Note::Settled(old, retry)) => self.scheduler.settled(old, retry, now_ms),
-            Some(Note::Finished(endpoint)) => self.scheduler.finished(endpoint, now_ms),
+            Some(Note::Finished(key)) => self.scheduler.finished(key, QUICK, now_ms),
             Some(Note::Refilled(refill, rows)) => self.scheduler.refilled(refill, rows, now_ms),
         }
     }
@@ -155,6 +183,7 @@ impl World {
                     self.sent += 1;
                 }
                 Action::Refill(refill) => self.read(refill),
+                Action::FindExpired(_) | Action::End(_) => panic!("nothing is held"),
             }
         }
         let of = |endpoint| self.in_flight.values().filter(|row| row.key.endpoint_id == endpoint).count();
@@ -242,7 +271,8 @@ proptest! {
         for endpoint in 0..3 {
             let first = world.rows.keys().find(|key| key.endpoint_id == EndpointId(endpoint)).copied();
             if let Some(first) = first {
-                world.scheduler.open(EndpointId(endpoint), first.due_at_ms, world.now_ms);
+                let endpoint = EndpointId(endpoint);
+                world.scheduler.open(endpoint, flow(endpoint), first.due_at_ms, world.now_ms);
             }
         }
         world.run_dry();
@@ -252,11 +282,11 @@ proptest! {
 
 #[test]
 fn an_endpoint_with_a_long_queue_does_not_make_another_wait() {
-    let mut scheduler = Scheduler::new(10, 64);
+    let mut scheduler = proven(10, 64, 3);
     for number in 0..100 {
-        scheduler.accepted(item(pending(1, 0, number)), 0);
+        scheduler.accepted(item(pending(1, 0, number)), FlowId(1), 0);
     }
-    scheduler.accepted(item(pending(2, 0, 1_000)), 0);
+    scheduler.accepted(item(pending(2, 0, 1_000)), FlowId(2), 0);
     let first: Vec<i64> = sends(scheduler.poll(0)).iter().map(|row| row.key.endpoint_id.0).collect();
     assert_eq!(first[..2], [1, 2]);
     assert_eq!(first.len(), 10);
@@ -264,9 +294,10 @@ fn an_endpoint_with_a_long_queue_does_not_make_another_wait() {
 
 #[test]
 fn endpoints_take_turns() {
-    let mut scheduler = Scheduler::new(6, 64);
+    let mut scheduler = proven(6, 64, 3);
     for number in 0..30 {
-        scheduler.accepted(item(pending(number % 3, 0, number)), 0);
+        let row = pending(number % 3, 0, number);
+        scheduler.accepted(item(row), flow(row.key.endpoint_id), 0);
     }
     let order: Vec<i64> = sends(scheduler.poll(0)).iter().map(|row| row.key.endpoint_id.0).collect();
     assert_eq!(order, [0, 1, 2, 0, 1, 2]);
@@ -274,21 +305,21 @@ fn endpoints_take_turns() {
 
 #[test]
 fn a_closed_endpoint_is_not_sent_to_until_it_is_opened() {
-    let mut scheduler = Scheduler::new(6, 64);
-    scheduler.accepted(item(pending(1, 0, 1)), 0);
+    let mut scheduler = Scheduler::new(limits(6, 64));
+    scheduler.accepted(item(pending(1, 0, 1)), FlowId(1), 0);
     scheduler.close(EndpointId(1), 0);
     assert_eq!(scheduler.poll(0), []);
     assert_eq!(scheduler.active_endpoints(), 0);
-    scheduler.open(EndpointId(1), 0, 0);
+    scheduler.open(EndpointId(1), FlowId(1), 0, 0);
     assert!(matches!(scheduler.poll(0)[..], [Action::Refill(Refill { after: None, .. })]));
 }
 
 #[test]
 fn a_million_waiting_deliveries_are_a_window_in_memory() {
-    let mut scheduler = Scheduler::new(6, 64);
+    let mut scheduler = Scheduler::new(limits(6, 64));
     let later = 1_000_000;
     for number in 0..1_000_000 {
-        scheduler.accepted(item(pending(1, later, number)), 0);
+        scheduler.accepted(item(pending(1, later, number)), FlowId(1), 0);
     }
     let queue = &scheduler.queues[&EndpointId(1)];
     assert!(queue.window.len() <= WINDOW_MAX);
@@ -297,8 +328,8 @@ fn a_million_waiting_deliveries_are_a_window_in_memory() {
 
 #[test]
 fn nothing_is_read_before_something_is_due() {
-    let mut scheduler = Scheduler::new(6, 64);
-    scheduler.open(EndpointId(1), 5_000, 0);
+    let mut scheduler = Scheduler::new(limits(6, 64));
+    scheduler.open(EndpointId(1), FlowId(1), 5_000, 0);
     assert_eq!(scheduler.poll(4_999), []);
     assert_eq!(scheduler.next_wake_ms(), Some(5_000));
     assert_eq!(scheduler.poll(5_000).len(), 1);
@@ -306,13 +337,13 @@ fn nothing_is_read_before_something_is_due() {
 
 #[test]
 fn what_arrives_after_a_refill_already_sent_it_is_not_sent_again() {
-    let mut scheduler = Scheduler::new(6, 64);
-    scheduler.open(EndpointId(1), 0, 0);
+    let mut scheduler = Scheduler::new(limits(6, 64));
+    scheduler.open(EndpointId(1), FlowId(1), 0, 0);
     let row = pending(1, 0, 1);
     let [Action::Refill(refill)] = scheduler.poll(0)[..] else { panic!("a refill") };
     scheduler.refilled(refill, Some(vec![row]), 0);
     assert_eq!(sends(scheduler.poll(0)), [row]);
-    scheduler.accepted(item(row), 0);
+    scheduler.accepted(item(row), FlowId(1), 0);
     assert_eq!(scheduler.poll(0), []);
     let ids: HashSet<DeliveryId> = scheduler.queues[&EndpointId(1)].unsettled.iter().copied().collect();
     assert_eq!(ids.len(), 1);

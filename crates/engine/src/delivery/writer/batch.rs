@@ -3,7 +3,10 @@
 
 use std::collections::HashMap;
 
+use groundswell_types::NoticeKind;
+
 use super::{FinishedAttempt, NewEvent, Writer};
+use crate::delivery::breaker::{Attempted, Gate};
 use crate::error::EngineError;
 use crate::store::{
     Accept, After, Batch, EndpointId, HealthRecord, Outcome, PARKED_DUE_MS, Pending, PendingKey, Target,
@@ -63,57 +66,103 @@ impl Writer {
         Outcome { attempt, remove, insert }
     }
 
-    /// The health of the endpoints these outcomes are about.
-    pub(super) fn health_after(&self, outcomes: &[Outcome]) -> HealthChanges {
-        let mut changed: HashMap<EndpointId, (HealthRecord, bool)> = HashMap::new();
-        for Outcome { attempt, .. } in outcomes.iter().filter(|outcome| outcome.attempt.number > 0) {
-            let (before, is_stored) = changed
-                .get(&attempt.endpoint_id)
-                .copied()
-                .unwrap_or_else(|| (self.directory.health(attempt.endpoint_id), false));
-            let ended_at_ms = attempt.started_at_ms.saturating_add(attempt.duration_ms);
-            let after = if attempt.failure.is_some() {
-                let consecutive_failures = before.consecutive_failures + 1;
-                HealthRecord { consecutive_failures, last_failure_at_ms: Some(ended_at_ms), ..before }
-            } else {
-                HealthRecord { consecutive_failures: 0, last_success_at_ms: Some(ended_at_ms), ..before }
-            };
-            changed.insert(attempt.endpoint_id, (after, is_stored || is_worth_storing(&before, &after)));
-        }
-        // Of deleted webhooks nothing is kept.
-        changed.retain(|id, _| self.directory.endpoint(*id).is_some());
-        let stored = changed.iter().filter(|(_, (_, is_stored))| *is_stored);
-        HealthChanges {
-            stored: stored.map(|(id, (health, _))| (*id, *health)).collect(),
-            all: changed.iter().map(|(id, (health, _))| (*id, *health)).collect(),
-        }
-    }
-
-    /// Puts a transaction together; returns with it the health to be shown once it is committed.
+    /// Puts a transaction together; returns with it what follows once it is committed.
     pub(super) fn batch_of(
         &self,
         accepts: Vec<Accept>,
         finished: &[FinishedAttempt],
-    ) -> (Batch, Vec<(EndpointId, HealthRecord)>) {
+    ) -> (Batch, Consequences) {
         let outcomes: Vec<Outcome> = finished.iter().map(|one| self.outcome_of(one)).collect();
-        let HealthChanges { stored, all } = self.health_after(&outcomes);
-        (Batch { accepts, outcomes, health: stored }, all)
+        let mut health = Vec::new();
+        let mut notices = Vec::new();
+        let mut consequences = Consequences::default();
+        for (id, change) in self.health_after(finished) {
+            // Of deleted webhooks nothing is kept.
+            let Some(endpoint) = self.directory.endpoint(id) else { continue };
+            let before = self.directory.health(id);
+            let (after, warning) = change.health.warned(&self.breaker);
+            let at_ms = after.last_failure_at_ms.unwrap_or_default();
+            if let Some(kind) = warning {
+                let since_ms = after.failing_since_ms.unwrap_or(at_ms);
+                notices.push(self.notice(&endpoint, kind, at_ms, since_ms));
+            }
+            if change.is_stored || warning.is_some() {
+                health.push((id, after));
+            }
+            if before.gate() != after.gate() {
+                consequences.gates.push((id, after.gate()));
+            }
+            if change.works_again {
+                consequences.advance.push(id);
+            }
+            if after.is_hopeless(&self.breaker) {
+                consequences.disable.push((id, NoticeKind::AutoDisabled, at_ms));
+            } else if let Some(at_ms) = change.gone_at_ms {
+                consequences.disable.push((id, NoticeKind::Gone, at_ms));
+            }
+            consequences.health.push((id, after));
+        }
+        (Batch { accepts, outcomes, health, notices }, consequences)
+    }
+
+    /// What these attempts do to the health of their endpoints.
+    fn health_after(&self, finished: &[FinishedAttempt]) -> HashMap<EndpointId, HealthChange> {
+        const GONE: Option<u16> = Some(410);
+        let mut changes: HashMap<EndpointId, HealthChange> = HashMap::new();
+        for FinishedAttempt { item, attempt, pause_until_ms } in
+            finished.iter().filter(|one| one.attempt.number > 0)
+        {
+            let change = changes.entry(attempt.endpoint_id).or_insert_with(|| HealthChange {
+                health: self.directory.health(attempt.endpoint_id),
+                ..HealthChange::default()
+            });
+            let before = change.health;
+            let is_success = attempt.failure.is_none();
+            let attempted = Attempted {
+                delivery: attempt.delivery_id,
+                started_at_ms: attempt.started_at_ms,
+                ended_at_ms: attempt.started_at_ms.saturating_add(attempt.duration_ms),
+                is_success,
+                pause_until_ms: *pause_until_ms,
+            };
+            change.health = before.after(attempted, &self.breaker);
+            change.is_stored |= is_worth_storing(&before, &change.health);
+            change.works_again |= is_success && (item.is_probe || before.opened_at_ms.is_some());
+            if attempt.status_code == GONE {
+                change.gone_at_ms = Some(attempted.ended_at_ms);
+            }
+        }
+        changes
     }
 }
 
-/// How outcomes change the health of endpoints.
-pub(super) struct HealthChanges {
-    /// What is written.
-    stored: Vec<(EndpointId, HealthRecord)>,
-    /// What is shown: also the time of the last of many successes.
-    all: Vec<(EndpointId, HealthRecord)>,
+/// How attempts change the health of an endpoint.
+#[derive(Debug, Default)]
+struct HealthChange {
+    health: HealthRecord,
+    is_stored: bool,
+    /// A probe succeeded.
+    works_again: bool,
+    /// The receiver answered `410 Gone`.
+    gone_at_ms: Option<i64>,
+}
+
+/// What follows from outcomes once they are committed.
+#[derive(Debug, Default)]
+pub(super) struct Consequences {
+    /// What is shown: also the time of the last of many successes, which is not stored.
+    pub(super) health: Vec<(EndpointId, HealthRecord)>,
+    pub(super) gates: Vec<(EndpointId, Gate)>,
+    /// What waits for a retry there goes out now.
+    pub(super) advance: Vec<EndpointId>,
+    /// Webhooks to be disabled, why, and when.
+    pub(super) disable: Vec<(EndpointId, NoticeKind, i64)>,
 }
 
 /// Every failure and the end of failing are stored. The time of a success after a success only once a minute: the
 /// happy path writes next to nothing about health.
 fn is_worth_storing(before: &HealthRecord, after: &HealthRecord) -> bool {
     let minute = |health: &HealthRecord| health.last_success_at_ms.map(|at_ms| at_ms.div_euclid(60_000));
-    before.consecutive_failures != after.consecutive_failures
-        || before.last_failure_at_ms != after.last_failure_at_ms
-        || minute(before) != minute(after)
+    let of_failures = |health: &HealthRecord| HealthRecord { last_success_at_ms: None, ..*health };
+    of_failures(before) != of_failures(after) || minute(before) != minute(after)
 }

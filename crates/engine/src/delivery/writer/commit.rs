@@ -2,6 +2,7 @@
 
 use groundswell_types::DeliveryId;
 
+use super::batch::Consequences;
 use super::{AcceptJob, FinishedAttempt, NewEvent, Receipt, Writer};
 use crate::delivery::runtime::{Message, Settled};
 use crate::delivery::scheduler::Item;
@@ -44,10 +45,12 @@ impl Writer {
             }
             places.push(of_job);
         }
-        let (batch, health) = self.batch_of(accepts, &finished);
+        let (batch, consequences) = self.batch_of(accepts, &finished);
         let (accept_fates, outcome_fates) = self.commit_or_bisect(&batch).await;
-        if outcome_fates.iter().all(|fate| matches!(fate, Fate::Committed(()))) {
-            self.directory.set_health(&health);
+        // Else health, too, is written with the next outcome.
+        let is_whole = outcome_fates.iter().all(|fate| matches!(fate, Fate::Committed(())));
+        if is_whole {
+            self.directory.set_health(&consequences.health);
         }
 
         let mut committed_items = Vec::new();
@@ -58,7 +61,11 @@ impl Writer {
                     let accept = &batch.accepts[at];
                     let receipt = receipt(accept, &accept_fates[at])?;
                     if !receipt.is_duplicate {
-                        committed_items.extend(items(accept, event));
+                        let flow = self.directory.program(&event.program_id).map(|entry| entry.flow);
+                        committed_items.extend(
+                            flow.into_iter()
+                                .flat_map(|flow| items(accept, event).map(move |item| (item, flow))),
+                        );
                     }
                     Ok(receipt)
                 }));
@@ -69,19 +76,32 @@ impl Writer {
         if !committed_items.is_empty() {
             self.send(Message::Committed(committed_items)).await;
         }
+        if is_whole {
+            for (endpoint, gate) in &consequences.gates {
+                self.send(Message::Gate(*endpoint, *gate)).await;
+            }
+        }
         self.settle(finished, &batch, outcome_fates).await;
+        if is_whole {
+            self.follow(consequences).await;
+        }
+    }
+
+    async fn follow(&mut self, consequences: Consequences) {
+        for (endpoint, kind, at_ms) in consequences.disable {
+            self.disable(endpoint, kind, at_ms).await;
+        }
+        for endpoint in consequences.advance {
+            let at_ms = self.directory.health(endpoint).last_success_at_ms.unwrap_or_default();
+            self.advance(endpoint, at_ms).await;
+        }
     }
 
     async fn settle(&mut self, finished: Vec<FinishedAttempt>, batch: &Batch, fates: Vec<Fate<()>>) {
-        const GONE: Option<u16> = Some(410);
         let mut settled = Vec::with_capacity(finished.len());
-        let mut gone = Vec::new();
         for ((one, outcome), fate) in finished.into_iter().zip(&batch.outcomes).zip(fates) {
             match fate {
                 Fate::Committed(()) => {
-                    if outcome.attempt.status_code == GONE {
-                        gone.push((outcome.attempt.endpoint_id, outcome.attempt.started_at_ms));
-                    }
                     let retry =
                         outcome.insert.filter(|pending| pending.key.due_at_ms != crate::store::PARKED_DUE_MS);
                     settled.push(Settled { old: one.item.pending.key, retry });
@@ -97,9 +117,6 @@ impl Writer {
         }
         if !settled.is_empty() {
             self.send(Message::Settled(settled)).await;
-        }
-        for (endpoint, at_ms) in gone {
-            self.disable_gone(endpoint, at_ms).await;
         }
     }
 
@@ -200,6 +217,7 @@ fn items(accept: &Accept, event: &NewEvent) -> impl Iterator<Item = Item> {
                 expires_at_ms: accept.expires_at_ms,
             },
             body: body.clone(),
+            is_probe: false,
         }
     })
 }
@@ -243,6 +261,7 @@ impl Part {
             accepts: batch.accepts[self.accepts.0..self.accepts.1].to_vec(),
             outcomes: batch.outcomes[self.outcomes.0..self.outcomes.1].to_vec(),
             health: Vec::new(),
+            notices: Vec::new(),
         }
     }
 }

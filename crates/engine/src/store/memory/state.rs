@@ -7,9 +7,10 @@ use bytes::Bytes;
 use groundswell_types::{DeliveryId, EventId, ProgramId, TestId};
 
 use crate::store::{
-    Accept, Accepted, ApiKeyRecord, AttemptRecord, Batch, DraftRecord, EndpointId, EndpointRecord,
-    EventRecord, HealthRecord, Idempotency, MAX_TARGETS, Outcome, PARKED_DUE_MS, Pending, PendingKey,
-    ProgramRecord, SessionRecord, SettingsChange, StoreError, TestRecord, WebhooksChange,
+    Accept, Accepted, ApiKeyRecord, AttemptRecord, Batch, BootRecord, DraftRecord, EndpointId,
+    EndpointRecord, EventRecord, HealthRecord, Idempotency, MAX_TARGETS, NoticeRecord, Outcome,
+    PARKED_DUE_MS, Pending, PendingKey, ProgramRecord, SessionRecord, SettingsChange, StoreError, TestRecord,
+    WebhooksChange,
 };
 
 #[derive(Debug)]
@@ -46,6 +47,10 @@ pub(super) struct State {
     pub(super) sign_in_links: BTreeMap<[u8; 32], i64>,
     pub(super) sessions: BTreeMap<[u8; 32], SessionRecord>,
     pub(super) has_had_sessions: bool,
+    pub(super) notices: Vec<NoticeRecord>,
+    pub(super) boots: Vec<BootRecord>,
+    /// Whether the last boot ended in order.
+    pub(super) has_ended: bool,
 }
 
 fn rejected(reason: &'static str) -> StoreError {
@@ -84,6 +89,7 @@ impl State {
             self.attempts.insert((attempt.delivery_id, attempt.number), attempt);
         }
         self.health.extend(batch.health.iter().copied());
+        self.notices.extend(batch.notices.iter().cloned());
         Ok(answers)
     }
 
@@ -207,6 +213,15 @@ impl State {
         for endpoint in &change.discard {
             self.replace(*endpoint, |pending| (pending.key.due_at_ms != PARKED_DUE_MS).then_some(pending));
         }
+        for (endpoint, now_ms) in &change.advance {
+            self.replace(*endpoint, |pending| {
+                let is_later = pending.key.due_at_ms > *now_ms && pending.key.due_at_ms < PARKED_DUE_MS;
+                let key = PendingKey { due_at_ms: pending.accepted_at_ms, ..pending.key };
+                let is_moved = is_later && pending.accepted_at_ms <= *now_ms;
+                Some(if is_moved { Pending { key, ..pending } } else { pending })
+            });
+        }
+        self.notices.extend(change.notices.iter().cloned());
     }
 
     fn replace(&mut self, endpoint: EndpointId, change: impl Fn(Pending) -> Option<Pending>) {

@@ -5,7 +5,7 @@ use groundswell_types::{DeliveryId, EventId, EventKind, ProgramId};
 use super::{Columns, Connection, Value, damaged};
 use crate::store::list::{List, Marks, SIZES};
 use crate::store::{
-    Backlog, EndpointId, EventRecord, PARKED_DUE_MS, Pending, PendingKey, Release, StoreError,
+    Backlog, EndpointId, EventRecord, Expired, PARKED_DUE_MS, Pending, PendingKey, Release, StoreError,
 };
 
 /// The trigger `event_keeps_highest_id` writes the row of `meta` when the highest event is deleted.
@@ -78,6 +78,32 @@ const COPY_TO_DUE: &str = "
     WHERE endpoint_id = $1 AND due_at_ms = $2";
 
 const DELETE_PARKED: &str = "DELETE FROM pending WHERE endpoint_id = $1 AND due_at_ms = $2";
+
+/// What is due later than $2 and not parked is due at its acceptance.
+const COPY_TO_ACCEPTANCE: &str = "
+    INSERT INTO pending (endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms)
+    SELECT endpoint_id, accepted_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms
+    FROM pending
+    WHERE endpoint_id = $1 AND due_at_ms > $2 AND due_at_ms < $3 AND accepted_at_ms <= $2";
+
+const DELETE_LATER: &str = "
+    DELETE FROM pending
+    WHERE endpoint_id = $1 AND due_at_ms > $2 AND due_at_ms < $3 AND accepted_at_ms <= $2";
+
+/// Unattempted deliveries expire in the order of the queue.
+const EXPIRED_UNATTEMPTED: &str = "
+    SELECT endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms
+    FROM pending
+    WHERE endpoint_id = $1 AND due_at_ms <= $4 AND attempts = 0 AND expires_at_ms <= $2 AND accepted_at_ms <= $3
+    ORDER BY due_at_ms
+    LIMIT $5";
+
+/// `attempts > 0` is the condition of the index `pending_deadline`, word for word, or it would not be used.
+const EXPIRED_ATTEMPTED: &str = "
+    SELECT endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms
+    FROM pending
+    WHERE endpoint_id = $1 AND expires_at_ms <= $2 AND attempts > 0 AND accepted_at_ms <= $3 AND due_at_ms < $4
+    LIMIT $5";
 
 const DELETE_PENDING: &str = "DELETE FROM pending WHERE endpoint_id = $1";
 
@@ -192,6 +218,36 @@ pub(super) async fn release(db: &mut impl Connection, release: Release) -> Resul
 pub(super) async fn discard(db: &mut impl Connection, endpoint: EndpointId) -> Result<(), StoreError> {
     db.execute(DELETE_PARKED, [endpoint.0.into(), PARKED_DUE_MS.into()]).await?;
     Ok(())
+}
+
+pub(super) async fn advance(
+    db: &mut impl Connection,
+    endpoint: EndpointId,
+    now_ms: i64,
+) -> Result<(), StoreError> {
+    let values = || [endpoint.0.into(), now_ms.into(), PARKED_DUE_MS.into()];
+    db.execute(COPY_TO_ACCEPTANCE, values()).await?;
+    db.execute(DELETE_LATER, values()).await?;
+    Ok(())
+}
+
+pub(in crate::store) async fn expired(
+    db: &mut impl Connection,
+    wanted: Expired,
+) -> Result<Vec<Pending>, StoreError> {
+    let Expired { endpoint_id, expires_by_ms, accepted_by_ms, due_by_ms, limit } = wanted;
+    let values = |due_ms: i64, rows: usize| {
+        vec![endpoint_id.0.into(), expires_by_ms.into(), accepted_by_ms.into(), due_ms.into(), limit_of(rows)]
+    };
+    let rows = db.fetch(EXPIRED_UNATTEMPTED, values(due_by_ms, limit)).await?;
+    let mut found: Vec<Pending> = rows.iter().map(pending).collect::<Result<_, _>>()?;
+    if found.len() < limit {
+        let rows = db.fetch(EXPIRED_ATTEMPTED, values(PARKED_DUE_MS, limit - found.len())).await?;
+        for row in &rows {
+            found.push(pending(row)?);
+        }
+    }
+    Ok(found)
 }
 
 pub(super) async fn delete_pending(db: &mut impl Connection, endpoint: EndpointId) -> Result<(), StoreError> {

@@ -1,27 +1,30 @@
 //! Live webhooks, what they were before, and their health.
 
-use groundswell_types::{EventKind, ProgramId, Secret, WebhookId};
+use groundswell_types::{DeliveryId, EventKind, ProgramId, Secret, WebhookId};
 use serde::Serialize;
 
-use super::{Columns, Connection, damaged, deliveries, drafts};
-use crate::store::{EndpointId, EndpointRecord, HealthRecord, StoreError, WebhooksChange};
+use super::{Columns, Connection, damaged, deliveries, drafts, notices};
+use crate::store::{
+    EndpointId, EndpointRecord, FAILING_DELIVERIES, HealthRecord, StoreError, WebhooksChange,
+};
 
 const LIVE: &str = "
-    SELECT id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms
+    SELECT id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms
     FROM endpoint
     WHERE deleted_at_ms IS NULL
     ORDER BY created_at_ms, id";
 
 const LIVE_OF_PROGRAM: &str = "
-    SELECT id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms
+    SELECT id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms
     FROM endpoint
     WHERE program_id = $1 AND deleted_at_ms IS NULL
     ORDER BY created_at_ms, id";
 
 const UPSERT: &str = "
     INSERT INTO endpoint
-        (id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, deleted_at_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, NULL)
+        (id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms,
+        deleted_at_ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL)
     ON CONFLICT (id) DO UPDATE SET
         program_id = excluded.program_id,
         public_id = excluded.public_id,
@@ -31,6 +34,7 @@ const UPSERT: &str = "
         auto_disabled = excluded.auto_disabled,
         secret = excluded.secret,
         created_at_ms = excluded.created_at_ms,
+        parked_at_ms = excluded.parked_at_ms,
         deleted_at_ms = NULL";
 
 /// The log still names the URL; nothing needs the secret any more.
@@ -49,7 +53,8 @@ const PUBLISH: &str = "
     ON CONFLICT (program_id, version) DO UPDATE SET at_ms = excluded.at_ms, rows_json = excluded.rows_json";
 
 const HEALTH: &str = "
-    SELECT endpoint_id, consecutive_failures, last_failure_at_ms, last_success_at_ms
+    SELECT endpoint_id, consecutive_failures, last_failure_at_ms, last_success_at_ms, failing_deliveries,
+        failing_since_ms, opened_at_ms, failed_probes, next_probe_at_ms, paused_until_ms, warnings
     FROM endpoint_state
     ORDER BY endpoint_id";
 
@@ -80,8 +85,30 @@ fn health_of(row: &impl Columns) -> Result<(EndpointId, HealthRecord), StoreErro
         consecutive_failures: row.int(1)?,
         last_failure_at_ms: row.optional_int(2)?,
         last_success_at_ms: row.optional_int(3)?,
+        failing: failing(&row.text(4)?)?,
+        failing_since_ms: row.optional_int(5)?,
+        opened_at_ms: row.optional_int(6)?,
+        failed_probes: row.int(7)?,
+        next_probe_at_ms: row.optional_int(8)?,
+        paused_until_ms: row.optional_int(9)?,
+        warnings: row.int(10)?,
     };
     Ok((EndpointId(row.int(0)?), health))
+}
+
+fn failing(text: &str) -> Result<[Option<DeliveryId>; FAILING_DELIVERIES], StoreError> {
+    let mut ids = [None; FAILING_DELIVERIES];
+    for (place, number) in ids.iter_mut().zip(text.split(',').filter(|number| !number.is_empty())) {
+        let number = number.parse().map_err(|_| damaged(format!("`{text}` is no list of deliveries")))?;
+        *place = Some(DeliveryId::from_number(number));
+    }
+    Ok(ids)
+}
+
+/// The ids as `failing_deliveries` has them.
+pub(in crate::store) fn failing_text(failing: &[Option<DeliveryId>; FAILING_DELIVERIES]) -> String {
+    let numbers: Vec<String> = failing.iter().flatten().map(|id| id.number().to_string()).collect();
+    numbers.join(",")
 }
 
 /// Makes the change, within the caller's transaction. Deletes come first, because what is added may take over a public
@@ -119,7 +146,10 @@ pub(in crate::store) async fn change(
     for endpoint in &change.discard {
         deliveries::discard(db, *endpoint).await?;
     }
-    Ok(())
+    for (endpoint, now_ms) in &change.advance {
+        deliveries::advance(db, *endpoint, *now_ms).await?;
+    }
+    notices::insert(db, &change.notices).await
 }
 
 async fn upsert(db: &mut impl Connection, endpoint: &EndpointRecord) -> Result<(), StoreError> {
@@ -133,6 +163,7 @@ async fn upsert(db: &mut impl Connection, endpoint: &EndpointRecord) -> Result<(
         endpoint.auto_disabled.into(),
         endpoint.secret.as_ref().map(Secret::expose).into(),
         endpoint.created_at_ms.into(),
+        endpoint.parked_at_ms.into(),
     ];
     db.execute(UPSERT, values).await?;
     Ok(())
@@ -192,5 +223,6 @@ fn endpoint(row: &impl Columns) -> Result<EndpointRecord, StoreError> {
         auto_disabled: row.flag(6)?,
         secret: secret.map_err(|_| damaged("a stored secret is not valid".to_owned()))?,
         created_at_ms: row.int(8)?,
+        parked_at_ms: row.optional_int(9)?,
     })
 }

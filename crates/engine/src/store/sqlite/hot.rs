@@ -12,7 +12,8 @@ use super::error;
 use super::rows::Values;
 use crate::store::list::{List, Marks};
 use crate::store::query::deliveries::pending as pending_row;
-use crate::store::query::{Columns, Connection};
+use crate::store::query::webhooks::failing_text;
+use crate::store::query::{Columns, Connection, notices};
 use crate::store::{
     Accepted, Batch, EndpointId, HealthRecord, PARKED_DUE_MS, Pending, PendingKey, StoreError,
 };
@@ -48,14 +49,23 @@ static EARLIEST_DUE: List = List::new(
 
 static INSERT_HEALTH: List = List::new(
     "
-    INSERT INTO endpoint_state (endpoint_id, consecutive_failures, last_failure_at_ms, last_success_at_ms)
+    INSERT INTO endpoint_state
+        (endpoint_id, consecutive_failures, last_failure_at_ms, last_success_at_ms, failing_deliveries,
+        failing_since_ms, opened_at_ms, failed_probes, next_probe_at_ms, paused_until_ms, warnings)
     VALUES ",
-    4,
+    11,
     "
     ON CONFLICT (endpoint_id) DO UPDATE SET
         consecutive_failures = excluded.consecutive_failures,
         last_failure_at_ms = excluded.last_failure_at_ms,
-        last_success_at_ms = excluded.last_success_at_ms",
+        last_success_at_ms = excluded.last_success_at_ms,
+        failing_deliveries = excluded.failing_deliveries,
+        failing_since_ms = excluded.failing_since_ms,
+        opened_at_ms = excluded.opened_at_ms,
+        failed_probes = excluded.failed_probes,
+        next_probe_at_ms = excluded.next_probe_at_ms,
+        paused_until_ms = excluded.paused_until_ms,
+        warnings = excluded.warnings",
     Marks::Anonymous,
 );
 
@@ -69,8 +79,13 @@ pub(super) async fn commit(
     let health = |values: &mut Values, (endpoint, health): &(EndpointId, HealthRecord)| {
         values.int(endpoint.0).int(health.consecutive_failures);
         values.optional_int(health.last_failure_at_ms).optional_int(health.last_success_at_ms);
+        values.text(failing_text(&health.failing).into()).optional_int(health.failing_since_ms);
+        values.optional_int(health.opened_at_ms).int(health.failed_probes);
+        values.optional_int(health.next_probe_at_ms).optional_int(health.paused_until_ms);
+        values.int(health.warnings);
     };
     INSERT_HEALTH.execute(connection, &batch.health, health).await?;
+    notices::insert(connection, &batch.notices).await?;
     Ok(answers)
 }
 

@@ -141,6 +141,7 @@ pub fn endpoint_record(number: i64, public_id: &str) -> EndpointRecord {
         auto_disabled: false,
         secret: Some(Secret::parse("hunter2").expect("a valid secret")),
         created_at_ms: 200 + number,
+        parked_at_ms: None,
     }
 }
 
@@ -154,6 +155,8 @@ pub fn change(version: i64) -> WebhooksChange {
         park: Vec::new(),
         release: Vec::new(),
         discard: Vec::new(),
+        advance: Vec::new(),
+        notices: Vec::new(),
         clears_draft: false,
         at_ms: ACCEPTED_AT_MS,
     }

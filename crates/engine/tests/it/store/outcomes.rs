@@ -68,6 +68,7 @@ pub async fn an_attempt_logged_twice_is_rejected_and_nothing_written(store: &dyn
         accepts: vec![make::accept(3, &[10])],
         outcomes: vec![make::delivered(&queue[1]), make::delivered(&queue[0])],
         health: vec![(make::endpoint(10), HealthRecord::default())],
+        ..Batch::default()
     };
     let result = store.commit(&batch).await;
     assert!(matches!(result, Err(StoreError::Rejected(_))), "{result:?}");
@@ -88,6 +89,7 @@ pub async fn accepts_and_outcomes_commit_together(store: &dyn Store) {
             make::endpoint(10),
             HealthRecord { consecutive_failures: 2, ..HealthRecord::default() },
         )],
+        ..Batch::default()
     };
     commit(store, batch).await;
 
@@ -99,8 +101,18 @@ pub async fn accepts_and_outcomes_commit_together(store: &dyn Store) {
 }
 
 pub async fn health_is_kept_and_replaced(store: &dyn Store) {
-    let failing =
-        HealthRecord { consecutive_failures: 3, last_failure_at_ms: Some(70), last_success_at_ms: None };
+    let failing = HealthRecord {
+        consecutive_failures: 3,
+        last_failure_at_ms: Some(70),
+        last_success_at_ms: None,
+        failing: [Some(make::delivery(1, 0)), Some(make::delivery(2, 4)), None],
+        failing_since_ms: Some(60),
+        opened_at_ms: Some(70),
+        failed_probes: 2,
+        next_probe_at_ms: Some(90),
+        paused_until_ms: Some(80),
+        warnings: 1,
+    };
     let well = HealthRecord { last_success_at_ms: Some(80), consecutive_failures: 0, ..failing };
     let health = vec![(make::endpoint(20), failing), (make::endpoint(10), failing)];
     commit(store, Batch { health, ..Batch::default() }).await;

@@ -64,3 +64,19 @@ pub async fn that_somebody_signed_in_is_remembered(store: &dyn Store) {
     store.delete_session(session.token_hash).await.expect("deletes");
     assert!(store.has_sessions().await.expect("reads"), "signing out does not undo it");
 }
+
+pub async fn starts_after_an_unclean_end_are_known(store: &dyn Store) {
+    let boots = async || {
+        let boots = store.boots().await.expect("reads");
+        boots.iter().map(|boot| (boot.at_ms, boot.is_clean)).collect::<Vec<_>>()
+    };
+    store.begin_boot(100, 0).await.expect("writes");
+    assert_eq!(boots().await, [(100, true)]);
+    store.end_boot().await.expect("writes");
+    store.begin_boot(200, 0).await.expect("writes");
+    store.begin_boot(300, 0).await.expect("writes");
+    assert_eq!(boots().await, [(100, true), (200, true), (300, false)]);
+    store.end_boot().await.expect("writes");
+    store.begin_boot(400, 300).await.expect("writes");
+    assert_eq!(boots().await, [(300, false), (400, true)]);
+}

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use groundswell_engine::store::{Backlog, Store, WebhooksChange};
+use groundswell_engine::store::{Backlog, Expired, Store, WebhooksChange};
 
 use super::commit;
 use super::make::{self, ACCEPTED_AT_MS};
@@ -89,4 +89,61 @@ pub async fn backlogs_are_counted_to_a_cap(store: &dyn Store) {
     assert_eq!(counted(100).await, [backlog(10, 2, 5), backlog(20, 5, 0), backlog(30, 0, 0)]);
     assert_eq!(counted(3).await, [backlog(10, 2, 3), backlog(20, 3, 0), backlog(30, 0, 0)]);
     assert_eq!(counted(i64::MAX).await, [backlog(10, 2, 5), backlog(20, 5, 0), backlog(30, 0, 0)]);
+}
+
+pub async fn what_expired_while_held_is_found(store: &dyn Store) {
+    // Events 1 to 5 expire at once, 6 to 9 later; 1 was tried and has its next attempt behind everything else.
+    let batch = make::accepts((1..=9).map(|number| {
+        let mut accept = make::accept(number, &[10, 20]);
+        accept.expires_at_ms += if number > 5 { 10_000 } else { 0 };
+        accept.accepted_at_ms += number;
+        accept
+    }));
+    commit(store, batch).await;
+    let queue = make::queue(store, 10).await;
+    commit(store, make::outcomes([make::retried(&queue[0], ACCEPTED_AT_MS + 4_000)])).await;
+
+    let wanted = Expired {
+        endpoint_id: make::endpoint(10),
+        expires_by_ms: ACCEPTED_AT_MS + 5_000,
+        accepted_by_ms: i64::MAX,
+        due_by_ms: ACCEPTED_AT_MS + 100,
+        limit: 100,
+    };
+    let found = async |wanted| {
+        let rows = store.expired(wanted).await.expect("reads");
+        let mut numbers: Vec<i64> = rows.iter().map(|row| row.key.delivery_id.event().number()).collect();
+        numbers.sort_unstable();
+        numbers
+    };
+    assert_eq!(found(wanted).await, [1, 2, 3, 4, 5]);
+    assert_eq!(found(Expired { expires_by_ms: ACCEPTED_AT_MS + 4_999, ..wanted }).await, [0; 0]);
+    assert_eq!(found(Expired { accepted_by_ms: ACCEPTED_AT_MS + 3, ..wanted }).await, [1, 2, 3]);
+    assert_eq!(found(Expired { due_by_ms: ACCEPTED_AT_MS + 2, ..wanted }).await, [1, 2]);
+    assert_eq!(found(Expired { limit: 2, ..wanted }).await, [2, 3], "those not tried yet come first");
+
+    make::create_program(store, 1).await;
+    let park = vec![make::endpoint(10)];
+    make::apply(store, WebhooksChange { park, ..make::change(1) }).await;
+    assert_eq!(found(wanted).await, [0; 0], "deadlines of what is parked stand still");
+}
+
+pub async fn what_waits_for_a_retry_can_go_out_at_once(store: &dyn Store) {
+    make::create_program(store, 1).await;
+    make::accept_all(store, 1..=4, &[10, 20]).await;
+    for endpoint in [10, 20] {
+        let queue = make::queue(store, endpoint).await;
+        let retried =
+            queue.iter().zip(0..).take(3).map(|(row, n)| make::retried(row, ACCEPTED_AT_MS + n * 500));
+        commit(store, make::outcomes(retried)).await;
+    }
+    let advance = vec![(make::endpoint(10), ACCEPTED_AT_MS + 100)];
+    make::apply(store, WebhooksChange { advance, ..make::change(1) }).await;
+
+    let dues = async |endpoint| {
+        let queue = make::queue(store, endpoint).await;
+        queue.iter().map(|row| (row.key.due_at_ms - ACCEPTED_AT_MS, row.attempts)).collect::<Vec<_>>()
+    };
+    assert_eq!(dues(10).await, [(0, 1), (0, 1), (0, 1), (0, 0)]);
+    assert_eq!(dues(20).await, [(0, 1), (0, 0), (500, 1), (1_000, 1)]);
 }

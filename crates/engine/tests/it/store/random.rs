@@ -4,7 +4,7 @@
 mod operation;
 
 use groundswell_engine::store::memory::Memory;
-use groundswell_engine::store::{EndpointId, Pending, Store, StoreError};
+use groundswell_engine::store::{EndpointId, Expired, Pending, Store, StoreError};
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert_eq, prop_oneof, proptest};
 use proptest::test_runner::TestCaseError;
@@ -111,6 +111,12 @@ async fn everything(store: &dyn Store, history: &History) -> Vec<String> {
         let first = store.pending(endpoint, None, 2).await.expect("reads");
         let rest = store.pending(endpoint, first.last().map(|one| one.key), 100).await.expect("reads");
         all.push(format!("{first:?} {rest:?}"));
+        let limits = (make::ACCEPTED_AT_MS + 5_000, make::ACCEPTED_AT_MS + 5, make::ACCEPTED_AT_MS + 100);
+        let (expires_by_ms, accepted_by_ms, due_by_ms) = limits;
+        let wanted = Expired { endpoint_id: endpoint, expires_by_ms, accepted_by_ms, due_by_ms, limit: 100 };
+        let mut expired = store.expired(wanted).await.expect("reads");
+        expired.sort_by_key(|pending| pending.key);
+        all.push(format!("{expired:?}"));
     }
     for program in PROGRAMS.map(make::program) {
         all.push(format!("{:?}", store.draft(&program).await.expect("reads")));

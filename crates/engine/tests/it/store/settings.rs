@@ -1,10 +1,10 @@
 //! Programs, webhooks and drafts.
 
 use groundswell_engine::store::{
-    Batch, DraftRecord, EndpointRecord, HealthRecord, PARKED_DUE_MS, Pending, PendingKey, Release,
-    SettingsChange, Store, StoreError, WebhooksChange,
+    Batch, DraftRecord, EndpointRecord, HealthRecord, NoticeRecord, PARKED_DUE_MS, Pending, PendingKey,
+    Release, SettingsChange, Store, StoreError, WebhooksChange,
 };
-use groundswell_types::ProgramStatus;
+use groundswell_types::{NoticeId, NoticeKind, ProgramStatus};
 
 use super::commit;
 use super::make::{self, ACCEPTED_AT_MS};
@@ -187,4 +187,27 @@ pub async fn publishing_clears_the_draft(store: &dyn Store) {
     assert!(store.draft(&make::program(1)).await.expect("reads").is_some(), "that was no publication");
     make::apply(store, WebhooksChange { upserts, clears_draft: true, ..make::change(2) }).await;
     assert_eq!(store.draft(&make::program(1)).await.expect("reads"), None);
+}
+
+pub async fn notices_are_listed_by_program_and_in_order(store: &dyn Store) {
+    make::create_program(store, 1).await;
+    make::create_program(store, 2).await;
+    let notice = |number: i64, program: i64, kind| NoticeRecord {
+        id: NoticeId::from_number(number),
+        program_id: make::program(program),
+        endpoint_id: make::endpoint(10),
+        kind,
+        at_ms: number * 10,
+        since_ms: number,
+    };
+    let all: Vec<_> = NoticeKind::ALL.into_iter().zip(1..).map(|(kind, n)| notice(n, 1, kind)).collect();
+    let (first, rest) = all.split_at(2);
+    let others = [notice(7, 2, NoticeKind::Gone)];
+    commit(store, Batch { notices: [first, &others].concat(), ..Batch::default() }).await;
+    make::apply(store, WebhooksChange { notices: rest.to_vec(), ..make::change(1) }).await;
+
+    let program = make::program(1);
+    assert_eq!(store.notices(&program, None, 10).await.expect("reads"), all);
+    let behind = store.notices(&program, Some(NoticeId::from_number(2)), 2).await.expect("reads");
+    assert_eq!(behind, all[2..4]);
 }

@@ -127,7 +127,12 @@ pub async fn fill(store: &dyn Store) {
 }
 
 fn health() -> HealthRecord {
-    HealthRecord { consecutive_failures: 2, last_failure_at_ms: Some(12), last_success_at_ms: Some(11) }
+    HealthRecord {
+        consecutive_failures: 2,
+        last_failure_at_ms: Some(12),
+        last_success_at_ms: Some(11),
+        ..HealthRecord::default()
+    }
 }
 
 fn draft() -> DraftRecord {

@@ -22,6 +22,8 @@ fn change(version: i64, upserts: Vec<EndpointRecord>, deletes: Vec<EndpointId>) 
         park: Vec::new(),
         release: Vec::new(),
         discard: Vec::new(),
+        advance: Vec::new(),
+        notices: Vec::new(),
         clears_draft: false,
         at_ms: 500,
     })
@@ -47,6 +49,7 @@ async fn publish(store: &Sqlite) {
         auto_disabled: false,
         secret: Some(Secret::parse(SECRET).expect("a valid secret")),
         created_at_ms: 1,
+        parked_at_ms: None,
     };
     store.apply(&SettingsChange::CreateProgram(program)).await.expect("applies");
     store.apply(&change(1, vec![endpoint], Vec::new())).await.expect("applies");

@@ -50,6 +50,7 @@ pub struct Webhooks {
     park: Vec<i64>,
     release: Vec<i64>,
     discard: Vec<i64>,
+    advance: Vec<i64>,
     clears_draft: bool,
 }
 
@@ -89,17 +90,20 @@ fn attempted() -> impl Strategy<Value = Attempted> {
 
 fn webhooks() -> impl Strategy<Value = Webhooks> {
     let upserts = vec((ENDPOINTS, 0..3_usize), 0..3);
-    let moves = (some_endpoints(), some_endpoints(), some_endpoints());
+    let moves = (some_endpoints(), some_endpoints(), some_endpoints(), some_endpoints());
     (PROGRAMS, -1..3_i64, upserts, subsequence(vec![1, 2], 0..=1), moves, weighted(0.3)).prop_map(
-        |(program, version_step, upserts, deletes, (park, release, discard), clears_draft)| Webhooks {
-            program,
-            version_step,
-            upserts,
-            deletes,
-            park,
-            release,
-            discard,
-            clears_draft,
+        |(program, version_step, upserts, deletes, (park, release, discard, advance), clears_draft)| {
+            Webhooks {
+                program,
+                version_step,
+                upserts,
+                deletes,
+                park,
+                release,
+                discard,
+                advance,
+                clears_draft,
+            }
         },
     )
 }
@@ -133,7 +137,7 @@ impl Operation {
                     (history.highest_event + 1..).zip(accepts).map(|(id, event)| event.accept(id)).collect();
                 let outcomes = outcomes.iter().filter_map(|outcome| outcome.outcome(history)).collect();
                 let health = health.into_iter().map(|id| (make::endpoint(id), health_of(id))).collect();
-                Call::Commit(Batch { accepts, outcomes, health })
+                Call::Commit(Batch { accepts, outcomes, health, notices: Vec::new() })
             }
             Self::CreateProgram(number) => {
                 Call::Apply(SettingsChange::CreateProgram(make::program_record(number)))
@@ -156,6 +160,7 @@ fn health_of(endpoint: i64) -> HealthRecord {
         consecutive_failures: endpoint,
         last_failure_at_ms: (endpoint % 2 == 0).then_some(endpoint),
         last_success_at_ms: Some(9),
+        ..HealthRecord::default()
     }
 }
 
@@ -210,6 +215,7 @@ impl Webhooks {
             park: ids(self.park),
             release: ids(self.release).into_iter().map(release).collect(),
             discard: ids(self.discard),
+            advance: ids(self.advance).into_iter().map(|id| (id, make::ACCEPTED_AT_MS + 10)).collect(),
             clears_draft: self.clears_draft,
             ..make::change(version)
         }

@@ -1,0 +1,150 @@
+//! How much an endpoint takes at once: its adaptive cap, its latency, and which lane it belongs to.
+
+use super::turns::Lane;
+
+/// Mean latency above this makes an endpoint slow.
+const SLOW_MS: i64 = 5_000;
+
+/// What an attempt is expected to take before any was made.
+const FIRST_GUESS_MS: i64 = 50;
+
+/// How an attempt ended, as far as pace is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// 2xx.
+    Success,
+    /// It failed, but not for being asked too much.
+    Failure,
+    /// `429`, `502`, `503` or `504`: the endpoint is to be asked less.
+    Overload,
+    /// There was no answer in time.
+    Timeout,
+}
+
+/// Remembered for as long as the process runs and the endpoint is enabled.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Pace {
+    cap: u16,
+    latency_ms: i64,
+    has_answered: bool,
+    has_timed_out: bool,
+    reduced_at_ms: i64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            cap: 1,
+            latency_ms: FIRST_GUESS_MS,
+            has_answered: false,
+            has_timed_out: false,
+            reduced_at_ms: i64::MIN,
+        }
+    }
+}
+
+impl Pace {
+    /// Requests under way at once.
+    pub(super) fn cap(&self, most: usize) -> usize {
+        usize::from(self.cap).min(most)
+    }
+
+    /// What an attempt is expected to take, in milliseconds.
+    pub(super) fn cost_ms(&self) -> i64 {
+        self.latency_ms.max(1)
+    }
+
+    pub(super) fn lane(&self, is_held: bool) -> Lane {
+        if is_held || self.has_timed_out || self.latency_ms > SLOW_MS {
+            Lane::Penalty
+        } else if self.has_answered {
+            Lane::Usual
+        } else {
+            Lane::Unproven
+        }
+    }
+
+    /// After an attempt: successes widen the cap by one each, which doubles it every round trip; being asked too much
+    /// halves it, once a round trip.
+    pub(super) fn note(&mut self, answer: Answer, duration_ms: i64, now_ms: i64, most: usize) {
+        let most = u16::try_from(most).unwrap_or(u16::MAX);
+        self.latency_ms = if self.has_answered || self.has_timed_out {
+            self.latency_ms + (duration_ms - self.latency_ms) / 5
+        } else {
+            duration_ms
+        };
+        match answer {
+            Answer::Success => {
+                self.cap = self.cap.saturating_add(1).min(most);
+                self.has_timed_out = false;
+            }
+            Answer::Failure => {}
+            Answer::Overload | Answer::Timeout => {
+                if now_ms.saturating_sub(duration_ms) > self.reduced_at_ms {
+                    self.cap = (self.cap / 2).max(1);
+                    self.reduced_at_ms = now_ms;
+                }
+                self.has_timed_out |= answer == Answer::Timeout;
+            }
+        }
+        self.has_answered |= answer != Answer::Timeout;
+    }
+
+    /// After a breaker closed, or for a new URL: 1, 2, 4 … at once.
+    pub(super) fn restart(&mut self) {
+        *self = Self { cap: 1, ..*self };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cap_doubles_every_round_trip_up_to_the_most() {
+        let mut pace = Pace::default();
+        let mut caps = vec![];
+        for round in 0..8 {
+            let under_way = pace.cap(64);
+            caps.push(under_way);
+            for _ in 0..under_way {
+                pace.note(Answer::Success, 10, round * 10, 64);
+            }
+        }
+        assert_eq!(caps, [1, 2, 4, 8, 16, 32, 64, 64]);
+    }
+
+    #[test]
+    fn being_asked_too_much_halves_it_once_a_round_trip() {
+        let mut pace = Pace { cap: 64, has_answered: true, ..Pace::default() };
+        for _ in 0..10 {
+            pace.note(Answer::Overload, 100, 1_000, 64);
+        }
+        assert_eq!(pace.cap(64), 32);
+        pace.note(Answer::Overload, 100, 1_200, 64);
+        assert_eq!(pace.cap(64), 16);
+        for now_ms in 13..100 {
+            pace.note(Answer::Timeout, 10, now_ms * 100, 64);
+        }
+        assert_eq!(pace.cap(64), 1);
+    }
+
+    #[test]
+    fn lanes_follow_behaviour() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.lane(false), Lane::Unproven);
+        pace.note(Answer::Failure, 10, 0, 64);
+        assert_eq!(pace.lane(false), Lane::Usual, "an answer in time, whatever it says");
+        assert_eq!(pace.lane(true), Lane::Penalty);
+        pace.note(Answer::Timeout, 15_000, 20_000, 64);
+        assert_eq!(pace.lane(false), Lane::Penalty);
+        for _ in 0..20 {
+            pace.note(Answer::Success, 10, 30_000, 64);
+        }
+        assert_eq!(pace.lane(false), Lane::Usual);
+        for _ in 0..20 {
+            pace.note(Answer::Success, 8_000, 90_000, 64);
+        }
+        assert_eq!(pace.lane(false), Lane::Penalty, "slow");
+    }
+}

@@ -1,0 +1,233 @@
+//! One endpoint's queue: its window, how far it reaches, what is on its way, and whether anything may be sent.
+
+use std::collections::HashSet;
+
+use groundswell_types::DeliveryId;
+
+use super::turns::Lane;
+use super::window::{Key, Window};
+use super::{FlowId, Item};
+use crate::delivery::breaker::Gate;
+use crate::store::Pending;
+
+/// More rows than this are not held for an endpoint.
+pub(super) const WINDOW_MAX: usize = 128;
+
+/// A window with at most this many rows is refilled.
+pub(super) const WINDOW_LOW: usize = 64;
+
+/// What is committed while a refill reads is remembered up to this many rows; beyond it the refill is made again.
+const LATE_MAX: usize = 4096;
+
+/// How far the window reaches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Horizon {
+    /// The store has nothing that the window does not have.
+    Everything,
+    /// The store may have more behind this key; `None` is before the first.
+    UpTo(Option<Key>),
+}
+
+#[derive(Debug)]
+pub(super) struct RunningRefill {
+    pub(super) generation: u64,
+    pub(super) horizon: Horizon,
+    /// Rows that left the store while it read.
+    settled: HashSet<Key>,
+    /// Rows behind the horizon that came into the store while it read.
+    late: Vec<Item>,
+    has_overflowed: bool,
+}
+
+impl RunningRefill {
+    pub(super) fn new(generation: u64, horizon: Horizon) -> Self {
+        Self { generation, horizon, settled: HashSet::new(), late: Vec::new(), has_overflowed: false }
+    }
+}
+
+/// The endings of what expired while it was held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Expiry {
+    Idle,
+    /// The store is being asked.
+    Asked,
+    /// So many endings are on their way into the store; there may be more.
+    Ending {
+        left: usize,
+        has_more: bool,
+    },
+}
+
+/// Whether something goes out, by what is in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// The first of the window, as an ordinary attempt.
+    Send,
+    /// The first of the window, whenever it is due.
+    Probe,
+    /// Nothing before this time, Unix milliseconds.
+    At(i64),
+    /// Nothing until something else happens.
+    Never,
+}
+
+#[derive(Debug)]
+pub(super) struct Queue {
+    pub(super) flow: FlowId,
+    pub(super) window: Window,
+    pub(super) horizon: Horizon,
+    /// No refill before this time: nothing is due.
+    pub(super) refill_at_ms: i64,
+    pub(super) refill: Option<Box<RunningRefill>>,
+    pub(super) in_flight: usize,
+    /// On their way to the receiver, or their outcome into the store.
+    pub(super) unsettled: HashSet<DeliveryId>,
+    pub(super) gate: Gate,
+    /// The probe that is under way.
+    pub(super) probe: Option<DeliveryId>,
+    /// One delivery is to be tried at once, because the URL or the secret is new.
+    pub(super) wants_rescue: bool,
+    pub(super) expiry: Expiry,
+    pub(super) timer_at_ms: Option<i64>,
+    /// The lane it takes part in.
+    pub(super) lane: Option<Lane>,
+    /// What the scheduler has counted of the window's bytes.
+    pub(super) counted_bytes: usize,
+}
+
+impl Queue {
+    pub(super) fn new(flow: FlowId) -> Self {
+        Self {
+            flow,
+            window: Window::default(),
+            horizon: Horizon::Everything,
+            refill_at_ms: i64::MIN,
+            refill: None,
+            in_flight: 0,
+            unsettled: HashSet::new(),
+            gate: Gate::default(),
+            probe: None,
+            wants_rescue: false,
+            expiry: Expiry::Idle,
+            timer_at_ms: None,
+            lane: None,
+            counted_bytes: 0,
+        }
+    }
+
+    /// Forgets what it knows of the store.
+    pub(super) fn reset(&mut self, horizon: Horizon) {
+        self.window.clear();
+        self.refill = None;
+        self.horizon = horizon;
+        if self.expiry == Expiry::Asked {
+            self.expiry = Expiry::Idle;
+        }
+    }
+
+    /// Puts a committed row where it belongs: into the window, to what a running refill may have missed, or nowhere,
+    /// because it will be read when the window gets there.
+    pub(super) fn insert(&mut self, item: Item) {
+        let key = item.key();
+        let is_inside = match self.horizon {
+            Horizon::Everything => true,
+            Horizon::UpTo(last) => Some(key) <= last,
+        };
+        if is_inside {
+            self.window.insert(item);
+            self.trim();
+        } else if let Some(refill) = &mut self.refill {
+            if refill.late.len() < LATE_MAX {
+                refill.late.push(item.without_body());
+            } else {
+                refill.late.clear();
+                refill.has_overflowed = true;
+            }
+        }
+    }
+
+    /// A row left the store.
+    pub(super) fn remove(&mut self, key: Key) {
+        self.window.remove(&key);
+        if let Some(refill) = &mut self.refill {
+            refill.settled.insert(key);
+        }
+    }
+
+    /// Takes a refill's answer over, with everything that happened while it read. Not if the window was cut
+    /// meanwhile, or more came in than was remembered: then it is made again.
+    pub(super) fn take_over(&mut self, running: RunningRefill, rows: Vec<Pending>, is_all: bool) {
+        if running.horizon != self.horizon || running.has_overflowed {
+            return;
+        }
+        let last = rows.last().map(|row| (row.key.due_at_ms, row.key.delivery_id));
+        for pending in rows {
+            let key = (pending.key.due_at_ms, pending.key.delivery_id);
+            if !running.settled.contains(&key) && !self.unsettled.contains(&key.1) {
+                self.window.insert(Item::stored(pending));
+            }
+        }
+        self.horizon = if is_all { Horizon::Everything } else { Horizon::UpTo(last) };
+        self.trim();
+        for item in running.late {
+            // It may have been sent since only if it was inside the window, and then it was not late.
+            self.insert(item);
+        }
+    }
+
+    fn trim(&mut self) {
+        while self.window.len() > WINDOW_MAX {
+            self.window.pop_last();
+            self.horizon = Horizon::UpTo(self.window.last_key());
+        }
+    }
+
+    /// Whether something goes out, as far as `cap` requests at once allow.
+    pub(super) fn next(&self, cap: usize, now_ms: i64) -> Next {
+        if self.wants_rescue && self.probe.is_none() && !self.window.is_empty() {
+            return Next::Probe;
+        }
+        if let Some(held) = self.gate.held {
+            return match self.probe {
+                Some(_) => Next::Never,
+                None if held.next_probe_at_ms > now_ms => Next::At(held.next_probe_at_ms),
+                None if self.window.is_empty() => Next::Never,
+                None => Next::Probe,
+            };
+        }
+        let Some(due_ms) = self.window.first_due_ms() else { return Next::Never };
+        let at_ms = due_ms.max(self.gate.paused_until_ms.unwrap_or(i64::MIN));
+        if at_ms > now_ms {
+            Next::At(at_ms)
+        } else if self.in_flight < cap {
+            Next::Send
+        } else {
+            Next::Never
+        }
+    }
+
+    /// When the next refill is wanted, if one is.
+    pub(super) fn refill_due_ms(&self) -> Option<i64> {
+        if self.refill.is_some() || self.horizon == Horizon::Everything {
+            return None;
+        }
+        if self.wants_rescue || self.gate.held.is_some() {
+            // One delivery is enough.
+            let probe_at_ms = self.gate.held.map_or(i64::MIN, |held| held.next_probe_at_ms);
+            let at_ms = if self.wants_rescue { i64::MIN } else { probe_at_ms };
+            return (self.window.is_empty() && self.probe.is_none()).then_some(at_ms);
+        }
+        let paused_ms = self.gate.paused_until_ms.unwrap_or(i64::MIN);
+        (self.window.len() <= WINDOW_LOW).then(|| self.refill_at_ms.max(paused_ms))
+    }
+
+    /// Whether it can be forgotten.
+    pub(super) fn is_idle(&self) -> bool {
+        self.window.is_empty()
+            && self.horizon == Horizon::Everything
+            && self.refill.is_none()
+            && self.in_flight == 0
+            && self.unsettled.is_empty()
+            && self.gate == Gate::default()
+    }
+}

@@ -1,0 +1,125 @@
+//! Whose turn it is: first between lanes, then between programs, then between a program's endpoints.
+//!
+//! Endpoints that fail or are slow have a lane of their own with at most 30 % of the slots, and those that have not
+//! answered yet since the start one with at most half of them: so however many of them hang, others find slots free.
+
+use std::collections::HashMap;
+
+use super::FlowId;
+use super::fair::Fair;
+use crate::store::EndpointId;
+
+/// Endpoints that share a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Lane {
+    Usual,
+    Unproven,
+    Penalty,
+}
+
+impl Lane {
+    pub(super) const ALL: [Self; 3] = [Self::Usual, Self::Unproven, Self::Penalty];
+
+    const fn index(self) -> usize {
+        match self {
+            Self::Usual => 0,
+            Self::Unproven => 1,
+            Self::Penalty => 2,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Programs {
+    turns: Fair<FlowId>,
+    endpoints: HashMap<FlowId, Fair<EndpointId>>,
+    free: usize,
+}
+
+#[derive(Debug)]
+pub(super) struct Turns {
+    lanes: Fair<Lane>,
+    programs: [Programs; 3],
+    free: usize,
+}
+
+impl Turns {
+    pub(super) fn new(slots: usize) -> Self {
+        let share = |lane| match lane {
+            Lane::Usual => slots,
+            Lane::Unproven => (slots / 2).max(1),
+            Lane::Penalty => (slots * 3 / 10).max(1),
+        };
+        let programs = Lane::ALL.map(|lane| Programs {
+            turns: Fair::new(),
+            endpoints: HashMap::new(),
+            free: share(lane),
+        });
+        Self { lanes: Fair::new(), programs, free: slots }
+    }
+
+    /// An endpoint has something to send.
+    pub(super) fn join(&mut self, lane: Lane, flow: FlowId, endpoint: EndpointId) {
+        let programs = &mut self.programs[lane.index()];
+        programs.endpoints.entry(flow).or_insert_with(Fair::new).join(endpoint);
+        programs.turns.join(flow);
+        self.lanes.join(lane);
+    }
+
+    /// It has nothing to send any more, or may not.
+    pub(super) fn leave(&mut self, lane: Lane, flow: FlowId, endpoint: EndpointId) {
+        let programs = &mut self.programs[lane.index()];
+        let Some(endpoints) = programs.endpoints.get_mut(&flow) else { return };
+        endpoints.leave(endpoint);
+        if endpoints.is_empty() {
+            if endpoints.is_forgettable() {
+                programs.endpoints.remove(&flow);
+            }
+            programs.turns.leave(flow);
+        }
+        if programs.turns.is_empty() {
+            self.lanes.leave(lane);
+        }
+    }
+
+    /// Whose turn it is, if there is a slot for it.
+    pub(super) fn next(&self) -> Option<(Lane, EndpointId)> {
+        if self.free == 0 {
+            return None;
+        }
+        let lane = self.lanes.order().find(|lane| self.programs[lane.index()].free > 0)?;
+        let programs = &self.programs[lane.index()];
+        let flow = programs.turns.next()?;
+        Some((lane, programs.endpoints.get(&flow)?.next()?))
+    }
+
+    /// A slot is taken for what is expected to hold it for `cost` milliseconds.
+    pub(super) fn take(&mut self, lane: Lane, flow: FlowId, endpoint: EndpointId, cost: i64) {
+        self.free -= 1;
+        let programs = &mut self.programs[lane.index()];
+        programs.free = programs.free.saturating_sub(1);
+        programs.endpoints.entry(flow).or_insert_with(Fair::new).serve(endpoint, cost);
+        programs.turns.serve(flow, cost);
+        self.lanes.serve(lane, cost);
+    }
+
+    /// A slot is free again; it was held for `extra` milliseconds more than was expected.
+    pub(super) fn give_back(&mut self, lane: Lane, flow: FlowId, endpoint: EndpointId, extra: i64) {
+        self.free += 1;
+        let programs = &mut self.programs[lane.index()];
+        programs.free += 1;
+        if let Some(endpoints) = programs.endpoints.get_mut(&flow) {
+            endpoints.charge(endpoint, extra);
+            if endpoints.is_empty() && endpoints.is_forgettable() {
+                programs.endpoints.remove(&flow);
+            }
+        }
+        programs.turns.charge(flow, extra);
+        self.lanes.charge(lane, extra);
+    }
+
+    #[cfg(test)]
+    pub(super) fn free(&self) -> usize {
+        self.free
+    }
+}
