@@ -103,15 +103,21 @@ impl Engine {
         let known = known.swap_remove(at);
         let delivery = self.view(&entry, &event, &known).await?;
         let attempts = self.store.attempts_in_full(id).await?;
+        let made: Vec<AttemptRecord> =
+            attempts.iter().filter(|attempt| attempt.number > 0).cloned().collect();
+        let flags = view::possibly_sent_before(event.accepted_at_ms, &made, &self.boots);
         let schedule = match (delivery.next_attempt_at, delivery.deadline_at) {
-            (Some(next), Some(deadline)) => self.config.retry.schedule(delivery.attempts, next, deadline),
+            (Some(next), Some(deadline)) if delivery.state != DeliveryState::Held => {
+                self.config.retry.schedule(delivery.attempts, next, deadline)
+            }
             _ => Vec::new(),
         };
         Ok(DeliveryDetail {
             delivery,
             body: String::from_utf8_lossy(&body).into_owned(),
-            attempt_log: attempts.iter().filter(|attempt| attempt.number > 0).map(view::attempt).collect(),
+            attempt_log: made.iter().zip(flags).map(|(attempt, flag)| view::attempt(attempt, flag)).collect(),
             schedule,
+            reason: attempts.iter().find(|attempt| attempt.number == 0).map(|ending| ending.message.clone()),
         })
     }
 
@@ -206,9 +212,15 @@ impl Engine {
             Some(endpoint) => Some(endpoint.record.url.clone()),
             None => self.store.endpoint_url(known.endpoint).await?,
         };
-        let state = view::state(&known.attempts, known.pending.as_ref());
+        let held = self.directory.health(known.endpoint).gate().held.filter(|_| endpoint.is_some());
+        let state = view::state(&known.attempts, known.pending.as_ref(), held.is_some());
         let last = known.attempts.iter().rfind(|attempt| attempt.number > 0);
-        let is_waiting = matches!(state, DeliveryState::Waiting | DeliveryState::Retrying);
+        let is_waiting =
+            matches!(state, DeliveryState::Waiting | DeliveryState::Retrying | DeliveryState::Held);
+        let next_attempt_at = match held {
+            Some(held) => Some(held.next_probe_at_ms),
+            None => known.pending.map(|pending| pending.key.due_at_ms),
+        };
         Ok(DeliveryView {
             id: known.id,
             event_id: event.id,
@@ -222,7 +234,7 @@ impl Engine {
             last_attempt_at: last.map(|attempt| attempt.started_at_ms),
             last_status_code: last.and_then(|attempt| attempt.status_code),
             last_failure: last.and_then(|attempt| attempt.failure),
-            next_attempt_at: known.pending.filter(|_| is_waiting).map(|pending| pending.key.due_at_ms),
+            next_attempt_at: next_attempt_at.filter(|_| is_waiting),
             deadline_at: known.pending.filter(|_| is_waiting).map(|pending| pending.expires_at_ms),
         })
     }

@@ -15,6 +15,7 @@ mod engine;
 pub mod error;
 pub mod events;
 pub mod id;
+pub mod notices;
 pub mod programs;
 pub mod store;
 pub mod test_deliveries;

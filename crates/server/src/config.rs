@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use groundswell_engine::config::{EngineConfig, RetryPolicy, SendingConfig};
+use groundswell_engine::config::{BreakerPolicy, EngineConfig, RetryPolicy, SendingConfig};
 use serde::Deserialize;
 
 const MIN_ADMIN_KEY_CHARS: usize = 32;
@@ -43,6 +43,18 @@ pub struct ServeArgs {
     /// How long after acceptance the last attempt is made, in milliseconds.
     #[arg(long, env = "GROUNDSWELL_RETRY_DEADLINE_MS", value_name = "MS")]
     retry_deadline_ms: Option<i64>,
+    /// So many failures in a row open an endpoint's breaker.
+    #[arg(long, env = "GROUNDSWELL_BREAKER_FAILURES", value_name = "COUNT")]
+    breaker_failures: Option<i64>,
+    /// Wait before the first probe of a failing endpoint, in milliseconds; each further one is twice as long.
+    #[arg(long, env = "GROUNDSWELL_PROBE_BASE_MS", value_name = "MS")]
+    probe_base_ms: Option<i64>,
+    /// The longest wait between probes, in milliseconds.
+    #[arg(long, env = "GROUNDSWELL_PROBE_CAP_MS", value_name = "MS")]
+    probe_cap_ms: Option<i64>,
+    /// A webhook without a success for so long is disabled, in milliseconds.
+    #[arg(long, env = "GROUNDSWELL_AUTODISABLE_MS", value_name = "MS")]
+    autodisable_ms: Option<i64>,
     /// `off`, or requests per second, minute and hour for each API key, for example 100/2000/50000.
     #[arg(long, env = "GROUNDSWELL_RATE_LIMIT", value_name = "LIMITS")]
     rate_limit: Option<String>,
@@ -78,6 +90,7 @@ struct File {
     log: Option<String>,
     egress: EgressSection,
     retry: RetrySection,
+    breaker: BreakerSection,
     delivery: DeliverySection,
 }
 
@@ -94,6 +107,15 @@ struct RetrySection {
     factor: Option<f64>,
     cap_ms: Option<i64>,
     deadline_ms: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct BreakerSection {
+    failures: Option<i64>,
+    probe_base_ms: Option<i64>,
+    probe_cap_ms: Option<i64>,
+    autodisable_ms: Option<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -161,11 +183,12 @@ impl Config {
             }
             None => File::default(),
         };
-        let retry = args.retry();
+        let (retry, breaker) = (args.retry(), args.breaker());
         let database_url =
             args.database_url.or(file.database_url).unwrap_or_else(|| "sqlite://groundswell.db".to_owned());
         let engine = EngineConfig {
             retry: retry_policy(&retry, &file.retry)?,
+            breaker: breaker_policy(&breaker, &file.breaker)?,
             sending: SendingConfig {
                 connect_timeout_ms: file.delivery.connect_timeout_ms.unwrap_or(5_000),
                 total_timeout_ms: file.delivery.total_timeout_ms.unwrap_or(15_000),
@@ -196,6 +219,30 @@ impl ServeArgs {
             deadline_ms: self.retry_deadline_ms,
         }
     }
+
+    fn breaker(&self) -> BreakerSection {
+        BreakerSection {
+            failures: self.breaker_failures,
+            probe_base_ms: self.probe_base_ms,
+            probe_cap_ms: self.probe_cap_ms,
+            autodisable_ms: self.autodisable_ms,
+        }
+    }
+}
+
+fn breaker_policy(args: &BreakerSection, file: &BreakerSection) -> anyhow::Result<BreakerPolicy> {
+    let usual = BreakerPolicy::default();
+    let policy = BreakerPolicy {
+        failures: args.failures.or(file.failures).unwrap_or(usual.failures),
+        probe_base_ms: args.probe_base_ms.or(file.probe_base_ms).unwrap_or(usual.probe_base_ms),
+        probe_cap_ms: args.probe_cap_ms.or(file.probe_cap_ms).unwrap_or(usual.probe_cap_ms),
+        autodisable_ms: args.autodisable_ms.or(file.autodisable_ms).unwrap_or(usual.autodisable_ms),
+    };
+    let BreakerPolicy { failures, probe_base_ms, probe_cap_ms, autodisable_ms } = policy;
+    if [failures, probe_base_ms, probe_cap_ms, autodisable_ms].into_iter().any(|value| value < 1) {
+        bail!("the breaker's failures, waits and time to disabling must be at least 1");
+    }
+    Ok(policy)
 }
 
 fn retry_policy(args: &RetrySection, file: &RetrySection) -> anyhow::Result<RetryPolicy> {

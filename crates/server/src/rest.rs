@@ -7,6 +7,7 @@ mod events;
 mod input;
 mod keys;
 mod limit;
+mod notices;
 mod programs;
 mod webhooks;
 
@@ -29,6 +30,7 @@ pub fn router(state: AppState) -> Router<AppState> {
         .route("/campaign/{id}/webhooks/{webhook}/test", post(webhooks::test))
         .route("/campaign/{id}/events", post(events::submit))
         .route("/campaign/{id}/events/batch", post(events::submit_batch))
+        .route("/campaign/{id}/notices", get(notices::list))
         .route("/campaign/{id}/deliveries", get(deliveries::list))
         .route("/campaign/{id}/deliveries/{delivery}", get(deliveries::show))
         .route("/api-keys", get(keys::list).post(keys::create))

@@ -161,6 +161,9 @@ pub struct DeliveryDetail {
     pub attempt_log: Vec<AttemptView>,
     /// The attempts still to come if all of them fail, without jitter, in Unix milliseconds.
     pub schedule: Vec<i64>,
+    /// Why it ended without a further attempt, in plain words.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// One attempt of a delivery.
@@ -181,6 +184,10 @@ pub struct AttemptView {
     pub message: String,
     /// What came back, when there was an answer.
     pub response: Option<ResponseView>,
+    /// The process ended in the middle of things before this attempt, so an earlier request of it may have reached the
+    /// receiver.
+    #[serde(default)]
+    pub possibly_sent_before: bool,
 }
 
 /// One HTTP header.

@@ -3,7 +3,7 @@
 use groundswell_types::{AttemptView, DeliveryState, HeaderView, ResponseView};
 
 use crate::delivery::outcome::{Exchange, judge};
-use crate::store::{After, AttemptRecord, PARKED_DUE_MS, Pending};
+use crate::store::{After, AttemptRecord, BootRecord, PARKED_DUE_MS, Pending};
 
 /// Whether no further attempt will be made; `attempts` by number.
 pub(super) fn has_ended(attempts: &[AttemptRecord]) -> bool {
@@ -19,7 +19,7 @@ pub(super) fn next_due_ms(attempts: &[AttemptRecord]) -> Option<i64> {
 }
 
 /// The state of a delivery by its attempts and its pending row.
-pub(super) fn state(attempts: &[AttemptRecord], pending: Option<&Pending>) -> DeliveryState {
+pub(super) fn state(attempts: &[AttemptRecord], pending: Option<&Pending>, is_held: bool) -> DeliveryState {
     let ending = attempts.iter().find_map(|attempt| match attempt.after {
         After::Retry(_) => None,
         After::Delivered => Some(DeliveryState::Delivered),
@@ -31,13 +31,33 @@ pub(super) fn state(attempts: &[AttemptRecord], pending: Option<&Pending>) -> De
         // Its row went without an attempt: the webhook was deleted, or what was parked was discarded.
         (None, None) => DeliveryState::Cancelled,
         (None, Some(pending)) if pending.key.due_at_ms == PARKED_DUE_MS => DeliveryState::Parked,
+        (None, Some(_)) if is_held => DeliveryState::Held,
         (None, Some(_)) if attempts.is_empty() => DeliveryState::Waiting,
         (None, Some(_)) => DeliveryState::Retrying,
     }
 }
 
+/// Whether the process ended in the middle of things while each attempt was due: then an earlier request of it may
+/// have gone out. `attempts` by number.
+pub(super) fn possibly_sent_before(
+    accepted_at_ms: i64,
+    attempts: &[AttemptRecord],
+    boots: &[BootRecord],
+) -> Vec<bool> {
+    let mut due_at_ms = accepted_at_ms;
+    let mut flags = Vec::with_capacity(attempts.len());
+    for attempt in attempts {
+        let is_between = |boot: &BootRecord| due_at_ms <= boot.at_ms && boot.at_ms <= attempt.started_at_ms;
+        flags.push(boots.iter().any(|boot| !boot.is_clean && is_between(boot)));
+        if let After::Retry(retry_at_ms) = attempt.after {
+            due_at_ms = retry_at_ms;
+        }
+    }
+    flags
+}
+
 /// One attempt for the timeline.
-pub(super) fn attempt(record: &AttemptRecord) -> AttemptView {
+pub(super) fn attempt(record: &AttemptRecord, possibly_sent_before: bool) -> AttemptView {
     let headers: Vec<HeaderView> = record
         .response_head
         .lines()
@@ -65,6 +85,7 @@ pub(super) fn attempt(record: &AttemptRecord) -> AttemptView {
             body: String::from_utf8_lossy(&record.response_body).into_owned(),
             truncated: record.is_response_truncated,
         }),
+        possibly_sent_before,
     }
 }
 
@@ -117,7 +138,22 @@ mod tests {
             (vec![retry, attempt_with(2, After::Undeliverable)], None, DeliveryState::Undeliverable),
         ];
         for (attempts, pending, wanted) in cases {
-            assert_eq!(state(&attempts, pending.as_ref()), wanted);
+            assert_eq!(state(&attempts, pending.as_ref(), false), wanted);
         }
+        assert_eq!(state(&[], Some(&pending_at(0)), true), DeliveryState::Held);
+        assert_eq!(state(&[], Some(&pending_at(PARKED_DUE_MS)), true), DeliveryState::Parked);
+    }
+
+    #[test]
+    fn only_attempts_across_an_unclean_end_may_have_been_sent_before() {
+        let boot = |at_ms, is_clean| BootRecord { at_ms, is_clean };
+        let first = AttemptRecord { started_at_ms: 100, ..attempt_with(1, After::Retry(200)) };
+        let second = AttemptRecord { started_at_ms: 300, ..attempt_with(2, After::Delivered) };
+        let attempts = [first, second];
+        let flags = |boots: &[BootRecord]| possibly_sent_before(50, &attempts, boots);
+        assert_eq!(flags(&[boot(40, false), boot(60, true), boot(310, false)]), [false, false]);
+        assert_eq!(flags(&[boot(60, false)]), [true, false]);
+        assert_eq!(flags(&[boot(150, false)]), [false, false], "nothing was due then");
+        assert_eq!(flags(&[boot(250, false)]), [false, true]);
     }
 }

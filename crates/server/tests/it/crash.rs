@@ -16,7 +16,7 @@ use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 
 use crate::receiver::{Reaction, Receiver, Reply, Request};
-use crate::server::{QUICK_RETRY, Server};
+use crate::server::{NO_BREAKER, QUICK_RETRY, Server};
 use crate::waiting::{self, now_ms};
 use auditor::{Kill, Report};
 use producer::{Desk, Posted};
@@ -132,6 +132,7 @@ fn say(text: &str) {
 fn waits_of(wait_ms: i64) -> Server {
     let wait = wait_ms.to_string();
     Server::with(&[
+        NO_BREAKER,
         ("GROUNDSWELL_RETRY_BASE_MS", &wait),
         ("GROUNDSWELL_RETRY_FACTOR", "1"),
         ("GROUNDSWELL_RETRY_CAP_MS", &wait),

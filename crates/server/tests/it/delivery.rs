@@ -2,6 +2,7 @@
 //! counts as success.
 
 mod answers;
+mod failing;
 mod retries;
 mod settings;
 mod signatures;

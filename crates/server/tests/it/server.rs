@@ -26,6 +26,9 @@ pub const QUICK_RETRY: [(&str, &str); 4] = [
     ("GROUNDSWELL_RETRY_DEADLINE_MS", "600000"),
 ];
 
+/// No endpoint is ever held, so that every delivery follows its own schedule.
+pub const NO_BREAKER: (&str, &str) = ("GROUNDSWELL_BREAKER_FAILURES", "1000000000");
+
 /// A running server.
 pub struct Server {
     directory: TempDir,

@@ -136,6 +136,7 @@ fn a_delivery_has_its_shape() {
         body: r#"{"event":"NEW_PARTICIPANT_ADDED","createdAt":1699999999000,"data":{"id":"p1"}}"#.to_owned(),
         attempt_log: vec![failed_attempt(), broken_attempt()],
         schedule: vec![NOW_MS + 5012, NOW_MS + 20_012],
+        reason: None,
     };
     assert_json_snapshot!("a_delivery_in_full", detail);
     assert_reads_back(&detail);
@@ -159,6 +160,7 @@ fn failed_attempt() -> AttemptView {
         failure: Some(FailureClass::Status),
         message: "The receiver answered 503.".to_owned(),
         response: Some(response()),
+        possibly_sent_before: false,
     }
 }
 
@@ -168,6 +170,7 @@ fn broken_attempt() -> AttemptView {
         failure: Some(FailureClass::Connect),
         message: "Nobody listens there.".to_owned(),
         response: None,
+        possibly_sent_before: true,
         ..failed_attempt()
     }
 }

@@ -41,6 +41,12 @@ fn Attempt(attempt: AttemptView) -> impl IntoView {
                 <span class="hint"><Time at=attempt.started_at/> " · " {time::took(attempt.duration_ms)}</span>
             </p>
             <p>{attempt.message}</p>
+            {attempt.possibly_sent_before.then(|| view! {
+                <p class="hint">
+                    "Possibly sent before: the server ended unexpectedly while this attempt was due, so the receiver may \
+                     have got it twice."
+                </p>
+            })}
             {attempt.response.map(|response| view! { <Answer response/> })}
         </li>
     }

@@ -92,6 +92,7 @@ fn State(shown: RwSignal<DeliveryDetail>) -> impl IntoView {
                 next.get().map(|at| view! { <span>{word}<Time at=at/>"."</span> })
             }}
         </div>
+        {move || shown.with(|shown| shown.reason.clone()).map(|reason| view! { <p>{reason}</p> })}
         <Schedule shown/>
     }
     .into_any()

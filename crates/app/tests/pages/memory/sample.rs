@@ -103,6 +103,7 @@ pub fn delivery(index: usize, state: DeliveryState) -> DeliveryDetail {
         body: r#"{"event":"NEW_PARTICIPANT_ADDED","createdAt":1785067445123,"data":{"id":"k2n9","email":"ada@example.com","referralCount":1e+21,"metadata":{}}}"#.to_owned(),
         attempt_log,
         schedule: if waits { vec![NOW + 5000, NOW + 20_000, NOW + 65_000] } else { Vec::new() },
+        reason: None,
     }
 }
 
@@ -123,6 +124,7 @@ pub fn attempt(success: bool) -> AttemptView {
             body: r#"{"ok":true}"#.to_owned(),
             truncated: false,
         }),
+        possibly_sent_before: false,
     }
 }
 

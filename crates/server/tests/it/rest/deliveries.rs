@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::receiver::{Reaction, Receiver, Reply};
-use crate::server::Server;
+use crate::server::{NO_BREAKER, QUICK_RETRY, Server};
 use crate::waiting;
 
 struct Fixture {
@@ -16,7 +16,7 @@ struct Fixture {
 
 impl Fixture {
     fn new() -> Self {
-        let server = Server::with(&[("GROUNDSWELL_RETRY_BASE_MS", "3600000")]);
+        let server = Server::with(&[("GROUNDSWELL_RETRY_BASE_MS", "3600000"), NO_BREAKER]);
         let client = server.client();
         let receiver = Receiver::that(|request| match request.path.as_str() {
             "/down" => Reaction::Answer(Reply::status(503).header("x-reason", "maintenance")),
@@ -158,7 +158,7 @@ fn a_delivery_is_seen_in_its_own_program_only() {
 
 #[test]
 fn a_delivery_that_is_being_retried_never_looks_cancelled() {
-    let server = Server::start();
+    let server = Server::with(&[QUICK_RETRY.as_slice(), &[NO_BREAKER]].concat());
     let client = server.client();
     let receiver = Receiver::that(|_| Reaction::from(500));
     let program = client.program("REFERRAL");
