@@ -12,6 +12,8 @@ pub struct EngineConfig {
     pub egress_allow: Vec<IpNet>,
     /// Requests under way at once, over all endpoints.
     pub slots: usize,
+    /// Events, deliveries and attempts are kept for so long after acceptance, and what is parked, too.
+    pub retention_ms: i64,
     /// Requests under way at once to one endpoint.
     pub endpoint_slots: usize,
 }
@@ -75,6 +77,7 @@ impl Default for EngineConfig {
             sending: SendingConfig::default(),
             egress_allow: Vec::new(),
             slots: 1024,
+            retention_ms: 30 * 86_400_000,
             endpoint_slots: 64,
         }
     }

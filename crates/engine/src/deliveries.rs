@@ -5,15 +5,21 @@
 
 mod view;
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use groundswell_types::editor::{DeliveryPage, DeliveryQuery};
-use groundswell_types::{DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventId, ProgramId};
+use groundswell_types::{
+    DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventId, EventKind, ProgramId,
+};
 
 use crate::directory::ProgramEntry;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::{AttemptRecord, EndpointId, EventRecord, PARKED_DUE_MS, Pending, PendingKey, StoreError};
+use crate::store::{
+    AttemptRecord, EndpointId, EventRecord, PARKED_DUE_MS, Pending, PendingKey, ResendRecord, StoreError,
+};
 
 /// Rows of a page when nothing else is asked for.
 const DEFAULT_LIMIT: usize = 50;
@@ -31,9 +37,47 @@ const MAX_EVENTS_PER_PAGE: usize = 2_000;
 struct Known {
     id: DeliveryId,
     endpoint: EndpointId,
+    event: Arc<EventRecord>,
+    /// When the delivery was: for a resend that is later than its event.
+    accepted_at_ms: i64,
+    resend_of: Option<DeliveryId>,
     /// By number.
     attempts: Vec<AttemptRecord>,
     pending: Option<Pending>,
+}
+
+impl Known {
+    fn first(event: &Arc<EventRecord>, slot: u8, endpoint: EndpointId) -> Self {
+        Self {
+            id: DeliveryId::new(event.id, slot),
+            endpoint,
+            event: Arc::clone(event),
+            accepted_at_ms: event.accepted_at_ms,
+            resend_of: None,
+            attempts: Vec::new(),
+            pending: None,
+        }
+    }
+
+    fn resend(event: &Arc<EventRecord>, resend: &ResendRecord) -> Self {
+        Self {
+            id: resend.id,
+            endpoint: resend.endpoint_id,
+            event: Arc::clone(event),
+            accepted_at_ms: resend.accepted_at_ms,
+            resend_of: Some(resend.original_id),
+            attempts: Vec::new(),
+            pending: None,
+        }
+    }
+}
+
+/// A part of a program's log.
+pub(crate) struct Scan {
+    /// Newest first.
+    pub(crate) found: Vec<(EndpointId, DeliveryView)>,
+    /// Where the next part begins, if there is one: deliveries with numbers below this.
+    pub(crate) next: Option<EventId>,
 }
 
 impl Engine {
@@ -56,99 +100,152 @@ impl Engine {
         let mut found: Vec<DeliveryView> = Vec::with_capacity(limit);
         let mut scanned = 0;
         loop {
-            let events = self.store.events(program, before, EVENTS_PER_READ).await?;
-            let is_last = events.len() < EVENTS_PER_READ;
-            let Some(oldest) = events.last().map(|event| event.id) else {
-                return Ok(DeliveryPage { deliveries: found, next_id: None });
-            };
-            let wanted = |event: &EventRecord| query.event.is_none_or(|kind| kind == event.kind);
-            let events: Vec<EventRecord> = events.into_iter().filter(wanted).collect();
-            let mut views = self.views(&entry, &events).await?;
-            views.retain(|(endpoint, view)| {
-                query.next_id.is_none_or(|from| view.id <= from)
-                    && wanted_endpoint.is_none_or(|wanted| wanted == *endpoint)
-                    && query.state.is_none_or(|state| state == view.state)
-            });
-            for (_, view) in views {
+            let scan = self.scan(&entry, before, query.event).await?;
+            for (endpoint, view) in scan.found {
+                let is_wanted = query.next_id.is_none_or(|from| view.id <= from)
+                    && wanted_endpoint.is_none_or(|wanted| wanted == endpoint)
+                    && query.state.is_none_or(|state| state == view.state);
+                if !is_wanted {
+                    continue;
+                }
                 if found.len() == limit {
                     return Ok(DeliveryPage { deliveries: found, next_id: Some(view.id) });
                 }
                 found.push(view);
             }
-            scanned += EVENTS_PER_READ;
-            if is_last {
+            let Some(next) = scan.next else {
                 return Ok(DeliveryPage { deliveries: found, next_id: None });
-            }
+            };
+            scanned += EVENTS_PER_READ;
             if scanned >= MAX_EVENTS_PER_PAGE {
-                let next = EventId::from_number(oldest.number() - 1);
-                return Ok(DeliveryPage { deliveries: found, next_id: Some(DeliveryId::new(next, 7)) });
+                let next = DeliveryId::new(EventId::from_number(next.number() - 1), 7);
+                return Ok(DeliveryPage { deliveries: found, next_id: Some(next) });
             }
-            before = Some(oldest);
+            before = Some(next);
         }
+    }
+
+    /// The next part of a program's log, those with numbers below `before`; of `kind` only.
+    pub(crate) async fn scan(
+        &self,
+        entry: &ProgramEntry,
+        before: Option<EventId>,
+        kind: Option<EventKind>,
+    ) -> Result<Scan, EngineError> {
+        let program = &entry.record.id;
+        let events = self.store.events(program, before, EVENTS_PER_READ).await?;
+        let before_resend = before.map(|before| DeliveryId::new(before, 0));
+        let resends = self.store.resends(program, before_resend, EVENTS_PER_READ).await?;
+        // Of both lists only the part that both reach.
+        let end_of_events = events.last().filter(|_| events.len() == EVENTS_PER_READ).map(|event| event.id);
+        let end_of_resends = resends.last().filter(|_| resends.len() == EVENTS_PER_READ);
+        let next = end_of_events.max(end_of_resends.map(|resend| resend.id.event()));
+        let is_reached = |number: EventId| next.is_none_or(|next| number >= next);
+
+        let mut all = Vec::new();
+        for event in events.into_iter().filter(|event| is_reached(event.id)) {
+            let event = Arc::new(event);
+            for (slot, endpoint) in (0..).zip(&event.targets) {
+                all.push(Known::first(&event, slot, *endpoint));
+            }
+        }
+        for resend in resends.iter().filter(|resend| is_reached(resend.id.event())) {
+            if let Some(event) = self.store.event(resend.event_id).await? {
+                all.push(Known::resend(&Arc::new(event), resend));
+            }
+        }
+        all.retain(|known| kind.is_none_or(|kind| kind == known.event.kind));
+        all.sort_unstable_by_key(|known| Reverse(known.id));
+        self.look_up_all(&mut all).await?;
+        let mut found = Vec::with_capacity(all.len());
+        for known in &all {
+            found.push((known.endpoint, self.view(entry, known).await?));
+        }
+        Ok(Scan { found, next })
     }
 
     /// One delivery in full.
     pub async fn delivery(&self, program: &ProgramId, id: DeliveryId) -> Result<DeliveryDetail, EngineError> {
         let entry = self.program_entry(program)?;
-        let event = self
-            .store
-            .event(id.event())
-            .await?
-            .filter(|event| event.program_id == *program && id.slot() < event.targets.len())
-            .ok_or(EngineError::NotFound("delivery"))?;
-        let body = self.store.bodies(&[event.id]).await?.into_iter().next().map(|(_, body)| body);
-        let body = body.ok_or_else(|| StoreError::Damaged(format!("event {} has no body", event.id)))?;
-        let mut known = self.known(std::slice::from_ref(&event)).await?;
-        let at = known.iter().position(|known| known.id == id).ok_or(EngineError::NotFound("delivery"))?;
-        let known = known.swap_remove(at);
-        let delivery = self.view(&entry, &event, &known).await?;
+        let known = self.find(program, id).await?;
+        let event_id = known.event.id;
+        let body = self.store.bodies(&[event_id]).await?.into_iter().next().map(|(_, body)| body);
+        let body = body.ok_or_else(|| StoreError::Damaged(format!("event {event_id} has no body")))?;
+        let delivery = self.view(&entry, &known).await?;
         let attempts = self.store.attempts_in_full(id).await?;
-        let made: Vec<AttemptRecord> =
-            attempts.iter().filter(|attempt| attempt.number > 0).cloned().collect();
-        let flags = view::possibly_sent_before(event.accepted_at_ms, &made, &self.boots);
+        let (made, endings): (Vec<AttemptRecord>, Vec<_>) =
+            attempts.into_iter().partition(|attempt| attempt.number > 0);
+        let flags = view::possibly_sent_before(known.accepted_at_ms, &made, &self.boots);
         let schedule = match (delivery.next_attempt_at, delivery.deadline_at) {
             (Some(next), Some(deadline)) if delivery.state != DeliveryState::Held => {
                 self.config.retry.schedule(delivery.attempts, next, deadline)
             }
             _ => Vec::new(),
         };
+        let resends = self.store.resends_of(&[event_id]).await?;
         Ok(DeliveryDetail {
             delivery,
             body: String::from_utf8_lossy(&body).into_owned(),
             attempt_log: made.iter().zip(flags).map(|(attempt, flag)| view::attempt(attempt, flag)).collect(),
             schedule,
-            reason: attempts.iter().find(|attempt| attempt.number == 0).map(|ending| ending.message.clone()),
+            resends: resends.into_iter().filter(|one| one.original_id == id).map(|one| one.id).collect(),
+            reason: endings.first().map(|ending| ending.message.clone()),
         })
     }
 
-    async fn views(
+    /// A delivery of a program as the log shows it, and the webhook it goes to.
+    pub(crate) async fn delivery_in_brief(
         &self,
         entry: &ProgramEntry,
-        events: &[EventRecord],
-    ) -> Result<Vec<(EndpointId, DeliveryView)>, EngineError> {
-        let by_id: HashMap<EventId, &EventRecord> = events.iter().map(|event| (event.id, event)).collect();
-        let mut views = Vec::new();
-        for known in self.known(events).await? {
-            if let Some(event) = by_id.get(&known.id.event()) {
-                views.push((known.endpoint, self.view(entry, event, &known).await?));
-            }
-        }
-        Ok(views)
+        id: DeliveryId,
+    ) -> Result<(EndpointId, DeliveryView), EngineError> {
+        let known = self.find(&entry.record.id, id).await?;
+        Ok((known.endpoint, self.view(entry, &known).await?))
     }
 
-    /// What the store knows about the deliveries of `events`, newest first.
-    async fn known(&self, events: &[EventRecord]) -> Result<Vec<Known>, EngineError> {
-        let mut all: Vec<Known> = Vec::new();
-        for event in events {
-            let slots: Vec<(u8, &EndpointId)> = (0..).zip(&event.targets).collect();
-            for &(slot, endpoint) in slots.iter().rev() {
-                let id = DeliveryId::new(event.id, slot);
-                all.push(Known { id, endpoint: *endpoint, attempts: Vec::new(), pending: None });
-            }
+    async fn find(&self, program: &ProgramId, id: DeliveryId) -> Result<Known, EngineError> {
+        let missing = || EngineError::NotFound("delivery");
+        let known = if id.is_resend() {
+            let resend = self.store.resends_by_id(&[id]).await?.pop().ok_or_else(missing)?;
+            let event = self.store.event(resend.event_id).await?.ok_or_else(missing)?;
+            Known::resend(&Arc::new(event), &resend)
+        } else {
+            let event = Arc::new(self.store.event(id.event()).await?.ok_or_else(missing)?);
+            let endpoint = *event.targets.get(id.slot()).ok_or_else(missing)?;
+            Known::first(&event, u8::try_from(id.slot()).unwrap_or_default(), endpoint)
+        };
+        if known.event.program_id != *program {
+            return Err(missing());
         }
-        let accepted: HashMap<EventId, i64> =
-            events.iter().map(|event| (event.id, event.accepted_at_ms)).collect();
-        self.look_up(&mut all, &accepted, |_| true).await?;
+        let mut all = [known];
+        self.look_up_all(&mut all).await?;
+        let [known] = all;
+        Ok(known)
+    }
+
+    /// Which of `events` something still waits of, resends included, and all their deliveries.
+    pub(crate) async fn still_waiting(
+        &self,
+        events: Vec<EventRecord>,
+    ) -> Result<(HashSet<EventId>, Vec<(EventId, DeliveryId)>), EngineError> {
+        let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
+        let resends = self.store.resends_of(&ids).await?;
+        let mut all = Vec::new();
+        for event in events {
+            let event = Arc::new(event);
+            all.extend((0..).zip(&event.targets).map(|(slot, id)| Known::first(&event, slot, *id)));
+            let own = resends.iter().filter(|resend| resend.event_id == event.id);
+            all.extend(own.map(|resend| Known::resend(&event, resend)));
+        }
+        self.look_up_all(&mut all).await?;
+        let waiting =
+            all.iter().filter(|known| known.pending.is_some()).map(|known| known.event.id).collect();
+        Ok((waiting, all.iter().map(|known| (known.event.id, known.id)).collect()))
+    }
+
+    /// Adds what the store knows.
+    async fn look_up_all(&self, all: &mut [Known]) -> Result<(), EngineError> {
+        self.look_up(all, |_| true).await?;
         // Between the two reads an outcome may have moved a row: what seems to be nowhere is looked up once more.
         let lost: HashSet<DeliveryId> = all
             .iter()
@@ -157,15 +254,14 @@ impl Engine {
             .map(|known| known.id)
             .collect();
         if !lost.is_empty() {
-            self.look_up(&mut all, &accepted, |id| lost.contains(&id)).await?;
+            self.look_up(all, |id| lost.contains(&id)).await?;
         }
-        Ok(all)
+        Ok(())
     }
 
     async fn look_up(
         &self,
         all: &mut [Known],
-        accepted: &HashMap<EventId, i64>,
         is_wanted: impl Fn(DeliveryId) -> bool,
     ) -> Result<(), EngineError> {
         let ids: Vec<DeliveryId> = all.iter().map(|known| known.id).filter(|id| is_wanted(*id)).collect();
@@ -179,9 +275,8 @@ impl Engine {
         for known in all.iter_mut().filter(|known| is_wanted(known.id)) {
             known.attempts = attempts.remove(&known.id).unwrap_or_default();
             if !view::has_ended(&known.attempts) {
-                let accepted_at_ms = accepted.get(&known.id.event()).copied().unwrap_or_default();
                 let next_due_ms = view::next_due_ms(&known.attempts);
-                let dues = [Some(accepted_at_ms), next_due_ms, Some(PARKED_DUE_MS)];
+                let dues = [Some(known.accepted_at_ms), next_due_ms, Some(PARKED_DUE_MS)];
                 keys.extend(dues.into_iter().flatten().map(|due_at_ms| PendingKey {
                     endpoint_id: known.endpoint,
                     due_at_ms,
@@ -201,12 +296,7 @@ impl Engine {
         Ok(())
     }
 
-    async fn view(
-        &self,
-        entry: &ProgramEntry,
-        event: &EventRecord,
-        known: &Known,
-    ) -> Result<DeliveryView, EngineError> {
+    async fn view(&self, entry: &ProgramEntry, known: &Known) -> Result<DeliveryView, EngineError> {
         let endpoint = entry.endpoints.iter().find(|endpoint| endpoint.record.id == known.endpoint);
         let payload_url = match endpoint {
             Some(endpoint) => Some(endpoint.record.url.clone()),
@@ -223,19 +313,20 @@ impl Engine {
         };
         Ok(DeliveryView {
             id: known.id,
-            event_id: event.id,
-            event: event.kind,
+            event_id: known.event.id,
+            event: known.event.kind,
             webhook_id: endpoint.map(|endpoint| endpoint.record.public_id.clone()),
             payload_url,
             state,
             attempts: last.map_or(0, |attempt| attempt.number),
-            accepted_at: event.accepted_at_ms,
-            created_at: event.occurred_at_ms,
+            accepted_at: known.accepted_at_ms,
+            created_at: known.event.occurred_at_ms,
             last_attempt_at: last.map(|attempt| attempt.started_at_ms),
             last_status_code: last.and_then(|attempt| attempt.status_code),
             last_failure: last.and_then(|attempt| attempt.failure),
             next_attempt_at: next_attempt_at.filter(|_| is_waiting),
             deadline_at: known.pending.filter(|_| is_waiting).map(|pending| pending.expires_at_ms),
+            resend_of: known.resend_of,
         })
     }
 }

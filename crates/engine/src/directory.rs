@@ -109,6 +109,15 @@ impl Directory {
         self.health.read().unwrap_or_else(PoisonError::into_inner).get(&id).copied().unwrap_or_default()
     }
 
+    /// Webhooks that were last disabled before this time, Unix milliseconds.
+    pub fn parked_before(&self, before_ms: i64) -> Vec<EndpointId> {
+        let endpoints = self.endpoints.read().unwrap_or_else(PoisonError::into_inner);
+        let parked = endpoints
+            .iter()
+            .filter(|(_, one)| one.record.parked_at_ms.is_some_and(|at_ms| at_ms < before_ms));
+        parked.map(|(id, _)| *id).collect()
+    }
+
     /// The endpoints that are held or paused, and how.
     pub fn gates(&self) -> Vec<(EndpointId, Gate)> {
         let health = self.health.read().unwrap_or_else(PoisonError::into_inner);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use groundswell_types::Secret;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +19,7 @@ use crate::directory::Directory;
 use crate::error::EngineError;
 use crate::id::{self, IdGenerator};
 use crate::store::{BootRecord, Store, StoreError};
+use crate::{resends, retention};
 
 /// The engine. Its use cases are in the modules named for what they are about.
 pub struct Engine {
@@ -33,6 +34,9 @@ pub struct Engine {
     pub(crate) access: Access,
     /// The starts of the process, this one included, oldest first.
     pub(crate) boots: Vec<BootRecord>,
+    pub(crate) resends_wanted: Arc<Notify>,
+    /// Held while a resend job makes a step, so that stopping it comes before or after.
+    pub(crate) resend_steps: tokio::sync::Mutex<()>,
     stop: CancellationToken,
     writer_stop: CancellationToken,
     fatal: CancellationToken,
@@ -45,6 +49,8 @@ const BOOTS_KEPT_MS: i64 = 400 * 86_400_000;
 struct Tasks {
     runtime: JoinHandle<()>,
     writer: JoinHandle<()>,
+    resends: Option<JoinHandle<()>>,
+    retention: Option<JoinHandle<()>>,
 }
 
 /// What an engine is started with.
@@ -110,8 +116,13 @@ impl Engine {
             outbox,
             stop: stop.clone(),
         });
-        let tasks = Tasks { runtime: tokio::spawn(runtime.run(due)), writer: tokio::spawn(writer.run()) };
-        Ok(Arc::new(Self {
+        let tasks = Tasks {
+            runtime: tokio::spawn(runtime.run(due)),
+            writer: tokio::spawn(writer.run()),
+            resends: None,
+            retention: None,
+        };
+        let engine = Arc::new(Self {
             store,
             directory,
             ids,
@@ -122,19 +133,32 @@ impl Engine {
             writer: handle,
             access,
             boots,
+            resends_wanted: Arc::new(Notify::new()),
+            resend_steps: tokio::sync::Mutex::new(()),
             stop,
             writer_stop,
             fatal,
             tasks: std::sync::Mutex::new(Some(tasks)),
-        }))
+        });
+        let (stop, wanted) = (engine.stop.clone(), Arc::clone(&engine.resends_wanted));
+        if let Some(tasks) = engine.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).as_mut() {
+            tasks.resends = Some(tokio::spawn(resends::run(Arc::clone(&engine), wanted, stop.clone())));
+            tasks.retention = Some(tokio::spawn(retention::run(Arc::clone(&engine), stop)));
+        }
+        Ok(engine)
     }
 
     /// Stops delivering, waits for the attempts under way, writes everything, closes the store.
     pub async fn shut_down(&self) {
         self.stop.cancel();
         let tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        if let Some(Tasks { runtime, writer }) = tasks {
+        if let Some(Tasks { runtime, writer, resends, retention }) = tasks {
             report_panic("delivery", runtime.await);
+            for (name, task) in [("resends", resends), ("retention", retention)] {
+                if let Some(task) = task {
+                    report_panic(name, task.await);
+                }
+            }
             self.writer_stop.cancel();
             report_panic("writer", writer.await);
             if !self.fatal.is_cancelled()

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use groundswell_types::{EventId, NoticeId, ProgramId, TestId, WebhookId};
+use groundswell_types::{DeliveryId, EventId, NoticeId, ProgramId, ResendJobId, TestId, WebhookId};
 use rand::Rng;
 
 use crate::clock::Clock;
@@ -57,6 +57,16 @@ impl IdGenerator {
     /// An id for a test delivery.
     pub fn test(&self) -> TestId {
         TestId::from_number(self.next())
+    }
+
+    /// An id for a delivery that repeats another one.
+    pub fn resend(&self) -> DeliveryId {
+        DeliveryId::of_resend(self.event())
+    }
+
+    /// An id for a job that makes many resends.
+    pub fn resend_job(&self) -> ResendJobId {
+        ResendJobId::from_number(self.next())
     }
 
     /// An id for a notice.

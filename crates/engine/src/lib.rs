@@ -17,6 +17,8 @@ pub mod events;
 pub mod id;
 pub mod notices;
 pub mod programs;
+pub mod resends;
+mod retention;
 pub mod store;
 pub mod test_deliveries;
 pub mod webhooks;

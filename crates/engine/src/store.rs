@@ -8,7 +8,7 @@ mod record;
 pub mod sqlite;
 
 use async_trait::async_trait;
-use groundswell_types::{DeliveryId, EventId, NoticeId, ProgramId, TestId};
+use groundswell_types::{DeliveryId, EventId, NoticeId, ProgramId, ResendJobId, TestId};
 use thiserror::Error;
 
 pub use record::*;
@@ -145,6 +145,55 @@ pub trait Store: Send + Sync + 'static {
         after: Option<NoticeId>,
         limit: usize,
     ) -> Result<Vec<NoticeRecord>, StoreError>;
+
+    // ---- resends
+
+    /// Commits resends, their pending rows and their job's new state in one transaction. Called by the writer task
+    /// alone.
+    async fn resend(&self, batch: &ResendBatch) -> Result<(), StoreError>;
+
+    /// A program's resends, newest first, those before `before`.
+    async fn resends(
+        &self,
+        program: &ProgramId,
+        before: Option<DeliveryId>,
+        limit: usize,
+    ) -> Result<Vec<ResendRecord>, StoreError>;
+
+    /// The resends of these events, oldest first.
+    async fn resends_of(&self, events: &[EventId]) -> Result<Vec<ResendRecord>, StoreError>;
+
+    /// The resends with these ids, for those that exist.
+    async fn resends_by_id(&self, ids: &[DeliveryId]) -> Result<Vec<ResendRecord>, StoreError>;
+
+    /// A resend job.
+    async fn resend_job(&self, id: ResendJobId) -> Result<Option<ResendJobRecord>, StoreError>;
+
+    /// A program's resend jobs, newest first.
+    async fn resend_jobs(
+        &self,
+        program: &ProgramId,
+        limit: usize,
+    ) -> Result<Vec<ResendJobRecord>, StoreError>;
+
+    /// The resend jobs of all programs that have not ended, oldest first.
+    async fn running_resend_jobs(&self) -> Result<Vec<ResendJobRecord>, StoreError>;
+
+    // ---- retention
+
+    /// Events accepted before `accepted_before_ms` with ids above `after`, oldest first.
+    async fn oldest_events(
+        &self,
+        after: EventId,
+        accepted_before_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<EventRecord>, StoreError>;
+
+    /// What is parked at an endpoint, oldest first.
+    async fn oldest_parked(&self, endpoint: EndpointId, limit: usize) -> Result<Vec<Pending>, StoreError>;
+
+    /// Removes in one transaction; answers how many rows went. Called by the writer task alone.
+    async fn forget(&self, forget: &Forget) -> Result<u64, StoreError>;
 
     /// Keeps a test delivery.
     async fn save_test(&self, test: &TestRecord) -> Result<(), StoreError>;

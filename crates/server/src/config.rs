@@ -55,6 +55,9 @@ pub struct ServeArgs {
     /// A webhook without a success for so long is disabled, in milliseconds.
     #[arg(long, env = "GROUNDSWELL_AUTODISABLE_MS", value_name = "MS")]
     autodisable_ms: Option<i64>,
+    /// How long events, deliveries and attempts are kept, in milliseconds.
+    #[arg(long, env = "GROUNDSWELL_RETENTION_MS", value_name = "MS")]
+    retention_ms: Option<i64>,
     /// `off`, or requests per second, minute and hour for each API key, for example 100/2000/50000.
     #[arg(long, env = "GROUNDSWELL_RATE_LIMIT", value_name = "LIMITS")]
     rate_limit: Option<String>,
@@ -90,6 +93,7 @@ struct File {
     log: Option<String>,
     egress: EgressSection,
     retry: RetrySection,
+    retention: RetentionSection,
     breaker: BreakerSection,
     delivery: DeliverySection,
 }
@@ -107,6 +111,12 @@ struct RetrySection {
     factor: Option<f64>,
     cap_ms: Option<i64>,
     deadline_ms: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct RetentionSection {
+    ms: Option<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -194,6 +204,7 @@ impl Config {
                 total_timeout_ms: file.delivery.total_timeout_ms.unwrap_or(15_000),
             },
             egress_allow: networks(args.egress_allow.as_deref(), &file.egress.allow)?,
+            retention_ms: retention_ms(args.retention_ms.or(file.retention.ms))?,
             slots: file.delivery.slots.unwrap_or(1024).max(1),
             endpoint_slots: file.delivery.endpoint_slots.unwrap_or(64).max(1),
         };
@@ -228,6 +239,14 @@ impl ServeArgs {
             autodisable_ms: self.autodisable_ms,
         }
     }
+}
+
+fn retention_ms(given: Option<i64>) -> anyhow::Result<i64> {
+    let retention_ms = given.unwrap_or(EngineConfig::default().retention_ms);
+    if retention_ms < 1_000 {
+        bail!("retention must be at least 1000 ms");
+    }
+    Ok(retention_ms)
 }
 
 fn breaker_policy(args: &BreakerSection, file: &BreakerSection) -> anyhow::Result<BreakerPolicy> {

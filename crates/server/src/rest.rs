@@ -9,6 +9,7 @@ mod keys;
 mod limit;
 mod notices;
 mod programs;
+mod resends;
 mod webhooks;
 
 use axum::Router;
@@ -33,6 +34,9 @@ pub fn router(state: AppState) -> Router<AppState> {
         .route("/campaign/{id}/notices", get(notices::list))
         .route("/campaign/{id}/deliveries", get(deliveries::list))
         .route("/campaign/{id}/deliveries/{delivery}", get(deliveries::show))
+        .route("/campaign/{id}/deliveries/{delivery}/resend", post(resends::one))
+        .route("/campaign/{id}/resends", get(resends::list).post(resends::begin))
+        .route("/campaign/{id}/resends/{job}", get(resends::show).delete(resends::cancel))
         .route("/api-keys", get(keys::list).post(keys::create))
         .route("/api-keys/{id}", delete(keys::remove))
         .route("/sign-in-links", post(keys::create_sign_in_link))

@@ -146,6 +146,9 @@ pub struct DeliveryView {
     pub next_attempt_at: Option<i64>,
     /// After this no attempt is made, in Unix milliseconds; none once it has ended.
     pub deadline_at: Option<i64>,
+    /// The delivery it repeats, if it is a resend.
+    #[serde(default)]
+    pub resend_of: Option<DeliveryId>,
 }
 
 /// One delivery with everything known about it.
@@ -161,6 +164,9 @@ pub struct DeliveryDetail {
     pub attempt_log: Vec<AttemptView>,
     /// The attempts still to come if all of them fail, without jitter, in Unix milliseconds.
     pub schedule: Vec<i64>,
+    /// Its resends, oldest first.
+    #[serde(default)]
+    pub resends: Vec<DeliveryId>,
     /// Why it ended without a further attempt, in plain words.
     #[serde(default)]
     pub reason: Option<String>,

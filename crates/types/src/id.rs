@@ -115,13 +115,31 @@ numbered_id! {
     NoticeId, "notice", "ntc_"
 }
 
+numbered_id! {
+    /// Many resends, made in the background.
+    ResendJobId, "resend job", "rsj_"
+}
+
+/// No event has so many webhooks.
+const RESEND_SLOT: i64 = 7;
+
 impl DeliveryId {
-    /// The delivery of `event` to the webhook in `slot` (0 to 7) of those it was accepted for.
+    /// The delivery of `event` to the webhook in `slot` (0 to 6) of those it was accepted for.
     pub const fn new(event: EventId, slot: u8) -> Self {
         Self(event.0 * 8 + (slot & 7) as i64)
     }
 
-    /// The event that is delivered.
+    /// The delivery that repeats another one; `number` is an id of the same kind as events have, and of no event.
+    pub const fn of_resend(number: EventId) -> Self {
+        Self(number.0 * 8 + RESEND_SLOT)
+    }
+
+    /// Whether it repeats another delivery; then its event cannot be told from the id.
+    pub const fn is_resend(self) -> bool {
+        self.0 & 7 == RESEND_SLOT
+    }
+
+    /// The event that is delivered, unless it is a resend.
     pub const fn event(self) -> EventId {
         EventId(self.0 >> 3)
     }

@@ -16,6 +16,7 @@ mod open_enum;
 pub mod payload;
 mod problem;
 mod program;
+mod resend;
 pub mod sample;
 pub mod schema;
 pub mod signature;
@@ -27,10 +28,11 @@ pub use delivery::{
 };
 pub use error::{ApiError, ErrorCode};
 pub use event::{Envelope, Event, EventData, EventKind};
-pub use id::{DeliveryId, EventId, InvalidId, NoticeId, ProgramId, TestId, WebhookId};
+pub use id::{DeliveryId, EventId, InvalidId, NoticeId, ProgramId, ResendJobId, TestId, WebhookId};
 pub use notice::{Notice, NoticeKind};
 pub use problem::{Problem, pointer_segment};
 pub use program::{Currency, Program, ProgramStatus, ProgramType};
+pub use resend::{MAX_SELECTED, ResendJob, ResendSelection, ResendState};
 pub use webhook::{
     InvalidSecret, InvalidUrl, MAX_WEBHOOKS, PayloadUrl, RESERVED_PUBLIC_ID, Secret, Webhook,
     WebhookTestResponse, WebhookTestResult,

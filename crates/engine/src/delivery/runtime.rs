@@ -5,11 +5,11 @@
 
 mod attempt;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use groundswell_types::EventId;
+use groundswell_types::{DeliveryId, EventId};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,9 +17,9 @@ use tokio_util::task::TaskTracker;
 pub use attempt::AttemptContext;
 
 use super::breaker::Gate;
-use super::scheduler::{Action, Ended, FlowId, Item, Refill, Scheduler};
+use super::scheduler::{Action, Body, Ended, FlowId, Item, Refill, Scheduler};
 use crate::clock::Clock;
-use crate::store::{EndpointId, Expired, Pending, PendingKey, Store};
+use crate::store::{EndpointId, Expired, Pending, PendingKey, Store, StoreError};
 
 /// What the runtime is told.
 #[derive(Debug)]
@@ -229,14 +229,11 @@ impl Runtime {
         let context = Arc::clone(&self.context);
         let (store, outbox, tasks) = (Arc::clone(&self.store), self.outbox.clone(), self.tasks.clone());
         self.tasks.spawn(async move {
-            let mut ids: Vec<EventId> =
-                items.iter().map(|item| item.pending.key.delivery_id.event()).collect();
-            ids.dedup();
-            match store.bodies(&ids).await {
+            let ids: Vec<DeliveryId> = items.iter().map(|item| item.pending.key.delivery_id).collect();
+            match bodies(store.as_ref(), &ids).await {
                 Ok(bodies) => {
-                    let bodies: std::collections::HashMap<EventId, Bytes> = bodies.into_iter().collect();
                     for item in items {
-                        let body = bodies.get(&item.pending.key.delivery_id.event()).cloned();
+                        let body = bodies.get(&item.pending.key.delivery_id).cloned();
                         let (context, outbox) = (Arc::clone(&context), outbox.clone());
                         tasks.spawn(async move {
                             attempt::make(&context, Item { body, ..item }, &outbox).await;
@@ -272,4 +269,22 @@ impl Runtime {
             let _ = outbox.send(Message::Refilled(refill, rows)).await;
         });
     }
+}
+
+/// What these deliveries send, for those whose event is there.
+async fn bodies(store: &dyn Store, ids: &[DeliveryId]) -> Result<HashMap<DeliveryId, Body>, StoreError> {
+    let resends: Vec<DeliveryId> = ids.iter().copied().filter(|id| id.is_resend()).collect();
+    let mut event_of: HashMap<DeliveryId, EventId> =
+        ids.iter().filter(|id| !id.is_resend()).map(|id| (*id, id.event())).collect();
+    if !resends.is_empty() {
+        let records = store.resends_by_id(&resends).await?;
+        event_of.extend(records.into_iter().map(|resend| (resend.id, resend.event_id)));
+    }
+    let mut events: Vec<EventId> = event_of.values().copied().collect();
+    events.sort_unstable();
+    events.dedup();
+    let bytes: HashMap<EventId, bytes::Bytes> = store.bodies(&events).await?.into_iter().collect();
+    let body =
+        |(id, event): (DeliveryId, EventId)| Some((id, Body { event, bytes: bytes.get(&event)?.clone() }));
+    Ok(event_of.into_iter().filter_map(body).collect())
 }

@@ -18,7 +18,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
 use bytes::Bytes;
-use groundswell_types::DeliveryId;
+use groundswell_types::{DeliveryId, EventId};
 
 pub use self::pace::Answer;
 use self::pace::Pace;
@@ -41,12 +41,19 @@ const STORE_RETRY_MS: i64 = 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowId(pub u32);
 
+/// What is sent: an event's bytes and its id, which a resend's id does not tell.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Body {
+    pub event: EventId,
+    pub bytes: Bytes,
+}
+
 /// A delivery that waits for its turn or is being sent.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
     pub pending: Pending,
     /// There when the event has just been accepted and is small; else it is read before sending.
-    pub body: Option<Bytes>,
+    pub body: Option<Body>,
     /// It is tried out of turn, to find out whether its endpoint works again.
     pub is_probe: bool,
 }
@@ -62,7 +69,7 @@ impl Item {
     }
 
     fn kept_bytes(&self) -> usize {
-        self.body.as_ref().map_or(0, Bytes::len)
+        self.body.as_ref().map_or(0, |body| body.bytes.len())
     }
 
     fn without_body(self) -> Self {

@@ -22,8 +22,8 @@ use crate::directory::{Directory, Endpoint};
 use crate::error::EngineError;
 use crate::id::IdGenerator;
 use crate::store::{
-    AttemptRecord, Batch, EndpointId, EndpointRecord, Idempotency, NoticeRecord, SettingsChange, Store,
-    WebhooksChange,
+    AttemptRecord, Batch, EndpointId, EndpointRecord, Forget, Idempotency, NoticeRecord, PARKED_DUE_MS,
+    Pending, PendingKey, ResendBatch, ResendJobRecord, ResendRecord, SettingsChange, Store, WebhooksChange,
 };
 
 /// Accepts and outcomes of one transaction, each at most this many.
@@ -88,12 +88,28 @@ struct SettingsJob {
     reply: oneshot::Sender<Result<SettingsChange, EngineError>>,
 }
 
+/// Resends that are to be made, with their job's new state.
+#[derive(Debug, Clone)]
+pub struct NewResends {
+    pub resends: Vec<ResendRecord>,
+    pub expires_at_ms: i64,
+    pub job: Option<ResendJobRecord>,
+}
+
+/// Work that waits until nothing else does.
+enum Upkeep {
+    Resend(NewResends, oneshot::Sender<Result<usize, EngineError>>),
+    Forget(Forget, oneshot::Sender<Result<u64, EngineError>>),
+    Note(Batch, oneshot::Sender<Result<(), EngineError>>),
+}
+
 /// The way to the writer for use cases and send tasks. Cheap to clone.
 #[derive(Clone)]
 pub struct WriterHandle {
     accepts: mpsc::Sender<AcceptJob>,
     outcomes: mpsc::Sender<FinishedAttempt>,
     settings: mpsc::Sender<SettingsJob>,
+    upkeep: mpsc::Sender<Upkeep>,
     waiting_bytes: Arc<Semaphore>,
 }
 
@@ -134,6 +150,27 @@ impl WriterHandle {
         self.settings.send(job).await.map_err(|_| EngineError::Stopping)?;
         answer.await.map_err(|_| EngineError::Stopping)?
     }
+
+    /// Commits resends, those of deleted webhooks left out; returns how many there were.
+    pub async fn resend(&self, resends: NewResends) -> Result<usize, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        self.upkeep.send(Upkeep::Resend(resends, reply)).await.map_err(|_| EngineError::Stopping)?;
+        answer.await.map_err(|_| EngineError::Stopping)?
+    }
+
+    /// Commits notices.
+    pub async fn note(&self, batch: Batch) -> Result<(), EngineError> {
+        let (reply, answer) = oneshot::channel();
+        self.upkeep.send(Upkeep::Note(batch, reply)).await.map_err(|_| EngineError::Stopping)?;
+        answer.await.map_err(|_| EngineError::Stopping)?
+    }
+
+    /// Removes what retention says; returns how many rows went.
+    pub async fn forget(&self, forget: Forget) -> Result<u64, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        self.upkeep.send(Upkeep::Forget(forget, reply)).await.map_err(|_| EngineError::Stopping)?;
+        answer.await.map_err(|_| EngineError::Stopping)?
+    }
 }
 
 /// The task's side.
@@ -146,6 +183,7 @@ pub struct Writer {
     accepts: mpsc::Receiver<AcceptJob>,
     outcomes: mpsc::Receiver<FinishedAttempt>,
     settings: mpsc::Receiver<SettingsJob>,
+    upkeep: mpsc::Receiver<Upkeep>,
     /// Outcomes that could not be committed because the disk is full or the database busy; tried again.
     unwritten: Vec<FinishedAttempt>,
     /// Endpoints whose pending rows were moved by parking or releasing since the start.
@@ -172,9 +210,14 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
     let (accepts_in, accepts) = mpsc::channel(MAX_WAITING_JOBS);
     let (outcomes_in, outcomes) = mpsc::channel(MAX_WAITING_JOBS);
     let (settings_in, settings) = mpsc::channel(64);
-    let waiting_bytes = Arc::new(Semaphore::new(MAX_WAITING_BYTES));
-    let handle =
-        WriterHandle { accepts: accepts_in, outcomes: outcomes_in, settings: settings_in, waiting_bytes };
+    let (upkeep_in, upkeep) = mpsc::channel(4);
+    let handle = WriterHandle {
+        accepts: accepts_in,
+        outcomes: outcomes_in,
+        settings: settings_in,
+        upkeep: upkeep_in,
+        waiting_bytes: Arc::new(Semaphore::new(MAX_WAITING_BYTES)),
+    };
     let WriterParts { store, directory, ids, breaker, runtime, fatal, stop } = parts;
     let writer = Writer {
         store,
@@ -185,6 +228,7 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         accepts,
         outcomes,
         settings,
+        upkeep,
         unwritten: Vec::new(),
         moved: HashSet::new(),
         fatal,
@@ -211,10 +255,12 @@ impl Writer {
                     self.accepts.close();
                     self.outcomes.close();
                     self.settings.close();
+                    self.upkeep.close();
                 }
                 Some(job) = self.settings.recv() => self.apply(job).await,
                 Some(job) = self.accepts.recv() => accept_jobs.push(job),
                 Some(one) = self.outcomes.recv() => finished.push(one),
+                Some(work) = self.upkeep.recv() => self.keep_up(work).await,
                 () = tokio::time::sleep(RETRY_WAIT), if has_unwritten && !is_closing => is_retry = true,
                 else => break,
             }
@@ -254,6 +300,42 @@ impl Writer {
         {
             finished.push(one);
         }
+    }
+
+    async fn keep_up(&mut self, work: Upkeep) {
+        // Whoever asked may be gone; it is done all the same.
+        match work {
+            Upkeep::Resend(resends, reply) => _ = reply.send(self.resend(resends).await),
+            Upkeep::Forget(forget, reply) => {
+                _ = reply.send(self.store.forget(&forget).await.map_err(|error| self.note(error)));
+            }
+            Upkeep::Note(batch, reply) => {
+                let result = self.store.commit(&batch).await.map_err(|error| self.note(error));
+                _ = reply.send(result.map(drop));
+            }
+        }
+    }
+
+    async fn resend(&mut self, new: NewResends) -> Result<usize, EngineError> {
+        let NewResends { mut resends, expires_at_ms, job } = new;
+        resends.retain(|resend| self.directory.endpoint(resend.endpoint_id).is_some());
+        let mut pending = Vec::with_capacity(resends.len());
+        let mut items = Vec::new();
+        for resend in &resends {
+            let Some(endpoint) = self.directory.endpoint(resend.endpoint_id) else { continue };
+            let is_enabled = endpoint.record.is_enabled;
+            let due_at_ms = if is_enabled { resend.accepted_at_ms } else { PARKED_DUE_MS };
+            let key = PendingKey { endpoint_id: resend.endpoint_id, due_at_ms, delivery_id: resend.id };
+            let row = Pending { key, attempts: 0, accepted_at_ms: resend.accepted_at_ms, expires_at_ms };
+            pending.push(row);
+            items.extend(is_enabled.then_some((Item::stored(row), endpoint.flow)));
+        }
+        let batch = ResendBatch { resends, pending, job };
+        self.store.resend(&batch).await.map_err(|error| self.note(error))?;
+        if !items.is_empty() {
+            self.send(Message::Committed(items)).await;
+        }
+        Ok(batch.resends.len())
     }
 
     async fn apply(&mut self, job: SettingsJob) {

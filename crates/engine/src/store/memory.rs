@@ -8,13 +8,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use groundswell_types::{DeliveryId, EventId, NoticeId, ProgramId, TestId};
+use groundswell_types::{DeliveryId, EventId, NoticeId, ProgramId, ResendJobId, TestId};
 
 use self::state::State;
 use super::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DraftRecord, EndpointId,
-    EndpointRecord, EventRecord, Expired, HealthRecord, NoticeRecord, PARKED_DUE_MS, Pending, PendingKey,
-    ProgramRecord, SessionRecord, SettingsChange, Store, StoreError, TestRecord,
+    EndpointRecord, EventRecord, Expired, Forget, HealthRecord, NoticeRecord, PARKED_DUE_MS, Pending,
+    PendingKey, ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange,
+    Store, StoreError, TestRecord,
 };
 
 /// The in-memory store.
@@ -101,7 +102,8 @@ impl Store for Memory {
     }
 
     async fn highest_event_id(&self) -> Result<Option<EventId>, StoreError> {
-        Ok(self.state().events.keys().next_back().copied())
+        let state = self.state();
+        Ok(state.events.keys().next_back().copied().max(state.highest_forgotten))
     }
 
     async fn programs(&self) -> Result<Vec<ProgramRecord>, StoreError> {
@@ -210,6 +212,77 @@ impl Store for Memory {
             .iter()
             .filter(|notice| notice.program_id == *program && after.is_none_or(|after| notice.id > after));
         Ok(wanted.take(limit).cloned().collect())
+    }
+
+    async fn resend(&self, batch: &ResendBatch) -> Result<(), StoreError> {
+        self.state().resend(batch)
+    }
+
+    async fn resends(
+        &self,
+        program: &ProgramId,
+        before: Option<DeliveryId>,
+        limit: usize,
+    ) -> Result<Vec<ResendRecord>, StoreError> {
+        let state = self.state();
+        let newest_first = state.resends.values().rev();
+        let wanted = newest_first
+            .filter(|resend| resend.program_id == *program && before.is_none_or(|before| resend.id < before));
+        Ok(wanted.take(limit).cloned().collect())
+    }
+
+    async fn resends_of(&self, events: &[EventId]) -> Result<Vec<ResendRecord>, StoreError> {
+        Ok(self
+            .state()
+            .resends
+            .values()
+            .filter(|resend| events.contains(&resend.event_id))
+            .cloned()
+            .collect())
+    }
+
+    async fn resends_by_id(&self, ids: &[DeliveryId]) -> Result<Vec<ResendRecord>, StoreError> {
+        Ok(self.state().resends.values().filter(|resend| ids.contains(&resend.id)).cloned().collect())
+    }
+
+    async fn resend_job(&self, id: ResendJobId) -> Result<Option<ResendJobRecord>, StoreError> {
+        Ok(self.state().resend_jobs.get(&id).cloned())
+    }
+
+    async fn resend_jobs(
+        &self,
+        program: &ProgramId,
+        limit: usize,
+    ) -> Result<Vec<ResendJobRecord>, StoreError> {
+        let state = self.state();
+        let newest_first = state.resend_jobs.values().rev().filter(|job| job.program_id == *program);
+        Ok(newest_first.take(limit).cloned().collect())
+    }
+
+    async fn running_resend_jobs(&self) -> Result<Vec<ResendJobRecord>, StoreError> {
+        Ok(self.state().resend_jobs.values().filter(|job| job.ended_at_ms.is_none()).cloned().collect())
+    }
+
+    async fn oldest_events(
+        &self,
+        after: EventId,
+        accepted_before_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<EventRecord>, StoreError> {
+        let state = self.state();
+        let records = state.events.values().map(|event| &event.record);
+        let old = records.filter(|event| event.id > after && event.accepted_at_ms < accepted_before_ms);
+        Ok(old.take(limit).cloned().collect())
+    }
+
+    async fn oldest_parked(&self, endpoint: EndpointId, limit: usize) -> Result<Vec<Pending>, StoreError> {
+        let state = self.state();
+        let parked = state.queue(endpoint).filter(|pending| pending.key.due_at_ms == PARKED_DUE_MS);
+        Ok(parked.take(limit).copied().collect())
+    }
+
+    async fn forget(&self, forget: &Forget) -> Result<u64, StoreError> {
+        Ok(self.state().forget(forget))
     }
 
     async fn save_test(&self, test: &TestRecord) -> Result<(), StoreError> {

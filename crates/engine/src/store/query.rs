@@ -7,6 +7,8 @@ pub(super) mod drafts;
 pub(super) mod keys;
 pub(super) mod notices;
 pub(super) mod programs;
+pub(super) mod resends;
+pub(super) mod retention;
 pub(super) mod tests;
 pub(super) mod webhooks;
 
@@ -78,6 +80,13 @@ pub(super) trait Connection: Send {
         sql: &'static str,
         values: Vec<Value>,
     ) -> impl Future<Output = Result<Vec<Self::Row>, StoreError>> + Send;
+
+    /// Runs a statement over a list; answers how many rows it changed.
+    fn execute_list(
+        &mut self,
+        sql: ListText,
+        values: Vec<Value>,
+    ) -> impl Future<Output = Result<u64, StoreError>> + Send;
 
     /// The same for a query over a list.
     fn fetch_list(

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use groundswell_types::{
     Currency, DeliveryId, EventId, EventKind, FailureClass, NoticeId, NoticeKind, ProgramId, ProgramStatus,
-    ProgramType, Secret, TestId, WebhookId,
+    ProgramType, ResendJobId, ResendState, Secret, TestId, WebhookId,
 };
 
 /// The due time of what is parked: behind everything that is ever due.
@@ -70,6 +70,60 @@ pub struct HealthRecord {
 /// So many different deliveries must have failed before an endpoint counts as failing.
 pub const FAILING_DELIVERIES: usize = 3;
 
+/// A delivery that repeats another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResendRecord {
+    pub id: DeliveryId,
+    pub program_id: ProgramId,
+    pub event_id: EventId,
+    /// The delivery that is repeated.
+    pub original_id: DeliveryId,
+    pub endpoint_id: EndpointId,
+    pub accepted_at_ms: i64,
+}
+
+/// Resends to be committed, with their pending rows and the job that makes them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ResendBatch {
+    pub resends: Vec<ResendRecord>,
+    /// One for each resend, in order.
+    pub pending: Vec<Pending>,
+    /// The job's new state.
+    pub job: Option<ResendJobRecord>,
+}
+
+/// Many resends, made in the background.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResendJobRecord {
+    pub id: ResendJobId,
+    pub program_id: ProgramId,
+    /// A `ResendSelection` as JSON.
+    pub selection: String,
+    pub state: ResendState,
+    pub total: i64,
+    pub done: i64,
+    /// Deliveries up to this one have not been looked at yet.
+    pub cursor: DeliveryId,
+    pub created_at_ms: i64,
+    pub ended_at_ms: Option<i64>,
+}
+
+/// What retention removes in one step.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Forget {
+    /// Events, with their resends.
+    pub events: Vec<EventId>,
+    /// Their deliveries, resends included: the attempts of these go.
+    pub deliveries: Vec<DeliveryId>,
+    /// Pending rows that were parked for too long.
+    pub parked: Vec<PendingKey>,
+    /// Idempotency keys, tests and notices from before these times, Unix milliseconds; at most `limit` of each.
+    pub keys_before_ms: Option<i64>,
+    pub tests_before_ms: Option<i64>,
+    pub notices_before_ms: Option<i64>,
+    pub limit: usize,
+}
+
 /// Something a webhook's owner is to be told; kept so that notifications can be sent from it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoticeRecord {
@@ -103,8 +157,8 @@ pub struct Expired {
     pub limit: usize,
 }
 
-/// An event goes to at most this many webhooks: a delivery id has room for no more.
-pub const MAX_TARGETS: usize = 8;
+/// An event goes to at most this many webhooks: a delivery id has room for no more, the last slot being the resends'.
+pub const MAX_TARGETS: usize = 7;
 
 /// One event to be committed, with the webhooks it goes to.
 #[derive(Debug, Clone, PartialEq)]

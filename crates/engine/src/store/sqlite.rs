@@ -16,17 +16,20 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use groundswell_types::{DeliveryId, EventId, NoticeId, ProgramId, TestId};
+use groundswell_types::{DeliveryId, EventId, NoticeId, ProgramId, ResendJobId, TestId};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePool;
 
 use self::lock::Lock;
 use self::writer::Writer;
-use super::query::{self, attempts, deliveries, drafts, keys, notices, programs, webhooks};
+use super::query::{
+    self, attempts, deliveries, drafts, keys, notices, programs, resends, retention, webhooks,
+};
 use super::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DraftRecord, EndpointId,
-    EndpointRecord, EventRecord, Expired, HealthRecord, NoticeRecord, Pending, PendingKey, ProgramRecord,
-    SessionRecord, SettingsChange, Store, StoreError, TestRecord,
+    EndpointRecord, EventRecord, Expired, Forget, HealthRecord, NoticeRecord, Pending, PendingKey,
+    ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange, Store,
+    StoreError, TestRecord,
 };
 
 /// How to open a database.
@@ -207,6 +210,64 @@ impl Store for Sqlite {
         limit: usize,
     ) -> Result<Vec<NoticeRecord>, StoreError> {
         notices::of_program(&mut *self.reader().await?, program, after, limit).await
+    }
+
+    async fn resend(&self, batch: &ResendBatch) -> Result<(), StoreError> {
+        let mut db = self.writer.begin().await?;
+        let result = resends::commit(&mut *db, batch).await;
+        db.finish(result).await
+    }
+
+    async fn resends(
+        &self,
+        program: &ProgramId,
+        before: Option<DeliveryId>,
+        limit: usize,
+    ) -> Result<Vec<ResendRecord>, StoreError> {
+        resends::of_program(&mut *self.reader().await?, program, before, limit).await
+    }
+
+    async fn resends_of(&self, events: &[EventId]) -> Result<Vec<ResendRecord>, StoreError> {
+        resends::of_events(&mut *self.reader().await?, events).await
+    }
+
+    async fn resends_by_id(&self, ids: &[DeliveryId]) -> Result<Vec<ResendRecord>, StoreError> {
+        resends::by_id(&mut *self.reader().await?, ids).await
+    }
+
+    async fn resend_job(&self, id: ResendJobId) -> Result<Option<ResendJobRecord>, StoreError> {
+        resends::job_by_id(&mut *self.reader().await?, id).await
+    }
+
+    async fn resend_jobs(
+        &self,
+        program: &ProgramId,
+        limit: usize,
+    ) -> Result<Vec<ResendJobRecord>, StoreError> {
+        resends::jobs(&mut *self.reader().await?, program, limit).await
+    }
+
+    async fn running_resend_jobs(&self) -> Result<Vec<ResendJobRecord>, StoreError> {
+        resends::running_jobs(&mut *self.reader().await?).await
+    }
+
+    async fn oldest_events(
+        &self,
+        after: EventId,
+        accepted_before_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<EventRecord>, StoreError> {
+        retention::oldest_events(&mut *self.reader().await?, after, accepted_before_ms, limit).await
+    }
+
+    async fn oldest_parked(&self, endpoint: EndpointId, limit: usize) -> Result<Vec<Pending>, StoreError> {
+        retention::oldest_parked(&mut *self.reader().await?, endpoint, limit).await
+    }
+
+    async fn forget(&self, forget: &Forget) -> Result<u64, StoreError> {
+        let mut db = self.writer.begin().await?;
+        let result = retention::forget(&mut *db, forget).await;
+        db.finish(result).await
     }
 
     async fn save_test(&self, test: &TestRecord) -> Result<(), StoreError> {

@@ -3,6 +3,8 @@
 
 mod answers;
 mod failing;
+mod resends;
+mod retention;
 mod retries;
 mod settings;
 mod signatures;

@@ -115,6 +115,7 @@ fn a_delivery_has_its_shape() {
         last_failure: Some(FailureClass::Status),
         next_attempt_at: Some(NOW_MS + 5012),
         deadline_at: Some(NOW_MS + 432_000_000),
+        resend_of: None,
     };
     let ended = DeliveryView {
         webhook_id: None,
@@ -126,6 +127,7 @@ fn a_delivery_has_its_shape() {
         last_failure: None,
         next_attempt_at: None,
         deadline_at: None,
+        resend_of: Some(DeliveryId::from_number(8)),
         ..waiting.clone()
     };
     assert_json_snapshot!("a_delivery_that_ended", ended);
@@ -136,6 +138,7 @@ fn a_delivery_has_its_shape() {
         body: r#"{"event":"NEW_PARTICIPANT_ADDED","createdAt":1699999999000,"data":{"id":"p1"}}"#.to_owned(),
         attempt_log: vec![failed_attempt(), broken_attempt()],
         schedule: vec![NOW_MS + 5012, NOW_MS + 20_012],
+        resends: vec![DeliveryId::of_resend(EventId::from_number(99))],
         reason: None,
     };
     assert_json_snapshot!("a_delivery_in_full", detail);

@@ -97,12 +97,14 @@ pub fn delivery(index: usize, state: DeliveryState) -> DeliveryDetail {
         last_failure: has_failed.then_some(FailureClass::Status),
         next_attempt_at: waits.then_some(NOW + 5000),
         deadline_at: (!ends).then_some(NOW + 432_000_000),
+        resend_of: None,
     };
     DeliveryDetail {
         delivery,
         body: r#"{"event":"NEW_PARTICIPANT_ADDED","createdAt":1785067445123,"data":{"id":"k2n9","email":"ada@example.com","referralCount":1e+21,"metadata":{}}}"#.to_owned(),
         attempt_log,
         schedule: if waits { vec![NOW + 5000, NOW + 20_000, NOW + 65_000] } else { Vec::new() },
+        resends: Vec::new(),
         reason: None,
     }
 }

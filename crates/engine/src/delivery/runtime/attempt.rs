@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use groundswell_types::{EventId, FailureClass};
+use groundswell_types::FailureClass;
 use tokio::sync::mpsc;
 
 use super::Message;
@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::config::RetryPolicy;
 use crate::delivery::outcome::{judge, retry_after_ms};
 use crate::delivery::policy::{Failed, MAX_RETRY_AFTER_MS, Next};
-use crate::delivery::scheduler::{Answer, Ended, Item};
+use crate::delivery::scheduler::{Answer, Body, Ended, Item};
 use crate::delivery::sender::{Exchanged, Outgoing, Sender};
 use crate::delivery::signer::sign;
 use crate::delivery::writer::{FinishedAttempt, WriterHandle};
@@ -40,7 +40,7 @@ pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Se
     };
     let Some(body) = item.body.clone() else { return give_up(context, item, outbox).await };
     let started_at_ms = context.clock.now_ms();
-    let exchanged = exchange(context, &endpoint, pending.key.delivery_id.event(), body).await;
+    let exchanged = exchange(context, &endpoint, body).await;
     let asked_ms = exchanged.as_ref().and_then(|exchanged| {
         let value = exchanged.retry_after.as_deref()?;
         retry_after_ms(value, context.clock.now_ms())
@@ -126,14 +126,13 @@ async fn hand_over(context: &AttemptContext, finished: FinishedAttempt, outbox: 
 async fn exchange(
     context: &AttemptContext,
     endpoint: &Endpoint,
-    event: EventId,
-    body: Bytes,
+    Body { event, bytes }: Body,
 ) -> Option<Exchanged> {
     let url = endpoint.url.as_ref()?;
     let (id, now_ms) = (event.to_string(), context.clock.now_ms());
     let secrets: Vec<_> = endpoint.record.secret.iter().collect();
-    let headers = sign(&secrets, &id, now_ms, &body);
-    Some(context.sender.send(Outgoing { url: url.url(), id: &id, headers: &headers, body }).await)
+    let headers = sign(&secrets, &id, now_ms, &bytes);
+    Some(context.sender.send(Outgoing { url: url.url(), id: &id, headers: &headers, body: bytes }).await)
 }
 
 fn blank(pending: Pending, started_at_ms: i64) -> AttemptRecord {

@@ -4,13 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use groundswell_types::{DeliveryId, EventId, ProgramId, TestId};
+use groundswell_types::{DeliveryId, EventId, ProgramId, ResendJobId, TestId};
 
 use crate::store::{
     Accept, Accepted, ApiKeyRecord, AttemptRecord, Batch, BootRecord, DraftRecord, EndpointId,
-    EndpointRecord, EventRecord, HealthRecord, Idempotency, MAX_TARGETS, NoticeRecord, Outcome,
-    PARKED_DUE_MS, Pending, PendingKey, ProgramRecord, SessionRecord, SettingsChange, StoreError, TestRecord,
-    WebhooksChange,
+    EndpointRecord, EventRecord, Forget, HealthRecord, Idempotency, MAX_TARGETS, NoticeRecord, Outcome,
+    PARKED_DUE_MS, Pending, PendingKey, ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord,
+    SessionRecord, SettingsChange, StoreError, TestRecord, WebhooksChange,
 };
 
 #[derive(Debug)]
@@ -47,6 +47,10 @@ pub(super) struct State {
     pub(super) sign_in_links: BTreeMap<[u8; 32], i64>,
     pub(super) sessions: BTreeMap<[u8; 32], SessionRecord>,
     pub(super) has_had_sessions: bool,
+    pub(super) resends: BTreeMap<DeliveryId, ResendRecord>,
+    pub(super) resend_jobs: BTreeMap<ResendJobId, ResendJobRecord>,
+    /// The highest event that retention removed.
+    pub(super) highest_forgotten: Option<EventId>,
     pub(super) notices: Vec<NoticeRecord>,
     pub(super) boots: Vec<BootRecord>,
     /// Whether the last boot ended in order.
@@ -228,6 +232,62 @@ impl State {
         let queue: Vec<_> = self.queue(endpoint).copied().collect();
         self.pending.retain(|key, _| key.endpoint_id != endpoint);
         self.pending.extend(queue.into_iter().filter_map(change).map(|pending| (pending.key, pending)));
+    }
+
+    pub(super) fn resend(&mut self, batch: &ResendBatch) -> Result<(), StoreError> {
+        let mut ids = BTreeSet::new();
+        let is_used = |id: &DeliveryId| self.resends.contains_key(id);
+        if batch.resends.iter().any(|resend| is_used(&resend.id) || !ids.insert(resend.id)) {
+            return Err(rejected("a resend's id is used twice"));
+        }
+        if batch.job.as_ref().is_some_and(|job| !self.programs.contains_key(&job.program_id)) {
+            return Err(rejected("there is no such program"));
+        }
+        self.resends.extend(batch.resends.iter().map(|resend| (resend.id, resend.clone())));
+        self.pending.extend(batch.pending.iter().map(|pending| (pending.key, *pending)));
+        if let Some(job) = &batch.job {
+            self.resend_jobs.insert(job.id, job.clone());
+        }
+        Ok(())
+    }
+
+    pub(super) fn forget(&mut self, forget: &Forget) -> u64 {
+        let before = self.rows();
+        self.attempts.retain(|(delivery, _), _| !forget.deliveries.contains(delivery));
+        self.resends.retain(|_, resend| !forget.events.contains(&resend.event_id));
+        if let Some(last) = self.events.keys().next_back()
+            && forget.events.contains(last)
+        {
+            self.highest_forgotten = self.highest_forgotten.max(Some(*last));
+        }
+        self.events.retain(|id, _| !forget.events.contains(id));
+        self.pending.retain(|key, _| !forget.parked.contains(key));
+        if let Some(before_ms) = forget.keys_before_ms {
+            let mut old: Vec<_> = self
+                .first_answers
+                .iter()
+                .filter(|(_, first)| first.accepted_at_ms < before_ms)
+                .map(|(name, first)| (first.accepted_at_ms, name.clone()))
+                .collect();
+            old.sort();
+            for (_, name) in old.into_iter().take(forget.limit) {
+                self.first_answers.remove(&name);
+            }
+        }
+        if let Some(before_ms) = forget.tests_before_ms {
+            self.tests.retain(|_, test| test.started_at_ms >= before_ms);
+        }
+        if let Some(before_ms) = forget.notices_before_ms {
+            self.notices.retain(|notice| notice.at_ms >= before_ms);
+            self.resend_jobs
+                .retain(|_, job| job.ended_at_ms.is_none_or(|ended_at_ms| ended_at_ms >= before_ms));
+        }
+        u64::try_from(before - self.rows()).unwrap_or(0)
+    }
+
+    fn rows(&self) -> usize {
+        let logged = self.attempts.len() + self.resends.len() + self.events.len() + self.pending.len();
+        logged + self.first_answers.len() + self.tests.len() + self.notices.len() + self.resend_jobs.len()
     }
 
     pub(super) fn save_draft(&mut self, draft: &DraftRecord) -> Result<bool, StoreError> {

@@ -134,7 +134,7 @@ pub(in crate::store) async fn event(
     rows.first().map(event_of).transpose()
 }
 
-fn event_of(row: &impl Columns) -> Result<EventRecord, StoreError> {
+pub(super) fn event_of(row: &impl Columns) -> Result<EventRecord, StoreError> {
     Ok(EventRecord {
         id: EventId::from_number(row.int(0)?),
         program_id: row.parsed(1, |text| ProgramId::parse(text).ok())?,

@@ -27,6 +27,12 @@ impl Connection for SqliteConnection {
         query.fetch_all(self).await.map_err(error::of_read)
     }
 
+    async fn execute_list(&mut self, sql: ListText, values: Vec<Value>) -> Result<u64, StoreError> {
+        let query = sqlx::query_with(sql, bind(values).into_arguments());
+        let done = sqlx::Executor::execute(self, query).await.map_err(error::of_write)?;
+        Ok(done.rows_affected())
+    }
+
     async fn fetch_list(&mut self, sql: ListText, values: Vec<Value>) -> Result<Vec<SqliteRow>, StoreError> {
         let query = sqlx::query_with(sql, bind(values).into_arguments());
         query.fetch_all(self).await.map_err(error::of_read)

@@ -1,0 +1,162 @@
+//! Forgetting what is older than it is kept, in small steps that leave most of the time to deliveries. What still waits
+//! is never forgotten.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use groundswell_types::{EventId, NoticeKind};
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Stopwatch;
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::store::{Batch, EndpointId, Forget, NoticeRecord, PendingKey};
+
+/// Events, or parked deliveries, of one step.
+const STEP: usize = 100;
+
+/// After each step a rest of so many times as long as the step took.
+const REST: u32 = 4;
+
+/// An owner is warned so long before what is parked is cancelled: 7 days of 30.
+const WARNING_SHARE: (i64, i64) = (7, 30);
+
+/// Sweeps again and again until stopped.
+pub(crate) async fn run(engine: Arc<Engine>, stop: CancellationToken) {
+    let pause_ms = (engine.config.retention_ms / 20).clamp(50, 60_000);
+    let pause = Duration::from_millis(pause_ms.unsigned_abs());
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        if let Err(error) = engine.sweep(&stop).await {
+            tracing::warn!(%error, "what is too old was not all forgotten; the next sweep goes on");
+        }
+    }
+}
+
+impl Engine {
+    async fn sweep(&self, stop: &CancellationToken) -> Result<(), EngineError> {
+        let now_ms = self.clock.now_ms();
+        let before_ms = now_ms.saturating_sub(self.config.retention_ms);
+        for endpoint in self.directory.parked_before(before_ms) {
+            self.cancel_parked(endpoint, before_ms, stop).await?;
+        }
+        self.warn_of_parked(now_ms).await?;
+        self.forget_events(before_ms, stop).await?;
+        self.forget_small(now_ms, before_ms, stop).await
+    }
+
+    /// Cancels what has been parked for too long.
+    async fn cancel_parked(
+        &self,
+        endpoint: EndpointId,
+        before_ms: i64,
+        stop: &CancellationToken,
+    ) -> Result<(), EngineError> {
+        while !stop.is_cancelled() {
+            let watch = Stopwatch::start();
+            let rows = self.store.oldest_parked(endpoint, STEP).await?;
+            let old = rows.iter().filter(|row| row.accepted_at_ms < before_ms);
+            let parked: Vec<PendingKey> = old.map(|row| row.key).collect();
+            let is_last = parked.len() < STEP;
+            if !parked.is_empty() {
+                self.writer.forget(Forget { parked, ..Forget::default() }).await?;
+            }
+            if is_last {
+                break;
+            }
+            rest(watch, stop).await;
+        }
+        Ok(())
+    }
+
+    /// Tells owners, once, that what is parked will be cancelled.
+    async fn warn_of_parked(&self, now_ms: i64) -> Result<(), EngineError> {
+        let ahead_ms = self.config.retention_ms / WARNING_SHARE.1 * WARNING_SHARE.0;
+        let warn_before_ms = now_ms.saturating_sub(self.config.retention_ms - ahead_ms);
+        for id in self.directory.parked_before(warn_before_ms) {
+            let Some(endpoint) = self.directory.endpoint(id) else { continue };
+            let Some(since_ms) = endpoint.record.parked_at_ms else { continue };
+            let oldest = self.store.oldest_parked(id, 1).await?;
+            if oldest.first().is_none_or(|row| row.accepted_at_ms >= warn_before_ms) {
+                continue;
+            }
+            let told = self.store.notices(&endpoint.record.program_id, None, usize::MAX).await?;
+            let is_told = |notice: &NoticeRecord| {
+                notice.kind == NoticeKind::ParkedExpiring
+                    && notice.endpoint_id == id
+                    && notice.at_ms > since_ms
+            };
+            if !told.iter().any(is_told) {
+                let notice = NoticeRecord {
+                    id: self.ids.notice(),
+                    program_id: endpoint.record.program_id.clone(),
+                    endpoint_id: id,
+                    kind: NoticeKind::ParkedExpiring,
+                    at_ms: now_ms,
+                    since_ms,
+                };
+                self.writer.note(Batch { notices: vec![notice], ..Batch::default() }).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn forget_events(&self, before_ms: i64, stop: &CancellationToken) -> Result<(), EngineError> {
+        let mut after = EventId::from_number(i64::MIN);
+        while !stop.is_cancelled() {
+            let watch = Stopwatch::start();
+            let events = self.store.oldest_events(after, before_ms, STEP).await?;
+            let Some(last) = events.last() else { break };
+            after = last.id;
+            let is_last = events.len() < STEP;
+            let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
+            let (waiting, deliveries) = self.still_waiting(events).await?;
+            let is_over = |id: &EventId| !waiting.contains(id);
+            let events: Vec<EventId> = ids.into_iter().filter(is_over).collect();
+            let deliveries =
+                deliveries.into_iter().filter(|(event, _)| is_over(event)).map(|(_, id)| id).collect();
+            if !events.is_empty() {
+                self.writer.forget(Forget { events, deliveries, ..Forget::default() }).await?;
+            }
+            if is_last {
+                break;
+            }
+            rest(watch, stop).await;
+        }
+        Ok(())
+    }
+
+    async fn forget_small(
+        &self,
+        now_ms: i64,
+        before_ms: i64,
+        stop: &CancellationToken,
+    ) -> Result<(), EngineError> {
+        let keys_before_ms = Some(now_ms.saturating_sub(crate::events::IDEMPOTENCY_MS));
+        let first = Forget {
+            keys_before_ms,
+            tests_before_ms: Some(before_ms),
+            notices_before_ms: Some(before_ms),
+            limit: STEP,
+            ..Forget::default()
+        };
+        let mut watch = Stopwatch::start();
+        let mut removed = self.writer.forget(first).await?;
+        while removed >= STEP as u64 && !stop.is_cancelled() {
+            rest(watch, stop).await;
+            watch = Stopwatch::start();
+            removed = self.writer.forget(Forget { keys_before_ms, limit: STEP, ..Forget::default() }).await?;
+        }
+        Ok(())
+    }
+}
+
+async fn rest(watch: Stopwatch, stop: &CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(watch.elapsed() * REST) => {}
+    }
+}

@@ -1,0 +1,132 @@
+//! Removing what is older than it is kept.
+
+use groundswell_types::EventId;
+
+use super::deliveries::{event_of, limit_of, pending};
+use super::{Connection, Value};
+use crate::store::list::{List, Marks, SIZES};
+use crate::store::{EndpointId, EventRecord, Forget, PARKED_DUE_MS, Pending, StoreError};
+
+const OLDEST_EVENTS: &str = "
+    SELECT id, program_id, kind, occurred_at_ms, accepted_at_ms, targets
+    FROM event
+    WHERE id > $1 AND accepted_at_ms < $2
+    ORDER BY id
+    LIMIT $3";
+
+const OLDEST_PARKED: &str = "
+    SELECT endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms
+    FROM pending
+    WHERE endpoint_id = $1 AND due_at_ms = $2
+    ORDER BY delivery_id
+    LIMIT $3";
+
+static DELETE_ATTEMPTS: List = List::new(
+    "
+    DELETE FROM attempt
+    WHERE id IN (SELECT id FROM attempt WHERE delivery_id IN (VALUES ",
+    1,
+    "))",
+    Marks::From(1),
+);
+
+static DELETE_RESENDS: List = List::new(
+    "
+    DELETE FROM resend
+    WHERE id IN (SELECT id FROM resend WHERE event_id IN (VALUES ",
+    1,
+    "))",
+    Marks::From(1),
+);
+
+static DELETE_EVENTS: List = List::new("DELETE FROM event WHERE id IN (VALUES ", 1, ")", Marks::From(1));
+
+static DELETE_PARKED: List = List::new(
+    "
+    DELETE FROM pending
+    WHERE (endpoint_id, due_at_ms, delivery_id) IN (VALUES ",
+    3,
+    ")",
+    Marks::From(1),
+);
+
+const DELETE_KEYS: &str = "
+    DELETE FROM idempotency
+    WHERE (program_id, idempotency_key) IN (
+        SELECT program_id, idempotency_key FROM idempotency
+        WHERE accepted_at_ms < $1
+        ORDER BY accepted_at_ms
+        LIMIT $2
+    )";
+
+const DELETE_TESTS: &str = "DELETE FROM test_delivery WHERE started_at_ms < $1";
+
+const DELETE_NOTICES: &str = "DELETE FROM notice WHERE at_ms < $1";
+
+const DELETE_JOBS: &str = "DELETE FROM resend_job WHERE ended_at_ms < $1";
+
+/// Events accepted before `accepted_before_ms` with ids above `after`, oldest first.
+pub(in crate::store) async fn oldest_events(
+    db: &mut impl Connection,
+    after: EventId,
+    accepted_before_ms: i64,
+    limit: usize,
+) -> Result<Vec<EventRecord>, StoreError> {
+    let values = vec![after.number().into(), accepted_before_ms.into(), limit_of(limit)];
+    let rows = db.fetch(OLDEST_EVENTS, values).await?;
+    rows.iter().map(event_of).collect()
+}
+
+/// What is parked at an endpoint, oldest first.
+pub(in crate::store) async fn oldest_parked(
+    db: &mut impl Connection,
+    endpoint: EndpointId,
+    limit: usize,
+) -> Result<Vec<Pending>, StoreError> {
+    let values = vec![endpoint.0.into(), PARKED_DUE_MS.into(), limit_of(limit)];
+    let rows = db.fetch(OLDEST_PARKED, values).await?;
+    rows.iter().map(pending).collect()
+}
+
+/// Removes, within the caller's transaction; answers how many rows went.
+pub(in crate::store) async fn forget(db: &mut impl Connection, forget: &Forget) -> Result<u64, StoreError> {
+    let deliveries: Vec<i64> = forget.deliveries.iter().map(|id| id.number()).collect();
+    let events: Vec<i64> = forget.events.iter().map(|id| id.number()).collect();
+    let parked: Vec<[i64; 3]> = forget
+        .parked
+        .iter()
+        .map(|key| [key.endpoint_id.0, key.due_at_ms, key.delivery_id.number()])
+        .collect();
+    let mut removed =
+        delete(db, &DELETE_ATTEMPTS, &deliveries.iter().map(|id| [*id]).collect::<Vec<_>>()).await?;
+    let events: Vec<[i64; 1]> = events.iter().map(|id| [*id]).collect();
+    removed += delete(db, &DELETE_RESENDS, &events).await?;
+    removed += delete(db, &DELETE_EVENTS, &events).await?;
+    removed += delete(db, &DELETE_PARKED, &parked).await?;
+    if let Some(before_ms) = forget.keys_before_ms {
+        removed += db.execute(DELETE_KEYS, [before_ms.into(), limit_of(forget.limit)]).await?;
+    }
+    if let Some(before_ms) = forget.tests_before_ms {
+        removed += db.execute(DELETE_TESTS, [before_ms.into()]).await?;
+    }
+    if let Some(before_ms) = forget.notices_before_ms {
+        removed += db.execute(DELETE_NOTICES, [before_ms.into()]).await?;
+        removed += db.execute(DELETE_JOBS, [before_ms.into()]).await?;
+    }
+    Ok(removed)
+}
+
+async fn delete<const N: usize>(
+    db: &mut impl Connection,
+    statement: &'static List,
+    rows: &[[i64; N]],
+) -> Result<u64, StoreError> {
+    let mut removed = 0;
+    for chunk in rows.chunks(SIZES[0]) {
+        let place = List::fitting(chunk.len());
+        let padding = std::iter::repeat_n([None; N], SIZES[place] - chunk.len());
+        let values = chunk.iter().map(|row| row.map(Some)).chain(padding).flatten().map(Value::from);
+        removed += db.execute_list(statement.text(place), values.collect()).await?;
+    }
+    Ok(removed)
+}

@@ -1,0 +1,101 @@
+//! `POST …/deliveries/{deliveryId}/resend`, and `…/resends` for many at once.
+
+use axum::body::Body;
+use axum::extract::Path;
+use axum::response::Response;
+use groundswell_engine::EngineError;
+use groundswell_types::{DeliveryId, Problem, ResendJob, ResendJobId, ResendSelection};
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::answer::{Call, Failed};
+use super::input::read_body;
+use super::programs::program_id;
+
+/// A thousand ids and their quotes.
+const MAX_BODY: usize = 64 * 1024;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    #[serde(default)]
+    dry_run: bool,
+    #[serde(flatten)]
+    selection: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Serialize)]
+struct Count {
+    total: i64,
+}
+
+#[derive(Serialize)]
+struct Jobs {
+    resends: Vec<ResendJob>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Begun {
+    Counted(Count),
+    Job(ResendJob),
+}
+
+/// `POST /v2/campaign/{id}/deliveries/{deliveryId}/resend`: 202 with the new delivery.
+pub async fn one(call: Call, Path((program, delivery)): Path<(String, String)>) -> Response {
+    let result = async {
+        let program = program_id(&program)?;
+        let delivery = DeliveryId::parse(&delivery).map_err(|_| EngineError::NotFound("delivery"))?;
+        Ok(call.state.engine.resend(&program, delivery).await?)
+    };
+    call.context.answer(StatusCode::ACCEPTED, result.await)
+}
+
+/// `POST /v2/campaign/{id}/resends` with `{"deliveries": […]}` or a filter: `state`, `event`, `webhookId`, `since`,
+/// `until`. With `"dryRun": true` it only counts.
+pub async fn begin(call: Call, Path(program): Path<String>, body: Body) -> Response {
+    let result = async {
+        let program = program_id(&program)?;
+        let body = read_body(&call.headers, body, MAX_BODY).await?;
+        let (is_dry_run, selection) = read(&body)?;
+        let engine = &call.state.engine;
+        Ok(if is_dry_run {
+            Begun::Counted(Count { total: engine.count_resends(&program, &selection).await? })
+        } else {
+            Begun::Job(engine.begin_resends(&program, &selection).await?)
+        })
+    };
+    let result = result.await;
+    let status = if matches!(result, Ok(Begun::Counted(_))) { StatusCode::OK } else { StatusCode::ACCEPTED };
+    call.context.answer(status, result)
+}
+
+/// `GET /v2/campaign/{id}/resends`
+pub async fn list(call: Call, Path(program): Path<String>) -> Response {
+    let result = async { Ok(Jobs { resends: call.state.engine.resend_jobs(&program_id(&program)?).await? }) };
+    call.context.answer(StatusCode::OK, result.await)
+}
+
+/// `GET /v2/campaign/{id}/resends/{jobId}`
+pub async fn show(call: Call, Path((program, job)): Path<(String, String)>) -> Response {
+    let result = async { Ok(call.state.engine.resend_job(&program_id(&program)?, job_id(&job)?).await?) };
+    call.context.answer(StatusCode::OK, result.await)
+}
+
+/// `DELETE /v2/campaign/{id}/resends/{jobId}`: stops it; what was queued is sent all the same.
+pub async fn cancel(call: Call, Path((program, job)): Path<(String, String)>) -> Response {
+    let result = async { Ok(call.state.engine.cancel_resends(&program_id(&program)?, job_id(&job)?).await?) };
+    call.context.answer(StatusCode::OK, result.await)
+}
+
+fn job_id(text: &str) -> Result<ResendJobId, Failed> {
+    ResendJobId::parse(text).map_err(|_| EngineError::NotFound("resend job").into())
+}
+
+fn read(body: &[u8]) -> Result<(bool, ResendSelection), Failed> {
+    let problem =
+        |error: serde_json::Error| Failed::invalid(vec![Problem::new(String::new(), error.to_string())]);
+    let request: Request = serde_json::from_slice(body).map_err(problem)?;
+    let selection = serde_json::from_value(serde_json::Value::Object(request.selection)).map_err(problem)?;
+    Ok((request.dry_run, selection))
+}
