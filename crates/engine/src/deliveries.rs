@@ -134,7 +134,8 @@ impl Engine {
     ) -> Result<Scan, EngineError> {
         let program = &entry.record.id;
         let events = self.store.events(program, before, EVENTS_PER_READ).await?;
-        let before_resend = before.map(|before| DeliveryId::new(before, 0));
+        // Whoever asks may name any number.
+        let before_resend = before.map(|before| DeliveryId::from_number(before.number().saturating_mul(8)));
         let resends = self.store.resends(program, before_resend, EVENTS_PER_READ).await?;
         // Of both lists only the part that both reach.
         let end_of_events = events.last().filter(|_| events.len() == EVENTS_PER_READ).map(|event| event.id);

@@ -32,9 +32,11 @@ fn undeliverable(count: usize) -> (Fixture, Vec<String>) {
     let fixture = Fixture::with(hasty(), Receiver::that(|_| Reaction::from(500)), Value::Null);
     let events: Vec<String> =
         (0..count).map(|number| fixture.client.join(&fixture.program, &format!("p{number}"))).collect();
-    for event in &events {
-        fixture.delivery_in("undeliverable", event);
-    }
+    let filter = json!({ "state": "undeliverable", "dryRun": true });
+    waiting::until("all are undeliverable", || {
+        let counted = fixture.client.post(&fixture.resends(), &filter).ok();
+        (counted["total"] == count).then_some(())
+    });
     fixture.receiver.behave(|_| Reaction::from(200));
     (fixture, events)
 }
