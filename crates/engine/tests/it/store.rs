@@ -8,6 +8,7 @@ mod outcomes;
 mod people;
 mod queue;
 mod random;
+mod resends;
 mod settings;
 mod upgrade;
 
@@ -102,6 +103,12 @@ conformance! {
         a_session_lasts_until_it_ends
         that_somebody_signed_in_is_remembered
         starts_after_an_unclean_end_are_known;
+    resends:
+        resends_are_pending_and_are_found
+        a_resend_whose_id_is_used_is_rejected_and_nothing_written
+        a_job_keeps_its_place
+        retention_removes_events_with_all_that_is_theirs
+        retention_removes_what_was_parked_and_old_keys;
 }
 
 /// A database file of its own, in a directory that goes with it.
