@@ -17,6 +17,7 @@ mod run;
 mod server;
 mod setup;
 mod site;
+mod soak;
 mod stamps;
 mod test;
 mod wasm;
@@ -57,6 +58,8 @@ enum Command {
     Test(test::Options),
     /// Check formatting, lints and documentation.
     Lint,
+    /// Kill the server again and again under load, and look for lost events.
+    Soak(soak::Options),
     /// Measure the release server against what its parts can do, with fsync on.
     Bench(bench::Options),
 }
@@ -83,6 +86,7 @@ fn execute(command: Command) -> Result<()> {
         }
         Command::Run(options) => run::run(&workspace, &options),
         Command::Test(options) => test::test(&workspace, &options),
+        Command::Soak(options) => soak::soak(&workspace, &options),
         Command::Lint => lint::lint(&workspace),
         Command::Bench(options) => bench::bench(&workspace, &options),
     }

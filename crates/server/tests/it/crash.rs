@@ -21,8 +21,8 @@ use crate::waiting::{self, now_ms};
 use auditor::{Kill, Report};
 use producer::{Desk, Posted};
 
-/// How often the server is killed; `GROUNDSWELL_KILL_ROUNDS` sets another number for a longer soak.
-const ROUNDS: u64 = 20;
+/// How often the server is killed; `cargo xtask soak --rounds N` sets another number.
+const ROUNDS: u64 = 50;
 const PRODUCERS: u64 = 4;
 const SEED: u64 = 7;
 
