@@ -37,6 +37,7 @@ pub struct Held {
 
 impl HealthRecord {
     /// The health after an attempt.
+    #[must_use]
     pub fn after(self, attempted: Attempted, policy: &BreakerPolicy) -> Self {
         if attempted.is_success { self.succeeded(attempted) } else { self.failed(attempted, policy) }
     }

@@ -17,7 +17,7 @@ use tokio_util::task::TaskTracker;
 pub use attempt::AttemptContext;
 
 use super::breaker::Gate;
-use super::scheduler::{Action, Body, Ended, FlowId, Item, Refill, Scheduler};
+use super::scheduler::{Action, Body, Contender, Ended, FlowId, Item, Refill, Scheduler};
 use crate::clock::Clock;
 use crate::store::{EndpointId, Expired, Pending, PendingKey, Store, StoreError};
 
@@ -103,10 +103,10 @@ impl Runtime {
     pub async fn run(mut self, due: Vec<(EndpointId, i64)>) {
         let now_ms = self.clock.now_ms();
         for (endpoint, gate) in self.context.directory.gates() {
-            self.with_flow(endpoint, |scheduler, flow| scheduler.gate(endpoint, flow, gate, now_ms));
+            self.of_enabled(endpoint, |scheduler, contender| scheduler.gate(contender, gate, now_ms));
         }
         for (endpoint, due_at_ms) in due {
-            self.with_flow(endpoint, |scheduler, flow| scheduler.open(endpoint, flow, due_at_ms, now_ms));
+            self.of_enabled(endpoint, |scheduler, contender| scheduler.open(contender, due_at_ms, now_ms));
         }
         let mut messages = Vec::with_capacity(256);
         while !self.stop.is_cancelled() {
@@ -172,24 +172,24 @@ impl Runtime {
             Message::Refilled(refill, rows) => self.scheduler.refilled(refill, rows, now_ms),
             Message::Expired(asked, rows) => self.scheduler.expired(asked, rows, now_ms),
             Message::Opened(endpoint) => {
-                self.with_flow(endpoint, |scheduler, flow| scheduler.open(endpoint, flow, now_ms, now_ms));
+                self.of_enabled(endpoint, |scheduler, contender| scheduler.open(contender, now_ms, now_ms));
             }
             Message::Gate(endpoint, gate) => {
-                self.with_flow(endpoint, |scheduler, flow| scheduler.gate(endpoint, flow, gate, now_ms));
+                self.of_enabled(endpoint, |scheduler, contender| scheduler.gate(contender, gate, now_ms));
             }
             Message::Renewed(endpoint) => {
-                self.with_flow(endpoint, |scheduler, flow| scheduler.rescue(endpoint, flow, now_ms));
+                self.of_enabled(endpoint, |scheduler, contender| scheduler.rescue(contender, now_ms));
             }
             Message::Closed(endpoint) => self.scheduler.close(endpoint, now_ms),
         }
     }
 
     /// Nothing is to be done about an endpoint that is disabled or gone.
-    fn with_flow(&mut self, endpoint: EndpointId, act: impl FnOnce(&mut Scheduler, FlowId)) {
-        if let Some(endpoint) = self.context.directory.endpoint(endpoint)
+    fn of_enabled(&mut self, id: EndpointId, act: impl FnOnce(&mut Scheduler, Contender)) {
+        if let Some(endpoint) = self.context.directory.endpoint(id)
             && endpoint.record.is_enabled
         {
-            act(&mut self.scheduler, endpoint.flow);
+            act(&mut self.scheduler, Contender { endpoint: id, flow: endpoint.flow });
         }
     }
 

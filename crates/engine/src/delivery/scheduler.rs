@@ -23,7 +23,7 @@ use groundswell_types::{DeliveryId, EventId};
 pub use self::pace::Answer;
 use self::pace::Pace;
 use self::queue::{Expiry, Horizon, Next, Queue, RunningRefill, WINDOW_MAX};
-use self::turns::{Lane, Turns};
+use self::turns::{Lane, Place, Turns};
 use self::window::Key;
 use super::breaker::Gate;
 use crate::store::{EndpointId, Expired, Pending, PendingKey};
@@ -40,6 +40,13 @@ const STORE_RETRY_MS: i64 = 1_000;
 /// A program, for fairness between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowId(pub u32);
+
+/// An endpoint and the program it belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Contender {
+    pub endpoint: EndpointId,
+    pub flow: FlowId,
+}
 
 /// What is sent: an event's bytes and its id, which a resend's id does not tell.
 #[derive(Debug, Clone, PartialEq)]
@@ -121,8 +128,7 @@ pub struct Limits {
 /// A slot in use.
 #[derive(Debug, Clone, Copy)]
 struct Slot {
-    lane: Lane,
-    flow: FlowId,
+    place: Place,
     cost_ms: i64,
 }
 
@@ -159,7 +165,7 @@ impl Scheduler {
 
     /// An endpoint has rows in the store that the scheduler does not know, the first of them due at `due_at_ms`:
     /// at start, or because rows were moved.
-    pub fn open(&mut self, endpoint: EndpointId, flow: FlowId, due_at_ms: i64, now_ms: i64) {
+    pub fn open(&mut self, Contender { endpoint, flow }: Contender, due_at_ms: i64, now_ms: i64) {
         let queue = self.queue(endpoint, flow);
         queue.reset(Horizon::UpTo(None));
         queue.refill_at_ms = due_at_ms;
@@ -178,7 +184,7 @@ impl Scheduler {
     }
 
     /// An endpoint's breaker opened or closed, a probe of it failed, or its receiver asked for a pause.
-    pub fn gate(&mut self, endpoint: EndpointId, flow: FlowId, gate: Gate, now_ms: i64) {
+    pub fn gate(&mut self, Contender { endpoint, flow }: Contender, gate: Gate, now_ms: i64) {
         let queue = self.queue(endpoint, flow);
         let has_closed = queue.gate.held.is_some() && gate.held.is_none();
         queue.gate = gate;
@@ -190,7 +196,7 @@ impl Scheduler {
     }
 
     /// An endpoint has a new URL or secret, or was enabled: its next delivery is tried at once.
-    pub fn rescue(&mut self, endpoint: EndpointId, flow: FlowId, now_ms: i64) {
+    pub fn rescue(&mut self, Contender { endpoint, flow }: Contender, now_ms: i64) {
         self.paces.remove(&endpoint);
         let queue = self.queue(endpoint, flow);
         queue.gate = Gate::default();
@@ -217,7 +223,7 @@ impl Scheduler {
         self.free_slot(key, ended.duration_ms);
         if self.queues.contains_key(&endpoint) {
             let pace = self.paces.entry(endpoint).or_default();
-            pace.note(ended.answer, ended.duration_ms, now_ms, self.limits.endpoint_slots);
+            pace.note(ended, now_ms, self.limits.endpoint_slots);
             self.settle(endpoint, now_ms);
         }
     }
@@ -356,7 +362,7 @@ impl Scheduler {
         let is_probe = next == Next::Probe;
         if !is_probe && next != Next::Send {
             // It had its turn, but time or circumstances have changed; settling takes it out.
-            self.turns.leave(lane, queue.flow, endpoint);
+            self.turns.leave(Place { lane, flow: queue.flow, endpoint });
             queue.lane = None;
             return;
         }
@@ -369,14 +375,15 @@ impl Scheduler {
             queue.wants_rescue = false;
         }
         let cost_ms = self.paces.get(&endpoint).copied().unwrap_or_default().cost_ms();
-        self.turns.take(lane, queue.flow, endpoint, cost_ms);
-        self.slots.insert(id, Slot { lane, flow: queue.flow, cost_ms });
+        let place = Place { lane, flow: queue.flow, endpoint };
+        self.turns.take(place, cost_ms);
+        self.slots.insert(id, Slot { place, cost_ms });
         self.actions.push(Action::Send(Item { is_probe, ..item }));
     }
 
     fn free_slot(&mut self, key: PendingKey, duration_ms: i64) {
-        if let Some(Slot { lane, flow, cost_ms }) = self.slots.remove(&key.delivery_id) {
-            self.turns.give_back(lane, flow, key.endpoint_id, duration_ms - cost_ms);
+        if let Some(Slot { place, cost_ms }) = self.slots.remove(&key.delivery_id) {
+            self.turns.give_back(place, duration_ms - cost_ms);
         }
         if let Some(queue) = self.queues.get_mut(&key.endpoint_id) {
             queue.in_flight = queue.in_flight.saturating_sub(1);
@@ -409,10 +416,10 @@ impl Scheduler {
         let lane = matches!(next, Next::Send | Next::Probe).then(|| pace.lane(queue.gate.held.is_some()));
         if lane != queue.lane {
             if let Some(lane) = queue.lane {
-                self.turns.leave(lane, queue.flow, endpoint);
+                self.turns.leave(Place { lane, flow: queue.flow, endpoint });
             }
             if let Some(lane) = lane {
-                self.turns.join(lane, queue.flow, endpoint);
+                self.turns.join(Place { lane, flow: queue.flow, endpoint });
             }
             queue.lane = lane;
         }

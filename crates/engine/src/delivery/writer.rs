@@ -369,7 +369,7 @@ impl Writer {
         let record = EndpointRecord { is_enabled: false, auto_disabled: true, ..endpoint.record.clone() };
         tracing::info!(webhook.id = %record.public_id, program.id = %record.program_id, kind = kind.as_str(), "disabled");
         let since_ms = self.directory.health(record.id).failing_since_ms.unwrap_or(now_ms);
-        let notice = self.notice(&endpoint, kind, now_ms, since_ms);
+        let notice = self.notice(&endpoint, kind, (since_ms, now_ms));
         let change = crate::webhooks::change(&entry, now_ms, |change| {
             change.park.push(record.id);
             change.upserts.push(record);
@@ -391,7 +391,7 @@ impl Writer {
         let _ = self.commit_change(change).await;
     }
 
-    fn notice(&self, endpoint: &Endpoint, kind: NoticeKind, at_ms: i64, since_ms: i64) -> NoticeRecord {
+    fn notice(&self, endpoint: &Endpoint, kind: NoticeKind, (since_ms, at_ms): (i64, i64)) -> NoticeRecord {
         NoticeRecord {
             id: self.ids.notice(),
             program_id: endpoint.record.program_id.clone(),

@@ -41,12 +41,9 @@ pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Se
     let Some(body) = item.body.clone() else { return give_up(context, item, outbox).await };
     let started_at_ms = context.clock.now_ms();
     let exchanged = exchange(context, &endpoint, body).await;
-    let asked_ms = exchanged.as_ref().and_then(|exchanged| {
-        let value = exchanged.retry_after.as_deref()?;
-        retry_after_ms(value, context.clock.now_ms())
-    });
+    let asked_ms = exchanged.as_ref().and_then(|exchanged| asked_ms(context, exchanged));
     let attempt = match exchanged {
-        Some(exchanged) => record(context, pending, exchanged, started_at_ms, asked_ms),
+        Some(exchanged) => record(context, pending, exchanged, started_at_ms),
         None => AttemptRecord {
             failure: Some(FailureClass::Misconfigured),
             message: "The webhook's URL can no longer be used.".to_owned(),
@@ -152,13 +149,18 @@ fn blank(pending: Pending, started_at_ms: i64) -> AttemptRecord {
     }
 }
 
+/// How long the receiver asked to wait, in milliseconds.
+fn asked_ms(context: &AttemptContext, exchanged: &Exchanged) -> Option<i64> {
+    retry_after_ms(exchanged.retry_after.as_deref()?, context.clock.now_ms())
+}
+
 fn record(
     context: &AttemptContext,
     pending: Pending,
     exchanged: Exchanged,
     started_at_ms: i64,
-    asked_ms: Option<i64>,
 ) -> AttemptRecord {
+    let asked_ms = asked_ms(context, &exchanged);
     let verdict = judge(&exchanged.exchange);
     let mut message = if verdict.failure.is_some() { verdict.message } else { String::new() };
     let after = if verdict.failure.is_none() {

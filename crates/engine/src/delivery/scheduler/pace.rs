@@ -1,5 +1,6 @@
 //! How much an endpoint takes at once: its adaptive cap, its latency, and which lane it belongs to.
 
+use super::Ended;
 use super::turns::Lane;
 
 /// Mean latency above this makes an endpoint slow.
@@ -66,7 +67,8 @@ impl Pace {
 
     /// After an attempt: successes widen the cap by one each, which doubles it every round trip; being asked too much
     /// halves it, once a round trip.
-    pub(super) fn note(&mut self, answer: Answer, duration_ms: i64, now_ms: i64, most: usize) {
+    pub(super) fn note(&mut self, ended: Ended, now_ms: i64, most: usize) {
+        let Ended { answer, duration_ms } = ended;
         let most = u16::try_from(most).unwrap_or(u16::MAX);
         self.latency_ms = if self.has_answered || self.has_timed_out {
             self.latency_ms + (duration_ms - self.latency_ms) / 5
@@ -108,7 +110,7 @@ mod tests {
             let under_way = pace.cap(64);
             caps.push(under_way);
             for _ in 0..under_way {
-                pace.note(Answer::Success, 10, round * 10, 64);
+                pace.note(Ended { answer: Answer::Success, duration_ms: 10 }, round * 10, 64);
             }
         }
         assert_eq!(caps, [1, 2, 4, 8, 16, 32, 64, 64]);
@@ -118,13 +120,13 @@ mod tests {
     fn being_asked_too_much_halves_it_once_a_round_trip() {
         let mut pace = Pace { cap: 64, has_answered: true, ..Pace::default() };
         for _ in 0..10 {
-            pace.note(Answer::Overload, 100, 1_000, 64);
+            pace.note(Ended { answer: Answer::Overload, duration_ms: 100 }, 1_000, 64);
         }
         assert_eq!(pace.cap(64), 32);
-        pace.note(Answer::Overload, 100, 1_200, 64);
+        pace.note(Ended { answer: Answer::Overload, duration_ms: 100 }, 1_200, 64);
         assert_eq!(pace.cap(64), 16);
         for now_ms in 13..100 {
-            pace.note(Answer::Timeout, 10, now_ms * 100, 64);
+            pace.note(Ended { answer: Answer::Timeout, duration_ms: 10 }, now_ms * 100, 64);
         }
         assert_eq!(pace.cap(64), 1);
     }
@@ -133,17 +135,17 @@ mod tests {
     fn lanes_follow_behaviour() {
         let mut pace = Pace::default();
         assert_eq!(pace.lane(false), Lane::Unproven);
-        pace.note(Answer::Failure, 10, 0, 64);
+        pace.note(Ended { answer: Answer::Failure, duration_ms: 10 }, 0, 64);
         assert_eq!(pace.lane(false), Lane::Usual, "an answer in time, whatever it says");
         assert_eq!(pace.lane(true), Lane::Penalty);
-        pace.note(Answer::Timeout, 15_000, 20_000, 64);
+        pace.note(Ended { answer: Answer::Timeout, duration_ms: 15_000 }, 20_000, 64);
         assert_eq!(pace.lane(false), Lane::Penalty);
         for _ in 0..20 {
-            pace.note(Answer::Success, 10, 30_000, 64);
+            pace.note(Ended { answer: Answer::Success, duration_ms: 10 }, 30_000, 64);
         }
         assert_eq!(pace.lane(false), Lane::Usual);
         for _ in 0..20 {
-            pace.note(Answer::Success, 8_000, 90_000, 64);
+            pace.note(Ended { answer: Answer::Success, duration_ms: 8_000 }, 90_000, 64);
         }
         assert_eq!(pace.lane(false), Lane::Penalty, "slow");
     }

@@ -45,11 +45,14 @@ fn proven(slots: usize, endpoint_slots: usize, endpoints: i64) -> Scheduler {
     for endpoint in 0..endpoints {
         let pace = scheduler.paces.entry(EndpointId(endpoint)).or_default();
         for _ in 0..endpoint_slots {
-            pace.note(Answer::Success, 1, 0, endpoint_slots);
+            pace.note(Ended { answer: Answer::Success, duration_ms: 1 }, 0, endpoint_slots);
         }
     }
     scheduler
 }
+
+/// Most tests are about one endpoint.
+const CONTENDER: Contender = Contender { endpoint: EndpointId(1), flow: FlowId(1) };
 
 const QUICK: Ended = Ended { answer: Answer::Success, duration_ms: 1 };
 
@@ -272,7 +275,7 @@ proptest! {
             let first = world.rows.keys().find(|key| key.endpoint_id == EndpointId(endpoint)).copied();
             if let Some(first) = first {
                 let endpoint = EndpointId(endpoint);
-                world.scheduler.open(endpoint, flow(endpoint), first.due_at_ms, world.now_ms);
+                world.scheduler.open(Contender { endpoint, flow: flow(endpoint) }, first.due_at_ms, world.now_ms);
             }
         }
         world.run_dry();
@@ -310,7 +313,7 @@ fn a_closed_endpoint_is_not_sent_to_until_it_is_opened() {
     scheduler.close(EndpointId(1), 0);
     assert_eq!(scheduler.poll(0), []);
     assert_eq!(scheduler.active_endpoints(), 0);
-    scheduler.open(EndpointId(1), FlowId(1), 0, 0);
+    scheduler.open(CONTENDER, 0, 0);
     assert!(matches!(scheduler.poll(0)[..], [Action::Refill(Refill { after: None, .. })]));
 }
 
@@ -329,7 +332,7 @@ fn a_million_waiting_deliveries_are_a_window_in_memory() {
 #[test]
 fn nothing_is_read_before_something_is_due() {
     let mut scheduler = Scheduler::new(limits(6, 64));
-    scheduler.open(EndpointId(1), FlowId(1), 5_000, 0);
+    scheduler.open(CONTENDER, 5_000, 0);
     assert_eq!(scheduler.poll(4_999), []);
     assert_eq!(scheduler.next_wake_ms(), Some(5_000));
     assert_eq!(scheduler.poll(5_000).len(), 1);
@@ -338,7 +341,7 @@ fn nothing_is_read_before_something_is_due() {
 #[test]
 fn what_arrives_after_a_refill_already_sent_it_is_not_sent_again() {
     let mut scheduler = Scheduler::new(limits(6, 64));
-    scheduler.open(EndpointId(1), FlowId(1), 0, 0);
+    scheduler.open(CONTENDER, 0, 0);
     let row = pending(1, 0, 1);
     let [Action::Refill(refill)] = scheduler.poll(0)[..] else { panic!("a refill") };
     scheduler.refilled(refill, Some(vec![row]), 0);

@@ -29,6 +29,14 @@ impl Lane {
     }
 }
 
+/// Where an endpoint takes its turns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) lane: Lane,
+    pub(super) flow: FlowId,
+    pub(super) endpoint: EndpointId,
+}
+
 #[derive(Debug)]
 struct Programs {
     turns: Fair<FlowId>,
@@ -59,7 +67,7 @@ impl Turns {
     }
 
     /// An endpoint has something to send.
-    pub(super) fn join(&mut self, lane: Lane, flow: FlowId, endpoint: EndpointId) {
+    pub(super) fn join(&mut self, Place { lane, flow, endpoint }: Place) {
         let programs = &mut self.programs[lane.index()];
         programs.endpoints.entry(flow).or_insert_with(Fair::new).join(endpoint);
         programs.turns.join(flow);
@@ -67,7 +75,7 @@ impl Turns {
     }
 
     /// It has nothing to send any more, or may not.
-    pub(super) fn leave(&mut self, lane: Lane, flow: FlowId, endpoint: EndpointId) {
+    pub(super) fn leave(&mut self, Place { lane, flow, endpoint }: Place) {
         let programs = &mut self.programs[lane.index()];
         let Some(endpoints) = programs.endpoints.get_mut(&flow) else { return };
         endpoints.leave(endpoint);
@@ -94,7 +102,7 @@ impl Turns {
     }
 
     /// A slot is taken for what is expected to hold it for `cost` milliseconds.
-    pub(super) fn take(&mut self, lane: Lane, flow: FlowId, endpoint: EndpointId, cost: i64) {
+    pub(super) fn take(&mut self, Place { lane, flow, endpoint }: Place, cost: i64) {
         self.free -= 1;
         let programs = &mut self.programs[lane.index()];
         programs.free = programs.free.saturating_sub(1);
@@ -104,7 +112,7 @@ impl Turns {
     }
 
     /// A slot is free again; it was held for `extra` milliseconds more than was expected.
-    pub(super) fn give_back(&mut self, lane: Lane, flow: FlowId, endpoint: EndpointId, extra: i64) {
+    pub(super) fn give_back(&mut self, Place { lane, flow, endpoint }: Place, extra: i64) {
         self.free += 1;
         let programs = &mut self.programs[lane.index()];
         programs.free += 1;

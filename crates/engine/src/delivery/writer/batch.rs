@@ -84,7 +84,7 @@ impl Writer {
             let at_ms = after.last_failure_at_ms.unwrap_or_default();
             if let Some(kind) = warning {
                 let since_ms = after.failing_since_ms.unwrap_or(at_ms);
-                notices.push(self.notice(&endpoint, kind, at_ms, since_ms));
+                notices.push(self.notice(&endpoint, kind, (since_ms, at_ms)));
             }
             if change.is_stored || warning.is_some() {
                 health.push((id, after));

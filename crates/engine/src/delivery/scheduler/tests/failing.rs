@@ -101,12 +101,12 @@ impl Failing {
             self.under_way = sent.len();
             self.most_under_way = self.most_under_way.max(self.under_way);
             for item in sent {
-                self.attempt(item, works);
+                self.attempt(&item, works);
             }
         }
     }
 
-    fn attempt(&mut self, item: Item, works: &dyn Fn(i64, DeliveryId) -> bool) {
+    fn attempt(&mut self, item: &Item, works: &dyn Fn(i64, DeliveryId) -> bool) {
         let row = item.pending;
         let id = row.key.delivery_id;
         self.attempts.push((self.now_ms, id));
@@ -130,7 +130,7 @@ impl Failing {
             None => self.ended.push((self.now_ms, row)),
         }
         if before.gate() != self.health.gate() {
-            self.scheduler.gate(ENDPOINT, FlowId(1), self.health.gate(), self.now_ms);
+            self.scheduler.gate(CONTENDER, self.health.gate(), self.now_ms);
         }
         self.scheduler.settled(row.key, retry, self.now_ms);
         if is_success && (item.is_probe || before.opened_at_ms.is_some()) {
@@ -162,7 +162,7 @@ impl Failing {
             Pending { key: PendingKey { due_at_ms, ..row.key }, ..row }
         };
         self.rows = self.rows.values().map(|row| move_up(*row)).map(|row| (row.key, row)).collect();
-        self.scheduler.open(ENDPOINT, FlowId(1), now_ms, now_ms);
+        self.scheduler.open(CONTENDER, now_ms, now_ms);
     }
 
     fn run_until(&mut self, until_ms: i64, works: &dyn Fn(i64, DeliveryId) -> bool) {
@@ -260,7 +260,7 @@ fn a_rescue_tries_one_delivery_at_once_and_then_everything() {
     world.run_until(is_mended, &|_, _| false);
     let before = world.attempts.len();
     world.health = world.health.renewed();
-    world.scheduler.rescue(ENDPOINT, FlowId(1), world.now_ms);
+    world.scheduler.rescue(CONTENDER, world.now_ms);
     world.act(&|_, _| true);
     assert_eq!((world.delivered, world.attempts.len() - before), (5, 5));
     assert_eq!(world.attempts[before..].iter().filter(|(at_ms, _)| *at_ms == is_mended).count(), 5);
@@ -276,7 +276,7 @@ fn a_rescue_that_fails_leaves_the_others_to_their_schedule() {
     world.run_until(2 * HOUR, &|_, _| false);
     let before = world.attempts.len();
     world.health = world.health.renewed();
-    world.scheduler.rescue(ENDPOINT, FlowId(1), world.now_ms);
+    world.scheduler.rescue(CONTENDER, world.now_ms);
     world.act(&|_, _| false);
     assert_eq!(world.attempts.len() - before, 1);
 }
@@ -285,7 +285,7 @@ fn a_rescue_that_fails_leaves_the_others_to_their_schedule() {
 fn a_pause_holds_the_whole_endpoint() {
     let mut scheduler = proven(6, 64, 3);
     let gate = Gate { held: None, paused_until_ms: Some(60_000) };
-    scheduler.gate(ENDPOINT, FlowId(1), gate, 0);
+    scheduler.gate(CONTENDER, gate, 0);
     scheduler.accepted(item(pending(1, 0, 1)), FlowId(1), 0);
     scheduler.accepted(item(pending(2, 0, 2)), FlowId(2), 0);
     assert_eq!(sends(scheduler.poll(0)), [pending(2, 0, 2)]);

@@ -24,7 +24,7 @@ impl Busy {
         for (id, (_, cost_ms)) in &endpoints {
             let pace = scheduler.paces.entry(*id).or_default();
             for _ in 0..64 {
-                pace.note(Answer::Success, *cost_ms, 0, 64);
+                pace.note(Ended { answer: Answer::Success, duration_ms: *cost_ms }, 0, 64);
             }
         }
         Self {
@@ -128,7 +128,7 @@ fn slow_and_failing_endpoints_take_a_third_of_the_slots_at_most() {
     let mut scheduler = proven(100, 64, 600);
     for endpoint in 1..=500 {
         let pace = scheduler.paces.entry(EndpointId(endpoint)).or_default();
-        pace.note(Answer::Timeout, 15_000, 15_000, 64);
+        pace.note(Ended { answer: Answer::Timeout, duration_ms: 15_000 }, 15_000, 64);
         for number in 0..64 {
             let row = pending(endpoint, 0, endpoint * 1_000 + number);
             scheduler.accepted(item(row), flow(EndpointId(endpoint)), 0);
