@@ -70,6 +70,17 @@ impl Tree {
         }
     }
 
+    /// The names of all Rust functions.
+    pub fn functions(&self) -> std::collections::BTreeSet<String> {
+        let sources = self.sources.iter().filter(|source| source.is_rust());
+        let name = |line: &String| {
+            let rest = line.split_once("fn ")?.1;
+            Some(rest.split(['(', '<']).next()?.to_owned())
+        };
+        // The conformance suite names its cases in a macro and defines them as functions, so they are found as well.
+        sources.flat_map(|source| source.lines.iter().filter_map(name)).collect()
+    }
+
     /// The path as the rules write it.
     pub fn name(&self, path: &Path) -> String {
         path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().replace('\\', "/")
