@@ -13,6 +13,8 @@ pub struct Attempted {
     pub started_at_ms: i64,
     pub ended_at_ms: i64,
     pub is_success: bool,
+    /// It was tried out of turn.
+    pub is_probe: bool,
     /// The receiver asked the whole endpoint to pause until then, Unix milliseconds.
     pub pause_until_ms: Option<i64>,
 }
@@ -53,7 +55,7 @@ impl HealthRecord {
     }
 
     fn failed(self, attempted: Attempted, policy: &BreakerPolicy) -> Self {
-        let Attempted { delivery, started_at_ms, ended_at_ms, pause_until_ms, .. } = attempted;
+        let Attempted { delivery, started_at_ms, ended_at_ms, is_probe, pause_until_ms, .. } = attempted;
         let mut after = Self {
             consecutive_failures: self.consecutive_failures + 1,
             last_failure_at_ms: self.last_failure_at_ms.max(Some(ended_at_ms)),
@@ -77,7 +79,7 @@ impl HealthRecord {
                 after.next_probe_at_ms = Some(ended_at_ms.saturating_add(policy.probe_wait_ms(0)));
             }
             // Attempts that were under way when it opened are no probes.
-            Some(opened_at_ms) if started_at_ms >= opened_at_ms => {
+            Some(_) if is_probe => {
                 after.failed_probes += 1;
                 after.next_probe_at_ms =
                     Some(ended_at_ms.saturating_add(policy.probe_wait_ms(after.failed_probes)));
@@ -173,7 +175,14 @@ mod tests {
 
     fn attempt(number: i64, at_ms: i64, is_success: bool) -> Attempted {
         let delivery = DeliveryId::from_number(number);
-        Attempted { delivery, started_at_ms: at_ms, ended_at_ms: at_ms + 5, is_success, pause_until_ms: None }
+        Attempted {
+            delivery,
+            started_at_ms: at_ms,
+            ended_at_ms: at_ms + 5,
+            is_success,
+            is_probe: false,
+            pause_until_ms: None,
+        }
     }
 
     fn fail(health: HealthRecord, numbers: impl IntoIterator<Item = i64>) -> HealthRecord {
@@ -207,7 +216,7 @@ mod tests {
         let mut waits = Vec::new();
         for _ in 0..7 {
             let at_ms = health.next_probe_at_ms.expect("open");
-            health = health.after(attempt(9, at_ms, false), &policy);
+            health = health.after(Attempted { is_probe: true, ..attempt(9, at_ms, false) }, &policy);
             waits.push((health.next_probe_at_ms.expect("open") - at_ms - 5) / 1_000);
         }
         assert_eq!(waits, [60, 120, 240, 480, 900, 900, 900]);
@@ -218,7 +227,7 @@ mod tests {
     #[test]
     fn what_was_under_way_when_it_opened_is_no_probe() {
         let open = fail(HealthRecord::default(), 1..11);
-        let after = open.after(attempt(20, 900, false), &BreakerPolicy::default());
+        let after = open.after(attempt(20, 1_010, false), &BreakerPolicy::default());
         assert_eq!((after.failed_probes, after.next_probe_at_ms), (0, open.next_probe_at_ms));
     }
 

@@ -123,6 +123,7 @@ impl Writer {
                 started_at_ms: attempt.started_at_ms,
                 ended_at_ms: attempt.started_at_ms.saturating_add(attempt.duration_ms),
                 is_success,
+                is_probe: item.is_probe,
                 pause_until_ms: *pause_until_ms,
             };
             change.health = before.after(attempted, &self.breaker);

@@ -117,6 +117,7 @@ impl Failing {
             started_at_ms: self.now_ms,
             ended_at_ms: self.now_ms,
             is_success,
+            is_probe: item.is_probe,
             pause_until_ms: None,
         };
         self.health = before.after(attempted, &self.policy);
