@@ -32,8 +32,9 @@ pub(super) enum Horizon {
 pub(super) struct RunningRefill {
     pub(super) generation: u64,
     pub(super) horizon: Horizon,
-    /// Rows that left the store while it read.
-    settled: HashSet<Key>,
+    /// Deliveries whose rows left the store while it read. By id, because rows may have been moved meanwhile: what it
+    /// read of them is old, wherever they stood.
+    settled: HashSet<DeliveryId>,
     /// Rows behind the horizon that came into the store while it read.
     late: Vec<Item>,
     has_overflowed: bool,
@@ -150,7 +151,7 @@ impl Queue {
     pub(super) fn remove(&mut self, key: Key) {
         self.window.remove(&key);
         if let Some(refill) = &mut self.refill {
-            refill.settled.insert(key);
+            refill.settled.insert(key.1);
         }
     }
 
@@ -162,8 +163,8 @@ impl Queue {
         }
         let last = rows.last().map(|row| (row.key.due_at_ms, row.key.delivery_id));
         for pending in rows {
-            let key = (pending.key.due_at_ms, pending.key.delivery_id);
-            if !running.settled.contains(&key) && !self.unsettled.contains(&key.1) {
+            let id = pending.key.delivery_id;
+            if !running.settled.contains(&id) && !self.unsettled.contains(&id) {
                 self.window.insert(Item::stored(pending));
             }
         }

@@ -294,6 +294,24 @@ fn a_pause_holds_the_whole_endpoint() {
     assert_eq!(sends(scheduler.poll(60_000)), [pending(1, 0, 1)]);
 }
 
+/// Rows move when an endpoint works again. What is under way then stands elsewhere in the store than where it was sent
+/// from, and a refill that saw it there before its outcome was committed must not bring it back.
+#[test]
+fn what_was_moved_while_it_was_under_way_is_not_sent_again() {
+    let mut scheduler = proven(6, 64, 3);
+    let row = pending(1, 500, 1);
+    scheduler.accepted(item(row), FlowId(1), 500);
+    assert_eq!(sends(scheduler.poll(500)), [row]);
+    scheduler.open(CONTENDER, 500, 500);
+    let [Action::Refill(refill)] = scheduler.poll(500)[..] else { panic!("a refill") };
+    scheduler.finished(row.key, QUICK, 510);
+    scheduler.settled(row.key, None, 510);
+    let moved = Pending { key: PendingKey { due_at_ms: 100, ..row.key }, ..row };
+    scheduler.refilled(refill, Some(vec![moved]), 520);
+    assert_eq!(sends(scheduler.poll(520)), []);
+    assert_eq!(scheduler.active_endpoints(), 0);
+}
+
 #[test]
 fn held_deliveries_are_untouched_between_probes() {
     let mut world = Failing::new(7);
