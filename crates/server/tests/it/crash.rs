@@ -15,7 +15,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 
-use crate::receiver::{Reaction, Receiver, Reply, Request};
+use crate::receiver::{Exchange, Reaction, Receiver, Reply, Request};
 use crate::server::{NO_BREAKER, QUICK_RETRY, Server};
 use crate::waiting::{self, now_ms};
 use auditor::{Kill, Report};
@@ -108,22 +108,25 @@ fn wait_for_quiet(receiver: &Receiver, posted: &[Posted]) {
     // What a long soak has left waiting needs its time, too.
     let deadline = Instant::now() + Duration::from_secs(180 + accepted.len() as u64 / 1_000);
     let (mut requests, mut quiet_since) = (0, Instant::now());
-    loop {
-        let (now, is_complete) = receiver.look(|exchanges| {
-            let taken = auditor::taken(exchanges);
-            let is_taken = |id: &&str| PATHS.iter().all(|path| taken.contains(&(*path, *id)));
-            (exchanges.len(), accepted.iter().all(is_taken))
-        });
+    while Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(200));
+        let now = receiver.look(<[_]>::len);
         if now > requests {
             (requests, quiet_since) = (now, Instant::now());
         }
-        // What is still missing after a longer silence is the auditor's to name.
-        let silence = if is_complete { QUIET } else { 4 * QUIET };
-        if quiet_since.elapsed() > silence || Instant::now() > deadline {
+        // Going through all of them keeps the receiver waiting, so only once it has nothing to do. What is still
+        // missing after a longer silence is the auditor's to name.
+        if quiet_since.elapsed() > 4 * QUIET
+            || quiet_since.elapsed() > QUIET && receiver.look(|exchanges| is_complete(exchanges, &accepted))
+        {
             return;
         }
-        thread::sleep(Duration::from_millis(200));
     }
+}
+
+fn is_complete(exchanges: &[Exchange], accepted: &[&str]) -> bool {
+    let taken = auditor::taken(exchanges);
+    accepted.iter().all(|id| PATHS.iter().all(|path| taken.contains(&(*path, *id))))
 }
 
 #[expect(clippy::print_stderr, reason = "the figures are what the test is run for")]
