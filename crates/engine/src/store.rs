@@ -1,10 +1,13 @@
 //! The one place that keeps things: a trait, implemented by hand for each database, and by an in-memory oracle that
 //! the conformance suite holds against them. Nothing outside `store` names sqlx.
 
+mod idempotency;
 mod list;
 pub mod memory;
 mod query;
 mod record;
+mod rows;
+mod sql;
 pub mod sqlite;
 
 use async_trait::async_trait;

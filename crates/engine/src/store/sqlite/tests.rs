@@ -12,6 +12,7 @@ use groundswell_types::{EventId, EventKind, ProgramId};
 use tempfile::TempDir;
 
 use super::{Options, Sqlite};
+use crate::store::sql::Transaction as _;
 use crate::store::{Accept, Batch, EndpointId, Target};
 
 struct File {

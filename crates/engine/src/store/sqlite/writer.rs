@@ -6,7 +6,7 @@ use sqlx::{Connection, Row, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
 use super::error;
-use crate::store::StoreError;
+use crate::store::{StoreError, sql};
 
 const BEGIN: &str = "BEGIN IMMEDIATE";
 const COMMIT: &str = "COMMIT";
@@ -32,9 +32,9 @@ struct State {
     checkpoints: Checkpoints,
 }
 
-/// A write transaction; it is a connection meanwhile. Dropped without [`Transaction::finish`] it is rolled back before
-/// the next one begins.
-pub(super) struct Transaction<'a> {
+/// A write transaction; dropped, it is rolled back before the next one begins.
+#[derive(Debug)]
+pub(in crate::store) struct Transaction<'a> {
     state: MutexGuard<'a, State>,
 }
 
@@ -80,9 +80,8 @@ impl Writer {
     }
 }
 
-impl Transaction<'_> {
-    /// Commits what has succeeded, rolls back what has not.
-    pub(super) async fn finish<T>(mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+impl sql::Transaction for Transaction<'_> {
+    async fn finish<T: Send>(mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         let result = match result {
             Ok(value) => run(&mut self, COMMIT).await.map(|()| value).map_err(error::of_commit),
             Err(error) => Err(error),

@@ -1,14 +1,13 @@
 //! Outcomes: the attempt's row, and the pending row deleted or moved.
 
-use std::collections::BTreeMap;
-
 use sqlx::SqliteConnection;
 
 use super::Values;
 use super::accept::bind_pending;
 use crate::store::list::{List, Marks};
 use crate::store::query::attempts::after_columns;
-use crate::store::{AttemptRecord, Outcome, Pending, PendingKey, StoreError};
+use crate::store::rows::changes;
+use crate::store::{AttemptRecord, Outcome, PendingKey, StoreError};
 
 static INSERT_ATTEMPTS: List = List::new(
     "
@@ -47,18 +46,6 @@ pub(super) async fn write(connection: &mut SqliteConnection, outcomes: &[Outcome
     let (removed, inserted) = changes(outcomes);
     DELETE_PENDING.execute(connection, &removed, bind_key).await?;
     INSERT_PENDING.execute(connection, &inserted, bind_pending).await
-}
-
-/// What all outcomes together do to the pending rows: first these are deleted, then these are written. The last one
-/// counts where one outcome touches what an earlier one did. Written rows are deleted first, too, so that a row that
-/// is there already is replaced. In the order of the key, so that rows of one page are next to each other.
-fn changes(outcomes: &[Outcome]) -> (Vec<PendingKey>, Vec<Pending>) {
-    let mut last = BTreeMap::new();
-    for outcome in outcomes {
-        last.extend(outcome.remove.iter().map(|key| (*key, None)));
-        last.extend(outcome.insert.iter().map(|pending| (pending.key, Some(*pending))));
-    }
-    (last.keys().copied().collect(), last.into_values().flatten().collect())
 }
 
 fn bind_attempt(values: &mut Values, attempt: &AttemptRecord) {

@@ -3,6 +3,7 @@
 use sqlx::Row;
 
 use super::{File, accepts, execute};
+use crate::store::sql::{Database as _, Transaction as _};
 use crate::store::sqlite::Sqlite;
 use crate::store::{Accepted, Batch, Store, StoreError};
 

@@ -4,6 +4,7 @@ use groundswell_types::{Currency, ProgramId, ProgramStatus, ProgramType, Secret,
 use sqlx::Row;
 
 use super::File;
+use crate::store::sql::Database as _;
 use crate::store::sqlite::Sqlite;
 use crate::store::{EndpointId, EndpointRecord, ProgramRecord, SettingsChange, Store, WebhooksChange};
 

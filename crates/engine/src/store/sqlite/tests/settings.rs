@@ -7,6 +7,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row};
 
 use super::{File, accepts, execute};
+use crate::store::sql::Database as _;
 use crate::store::sqlite::{Options, Sqlite, open};
 use crate::store::{Store, StoreError};
 

@@ -9,6 +9,7 @@ use sqlx::{AssertSqlSafe, Executor, Row, SqliteConnection};
 use super::{File, accepts, execute};
 use crate::store::Store;
 use crate::store::list::{List, Marks, SIZES};
+use crate::store::sql::Database as _;
 
 /// Tables with a row per event: reading one through is never right.
 const HOT_TABLES: [&str; 4] = ["event", "pending", "attempt", "idempotency"];

@@ -1,0 +1,337 @@
+//! The trait on an SQL database: the cold path is the same for each, the hot path is its own.
+
+use std::future::Future;
+use std::ops::DerefMut;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use groundswell_types::{DeliveryId, EventId, NoticeId, ProgramId, ResendJobId, TestId};
+
+use super::query::{
+    self, Connection, attempts, deliveries, drafts, keys, notices, programs, resends, retention, webhooks,
+};
+use super::{
+    Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DraftRecord, EndpointId,
+    EndpointRecord, EventRecord, Expired, Forget, HealthRecord, NoticeRecord, Pending, PendingKey,
+    ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange, Store,
+    StoreError, TestRecord,
+};
+
+/// What each database does in its own way.
+pub(super) trait Database: Send + Sync + 'static {
+    type Connection: Connection;
+
+    /// A connection that reads; it goes back when it is dropped.
+    type Reader: DerefMut<Target = Self::Connection> + Send;
+
+    type Transaction<'a>: Transaction<Target = Self::Connection> + Send
+    where
+        Self: 'a;
+
+    fn reader(&self) -> impl Future<Output = Result<Self::Reader, StoreError>> + Send;
+
+    /// Begins a transaction on the connection that writes.
+    fn begin(&self) -> impl Future<Output = Result<Self::Transaction<'_>, StoreError>> + Send;
+
+    /// [`Store::commit`].
+    fn commit_batch(&self, batch: &Batch) -> impl Future<Output = Result<Vec<Accepted>, StoreError>> + Send;
+
+    /// [`Store::pending`].
+    fn queue(
+        &self,
+        endpoint: EndpointId,
+        after: Option<PendingKey>,
+        limit: usize,
+    ) -> impl Future<Output = Result<Vec<Pending>, StoreError>> + Send;
+
+    /// [`Store::bodies`].
+    fn event_bodies(
+        &self,
+        events: &[EventId],
+    ) -> impl Future<Output = Result<Vec<(EventId, Bytes)>, StoreError>> + Send;
+
+    /// [`Store::earliest_due`].
+    fn first_due(
+        &self,
+        endpoints: &[EndpointId],
+    ) -> impl Future<Output = Result<Vec<(EndpointId, i64)>, StoreError>> + Send;
+
+    /// After [`Store::forget`] has removed these: what the database does about the room they took.
+    fn has_forgotten(&self, _events: &[EventId]) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
+
+    /// [`Store::checkpoint`].
+    fn copy_log(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// [`Store::close`].
+    fn shut(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// A write transaction; it is a connection meanwhile. Dropped without [`Transaction::finish`] it is rolled back before
+/// the next one begins.
+pub(super) trait Transaction: DerefMut {
+    /// Commits what has succeeded, rolls back what has not.
+    fn finish<T: Send>(
+        self,
+        result: Result<T, StoreError>,
+    ) -> impl Future<Output = Result<T, StoreError>> + Send;
+}
+
+#[async_trait]
+impl<D: Database> Store for D {
+    async fn commit(&self, batch: &Batch) -> Result<Vec<Accepted>, StoreError> {
+        self.commit_batch(batch).await
+    }
+
+    async fn pending(
+        &self,
+        endpoint: EndpointId,
+        after: Option<PendingKey>,
+        limit: usize,
+    ) -> Result<Vec<Pending>, StoreError> {
+        self.queue(endpoint, after, limit).await
+    }
+
+    async fn bodies(&self, events: &[EventId]) -> Result<Vec<(EventId, Bytes)>, StoreError> {
+        self.event_bodies(events).await
+    }
+
+    async fn earliest_due(&self, endpoints: &[EndpointId]) -> Result<Vec<(EndpointId, i64)>, StoreError> {
+        self.first_due(endpoints).await
+    }
+
+    async fn expired(&self, wanted: Expired) -> Result<Vec<Pending>, StoreError> {
+        deliveries::expired(&mut *Database::reader(self).await?, wanted).await
+    }
+
+    async fn begin_boot(&self, at_ms: i64, forget_before_ms: i64) -> Result<(), StoreError> {
+        let mut db = Database::begin(self).await?;
+        let result = notices::begin_boot(&mut *db, at_ms, forget_before_ms).await;
+        db.finish(result).await
+    }
+
+    async fn end_boot(&self) -> Result<(), StoreError> {
+        let mut db = Database::begin(self).await?;
+        let result = notices::end_boot(&mut *db).await;
+        db.finish(result).await
+    }
+
+    async fn boots(&self) -> Result<Vec<BootRecord>, StoreError> {
+        notices::boots(&mut *Database::reader(self).await?).await
+    }
+
+    async fn highest_event_id(&self) -> Result<Option<EventId>, StoreError> {
+        deliveries::highest_event_id(&mut *Database::reader(self).await?).await
+    }
+
+    async fn programs(&self) -> Result<Vec<ProgramRecord>, StoreError> {
+        programs::all(&mut *Database::reader(self).await?).await
+    }
+
+    async fn endpoints(&self) -> Result<Vec<EndpointRecord>, StoreError> {
+        webhooks::live(&mut *Database::reader(self).await?).await
+    }
+
+    async fn health(&self) -> Result<Vec<(EndpointId, HealthRecord)>, StoreError> {
+        webhooks::health(&mut *Database::reader(self).await?).await
+    }
+
+    async fn apply(&self, change: &SettingsChange) -> Result<(), StoreError> {
+        let mut db = Database::begin(self).await?;
+        let result = match change {
+            SettingsChange::CreateProgram(program) => programs::insert(&mut *db, program).await,
+            SettingsChange::UpdateProgram { id, name, status } => {
+                programs::update(&mut *db, id, name, *status).await
+            }
+            SettingsChange::Webhooks(change) => webhooks::change(&mut *db, change).await,
+        };
+        db.finish(result).await
+    }
+
+    async fn draft(&self, program: &ProgramId) -> Result<Option<DraftRecord>, StoreError> {
+        drafts::find(&mut *Database::reader(self).await?, program).await
+    }
+
+    async fn save_draft(&self, draft: &DraftRecord) -> Result<bool, StoreError> {
+        let mut db = Database::begin(self).await?;
+        let result = drafts::save(&mut *db, draft).await;
+        db.finish(result).await
+    }
+
+    async fn delete_draft(&self, program: &ProgramId) -> Result<(), StoreError> {
+        let mut db = Database::begin(self).await?;
+        let result = drafts::delete(&mut *db, program).await;
+        db.finish(result).await
+    }
+
+    async fn events(
+        &self,
+        program: &ProgramId,
+        before: Option<EventId>,
+        limit: usize,
+    ) -> Result<Vec<EventRecord>, StoreError> {
+        deliveries::events(&mut *Database::reader(self).await?, program, before, limit).await
+    }
+
+    async fn event(&self, id: EventId) -> Result<Option<EventRecord>, StoreError> {
+        deliveries::event(&mut *Database::reader(self).await?, id).await
+    }
+
+    async fn attempts(&self, ids: &[DeliveryId]) -> Result<Vec<AttemptRecord>, StoreError> {
+        attempts::in_brief(&mut *Database::reader(self).await?, ids).await
+    }
+
+    async fn attempts_in_full(&self, delivery: DeliveryId) -> Result<Vec<AttemptRecord>, StoreError> {
+        attempts::in_full(&mut *Database::reader(self).await?, delivery).await
+    }
+
+    async fn pending_at(&self, keys: &[PendingKey]) -> Result<Vec<Pending>, StoreError> {
+        deliveries::pending_at(&mut *Database::reader(self).await?, keys).await
+    }
+
+    async fn backlog(&self, endpoints: &[EndpointId], cap: i64) -> Result<Vec<Backlog>, StoreError> {
+        deliveries::backlog(&mut *Database::reader(self).await?, endpoints, cap).await
+    }
+
+    async fn endpoint_url(&self, endpoint: EndpointId) -> Result<Option<String>, StoreError> {
+        webhooks::url(&mut *Database::reader(self).await?, endpoint).await
+    }
+
+    async fn notices(
+        &self,
+        program: &ProgramId,
+        after: Option<NoticeId>,
+        limit: usize,
+    ) -> Result<Vec<NoticeRecord>, StoreError> {
+        notices::of_program(&mut *Database::reader(self).await?, program, after, limit).await
+    }
+
+    async fn resend(&self, batch: &ResendBatch) -> Result<(), StoreError> {
+        let mut db = Database::begin(self).await?;
+        let result = resends::commit(&mut *db, batch).await;
+        db.finish(result).await
+    }
+
+    async fn resends(
+        &self,
+        program: &ProgramId,
+        before: Option<DeliveryId>,
+        limit: usize,
+    ) -> Result<Vec<ResendRecord>, StoreError> {
+        resends::of_program(&mut *Database::reader(self).await?, program, before, limit).await
+    }
+
+    async fn resends_of(&self, events: &[EventId]) -> Result<Vec<ResendRecord>, StoreError> {
+        resends::of_events(&mut *Database::reader(self).await?, events).await
+    }
+
+    async fn resends_by_id(&self, ids: &[DeliveryId]) -> Result<Vec<ResendRecord>, StoreError> {
+        resends::by_id(&mut *Database::reader(self).await?, ids).await
+    }
+
+    async fn resend_job(&self, id: ResendJobId) -> Result<Option<ResendJobRecord>, StoreError> {
+        resends::job_by_id(&mut *Database::reader(self).await?, id).await
+    }
+
+    async fn resend_jobs(
+        &self,
+        program: &ProgramId,
+        limit: usize,
+    ) -> Result<Vec<ResendJobRecord>, StoreError> {
+        resends::jobs(&mut *Database::reader(self).await?, program, limit).await
+    }
+
+    async fn running_resend_jobs(&self) -> Result<Vec<ResendJobRecord>, StoreError> {
+        resends::running_jobs(&mut *Database::reader(self).await?).await
+    }
+
+    async fn oldest_events(
+        &self,
+        after: EventId,
+        accepted_before_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<EventRecord>, StoreError> {
+        retention::oldest_events(&mut *Database::reader(self).await?, after, accepted_before_ms, limit).await
+    }
+
+    async fn oldest_parked(&self, endpoint: EndpointId, limit: usize) -> Result<Vec<Pending>, StoreError> {
+        retention::oldest_parked(&mut *Database::reader(self).await?, endpoint, limit).await
+    }
+
+    async fn forget(&self, forget: &Forget) -> Result<u64, StoreError> {
+        let mut db = Database::begin(self).await?;
+        let result = retention::forget(&mut *db, forget).await;
+        let removed = db.finish(result).await?;
+        self.has_forgotten(&forget.events).await;
+        Ok(removed)
+    }
+
+    async fn save_test(&self, test: &TestRecord) -> Result<(), StoreError> {
+        let mut db = Database::begin(self).await?;
+        let result = query::tests::insert(&mut *db, test).await;
+        db.finish(result).await
+    }
+
+    async fn test(&self, program: &ProgramId, id: TestId) -> Result<Option<TestRecord>, StoreError> {
+        query::tests::find(&mut *Database::reader(self).await?, program, id).await
+    }
+
+    async fn save_api_key(&self, key: &ApiKeyRecord) -> Result<(), StoreError> {
+        let mut db = Database::begin(self).await?;
+        let result = keys::insert(&mut *db, key).await;
+        db.finish(result).await
+    }
+
+    async fn api_keys(&self) -> Result<Vec<ApiKeyRecord>, StoreError> {
+        keys::all(&mut *Database::reader(self).await?).await
+    }
+
+    async fn delete_api_key(&self, id: &str) -> Result<bool, StoreError> {
+        let mut db = Database::begin(self).await?;
+        let result = keys::delete(&mut *db, id).await;
+        db.finish(result).await
+    }
+
+    async fn save_sign_in_link(&self, token_hash: [u8; 32], expires_at_ms: i64) -> Result<(), StoreError> {
+        let mut db = Database::begin(self).await?;
+        let result = keys::save_link(&mut *db, &token_hash, expires_at_ms).await;
+        db.finish(result).await
+    }
+
+    async fn use_sign_in_link(&self, token_hash: [u8; 32], now_ms: i64) -> Result<bool, StoreError> {
+        let mut db = Database::begin(self).await?;
+        let result = keys::use_link(&mut *db, &token_hash, now_ms).await;
+        db.finish(result).await
+    }
+
+    async fn save_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
+        let mut db = Database::begin(self).await?;
+        let result = keys::save_session(&mut *db, session).await;
+        db.finish(result).await
+    }
+
+    async fn session(&self, token_hash: [u8; 32], now_ms: i64) -> Result<Option<SessionRecord>, StoreError> {
+        keys::session(&mut *Database::reader(self).await?, &token_hash, now_ms).await
+    }
+
+    async fn delete_session(&self, token_hash: [u8; 32]) -> Result<(), StoreError> {
+        let mut db = Database::begin(self).await?;
+        let result = keys::delete_session(&mut *db, &token_hash).await;
+        db.finish(result).await
+    }
+
+    async fn has_sessions(&self) -> Result<bool, StoreError> {
+        keys::has_sessions(&mut *Database::reader(self).await?).await
+    }
+
+    async fn checkpoint(&self) -> Result<(), StoreError> {
+        self.copy_log().await
+    }
+
+    async fn close(&self) {
+        self.shut().await;
+    }
+}
