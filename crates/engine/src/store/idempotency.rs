@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use groundswell_types::EventId;
 
-use super::query::Columns;
-use super::{Accept, Accepted, Idempotency, StoreError};
+use super::{Accept, Accepted, Idempotency};
 
 /// A program and its key.
 pub(super) type Name = (Arc<str>, Arc<str>);
@@ -15,6 +14,14 @@ pub(super) type Name = (Arc<str>, Arc<str>);
 /// page had better be next to each other.
 #[derive(Default)]
 pub(super) struct Keys(BTreeMap<Name, FirstAnswer>);
+
+/// What is stored under a key.
+pub(super) struct StoredAnswer {
+    pub content_hash: [u8; 32],
+    pub event_id: i64,
+    pub deliveries: i64,
+    pub accepted_at_ms: i64,
+}
 
 /// What a key stands for.
 pub(super) struct FirstAnswer {
@@ -40,20 +47,12 @@ impl Keys {
         accepts.iter().filter_map(|accept| name(accept).map(|(name, _)| name)).collect()
     }
 
-    /// What is stored, in rows of program, key, content hash, event, deliveries and time of acceptance.
-    pub(super) fn stored(rows: &[impl Columns]) -> Result<Self, StoreError> {
-        let mut keys = BTreeMap::new();
-        for row in rows {
-            let first = FirstAnswer {
-                content_hash: row.hash(2)?,
-                event_id: EventId::from_number(row.int(3)?),
-                deliveries: row.int(4)?,
-                accepted_at_ms: row.int(5)?,
-                origin: Origin::Stored,
-            };
-            keys.insert((row.text(0)?.into(), row.text(1)?.into()), first);
-        }
-        Ok(Self(keys))
+    /// Takes note of what is stored under a key.
+    pub(super) fn insert_stored(&mut self, name: Name, stored: StoredAnswer) {
+        let StoredAnswer { content_hash, event_id, deliveries, accepted_at_ms } = stored;
+        let event_id = EventId::from_number(event_id);
+        let origin = Origin::Stored;
+        self.0.insert(name, FirstAnswer { content_hash, event_id, deliveries, accepted_at_ms, origin });
     }
 
     /// The answer to an accept. Its key is remembered when this is its first use, so that the batch's later accepts

@@ -5,8 +5,7 @@ use std::sync::{Arc, OnceLock};
 
 use sqlx::AssertSqlSafe;
 
-/// The numbers of rows a statement is prepared for, largest first. With powers of two, 500 rows are six statements.
-/// The largest times the widest row stays below SQLite's 32,766 parameters.
+/// The numbers of rows a statement is prepared for, largest first. The largest times the widest row stays below SQLite's 32,766 parameters.
 pub(super) const SIZES: [usize; 10] = [512, 256, 128, 64, 32, 16, 8, 4, 2, 1];
 
 /// How placeholders are written.
@@ -34,11 +33,6 @@ pub(super) struct List {
 impl List {
     pub(super) const fn new(before: &'static str, columns: usize, after: &'static str, marks: Marks) -> Self {
         Self { before, columns, after, marks, texts: [const { OnceLock::new() }; SIZES.len()] }
-    }
-
-    /// The place in [`SIZES`] of the largest size that `rows` rows fill.
-    pub(super) fn filled(rows: usize) -> usize {
-        SIZES.iter().position(|size| *size <= rows).unwrap_or(SIZES.len() - 1)
     }
 
     /// The place in [`SIZES`] of the smallest size that `rows` rows fit into, for lists that may be padded.

@@ -1,6 +1,7 @@
-//! SQLite: one file, one process, one connection that writes and a few that read.
+//! SQLite: one file, one process, one writer at a time and a few connections that read.
 
 mod cold;
+mod committer;
 mod error;
 mod hot;
 mod lock;
@@ -20,9 +21,10 @@ use sqlx::SqliteConnection;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePool;
 
+use self::committer::Committer;
 use self::lock::Lock;
 use self::writer::Writer;
-use super::sql::{Database, Transaction as _};
+use super::sql::Database;
 use super::{Accepted, Batch, EndpointId, Pending, PendingKey, StoreError};
 
 /// How to open a database.
@@ -65,7 +67,8 @@ impl Sqlite {
         let connect = open::connect_options(path, options.busy_timeout);
         let writer = open::writer(path, &connect).await?;
         let readers = open::readers(&connect, options.readers).await?;
-        let writer = Writer::new(writer, options.checkpoint_pages);
+        let committer = Committer::start(path, options.busy_timeout).await?;
+        let writer = Writer::new(writer, committer, options.checkpoint_pages);
         Ok(Self { writer, readers, lock: Mutex::new(Some(lock)) })
     }
 }
@@ -84,9 +87,7 @@ impl Database for Sqlite {
     }
 
     async fn commit_batch(&self, batch: &Batch) -> Result<Vec<Accepted>, StoreError> {
-        let mut db = self.writer.begin().await?;
-        let result = hot::commit(&mut db, batch).await;
-        db.finish(result).await
+        self.writer.commit(batch.clone()).await
     }
 
     async fn queue(

@@ -14,7 +14,7 @@ pub struct Rule {
 
 /// Everything else goes through the store's methods, so that both databases keep the same promises.
 pub const SQLX: Rule = Rule {
-    words: &["sqlx"],
+    words: &["sqlx", "rusqlite"],
     allowed: &[
         "Cargo.toml",
         "crates/engine/Cargo.toml",

@@ -6,7 +6,7 @@ use super::deliveries::limit_of;
 use super::{Columns, Connection};
 use crate::store::{BootRecord, EndpointId, NoticeRecord, StoreError};
 
-const INSERT: &str =
+pub(in crate::store) const INSERT: &str =
     "INSERT INTO notice (id, program_id, endpoint_id, kind, at_ms, since_ms) VALUES ($1, $2, $3, $4, $5, $6)";
 
 const OF_PROGRAM: &str = "

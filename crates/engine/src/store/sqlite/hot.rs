@@ -1,23 +1,14 @@
-//! The hot path: what is done per event, in a handful of statements per batch however many rows it has.
-
-mod accept;
-mod idempotency;
-mod outcome;
+//! The hot path's reads. Its writes are the [committer](super::committer)'s.
 
 use bytes::Bytes;
 use groundswell_types::EventId;
 use sqlx::{Row, SqliteConnection};
 
 use super::error;
-use super::rows::Values;
 use crate::store::list::{List, Marks};
 use crate::store::query::deliveries::pending as pending_row;
-use crate::store::query::webhooks::failing_text;
-use crate::store::query::{Columns, Connection, notices};
-use crate::store::{
-    Accepted, Batch, EndpointId, HealthRecord, PARKED_DUE_MS, Pending, PendingKey, StoreError,
-};
-
+use crate::store::query::{Columns, Connection};
+use crate::store::{EndpointId, PARKED_DUE_MS, Pending, PendingKey, StoreError};
 /// Seeks to the first key behind the given one and reads on from there.
 const PENDING: &str = "
     SELECT endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms
@@ -46,48 +37,6 @@ static EARLIEST_DUE: List = List::new(
     WHERE due_at_ms IS NOT NULL",
     Marks::Anonymous,
 );
-
-static INSERT_HEALTH: List = List::new(
-    "
-    INSERT INTO endpoint_state
-        (endpoint_id, consecutive_failures, last_failure_at_ms, last_success_at_ms, failing_deliveries,
-        failing_since_ms, opened_at_ms, failed_probes, next_probe_at_ms, paused_until_ms, warnings)
-    VALUES ",
-    11,
-    "
-    ON CONFLICT (endpoint_id) DO UPDATE SET
-        consecutive_failures = excluded.consecutive_failures,
-        last_failure_at_ms = excluded.last_failure_at_ms,
-        last_success_at_ms = excluded.last_success_at_ms,
-        failing_deliveries = excluded.failing_deliveries,
-        failing_since_ms = excluded.failing_since_ms,
-        opened_at_ms = excluded.opened_at_ms,
-        failed_probes = excluded.failed_probes,
-        next_probe_at_ms = excluded.next_probe_at_ms,
-        paused_until_ms = excluded.paused_until_ms,
-        warnings = excluded.warnings",
-    Marks::Anonymous,
-);
-
-/// Writes a batch within the caller's transaction.
-pub(super) async fn commit(
-    connection: &mut SqliteConnection,
-    batch: &Batch,
-) -> Result<Vec<Accepted>, StoreError> {
-    let answers = accept::write(connection, &batch.accepts).await?;
-    outcome::write(connection, &batch.outcomes).await?;
-    let health = |values: &mut Values, (endpoint, health): &(EndpointId, HealthRecord)| {
-        values.int(endpoint.0).int(health.consecutive_failures);
-        values.optional_int(health.last_failure_at_ms).optional_int(health.last_success_at_ms);
-        values.text(failing_text(&health.failing).into()).optional_int(health.failing_since_ms);
-        values.optional_int(health.opened_at_ms).int(health.failed_probes);
-        values.optional_int(health.next_probe_at_ms).optional_int(health.paused_until_ms);
-        values.int(health.warnings);
-    };
-    INSERT_HEALTH.execute(connection, &batch.health, health).await?;
-    notices::insert(connection, &batch.notices).await?;
-    Ok(answers)
-}
 
 pub(super) async fn pending(
     connection: &mut SqliteConnection,

@@ -24,9 +24,18 @@ const JOURNAL_SIZE_LIMIT_BYTES: &str = "67108864";
 pub(super) static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
 const VERSION: &str = "SELECT sqlite_version()";
-const SYNCHRONOUS: &str = "PRAGMA synchronous";
-const JOURNAL_MODE: &str = "PRAGMA journal_mode";
-const FOREIGN_KEYS: &str = "PRAGMA foreign_keys";
+pub(super) const SYNCHRONOUS: &str = "PRAGMA synchronous";
+pub(super) const JOURNAL_MODE: &str = "PRAGMA journal_mode";
+pub(super) const FOREIGN_KEYS: &str = "PRAGMA foreign_keys";
+
+/// Those of [`connect_options`], for the connection that commits. The journal mode is a property of the file.
+pub(super) const COMMITTER_SETTINGS: &str = "
+    PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = ON;
+    PRAGMA wal_autocheckpoint = 0;
+    PRAGMA journal_size_limit = 67108864;
+    PRAGMA temp_store = MEMORY;
+    PRAGMA cache_size = -32768;";
 
 pub(super) fn connect_options(path: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
@@ -119,12 +128,26 @@ fn is_safe(version: &str) -> bool {
     numbers.is_ok_and(|numbers| numbers.as_slice() >= OLDEST_SQLITE.as_slice())
 }
 
+/// The settings that keep data safe.
+pub(super) struct Settings {
+    pub(super) synchronous: i64,
+    pub(super) journal_mode: String,
+    pub(super) foreign_keys: i64,
+}
+
 /// What was asked for is not always what one gets, for example on a file system without shared memory; so it is read
 /// back.
 pub(super) async fn check_settings(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    let synchronous: i64 = scalar(connection, SYNCHRONOUS).await?;
-    let journal_mode: String = scalar(connection, JOURNAL_MODE).await?;
-    let foreign_keys: i64 = scalar(connection, FOREIGN_KEYS).await?;
+    check(Settings {
+        synchronous: scalar(connection, SYNCHRONOUS).await?,
+        journal_mode: scalar(connection, JOURNAL_MODE).await?,
+        foreign_keys: scalar(connection, FOREIGN_KEYS).await?,
+    })
+}
+
+/// Refuses settings that could lose data.
+pub(super) fn check(settings: Settings) -> Result<(), StoreError> {
+    let Settings { synchronous, journal_mode, foreign_keys } = settings;
     if (synchronous, journal_mode.as_str(), foreign_keys) == (2, "wal", 1) {
         return Ok(());
     }

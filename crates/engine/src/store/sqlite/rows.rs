@@ -35,12 +35,6 @@ impl Values {
         self.0
     }
 
-    /// Texts that repeat are shared between rows instead of copied for each.
-    pub(super) fn text(&mut self, value: Arc<str>) -> &mut Self {
-        self.add(value);
-        self
-    }
-
     pub(super) fn optional_text(&mut self, value: Option<Arc<str>>) -> &mut Self {
         self.add(value);
         self
@@ -53,24 +47,6 @@ impl Values {
 }
 
 impl List {
-    /// Runs a writing statement over all of `items`, in chunks that are filled exactly.
-    pub(super) async fn execute<T>(
-        &self,
-        connection: &mut SqliteConnection,
-        mut items: &[T],
-        bind: impl Fn(&mut Values, &T),
-    ) -> Result<(), StoreError> {
-        while !items.is_empty() {
-            let place = Self::filled(items.len());
-            let (chunk, rest) = items.split_at(SIZES[place]);
-            items = rest;
-            let values = self.bind(chunk, &bind);
-            let query = sqlx::query_with(self.text(place), values.0);
-            query.execute(&mut *connection).await.map_err(error::of_write)?;
-        }
-        Ok(())
-    }
-
     /// Runs a query over all of `items`; the last chunk is padded with NULL, which equals nothing.
     pub(super) async fn fetch<T>(
         &self,

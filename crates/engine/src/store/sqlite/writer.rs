@@ -1,19 +1,21 @@
-//! The one connection that writes: its transactions, and the checkpoints between them.
+//! Whoever writes: the thread that commits the hot path, and a connection for everything else. One of them at a time,
+//! and the checkpoints between them.
 
 use std::ops::{Deref, DerefMut};
 
 use sqlx::{Connection, Row, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
+use super::committer::{Committed, Committer};
 use super::error;
-use crate::store::{StoreError, sql};
+use crate::store::{Accepted, Batch, StoreError, sql};
 
-const BEGIN: &str = "BEGIN IMMEDIATE";
-const COMMIT: &str = "COMMIT";
-const ROLLBACK: &str = "ROLLBACK";
+pub(super) const BEGIN: &str = "BEGIN IMMEDIATE";
+pub(super) const COMMIT: &str = "COMMIT";
+pub(super) const ROLLBACK: &str = "ROLLBACK";
 
 /// Only asks how long the write-ahead log is.
-const WAL_LENGTH: &str = "PRAGMA wal_checkpoint(NOOP)";
+pub(super) const WAL_LENGTH: &str = "PRAGMA wal_checkpoint(NOOP)";
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub(super) struct Writer {
 struct State {
     /// Gone once the database is closed.
     connection: Option<SqliteConnection>,
+    committer: Committer,
     /// Whether a transaction may still be open, because whoever began it was dropped half-way.
     is_in_transaction: bool,
     /// Set by the first fatal failure; nothing is written after it.
@@ -39,9 +42,10 @@ pub(in crate::store) struct Transaction<'a> {
 }
 
 impl Writer {
-    pub(super) fn new(connection: SqliteConnection, checkpoint_pages: u32) -> Self {
+    pub(super) fn new(connection: SqliteConnection, committer: Committer, checkpoint_pages: u32) -> Self {
         let state = State {
             connection: Some(connection),
+            committer,
             is_in_transaction: false,
             is_broken: false,
             checkpoints: Checkpoints::every(checkpoint_pages),
@@ -49,17 +53,41 @@ impl Writer {
         Self { state: Mutex::new(state) }
     }
 
-    /// Begins a transaction. A checkpoint that is due is made first: those whose commit made it due have their answer
-    /// by now.
+    /// Begins a transaction.
     pub(super) async fn begin(&self) -> Result<Transaction<'_>, StoreError> {
+        let mut state = self.turn().await?;
+        state.is_in_transaction = true;
+        run(state.connection()?, BEGIN).await.map_err(error::of_write)?;
+        Ok(Transaction { state })
+    }
+
+    /// Commits a batch.
+    pub(super) async fn commit(&self, batch: Batch) -> Result<Vec<Accepted>, StoreError> {
+        let mut state = self.turn().await?;
+        let result = state.committer.commit(batch).await;
+        state.is_broken |= matches!(result, Err(StoreError::Fatal(_)));
+        let Committed { answers, wal } = result?;
+        if let Some(wal) = wal {
+            state.checkpoints.has_grown(wal);
+        }
+        Ok(answers)
+    }
+
+    /// What a statement of a test's own answers on the connection that commits.
+    #[cfg(test)]
+    pub(super) async fn ask(&self, sql: &str) -> rusqlite::Result<rusqlite::types::Value> {
+        self.state.lock().await.committer.ask(sql).await
+    }
+
+    /// Waits until nobody else writes. A checkpoint that is due is made first: those whose commit made it due have
+    /// their answer by now.
+    async fn turn(&self) -> Result<MutexGuard<'_, State>, StoreError> {
         let mut state = self.state.lock().await;
         state.leave_transaction().await?;
         if state.checkpoints.is_due {
             state.checkpoint().await?;
         }
-        state.is_in_transaction = true;
-        run(state.connection()?, BEGIN).await.map_err(error::of_write)?;
-        Ok(Transaction { state })
+        Ok(state)
     }
 
     /// Copies the write-ahead log into the database as far as no reader needs it.
@@ -69,9 +97,12 @@ impl Writer {
         state.checkpoint().await
     }
 
-    /// Closes the connection. What it still has to do is done by the next one that opens the file.
+    /// Closes the connections. What they still have to do is done by the next one that opens the file.
     pub(super) async fn close(&self) {
-        let connection = self.state.lock().await.connection.take();
+        let mut state = self.state.lock().await;
+        state.committer.close().await;
+        let connection = state.connection.take();
+        drop(state);
         if let Some(connection) = connection
             && let Err(error) = connection.close().await
         {
@@ -185,9 +216,9 @@ async fn run(connection: &mut SqliteConnection, sql: &'static str) -> Result<(),
 
 /// The write-ahead log, in pages.
 #[derive(Debug, Clone, Copy)]
-struct Wal {
-    length: i64,
-    copied: i64,
+pub(super) struct Wal {
+    pub(super) length: i64,
+    pub(super) copied: i64,
 }
 
 async fn wal(connection: &mut SqliteConnection, sql: &'static str) -> Result<Wal, sqlx::Error> {

@@ -11,6 +11,13 @@ use crate::store::sql::Database as _;
 use crate::store::sqlite::{Options, Sqlite, open};
 use crate::store::{Store, StoreError};
 
+const SETTINGS: [(&str, i64); 4] = [
+    ("PRAGMA synchronous", 2),
+    ("PRAGMA wal_autocheckpoint", 0),
+    ("PRAGMA foreign_keys", 1),
+    ("PRAGMA busy_timeout", 5000),
+];
+
 #[tokio::test]
 async fn every_connection_syncs_fully_and_never_checkpoints_by_itself() {
     let file = File::new();
@@ -19,15 +26,15 @@ async fn every_connection_syncs_fully_and_never_checkpoints_by_itself() {
     let mut writer = store.writer.begin().await.expect("begins");
     for connection in [&mut *reader, &mut *writer] {
         open::check_settings(connection).await.expect("is as it must be");
-        for (pragma, wanted) in [
-            ("PRAGMA synchronous", "2"),
-            ("PRAGMA wal_autocheckpoint", "0"),
-            ("PRAGMA foreign_keys", "1"),
-            ("PRAGMA busy_timeout", "5000"),
-        ] {
+        for (pragma, wanted) in SETTINGS {
             let row = sqlx::query(pragma).fetch_one(&mut *connection).await.expect("answers");
-            assert_eq!(row.get::<i64, _>(0).to_string(), wanted, "{pragma}");
+            assert_eq!(row.get::<i64, _>(0), wanted, "{pragma}");
         }
+    }
+    drop(writer);
+    for (pragma, wanted) in SETTINGS {
+        let value = store.writer.ask(pragma).await.expect("answers");
+        assert_eq!(value, rusqlite::types::Value::Integer(wanted), "{pragma}");
     }
     let refused = sqlx::query("DELETE FROM meta").execute(&mut *reader).await;
     assert!(refused.is_err(), "readers cannot write");
