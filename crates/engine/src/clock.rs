@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
 
 /// A clock that tells Unix milliseconds.
 #[derive(Debug, Clone)]
@@ -13,6 +15,7 @@ pub struct Clock(Source);
 enum Source {
     System,
     Manual(Arc<AtomicI64>),
+    Timers { start: Instant, at_start_ms: Arc<AtomicI64> },
 }
 
 impl Clock {
@@ -26,10 +29,20 @@ impl Clock {
         Self(Source::Manual(Arc::new(AtomicI64::new(now_ms))))
     }
 
-    /// Moves a manual clock and all its clones; the machine's clock cannot be moved.
+    /// A clock that says `now_ms` now and from then on goes with the timers of the runtime it is made in: when they
+    /// are paused and advance by themselves, so does it. [`Clock::set`] makes it jump, the timers do not.
+    pub fn of_timers(now_ms: i64) -> Self {
+        Self(Source::Timers { start: Instant::now(), at_start_ms: Arc::new(AtomicI64::new(now_ms)) })
+    }
+
+    /// Moves the clock and all its clones; the machine's clock cannot be moved.
     pub fn set(&self, now_ms: i64) {
-        if let Source::Manual(now) = &self.0 {
-            now.store(now_ms, Ordering::SeqCst);
+        match &self.0 {
+            Source::System => {}
+            Source::Manual(now) => now.store(now_ms, Ordering::SeqCst),
+            Source::Timers { start, at_start_ms } => {
+                at_start_ms.store(now_ms.saturating_sub(millis(start.elapsed())), Ordering::SeqCst);
+            }
         }
     }
 
@@ -39,14 +52,21 @@ impl Clock {
         match &self.0 {
             Source::System => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-                i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+                millis(since)
             }
             Source::Manual(now) => now.load(Ordering::SeqCst),
+            Source::Timers { start, at_start_ms } => {
+                at_start_ms.load(Ordering::SeqCst).saturating_add(millis(start.elapsed()))
+            }
         }
     }
 }
 
-/// Measures how long something takes, on the monotonic clock.
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// Measures how long something takes, on the clock that timers go by: the machine's monotonic one, or a paused one.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);
 
@@ -63,6 +83,25 @@ impl Stopwatch {
 
     /// The time since the start in whole milliseconds.
     pub fn elapsed_ms(&self) -> i64 {
-        i64::try_from(self.elapsed().as_millis()).unwrap_or(i64::MAX)
+        millis(self.elapsed())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_of_timers_goes_with_them_and_jumps_alone() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+        runtime.expect("a runtime").block_on(async {
+            let clock = Clock::of_timers(1_000);
+            let watch = Stopwatch::start();
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            assert_eq!((clock.now_ms(), watch.elapsed_ms()), (61_000, 60_000));
+            clock.set(5_000);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!((clock.now_ms(), watch.elapsed_ms()), (6_000, 61_000));
+        });
     }
 }
