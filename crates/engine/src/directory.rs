@@ -98,10 +98,11 @@ impl Directory {
         self.endpoints.read().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
     }
 
-    /// The enabled webhooks of all programs.
+    /// The enabled webhooks of all programs, sorted.
     pub fn enabled_endpoints(&self) -> Vec<EndpointId> {
         let endpoints = self.endpoints.read().unwrap_or_else(PoisonError::into_inner);
-        endpoints.iter().filter(|(_, endpoint)| endpoint.record.is_enabled).map(|(id, _)| *id).collect()
+        let enabled = endpoints.iter().filter(|(_, endpoint)| endpoint.record.is_enabled);
+        sorted(enabled.map(|(id, _)| *id))
     }
 
     /// How a webhook has been doing.
@@ -109,20 +110,22 @@ impl Directory {
         self.health.read().unwrap_or_else(PoisonError::into_inner).get(&id).copied().unwrap_or_default()
     }
 
-    /// Webhooks that were last disabled before this time, Unix milliseconds.
+    /// Webhooks that were last disabled before this time, Unix milliseconds; sorted.
     pub fn parked_before(&self, before_ms: i64) -> Vec<EndpointId> {
         let endpoints = self.endpoints.read().unwrap_or_else(PoisonError::into_inner);
         let parked = endpoints
             .iter()
             .filter(|(_, one)| one.record.parked_at_ms.is_some_and(|at_ms| at_ms < before_ms));
-        parked.map(|(id, _)| *id).collect()
+        sorted(parked.map(|(id, _)| *id))
     }
 
-    /// The endpoints that are held or paused, and how.
+    /// The endpoints that are held or paused, and how; sorted.
     pub fn gates(&self) -> Vec<(EndpointId, Gate)> {
         let health = self.health.read().unwrap_or_else(PoisonError::into_inner);
         let gates = health.iter().map(|(id, health)| (*id, health.gate()));
-        gates.filter(|(_, gate)| *gate != Gate::default()).collect()
+        let mut gates: Vec<_> = gates.filter(|(_, gate)| *gate != Gate::default()).collect();
+        gates.sort_unstable_by_key(|(id, _)| *id);
+        gates
     }
 
     /// Notes how webhooks have been doing. Called by the writer alone.
@@ -189,4 +192,11 @@ impl Directory {
         let mut programs = self.programs.write().unwrap_or_else(PoisonError::into_inner);
         programs.insert(entry.record.id.clone(), Arc::new(entry));
     }
+}
+
+/// What is done for many webhooks is done in an order that does not change from one start to the next.
+fn sorted(ids: impl Iterator<Item = EndpointId>) -> Vec<EndpointId> {
+    let mut ids: Vec<_> = ids.collect();
+    ids.sort_unstable();
+    ids
 }

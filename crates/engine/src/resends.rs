@@ -257,6 +257,7 @@ pub(crate) async fn run(engine: Arc<Engine>, wanted: Arc<Notify>, stop: Cancella
         }
         if !has_more {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => return,
                 () = wanted.notified() => {}
             }

@@ -27,6 +27,7 @@ pub(crate) async fn run(engine: Arc<Engine>, stop: CancellationToken) {
     let pause = Duration::from_millis(pause_ms.unsigned_abs());
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
@@ -156,6 +157,7 @@ impl Engine {
 
 async fn rest(watch: Stopwatch, stop: &CancellationToken) {
     tokio::select! {
+        biased;
         () = stop.cancelled() => {}
         () = tokio::time::sleep(watch.elapsed() * REST) => {}
     }

@@ -136,6 +136,7 @@ impl Runtime {
         tokio::pin!(finished);
         loop {
             tokio::select! {
+                biased;
                 () = &mut finished => break,
                 _ = self.inbox.recv() => {}
             }

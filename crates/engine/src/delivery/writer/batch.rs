@@ -1,7 +1,7 @@
 //! From what has queued up to one transaction: which webhooks each event goes to, which rows each outcome moves,
 //! whose health changes.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use groundswell_types::NoticeKind;
 
@@ -105,10 +105,10 @@ impl Writer {
         (Batch { accepts, outcomes, health, notices }, consequences)
     }
 
-    /// What these attempts do to the health of their endpoints.
-    fn health_after(&self, finished: &[FinishedAttempt]) -> HashMap<EndpointId, HealthChange> {
+    /// What these attempts do to the health of their endpoints. Sorted, so that what follows has an order.
+    fn health_after(&self, finished: &[FinishedAttempt]) -> BTreeMap<EndpointId, HealthChange> {
         const GONE: Option<u16> = Some(410);
-        let mut changes: HashMap<EndpointId, HealthChange> = HashMap::new();
+        let mut changes: BTreeMap<EndpointId, HealthChange> = BTreeMap::new();
         for FinishedAttempt { item, attempt, pause_until_ms } in
             finished.iter().filter(|one| one.attempt.number > 0)
         {
