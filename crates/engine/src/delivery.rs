@@ -8,4 +8,5 @@ pub mod runtime;
 pub mod scheduler;
 pub mod sender;
 pub mod signer;
+pub mod transport;
 pub mod writer;

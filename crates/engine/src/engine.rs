@@ -14,10 +14,12 @@ use crate::delivery::guard::Guard;
 use crate::delivery::runtime::{AttemptContext, Runtime, RuntimeParts};
 use crate::delivery::scheduler::{Limits, Scheduler};
 use crate::delivery::sender::{Sender, SetupError};
+use crate::delivery::transport::Transport;
 use crate::delivery::writer::{Writer, WriterHandle, WriterParts, writer};
 use crate::directory::Directory;
 use crate::error::EngineError;
 use crate::id::{self, IdGenerator};
+use crate::randomness::Randomness;
 use crate::store::{BootRecord, Store, StoreError};
 use crate::{resends, retention};
 
@@ -29,7 +31,7 @@ pub struct Engine {
     pub(crate) clock: Clock,
     pub(crate) config: EngineConfig,
     pub(crate) guard: Guard,
-    pub(crate) sender: Sender,
+    pub(crate) transport: Arc<dyn Transport>,
     pub(crate) writer: WriterHandle,
     pub(crate) access: Access,
     /// The starts of the process, this one included, oldest first.
@@ -60,6 +62,12 @@ pub struct EngineParts {
     pub clock: Clock,
 }
 
+/// What the engine does not decide itself, besides time: how requests travel, and chance.
+pub struct Outside {
+    pub transport: Arc<dyn Transport>,
+    pub randomness: Randomness,
+}
+
 /// Why the engine does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -72,14 +80,22 @@ pub enum StartError {
 }
 
 impl Engine {
-    /// Reads settings and what is due from the store, and starts writing and delivering.
+    /// Reads settings and what is due from the store, and starts writing and delivering over HTTP.
     pub async fn start(parts: EngineParts) -> Result<Arc<Self>, StartError> {
+        let sender = Sender::new(Guard::new(parts.config.egress_allow.clone()), parts.config.sending)?;
+        let outside = Outside { transport: Arc::new(sender), randomness: Randomness::system() };
+        Self::start_in(parts, outside).await
+    }
+
+    /// Reads settings and what is due from the store, and starts writing and delivering in the world given.
+    pub async fn start_in(parts: EngineParts, outside: Outside) -> Result<Arc<Self>, StartError> {
         const RUNTIME_INBOX: usize = 8192;
         let EngineParts { store, config, clock } = parts;
+        let Outside { transport, randomness } = outside;
         let directory = Arc::new(Directory::load(store.as_ref()).await?);
-        let ids = Arc::new(IdGenerator::new(clock.clone(), store.highest_event_id().await?));
+        let highest = store.highest_event_id().await?;
+        let ids = Arc::new(IdGenerator::new(clock.clone(), randomness.clone(), highest));
         let guard = Guard::new(config.egress_allow.clone());
-        let sender = Sender::new(guard.clone(), config.sending)?;
         let access = Access::load(store.as_ref()).await?;
         store.begin_boot(clock.now_ms(), clock.now_ms().saturating_sub(BOOTS_KEPT_MS)).await?;
         let boots = store.boots().await?;
@@ -106,10 +122,11 @@ impl Engine {
             clock: clock.clone(),
             store: Arc::clone(&store),
             context: AttemptContext {
-                sender: sender.clone(),
+                transport: Arc::clone(&transport),
                 directory: Arc::clone(&directory),
                 writer: handle.clone(),
                 clock: clock.clone(),
+                randomness,
                 retry: config.retry,
             },
             inbox,
@@ -129,7 +146,7 @@ impl Engine {
             clock,
             config,
             guard,
-            sender,
+            transport,
             writer: handle,
             access,
             boots,

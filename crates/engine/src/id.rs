@@ -6,6 +6,7 @@ use groundswell_types::{DeliveryId, EventId, NoticeId, ProgramId, ResendJobId, T
 use rand::Rng;
 
 use crate::clock::Clock;
+use crate::randomness::Randomness;
 use crate::store::EndpointId;
 
 /// 2024-01-01T00:00:00Z, the beginning of our ids' time, in Unix milliseconds.
@@ -24,19 +25,20 @@ const MAX_ID: i64 = (1 << 60) - 1;
 #[derive(Debug)]
 pub struct IdGenerator {
     clock: Clock,
+    randomness: Randomness,
     last: Mutex<i64>,
 }
 
 impl IdGenerator {
     /// A generator whose ids all are above `highest`, the highest one ever stored.
-    pub fn new(clock: Clock, highest: Option<EventId>) -> Self {
-        Self { clock, last: Mutex::new(highest.map_or(0, EventId::number)) }
+    pub fn new(clock: Clock, randomness: Randomness, highest: Option<EventId>) -> Self {
+        Self { clock, randomness, last: Mutex::new(highest.map_or(0, EventId::number)) }
     }
 
     /// The next number.
     fn next(&self) -> i64 {
         let since_epoch_ms = (self.clock.now_ms() - EPOCH_MS).clamp(0, MAX_ID >> LOW_BITS);
-        let random: i64 = rand::rng().random_range(0..1 << (LOW_BITS - 1));
+        let random: i64 = self.randomness.clone().random_range(0..1 << (LOW_BITS - 1));
         let fresh = (since_epoch_ms << LOW_BITS) | random;
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // Within a millisecond, or when the clock went back, count on from the last one.
@@ -76,19 +78,23 @@ impl IdGenerator {
 
     /// A program's id: eight characters.
     pub fn program(&self) -> ProgramId {
-        ProgramId::parse(&random_text(8)).expect("base32 is a valid id")
+        ProgramId::parse(&text(&mut self.randomness.clone(), 8)).expect("base32 is a valid id")
     }
 
     /// A public id for a webhook that is not `primary`.
     pub fn webhook(&self) -> WebhookId {
-        WebhookId::parse(&format!("wh_{}", random_text(10))).expect("base32 is a valid id")
+        WebhookId::parse(&format!("wh_{}", text(&mut self.randomness.clone(), 10)))
+            .expect("base32 is a valid id")
     }
 }
 
-/// `length` characters of 5 random bits each, without ones that are mistaken for others.
+/// `length` characters of 5 random bits each from the operating system, without ones that are mistaken for others.
 pub fn random_text(length: usize) -> String {
+    text(&mut rand::rng(), length)
+}
+
+fn text(rng: &mut impl Rng, length: usize) -> String {
     const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-    let mut rng = rand::rng();
     (0..length).map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())])).collect()
 }
 
@@ -104,7 +110,7 @@ mod tests {
     #[test]
     fn ids_increase_when_the_clock_stands_still_or_goes_back() {
         let clock = Clock::manual(EPOCH_MS + 1_000_000);
-        let ids = IdGenerator::new(clock.clone(), None);
+        let ids = IdGenerator::new(clock.clone(), Randomness::system(), None);
         let mut last = ids.event();
         for step in 0..10_000 {
             if step % 100 == 0 {
@@ -119,7 +125,7 @@ mod tests {
     #[test]
     fn ids_are_above_the_highest_stored_one() {
         let highest = EventId::from_number(MAX_ID - 5);
-        let ids = IdGenerator::new(Clock::manual(EPOCH_MS), Some(highest));
+        let ids = IdGenerator::new(Clock::manual(EPOCH_MS), Randomness::system(), Some(highest));
         assert!(ids.event() > highest);
     }
 }

@@ -17,11 +17,12 @@ pub mod events;
 pub mod id;
 pub mod notices;
 pub mod programs;
+pub mod randomness;
 pub mod resends;
 mod retention;
 pub mod store;
 pub mod test_deliveries;
 pub mod webhooks;
 
-pub use engine::{Engine, EngineParts};
+pub use engine::{Engine, EngineParts, Outside};
 pub use error::EngineError;

@@ -63,7 +63,7 @@ impl Engine {
         let outgoing =
             Outgoing { url: target.url.url(), id: &id_text, headers: &headers, body: body.clone() };
         let sent_headers = Sender::headers(&outgoing);
-        let exchanged = self.sender.send(outgoing).await;
+        let exchanged = self.transport.send(outgoing).await;
         let verdict = judge(&exchanged.exchange);
         let view = TestView {
             id,

@@ -12,10 +12,12 @@ use crate::config::RetryPolicy;
 use crate::delivery::outcome::{judge, retry_after_ms};
 use crate::delivery::policy::{Failed, MAX_RETRY_AFTER_MS, Next};
 use crate::delivery::scheduler::{Answer, Body, Ended, Item};
-use crate::delivery::sender::{Exchanged, Outgoing, Sender};
+use crate::delivery::sender::{Exchanged, Outgoing};
 use crate::delivery::signer::sign;
+use crate::delivery::transport::Transport;
 use crate::delivery::writer::{FinishedAttempt, WriterHandle};
 use crate::directory::{Directory, Endpoint};
+use crate::randomness::Randomness;
 use crate::store::{After, AttemptRecord, Pending};
 
 /// Statuses by which a receiver says that it is asked too much: they slow the whole endpoint.
@@ -23,10 +25,11 @@ const OVERLOAD: [u16; 4] = [429, 502, 503, 504];
 
 /// What every attempt needs.
 pub struct AttemptContext {
-    pub sender: Sender,
+    pub transport: Arc<dyn Transport>,
     pub directory: Arc<Directory>,
     pub writer: WriterHandle,
     pub clock: Clock,
+    pub randomness: Randomness,
     pub retry: RetryPolicy,
 }
 
@@ -129,7 +132,7 @@ async fn exchange(
     let (id, now_ms) = (event.to_string(), context.clock.now_ms());
     let secrets: Vec<_> = endpoint.record.secret.iter().collect();
     let headers = sign(&secrets, &id, now_ms, &bytes);
-    Some(context.sender.send(Outgoing { url: url.url(), id: &id, headers: &headers, body: bytes }).await)
+    Some(context.transport.send(Outgoing { url: url.url(), id: &id, headers: &headers, body: bytes }).await)
 }
 
 fn blank(pending: Pending, started_at_ms: i64) -> AttemptRecord {
@@ -206,7 +209,7 @@ fn follow_up(
         expires_at_ms: pending.expires_at_ms,
         retry_after_ms,
     };
-    match context.retry.next(failed, &mut rand::rng()) {
+    match context.retry.next(failed, &mut context.randomness.clone()) {
         Next::At(due_at_ms) => (After::Retry(due_at_ms), None),
         Next::DeadlinePassed => {
             (After::Undeliverable, Some("The deadline has passed, so no further attempt is made."))
