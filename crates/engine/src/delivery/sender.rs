@@ -1,17 +1,19 @@
 //! The HTTP client: guarded addresses, no redirects, no system proxy, capped reads, one deadline for all of it.
 
+mod client;
+
 use std::error::Error as StdError;
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use groundswell_types::FailureClass;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use http::{Method, Request, Uri};
+use http_body_util::Full;
 use thiserror::Error;
-use url::Url;
+use url::{Position, Url};
 
+use self::client::{Answer, Client, Trouble, Unresolvable};
 use super::guard::Guard;
 use super::outcome::Exchange;
 use super::signer::SignedHeaders;
@@ -29,7 +31,7 @@ const USER_AGENT: &str = concat!("Groundswell/", env!("CARGO_PKG_VERSION"));
 /// Sends requests to receivers. Cheap to clone; clones share connections.
 #[derive(Debug, Clone)]
 pub struct Sender {
-    client: reqwest::Client,
+    client: Client,
     guard: Guard,
     total_timeout: Duration,
 }
@@ -63,23 +65,13 @@ pub struct Exchanged {
 /// The client could not be set up.
 #[derive(Debug, Error)]
 #[error("the HTTP client cannot be set up")]
-pub struct SetupError(#[source] reqwest::Error);
+pub struct SetupError(#[source] rustls::Error);
 
 impl Sender {
     /// Sets up the client.
     pub fn new(guard: Guard, config: SendingConfig) -> Result<Self, SetupError> {
-        // A second call finds the provider there already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .dns_resolver(Arc::new(GuardedResolver { guard: guard.clone() }))
-            .redirect(reqwest::redirect::Policy::none())
-            // A proxy from the environment would resolve names for us and so step round the guard.
-            .no_proxy()
-            .connect_timeout(Duration::from_millis(config.connect_timeout_ms))
-            .pool_idle_timeout(Duration::from_secs(30))
-            .user_agent(USER_AGENT)
-            .build()
-            .map_err(SetupError)?;
+        let connect_timeout = Duration::from_millis(config.connect_timeout_ms);
+        let client = Client::new(guard.clone(), connect_timeout).map_err(SetupError)?;
         Ok(Self { client, guard, total_timeout: Duration::from_millis(config.total_timeout_ms) })
     }
 
@@ -106,14 +98,11 @@ impl Sender {
         if let Err(forbidden) = self.guard.check_literal(outgoing.url) {
             return failed(FailureClass::Blocked, format!("{forbidden}."), watch);
         }
-        let mut headers = HeaderMap::with_capacity(8);
-        for (name, value) in Self::headers(&outgoing) {
-            if let Ok(value) = HeaderValue::try_from(value) {
-                headers.insert(HeaderName::from_static(name), value);
-            }
-        }
-        let request = self.client.post(outgoing.url.clone()).headers(headers).body(outgoing.body);
-        let in_time = tokio::time::timeout(self.total_timeout, exchange(request, watch)).await;
+        let Some(request) = request(&outgoing) else {
+            return failed(FailureClass::Misconfigured, "The URL cannot be requested.".to_owned(), watch);
+        };
+        let exchange = self.exchange(outgoing.url, request, watch);
+        let in_time = tokio::time::timeout(self.total_timeout, exchange).await;
         in_time.unwrap_or_else(|_| {
             let seconds = self.total_timeout.as_secs_f64();
             failed(
@@ -123,54 +112,75 @@ impl Sender {
             )
         })
     }
-}
 
-async fn exchange(request: reqwest::RequestBuilder, watch: Stopwatch) -> Exchanged {
-    let mut response = match request.send().await {
-        Ok(response) => response,
-        Err(error) => {
-            let (class, detail) = classify(&error);
-            return failed(class, detail, watch);
+    async fn exchange(&self, url: &Url, request: Request<Full<Bytes>>, watch: Stopwatch) -> Exchanged {
+        let mut answer = match self.client.send(url, request).await {
+            Ok(answer) => answer,
+            Err(trouble) => {
+                let (class, detail) = classify(&trouble);
+                return failed(class, detail, watch);
+            }
+        };
+        let status = answer.head.status.as_u16();
+        let headers = &answer.head.headers;
+        let header = |name: HeaderName| {
+            headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+        };
+        let (location, content_type, retry_after) =
+            (header(LOCATION), header(CONTENT_TYPE), header(RETRY_AFTER));
+        let (head, is_head_cut) = keep_head(headers);
+        let (body, is_body_cut) = match read_capped(&mut answer).await {
+            Ok(read) => read,
+            Err(trouble) => {
+                let (class, detail) = classify(&trouble);
+                return Exchanged { status: Some(status), head, ..failed(class, detail, watch) };
+            }
+        };
+        let duration_ms = watch.elapsed_ms();
+        // When there was more, the connection is hung up by dropping the answer.
+        if !is_body_cut {
+            self.client.keep(url, answer).await;
         }
-    };
-    let status = response.status().as_u16();
-    let header = |name: HeaderName| {
-        response.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-    };
-    let (location, content_type, retry_after) = (header(LOCATION), header(CONTENT_TYPE), header(RETRY_AFTER));
-    let (head, is_head_cut) = keep_head(response.headers());
-    let (body, is_body_cut) = match read_capped(&mut response).await {
-        Ok(read) => read,
-        Err(error) => {
-            let (class, detail) = classify(&error);
-            return Exchanged { status: Some(status), head, ..failed(class, detail, watch) };
+        Exchanged {
+            exchange: Exchange::Answer { status, location, content_type },
+            status: Some(status),
+            head,
+            body,
+            is_truncated: is_head_cut || is_body_cut,
+            retry_after,
+            duration_ms,
         }
-    };
-    Exchanged {
-        exchange: Exchange::Answer { status, location, content_type },
-        status: Some(status),
-        head,
-        body,
-        is_truncated: is_head_cut || is_body_cut,
-        retry_after,
-        duration_ms: watch.elapsed_ms(),
     }
 }
 
-/// Reads at most [`MAX_RESPONSE_BODY`]; when there is more, the connection is hung up by dropping the response.
-async fn read_capped(response: &mut reqwest::Response) -> Result<(Bytes, bool), reqwest::Error> {
+/// The request as it goes out; `None` when the URL has no place in one.
+fn request(outgoing: &Outgoing<'_>) -> Option<Request<Full<Bytes>>> {
+    let url = outgoing.url;
+    let mut request = Request::new(Full::new(outgoing.body.clone()));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = Uri::try_from(&url[Position::BeforePath..Position::AfterQuery]).ok()?;
+    let headers = request.headers_mut();
+    headers.reserve(8);
+    headers.insert(HOST, HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]).ok()?);
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    for (name, value) in Sender::headers(outgoing) {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    }
+    Some(request)
+}
+
+/// Reads at most [`MAX_RESPONSE_BODY`]; says whether there was more.
+async fn read_capped(answer: &mut Answer) -> Result<(Bytes, bool), Trouble> {
     let mut kept = BytesMut::new();
-    while let Some(chunk) = response.chunk().await? {
+    while let Some(chunk) = answer.chunk().await? {
         let room = MAX_RESPONSE_BODY - kept.len();
         if chunk.len() > room {
             kept.extend_from_slice(&chunk[..room]);
             return Ok((kept.freeze(), true));
         }
-        if kept.is_empty() && chunk.len() == room {
-            kept = chunk.into();
-        } else {
-            kept.extend_from_slice(&chunk);
-        }
+        kept.extend_from_slice(&chunk);
     }
     Ok((kept.freeze(), false))
 }
@@ -201,37 +211,10 @@ fn failed(class: FailureClass, detail: String, watch: Stopwatch) -> Exchanged {
     }
 }
 
-/// Resolves names to those of their addresses that may be connected to.
-///
-/// A name that leads only to forbidden addresses fails exactly as one that does not exist, so that nobody can map
-/// the operator's network by watching error messages.
-#[derive(Debug)]
-struct GuardedResolver {
-    guard: Guard,
-}
-
-#[derive(Debug, Error)]
-#[error("the name does not resolve to an address that can be reached")]
-struct Unresolvable;
-
-impl Resolve for GuardedResolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let guard = self.guard.clone();
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|_| Unresolvable)?;
-            let allowed: Vec<SocketAddr> =
-                found.filter(|address| guard.check(address.ip()).is_ok()).collect();
-            if allowed.is_empty() {
-                return Err(Unresolvable.into());
-            }
-            Ok(Box::new(allowed.into_iter()) as Addrs)
-        })
-    }
-}
-
 /// Finds the cause in an error's chain. What people read never has an address in it that a name led to.
-fn classify(error: &reqwest::Error) -> (FailureClass, String) {
-    let mut cause: Option<&(dyn StdError + 'static)> = error.source();
+fn classify(trouble: &Trouble) -> (FailureClass, String) {
+    let mut cause = trouble.source();
+    let is_connecting = !matches!(trouble, Trouble::Exchange(_));
     while let Some(current) = cause {
         if current.is::<Unresolvable>() {
             return (FailureClass::Dns, "The host name does not resolve to a public address.".to_owned());
@@ -244,17 +227,17 @@ fn classify(error: &reqwest::Error) -> (FailureClass, String) {
                 cause = Some(inner);
                 continue;
             }
-            return classify_io(io, error.is_connect());
+            return classify_io(io, is_connecting);
         }
         cause = current.source();
     }
-    if error.is_timeout() {
-        return (FailureClass::Timeout, "The connection was not made in time.".to_owned());
+    match trouble {
+        Trouble::ConnectTimeout => (FailureClass::Timeout, "The connection was not made in time.".to_owned()),
+        Trouble::Connect(_) => (FailureClass::Connect, "The connection could not be made.".to_owned()),
+        Trouble::Exchange(_) => {
+            (FailureClass::Broken, "The connection broke, or what came back is not HTTP.".to_owned())
+        }
     }
-    if error.is_connect() {
-        return (FailureClass::Connect, "The connection could not be made.".to_owned());
-    }
-    (FailureClass::Broken, "The connection broke, or what came back is not HTTP.".to_owned())
 }
 
 fn classify_io(io: &std::io::Error, is_connecting: bool) -> (FailureClass, String) {

@@ -16,6 +16,7 @@ pub(super) type Name = (Arc<str>, Arc<str>);
 pub(super) struct Keys(BTreeMap<Name, FirstAnswer>);
 
 /// What is stored under a key.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct StoredAnswer {
     pub content_hash: [u8; 32],
     pub event_id: i64,

@@ -1,6 +1,8 @@
 //! The client against real sockets on loopback.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use groundswell_types::Secret;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -144,4 +146,64 @@ async fn what_breaks_or_is_no_http_is_named() {
     }
     let plain = serve(OK.into(), Then::Close).await;
     assert_eq!(failure(&send(&sender, &format!("https://{plain}/")).await).0, FailureClass::Tls);
+}
+
+/// A server that counts its connections and answers `per_connection` requests on each before it hangs up.
+async fn serve_counted(per_connection: usize) -> (SocketAddr, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let (connections, requests) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counts = (Arc::clone(&connections), Arc::clone(&requests));
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            counts.0.fetch_add(1, Ordering::SeqCst);
+            for _ in 0..per_connection {
+                let mut request = vec![0; 16 * 1024];
+                let Ok(1..) = connection.read(&mut request).await else { break };
+                counts.1.fetch_add(1, Ordering::SeqCst);
+                let _ = connection.write_all(OK.as_bytes()).await;
+            }
+        }
+    });
+    (address, connections, requests)
+}
+
+#[tokio::test]
+async fn a_connection_is_used_again() {
+    let (address, connections, requests) = serve_counted(100).await;
+    let sender = sender(&["127.0.0.0/8"], 5_000);
+    for _ in 0..20 {
+        assert_eq!(send(&sender, &format!("http://{address}/")).await.status, Some(200));
+    }
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+    assert_eq!(requests.load(Ordering::SeqCst), 20);
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_while_idle_is_replaced_and_the_request_sent_once() {
+    let (address, connections, requests) = serve_counted(2).await;
+    let sender = sender(&["127.0.0.0/8"], 5_000);
+    for _ in 0..20 {
+        assert_eq!(send(&sender, &format!("http://{address}/")).await.status, Some(200));
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(requests.load(Ordering::SeqCst), 20);
+    assert_eq!(connections.load(Ordering::SeqCst), 10);
+}
+
+#[tokio::test]
+async fn a_receiver_that_wants_the_connection_closed_gets_a_new_one() {
+    let answer = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    let address = serve(answer.into(), Then::StayOpen).await;
+    let sender = sender(&["127.0.0.0/8"], 1_000);
+    for _ in 0..3 {
+        assert_eq!(send(&sender, &format!("http://{address}/")).await.status, Some(200));
+    }
+}
+
+#[tokio::test]
+async fn a_head_without_end_is_broken() {
+    let address = serve(b"HTTP/1.1 200 OK\r\nx: ".to_vec(), Then::SendForEver).await;
+    let (class, _) = failure(&send(&sender(&["127.0.0.0/8"], 5_000), &format!("http://{address}/")).await);
+    assert_eq!(class, FailureClass::Broken);
 }

@@ -1,6 +1,7 @@
 //! What a batch writes, row by row. On a thread of its own a prepared statement costs two to three microseconds, the
 //! same for one row as for a row among hundreds, so there is nothing to gain from statements with many rows.
 
+use groundswell_types::FailureClass;
 use rusqlite::{Connection, OptionalExtension as _, Statement, params};
 
 use super::Committed;
@@ -271,7 +272,7 @@ impl<'db> Statements<'db> {
             attempt.endpoint_id.0,
             attempt.started_at_ms,
             attempt.duration_ms,
-            attempt.failure.map(|class| class.as_str()),
+            attempt.failure.map(FailureClass::as_str),
             attempt.status_code,
             attempt.message,
             after,
