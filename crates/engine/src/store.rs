@@ -66,6 +66,9 @@ pub trait Store: Send + Sync + 'static {
     /// The bodies of events, for those that exist; at most 256 ids a call.
     async fn bodies(&self, events: &[EventId]) -> Result<Vec<(EventId, bytes::Bytes)>, StoreError>;
 
+    /// The same, but only those of at most [`SMALL_BODY`] bytes; the others are not even read.
+    async fn small_bodies(&self, events: &[EventId]) -> Result<Vec<(EventId, bytes::Bytes)>, StoreError>;
+
     /// The earliest due time of each of `endpoints` that has pending, not parked work. One index seek each.
     async fn earliest_due(&self, endpoints: &[EndpointId]) -> Result<Vec<(EndpointId, i64)>, StoreError>;
 

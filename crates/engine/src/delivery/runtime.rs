@@ -35,7 +35,7 @@ pub enum Message {
     /// Attempts could not be begun because their bodies could not be read.
     Returned(Vec<Item>),
     /// A refill was read, or could not be.
-    Refilled(Refill, Option<Vec<Pending>>),
+    Refilled(Refill, Option<Vec<Item>>),
     /// What expired while it was held was read, or could not be.
     Expired(Expired, Option<Vec<Pending>>),
     /// An endpoint has rows in the store that are new to the scheduler.
@@ -231,7 +231,7 @@ impl Runtime {
         let (store, outbox, tasks) = (Arc::clone(&self.store), self.outbox.clone(), self.tasks.clone());
         self.tasks.spawn(async move {
             let ids: Vec<DeliveryId> = items.iter().map(|item| item.pending.key.delivery_id).collect();
-            match bodies(store.as_ref(), &ids).await {
+            match bodies(store.as_ref(), &ids, Size::Any).await {
                 Ok(bodies) => {
                     for item in items {
                         let body = bodies.get(&item.pending.key.delivery_id).cloned();
@@ -262,18 +262,43 @@ impl Runtime {
     }
 
     fn refill(&self, refill: Refill) {
-        let (store, outbox) = (Arc::clone(&self.store), self.outbox.clone());
+        let (store, outbox, now_ms) = (Arc::clone(&self.store), self.outbox.clone(), self.clock.now_ms());
         self.tasks.spawn(async move {
-            let rows = store.pending(refill.endpoint, refill.after, refill.limit).await;
-            let rows =
-                rows.inspect_err(|error| tracing::warn!(%error, "pending deliveries cannot be read")).ok();
-            let _ = outbox.send(Message::Refilled(refill, rows)).await;
+            let items = read_queue(store.as_ref(), refill, now_ms).await;
+            let items =
+                items.inspect_err(|error| tracing::warn!(%error, "pending deliveries cannot be read")).ok();
+            let _ = outbox.send(Message::Refilled(refill, items)).await;
         });
     }
 }
 
+/// The next rows of a queue, those that are due with their bodies: one statement for all, where each would need one of
+/// its own when its turn comes.
+async fn read_queue(store: &dyn Store, refill: Refill, now_ms: i64) -> Result<Vec<Item>, StoreError> {
+    let rows = store.pending(refill.endpoint, refill.after, refill.limit).await?;
+    let mut found = HashMap::new();
+    if refill.with_bodies {
+        let due = rows.iter().take_while(|row| row.key.due_at_ms <= now_ms);
+        let due: Vec<DeliveryId> = due.map(|row| row.key.delivery_id).collect();
+        found = bodies(store, &due, Size::Small).await?;
+    }
+    let mut item = |row: Pending| Item { body: found.remove(&row.key.delivery_id), ..Item::stored(row) };
+    Ok(rows.into_iter().map(&mut item).collect())
+}
+
+/// Which bodies are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Size {
+    Any,
+    Small,
+}
+
 /// What these deliveries send, for those whose event is there.
-async fn bodies(store: &dyn Store, ids: &[DeliveryId]) -> Result<HashMap<DeliveryId, Body>, StoreError> {
+async fn bodies(
+    store: &dyn Store,
+    ids: &[DeliveryId],
+    size: Size,
+) -> Result<HashMap<DeliveryId, Body>, StoreError> {
     let resends: Vec<DeliveryId> = ids.iter().copied().filter(|id| id.is_resend()).collect();
     let mut event_of: HashMap<DeliveryId, EventId> =
         ids.iter().filter(|id| !id.is_resend()).map(|id| (*id, id.event())).collect();
@@ -284,7 +309,11 @@ async fn bodies(store: &dyn Store, ids: &[DeliveryId]) -> Result<HashMap<Deliver
     let mut events: Vec<EventId> = event_of.values().copied().collect();
     events.sort_unstable();
     events.dedup();
-    let bytes: HashMap<EventId, bytes::Bytes> = store.bodies(&events).await?.into_iter().collect();
+    let found = match size {
+        Size::Any => store.bodies(&events).await?,
+        Size::Small => store.small_bodies(&events).await?,
+    };
+    let bytes: HashMap<EventId, bytes::Bytes> = found.into_iter().collect();
     let body =
         |(id, event): (DeliveryId, EventId)| Some((id, Body { event, bytes: bytes.get(&event)?.clone() }));
     Ok(event_of.into_iter().filter_map(body).collect())

@@ -103,6 +103,8 @@ pub struct Refill {
     pub endpoint: EndpointId,
     pub after: Option<PendingKey>,
     pub limit: usize,
+    /// What is due may come with its body, if that is small.
+    pub with_bodies: bool,
     /// Tells an answer that came too late from the one that is waited for.
     generation: u64,
 }
@@ -274,7 +276,7 @@ impl Scheduler {
     }
 
     /// The answer to a [`Refill`]; `None` when the store could not be read, then it is asked again later.
-    pub fn refilled(&mut self, refill: Refill, rows: Option<Vec<Pending>>, now_ms: i64) {
+    pub fn refilled(&mut self, refill: Refill, rows: Option<Vec<Item>>, now_ms: i64) {
         let Some(queue) = self.queues.get_mut(&refill.endpoint) else { return };
         let Some(running) = queue.refill.take_if(|running| running.generation == refill.generation) else {
             return;
@@ -430,7 +432,8 @@ impl Scheduler {
         if let Some(refill_ms) = queue.refill_due_ms() {
             if refill_ms <= now_ms {
                 self.next_generation += 1;
-                let refill = refill(endpoint, queue, self.next_generation);
+                let keeps_bodies = self.kept_bytes < KEPT_BYTES_MAX;
+                let refill = refill(endpoint, queue, (self.next_generation, keeps_bodies));
                 self.actions.push(Action::Refill(refill));
             } else {
                 wake_ms = Some(wake_ms.map_or(refill_ms, |at_ms| at_ms.min(refill_ms)));
@@ -448,7 +451,7 @@ impl Scheduler {
     }
 }
 
-fn refill(endpoint: EndpointId, queue: &mut Queue, generation: u64) -> Refill {
+fn refill(endpoint: EndpointId, queue: &mut Queue, (generation, keeps_bodies): (u64, bool)) -> Refill {
     let after = match queue.horizon {
         Horizon::UpTo(Some((due_at_ms, delivery_id))) => {
             Some(PendingKey { endpoint_id: endpoint, due_at_ms, delivery_id })
@@ -457,7 +460,8 @@ fn refill(endpoint: EndpointId, queue: &mut Queue, generation: u64) -> Refill {
     };
     queue.refill = Some(Box::new(RunningRefill::new(generation, queue.horizon)));
     let limit = if queue.gate.held.is_some() { 1 } else { WINDOW_MAX - queue.window.len() };
-    Refill { endpoint, after, limit, generation }
+    let with_bodies = keeps_bodies && queue.gate.held.is_none();
+    Refill { endpoint, after, limit, with_bodies, generation }
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ use self::state::State;
 use super::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DraftRecord, EndpointId,
     EndpointRecord, EventRecord, Expired, Forget, HealthRecord, NoticeRecord, PARKED_DUE_MS, Pending,
-    PendingKey, ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange,
-    Store, StoreError, TestRecord,
+    PendingKey, ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SMALL_BODY, SessionRecord,
+    SettingsChange, Store, StoreError, TestRecord,
 };
 
 /// The in-memory store.
@@ -60,6 +60,12 @@ impl Store for Memory {
     async fn bodies(&self, events: &[EventId]) -> Result<Vec<(EventId, Bytes)>, StoreError> {
         let state = self.state();
         Ok(events.iter().filter_map(|id| Some((*id, state.events.get(id)?.body.clone()))).collect())
+    }
+
+    async fn small_bodies(&self, events: &[EventId]) -> Result<Vec<(EventId, Bytes)>, StoreError> {
+        let mut bodies = self.bodies(events).await?;
+        bodies.retain(|(_, body)| body.len() <= SMALL_BODY);
+        Ok(bodies)
     }
 
     async fn earliest_due(&self, endpoints: &[EndpointId]) -> Result<Vec<(EndpointId, i64)>, StoreError> {

@@ -9,6 +9,9 @@ use groundswell_types::{
 /// The due time of what is parked: behind everything that is ever due.
 pub const PARKED_DUE_MS: i64 = i64::MAX;
 
+/// Bodies up to this size, in bytes, may wait in memory with their deliveries; larger ones are read before sending.
+pub const SMALL_BODY: usize = 16 * 1024;
+
 /// A webhook as storage, log and scheduler name it. Never used twice, unlike the public [`WebhookId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndpointId(pub i64);

@@ -50,6 +50,12 @@ pub(super) trait Database: Send + Sync + 'static {
         events: &[EventId],
     ) -> impl Future<Output = Result<Vec<(EventId, Bytes)>, StoreError>> + Send;
 
+    /// [`Store::small_bodies`].
+    fn small_event_bodies(
+        &self,
+        events: &[EventId],
+    ) -> impl Future<Output = Result<Vec<(EventId, Bytes)>, StoreError>> + Send;
+
     /// [`Store::earliest_due`].
     fn first_due(
         &self,
@@ -97,6 +103,10 @@ impl<D: Database> Store for D {
 
     async fn bodies(&self, events: &[EventId]) -> Result<Vec<(EventId, Bytes)>, StoreError> {
         self.event_bodies(events).await
+    }
+
+    async fn small_bodies(&self, events: &[EventId]) -> Result<Vec<(EventId, Bytes)>, StoreError> {
+        self.small_event_bodies(events).await
     }
 
     async fn earliest_due(&self, endpoints: &[EndpointId]) -> Result<Vec<(EndpointId, i64)>, StoreError> {

@@ -103,6 +103,10 @@ impl Database for Sqlite {
         hot::bodies(&mut *self.reader().await?, events).await
     }
 
+    async fn small_event_bodies(&self, events: &[EventId]) -> Result<Vec<(EventId, Bytes)>, StoreError> {
+        hot::small_bodies(&mut *self.reader().await?, events).await
+    }
+
     async fn first_due(&self, endpoints: &[EndpointId]) -> Result<Vec<(EndpointId, i64)>, StoreError> {
         hot::earliest_due(&mut *self.reader().await?, endpoints).await
     }

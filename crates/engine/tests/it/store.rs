@@ -73,6 +73,7 @@ conformance! {
         parked_deliveries_are_in_no_window
         the_earliest_due_time_of_each_endpoint_is_found
         bodies_are_found_by_event
+        only_small_bodies_are_found_where_only_those_are_wanted
         backlogs_are_counted_to_a_cap
         what_expired_while_held_is_found
         what_waits_for_a_retry_can_go_out_at_once;

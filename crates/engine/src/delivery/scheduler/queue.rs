@@ -8,13 +8,12 @@ use super::turns::Lane;
 use super::window::{Key, Window};
 use super::{FlowId, Item};
 use crate::delivery::breaker::Gate;
-use crate::store::Pending;
 
 /// More rows than this are not held for an endpoint.
-pub(super) const WINDOW_MAX: usize = 128;
+pub(super) const WINDOW_MAX: usize = 256;
 
 /// A window with at most this many rows is refilled.
-pub(super) const WINDOW_LOW: usize = 64;
+pub(super) const WINDOW_LOW: usize = 128;
 
 /// What is committed while a refill reads is remembered up to this many rows; beyond it the refill is made again.
 const LATE_MAX: usize = 4096;
@@ -157,15 +156,15 @@ impl Queue {
 
     /// Takes a refill's answer over, with everything that happened while it read. Not if the window was cut
     /// meanwhile, or more came in than was remembered: then it is made again.
-    pub(super) fn take_over(&mut self, running: RunningRefill, rows: Vec<Pending>, is_all: bool) {
+    pub(super) fn take_over(&mut self, running: RunningRefill, rows: Vec<Item>, is_all: bool) {
         if running.horizon != self.horizon || running.has_overflowed {
             return;
         }
-        let last = rows.last().map(|row| (row.key.due_at_ms, row.key.delivery_id));
-        for pending in rows {
-            let id = pending.key.delivery_id;
+        let last = rows.last().map(Item::key);
+        for item in rows {
+            let id = item.pending.key.delivery_id;
             if !running.settled.contains(&id) && !self.unsettled.contains(&id) {
-                self.window.insert(Item::stored(pending));
+                self.window.insert(item);
             }
         }
         self.horizon = if is_all { Horizon::Everything } else { Horizon::UpTo(last) };

@@ -167,7 +167,10 @@ impl World {
             }
             Some(Note::Settled(old, retry)) => self.scheduler.settled(old, retry, now_ms),
             Some(Note::Finished(key)) => self.scheduler.finished(key, QUICK, now_ms),
-            Some(Note::Refilled(refill, rows)) => self.scheduler.refilled(refill, rows, now_ms),
+            Some(Note::Refilled(refill, rows)) => {
+                let rows = rows.map(|rows| rows.into_iter().map(item).collect());
+                self.scheduler.refilled(refill, rows, now_ms);
+            }
         }
     }
 
@@ -344,7 +347,7 @@ fn what_arrives_after_a_refill_already_sent_it_is_not_sent_again() {
     scheduler.open(CONTENDER, 0, 0);
     let row = pending(1, 0, 1);
     let [Action::Refill(refill)] = scheduler.poll(0)[..] else { panic!("a refill") };
-    scheduler.refilled(refill, Some(vec![row]), 0);
+    scheduler.refilled(refill, Some(vec![item(row)]), 0);
     assert_eq!(sends(scheduler.poll(0)), [row]);
     scheduler.accepted(item(row), FlowId(1), 0);
     assert_eq!(scheduler.poll(0), []);

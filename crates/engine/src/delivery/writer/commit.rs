@@ -7,10 +7,7 @@ use super::{AcceptJob, FinishedAttempt, NewEvent, Receipt, Writer};
 use crate::delivery::runtime::{Message, Settled};
 use crate::delivery::scheduler::{Body, Item};
 use crate::error::EngineError;
-use crate::store::{Accept, Accepted, Batch, Pending, PendingKey, StoreError};
-
-/// Bodies up to this size wait in memory with their deliveries; larger ones are read again before sending.
-const MAX_KEPT_BODY: usize = 16 * 1024;
+use crate::store::{Accept, Accepted, Batch, Pending, PendingKey, SMALL_BODY, StoreError};
 
 /// What became of one item of a batch.
 #[derive(Debug)]
@@ -203,8 +200,8 @@ fn receipt(accept: &Accept, fate: &Fate<Accepted>) -> Result<Receipt, EngineErro
 
 /// The deliveries of a committed event that are to be sent now.
 fn items(accept: &Accept, event: &NewEvent) -> impl Iterator<Item = Item> {
-    let body = (event.body.len() <= MAX_KEPT_BODY)
-        .then(|| Body { event: accept.event_id, bytes: event.body.clone() });
+    let body =
+        (event.body.len() <= SMALL_BODY).then(|| Body { event: accept.event_id, bytes: event.body.clone() });
     accept.targets.iter().zip(0_u8..).filter(|(target, _)| !target.is_parked).map(move |(target, slot)| {
         Item {
             pending: Pending {

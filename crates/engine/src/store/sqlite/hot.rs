@@ -8,7 +8,7 @@ use super::error;
 use crate::store::list::{List, Marks};
 use crate::store::query::deliveries::pending as pending_row;
 use crate::store::query::{Columns, Connection};
-use crate::store::{EndpointId, PARKED_DUE_MS, Pending, PendingKey, StoreError};
+use crate::store::{EndpointId, PARKED_DUE_MS, Pending, PendingKey, SMALL_BODY, StoreError};
 /// Seeks to the first key behind the given one and reads on from there.
 const PENDING: &str = "
     SELECT endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms
@@ -18,6 +18,10 @@ const PENDING: &str = "
     LIMIT $5";
 
 static BODIES: List = List::new("SELECT id, body FROM event WHERE id IN (", 1, ")", Marks::Anonymous);
+
+/// The length stands in the row's header, so a longer body is not read to find out. It is that of [`SMALL_BODY`].
+static SMALL_BODIES: List =
+    List::new("SELECT id, body FROM event WHERE id IN (", 1, ") AND length(body) <= 16384", Marks::Anonymous);
 
 /// One index seek per endpoint; grouping would read every row of each.
 static EARLIEST_DUE: List = List::new(
@@ -56,7 +60,23 @@ pub(super) async fn bodies(
     connection: &mut SqliteConnection,
     events: &[EventId],
 ) -> Result<Vec<(EventId, Bytes)>, StoreError> {
-    let rows = BODIES.fetch(connection, events, |values, id| _ = values.int(id.number())).await?;
+    read_bodies(connection, &BODIES, events).await
+}
+
+pub(super) async fn small_bodies(
+    connection: &mut SqliteConnection,
+    events: &[EventId],
+) -> Result<Vec<(EventId, Bytes)>, StoreError> {
+    const { assert!(SMALL_BODY == 16384, "the statement says so") };
+    read_bodies(connection, &SMALL_BODIES, events).await
+}
+
+async fn read_bodies(
+    connection: &mut SqliteConnection,
+    statement: &List,
+    events: &[EventId],
+) -> Result<Vec<(EventId, Bytes)>, StoreError> {
+    let rows = statement.fetch(connection, events, |values, id| _ = values.int(id.number())).await?;
     let body = |row: &sqlx::sqlite::SqliteRow| {
         let body: &[u8] = row.try_get(1).map_err(error::of_read)?;
         Ok((EventId::from_number(row.int(0)?), Bytes::copy_from_slice(body)))

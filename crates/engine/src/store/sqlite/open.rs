@@ -28,14 +28,15 @@ pub(super) const SYNCHRONOUS: &str = "PRAGMA synchronous";
 pub(super) const JOURNAL_MODE: &str = "PRAGMA journal_mode";
 pub(super) const FOREIGN_KEYS: &str = "PRAGMA foreign_keys";
 
-/// Those of [`connect_options`], for the connection that commits. The journal mode is a property of the file.
+/// Those of [`connect_options`], for the connection that commits. The journal mode is a property of the file. The cache
+/// (negative is KiB) holds what a large transaction changes, which else would be written twice; it is never given back.
 pub(super) const COMMITTER_SETTINGS: &str = "
     PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON;
     PRAGMA wal_autocheckpoint = 0;
     PRAGMA journal_size_limit = 67108864;
     PRAGMA temp_store = MEMORY;
-    PRAGMA cache_size = -32768;";
+    PRAGMA cache_size = -8192;";
 
 pub(super) fn connect_options(path: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
@@ -53,10 +54,7 @@ pub(super) fn connect_options(path: &Path, busy_timeout: Duration) -> SqliteConn
         .disable_statement_logging()
 }
 
-/// Negative is KiB. The default of 2 MiB is less than a large transaction changes, which then is written twice.
-const WRITER_CACHE: &str = "-32768";
-
-/// The connection that writes, and the schema brought up to date.
+/// The connection for cold writes, and the schema brought up to date.
 pub(super) async fn writer(
     path: &Path,
     options: &SqliteConnectOptions,
@@ -65,7 +63,6 @@ pub(super) async fn writer(
     let cannot_open = |error: sqlx::Error| {
         StoreError::Unusable(format!("cannot open the database {}: {error}", path.display()))
     };
-    let options = options.clone().pragma("cache_size", WRITER_CACHE);
     let mut connection = options.connect().await.map_err(cannot_open)?;
     check_version(&mut connection).await?;
     check_settings(&mut connection).await?;

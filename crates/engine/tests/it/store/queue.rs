@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use groundswell_engine::store::{Backlog, Expired, Store, WebhooksChange};
+use groundswell_engine::store::{Accept, Backlog, Expired, SMALL_BODY, Store, WebhooksChange};
 
 use super::commit;
 use super::make::{self, ACCEPTED_AT_MS};
@@ -70,6 +70,18 @@ pub async fn bodies_are_found_by_event(store: &dyn Store) {
     assert_eq!(bodies.len(), 255);
     assert_eq!(bodies[&make::event(200)], make::accept(200, &[]).body);
     assert_eq!(store.bodies(&[]).await.expect("reads"), []);
+}
+
+pub async fn only_small_bodies_are_found_where_only_those_are_wanted(store: &dyn Store) {
+    let sizes = [(1, 1), (2, SMALL_BODY), (3, SMALL_BODY + 1), (4, 200_000)];
+    let with_size =
+        sizes.map(|(number, bytes)| Accept { body: vec![b'x'; bytes].into(), ..make::accept(number, &[10]) });
+    store.commit(&make::accepts(with_size)).await.expect("commits");
+    let asked: Vec<_> = (1..=5).map(make::event).collect();
+    let small: BTreeMap<_, _> = store.small_bodies(&asked).await.expect("reads").into_iter().collect();
+    assert_eq!(small.keys().copied().collect::<Vec<_>>(), [make::event(1), make::event(2)]);
+    assert_eq!(small[&make::event(2)].len(), SMALL_BODY);
+    assert_eq!(store.bodies(&asked).await.expect("reads").len(), 4);
 }
 
 pub async fn backlogs_are_counted_to_a_cap(store: &dyn Store) {

@@ -77,7 +77,7 @@ impl Failing {
                     Action::Refill(refill) => {
                         let behind =
                             self.rows.values().filter(|row| refill.after.is_none_or(|after| row.key > after));
-                        let rows = behind.take(refill.limit).copied().collect();
+                        let rows = behind.take(refill.limit).copied().map(item).collect();
                         self.scheduler.refilled(refill, Some(rows), self.now_ms);
                     }
                     Action::FindExpired(wanted) => {
@@ -307,7 +307,7 @@ fn what_was_moved_while_it_was_under_way_is_not_sent_again() {
     scheduler.finished(row.key, QUICK, 510);
     scheduler.settled(row.key, None, 510);
     let moved = Pending { key: PendingKey { due_at_ms: 100, ..row.key }, ..row };
-    scheduler.refilled(refill, Some(vec![moved]), 520);
+    scheduler.refilled(refill, Some(vec![item(moved)]), 520);
     assert_eq!(sends(scheduler.poll(520)), []);
     assert_eq!(scheduler.active_endpoints(), 0);
 }
