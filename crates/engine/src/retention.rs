@@ -109,10 +109,14 @@ impl Engine {
         let mut after = EventId::from_number(i64::MIN);
         while !stop.is_cancelled() {
             let watch = Stopwatch::start();
-            let events = self.store.oldest_events(after, before_ms, STEP).await?;
+            let mut events = self.store.oldest_events(after, STEP).await?;
             let Some(last) = events.last() else { break };
             after = last.id;
-            let is_last = events.len() < STEP;
+            // A clock that went back leaves some young ones among the old; behind a step of young ones there is nothing
+            // old, and reading on would mean to read everything that is stored, once a sweep.
+            let is_short = events.len() < STEP;
+            events.retain(|event| event.accepted_at_ms < before_ms);
+            let is_last = is_short || events.is_empty();
             let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
             let (waiting, deliveries) = self.still_waiting(events).await?;
             let is_over = |id: &EventId| !waiting.contains(id);

@@ -187,13 +187,8 @@ pub trait Store: Send + Sync + 'static {
 
     // ---- retention
 
-    /// Events accepted before `accepted_before_ms` with ids above `after`, oldest first.
-    async fn oldest_events(
-        &self,
-        after: EventId,
-        accepted_before_ms: i64,
-        limit: usize,
-    ) -> Result<Vec<EventRecord>, StoreError>;
+    /// The events with the lowest ids above `after`, in order: as good as oldest first, since ids are made by the clock.
+    async fn oldest_events(&self, after: EventId, limit: usize) -> Result<Vec<EventRecord>, StoreError>;
 
     /// What is parked at an endpoint, oldest first.
     async fn oldest_parked(&self, endpoint: EndpointId, limit: usize) -> Result<Vec<Pending>, StoreError>;

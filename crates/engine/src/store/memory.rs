@@ -269,16 +269,10 @@ impl Store for Memory {
         Ok(self.state().resend_jobs.values().filter(|job| job.ended_at_ms.is_none()).cloned().collect())
     }
 
-    async fn oldest_events(
-        &self,
-        after: EventId,
-        accepted_before_ms: i64,
-        limit: usize,
-    ) -> Result<Vec<EventRecord>, StoreError> {
+    async fn oldest_events(&self, after: EventId, limit: usize) -> Result<Vec<EventRecord>, StoreError> {
         let state = self.state();
         let records = state.events.values().map(|event| &event.record);
-        let old = records.filter(|event| event.id > after && event.accepted_at_ms < accepted_before_ms);
-        Ok(old.take(limit).cloned().collect())
+        Ok(records.filter(|event| event.id > after).take(limit).cloned().collect())
     }
 
     async fn oldest_parked(&self, endpoint: EndpointId, limit: usize) -> Result<Vec<Pending>, StoreError> {

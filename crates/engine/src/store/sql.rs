@@ -258,13 +258,8 @@ impl<D: Database> Store for D {
         resends::running_jobs(&mut *Database::reader(self).await?).await
     }
 
-    async fn oldest_events(
-        &self,
-        after: EventId,
-        accepted_before_ms: i64,
-        limit: usize,
-    ) -> Result<Vec<EventRecord>, StoreError> {
-        retention::oldest_events(&mut *Database::reader(self).await?, after, accepted_before_ms, limit).await
+    async fn oldest_events(&self, after: EventId, limit: usize) -> Result<Vec<EventRecord>, StoreError> {
+        retention::oldest_events(&mut *Database::reader(self).await?, after, limit).await
     }
 
     async fn oldest_parked(&self, endpoint: EndpointId, limit: usize) -> Result<Vec<Pending>, StoreError> {

@@ -10,9 +10,9 @@ use crate::store::{EndpointId, EventRecord, Forget, PARKED_DUE_MS, Pending, Stor
 const OLDEST_EVENTS: &str = "
     SELECT id, program_id, kind, occurred_at_ms, accepted_at_ms, targets
     FROM event
-    WHERE id > $1 AND accepted_at_ms < $2
+    WHERE id > $1
     ORDER BY id
-    LIMIT $3";
+    LIMIT $2";
 
 const OLDEST_PARKED: &str = "
     SELECT endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms
@@ -69,10 +69,9 @@ const DELETE_JOBS: &str = "DELETE FROM resend_job WHERE ended_at_ms < $1";
 pub(in crate::store) async fn oldest_events(
     db: &mut impl Connection,
     after: EventId,
-    accepted_before_ms: i64,
     limit: usize,
 ) -> Result<Vec<EventRecord>, StoreError> {
-    let values = vec![after.number().into(), accepted_before_ms.into(), limit_of(limit)];
+    let values = vec![after.number().into(), limit_of(limit)];
     let rows = db.fetch(OLDEST_EVENTS, values).await?;
     rows.iter().map(event_of).collect()
 }
