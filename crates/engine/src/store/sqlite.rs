@@ -3,12 +3,13 @@
 mod cold;
 mod committer;
 mod error;
-mod hot;
 mod lock;
 mod open;
+mod queue;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod thread;
 mod writer;
 
 use std::path::Path;
@@ -20,9 +21,12 @@ use groundswell_types::EventId;
 use sqlx::SqliteConnection;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePool;
+use tokio::sync::RwLock;
 
 use self::committer::Committer;
 use self::lock::Lock;
+use self::queue::QueueReader;
+use self::thread::Place;
 use self::writer::Writer;
 use super::sql::Database;
 use super::{Accepted, Batch, EndpointId, Pending, PendingKey, StoreError};
@@ -51,6 +55,8 @@ impl Options {
 #[derive(Debug)]
 pub struct Sqlite {
     writer: Writer,
+    /// Locked for writing only to be closed.
+    queue: RwLock<QueueReader>,
     readers: SqlitePool,
     /// Given back when the database is closed.
     lock: Mutex<Option<Lock>>,
@@ -67,9 +73,11 @@ impl Sqlite {
         let connect = open::connect_options(path, options.busy_timeout);
         let writer = open::writer(path, &connect).await?;
         let readers = open::readers(&connect, options.readers).await?;
-        let committer = Committer::start(path, options.busy_timeout).await?;
+        let place = Place { path: path.to_owned(), busy_timeout: options.busy_timeout };
+        let committer = Committer::start(place.clone()).await?;
+        let queue = QueueReader::start(place).await?;
         let writer = Writer::new(writer, committer, options.checkpoint_pages);
-        Ok(Self { writer, readers, lock: Mutex::new(Some(lock)) })
+        Ok(Self { writer, queue: RwLock::new(queue), readers, lock: Mutex::new(Some(lock)) })
     }
 }
 
@@ -96,19 +104,19 @@ impl Database for Sqlite {
         after: Option<PendingKey>,
         limit: usize,
     ) -> Result<Vec<Pending>, StoreError> {
-        hot::pending(&mut *self.reader().await?, endpoint, after, limit).await
+        self.queue.read().await.pending(endpoint, after, limit).await
     }
 
     async fn event_bodies(&self, events: &[EventId]) -> Result<Vec<(EventId, Bytes)>, StoreError> {
-        hot::bodies(&mut *self.reader().await?, events).await
+        self.queue.read().await.bodies(events).await
     }
 
     async fn small_event_bodies(&self, events: &[EventId]) -> Result<Vec<(EventId, Bytes)>, StoreError> {
-        hot::small_bodies(&mut *self.reader().await?, events).await
+        self.queue.read().await.small_bodies(events).await
     }
 
     async fn first_due(&self, endpoints: &[EndpointId]) -> Result<Vec<(EndpointId, i64)>, StoreError> {
-        hot::earliest_due(&mut *self.reader().await?, endpoints).await
+        rows::earliest_due(&mut *self.reader().await?, endpoints).await
     }
 
     async fn copy_log(&self) -> Result<(), StoreError> {
@@ -116,6 +124,7 @@ impl Database for Sqlite {
     }
 
     async fn shut(&self) {
+        self.queue.write().await.close().await;
         self.readers.close().await;
         self.writer.close().await;
         *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;

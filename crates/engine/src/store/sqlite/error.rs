@@ -62,7 +62,7 @@ impl Failure for rusqlite::Error {
 }
 
 /// A statement that reads failed: nothing is in doubt.
-pub(super) fn of_read(error: sqlx::Error) -> StoreError {
+pub(super) fn of_read(error: impl Failure) -> StoreError {
     match error.cause() {
         Cause::Sqlite(CORRUPT | NOT_A_DATABASE) | Cause::Decoding => StoreError::Damaged(error.to_string()),
         _ => StoreError::Unavailable(error.into()),

@@ -38,6 +38,13 @@ pub(super) const COMMITTER_SETTINGS: &str = "
     PRAGMA temp_store = MEMORY;
     PRAGMA cache_size = -8192;";
 
+/// For the connection that reads queues. The first one is not needed to read, but read back like everybody's.
+pub(super) const QUEUE_SETTINGS: &str = "
+    PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = ON;
+    PRAGMA wal_autocheckpoint = 0;
+    PRAGMA query_only = ON;";
+
 pub(super) fn connect_options(path: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)

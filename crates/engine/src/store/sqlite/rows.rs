@@ -1,4 +1,4 @@
-//! Binding rows of values to the statements of [`List`].
+//! Binding rows of values to the statements of [`List`], and the hot path's one such query.
 
 use std::sync::Arc;
 
@@ -6,8 +6,9 @@ use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, SqliteConnection};
 
 use super::error;
-use crate::store::StoreError;
-use crate::store::list::{List, SIZES};
+use crate::store::list::{List, Marks, SIZES};
+use crate::store::query::Columns as _;
+use crate::store::{EndpointId, StoreError};
 
 /// The values of a statement, in order.
 #[derive(Default)]
@@ -75,4 +76,31 @@ impl List {
         }
         values
     }
+}
+
+/// One index seek per endpoint; grouping would read every row of each.
+static EARLIEST_DUE: List = List::new(
+    "
+    WITH wanted (endpoint_id) AS (VALUES ",
+    1,
+    ")
+    SELECT endpoint_id, due_at_ms FROM (
+        SELECT endpoint_id, (
+            SELECT due_at_ms FROM pending
+            WHERE pending.endpoint_id = wanted.endpoint_id AND due_at_ms < 9223372036854775807
+            ORDER BY due_at_ms
+            LIMIT 1
+        ) AS due_at_ms
+        FROM wanted
+    )
+    WHERE due_at_ms IS NOT NULL",
+    Marks::Anonymous,
+);
+
+pub(super) async fn earliest_due(
+    connection: &mut SqliteConnection,
+    endpoints: &[EndpointId],
+) -> Result<Vec<(EndpointId, i64)>, StoreError> {
+    let rows = EARLIEST_DUE.fetch(connection, endpoints, |values, id| _ = values.int(id.0)).await?;
+    rows.iter().map(|row| Ok((EndpointId(row.int(0)?), row.int(1)?))).collect()
 }

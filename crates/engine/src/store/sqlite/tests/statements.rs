@@ -26,9 +26,12 @@ const SCANS: [&str; 6] = [
 
 /// The steps the hot statements must have.
 const SEEKS: [(&str, &str); 14] = [
-    ("hot.rs: PENDING", "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND (due_at_ms,delivery_id)>(?,?)"),
-    ("hot.rs: BODIES", "SEARCH event USING INTEGER PRIMARY KEY (rowid=?)"),
-    ("hot.rs: EARLIEST_DUE", "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND due_at_ms<?)"),
+    (
+        "queue.rs: PENDING",
+        "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND (due_at_ms,delivery_id)>(?,?)",
+    ),
+    ("queue.rs: BODY", "SEARCH event USING INTEGER PRIMARY KEY (rowid=?)"),
+    ("rows.rs: EARLIEST_DUE", "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND due_at_ms<?)"),
     (
         "statements.rs: FIRST_ANSWER",
         "SEARCH idempotency USING PRIMARY KEY (program_id=? AND idempotency_key=?)",
