@@ -6,6 +6,7 @@
 
 mod batch;
 mod commit;
+mod upkeep;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -15,6 +16,8 @@ use groundswell_types::{EventId, EventKind, NoticeKind, ProgramId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+pub use self::upkeep::NewResends;
+use self::upkeep::Upkeep;
 use super::runtime::Message;
 use super::scheduler::Item;
 use crate::config::BreakerPolicy;
@@ -22,8 +25,8 @@ use crate::directory::{Directory, Endpoint};
 use crate::error::EngineError;
 use crate::id::IdGenerator;
 use crate::store::{
-    AttemptRecord, Batch, EndpointId, EndpointRecord, Forget, Idempotency, NoticeRecord, PARKED_DUE_MS,
-    Pending, PendingKey, ResendBatch, ResendJobRecord, ResendRecord, SettingsChange, Store, WebhooksChange,
+    AttemptRecord, Batch, EndpointId, EndpointRecord, Idempotency, NoticeRecord, SettingsChange, Store,
+    WebhooksChange,
 };
 
 /// Accepts and outcomes of one transaction, each at most this many.
@@ -88,21 +91,6 @@ struct SettingsJob {
     reply: oneshot::Sender<Result<SettingsChange, EngineError>>,
 }
 
-/// Resends that are to be made, with their job's new state.
-#[derive(Debug, Clone)]
-pub struct NewResends {
-    pub resends: Vec<ResendRecord>,
-    pub expires_at_ms: i64,
-    pub job: Option<ResendJobRecord>,
-}
-
-/// Work that waits until nothing else does.
-enum Upkeep {
-    Resend(NewResends, oneshot::Sender<Result<usize, EngineError>>),
-    Forget(Forget, oneshot::Sender<Result<u64, EngineError>>),
-    Note(Batch, oneshot::Sender<Result<(), EngineError>>),
-}
-
 /// The way to the writer for use cases and send tasks. Cheap to clone.
 #[derive(Clone)]
 pub struct WriterHandle {
@@ -148,27 +136,6 @@ impl WriterHandle {
         let (reply, answer) = oneshot::channel();
         let job = SettingsJob { decide: Box::new(decide), reply };
         self.settings.send(job).await.map_err(|_| EngineError::Stopping)?;
-        answer.await.map_err(|_| EngineError::Stopping)?
-    }
-
-    /// Commits resends, those of deleted webhooks left out; returns how many there were.
-    pub async fn resend(&self, resends: NewResends) -> Result<usize, EngineError> {
-        let (reply, answer) = oneshot::channel();
-        self.upkeep.send(Upkeep::Resend(resends, reply)).await.map_err(|_| EngineError::Stopping)?;
-        answer.await.map_err(|_| EngineError::Stopping)?
-    }
-
-    /// Commits notices.
-    pub async fn note(&self, batch: Batch) -> Result<(), EngineError> {
-        let (reply, answer) = oneshot::channel();
-        self.upkeep.send(Upkeep::Note(batch, reply)).await.map_err(|_| EngineError::Stopping)?;
-        answer.await.map_err(|_| EngineError::Stopping)?
-    }
-
-    /// Removes what retention says; returns how many rows went.
-    pub async fn forget(&self, forget: Forget) -> Result<u64, EngineError> {
-        let (reply, answer) = oneshot::channel();
-        self.upkeep.send(Upkeep::Forget(forget, reply)).await.map_err(|_| EngineError::Stopping)?;
         answer.await.map_err(|_| EngineError::Stopping)?
     }
 }
@@ -300,42 +267,6 @@ impl Writer {
         {
             finished.push(one);
         }
-    }
-
-    async fn keep_up(&mut self, work: Upkeep) {
-        // Whoever asked may be gone; it is done all the same.
-        match work {
-            Upkeep::Resend(resends, reply) => _ = reply.send(self.resend(resends).await),
-            Upkeep::Forget(forget, reply) => {
-                _ = reply.send(self.store.forget(&forget).await.map_err(|error| self.note(error)));
-            }
-            Upkeep::Note(batch, reply) => {
-                let result = self.store.commit(&batch).await.map_err(|error| self.note(error));
-                _ = reply.send(result.map(drop));
-            }
-        }
-    }
-
-    async fn resend(&mut self, new: NewResends) -> Result<usize, EngineError> {
-        let NewResends { mut resends, expires_at_ms, job } = new;
-        resends.retain(|resend| self.directory.endpoint(resend.endpoint_id).is_some());
-        let mut pending = Vec::with_capacity(resends.len());
-        let mut items = Vec::new();
-        for resend in &resends {
-            let Some(endpoint) = self.directory.endpoint(resend.endpoint_id) else { continue };
-            let is_enabled = endpoint.record.is_enabled;
-            let due_at_ms = if is_enabled { resend.accepted_at_ms } else { PARKED_DUE_MS };
-            let key = PendingKey { endpoint_id: resend.endpoint_id, due_at_ms, delivery_id: resend.id };
-            let row = Pending { key, attempts: 0, accepted_at_ms: resend.accepted_at_ms, expires_at_ms };
-            pending.push(row);
-            items.extend(is_enabled.then_some((Item::stored(row), endpoint.flow)));
-        }
-        let batch = ResendBatch { resends, pending, job };
-        self.store.resend(&batch).await.map_err(|error| self.note(error))?;
-        if !items.is_empty() {
-            self.send(Message::Committed(items)).await;
-        }
-        Ok(batch.resends.len())
     }
 
     async fn apply(&mut self, job: SettingsJob) {

@@ -1,0 +1,87 @@
+//! Work of the writer that waits until nothing else does: resends, notices, what retention removes.
+
+use tokio::sync::oneshot;
+
+use super::{Writer, WriterHandle};
+use crate::delivery::runtime::Message;
+use crate::delivery::scheduler::Item;
+use crate::error::EngineError;
+use crate::store::{
+    Batch, Forget, PARKED_DUE_MS, Pending, PendingKey, ResendBatch, ResendJobRecord, ResendRecord,
+};
+
+/// Resends that are to be made, with their job's new state.
+#[derive(Debug, Clone)]
+pub struct NewResends {
+    pub resends: Vec<ResendRecord>,
+    pub expires_at_ms: i64,
+    pub job: Option<ResendJobRecord>,
+}
+
+/// Work that waits until nothing else does.
+pub(super) enum Upkeep {
+    Resend(NewResends, oneshot::Sender<Result<usize, EngineError>>),
+    Forget(Forget, oneshot::Sender<Result<u64, EngineError>>),
+    Note(Batch, oneshot::Sender<Result<(), EngineError>>),
+}
+
+impl WriterHandle {
+    /// Commits resends, those of deleted webhooks left out; returns how many there were.
+    pub async fn resend(&self, resends: NewResends) -> Result<usize, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        self.upkeep.send(Upkeep::Resend(resends, reply)).await.map_err(|_| EngineError::Stopping)?;
+        answer.await.map_err(|_| EngineError::Stopping)?
+    }
+
+    /// Commits notices.
+    pub async fn note(&self, batch: Batch) -> Result<(), EngineError> {
+        let (reply, answer) = oneshot::channel();
+        self.upkeep.send(Upkeep::Note(batch, reply)).await.map_err(|_| EngineError::Stopping)?;
+        answer.await.map_err(|_| EngineError::Stopping)?
+    }
+
+    /// Removes what retention says; returns how many rows went.
+    pub async fn forget(&self, forget: Forget) -> Result<u64, EngineError> {
+        let (reply, answer) = oneshot::channel();
+        self.upkeep.send(Upkeep::Forget(forget, reply)).await.map_err(|_| EngineError::Stopping)?;
+        answer.await.map_err(|_| EngineError::Stopping)?
+    }
+}
+
+impl Writer {
+    pub(super) async fn keep_up(&mut self, work: Upkeep) {
+        // Whoever asked may be gone; it is done all the same.
+        match work {
+            Upkeep::Resend(resends, reply) => _ = reply.send(self.resend(resends).await),
+            Upkeep::Forget(forget, reply) => {
+                _ = reply.send(self.store.forget(&forget).await.map_err(|error| self.note(error)));
+            }
+            Upkeep::Note(batch, reply) => {
+                let result = self.store.commit(&batch).await.map_err(|error| self.note(error));
+                _ = reply.send(result.map(drop));
+            }
+        }
+    }
+
+    async fn resend(&mut self, new: NewResends) -> Result<usize, EngineError> {
+        let NewResends { mut resends, expires_at_ms, job } = new;
+        resends.retain(|resend| self.directory.endpoint(resend.endpoint_id).is_some());
+        let mut pending = Vec::with_capacity(resends.len());
+        let mut items = Vec::new();
+        for resend in &resends {
+            let Some(endpoint) = self.directory.endpoint(resend.endpoint_id) else { continue };
+            let is_enabled = endpoint.record.is_enabled;
+            let due_at_ms = if is_enabled { resend.accepted_at_ms } else { PARKED_DUE_MS };
+            let key = PendingKey { endpoint_id: resend.endpoint_id, due_at_ms, delivery_id: resend.id };
+            let row = Pending { key, attempts: 0, accepted_at_ms: resend.accepted_at_ms, expires_at_ms };
+            pending.push(row);
+            items.extend(is_enabled.then_some((Item::stored(row), endpoint.flow)));
+        }
+        let batch = ResendBatch { resends, pending, job };
+        self.store.resend(&batch).await.map_err(|error| self.note(error))?;
+        if !items.is_empty() {
+            self.send(Message::Committed(items)).await;
+        }
+        Ok(batch.resends.len())
+    }
+}
