@@ -13,7 +13,7 @@ use http::header::{HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_
 use http::{HeaderValue, StatusCode};
 
 use crate::config::Config;
-use crate::rest::RateLimiter;
+use crate::rest::{BodyRoom, RateLimiter};
 use crate::site::Site;
 use crate::{origin, pages, rest};
 
@@ -29,6 +29,7 @@ pub struct Shared {
     pub public_url: String,
     pub admin_key_hash: Option<[u8; 32]>,
     pub rate_limiter: Option<RateLimiter>,
+    pub bodies: BodyRoom,
 }
 
 impl std::ops::Deref for AppState {
@@ -48,6 +49,7 @@ impl AppState {
             public_url,
             admin_key_hash: config.admin_key.as_ref().map(|key| hash_token(key.expose())),
             rate_limiter: config.rate_limit.map(RateLimiter::new),
+            bodies: BodyRoom::default(),
         }))
     }
 }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod auth;
+mod body;
 mod deliveries;
 mod events;
 mod input;
@@ -16,6 +17,7 @@ use axum::Router;
 use axum::middleware;
 use axum::routing::{delete, get, patch, post};
 
+pub use body::BodyRoom;
 pub use limit::RateLimiter;
 
 use crate::http::AppState;

@@ -166,3 +166,22 @@ pub async fn method_not_allowed(State(state): State<AppState>, request: Request)
     let message = format!("{} is not possible here.", request.method());
     Context::of(&state, request.extensions().get()).fail(Failed::new(ErrorCode::MethodNotAllowed, message))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overload_is_503_and_a_full_disk_507_and_both_say_when_to_come_back() {
+        let context = Context { now_ms: 0, support_url: String::new(), request_id: None };
+        for (error, status, wait) in [
+            (EngineError::Overloaded, 503, "1"),
+            (EngineError::Stopping, 503, "1"),
+            (EngineError::StorageFull, 507, "30"),
+        ] {
+            let response = context.fail(error.into());
+            assert_eq!(response.status().as_u16(), status);
+            assert_eq!(response.headers()[RETRY_AFTER], wait);
+        }
+    }
+}

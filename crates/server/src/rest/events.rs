@@ -11,7 +11,6 @@ use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
 use super::answer::{Call, Failed};
-use super::input::read_body;
 use super::programs::program_id;
 
 #[derive(Serialize)]
@@ -52,7 +51,7 @@ pub async fn submit(call: Call, Path(program): Path<String>, body: Body) -> Resp
                 Failed::new(ErrorCode::BadRequest, "The Idempotency-Key must be printable ASCII.")
             })?),
         };
-        let body = read_body(&call.headers, body, MAX_EVENT_BYTES).await?;
+        let body = call.state.bodies.read(&call.headers, body, MAX_EVENT_BYTES).await?;
         Ok(Accepted::from(call.state.engine.submit(&program, &body, key).await?))
     };
     call.context.answer(StatusCode::ACCEPTED, result.await)
@@ -64,7 +63,7 @@ pub async fn submit_batch(call: Call, Path(program): Path<String>, body: Body) -
     let context = &call.context;
     let answers = async {
         let program = program_id(&program)?;
-        let body = read_body(&call.headers, body, MAX_BATCH_BYTES).await?;
+        let body = call.state.bodies.read(&call.headers, body, MAX_BATCH_BYTES).await?;
         Ok::<_, Failed>(call.state.engine.submit_batch(&program, &body).await?)
     };
     let answers = match answers.await {

@@ -1,49 +1,9 @@
-//! Reading request bodies and queries: every problem with its pointer, unknown keys ignored.
+//! Reading what bodies say: every problem with its pointer, unknown keys ignored.
 
-use axum::body::Body;
-use bytes::{Bytes, BytesMut};
 use groundswell_types::json::{self, Json, Object};
-use groundswell_types::{ErrorCode, EventKind, Problem};
-use http::HeaderMap;
-use http::header::CONTENT_LENGTH;
-use http_body_util::BodyExt as _;
+use groundswell_types::{EventKind, Problem};
 
 use super::answer::Failed;
-
-/// Bodies of settings calls.
-pub const MAX_SETTINGS_BYTES: usize = 1024 * 1024;
-
-/// Of a body that is too large this much more is read and thrown away before the answer: a client that is still
-/// sending when the connection closes would see a broken pipe instead of the 413.
-const MAX_DRAINED_BYTES: usize = 32 * 1024 * 1024;
-
-/// Reads a body of at most `max` bytes.
-pub async fn read_body(headers: &HeaderMap, mut body: Body, max: usize) -> Result<Bytes, Failed> {
-    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    let mut kept = BytesMut::with_capacity(announced.unwrap_or(0).min(max));
-    let mut is_too_large = announced.is_some_and(|bytes| bytes > max);
-    let mut drained = 0;
-    while let Some(frame) = body.frame().await {
-        let Ok(frame) = frame else {
-            return Err(Failed::new(ErrorCode::BadRequest, "The body broke off before its end."));
-        };
-        let Some(data) = frame.data_ref() else { continue };
-        is_too_large |= kept.len() + data.len() > max;
-        if !is_too_large {
-            kept.extend_from_slice(data);
-            continue;
-        }
-        drained += data.len();
-        if drained > MAX_DRAINED_BYTES {
-            break;
-        }
-    }
-    if is_too_large {
-        let message = format!("The body is larger than {} MiB.", max / 1024 / 1024);
-        return Err(Failed::new(ErrorCode::PayloadTooLarge, message));
-    }
-    Ok(kept.freeze())
-}
 
 /// The members of a request's JSON object, read one by one; problems gather.
 pub struct Fields<'a> {

@@ -8,7 +8,8 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::answer::{Call, Failed};
-use super::input::{Fields, MAX_SETTINGS_BYTES, read_body};
+use super::body::MAX_SETTINGS_BYTES;
+use super::input::Fields;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -60,7 +61,7 @@ pub async fn list(call: Call) -> Response {
 pub async fn create(call: Call, body: Body) -> Response {
     let result = async {
         call.caller.must_be_admin()?;
-        let body = read_body(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
         let mut fields = Fields::parse(&body)?;
         let name = fields.text("name").unwrap_or_default();
         fields.finish()?;

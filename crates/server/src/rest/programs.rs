@@ -10,7 +10,8 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::answer::{Call, Failed};
-use super::input::{Fields, MAX_SETTINGS_BYTES, read_body};
+use super::body::MAX_SETTINGS_BYTES;
+use super::input::Fields;
 
 #[derive(Serialize)]
 struct Programs {
@@ -31,7 +32,7 @@ pub async fn list(call: Call) -> Response {
 /// `POST /v2/campaigns`
 pub async fn create(call: Call, body: Body) -> Response {
     let result = async {
-        let body = read_body(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
         Ok(call.state.engine.create_program(new_program(&body)?).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
@@ -73,7 +74,7 @@ pub async fn show(call: Call, Path(program): Path<String>) -> Response {
 pub async fn change(call: Call, Path(program): Path<String>, body: Body) -> Response {
     let result = async {
         let program = program_id(&program)?;
-        let body = read_body(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
         Ok(call.state.engine.patch_program(&program, patch(&body)?).await?)
     };
     call.context.answer(StatusCode::OK, result.await)

@@ -9,7 +9,6 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Call, Failed};
-use super::input::read_body;
 use super::programs::program_id;
 
 /// A thousand ids and their quotes.
@@ -56,7 +55,7 @@ pub async fn one(call: Call, Path((program, delivery)): Path<(String, String)>) 
 pub async fn begin(call: Call, Path(program): Path<String>, body: Body) -> Response {
     let result = async {
         let program = program_id(&program)?;
-        let body = read_body(&call.headers, body, MAX_BODY).await?;
+        let body = call.state.bodies.read(&call.headers, body, MAX_BODY).await?;
         let (is_dry_run, selection) = read(&body)?;
         let engine = &call.state.engine;
         Ok(if is_dry_run {

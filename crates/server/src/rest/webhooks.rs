@@ -10,7 +10,8 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::answer::{Call, Failed};
-use super::input::{Fields, MAX_SETTINGS_BYTES, read_body};
+use super::body::MAX_SETTINGS_BYTES;
+use super::input::Fields;
 use super::programs::program_id;
 
 #[derive(Serialize)]
@@ -40,7 +41,7 @@ pub async fn list(call: Call, Path(program): Path<String>) -> Response {
 pub async fn create(call: Call, Path(program): Path<String>, body: Body) -> Response {
     let result = async {
         let program = program_id(&program)?;
-        let body = read_body(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
         Ok(call.state.engine.create_webhook(&program, input(&body)?).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
@@ -50,7 +51,7 @@ pub async fn create(call: Call, Path(program): Path<String>, body: Body) -> Resp
 pub async fn change(call: Call, Path((program, webhook)): Path<(String, String)>, body: Body) -> Response {
     let result = async {
         let (program, webhook) = (program_id(&program)?, webhook_id(&webhook)?);
-        let body = read_body(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
         Ok(call.state.engine.patch_webhook(&program, &webhook, input(&body)?).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
@@ -70,7 +71,7 @@ pub async fn remove(call: Call, Path((program, webhook)): Path<(String, String)>
 pub async fn test(call: Call, Path((program, webhook)): Path<(String, String)>, body: Body) -> Response {
     let result = async {
         let (program, webhook) = (program_id(&program)?, webhook_id(&webhook)?);
-        let body = read_body(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
         let mut fields = Fields::parse(&body)?;
         let event = if fields.is_null("event") { None } else { fields.event("event") };
         fields.finish()?;

@@ -6,5 +6,6 @@ mod campaigns;
 mod deliveries;
 mod events;
 mod idempotency;
+mod overload;
 mod urls;
 mod webhooks;

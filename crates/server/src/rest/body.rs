@@ -1,0 +1,206 @@
+//! Reading request bodies: each within its bound, all together within one, none for ever.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use bytes::{Bytes, BytesMut};
+use groundswell_engine::EngineError;
+use groundswell_types::ErrorCode;
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
+use http_body_util::BodyExt as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use super::answer::Failed;
+
+/// Bodies of settings calls.
+pub const MAX_SETTINGS_BYTES: usize = 1024 * 1024;
+
+/// All bodies that are being read or worked on. Without this, as many large bodies as there are connections would be in
+/// memory before the engine's writer is asked for the first of them. Enough for sixteen events of the largest size.
+const MAX_TOGETHER_BYTES: usize = 64 * 1024 * 1024;
+
+/// Of a body that is refused this much more is read and thrown away before the answer: a client that is still sending
+/// when the connection closes would see a broken pipe instead of the answer.
+const MAX_DRAINED_BYTES: usize = 32 * 1024 * 1024;
+
+/// A client that sends nothing for so long has gone; it must not keep others from being read.
+const LONGEST_SILENCE: Duration = Duration::from_secs(10);
+
+/// The whole body has this long: 8 MiB at 70 kB/s.
+const LONGEST_READ: Duration = Duration::from_mins(2);
+
+/// Room for bodies, over all requests.
+#[derive(Debug, Clone)]
+pub struct BodyRoom {
+    bytes: Arc<Semaphore>,
+    longest_silence: Duration,
+}
+
+impl Default for BodyRoom {
+    fn default() -> Self {
+        Self { bytes: Arc::new(Semaphore::new(MAX_TOGETHER_BYTES)), longest_silence: LONGEST_SILENCE }
+    }
+}
+
+/// A body that was read. Its room is free again when it is dropped, so it is kept until the request is answered.
+#[derive(Debug)]
+pub struct Received {
+    bytes: Bytes,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Deref for Received {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Why a body is not kept.
+#[derive(Debug, Clone, Copy)]
+enum Refusal {
+    TooLarge,
+    NoRoom,
+}
+
+impl BodyRoom {
+    /// Reads a body of at most `max` bytes. What is announced gets its room before anything is read, so a flood is
+    /// refused at its beginning instead of in the middle of every body; what is not announced gets it as it arrives.
+    pub async fn read(&self, headers: &HeaderMap, body: Body, max: usize) -> Result<Received, Failed> {
+        match timeout(LONGEST_READ, self.read_frames(headers, body, max)).await {
+            Ok(result) => result,
+            Err(_) => Err(too_slow()),
+        }
+    }
+
+    async fn read_frames(&self, headers: &HeaderMap, mut body: Body, max: usize) -> Result<Received, Failed> {
+        let announced =
+            headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        let mut refusal = announced.filter(|bytes| *bytes > max).map(|_| Refusal::TooLarge);
+        let expected = announced.unwrap_or(0).min(max);
+        let mut room = None;
+        if refusal.is_none() {
+            room = self.take(expected);
+            refusal = room.is_none().then_some(Refusal::NoRoom);
+        }
+        let mut kept = BytesMut::with_capacity(if refusal.is_none() { expected } else { 0 });
+        let mut drained = 0;
+        while let Some(frame) = timeout(self.longest_silence, body.frame()).await.map_err(|_| too_slow())? {
+            let Ok(frame) = frame else {
+                return Err(Failed::new(ErrorCode::BadRequest, "The body broke off before its end."));
+            };
+            let Some(data) = frame.data_ref() else { continue };
+            if refusal.is_none() {
+                refusal = self.make_room(&mut room, kept.len() + data.len(), max);
+            }
+            if refusal.is_none() {
+                kept.extend_from_slice(data);
+                continue;
+            }
+            // Nothing of it is kept, so nothing is held.
+            (kept, room) = (BytesMut::new(), None);
+            drained += data.len();
+            if drained > MAX_DRAINED_BYTES {
+                break;
+            }
+        }
+        match (refusal, room) {
+            (None, Some(room)) => Ok(Received { bytes: kept.freeze(), _room: room }),
+            (Some(Refusal::TooLarge), _) => {
+                let message = format!("The body is larger than {} MiB.", max / 1024 / 1024);
+                Err(Failed::new(ErrorCode::PayloadTooLarge, message))
+            }
+            (Some(Refusal::NoRoom), _) | (None, None) => Err(EngineError::Overloaded.into()),
+        }
+    }
+
+    /// Sees to it that `room` is for `bytes`.
+    fn make_room(
+        &self,
+        room: &mut Option<OwnedSemaphorePermit>,
+        bytes: usize,
+        max: usize,
+    ) -> Option<Refusal> {
+        if bytes > max {
+            return Some(Refusal::TooLarge);
+        }
+        let has = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        if bytes <= has {
+            return None;
+        }
+        let Some(more) = self.take(bytes - has) else { return Some(Refusal::NoRoom) };
+        match room {
+            Some(room) => room.merge(more),
+            None => *room = Some(more),
+        }
+        None
+    }
+
+    fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.bytes).try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
+    }
+}
+
+fn too_slow() -> Failed {
+    Failed::new(ErrorCode::BadRequest, "The body did not arrive in time.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MIB: usize = 1024 * 1024;
+
+    fn announcing(bytes: usize) -> HeaderMap {
+        HeaderMap::from_iter([(CONTENT_LENGTH, bytes.into())])
+    }
+
+    #[tokio::test]
+    async fn bodies_have_room_together_and_it_is_free_again_when_they_are_dropped() {
+        let room = BodyRoom::default();
+        let read = async |bytes: usize, announced: bool| {
+            let headers = if announced { announcing(bytes) } else { HeaderMap::new() };
+            room.read(&headers, Body::from(vec![b'x'; bytes]), 4 * MIB).await
+        };
+        let mut received = Vec::new();
+        for number in 0..16 {
+            let body = read(4 * MIB, number % 2 == 0).await.expect("there is room");
+            assert_eq!(body.len(), 4 * MIB);
+            received.push(body);
+        }
+        for announced in [true, false] {
+            let refused = read(1, announced).await.expect_err("no room");
+            assert_eq!(refused.code, ErrorCode::Overloaded);
+        }
+        assert_eq!(read(0, true).await.expect("nothing needs no room").len(), 0);
+        received.pop();
+        read(4 * MIB, false).await.expect("there is room again");
+        drop(received);
+        assert_eq!(room.bytes.available_permits(), MAX_TOGETHER_BYTES, "nothing is lost");
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_holds_no_room() {
+        let room = BodyRoom::default();
+        for headers in [announcing(4 * MIB + 1), announcing(10), HeaderMap::new()] {
+            let body = Body::from(vec![b'x'; 4 * MIB + 1]);
+            let refused = room.read(&headers, body, 4 * MIB).await.expect_err("too large");
+            assert_eq!(refused.code, ErrorCode::PayloadTooLarge);
+            assert_eq!(room.bytes.available_permits(), MAX_TOGETHER_BYTES);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_client_that_stops_sending_gives_its_room_back() {
+        let room = BodyRoom { longest_silence: Duration::from_millis(20), ..BodyRoom::default() };
+        let silent = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+        let refused = room.read(&announcing(4 * MIB), silent, 4 * MIB).await.expect_err("too slow");
+        assert_eq!(refused.code, ErrorCode::BadRequest);
+        assert_eq!(room.bytes.available_permits(), MAX_TOGETHER_BYTES);
+    }
+}
