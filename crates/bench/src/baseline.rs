@@ -65,7 +65,7 @@ struct Proxy {
 
 async fn forward(State(proxy): State<Proxy>, body: Bytes) -> StatusCode {
     let headers = SignedHeaders { timestamp: "0".to_owned(), product: None, standard: None };
-    let outgoing = Outgoing { url: &proxy.to, id: "evt_0", headers: &headers, body };
+    let outgoing = Outgoing { url: &proxy.to, id: "evt_0", headers: &headers, body, timeout: None };
     match proxy.sender.send(outgoing).await.status {
         Some(200..=299) => StatusCode::ACCEPTED,
         _ => StatusCode::BAD_GATEWAY,

@@ -129,7 +129,10 @@ impl Engine {
             .or_else(|| row.events.first().copied())
             .or_else(|| EventKind::fitting(entry.record.kind).next())
             .ok_or(EngineError::NotFound("event"))?;
-        self.send_test(&entry, TestTarget { url, secret: row.effective_secret(&entry), event }).await
+        let timeout =
+            row.parsed_timeout().map_err(|why| EngineError::invalid("/timeout", why.to_string()))?;
+        let secret = row.effective_secret(&entry);
+        self.send_test(&entry, TestTarget { url, secret, event, timeout }).await
     }
 
     async fn put_draft(

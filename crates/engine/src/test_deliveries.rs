@@ -5,7 +5,7 @@ use bytes::Bytes;
 use groundswell_types::sample::{SampleProgram, sample};
 use groundswell_types::{
     EventKind, HeaderView, PayloadUrl, ProgramId, RequestView, ResponseView, Secret, TestId, TestView,
-    WebhookId,
+    WebhookId, WebhookTimeout,
 };
 
 use crate::delivery::outcome::judge;
@@ -21,6 +21,8 @@ pub(crate) struct TestTarget {
     pub url: PayloadUrl,
     pub secret: Option<Secret>,
     pub event: EventKind,
+    /// None is what the configuration says.
+    pub timeout: Option<WebhookTimeout>,
 }
 
 impl Engine {
@@ -38,7 +40,8 @@ impl Engine {
         })?;
         let url = crate::webhooks::checked_url(&self.guard, &endpoint.record.url)
             .map_err(|why| EngineError::invalid("/payloadUrl", why))?;
-        self.send_test(&entry, TestTarget { url, secret: endpoint.record.secret.clone(), event }).await
+        let (secret, timeout) = (endpoint.record.secret.clone(), endpoint.record.timeout);
+        self.send_test(&entry, TestTarget { url, secret, event, timeout }).await
     }
 
     /// A test that was made before.
@@ -60,8 +63,13 @@ impl Engine {
         let id_text = id.to_string();
         let secrets: Vec<_> = target.secret.iter().collect();
         let headers = sign(&secrets, &id_text, started_at_ms, &body);
-        let outgoing =
-            Outgoing { url: target.url.url(), id: &id_text, headers: &headers, body: body.clone() };
+        let outgoing = Outgoing {
+            url: target.url.url(),
+            id: &id_text,
+            headers: &headers,
+            body: body.clone(),
+            timeout: target.timeout.map(WebhookTimeout::duration),
+        };
         let sent_headers = Sender::headers(&outgoing);
         let exchanged = self.transport.send(outgoing).await;
         let verdict = judge(&exchanged.exchange);

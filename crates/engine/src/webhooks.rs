@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use groundswell_types::{
     EventKind, MAX_WEBHOOKS, PayloadUrl, ProgramId, RESERVED_PUBLIC_ID, Secret, Webhook, WebhookId,
+    WebhookTimeout,
 };
 
 use crate::delivery::guard::Guard;
@@ -19,6 +20,25 @@ pub struct WebhookInput {
     pub events: Option<Vec<EventKind>>,
     pub is_enabled: Option<bool>,
     pub secret: Option<SecretInput>,
+    pub timeout: Option<TimeoutInput>,
+}
+
+/// How long the receiver is to have.
+#[derive(Debug, Clone, Copy)]
+pub enum TimeoutInput {
+    /// So long.
+    Set(WebhookTimeout),
+    /// As long as the configuration says.
+    Usual,
+}
+
+impl TimeoutInput {
+    const fn timeout(self) -> Option<WebhookTimeout> {
+        match self {
+            Self::Set(timeout) => Some(timeout),
+            Self::Usual => None,
+        }
+    }
 }
 
 /// What is to become of a secret.
@@ -76,6 +96,7 @@ impl Engine {
                     },
                     created_at_ms: now_ms,
                     parked_at_ms: None,
+                    timeout: input.timeout.and_then(TimeoutInput::timeout),
                 };
                 Ok(change(&entry, now_ms, |change| change.upserts.push(record)))
             })
@@ -116,6 +137,9 @@ impl Engine {
                     Some(SecretInput::Remove) => after.secret = None,
                     None => {}
                 }
+                if let Some(timeout) = input.timeout {
+                    after.timeout = timeout.timeout();
+                }
                 if let Some(is_enabled) = input.is_enabled {
                     after.is_enabled = is_enabled;
                     after.auto_disabled &= !is_enabled;
@@ -154,6 +178,7 @@ impl Engine {
             auto_disabled_due_to_failures: endpoint.record.auto_disabled,
             failure_count: health.consecutive_failures,
             last_failure_at: health.last_failure_at_ms,
+            timeout_seconds: endpoint.record.timeout,
         }
     }
 }

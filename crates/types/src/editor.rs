@@ -25,6 +25,9 @@ pub struct DraftRow {
     pub events: Vec<EventKind>,
     /// What is to become of its secret. The secret itself never comes back.
     pub secret: SecretDraft,
+    /// How many seconds its receiver has, as typed, valid or not; empty for what the server usually gives.
+    #[serde(default)]
+    pub timeout: String,
 }
 
 /// What a draft says about a webhook's secret.
@@ -87,7 +90,8 @@ pub struct Panel {
 pub struct PanelRow {
     /// As it is being edited.
     pub row: DraftRow,
-    /// Everything that keeps it from being published; pointers are `/url`, `/events`, `/secret`.
+    /// Everything that keeps it from being published; pointers are `/url`, `/events`, `/secret`,
+    /// `/timeout`.
     pub problems: Vec<Problem>,
     /// How it is doing, when it is live.
     pub live: Option<LiveStatus>,

@@ -34,6 +34,6 @@ pub use problem::{Problem, pointer_segment};
 pub use program::{Currency, Program, ProgramStatus, ProgramType};
 pub use resend::{MAX_SELECTED, ResendJob, ResendSelection, ResendState};
 pub use webhook::{
-    InvalidSecret, InvalidUrl, MAX_WEBHOOKS, PayloadUrl, RESERVED_PUBLIC_ID, Secret, Webhook,
-    WebhookTestResponse, WebhookTestResult,
+    InvalidSecret, InvalidTimeout, InvalidUrl, MAX_WEBHOOKS, PayloadUrl, RESERVED_PUBLIC_ID, Secret, Webhook,
+    WebhookTestResponse, WebhookTestResult, WebhookTimeout,
 };

@@ -1,6 +1,7 @@
 //! Webhooks: where a program's events are sent.
 
 use std::fmt;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -35,6 +36,10 @@ pub struct Webhook {
     pub failure_count: i64,
     /// When the last attempt failed, in Unix milliseconds. Read-only.
     pub last_failure_at: Option<i64>,
+    /// How long the receiver has for its whole answer; none is what the server's operator set, usually 15 seconds.
+    /// Our own addition: the hosted product's clients ignore it.
+    #[serde(default)]
+    pub timeout_seconds: Option<WebhookTimeout>,
 }
 
 /// The answer to a test delivery over REST.
@@ -140,6 +145,66 @@ impl PayloadUrl {
     }
 }
 
+/// How long a receiver has for its whole answer: from 1 to 30 whole seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct WebhookTimeout {
+    seconds: i64,
+}
+
+/// A receiver can be given no such time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error(
+    "must be a whole number of seconds from {} to {}",
+    WebhookTimeout::MIN_SECONDS,
+    WebhookTimeout::MAX_SECONDS
+)]
+pub struct InvalidTimeout;
+
+impl WebhookTimeout {
+    /// The shortest.
+    pub const MIN_SECONDS: i64 = 1;
+
+    /// The longest: an attempt holds a slot for as long.
+    pub const MAX_SECONDS: i64 = 30;
+
+    /// Reads a number of seconds as a user typed it; white space around it is ignored.
+    pub fn parse(text: &str) -> Result<Self, InvalidTimeout> {
+        let text = text.trim();
+        let is_plain = (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        let seconds: i64 = text.parse().map_err(|_| InvalidTimeout)?;
+        if is_plain { Self::try_from(seconds) } else { Err(InvalidTimeout) }
+    }
+
+    /// From 1 to 30.
+    pub const fn seconds(self) -> i64 {
+        self.seconds
+    }
+
+    /// The same as a duration.
+    pub const fn duration(self) -> Duration {
+        Duration::from_secs(self.seconds.unsigned_abs())
+    }
+}
+
+impl TryFrom<i64> for WebhookTimeout {
+    type Error = InvalidTimeout;
+
+    fn try_from(seconds: i64) -> Result<Self, InvalidTimeout> {
+        if (Self::MIN_SECONDS..=Self::MAX_SECONDS).contains(&seconds) {
+            Ok(Self { seconds })
+        } else {
+            Err(InvalidTimeout)
+        }
+    }
+}
+
+impl From<WebhookTimeout> for i64 {
+    fn from(timeout: WebhookTimeout) -> Self {
+        timeout.seconds
+    }
+}
+
 /// A webhook's secret. Can neither be printed nor serialized.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret {
@@ -238,6 +303,18 @@ mod tests {
         }
         assert!(matches!(PayloadUrl::parse("https://exa mple.com"), Err(InvalidUrl::Malformed(_))));
         assert_eq!(PayloadUrl::parse(&format!("https://a.b/{}", "x".repeat(2048))), Err(InvalidUrl::TooLong));
+    }
+
+    #[test]
+    fn a_timeout_is_from_1_to_30_whole_seconds() {
+        for (text, seconds) in [("1", 1), (" 30 ", 30), ("05", 5)] {
+            assert_eq!(WebhookTimeout::parse(text).map(WebhookTimeout::seconds), Ok(seconds), "{text}");
+        }
+        for text in ["", "0", "31", "-1", "+5", "1.5", "1e1", "5 s", "99999999999999999999"] {
+            assert_eq!(WebhookTimeout::parse(text), Err(InvalidTimeout), "{text}");
+        }
+        assert_eq!(InvalidTimeout.to_string(), "must be a whole number of seconds from 1 to 30");
+        assert!(serde_json::from_str::<WebhookTimeout>("31").is_err());
     }
 
     #[test]

@@ -87,6 +87,7 @@ impl Post<'_> {
                 is_enabled: true,
                 events: fitting,
                 secret: groundswell_types::editor::SecretDraft::None,
+                timeout: String::new(),
             }),
             Intent::Row { key, action: RowAction::Remove } => rows.retain(|row| row.key != *key),
             Intent::Row { key, action } => {

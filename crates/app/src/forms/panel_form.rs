@@ -1,5 +1,6 @@
 //! The Webhooks panel as a form: `version`, a `row` with its key for each row in order, for each key the fields
-//! `url.KEY`, `enabled.KEY`, `event.KEY` (repeated) and `secret.KEY`, and the `intent` of the pressed button.
+//! `url.KEY`, `enabled.KEY`, `event.KEY` (repeated), `secret.KEY` and `timeout.KEY`, and the `intent` of the pressed
+//! button.
 
 use groundswell_types::EventKind;
 use groundswell_types::editor::{DraftRow, SecretDraft};
@@ -49,6 +50,7 @@ fn row(form: &Form, key: &str) -> DraftRow {
         is_enabled: form.get(&format!("enabled.{key}")) == "on",
         events: EventKind::ALL.into_iter().filter(|kind| events.contains(&kind.name())).collect(),
         secret: SecretDraft::None,
+        timeout: form.get(&format!("timeout.{key}")).trim().to_owned(),
     }
 }
 
@@ -61,7 +63,7 @@ mod tests {
     fn a_form_becomes_rows() {
         let body = "version=7&row=primary&url.primary=+https%3A%2F%2Fa.example%2F&enabled.primary=on\
                     &event.primary=CAMPAIGN_ENDED&event.primary=NEW_PARTICIPANT_ADDED&event.primary=NONSENSE\
-                    &secret.primary=s3cret&row=new-1&url.new-1=&secret.new-1=&row=primary&row=a%20b\
+                    &secret.primary=s3cret&timeout.primary=+20+&row=new-1&url.new-1=&secret.new-1=&row=primary&row=a%20b\
                     &intent=test%3Anew-1%3ACAMPAIGN_ENDED";
         let form = parse(&Form::read(body.as_bytes()));
         let primary = DraftRow {
@@ -70,6 +72,7 @@ mod tests {
             is_enabled: true,
             events: vec![EventKind::NewParticipantAdded, EventKind::CampaignEnded],
             secret: SecretDraft::None,
+            timeout: "20".to_owned(),
         };
         let new = DraftRow {
             key: "new-1".to_owned(),
@@ -77,6 +80,7 @@ mod tests {
             is_enabled: false,
             events: Vec::new(),
             secret: SecretDraft::None,
+            timeout: String::new(),
         };
         let wanted = PanelForm {
             version: 7,

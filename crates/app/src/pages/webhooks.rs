@@ -30,6 +30,7 @@ mod saving;
 mod secret;
 mod test_button;
 mod test_result;
+mod timeout;
 
 use editor::Editor;
 use form::PanelForm;

@@ -11,8 +11,8 @@ use groundswell_types::editor::{
     SecretChange, SecretDraft,
 };
 use groundswell_types::{
-    DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventKind, MAX_WEBHOOKS, Problem, ProgramId,
-    ProgramType, TestId, TestView,
+    DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventKind, InvalidTimeout, MAX_WEBHOOKS,
+    Problem, ProgramId, ProgramType, TestId, TestView, WebhookTimeout,
 };
 
 pub use sample::*;
@@ -140,6 +140,8 @@ fn problems(row: &DraftRow) -> Vec<Problem> {
         vec![Problem::new("/url", "enter the URL that is to receive events")]
     } else if !row.url.starts_with("http") {
         vec![Problem::new("/url", "must start with https:// or http://")]
+    } else if !row.timeout.is_empty() && WebhookTimeout::parse(&row.timeout).is_err() {
+        vec![Problem::new("/timeout", InvalidTimeout.to_string())]
     } else {
         Vec::new()
     }

@@ -71,6 +71,27 @@ async fn what_is_typed_is_saved_and_published() {
 }
 
 #[tokio::test]
+async fn a_timeout_is_typed_saved_and_published_and_a_wrong_one_says_why() {
+    let site = Site::new(Memory::full());
+    let page = site.get(PAGE).await;
+    let field = &page.tags("id=\"timeout-primary\"")[0];
+    assert!(field.contains("value=\"\"") && field.contains("inputmode=\"numeric\""), "{field}");
+    page.shows(&["Timeout in seconds", "from 1 to 30", "Leave it empty for the usual time"]);
+
+    let typed = pressed("save").replace("secret.primary=", "secret.primary=&timeout.primary=+45+");
+    let page = site.post_and_follow(PAGE, &typed).await;
+    page.shows(&["Must be a whole number of seconds from 1 to 30."]);
+    let field = &page.tags("id=\"timeout-primary\"")[0];
+    assert!(field.contains("value=\"45\"") && field.contains("aria-invalid=\"true\""), "{field}");
+
+    let typed = typed.replace("version=0", "version=1").replace("+45+", "20").replace("=save", "=publish");
+    let page = site.post_and_follow(PAGE, &typed).await;
+    page.shows(&["Everything is published"]);
+    assert!(page.tags("id=\"timeout-primary\"")[0].contains("value=\"20\""));
+    assert_eq!(site.backend.state.lock().expect("not poisoned").live[0].row.timeout, "20");
+}
+
+#[tokio::test]
 async fn a_webhook_is_added_with_all_events_and_five_are_enough() {
     let site = Site::new(Memory::full());
     let location = site.post(PAGE, &pressed("add")).await.ok().expect("is added");

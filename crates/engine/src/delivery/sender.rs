@@ -44,6 +44,8 @@ pub struct Outgoing<'a> {
     pub id: &'a str,
     pub headers: &'a SignedHeaders,
     pub body: Bytes,
+    /// For all of it; none is what the configuration says.
+    pub timeout: Option<Duration>,
 }
 
 /// What came of a request.
@@ -102,12 +104,14 @@ impl Sender {
             return failed(FailureClass::Misconfigured, "The URL cannot be requested.".to_owned(), watch);
         };
         let exchange = self.exchange(outgoing.url, request, watch);
-        let in_time = tokio::time::timeout(self.total_timeout, exchange).await;
+        let timeout = outgoing.timeout.unwrap_or(self.total_timeout);
+        let in_time = tokio::time::timeout(timeout, exchange).await;
         in_time.unwrap_or_else(|_| {
-            let seconds = self.total_timeout.as_secs_f64();
+            let seconds = timeout.as_secs_f64();
+            let unit = if timeout == Duration::from_secs(1) { "second" } else { "seconds" };
             failed(
                 FailureClass::Timeout,
-                format!("There was no complete answer within {seconds} seconds."),
+                format!("There was no complete answer within {seconds} {unit}."),
                 watch,
             )
         })

@@ -120,6 +120,8 @@ fn fill(
     let mut primary_from = ProgramEntry { endpoints: kept, ..entry.clone() };
     for ((row, fresh), order) in stored.into_iter().zip(fresh).zip(0..) {
         let secret = row.effective_secret(entry);
+        // Rows with problems are not published, so this is what was typed.
+        let timeout = row.parsed_timeout().ok().flatten();
         if let Some(live) = row.live(entry) {
             let before = &live.record;
             let after = EndpointRecord {
@@ -128,6 +130,7 @@ fn fill(
                 is_enabled: row.is_enabled,
                 auto_disabled: before.auto_disabled && !row.is_enabled,
                 secret,
+                timeout,
                 ..before.clone()
             };
             if before.is_enabled && !after.is_enabled {
@@ -153,6 +156,7 @@ fn fill(
             // Several published at once keep the order of their rows.
             created_at_ms: now_ms + order,
             parked_at_ms: None,
+            timeout,
         };
         primary_from.endpoints.push(std::sync::Arc::new(crate::directory::Endpoint {
             record: record.clone(),

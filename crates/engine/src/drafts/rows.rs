@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use groundswell_types::editor::DraftRow;
-use groundswell_types::{EventKind, Problem, Secret};
+use groundswell_types::{EventKind, InvalidTimeout, Problem, Secret, WebhookTimeout};
 use serde::{Deserialize, Serialize};
 
 use super::{damaged, secret_draft};
@@ -19,6 +19,9 @@ const LIVE_PREFIX: &str = "live-";
 /// A URL longer than this is not even kept as a draft.
 const MAX_DRAFT_URL_BYTES: usize = 4096;
 
+/// A timeout longer than this is not even kept as a draft.
+const MAX_DRAFT_TIMEOUT_BYTES: usize = 40;
+
 /// A row as it is stored.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StoredRow {
@@ -27,6 +30,9 @@ pub(super) struct StoredRow {
     pub is_enabled: bool,
     pub events: Vec<EventKind>,
     pub secret: StoredSecret,
+    /// As typed; drafts of versions without timeouts have none.
+    #[serde(default)]
+    pub timeout: String,
 }
 
 /// What a draft does to a secret.
@@ -73,6 +79,9 @@ pub(super) fn merge(
             // Deleted by REST while the draft had it: it must not come back under its old name.
             continue;
         }
+        if row.timeout.len() > MAX_DRAFT_TIMEOUT_BYTES {
+            return Err(EngineError::invalid(&format!("/rows/{at}/timeout"), InvalidTimeout.to_string()));
+        }
         let secret =
             before.iter().find(|old| old.key == row.key).map_or(StoredSecret::Kept, |old| old.secret.clone());
         merged.push(StoredRow {
@@ -81,6 +90,7 @@ pub(super) fn merge(
             is_enabled: row.is_enabled,
             events: distinct(row.events),
             secret,
+            timeout: row.timeout,
         });
     }
     Ok(merged)
@@ -93,6 +103,7 @@ fn row_of(endpoint: &Endpoint) -> StoredRow {
         is_enabled: endpoint.record.is_enabled,
         events: endpoint.record.events.clone(),
         secret: StoredSecret::Kept,
+        timeout: endpoint.record.timeout.map_or_else(String::new, |timeout| timeout.seconds().to_string()),
     }
 }
 
@@ -115,6 +126,7 @@ impl StoredRow {
             is_enabled: self.is_enabled,
             events: self.events.clone(),
             secret: secret_draft(self, self.live(entry).map(AsRef::as_ref)),
+            timeout: self.timeout.clone(),
         }
     }
 
@@ -129,7 +141,15 @@ impl StoredRow {
         {
             problems.push(Problem::new("/secret", why.to_string()));
         }
+        if let Err(why) = self.parsed_timeout() {
+            problems.push(Problem::new("/timeout", why.to_string()));
+        }
         problems
+    }
+
+    /// The timeout the row would be sent with.
+    pub fn parsed_timeout(&self) -> Result<Option<WebhookTimeout>, InvalidTimeout> {
+        if self.timeout.trim().is_empty() { Ok(None) } else { WebhookTimeout::parse(&self.timeout).map(Some) }
     }
 
     /// The secret the row would be sent with.
@@ -163,6 +183,12 @@ impl StoredRow {
         }
         if !removed.is_empty() {
             words.push(format!("No longer send {name}: {}.", removed.join(", ")));
+        }
+        match self.parsed_timeout() {
+            Ok(timeout) if timeout == record.timeout => {}
+            Ok(Some(timeout)) => words.push(format!("Give {name} {} s to answer.", timeout.seconds())),
+            Ok(None) => words.push(format!("Give {name} the usual time to answer.")),
+            Err(_) => words.push(format!("Change how long {name} has to answer.")),
         }
         match (&self.secret, record.secret.is_some()) {
             (StoredSecret::Set(_), true) => words.push(format!("Replace the secret of {name}.")),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use groundswell_types::{
     Currency, DeliveryId, EventId, EventKind, FailureClass, NoticeId, NoticeKind, ProgramId, ProgramStatus,
-    ProgramType, ResendJobId, ResendState, Secret, TestId, WebhookId,
+    ProgramType, ResendJobId, ResendState, Secret, TestId, WebhookId, WebhookTimeout,
 };
 
 /// The due time of what is parked: behind everything that is ever due.
@@ -45,6 +45,8 @@ pub struct EndpointRecord {
     pub created_at_ms: i64,
     /// When it was last disabled, Unix milliseconds.
     pub parked_at_ms: Option<i64>,
+    /// None is what the configuration says.
+    pub timeout: Option<WebhookTimeout>,
 }
 
 /// How an endpoint has been doing; survives restarts. What changes it is in `delivery/breaker.rs`.

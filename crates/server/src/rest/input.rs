@@ -65,6 +65,17 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A whole number, when the member is there.
+    pub fn integer(&mut self, name: &str) -> Option<i64> {
+        let value = self.object.get(name)?;
+        let number = value.as_i64();
+        if number.is_none() {
+            let message = format!("must be a whole number, but is {}", value.kind_name());
+            self.problem(name, message);
+        }
+        number
+    }
+
     /// The name of an event, when the member is there.
     pub fn event(&mut self, name: &str) -> Option<EventKind> {
         let text = self.text(name)?;

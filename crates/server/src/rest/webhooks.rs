@@ -4,8 +4,8 @@ use axum::body::Body;
 use axum::extract::Path;
 use axum::response::Response;
 use groundswell_engine::EngineError;
-use groundswell_engine::webhooks::{SecretInput, WebhookInput};
-use groundswell_types::{Secret, Webhook, WebhookId, WebhookTestResponse, WebhookTestResult};
+use groundswell_engine::webhooks::{SecretInput, TimeoutInput, WebhookInput};
+use groundswell_types::{Secret, Webhook, WebhookId, WebhookTestResponse, WebhookTestResult, WebhookTimeout};
 use http::StatusCode;
 use serde::Serialize;
 
@@ -109,6 +109,17 @@ fn input(body: &[u8]) -> Result<WebhookInput, Failed> {
             },
         }
     };
+    let timeout = if fields.is_null("timeoutSeconds") {
+        Some(TimeoutInput::Usual)
+    } else {
+        fields.integer("timeoutSeconds").and_then(|seconds| match WebhookTimeout::try_from(seconds) {
+            Ok(timeout) => Some(TimeoutInput::Set(timeout)),
+            Err(why) => {
+                fields.problem("timeoutSeconds", why.to_string());
+                None
+            }
+        })
+    };
     fields.finish()?;
-    Ok(WebhookInput { payload_url, events, is_enabled, secret })
+    Ok(WebhookInput { payload_url, events, is_enabled, secret, timeout })
 }

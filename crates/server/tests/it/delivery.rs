@@ -8,6 +8,7 @@ mod retention;
 mod retries;
 mod settings;
 mod signatures;
+mod timeouts;
 
 use serde_json::Value;
 

@@ -5,6 +5,7 @@ use groundswell_types::{
     ApiError, AttemptView, Currency, DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, ErrorCode,
     EventId, EventKind, FailureClass, HeaderView, Problem, Program, ProgramId, ProgramStatus, ProgramType,
     RequestView, ResponseView, TestId, TestView, Webhook, WebhookId, WebhookTestResponse, WebhookTestResult,
+    WebhookTimeout,
 };
 use insta::assert_json_snapshot;
 use serde::Serialize;
@@ -72,11 +73,18 @@ fn a_webhook_has_the_shape_clients_parse() {
         auto_disabled_due_to_failures: false,
         failure_count: 3,
         last_failure_at: Some(NOW_MS),
+        timeout_seconds: Some(WebhookTimeout::try_from(20).expect("valid")),
     };
     assert_json_snapshot!(webhook);
     assert_reads_back(&webhook);
-    let empty =
-        Webhook { payload_url: None, events: Vec::new(), failure_count: 0, last_failure_at: None, ..webhook };
+    let empty = Webhook {
+        payload_url: None,
+        events: Vec::new(),
+        failure_count: 0,
+        last_failure_at: None,
+        timeout_seconds: None,
+        ..webhook
+    };
     assert_json_snapshot!("a_webhook_without_url_and_events", empty);
     assert_reads_back(&empty);
 }

@@ -72,10 +72,10 @@ impl Editor {
             && let Some(row) = editor.row(&key)
         {
             row.generated.set(Some(secret));
-            row.is_open.set_value(true);
+            row.is_open.set(true);
         }
         if let Some(row) = loaded.open.and_then(|key| editor.row(&key)) {
-            row.is_open.set_value(true);
+            row.is_open.set(true);
         }
         if let Some(returned) = returned {
             editor.take_returned(returned);
@@ -204,6 +204,9 @@ fn place(rows: &[Row], problem: &Problem) -> bool {
     let Some(rest) = problem.pointer.strip_prefix("/rows/") else { return false };
     let (index, pointer) = rest.split_once('/').unwrap_or((rest, ""));
     let Some(row) = index.parse::<usize>().ok().and_then(|index| rows.get(index)) else { return false };
+    if pointer != "url" {
+        row.is_open.set(true);
+    }
     let placed = Problem::new(format!("/{pointer}"), problem.message.clone());
     row.problems.update(|problems| {
         if !problems.contains(&placed) {

@@ -13,6 +13,7 @@ use super::row_state::Row;
 use super::secret::SecretSettings;
 use super::test_button::TestButton;
 use super::test_result::TestOutcome;
+use super::timeout::TimeoutField;
 use crate::components::{FailureNotice, Icon, Menu, Shape, Status, Time};
 use crate::intent::{Intent, RowAction};
 use crate::words;
@@ -157,12 +158,21 @@ fn Settings(editor: Editor, row: Row) -> impl IntoView {
         };
         format!("{} of {} events · {signed}", row.events.with(Vec::len), fitting())
     };
+    let details = NodeRef::<html::Details>::new();
+    Effect::new(move |_| {
+        if row.is_open.get()
+            && let Some(details) = details.get_untracked()
+        {
+            details.set_open(true);
+        }
+    });
     view! {
-        <details class="settings" open=row.is_open.get_value()>
+        <details class="settings" node_ref=details open=row.is_open.get_untracked()>
             <summary><Icon shape=Shape::ChevronRight/>"Advanced webhook settings"<span class="hint">{glance}</span></summary>
             <div class="settings-body">
                 <Events editor row/>
                 <SecretSettings editor row/>
+                <TimeoutField editor row/>
             </div>
         </details>
     }

@@ -28,6 +28,8 @@ pub struct Row {
     pub is_enabled: RwSignal<bool>,
     pub events: RwSignal<Vec<EventKind>>,
     pub secret: RwSignal<SecretDraft>,
+    /// In seconds, as typed.
+    pub timeout: RwSignal<String>,
     /// What keeps the row from being published, as of the last save.
     pub problems: RwSignal<Vec<Problem>>,
     /// Whether the problems are shown: not while somebody is still typing.
@@ -40,8 +42,8 @@ pub struct Row {
     pub secret_problem: RwSignal<Option<String>>,
     /// Why the last thing asked of the row, other than a test, was not done.
     pub failure: RwSignal<Option<Failure>>,
-    /// Whether the settings are open in the first render.
-    pub is_open: StoredValue<bool>,
+    /// Set to open the settings, because something in them is to be seen. Closing them is the browser's.
+    pub is_open: RwSignal<bool>,
 }
 
 impl Row {
@@ -56,13 +58,14 @@ impl Row {
             is_enabled: RwSignal::new(row.is_enabled),
             events: RwSignal::new(row.events),
             secret: RwSignal::new(row.secret),
+            timeout: RwSignal::new(row.timeout),
             problems: RwSignal::new(problems),
             live: RwSignal::new(live),
             test: RwSignal::new(Test::None),
             generated: RwSignal::new(None),
             secret_problem: RwSignal::new(None),
             failure: RwSignal::new(None),
-            is_open: StoredValue::new(false),
+            is_open: RwSignal::new(false),
         }
     }
 
@@ -74,6 +77,7 @@ impl Row {
             is_enabled: true,
             events: EventKind::fitting(program).collect(),
             secret: SecretDraft::None,
+            timeout: String::new(),
         };
         Self::new(PanelRow { row, problems: Vec::new(), live: None })
     }
@@ -86,6 +90,7 @@ impl Row {
             is_enabled: self.is_enabled.get_untracked(),
             events: self.events.get_untracked(),
             secret: self.secret.get_untracked(),
+            timeout: self.timeout.get_untracked().trim().to_owned(),
         }
     }
 
@@ -94,6 +99,7 @@ impl Row {
         self.url.set(typed.url.clone());
         self.is_enabled.set(typed.is_enabled);
         self.events.set(typed.events.clone());
+        self.timeout.set(typed.timeout.clone());
     }
 
     /// Takes over everything the server knows that is not typed.
@@ -111,7 +117,7 @@ impl Row {
 
     /// Shows why something asked of the row was not done, where it belongs.
     pub fn show(self, failure: Failure) {
-        self.is_open.set_value(true);
+        self.is_open.set(true);
         self.shows_problems.set(true);
         let about_secret = match &failure {
             Failure::Invalid(problems) => problems.iter().find(|problem| problem.pointer.ends_with("secret")),

@@ -36,6 +36,7 @@ pub fn live_row(key: &str, url: &str) -> PanelRow {
         is_enabled: true,
         events: EventKind::fitting(ProgramType::Referral).collect(),
         secret: SecretDraft::Kept,
+        timeout: String::new(),
     };
     PanelRow { row, problems: Vec::new(), live: Some(status(key)) }
 }

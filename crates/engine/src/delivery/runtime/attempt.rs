@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use groundswell_types::FailureClass;
+use groundswell_types::{FailureClass, WebhookTimeout};
 use tokio::sync::mpsc;
 
 use super::Message;
@@ -132,7 +132,9 @@ async fn exchange(
     let (id, now_ms) = (event.to_string(), context.clock.now_ms());
     let secrets: Vec<_> = endpoint.record.secret.iter().collect();
     let headers = sign(&secrets, &id, now_ms, &bytes);
-    Some(context.transport.send(Outgoing { url: url.url(), id: &id, headers: &headers, body: bytes }).await)
+    let timeout = endpoint.record.timeout.map(WebhookTimeout::duration);
+    let outgoing = Outgoing { url: url.url(), id: &id, headers: &headers, body: bytes, timeout };
+    Some(context.transport.send(outgoing).await)
 }
 
 fn blank(pending: Pending, started_at_ms: i64) -> AttemptRecord {

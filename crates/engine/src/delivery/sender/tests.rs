@@ -50,7 +50,8 @@ async fn send(sender: &Sender, url: &str) -> Exchanged {
     let secret = Secret::parse("s").expect("valid");
     let headers = sign(&[&secret], "evt_1", 0, b"{}");
     let url = Url::parse(url).expect("a URL");
-    sender.send(Outgoing { url: &url, id: "evt_1", headers: &headers, body: Bytes::from_static(b"{}") }).await
+    let body = Bytes::from_static(b"{}");
+    sender.send(Outgoing { url: &url, id: "evt_1", headers: &headers, body, timeout: None }).await
 }
 
 fn failure(exchanged: &Exchanged) -> (FailureClass, String) {
@@ -129,6 +130,52 @@ async fn the_deadline_is_for_all_of_it() {
         let (class, _) = failure(&send(&sender(&["127.0.0.0/8"], 300), &format!("http://{address}/")).await);
         assert_eq!(class, FailureClass::Timeout, "{answer}");
     }
+}
+
+#[tokio::test]
+async fn a_webhook_has_its_own_deadline_and_the_failure_names_it() {
+    let address = serve(Vec::new(), Then::StayOpen).await;
+    let url = Url::parse(&format!("http://{address}/")).expect("a URL");
+    let headers = sign(&[], "evt_1", 0, b"{}");
+    // Shorter and longer than what is configured.
+    for (configured_ms, own_ms, wanted) in
+        [(60_000, 300, "within 0.3 seconds."), (50, 1_000, "within 1 second.")]
+    {
+        let timeout = Some(Duration::from_millis(own_ms));
+        let body = Bytes::from_static(b"{}");
+        let outgoing = Outgoing { url: &url, id: "evt_1", headers: &headers, body, timeout };
+        let exchanged = sender(&["127.0.0.0/8"], configured_ms).send(outgoing).await;
+        let (class, detail) = failure(&exchanged);
+        assert_eq!(class, FailureClass::Timeout);
+        assert!(detail.ends_with(wanted), "{detail}");
+        assert!(exchanged.duration_ms >= i64::try_from(own_ms).expect("small") - 5, "{exchanged:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_made_in_time_is_a_timeout_long_before_the_whole_one() {
+    // A listener that never accepts: once its queue is full the system answers no further attempt to connect.
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let listener = socket.listen(1).expect("listens");
+    let address = listener.local_addr().expect("an address");
+    let mut queued = Vec::new();
+    loop {
+        let connecting = tokio::net::TcpStream::connect(address);
+        match tokio::time::timeout(Duration::from_millis(200), connecting).await {
+            Ok(connection) => queued.push(connection.expect("is queued")),
+            Err(_) => break,
+        }
+        assert!(queued.len() < 100, "the queue has no end");
+    }
+    let config = SendingConfig { connect_timeout_ms: 300, total_timeout_ms: 60_000 };
+    let sender = Sender::new(Guard::new(vec!["127.0.0.0/8".parse().expect("a network")]), config);
+    let exchanged = send(&sender.expect("a client"), &format!("http://{address}/")).await;
+    assert_eq!(
+        failure(&exchanged),
+        (FailureClass::Timeout, "The connection was not made in time.".to_owned())
+    );
+    assert!((290..30_000).contains(&exchanged.duration_ms), "{exchanged:?}");
 }
 
 #[tokio::test]

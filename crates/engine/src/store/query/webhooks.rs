@@ -1,6 +1,6 @@
 //! Live webhooks, what they were before, and their health.
 
-use groundswell_types::{DeliveryId, EventKind, ProgramId, Secret, WebhookId};
+use groundswell_types::{DeliveryId, EventKind, ProgramId, Secret, WebhookId, WebhookTimeout};
 use serde::Serialize;
 
 use super::{Columns, Connection, damaged, deliveries, drafts, notices};
@@ -9,13 +9,15 @@ use crate::store::{
 };
 
 const LIVE: &str = "
-    SELECT id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms
+    SELECT id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms,
+        timeout_seconds
     FROM endpoint
     WHERE deleted_at_ms IS NULL
     ORDER BY created_at_ms, id";
 
 const LIVE_OF_PROGRAM: &str = "
-    SELECT id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms
+    SELECT id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms,
+        timeout_seconds
     FROM endpoint
     WHERE program_id = $1 AND deleted_at_ms IS NULL
     ORDER BY created_at_ms, id";
@@ -23,8 +25,8 @@ const LIVE_OF_PROGRAM: &str = "
 const UPSERT: &str = "
     INSERT INTO endpoint
         (id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms,
-        deleted_at_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULL)
+        timeout_seconds, deleted_at_ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL)
     ON CONFLICT (id) DO UPDATE SET
         program_id = excluded.program_id,
         public_id = excluded.public_id,
@@ -35,6 +37,7 @@ const UPSERT: &str = "
         secret = excluded.secret,
         created_at_ms = excluded.created_at_ms,
         parked_at_ms = excluded.parked_at_ms,
+        timeout_seconds = excluded.timeout_seconds,
         deleted_at_ms = NULL";
 
 /// The log still names the URL; nothing needs the secret any more.
@@ -164,6 +167,7 @@ async fn upsert(db: &mut impl Connection, endpoint: &EndpointRecord) -> Result<(
         endpoint.secret.as_ref().map(Secret::expose).into(),
         endpoint.created_at_ms.into(),
         endpoint.parked_at_ms.into(),
+        endpoint.timeout.map(WebhookTimeout::seconds).into(),
     ];
     db.execute(UPSERT, values).await?;
     Ok(())
@@ -180,6 +184,8 @@ struct Published<'a> {
     is_enabled: bool,
     auto_disabled: bool,
     has_secret: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout_seconds: Option<WebhookTimeout>,
 }
 
 async fn publish(db: &mut impl Connection, change: &WebhooksChange) -> Result<(), StoreError> {
@@ -195,6 +201,7 @@ async fn publish(db: &mut impl Connection, change: &WebhooksChange) -> Result<()
             is_enabled: endpoint.is_enabled,
             auto_disabled: endpoint.auto_disabled,
             has_secret: endpoint.secret.is_some(),
+            timeout_seconds: endpoint.timeout,
         })
         .collect();
     let values = [
@@ -213,6 +220,7 @@ fn json(value: &impl Serialize) -> Result<String, StoreError> {
 
 fn endpoint(row: &impl Columns) -> Result<EndpointRecord, StoreError> {
     let secret = row.optional_text(7)?.map(|text| Secret::parse(&text)).transpose();
+    let timeout = row.optional_int(10)?.map(WebhookTimeout::try_from).transpose();
     Ok(EndpointRecord {
         id: EndpointId(row.int(0)?),
         program_id: row.parsed(1, |text| ProgramId::parse(text).ok())?,
@@ -224,5 +232,6 @@ fn endpoint(row: &impl Columns) -> Result<EndpointRecord, StoreError> {
         secret: secret.map_err(|_| damaged("a stored secret is not valid".to_owned()))?,
         created_at_ms: row.int(8)?,
         parked_at_ms: row.optional_int(9)?,
+        timeout: timeout.map_err(|_| damaged("a stored timeout is not valid".to_owned()))?,
     })
 }

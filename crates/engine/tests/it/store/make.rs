@@ -7,7 +7,7 @@ use groundswell_engine::store::{
 };
 use groundswell_types::{
     Currency, DeliveryId, EventId, EventKind, FailureClass, ProgramId, ProgramStatus, ProgramType, Secret,
-    WebhookId,
+    WebhookId, WebhookTimeout,
 };
 
 /// When every event of these tests is accepted, if it says nothing else.
@@ -142,7 +142,12 @@ pub fn endpoint_record(number: i64, public_id: &str) -> EndpointRecord {
         secret: Some(Secret::parse("hunter2").expect("a valid secret")),
         created_at_ms: 200 + number,
         parked_at_ms: None,
+        timeout: None,
     }
+}
+
+pub fn timeout(seconds: i64) -> WebhookTimeout {
+    WebhookTimeout::try_from(seconds).expect("a valid timeout")
 }
 
 /// A change of program 1's webhooks that changes nothing yet.

@@ -51,6 +51,7 @@ async fn publish(store: &Sqlite) {
         secret: Some(Secret::parse(SECRET).expect("a valid secret")),
         created_at_ms: 1,
         parked_at_ms: None,
+        timeout: None,
     };
     store.apply(&SettingsChange::CreateProgram(program)).await.expect("applies");
     store.apply(&change(1, vec![endpoint], Vec::new())).await.expect("applies");

@@ -205,6 +205,7 @@ impl Webhooks {
         let upsert = |(number, public_id): (i64, usize)| EndpointRecord {
             program_id: make::program(self.program),
             url: format!("https://example.com/{number}/{version}"),
+            timeout: (version % 2 == 0).then(|| make::timeout(1 + version % 30)),
             ..make::endpoint_record(number, ["primary", "wh_a", "wh_b"][public_id])
         };
         let release = |endpoint_id| Release { endpoint_id, expires_at_ms: 70_000 };

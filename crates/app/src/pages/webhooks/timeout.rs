@@ -1,0 +1,55 @@
+//! How long a webhook's receiver has to answer.
+
+use groundswell_types::WebhookTimeout;
+use leptos::html;
+use leptos::prelude::*;
+
+use super::editor::Editor;
+use super::inputs::sync_text;
+use super::row_state::Row;
+
+/// A number of seconds. A text field with digits to type: one of type `number` says it is empty when what stands in it
+/// is no number, and that would save the usual time where somebody meant another.
+#[component]
+pub fn TimeoutField(editor: Editor, row: Row) -> impl IntoView {
+    let key = row.key.get_value();
+    let (problem, hint) = (format!("timeout-problem-{key}"), format!("timeout-hint-{key}"));
+    let described = format!("{problem} {hint}");
+    let input = NodeRef::<html::Input>::new();
+    let typed = move |text: String| {
+        row.timeout.set(text);
+        editor.touch();
+    };
+    sync_text(input, row.timeout, typed);
+    let on_leave = move |_| {
+        if editor.is_gone() {
+            return;
+        }
+        row.shows_problems.set(true);
+        editor.save_now();
+    };
+    let explanation = format!(
+        "How many seconds your server has for its whole answer, from {} to {}. Later than that, the attempt counts as \
+         failed and is made again. Leave it empty for the usual time: 15 seconds, if this server's operator did not \
+         change it.",
+        WebhookTimeout::MIN_SECONDS,
+        WebhookTimeout::MAX_SECONDS,
+    );
+    view! {
+        <fieldset class="timeout">
+            <legend>"Timeout"</legend>
+            <label class="field timeout-line">
+                <span class="visually-hidden">"Timeout in seconds"</span>
+                <input class="input" type="text" inputmode="numeric" node_ref=input id=format!("timeout-{key}")
+                    name=format!("timeout.{key}") value=row.timeout.get_untracked() placeholder="15" maxlength="40"
+                    autocomplete="off" aria-describedby=described
+                    aria-invalid=move || if row.problem("/timeout").is_some() { "true" } else { "false" }
+                    on:input:target=move |event| typed(event.target().value()) on:blur=on_leave/>
+                <span aria-hidden="true">"seconds"</span>
+            </label>
+            <p class="problem" id=problem aria-live="polite">{move || row.problem("/timeout")}</p>
+            <p class="hint" id=hint>{explanation}</p>
+        </fieldset>
+    }
+    .into_any()
+}
