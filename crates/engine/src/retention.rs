@@ -84,13 +84,8 @@ impl Engine {
             if oldest.first().is_none_or(|row| row.accepted_at_ms >= warn_before_ms) {
                 continue;
             }
-            let told = self.store.notices(&endpoint.record.program_id, None, usize::MAX).await?;
-            let is_told = |notice: &NoticeRecord| {
-                notice.kind == NoticeKind::ParkedExpiring
-                    && notice.endpoint_id == id
-                    && notice.at_ms > since_ms
-            };
-            if !told.iter().any(is_told) {
+            let told_at_ms = self.store.last_notice_at_ms(id, NoticeKind::ParkedExpiring).await?;
+            if told_at_ms.is_none_or(|told_at_ms| told_at_ms <= since_ms) {
                 let notice = NoticeRecord {
                     id: self.ids.notice(),
                     program_id: endpoint.record.program_id.clone(),
@@ -164,5 +159,56 @@ async fn rest(watch: Stopwatch, stop: &CancellationToken) {
         biased;
         () = stop.cancelled() => {}
         () = tokio::time::sleep(watch.elapsed() * REST) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use groundswell_types::{Currency, NoticeKind, ProgramType};
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::config::EngineConfig;
+    use crate::engine::EngineParts;
+    use crate::programs::NewProgram;
+    use crate::store::memory::Memory;
+    use crate::webhooks::WebhookInput;
+
+    const DAY_MS: i64 = 86_400_000;
+    const EVENT: &[u8] = br#"{"event":"NEW_PARTICIPANT_ADDED","data":{"id":"p1"}}"#;
+
+    #[tokio::test]
+    async fn what_is_parked_goes_after_30_days_and_its_owner_is_told_7_days_before() {
+        let clock = Clock::manual(1_800_000_000_000);
+        let began_ms = clock.now_ms();
+        let (store, config) = (Arc::new(Memory::new()), EngineConfig::default());
+        let engine =
+            Engine::start(EngineParts { store, config, clock: clock.clone() }).await.expect("starts");
+        let new = NewProgram { kind: ProgramType::Referral, name: None, currency: Currency::default() };
+        let program = engine.create_program(new).await.expect("created").id;
+        let disabled = WebhookInput {
+            payload_url: Some("https://example.com/".to_owned()),
+            events: Some(vec![groundswell_types::EventKind::NewParticipantAdded]),
+            is_enabled: Some(false),
+            ..WebhookInput::default()
+        };
+        engine.create_webhook(&program, disabled).await.expect("created");
+        engine.submit(&program, EVENT, None).await.expect("accepted");
+
+        let endpoint = engine.directory.parked_before(i64::MAX)[0];
+        let stop = CancellationToken::new();
+        // Half an hour either side of each border.
+        for (half_hours, notices, parked) in
+            [(23 * 48 - 1, 0, 1), (23 * 48 + 1, 1, 1), (30 * 48 - 1, 1, 1), (30 * 48 + 1, 1, 0)]
+        {
+            clock.set(began_ms + half_hours * DAY_MS / 48);
+            engine.sweep(&stop).await.expect("sweeps");
+            let told = engine.notices(&program, None).await.expect("reads");
+            assert_eq!(told.len(), notices, "after {half_hours} half hours: {told:?}");
+            assert!(told.iter().all(|notice| notice.kind == NoticeKind::ParkedExpiring));
+            let left = engine.store.oldest_parked(endpoint, 10).await.expect("reads");
+            assert_eq!(left.len(), parked, "after {half_hours} half hours");
+        }
+        engine.shut_down().await;
     }
 }

@@ -11,7 +11,7 @@ mod sql;
 pub mod sqlite;
 
 use async_trait::async_trait;
-use groundswell_types::{DeliveryId, EventId, NoticeId, ProgramId, ResendJobId, TestId};
+use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, ResendJobId, TestId};
 use thiserror::Error;
 
 pub use record::*;
@@ -151,6 +151,13 @@ pub trait Store: Send + Sync + 'static {
         after: Option<NoticeId>,
         limit: usize,
     ) -> Result<Vec<NoticeRecord>, StoreError>;
+
+    /// When the owner of a webhook was last told of `kind`, Unix milliseconds.
+    async fn last_notice_at_ms(
+        &self,
+        endpoint: EndpointId,
+        kind: NoticeKind,
+    ) -> Result<Option<i64>, StoreError>;
 
     // ---- resends
 

@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use groundswell_types::{DeliveryId, EventId, NoticeId, ProgramId, ResendJobId, TestId};
+use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, ResendJobId, TestId};
 
 use self::state::State;
 use super::{
@@ -218,6 +218,16 @@ impl Store for Memory {
             .iter()
             .filter(|notice| notice.program_id == *program && after.is_none_or(|after| notice.id > after));
         Ok(wanted.take(limit).cloned().collect())
+    }
+
+    async fn last_notice_at_ms(
+        &self,
+        endpoint: EndpointId,
+        kind: NoticeKind,
+    ) -> Result<Option<i64>, StoreError> {
+        let state = self.state();
+        let told = state.notices.iter().filter(|one| one.endpoint_id == endpoint && one.kind == kind);
+        Ok(told.map(|notice| notice.at_ms).max())
     }
 
     async fn resend(&self, batch: &ResendBatch) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use std::ops::DerefMut;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use groundswell_types::{DeliveryId, EventId, NoticeId, ProgramId, ResendJobId, TestId};
+use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, ResendJobId, TestId};
 
 use super::query::{
     self, Connection, attempts, deliveries, drafts, keys, notices, programs, resends, retention, webhooks,
@@ -217,6 +217,14 @@ impl<D: Database> Store for D {
         limit: usize,
     ) -> Result<Vec<NoticeRecord>, StoreError> {
         notices::of_program(&mut *Database::reader(self).await?, program, after, limit).await
+    }
+
+    async fn last_notice_at_ms(
+        &self,
+        endpoint: EndpointId,
+        kind: NoticeKind,
+    ) -> Result<Option<i64>, StoreError> {
+        notices::last_at_ms(&mut *Database::reader(self).await?, endpoint, kind).await
     }
 
     async fn resend(&self, batch: &ResendBatch) -> Result<(), StoreError> {

@@ -16,6 +16,9 @@ const OF_PROGRAM: &str = "
     ORDER BY id
     LIMIT $3";
 
+const LAST_OF_ENDPOINT: &str = "
+    SELECT at_ms FROM notice WHERE endpoint_id = $1 AND kind = $2 ORDER BY at_ms DESC LIMIT 1";
+
 const INSERT_BOOT: &str = "
     INSERT INTO boot (at_ms, is_clean, has_ended)
     SELECT $1, CASE WHEN EXISTS (SELECT 1 FROM boot WHERE has_ended = 0) THEN 0 ELSE 1 END, 0
@@ -57,6 +60,15 @@ pub(in crate::store) async fn of_program(
     let after = after.map_or(i64::MIN, NoticeId::number);
     let rows = db.fetch(OF_PROGRAM, vec![program.as_str().into(), after.into(), limit_of(limit)]).await?;
     rows.iter().map(notice).collect()
+}
+
+pub(in crate::store) async fn last_at_ms(
+    db: &mut impl Connection,
+    endpoint: EndpointId,
+    kind: NoticeKind,
+) -> Result<Option<i64>, StoreError> {
+    let rows = db.fetch(LAST_OF_ENDPOINT, vec![endpoint.0.into(), kind.as_str().into()]).await?;
+    rows.first().map(|row| row.int(0)).transpose()
 }
 
 fn notice(row: &impl Columns) -> Result<NoticeRecord, StoreError> {

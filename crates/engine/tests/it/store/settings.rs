@@ -54,6 +54,7 @@ pub async fn webhooks_are_added_changed_and_removed(store: &dyn Store) {
         is_enabled: false,
         auto_disabled: true,
         secret: None,
+        timeout: Some(make::timeout(30)),
         ..first
     };
     let (upserts, deletes) = (vec![changed.clone()], vec![second.id]);
@@ -210,4 +211,9 @@ pub async fn notices_are_listed_by_program_and_in_order(store: &dyn Store) {
     assert_eq!(store.notices(&program, None, 10).await.expect("reads"), all);
     let behind = store.notices(&program, Some(NoticeId::from_number(2)), 2).await.expect("reads");
     assert_eq!(behind, all[2..4]);
+
+    let gone = NoticeKind::Gone;
+    let told = store.last_notice_at_ms(make::endpoint(10), gone).await.expect("reads");
+    assert_eq!(told, Some(70), "the latest, of whichever program");
+    assert_eq!(store.last_notice_at_ms(make::endpoint(20), gone).await.expect("reads"), None);
 }
