@@ -14,6 +14,7 @@ use groundswell_types::{
     DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventId, EventKind, ProgramId,
 };
 
+use self::view::Standing;
 use crate::directory::ProgramEntry;
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -44,6 +45,8 @@ struct Known {
     /// By number.
     attempts: Vec<AttemptRecord>,
     pending: Option<Pending>,
+    /// How many attempts had been made when the one began that was under way just before the store was read.
+    under_way: Option<i64>,
 }
 
 impl Known {
@@ -56,6 +59,7 @@ impl Known {
             resend_of: None,
             attempts: Vec::new(),
             pending: None,
+            under_way: None,
         }
     }
 
@@ -68,6 +72,7 @@ impl Known {
             resend_of: Some(resend.original_id),
             attempts: Vec::new(),
             pending: None,
+            under_way: None,
         }
     }
 }
@@ -266,6 +271,7 @@ impl Engine {
         is_wanted: impl Fn(DeliveryId) -> bool,
     ) -> Result<(), EngineError> {
         let ids: Vec<DeliveryId> = all.iter().map(|known| known.id).filter(|id| is_wanted(*id)).collect();
+        let mut under_way = self.under_way.among(&ids);
         let mut attempts: HashMap<DeliveryId, Vec<AttemptRecord>> = HashMap::new();
         for chunk in ids.chunks(512) {
             for attempt in self.store.attempts(chunk).await? {
@@ -275,6 +281,7 @@ impl Engine {
         let mut keys = Vec::new();
         for known in all.iter_mut().filter(|known| is_wanted(known.id)) {
             known.attempts = attempts.remove(&known.id).unwrap_or_default();
+            known.under_way = under_way.remove(&known.id);
             if !view::has_ended(&known.attempts) {
                 let next_due_ms = view::next_due_ms(&known.attempts);
                 let dues = [Some(known.accepted_at_ms), next_due_ms, Some(PARKED_DUE_MS)];
@@ -304,10 +311,16 @@ impl Engine {
             None => self.store.endpoint_url(known.endpoint).await?,
         };
         let held = self.directory.health(known.endpoint).gate().held.filter(|_| endpoint.is_some());
-        let state = view::state(&known.attempts, known.pending.as_ref(), held.is_some());
+        let state = view::state(&Standing {
+            attempts: &known.attempts,
+            pending: known.pending.as_ref(),
+            under_way: known.under_way,
+            is_held: held.is_some(),
+        });
         let last = known.attempts.iter().rfind(|attempt| attempt.number > 0);
         let is_waiting =
             matches!(state, DeliveryState::Waiting | DeliveryState::Retrying | DeliveryState::Held);
+        let has_deadline = is_waiting || state == DeliveryState::Sending;
         let next_attempt_at = match held {
             Some(held) => Some(held.next_probe_at_ms),
             None => known.pending.map(|pending| pending.key.due_at_ms),
@@ -326,7 +339,7 @@ impl Engine {
             last_status_code: last.and_then(|attempt| attempt.status_code),
             last_failure: last.and_then(|attempt| attempt.failure),
             next_attempt_at: next_attempt_at.filter(|_| is_waiting),
-            deadline_at: known.pending.filter(|_| is_waiting).map(|pending| pending.expires_at_ms),
+            deadline_at: known.pending.filter(|_| has_deadline).map(|pending| pending.expires_at_ms),
             resend_of: known.resend_of,
         })
     }

@@ -9,4 +9,5 @@ pub mod scheduler;
 pub mod sender;
 pub mod signer;
 pub mod transport;
+pub mod under_way;
 pub mod writer;

@@ -15,6 +15,7 @@ use crate::delivery::runtime::{AttemptContext, Runtime, RuntimeParts};
 use crate::delivery::scheduler::{Limits, Scheduler};
 use crate::delivery::sender::{Sender, SetupError};
 use crate::delivery::transport::Transport;
+use crate::delivery::under_way::UnderWay;
 use crate::delivery::writer::{Writer, WriterHandle, WriterParts, writer};
 use crate::directory::Directory;
 use crate::error::EngineError;
@@ -33,6 +34,7 @@ pub struct Engine {
     pub(crate) guard: Guard,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) writer: WriterHandle,
+    pub(crate) under_way: Arc<UnderWay>,
     pub(crate) access: Access,
     /// The starts of the process, this one included, oldest first.
     pub(crate) boots: Vec<BootRecord>,
@@ -101,6 +103,7 @@ impl Engine {
         let boots = store.boots().await?;
         let due = store.earliest_due(&directory.enabled_endpoints()).await?;
 
+        let under_way = Arc::new(UnderWay::default());
         let (stop, writer_stop, fatal) =
             (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
         let (outbox, inbox) = mpsc::channel(RUNTIME_INBOX);
@@ -128,6 +131,7 @@ impl Engine {
                 clock: clock.clone(),
                 randomness,
                 retry: config.retry,
+                under_way: Arc::clone(&under_way),
             },
             inbox,
             outbox,
@@ -148,6 +152,7 @@ impl Engine {
             guard,
             transport,
             writer: handle,
+            under_way,
             access,
             boots,
             resends_wanted: Arc::new(Notify::new()),

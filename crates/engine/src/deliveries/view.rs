@@ -18,8 +18,20 @@ pub(super) fn next_due_ms(attempts: &[AttemptRecord]) -> Option<i64> {
     }
 }
 
-/// The state of a delivery by its attempts and its pending row.
-pub(super) fn state(attempts: &[AttemptRecord], pending: Option<&Pending>, is_held: bool) -> DeliveryState {
+/// How a delivery stands.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Standing<'a> {
+    /// By number.
+    pub attempts: &'a [AttemptRecord],
+    pub pending: Option<&'a Pending>,
+    /// How many attempts had been made when the one began that was under way just before the store was read.
+    pub under_way: Option<i64>,
+    pub is_held: bool,
+}
+
+/// The state of a delivery.
+pub(super) fn state(standing: &Standing<'_>) -> DeliveryState {
+    let Standing { attempts, pending, under_way, is_held } = *standing;
     let ending = attempts.iter().find_map(|attempt| match attempt.after {
         After::Retry(_) => None,
         After::Delivered => Some(DeliveryState::Delivered),
@@ -30,6 +42,8 @@ pub(super) fn state(attempts: &[AttemptRecord], pending: Option<&Pending>, is_he
         (Some(ending), _) => ending,
         // Its row went without an attempt: the webhook was deleted, or what was parked was discarded.
         (None, None) => DeliveryState::Cancelled,
+        // With another number of attempts, the one that was under way has ended since.
+        (None, Some(pending)) if under_way == Some(pending.attempts) => DeliveryState::Sending,
         (None, Some(pending)) if pending.key.due_at_ms == PARKED_DUE_MS => DeliveryState::Parked,
         (None, Some(_)) if is_held => DeliveryState::Held,
         (None, Some(_)) if attempts.is_empty() => DeliveryState::Waiting,
@@ -138,10 +152,23 @@ mod tests {
             (vec![retry, attempt_with(2, After::Undeliverable)], None, DeliveryState::Undeliverable),
         ];
         for (attempts, pending, wanted) in cases {
-            assert_eq!(state(&attempts, pending.as_ref(), false), wanted);
+            let standing = Standing { attempts: &attempts, pending: pending.as_ref(), ..Standing::default() };
+            assert_eq!(state(&standing), wanted);
         }
-        assert_eq!(state(&[], Some(&pending_at(0)), true), DeliveryState::Held);
-        assert_eq!(state(&[], Some(&pending_at(PARKED_DUE_MS)), true), DeliveryState::Parked);
+        let (waiting, parked) = (pending_at(0), pending_at(PARKED_DUE_MS));
+        let of = |pending, under_way, is_held| {
+            state(&Standing { attempts: &[], pending: Some(pending), under_way, is_held })
+        };
+        assert_eq!(of(&waiting, None, true), DeliveryState::Held);
+        assert_eq!(of(&parked, None, true), DeliveryState::Parked);
+        assert_eq!(of(&waiting, Some(0), false), DeliveryState::Sending);
+        assert_eq!(of(&waiting, Some(0), true), DeliveryState::Sending, "a probe");
+        assert_eq!(of(&parked, Some(0), false), DeliveryState::Sending, "turned off meanwhile");
+        let retrying = Pending { attempts: 1, ..pending_at(5) };
+        assert_eq!(of(&retrying, Some(0), false), DeliveryState::Waiting, "that attempt has ended");
+        let delivered = [attempt_with(1, After::Delivered)];
+        let ended = Standing { attempts: &delivered, under_way: Some(0), ..Standing::default() };
+        assert_eq!(state(&ended), DeliveryState::Delivered);
     }
 
     #[test]

@@ -159,6 +159,7 @@ impl Runtime {
                 }
             }
             Message::Settled(all) => {
+                self.context.under_way.end(all.iter().map(|settled| settled.old.delivery_id));
                 for Settled { old, retry } in all {
                     self.scheduler.settled(old, retry, now_ms);
                 }

@@ -15,6 +15,7 @@ use crate::delivery::scheduler::{Answer, Body, Ended, Item};
 use crate::delivery::sender::{Exchanged, Outgoing};
 use crate::delivery::signer::sign;
 use crate::delivery::transport::Transport;
+use crate::delivery::under_way::UnderWay;
 use crate::delivery::writer::{FinishedAttempt, WriterHandle};
 use crate::directory::{Directory, Endpoint};
 use crate::randomness::Randomness;
@@ -31,6 +32,7 @@ pub struct AttemptContext {
     pub clock: Clock,
     pub randomness: Randomness,
     pub retry: RetryPolicy,
+    pub under_way: Arc<UnderWay>,
 }
 
 /// Makes one attempt with the webhook's URL and secret as they are now.
@@ -43,6 +45,7 @@ pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Se
     };
     let Some(body) = item.body.clone() else { return give_up(context, item, outbox).await };
     let started_at_ms = context.clock.now_ms();
+    context.under_way.begin(pending.key.delivery_id, pending.attempts);
     let exchanged = exchange(context, &endpoint, body).await;
     let asked_ms = exchanged.as_ref().and_then(|exchanged| asked_ms(context, exchanged));
     let attempt = match exchanged {

@@ -1,5 +1,7 @@
 //! The delivery log over REST.
 
+use std::sync::{Arc, Condvar, Mutex};
+
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -154,6 +156,62 @@ fn a_delivery_is_seen_in_its_own_program_only() {
     let other = fixture.client.program("REFERRAL");
     fixture.client.get(&format!("/v2/campaign/{other}/deliveries/{id}")).refused(404, "NOT_FOUND");
     assert_eq!(fixture.client.deliveries(&other, ""), Vec::<Value>::new());
+}
+
+/// Holds every request until it is opened.
+#[derive(Clone, Default)]
+struct Gate {
+    state: Arc<(Mutex<bool>, Condvar)>,
+}
+
+impl Gate {
+    fn wait(&self) {
+        let (is_open, opened) = &*self.state;
+        let is_open = is_open.lock().expect("no panic under the lock");
+        drop(opened.wait_while(is_open, |is_open| !*is_open).expect("no panic under the lock"));
+    }
+
+    fn open(&self) {
+        *self.state.0.lock().expect("no panic under the lock") = true;
+        self.state.1.notify_all();
+    }
+}
+
+#[test]
+fn a_delivery_whose_attempt_is_under_way_shows_as_sending() {
+    let server = Server::with(&[QUICK_RETRY.as_slice(), &[NO_BREAKER]].concat());
+    let client = server.client();
+    let gate = Gate::default();
+    let held = gate.clone();
+    let receiver = Receiver::that(move |request| {
+        if request.number == 1 {
+            return Reaction::from(500);
+        }
+        held.wait();
+        Reaction::from(200)
+    });
+    let program = client.program("REFERRAL");
+    client.webhook(&program, &receiver.url("/"), Value::Null);
+    let retried = client.join(&program, "retried");
+    receiver.until("its second attempt", |exchanges| (exchanges.len() == 2).then_some(()));
+    let first = client.join(&program, "first");
+    // The endpoint has one request at a time after its failure; so this one waits.
+    let delivery = client.delivery_of(&program, &retried);
+    assert_eq!((&delivery["state"], &delivery["attempts"]), (&json!("sending"), &json!(1)), "{delivery:#}");
+    assert_eq!((&delivery["nextAttemptAt"], &delivery["schedule"]), (&Value::Null, &json!([])));
+    assert!(delivery["deadlineAt"].is_i64(), "{delivery:#}");
+    let events = |query: &str| -> Vec<Value> {
+        client.deliveries(&program, query).into_iter().map(|delivery| delivery["eventId"].clone()).collect()
+    };
+    assert_eq!(events("?state=sending"), [json!(retried)]);
+    assert_eq!(events("?state=waiting"), [json!(first)]);
+    assert_eq!(events("?state=retrying"), Vec::<Value>::new());
+    let listed = client.deliveries(&program, "");
+    assert_eq!(listed[1]["state"], "sending", "the list says what the filter and the detail say");
+
+    gate.open();
+    waiting::until("both are delivered", || (events("?state=delivered").len() == 2).then_some(()));
+    assert_eq!(events("?state=sending"), Vec::<Value>::new());
 }
 
 #[test]
