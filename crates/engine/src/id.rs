@@ -123,6 +123,18 @@ mod tests {
     }
 
     #[test]
+    fn after_a_backup_was_restored_no_id_is_made_again() {
+        let clock = Clock::manual(EPOCH_MS + 1_000_000);
+        let before = IdGenerator::new(clock.clone(), Randomness::system(), None);
+        let in_backup = before.event();
+        let after_backup: Vec<EventId> = (0..10_000).map(|_| before.event()).collect();
+        clock.set(clock.now_ms() + 1_000);
+        let restored = IdGenerator::new(clock, Randomness::system(), Some(in_backup));
+        let first = restored.event();
+        assert!(after_backup.iter().all(|id| *id < first));
+    }
+
+    #[test]
     fn ids_are_above_the_highest_stored_one() {
         let highest = EventId::from_number(MAX_ID - 5);
         let ids = IdGenerator::new(Clock::manual(EPOCH_MS), Randomness::system(), Some(highest));

@@ -362,6 +362,91 @@ mod tests {
         assert!(public_url("example.com").is_err());
     }
 
+    /// As `groundswell serve` has them.
+    #[derive(clap::Parser)]
+    struct Flags {
+        #[command(flatten)]
+        serve: ServeArgs,
+    }
+
+    /// Of every policy that operators can change: its flag, its variable, its key in the file, and another value.
+    const POLICIES: [(&str, &str, &str, i64); 9] = [
+        ("retry-base-ms", "GROUNDSWELL_RETRY_BASE_MS", "retry.base_ms", 11),
+        ("retry-factor", "GROUNDSWELL_RETRY_FACTOR", "retry.factor", 12),
+        ("retry-cap-ms", "GROUNDSWELL_RETRY_CAP_MS", "retry.cap_ms", 13),
+        ("retry-deadline-ms", "GROUNDSWELL_RETRY_DEADLINE_MS", "retry.deadline_ms", 14),
+        ("breaker-failures", "GROUNDSWELL_BREAKER_FAILURES", "breaker.failures", 15),
+        ("probe-base-ms", "GROUNDSWELL_PROBE_BASE_MS", "breaker.probe_base_ms", 16),
+        ("probe-cap-ms", "GROUNDSWELL_PROBE_CAP_MS", "breaker.probe_cap_ms", 17),
+        ("autodisable-ms", "GROUNDSWELL_AUTODISABLE_MS", "breaker.autodisable_ms", 18),
+        ("retention-ms", "GROUNDSWELL_RETENTION_MS", "retention.ms", 1019),
+    ];
+
+    fn policies(config: &Config) -> [i64; 9] {
+        let EngineConfig { retry, breaker, retention_ms, .. } = &config.engine;
+        #[expect(clippy::cast_possible_truncation, reason = "the tests' factors are whole")]
+        let factor = retry.factor as i64;
+        [
+            retry.base_ms,
+            factor,
+            retry.cap_ms,
+            retry.deadline_ms,
+            breaker.failures,
+            breaker.probe_base_ms,
+            breaker.probe_cap_ms,
+            breaker.autodisable_ms,
+            *retention_ms,
+        ]
+    }
+
+    fn load(flags: &[String]) -> Config {
+        use clap::Parser as _;
+        let all = std::iter::once("groundswell".to_owned()).chain(flags.iter().cloned());
+        Config::load(Flags::try_parse_from(all).expect("known flags").serve).expect("good settings")
+    }
+
+    #[test]
+    fn every_policy_is_set_by_a_flag_a_variable_and_a_file() {
+        use clap::CommandFactory as _;
+        let wanted = POLICIES.map(|(_, _, _, value)| value);
+        let flags: Vec<String> =
+            POLICIES.iter().map(|(flag, _, _, value)| format!("--{flag}={value}")).collect();
+        assert_eq!(policies(&load(&flags)), wanted);
+
+        let command = Flags::command();
+        for (flag, variable, _, _) in POLICIES {
+            let argument = command.get_arguments().find(|argument| argument.get_long() == Some(flag));
+            let read = argument.and_then(|argument| argument.get_env()).and_then(std::ffi::OsStr::to_str);
+            assert_eq!(read, Some(variable), "{flag}");
+        }
+
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("groundswell.toml");
+        let lines: Vec<String> =
+            POLICIES.iter().map(|(_, _, key, value)| format!("{key} = {value}")).collect();
+        std::fs::write(&path, lines.join("\n")).expect("a new file");
+        let file = format!("--config={}", path.display());
+        assert_eq!(policies(&load(std::slice::from_ref(&file))), wanted);
+        let both = load(&[file, "--retry-base-ms=99".to_owned()]);
+        assert_eq!(
+            (both.engine.retry.base_ms, both.engine.retry.cap_ms),
+            (99, 13),
+            "flags go before the file"
+        );
+    }
+
+    #[test]
+    fn without_settings_everything_is_as_the_contract_says() {
+        let config = load(&[]);
+        assert_eq!(
+            policies(&config),
+            [5_000, 3, 43_200_000, 432_000_000, 10, 30_000, 900_000, 604_800_000, 2_592_000_000]
+        );
+        let EngineConfig { sending, slots, endpoint_slots, .. } = config.engine;
+        assert_eq!((sending.connect_timeout_ms, sending.total_timeout_ms), (5_000, 15_000));
+        assert_eq!((slots, endpoint_slots), (1024, 64));
+    }
+
     #[test]
     fn settings_are_read_as_written() {
         assert_eq!(database_path("sqlite:///var/lib/g.db").expect("a path"), Path::new("/var/lib/g.db"));

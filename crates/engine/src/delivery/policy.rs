@@ -140,6 +140,24 @@ mod tests {
         assert_eq!(all.len(), 19);
     }
 
+    #[test]
+    fn waits_differ_by_up_to_a_tenth_either_way() {
+        let mut rng = SmallRng::seed_from_u64(1);
+        let failed =
+            Failed { attempts: 3, started_at_ms: 0, now_ms: 0, expires_at_ms: HOUR, retry_after_ms: None };
+        let mut waits = Vec::new();
+        for _ in 0..1_000 {
+            let Next::At(due) = POLICY().next(failed, &mut rng) else { panic!("there is time") };
+            waits.push(due);
+        }
+        waits.sort_unstable();
+        let planned = 45 * SECOND;
+        // Evenly over the whole width, so the outermost of a thousand are near its ends and the middle one is planned.
+        assert!((planned * 90 / 100..planned * 91 / 100).contains(&waits[0]), "{}", waits[0]);
+        assert!((planned * 109 / 100..=planned * 110 / 100).contains(&waits[999]), "{}", waits[999]);
+        assert!((waits[500] - planned).abs() < planned / 50, "{}", waits[500]);
+    }
+
     proptest! {
         #[test]
         fn a_wait_keeps_within_its_jitter(attempts in 1..40_i64, seed: u64) {

@@ -382,3 +382,6 @@ impl Writer {
         let _ = self.runtime.send(message).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

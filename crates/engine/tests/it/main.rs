@@ -1,3 +1,4 @@
 //! The engine's integration tests: one binary, a module per subject.
 
+mod engine;
 mod store;

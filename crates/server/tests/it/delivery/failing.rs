@@ -118,14 +118,77 @@ fn gone_is_told() {
 fn what_is_held_past_its_deadline_says_since_when_the_endpoint_failed() {
     let server = strict(300, &[("GROUNDSWELL_RETRY_DEADLINE_MS", "1500")]);
     let (fixture, events) = failing(server, 6);
+    let mut told = 0;
     for event in &events {
         let delivery = fixture.delivery_in("undeliverable", event);
-        let told =
-            delivery["reason"].as_str().is_some_and(|reason| reason.contains("nothing has succeeded since"));
         let log = delivery["attemptLog"].as_array().expect("a log");
-        let last_says = log.last().and_then(|last| last["message"].as_str()).unwrap_or_default();
-        assert!(told || last_says.contains("deadline"), "{delivery:#}");
+        let Some(reason) = delivery["reason"].as_str() else {
+            // It was the one that was probed when its deadline came.
+            let last_says = log.last().and_then(|last| last["message"].as_str()).unwrap_or_default();
+            assert!(last_says.contains("deadline"), "{delivery:#}");
+            continue;
+        };
+        told += 1;
+        let said = reason
+            .strip_prefix("The deadline passed while the endpoint was failing: nothing has succeeded since ")
+            .and_then(|rest| rest.strip_suffix(" attempts.")?.split_once(", in "));
+        let Some((since, attempts)) = said else { panic!("{reason}") };
+        let since = httpdate::parse_http_date(since).expect("a date");
+        let since_ms = since.duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_millis();
+        let first_ms = u128::from(fixture.receiver.requests()[0].arrived_at_ms.unsigned_abs());
+        assert!(since_ms.abs_diff(first_ms) < 5_000, "{reason}, first tried at {first_ms}");
+        let attempts: usize = attempts.parse().expect("a number");
+        assert!((3..=fixture.receiver.requests().len()).contains(&attempts), "{reason}");
     }
+    assert!(told > 0, "every one of them had an attempt at its deadline");
+}
+
+/// Whether what `reply` answers to one delivery keeps another one from being sent.
+fn pauses(reply: &Reply) -> bool {
+    let overloaded = reply.clone();
+    let receiver = Receiver::that(move |request| match request.path.as_str() {
+        "/hook" => Reaction::Answer(overloaded.clone()),
+        _ => Reaction::from(200),
+    });
+    let fixture = Fixture::with(strict(600_000, &[]), receiver, Value::Null);
+    fixture.client.webhook(&fixture.program, &fixture.receiver.url("/other"), Value::Null);
+    let about = |path: &str, participant: &str| {
+        let requests = fixture.receiver.requests();
+        requests.iter().any(|one| one.path == path && one.json()["data"]["id"] == participant)
+    };
+    fixture.client.join(&fixture.program, "p1");
+    waiting::until("the first has failed", || {
+        let states = fixture.client.deliveries(&fixture.program, "?state=retrying");
+        (states.len() == 1).then_some(())
+    });
+    // The other webhook shows how quickly things go: after three of its deliveries the paused one had its turn.
+    for participant in ["p2", "p3", "p4"] {
+        fixture.client.join(&fixture.program, participant);
+        waiting::until("the other webhook has it", || about("/other", participant).then_some(()));
+    }
+    !about("/hook", "p2")
+}
+
+#[test]
+fn every_status_of_overload_with_a_retry_after_slows_the_whole_endpoint_and_others_do_not() {
+    for status in [429, 502, 503, 504] {
+        assert!(pauses(&Reply::status(status).header("retry-after", "3600")), "{status}");
+    }
+    assert!(!pauses(&Reply::status(500).header("retry-after", "3600")), "that is about one delivery");
+}
+
+#[test]
+fn enabling_forgets_a_pause() {
+    let receiver = Receiver::that(|_| Reaction::Answer(Reply::status(429).header("retry-after", "3600")));
+    let fixture = Fixture::with(strict(600_000, &[]), receiver, Value::Null);
+    let first = fixture.client.join(&fixture.program, "p1");
+    fixture.delivery_in("retrying", &first);
+    fixture.receiver.behave(|_| Reaction::from(200));
+    fixture.patch(&json!({ "isEnabled": false }));
+    fixture.patch(&json!({ "isEnabled": true }));
+    let second = fixture.client.join(&fixture.program, "p2");
+    fixture.delivery_in("delivered", &second);
+    fixture.delivery_in("parked", &first);
 }
 
 #[test]

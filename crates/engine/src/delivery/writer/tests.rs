@@ -1,0 +1,130 @@
+//! What the writer takes while the store is slow, and what it refuses.
+
+use groundswell_types::{Currency, ProgramStatus, ProgramType};
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::clock::Clock;
+use crate::randomness::Randomness;
+use crate::store::ProgramRecord;
+use crate::store::memory::Memory;
+
+struct Fixture {
+    handle: WriterHandle,
+    /// Not run yet, it is a writer whose store has not answered yet.
+    writer: Writer,
+    store: Arc<Memory>,
+    program: ProgramId,
+    stop: CancellationToken,
+    _inbox: mpsc::Receiver<Message>,
+}
+
+async fn fixture() -> Fixture {
+    let program = ProgramId::parse("p1").expect("valid");
+    let store = Arc::new(Memory::new());
+    let record = ProgramRecord {
+        id: program.clone(),
+        name: "Pied Piper".to_owned(),
+        kind: ProgramType::Referral,
+        status: ProgramStatus::Draft,
+        currency: Currency::default(),
+        created_at_ms: 0,
+        webhooks_version: 0,
+    };
+    store.apply(&SettingsChange::CreateProgram(record)).await.expect("applies");
+    let (runtime, inbox) = mpsc::channel(64);
+    let stop = CancellationToken::new();
+    let (handle, writer) = writer(WriterParts {
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        directory: Arc::new(Directory::load(store.as_ref()).await.expect("loads")),
+        ids: Arc::new(IdGenerator::new(Clock::system(), Randomness::system(), None)),
+        breaker: BreakerPolicy::default(),
+        runtime,
+        fatal: CancellationToken::new(),
+        stop: stop.clone(),
+    });
+    Fixture { handle, writer, store, program, stop, _inbox: inbox }
+}
+
+type Answer = Result<Vec<Result<Receipt, EngineError>>, EngineError>;
+
+impl Fixture {
+    fn event(&self, body: Bytes) -> NewEvent {
+        NewEvent {
+            program_id: self.program.clone(),
+            kind: EventKind::NewParticipantAdded,
+            occurred_at_ms: 0,
+            accepted_at_ms: 0,
+            expires_at_ms: i64::MAX,
+            body,
+            idempotency: None,
+        }
+    }
+
+    /// Hands over `count` events in a call each; on return each is refused or waits.
+    async fn hand_over(&self, count: usize, body: &Bytes) -> Vec<JoinHandle<Answer>> {
+        let accept = |_| {
+            let (handle, event) = (self.handle.clone(), self.event(body.clone()));
+            tokio::spawn(async move { handle.accept(vec![event]).await })
+        };
+        let calls: Vec<_> = (0..count).map(accept).collect();
+        // On the one thread of this test: at each turn at least one of them runs until it is refused or waits.
+        for _ in 0..count {
+            tokio::task::yield_now().await;
+        }
+        calls
+    }
+
+    /// Lets the writer work, and checks that of `calls` exactly the refused were not stored.
+    async fn run_and_check(self, calls: Vec<JoinHandle<Answer>>, wanted_stored: usize) {
+        let writer = tokio::spawn(self.writer.run());
+        let mut stored = Vec::new();
+        for call in calls {
+            match call.await.expect("no panic") {
+                Ok(answers) => {
+                    let receipts = answers.into_iter().map(|answer| answer.expect("accepted"));
+                    stored.extend(receipts.map(|receipt| receipt.id));
+                }
+                Err(error) => assert!(matches!(error, EngineError::Overloaded), "{error}"),
+            }
+        }
+        assert_eq!(stored.len(), wanted_stored);
+        for ids in stored.chunks(1_000) {
+            assert_eq!(self.store.bodies(ids).await.expect("reads").len(), ids.len(), "each is stored");
+        }
+        // All room is free again.
+        assert_eq!(self.handle.waiting_bytes.available_permits(), MAX_WAITING_BYTES);
+        self.stop.cancel();
+        writer.await.expect("no panic");
+    }
+}
+
+fn refused(calls: &[JoinHandle<Answer>]) -> usize {
+    calls.iter().filter(|call| call.is_finished()).count()
+}
+
+#[tokio::test]
+async fn more_events_than_may_wait_are_refused_and_every_other_one_is_stored() {
+    let fixture = fixture().await;
+    let calls = fixture.hand_over(MAX_WAITING_JOBS + 904, &Bytes::from_static(b"{}")).await;
+    assert_eq!(refused(&calls), 904, "nobody waits for the answer that there is no room");
+    fixture.run_and_check(calls, MAX_WAITING_JOBS).await;
+}
+
+#[tokio::test]
+async fn more_bytes_than_may_wait_are_refused_and_every_other_event_is_stored() {
+    let fixture = fixture().await;
+    let largest = Bytes::from(vec![b'x'; crate::events::MAX_EVENT_BYTES]);
+    let mut calls = fixture.hand_over(20, &largest).await;
+    assert_eq!(refused(&calls), 4, "sixteen of the largest fill 64 MiB");
+    let small = fixture.hand_over(3, &Bytes::from_static(b"{}")).await;
+    assert_eq!(refused(&small), 3, "not a byte more is kept");
+    calls.extend(small);
+    fixture.run_and_check(calls, 16).await;
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_as_such() {
+    let full = EngineError::from(crate::store::StoreError::Full("no space left".into()));
+    assert!(matches!(full, EngineError::StorageFull), "{full}");
+}
