@@ -140,6 +140,14 @@ impl Ledger {
         Duration::from_nanos(self.last_arrival.load(ORDER))
     }
 
+    /// When each event arrived that has, in order, as seconds since the ledger was opened.
+    pub fn arrival_times(&self) -> Vec<f64> {
+        let mut all: Vec<u64> =
+            self.from(0).map(|event| event.arrived.load(ORDER)).filter(|at| *at > 0).collect();
+        all.sort_unstable();
+        all.into_iter().map(|at| Duration::from_nanos(at).as_secs_f64()).collect()
+    }
+
     /// How many events from number `first` on were accepted.
     pub fn accepted_from(&self, first: u64) -> u64 {
         whole(self.from(first).filter(|event| event.fate.load(ORDER) == ACCEPTED).count())

@@ -8,16 +8,21 @@
 
 mod baseline;
 mod busy;
+mod filler;
+mod healthy;
 mod hyper_loop;
 mod ledger;
 mod load;
 mod measure;
+mod memory;
 mod numbers;
+mod parts;
 mod payload;
 mod receiver;
 mod report;
 mod storage;
 mod subject;
+mod trials;
 mod wire;
 
 use std::fs;
@@ -29,7 +34,9 @@ use clap::Parser;
 use groundswell_engine::clock::Stopwatch;
 
 use crate::measure::{Settings, Step};
+use crate::parts::Part;
 use crate::report::{Report, Round};
+use crate::trials::{Findings, Sizes, Trial};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench", about = "Measures the server against what its parts can do")]
@@ -45,9 +52,11 @@ struct Arguments {
     /// Keep-alive connections of the generator.
     #[arg(long, default_value_t = 128)]
     connections: usize,
-    /// Only these measurements, for example `end-to-end,proxy`.
+    /// Only these, for example `bare,end-to-end` or `drain,neighbours`.
     #[arg(long, value_enum, value_delimiter = ',')]
-    only: Vec<Step>,
+    only: Vec<Part>,
+    #[command(flatten)]
+    sizes: Sizes,
     /// The server's executable; by default the one beside this program.
     #[arg(long)]
     server: Option<PathBuf>,
@@ -82,7 +91,8 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
     for number in 1..=arguments.rounds {
         rounds.push(round(&settings, &arguments, number)?);
     }
-    let report = Report { settings: &settings, rounds: &rounds };
+    let trials = trials(&settings, &arguments)?;
+    let report = Report { settings: &settings, rounds: &rounds, trials: &trials };
     println!("{}", report.table());
     println!("took {} s", watch.elapsed().as_secs());
     fs::write(&output, serde_json::to_vec_pretty(&report.json())?)
@@ -116,7 +126,14 @@ fn settings(arguments: &Arguments, output: &Path) -> Result<Settings> {
     fs::create_dir_all(directory)?;
     let directory = directory.canonicalize()?;
     refuse_memory(&directory)?;
-    Ok(Settings { server, directory, seconds: arguments.seconds, connections: arguments.connections })
+    Ok(Settings {
+        server,
+        directory,
+        seconds: arguments.seconds,
+        connections: arguments.connections,
+        rounds: arguments.rounds,
+        sizes: arguments.sizes.settled(),
+    })
 }
 
 /// In memory, fsync costs nothing and promises nothing.
@@ -129,11 +146,14 @@ fn refuse_memory(directory: &Path) -> Result<()> {
     Ok(())
 }
 
+fn is_wanted(arguments: &Arguments, part: Part) -> bool {
+    arguments.only.is_empty() || arguments.only.contains(&part)
+}
+
 fn round(settings: &Settings, arguments: &Arguments, number: usize) -> Result<Round> {
-    let is_wanted = |step: &Step| arguments.only.is_empty() || arguments.only.contains(step);
     let mut round = Round { fsync_us: settings.fsync()?, ..Round::default() };
     println!("round {number} of {}: fsync {} µs", arguments.rounds, round.fsync_us);
-    for step in Step::ALL.into_iter().filter(is_wanted) {
+    for step in Step::ALL.into_iter().filter(|step| is_wanted(arguments, Part::Step(*step))) {
         let sample = settings.measure(step)?;
         println!("    {:<52} {:>9.0}/s", step.title(), sample.per_second);
         round.samples.insert(step, sample);
@@ -142,4 +162,18 @@ fn round(settings: &Settings, arguments: &Arguments, number: usize) -> Result<Ro
         round.latencies = Some(settings.latencies()?);
     }
     Ok(round)
+}
+
+/// Each has rounds of its own.
+fn trials(settings: &Settings, arguments: &Arguments) -> Result<Vec<Findings>> {
+    let mut all = Vec::new();
+    for trial in Trial::ALL.into_iter().filter(|trial| is_wanted(arguments, Part::Trial(*trial))) {
+        println!("trial: {}", trial.title());
+        let findings = trial.run(settings)?;
+        for line in findings.lines() {
+            println!("    {line}");
+        }
+        all.push(findings);
+    }
+    Ok(all)
 }

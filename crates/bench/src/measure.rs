@@ -18,6 +18,7 @@ use crate::numbers::{percentile, rate, whole};
 use crate::receiver::{Book, Receiver};
 use crate::storage::{self, Rows};
 use crate::subject::{self, Subject, Webhook};
+use crate::trials::Sizes;
 
 /// Posted before the clock starts, so that connections, caches and statements are there.
 const WARM_UP: u64 = 1_000;
@@ -47,6 +48,10 @@ pub struct Settings {
     pub seconds: f64,
     /// Keep-alive connections of the generator.
     pub connections: usize,
+    /// How often everything is measured.
+    pub rounds: usize,
+    /// How much the trials pile up.
+    pub sizes: Sizes,
 }
 
 /// What is measured with a rate.
@@ -162,7 +167,8 @@ impl Settings {
         Ok(Latencies { ack: ledger.ack_latencies(first), delivery: ledger.delivery_latencies(first), audit })
     }
 
-    fn bare(&self) -> Result<Sample> {
+    /// The bare loop.
+    pub fn bare(&self) -> Result<Sample> {
         let ledger = self.ledger();
         hyper_loop::run(&ledger, self.connections, Until::Posted(WARM_UP))?;
         let (first, began, busy) = (ledger.posted_count(), ledger.elapsed(), Busy::now(None));
@@ -267,7 +273,8 @@ impl Settings {
         Ok(Sample { per_second, ..Sample::default() })
     }
 
-    fn time(&self) -> Duration {
+    /// Of a measurement.
+    pub fn time(&self) -> Duration {
         Duration::from_secs_f64(self.seconds)
     }
 
@@ -276,19 +283,21 @@ impl Settings {
         Arc::new(Ledger::new(seconds * EVENTS_PER_SECOND + WARM_UP * 2))
     }
 
-    fn scratch(&self) -> Result<TempDir> {
+    /// A directory for a database; it goes when the value goes.
+    pub fn scratch(&self) -> Result<TempDir> {
         let directory = tempfile::Builder::new().prefix("run-").tempdir_in(&self.directory);
         directory.with_context(|| format!("cannot create a directory in {}", self.directory.display()))
     }
 }
 
-fn signed(ledger: &Arc<Ledger>) -> Result<Book> {
+/// Arrivals go into the ledger; requests are signed as the server's are.
+pub fn signed(ledger: &Arc<Ledger>) -> Result<Book> {
     let secret = Secret::parse(subject::SECRET).context("the secret is a valid one")?;
     Ok(Book { ledger: Arc::clone(ledger), secret: Some(secret) })
 }
 
 /// Waits until every accepted event has arrived, or nothing arrives any more.
-fn drain(ledger: &Ledger) {
+pub fn drain(ledger: &Ledger) {
     let accepted = ledger.accepted_from(0);
     let (mut seen, mut since) = (ledger.arrived_count(), ledger.elapsed());
     while seen < accepted && ledger.elapsed().saturating_sub(since) < DRAIN_PATIENCE {

@@ -35,6 +35,17 @@ impl Template {
         &self.text
     }
 
+    /// The envelope of the event with a number, as the server renders it.
+    pub fn envelope(&self, number: u64) -> Vec<u8> {
+        const CREATED_AT: &[u8] = br#"1700000000000,"data""#;
+        const MEMBER: &[u8] = br#""createdAt":"#;
+        let data = BEFORE_NUMBER.find(r#""data""#).unwrap_or(0);
+        let mut event = self.text.clone();
+        Self::stamp(&mut event, number);
+        let rest = &event[data + br#""data""#.len()..];
+        [&event[..data], MEMBER, CREATED_AT, rest].concat()
+    }
+
     /// Writes a number into an event that begins at the start of `event`.
     pub fn stamp(event: &mut [u8], number: u64) {
         let mut rest = number;
@@ -80,6 +91,7 @@ mod tests {
         assert_eq!(template.number_of(&event), Some(90_210));
         let text = String::from_utf8(event).expect("text");
         let envelope = text.replacen(",\"data\"", ",\"createdAt\":1700000000000,\"data\"", 1);
+        assert_eq!(template.envelope(90_210), envelope.as_bytes());
         assert_eq!(template.number_of(envelope.as_bytes()), Some(90_210));
         assert_eq!(template.number_of(envelope.replace("Belson", "Nelson").as_bytes()), None);
         assert_eq!(template.number_of(b"{}"), None);

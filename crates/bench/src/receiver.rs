@@ -2,6 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use anyhow::{Context as _, Result};
@@ -15,6 +16,7 @@ use crate::payload::Template;
 use crate::wire::Connection;
 
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\nok";
+const FAILURE: &[u8] = b"HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n";
 
 /// One signature of so many is checked; all of them would cost as much as the rest of the receiver.
 const CHECKED_SIGNATURES: u64 = 64;
@@ -35,23 +37,39 @@ pub struct Book {
     pub secret: Option<Secret>,
 }
 
+/// How a receiver behaves.
+#[derive(Debug, Clone)]
+pub enum Manner {
+    /// It answers with 200 and writes down what arrived.
+    Answers(Book),
+    /// It takes requests and never answers; so many connections are open.
+    Hangs(Arc<AtomicU64>),
+    /// It answers with 500; so many times by now.
+    Fails(Arc<AtomicU64>),
+}
+
 impl Receiver {
     /// Listens on a free port of this machine.
     pub fn start(book: &Book) -> Result<Self> {
+        Self::behaving(&Manner::Answers(book.clone()))
+    }
+
+    /// Listens on a free port of this machine, and behaves like that.
+    pub fn behaving(manner: &Manner) -> Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("the receiver cannot listen")?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let stop = CancellationToken::new();
         let mut handles = Vec::new();
         for _ in 0..threads() {
-            let (listener, book, stop) = (listener.try_clone()?, book.clone(), stop.clone());
+            let (listener, manner, stop) = (listener.try_clone()?, manner.clone(), stop.clone());
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             handles.push(std::thread::spawn(move || {
                 runtime.block_on(async {
                     tokio::select! {
                         () = stop.cancelled() => {}
                         // It only ends when the listener is broken, and then nothing arrives, which the audit shows.
-                        _ = accept(listener, book) => {}
+                        _ = accept(listener, manner) => {}
                     }
                 });
             }));
@@ -80,16 +98,38 @@ impl Drop for Receiver {
     }
 }
 
-async fn accept(listener: TcpListener, book: Book) -> Result<()> {
+async fn accept(listener: TcpListener, manner: Manner) -> Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     loop {
         let (stream, _) = listener.accept().await?;
-        let (connection, book) = (Connection::new(stream)?, book.clone());
+        let (connection, manner) = (Connection::new(stream)?, manner.clone());
         tokio::spawn(async move {
             // When a connection breaks, what was sent on it counts as not arrived.
-            let _ = serve(connection, book).await;
+            let _ = match manner {
+                Manner::Answers(book) => serve(connection, book).await,
+                Manner::Hangs(open) => hang(connection, &open).await,
+                Manner::Fails(requests) => fail(connection, &requests).await,
+            };
         });
     }
+}
+
+async fn hang(mut connection: Connection, open: &AtomicU64) -> Result<()> {
+    open.fetch_add(1, Ordering::Relaxed);
+    let mut result = Ok(true);
+    while let Ok(true) = result {
+        result = connection.request().await.map(|request| request.is_some());
+    }
+    open.fetch_sub(1, Ordering::Relaxed);
+    result.map(drop)
+}
+
+async fn fail(mut connection: Connection, requests: &AtomicU64) -> Result<()> {
+    while connection.request().await?.is_some() {
+        requests.fetch_add(1, Ordering::Relaxed);
+        connection.send(FAILURE).await?;
+    }
+    Ok(())
 }
 
 async fn serve(mut connection: Connection, book: Book) -> Result<()> {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::ledger::Audit;
 use crate::measure::{Latencies, OPEN_LOOP_PER_SECOND, Sample, Settings, Step, cores};
 use crate::numbers::{float, median, percentile};
+use crate::trials::Findings;
 
 /// A bare loop slower than this measures the generator, not the machine, and flatters what is compared with it.
 const BARE_AT_LEAST: f64 = 40_000.0;
@@ -27,6 +28,7 @@ pub struct Round {
 pub struct Report<'a> {
     pub settings: &'a Settings,
     pub rounds: &'a [Round],
+    pub trials: &'a [Findings],
 }
 
 /// A rate as a part of another one.
@@ -92,6 +94,7 @@ impl Report<'_> {
                 audit.accepted, audit.lost, audit.repeated, audit.strangers, audit.forged
             ));
         }
+        problems.extend(self.trials.iter().flat_map(Findings::violations).cloned());
         problems
     }
 
@@ -124,6 +127,8 @@ impl Report<'_> {
         }
         lines.push(String::new());
         lines.extend(self.latency_lines());
+        lines.extend(self.trials.iter().flat_map(Findings::lines));
+        lines.push(String::new());
         let accepted: u64 = self.audits().iter().map(|(_, audit)| audit.accepted).sum();
         let refused: u64 = self.audits().iter().map(|(_, audit)| audit.refused).sum();
         lines.push(format!("audit: {accepted} events accepted, {refused} refused"));
@@ -160,6 +165,7 @@ impl Report<'_> {
                 "ack": quantiles(&self.all_latencies(|latencies| &latencies.ack)),
                 "delivery": quantiles(&self.all_latencies(|latencies| &latencies.delivery)),
             },
+            "trials": self.trials.iter().map(Findings::json).collect::<Vec<_>>(),
             "audits": self.audits().into_iter().map(|(name, audit)| json!({ "of": name, "found": audit }))
                 .collect::<Vec<_>>(),
         })
@@ -275,6 +281,7 @@ impl Report<'_> {
             all.extend(audited);
             all.extend(round.latencies.as_ref().map(|latencies| ("open loop", latencies.audit)));
         }
+        all.extend(self.trials.iter().flat_map(Findings::audits).copied());
         all
     }
 }

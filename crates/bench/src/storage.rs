@@ -121,8 +121,7 @@ fn runtime() -> Result<tokio::runtime::Runtime> {
 }
 
 fn envelope() -> Bytes {
-    let text = String::from_utf8_lossy(Template::new().text()).into_owned();
-    text.replacen(",\"data\"", ",\"createdAt\":1700000000000,\"data\"", 1).into()
+    Template::new().envelope(0).into()
 }
 
 /// Ids as the server's generator makes them: the milliseconds in the upper bits.

@@ -38,8 +38,13 @@ pub enum Webhook {
 }
 
 impl Subject {
-    /// Starts the server on a new database in `directory`.
+    /// Starts the server on the database in `directory`, a new one if there is none.
     pub fn server(executable: &Path, directory: &Path) -> Result<Self> {
+        Self::server_with(executable, directory, &[])
+    }
+
+    /// Starts the server with further settings, as variables of its environment.
+    pub fn server_with(executable: &Path, directory: &Path, settings: &[(&str, String)]) -> Result<Self> {
         let mut command = Command::new(executable);
         command
             .arg("serve")
@@ -48,7 +53,8 @@ impl Subject {
             .env("GROUNDSWELL_DATABASE_URL", format!("sqlite://{}", database(directory).display()))
             .env("GROUNDSWELL_ADMIN_KEY", ADMIN_KEY)
             .env("GROUNDSWELL_EGRESS_ALLOW", "127.0.0.0/8")
-            .env("GROUNDSWELL_RATE_LIMIT", "off");
+            .env("GROUNDSWELL_RATE_LIMIT", "off")
+            .envs(settings.iter().map(|(name, value)| (name, value)));
         Self::start(command, directory)
     }
 
@@ -93,29 +99,45 @@ impl Subject {
 
     /// Creates a program with a webhook in the server; returns where its events are posted.
     pub fn program(&self, url: &str, webhook: Webhook) -> Result<Target> {
+        let id = self.create(&[url.to_owned()], webhook)?;
+        Ok(Target { is_delivered: webhook == Webhook::Enabled, ..self.events_of(&id) })
+    }
+
+    /// Creates a program with a webhook for each URL; returns its id.
+    pub fn create(&self, urls: &[String], webhook: Webhook) -> Result<String> {
         let program = self.call("/v2/campaigns", &json!({ "type": "REFERRAL", "name": "Benchmark" }))?;
         let id = program["id"].as_str().context("a new program has an id")?;
-        let settings = json!({
-            "payloadUrl": url,
-            "events": ["NEW_PARTICIPANT_ADDED"],
-            "isEnabled": webhook == Webhook::Enabled,
-            "secret": SECRET,
-        });
-        self.call(&format!("/v2/campaign/{id}/webhooks"), &settings)?;
-        Ok(Target {
+        for url in urls {
+            let settings = json!({
+                "payloadUrl": url,
+                "events": ["NEW_PARTICIPANT_ADDED"],
+                "isEnabled": webhook == Webhook::Enabled,
+                "secret": SECRET,
+            });
+            self.call(&format!("/v2/campaign/{id}/webhooks"), &settings)?;
+        }
+        Ok(id.to_owned())
+    }
+
+    /// Where events of a program are posted whose webhook is enabled.
+    pub fn events_of(&self, program: &str) -> Target {
+        Target {
             address: self.address,
-            path: format!("/v2/campaign/{id}/events"),
+            path: format!("/v2/campaign/{program}/events"),
             key: Some(ADMIN_KEY.to_owned()),
             events_per_request: 1,
-            is_delivered: webhook == Webhook::Enabled,
-        })
+            is_delivered: true,
+        }
+    }
+
+    /// Whether it says that it is ready.
+    pub fn is_ready(&self) -> bool {
+        let answer = agent().get(format!("http://{}/readyz", self.address)).call();
+        answer.is_ok_and(|answer| answer.status().is_success())
     }
 
     fn call(&self, path: &str, body: &Value) -> Result<Value> {
-        let config =
-            ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(20))).proxy(None).build();
-        let mut answer = config
-            .new_agent()
+        let mut answer = agent()
             .post(format!("http://{}{path}", self.address))
             .header("authorization", format!("Bearer {ADMIN_KEY}"))
             .header("content-type", "application/json")
@@ -146,6 +168,14 @@ impl Drop for Subject {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .timeout_global(Some(Duration::from_secs(20)))
+        .proxy(None)
+        .build()
+        .new_agent()
 }
 
 /// The server's database in a directory of its own.
