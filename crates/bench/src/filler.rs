@@ -32,6 +32,13 @@ const ATTEMPT: &str = "
     VALUES (?1, 1, ?2, ?3, 1, NULL, 200, '', 'delivered', NULL, 0,
         'content-type: text/plain' || char(10) || 'content-length: 2' || char(10), x'6f6b')";
 
+/// What was tried says when it is tried again; retention and the log find the pending row by it.
+const FAILED_ATTEMPT: &str = "
+    INSERT INTO attempt
+        (delivery_id, number, endpoint_id, started_at_ms, duration_ms, failure, status_code, message, after,
+        retry_at_ms, is_response_truncated, response_head, response_body)
+    VALUES (?1, ?2, ?3, ?4, 1, 'status', 500, 'The endpoint answered 500.', 'retry', ?5, 0, '', x'')";
+
 /// As after ten failures in a row.
 const HELD: &str = "
     INSERT INTO endpoint_state
@@ -110,8 +117,12 @@ impl Filler {
         let (accepted_at_ms, expires_at_ms) = (events.accepted_at_ms, events.accepted_at_ms + DEADLINE_MS);
         self.write(events, |db, event| {
             let mut pending = db.prepare_cached(PENDING)?;
+            let mut failed = db.prepare_cached(FAILED_ATTEMPT)?;
             for (slot, endpoint) in (0_i64..).zip(&endpoints) {
                 let id = event * SLOTS + slot;
+                if attempts > 0 {
+                    failed.execute(params![id, attempts, endpoint, accepted_at_ms, due_at_ms])?;
+                }
                 pending.execute(params![endpoint, due_at_ms, id, attempts, accepted_at_ms, expires_at_ms])?;
             }
             Ok(())
@@ -129,6 +140,8 @@ impl Filler {
                 if event % every == 1 {
                     let row = params![endpoint, due_at_ms, id, 1, accepted_at_ms, expires_at_ms];
                     db.prepare_cached(PENDING)?.execute(row)?;
+                    let attempt = params![id, 1, endpoint, accepted_at_ms, due_at_ms];
+                    db.prepare_cached(FAILED_ATTEMPT)?.execute(attempt)?;
                 } else {
                     db.prepare_cached(ATTEMPT)?.execute(params![id, endpoint, accepted_at_ms])?;
                 }

@@ -71,7 +71,7 @@ pub(super) fn run(settings: &Settings, findings: &mut Findings) -> Result<()> {
     findings.told("delivered events per transaction", float(events) / float(commits.max(1)), "");
     let lists = [events, events, events, events].map(|rows| statements(rows / commits.max(1)));
     let statements = STATEMENTS_WITHOUT_ROWS + lists.iter().sum::<u64>();
-    let title = "statements per delivered event, at most (from the list sizes of a mean transaction)";
+    let title = "statements that write per delivered event, at most (by a mean transaction)";
     findings.told(title, per_event(float(statements * commits)), "");
     findings.audited("operations", healthy.audit());
     Ok(())
