@@ -17,6 +17,10 @@ const SLOTS: i64 = 8;
 /// The contract's time from acceptance to the deadline.
 const DEADLINE_MS: i64 = 5 * 86_400_000;
 
+/// `deleted_at_ms IS NULL` is the condition of an index: without it every program is looked for among all.
+const ENDPOINTS: &str = "
+    SELECT id FROM endpoint WHERE program_id = ? AND deleted_at_ms IS NULL ORDER BY created_at_ms, id";
+
 const EVENT: &str = "
     INSERT INTO event (id, program_id, kind, occurred_at_ms, accepted_at_ms, targets, body)
     VALUES (?1, ?2, 'NEW_PARTICIPANT_ADDED', ?3, ?3, ?4, ?5)";
@@ -174,9 +178,7 @@ impl Filler {
     }
 
     fn endpoints(&self, program: &str) -> Result<Vec<i64>> {
-        let mut statement = self
-            .db
-            .prepare_cached("SELECT id FROM endpoint WHERE program_id = ? ORDER BY created_at_ms, id")?;
+        let mut statement = self.db.prepare_cached(ENDPOINTS)?;
         let endpoints: Vec<i64> =
             statement.query_map([program], |row| row.get(0))?.collect::<Result<_, _>>()?;
         ensure!(!endpoints.is_empty(), "the program {program} has no webhook");
