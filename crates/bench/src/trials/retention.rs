@@ -1,6 +1,5 @@
 //! Delivery while retention deletes, compared with delivery from the same database while nothing is old enough.
 
-use std::fs;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use crate::busy::Busy;
 use crate::filler::{Events, Exceptions, Filler};
 use crate::healthy::Healthy;
 use crate::measure::Settings;
-use crate::numbers::{float, rate};
+use crate::numbers::rate;
 use crate::subject::{self, Subject, Webhook};
 
 const SLOWER_AT_MOST: f64 = 1.5;
@@ -129,9 +128,6 @@ fn check(directory: &Path, findings: &mut Findings) -> Result<()> {
     if left > 0 {
         findings.violated(format!("{left} attempts of deleted events are there"));
     }
-    let pages =
-        fs::metadata(subject::database(directory).with_extension("db-wal")).map_or(0, |wal| wal.len() / 4096);
-    findings.told("pages in the write-ahead log after a turn", float(pages), "");
     Ok(())
 }
 
