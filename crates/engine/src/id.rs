@@ -88,14 +88,28 @@ impl IdGenerator {
     }
 }
 
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
 /// `length` characters of 5 random bits each from the operating system, without ones that are mistaken for others.
 pub fn random_text(length: usize) -> String {
     text(&mut rand::rng(), length)
 }
 
 fn text(rng: &mut impl Rng, length: usize) -> String {
-    const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
     (0..length).map(|_| char::from(ALPHABET[rng.random_range(0..ALPHABET.len())])).collect()
+}
+
+/// `req_` and 16 characters, to name a request with in answers and logs.
+pub fn request_id() -> String {
+    // Five bits a character, of one draw.
+    let mut bits: u128 = rand::rng().random();
+    let mut id = String::with_capacity(20);
+    id.push_str("req_");
+    for _ in 0..16 {
+        id.push(char::from(ALPHABET[(bits & 31) as usize]));
+        bits >>= 5;
+    }
+    id
 }
 
 /// Bytes for a secret or a token, from the operating system's seeded generator.

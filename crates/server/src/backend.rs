@@ -172,6 +172,6 @@ impl Backend for PageBackend {
     }
 
     fn public_url(&self) -> String {
-        self.state.public_url.clone()
+        self.state.public_url.as_ref().to_owned()
     }
 }

@@ -26,7 +26,7 @@ pub struct Shared {
     pub engine: Arc<Engine>,
     pub site: Option<Site>,
     /// Without a slash at its end.
-    pub public_url: String,
+    pub public_url: Arc<str>,
     pub admin_key_hash: Option<[u8; 32]>,
     pub rate_limiter: Option<RateLimiter>,
     pub bodies: BodyRoom,
@@ -46,7 +46,7 @@ impl AppState {
         Self(Arc::new(Shared {
             engine,
             site,
-            public_url,
+            public_url: public_url.into(),
             admin_key_hash: config.admin_key.as_ref().map(|key| hash_token(key.expose())),
             rate_limiter: config.rate_limit.map(RateLimiter::new),
             bodies: BodyRoom::default(),
@@ -56,7 +56,7 @@ impl AppState {
 
 /// Names a request in answers and in the log.
 #[derive(Debug, Clone)]
-pub struct RequestId(pub String);
+pub struct RequestId(pub Arc<str>);
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -68,7 +68,7 @@ pub fn router(state: AppState) -> Router {
         .layer(middleware::from_fn(add_page_headers));
     Router::new()
         .merge(health)
-        .nest("/v2", rest::router(state.clone()))
+        .merge(rest::router(state.clone()))
         .merge(pages)
         .layer(middleware::from_fn(add_request_id))
         .with_state(state)
@@ -83,13 +83,13 @@ async fn ready(State(state): State<AppState>) -> Response {
 }
 
 async fn add_request_id(mut request: Request, next: Next) -> Response {
-    let id = format!("req_{}", groundswell_engine::id::random_text(16));
-    request.extensions_mut().insert(RequestId(id.clone()));
+    let id: Arc<str> = groundswell_engine::id::request_id().into();
+    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
     let mut response = next.run(request).await;
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
         tracing::error!(request.id = %id, "a request failed");
     }
-    if let Ok(value) = HeaderValue::try_from(id) {
+    if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
     response

@@ -90,7 +90,7 @@ impl PageRenderer {
 }
 
 fn backend_for(state: &AppState, headers: &HeaderMap, id: Option<&RequestId>) -> Arc<dyn Backend> {
-    Arc::new(PageBackend::new(state.clone(), session_of(headers), id.map(|id| id.0.clone())))
+    Arc::new(PageBackend::new(state.clone(), session_of(headers), id.map(|id| id.0.as_ref().to_owned())))
 }
 
 /// The session's token from the cookie.

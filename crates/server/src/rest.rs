@@ -15,7 +15,7 @@ mod webhooks;
 
 use axum::Router;
 use axum::middleware;
-use axum::routing::{delete, get, patch, post};
+use axum::routing::{any, delete, get, patch, post};
 
 pub use body::BodyRoom;
 pub use limit::RateLimiter;
@@ -23,26 +23,28 @@ pub use limit::RateLimiter;
 use crate::http::AppState;
 use answer::{method_not_allowed, not_found};
 
-/// All routes below `/v2`. Every one needs a key.
+/// All routes below `/v2`, with their whole paths: a nested router would write each request's path anew. Every one needs
+/// a key.
 pub fn router(state: AppState) -> Router<AppState> {
     Router::new()
-        .route("/campaigns", get(programs::list).post(programs::create))
-        .route("/campaign/{id}", get(programs::show).patch(programs::change))
-        .route("/campaign/{id}/webhooks", get(webhooks::list).post(webhooks::create))
-        .route("/campaign/{id}/webhooks/{webhook}", patch(webhooks::change).delete(webhooks::remove))
-        .route("/campaign/{id}/webhooks/{webhook}/test", post(webhooks::test))
-        .route("/campaign/{id}/events", post(events::submit))
-        .route("/campaign/{id}/events/batch", post(events::submit_batch))
-        .route("/campaign/{id}/notices", get(notices::list))
-        .route("/campaign/{id}/deliveries", get(deliveries::list))
-        .route("/campaign/{id}/deliveries/{delivery}", get(deliveries::show))
-        .route("/campaign/{id}/deliveries/{delivery}/resend", post(resends::one))
-        .route("/campaign/{id}/resends", get(resends::list).post(resends::begin))
-        .route("/campaign/{id}/resends/{job}", get(resends::show).delete(resends::cancel))
-        .route("/api-keys", get(keys::list).post(keys::create))
-        .route("/api-keys/{id}", delete(keys::remove))
-        .route("/sign-in-links", post(keys::create_sign_in_link))
-        .fallback(not_found)
+        .route("/v2/campaigns", get(programs::list).post(programs::create))
+        .route("/v2/campaign/{id}", get(programs::show).patch(programs::change))
+        .route("/v2/campaign/{id}/webhooks", get(webhooks::list).post(webhooks::create))
+        .route("/v2/campaign/{id}/webhooks/{webhook}", patch(webhooks::change).delete(webhooks::remove))
+        .route("/v2/campaign/{id}/webhooks/{webhook}/test", post(webhooks::test))
+        .route("/v2/campaign/{id}/events", post(events::submit))
+        .route("/v2/campaign/{id}/events/batch", post(events::submit_batch))
+        .route("/v2/campaign/{id}/notices", get(notices::list))
+        .route("/v2/campaign/{id}/deliveries", get(deliveries::list))
+        .route("/v2/campaign/{id}/deliveries/{delivery}", get(deliveries::show))
+        .route("/v2/campaign/{id}/deliveries/{delivery}/resend", post(resends::one))
+        .route("/v2/campaign/{id}/resends", get(resends::list).post(resends::begin))
+        .route("/v2/campaign/{id}/resends/{job}", get(resends::show).delete(resends::cancel))
+        .route("/v2/api-keys", get(keys::list).post(keys::create))
+        .route("/v2/api-keys/{id}", delete(keys::remove))
+        .route("/v2/sign-in-links", post(keys::create_sign_in_link))
+        .route("/v2", any(not_found))
+        .route("/v2/{*rest}", any(not_found))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(state, auth::check))
 }

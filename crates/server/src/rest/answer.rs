@@ -1,5 +1,7 @@
 //! Answers: JSON, and errors in the product's shape.
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequestParts, Request, State};
 use axum::response::{IntoResponse, Response};
 use groundswell_engine::EngineError;
@@ -44,8 +46,8 @@ impl Failed {
             message: self.message,
             status: self.code.status(),
             timestamp: context.now_ms,
-            support_url: context.support_url.clone(),
-            request_id: context.request_id.clone(),
+            support_url: context.support_url.as_ref().to_owned(),
+            request_id: context.request_id.as_deref().map(str::to_owned),
             errors: self.errors,
         }
     }
@@ -77,7 +79,8 @@ impl From<EngineError> for Failed {
     }
 }
 
-/// What every handler gets: the state, who calls, and what answers need.
+/// What every handler gets: the state, who calls, and what answers need. It takes the request's headers with it, so it
+/// stands behind other extractors that want them.
 pub struct Call {
     pub state: AppState,
     pub context: Context,
@@ -94,7 +97,8 @@ impl FromRequestParts<AppState> for Call {
             // Every route is behind the check that finds the caller.
             return Err(context.fail(Failed::new(ErrorCode::Unauthorized, "Send a valid API key.")));
         };
-        Ok(Self { state: state.clone(), context, caller, headers: parts.headers.clone() })
+        let headers = std::mem::take(&mut parts.headers);
+        Ok(Self { state: state.clone(), context, caller, headers })
     }
 }
 
@@ -102,8 +106,8 @@ impl FromRequestParts<AppState> for Call {
 #[derive(Debug, Clone)]
 pub struct Context {
     pub now_ms: i64,
-    pub support_url: String,
-    pub request_id: Option<String>,
+    pub support_url: Arc<str>,
+    pub request_id: Option<Arc<str>>,
 }
 
 impl Context {
@@ -111,8 +115,8 @@ impl Context {
     pub fn of(state: &AppState, request_id: Option<&RequestId>) -> Self {
         Self {
             now_ms: state.engine.now_ms(),
-            support_url: state.public_url.clone(),
-            request_id: request_id.map(|id| id.0.clone()),
+            support_url: Arc::clone(&state.public_url),
+            request_id: request_id.map(|id| Arc::clone(&id.0)),
         }
     }
 
@@ -173,7 +177,7 @@ mod tests {
 
     #[test]
     fn overload_is_503_and_a_full_disk_507_and_both_say_when_to_come_back() {
-        let context = Context { now_ms: 0, support_url: String::new(), request_id: None };
+        let context = Context { now_ms: 0, support_url: "".into(), request_id: None };
         for (error, status, wait) in [
             (EngineError::Overloaded, 503, "1"),
             (EngineError::Stopping, 503, "1"),

@@ -32,15 +32,15 @@ impl Caller {
 
 /// Refuses requests without a valid key; counts the others against the key's limits.
 pub async fn check(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    let context = Context::of(&state, request.extensions().get());
     let Some(caller) = identify(&state, &request) else {
+        let context = Context::of(&state, request.extensions().get());
         let message = "Send a valid API key as `Authorization: Bearer <key>`.";
         let mut response = context.fail(Failed::new(ErrorCode::Unauthorized, message));
         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         return response;
     };
     let limited = match (&state.rate_limiter, &caller) {
-        (Some(limiter), Caller::Key(id)) => Some(limiter.count(id, context.now_ms)),
+        (Some(limiter), Caller::Key(id)) => Some(limiter.count(id, state.engine.now_ms())),
         _ => None,
     };
     request.extensions_mut().insert(caller);
@@ -49,7 +49,7 @@ pub async fn check(State(state): State<AppState>, mut request: Request, next: Ne
         Some(standing) => {
             let mut response = match standing.exceeded() {
                 None => next.run(request).await,
-                Some(policy) => standing.refuse(policy, &context),
+                Some(policy) => standing.refuse(policy, &Context::of(&state, request.extensions().get())),
             };
             standing.add_headers(response.headers_mut());
             response
