@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use groundswell_types::{DeliveryId, EventId};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -57,6 +57,9 @@ pub struct Settled {
     pub retry: Option<Pending>,
 }
 
+/// So many large bodies, of up to 4 MiB each, are in memory at once to be sent.
+const LARGE_BODIES: usize = 32;
+
 /// How many bodies are read at once.
 const BODIES_PER_READ: usize = 64;
 
@@ -69,6 +72,8 @@ pub struct Runtime {
     inbox: mpsc::Receiver<Message>,
     outbox: mpsc::Sender<Message>,
     tasks: TaskTracker,
+    /// Bodies that do not count as small, in memory at once.
+    large: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
@@ -95,6 +100,7 @@ impl Runtime {
             inbox,
             outbox,
             tasks: TaskTracker::new(),
+            large: Arc::new(Semaphore::new(LARGE_BODIES)),
             stop,
         }
     }
@@ -225,29 +231,34 @@ impl Runtime {
         self.tasks.spawn(async move { attempt::make(&context, item, &outbox).await });
     }
 
-    /// Reads the bodies of several deliveries at once, then sends each.
+    /// Reads the small bodies of several deliveries at once, then sends each. What is not among them is large, or gone.
     fn read_and_send(&self, items: Vec<Item>) {
-        const STORE_RETRY: Duration = Duration::from_secs(1);
-        let context = Arc::clone(&self.context);
+        let (context, large) = (Arc::clone(&self.context), Arc::clone(&self.large));
         let (store, outbox, tasks) = (Arc::clone(&self.store), self.outbox.clone(), self.tasks.clone());
         self.tasks.spawn(async move {
             let ids: Vec<DeliveryId> = items.iter().map(|item| item.pending.key.delivery_id).collect();
-            match bodies(store.as_ref(), &ids, Size::Any).await {
-                Ok(bodies) => {
-                    for item in items {
-                        let body = bodies.get(&item.pending.key.delivery_id).cloned();
-                        let (context, outbox) = (Arc::clone(&context), outbox.clone());
-                        tasks.spawn(async move {
-                            attempt::make(&context, Item { body, ..item }, &outbox).await;
-                        });
+            let found = match bodies(store.as_ref(), &ids, Size::Small).await {
+                Ok(found) => found,
+                Err(error) => return give_back(items, &error, &outbox).await,
+            };
+            for item in items {
+                let body = found.get(&item.pending.key.delivery_id).cloned();
+                let (context, outbox) = (Arc::clone(&context), outbox.clone());
+                let (store, large) = (Arc::clone(&store), Arc::clone(&large));
+                tasks.spawn(async move {
+                    if body.is_some() {
+                        return attempt::make(&context, Item { body, ..item }, &outbox).await;
                     }
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "bodies cannot be read; their deliveries wait");
-                    tokio::time::sleep(STORE_RETRY).await;
-                    // When the runtime is gone the engine is stopping, and the rows stand.
-                    let _ = outbox.send(Message::Returned(items)).await;
-                }
+                    // Closed it never is.
+                    let _room = large.acquire().await;
+                    match bodies(store.as_ref(), &[item.pending.key.delivery_id], Size::Any).await {
+                        Ok(mut found) => {
+                            let body = found.remove(&item.pending.key.delivery_id);
+                            attempt::make(&context, Item { body, ..item }, &outbox).await;
+                        }
+                        Err(error) => give_back(vec![item], &error, &outbox).await,
+                    }
+                });
             }
         });
     }
@@ -271,6 +282,15 @@ impl Runtime {
             let _ = outbox.send(Message::Refilled(refill, items)).await;
         });
     }
+}
+
+/// Attempts that cannot be begun wait.
+async fn give_back(items: Vec<Item>, error: &StoreError, outbox: &mpsc::Sender<Message>) {
+    const STORE_RETRY: Duration = Duration::from_secs(1);
+    tracing::warn!(%error, "bodies cannot be read; their deliveries wait");
+    tokio::time::sleep(STORE_RETRY).await;
+    // When the runtime is gone the engine is stopping, and the rows stand.
+    let _ = outbox.send(Message::Returned(items)).await;
 }
 
 /// The next rows of a queue, those that are due with their bodies: one statement for all, where each would need one of
