@@ -31,12 +31,9 @@ struct Watched {
     syncs_directory: bool,
 }
 
-const HANDLE_BYTES: c_int = {
-    let bytes = size_of::<Handle>();
-    // What follows must be aligned for any C struct.
-    assert!(bytes.is_multiple_of(8) && bytes <= 64);
-    bytes as c_int
-};
+const HANDLE_BYTES: c_int = 16;
+// A multiple of 8, so that what follows is aligned for any C struct.
+const _: () = assert!(size_of::<Handle>() == 16, "the handle is two pointers");
 
 static METHODS: ffi::sqlite3_io_methods = ffi::sqlite3_io_methods {
     // Those of version 3 are for memory-mapped files, which are not asked for.
