@@ -104,8 +104,9 @@ impl Engine {
         let due = store.earliest_due(&directory.enabled_endpoints()).await?;
 
         let under_way = Arc::new(UnderWay::default());
-        let (stop, writer_stop, fatal) =
-            (CancellationToken::new(), CancellationToken::new(), CancellationToken::new());
+        let (writer_stop, fatal) = (CancellationToken::new(), CancellationToken::new());
+        // Nothing more is sent when no outcome can be written any more.
+        let stop = fatal.child_token();
         let (outbox, inbox) = mpsc::channel(RUNTIME_INBOX);
         let (handle, writer): (WriterHandle, Writer) = writer(WriterParts {
             store: Arc::clone(&store),
@@ -114,6 +115,7 @@ impl Engine {
             breaker: config.breaker,
             runtime: outbox.clone(),
             fatal: fatal.clone(),
+            is_winding_down: stop.clone(),
             stop: writer_stop.clone(),
         });
         let runtime = Runtime::new(RuntimeParts {

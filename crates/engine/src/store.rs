@@ -240,6 +240,12 @@ pub trait Store: Send + Sync + 'static {
 
     // ---- care
 
+    /// Resolves when a write, whoever made it, has left in doubt what is on the disk ([`StoreError::Fatal`]). For
+    /// databases where that concerns one call only, never.
+    async fn failed(&self) {
+        std::future::pending::<()>().await;
+    }
+
     /// Copies the write-ahead log into the database file as far as it goes without waiting; a no-op elsewhere.
     async fn checkpoint(&self) -> Result<(), StoreError>;
 

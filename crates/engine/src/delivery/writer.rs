@@ -6,16 +6,19 @@
 
 mod batch;
 mod commit;
+mod unwritten;
 mod upkeep;
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use bytes::Bytes;
 use groundswell_types::{EventId, EventKind, NoticeKind, ProgramId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use self::unwritten::Unwritten;
 pub use self::upkeep::NewResends;
 use self::upkeep::Upkeep;
 use super::runtime::Message;
@@ -151,12 +154,15 @@ pub struct Writer {
     outcomes: mpsc::Receiver<FinishedAttempt>,
     settings: mpsc::Receiver<SettingsJob>,
     upkeep: mpsc::Receiver<Upkeep>,
-    /// Outcomes that could not be committed because the disk is full or the database busy; tried again.
-    unwritten: Vec<FinishedAttempt>,
+    unwritten: Unwritten,
+    /// Whether the last commit found the disk full: said once, not with every commit.
+    is_full: AtomicBool,
     /// Endpoints whose pending rows were moved by parking or releasing since the start.
     moved: HashSet<EndpointId>,
     /// Cancelled when the store can no longer be trusted.
     fatal: CancellationToken,
+    /// Cancelled when no attempt is begun any more.
+    is_winding_down: CancellationToken,
     /// Cancelled when everything that has been handed over is to be written and nothing new taken.
     stop: CancellationToken,
 }
@@ -169,6 +175,7 @@ pub struct WriterParts {
     pub breaker: BreakerPolicy,
     pub runtime: mpsc::Sender<Message>,
     pub fatal: CancellationToken,
+    pub is_winding_down: CancellationToken,
     pub stop: CancellationToken,
 }
 
@@ -185,7 +192,7 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         upkeep: upkeep_in,
         waiting_bytes: Arc::new(Semaphore::new(MAX_WAITING_BYTES)),
     };
-    let WriterParts { store, directory, ids, breaker, runtime, fatal, stop } = parts;
+    let WriterParts { store, directory, ids, breaker, runtime, fatal, is_winding_down, stop } = parts;
     let writer = Writer {
         store,
         directory,
@@ -196,9 +203,11 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         outcomes,
         settings,
         upkeep,
-        unwritten: Vec::new(),
+        unwritten: Unwritten::default(),
+        is_full: AtomicBool::new(false),
         moved: HashSet::new(),
         fatal,
+        is_winding_down,
         stop,
     };
     (handle, writer)
@@ -207,16 +216,28 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
 impl Writer {
     /// Runs until stopped and everything handed over is written, or until the store fails for good.
     pub async fn run(mut self) {
-        const RETRY_WAIT: std::time::Duration = std::time::Duration::from_millis(500);
         let mut accept_jobs = Vec::new();
         let mut finished = Vec::new();
         let mut is_closing = false;
-        let stop = self.stop.clone();
+        let (stop, store) = (self.stop.clone(), Arc::clone(&self.store));
+        let failed = store.failed();
+        tokio::pin!(failed);
         loop {
-            let has_unwritten = !self.unwritten.is_empty();
-            let mut is_retry = false;
+            if self.fatal.is_cancelled() {
+                return;
+            }
+            let retry_wait = self.unwritten.wait().filter(|_| !is_closing);
+            let takes_outcomes = self.takes_outcomes();
             tokio::select! {
                 biased;
+                // What fails while closing is found by the commit that it fails.
+                () = &mut failed, if !is_closing => {
+                    if !self.fatal.is_cancelled() {
+                        tracing::error!("a write failed so that the disk can no longer be trusted; stopping");
+                        self.fatal.cancel();
+                    }
+                    continue;
+                }
                 () = stop.cancelled(), if !is_closing => {
                     is_closing = true;
                     self.accepts.close();
@@ -226,27 +247,29 @@ impl Writer {
                 }
                 Some(job) = self.settings.recv() => self.apply(job).await,
                 Some(job) = self.accepts.recv() => accept_jobs.push(job),
-                Some(one) = self.outcomes.recv() => finished.push(one),
+                Some(one) = self.outcomes.recv(), if takes_outcomes => finished.push(one),
                 Some(work) = self.upkeep.recv() => self.keep_up(work).await,
-                () = tokio::time::sleep(RETRY_WAIT), if has_unwritten && !is_closing => is_retry = true,
+                () = tokio::time::sleep(retry_wait.unwrap_or_default()), if retry_wait.is_some() => {}
                 else => break,
             }
             self.gather(&mut accept_jobs, &mut finished);
-            if is_retry || !has_unwritten {
-                finished.append(&mut self.unwritten);
-            }
             if !accept_jobs.is_empty() || !finished.is_empty() {
                 self.cycle(std::mem::take(&mut accept_jobs), std::mem::take(&mut finished)).await;
             }
-            if self.fatal.is_cancelled() {
-                return;
-            }
         }
         // One last try; what cannot be written now is a pending row still and is sent again after the start.
-        let unwritten = std::mem::take(&mut self.unwritten);
-        if !unwritten.is_empty() {
-            self.cycle(Vec::new(), unwritten).await;
+        let mut last = self.unwritten.take(MAX_BATCH_ITEMS);
+        while !last.is_empty() {
+            self.cycle(Vec::new(), last).await;
+            last = if self.unwritten.is_due() { self.unwritten.take(MAX_BATCH_ITEMS) } else { Vec::new() };
         }
+    }
+
+    /// Not while too many wait to be written: then those who made the attempts wait, and with them their slots, so that
+    /// nothing more is sent than can be remembered. Once nothing new is begun, what is still under way is taken, so that
+    /// it need not be waited for.
+    fn takes_outcomes(&self) -> bool {
+        self.unwritten.has_room() || self.is_winding_down.is_cancelled()
     }
 
     /// Takes what has queued up, without waiting, within the bounds of a transaction.
@@ -262,7 +285,12 @@ impl Writer {
             bytes += size(&job);
             accept_jobs.push(job);
         }
+        // By time alone: were it left to a quiet moment, producers could keep outcomes from ever being written.
+        if self.unwritten.is_due() {
+            finished.extend(self.unwritten.take(MAX_BATCH_ITEMS - finished.len()));
+        }
         while finished.len() < MAX_BATCH_ITEMS
+            && self.takes_outcomes()
             && let Ok(one) = self.outcomes.try_recv()
         {
             finished.push(one);

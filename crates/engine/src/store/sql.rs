@@ -67,6 +67,11 @@ pub(super) trait Database: Send + Sync + 'static {
         std::future::ready(())
     }
 
+    /// [`Store::failed`].
+    fn broken(&self) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+
     /// [`Store::checkpoint`].
     fn copy_log(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
         std::future::ready(Ok(()))
@@ -338,6 +343,10 @@ impl<D: Database> Store for D {
 
     async fn has_sessions(&self) -> Result<bool, StoreError> {
         keys::has_sessions(&mut *Database::reader(self).await?).await
+    }
+
+    async fn failed(&self) {
+        self.broken().await;
     }
 
     async fn checkpoint(&self) -> Result<(), StoreError> {

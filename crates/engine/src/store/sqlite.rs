@@ -119,6 +119,10 @@ impl Database for Sqlite {
         rows::earliest_due(&mut *self.reader().await?, endpoints).await
     }
 
+    async fn broken(&self) {
+        self.writer.broken().await;
+    }
+
     async fn copy_log(&self) -> Result<(), StoreError> {
         self.writer.checkpoint().await
     }

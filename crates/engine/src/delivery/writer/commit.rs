@@ -1,5 +1,7 @@
 //! One cycle: commit, then tell producers and the runtime. An item the database rejects fails alone.
 
+use std::sync::atomic::Ordering;
+
 use groundswell_types::DeliveryId;
 
 use super::batch::Consequences;
@@ -95,6 +97,9 @@ impl Writer {
     }
 
     async fn settle(&mut self, finished: Vec<FinishedAttempt>, batch: &Batch, fates: Vec<Fate<()>>) {
+        if fates.iter().any(|fate| matches!(fate, Fate::Committed(()))) {
+            self.unwritten.retry_now();
+        }
         let mut settled = Vec::with_capacity(finished.len());
         for ((one, outcome), fate) in finished.into_iter().zip(&batch.outcomes).zip(fates) {
             match fate {
@@ -117,7 +122,8 @@ impl Writer {
         }
     }
 
-    /// Commits the batch; when the database rejects something in it, halves it until the culprit stands alone.
+    /// Commits the batch; when the database rejects something in it, halves it until the culprit stands alone. When
+    /// the disk is full, outcomes are tried without the events: they take less room, and free some.
     async fn commit_or_bisect(&self, batch: &Batch) -> (Vec<Fate<Accepted>>, Vec<Fate<()>>) {
         let mut accept_fates: Vec<Fate<Accepted>> = Vec::with_capacity(batch.accepts.len());
         let mut outcome_fates: Vec<Fate<()>> = Vec::with_capacity(batch.outcomes.len());
@@ -132,8 +138,16 @@ impl Writer {
             };
             match result {
                 Ok(accepted) => {
+                    if self.is_full.swap(false, Ordering::Relaxed) {
+                        tracing::info!("there is room on the disk again");
+                    }
                     accept_fates.extend(accepted.into_iter().map(Fate::Committed));
                     outcome_fates.extend((0..part.outcome_count()).map(|_| Fate::Committed(())));
+                }
+                Err(error @ StoreError::Full(_)) if part.accept_count() > 0 && part.outcome_count() > 0 => {
+                    self.note(error);
+                    accept_fates.extend((0..part.accept_count()).map(|_| Fate::NotNow(Reason::Full)));
+                    parts.push(part.outcomes_only());
                 }
                 Err(StoreError::Rejected(error)) if part.len() > 1 => {
                     tracing::warn!(%error, "the database rejected an item; looking for it in a batch of {}", part.len());
@@ -164,7 +178,9 @@ impl Writer {
     pub(super) fn note(&self, error: StoreError) -> EngineError {
         match &error {
             StoreError::Full(_) => {
-                tracing::error!("the disk is full: new events are refused until there is room");
+                if !self.is_full.swap(true, Ordering::Relaxed) {
+                    tracing::error!("the disk is full: new events are refused until there is room");
+                }
             }
             StoreError::Unavailable(cause) => tracing::warn!(%cause, "the database did not answer in time"),
             StoreError::Fatal(cause) => {
@@ -253,13 +269,18 @@ impl Part {
         )
     }
 
-    /// The part as a batch of its own, without health: that is written with the next outcome.
+    const fn outcomes_only(self) -> Self {
+        Self { accepts: (self.accepts.1, self.accepts.1), outcomes: self.outcomes }
+    }
+
+    /// The part as a batch of its own. Health goes with all outcomes or none: else it is written with the next one.
     fn of(self, batch: &Batch) -> Batch {
+        let is_all = self.outcomes == (0, batch.outcomes.len());
         Batch {
             accepts: batch.accepts[self.accepts.0..self.accepts.1].to_vec(),
             outcomes: batch.outcomes[self.outcomes.0..self.outcomes.1].to_vec(),
-            health: Vec::new(),
-            notices: Vec::new(),
+            health: if is_all { batch.health.clone() } else { Vec::new() },
+            notices: if is_all { batch.notices.clone() } else { Vec::new() },
         }
     }
 }

@@ -49,6 +49,11 @@ impl Committer {
         self.0.ask(|reply| Job::Commit(batch, reply)).await.unwrap_or_else(|| Err(gone()))
     }
 
+    /// Leaves the connection as it is, for ever.
+    pub(super) fn give_up(&mut self) {
+        self.0.give_up();
+    }
+
     /// Waits until what was handed over is done, and closes the connection.
     pub(super) async fn close(&mut self) {
         self.0.close().await;

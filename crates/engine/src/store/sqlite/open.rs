@@ -1,5 +1,6 @@
 //! Opening a database: the settings every connection must have, the schema, and what is refused.
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
@@ -106,12 +107,22 @@ fn create(path: &Path) -> Result<(), StoreError> {
     })
 }
 
-/// The directory of the database, made if it is not there.
+/// The directory of the database, made if it is not there. SQLite syncs what is in it; a new directory's own name is
+/// synced here, or a power cut could take it with everything in it.
 pub(super) fn create_directory(path: &Path) -> Result<(), StoreError> {
     let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) else {
         return Ok(());
     };
-    std::fs::create_dir_all(directory).map_err(|error| {
+    let missing: Vec<&Path> = directory.ancestors().take_while(|one| !one.exists()).collect();
+    let create = || {
+        std::fs::create_dir_all(directory)?;
+        for made in missing {
+            let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty());
+            File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+        }
+        Ok(())
+    };
+    create().map_err(|error: std::io::Error| {
         StoreError::Unusable(format!("cannot create the directory {}: {error}", directory.display()))
     })
 }

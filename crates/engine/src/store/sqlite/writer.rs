@@ -5,6 +5,7 @@ use std::ops::{Deref, DerefMut};
 
 use sqlx::{Connection, Row, SqliteConnection};
 use tokio::sync::{Mutex, MutexGuard};
+use tokio_util::sync::CancellationToken;
 
 use super::committer::{Committed, Committer};
 use super::error;
@@ -21,17 +22,18 @@ const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 #[derive(Debug)]
 pub(super) struct Writer {
     state: Mutex<State>,
+    broken: CancellationToken,
 }
 
 #[derive(Debug)]
 struct State {
-    /// Gone once the database is closed.
+    /// Gone once the database is closed, or broken.
     connection: Option<SqliteConnection>,
     committer: Committer,
     /// Whether a transaction may still be open, because whoever began it was dropped half-way.
     is_in_transaction: bool,
-    /// Set by the first fatal failure; nothing is written after it.
-    is_broken: bool,
+    /// Cancelled by the first fatal failure; nothing is written after it.
+    broken: CancellationToken,
     checkpoints: Checkpoints,
 }
 
@@ -43,34 +45,39 @@ pub(in crate::store) struct Transaction<'a> {
 
 impl Writer {
     pub(super) fn new(connection: SqliteConnection, committer: Committer, checkpoint_pages: u32) -> Self {
+        let broken = CancellationToken::new();
         let state = State {
             connection: Some(connection),
             committer,
             is_in_transaction: false,
-            is_broken: false,
+            broken: broken.clone(),
             checkpoints: Checkpoints::every(checkpoint_pages),
         };
-        Self { state: Mutex::new(state) }
+        Self { state: Mutex::new(state), broken }
     }
 
     /// Begins a transaction.
     pub(super) async fn begin(&self) -> Result<Transaction<'_>, StoreError> {
         let mut state = self.turn().await?;
         state.is_in_transaction = true;
-        run(state.connection()?, BEGIN).await.map_err(error::of_write)?;
-        Ok(Transaction { state })
+        match run(state.connection()?, BEGIN).await.map_err(error::of_write) {
+            Ok(()) => Ok(Transaction { state }),
+            Err(error) => Err(state.after_failure(error)),
+        }
     }
 
     /// Commits a batch.
     pub(super) async fn commit(&self, batch: Batch) -> Result<Vec<Accepted>, StoreError> {
         let mut state = self.turn().await?;
-        let result = state.committer.commit(batch).await;
-        state.is_broken |= matches!(result, Err(StoreError::Fatal(_)));
-        let Committed { answers, wal } = result?;
-        if let Some(wal) = wal {
-            state.checkpoints.has_grown(wal);
+        match state.committer.commit(batch).await {
+            Ok(Committed { answers, wal }) => {
+                if let Some(wal) = wal {
+                    state.checkpoints.has_grown(wal);
+                }
+                Ok(answers)
+            }
+            Err(error) => Err(state.after_failure(error)),
         }
-        Ok(answers)
     }
 
     /// What a statement of a test's own answers on the connection that commits.
@@ -88,6 +95,11 @@ impl Writer {
             state.checkpoint().await?;
         }
         Ok(state)
+    }
+
+    /// Resolves when nothing is written any more.
+    pub(super) async fn broken(&self) {
+        self.broken.cancelled().await;
     }
 
     /// Copies the write-ahead log into the database as far as no reader needs it.
@@ -123,12 +135,11 @@ impl sql::Transaction for Transaction<'_> {
                 self.state.measure().await;
                 Ok(value)
             }
-            Err(error @ StoreError::Fatal(_)) => {
-                self.state.is_broken = true;
-                Err(error)
-            }
             Err(error) => {
-                self.state.leave_transaction().await?;
+                let error = self.state.after_failure(error);
+                if !matches!(error, StoreError::Fatal(_)) {
+                    self.state.leave_transaction().await?;
+                }
                 Err(error)
             }
         }
@@ -151,7 +162,7 @@ impl DerefMut for Transaction<'_> {
 
 impl State {
     fn connection(&mut self) -> Result<&mut SqliteConnection, StoreError> {
-        if self.is_broken {
+        if self.broken.is_cancelled() {
             return Err(StoreError::Fatal(
                 "an earlier commit failed; the database must be opened again".into(),
             ));
@@ -171,8 +182,7 @@ impl State {
         if let Err(error) = result
             && !error::says_no_transaction(&error)
         {
-            self.is_broken = true;
-            return Err(StoreError::Fatal(error.into()));
+            return Err(self.after_failure(StoreError::Fatal(error.into())));
         }
         self.is_in_transaction = false;
         Ok(())
@@ -186,18 +196,34 @@ impl State {
                 Ok(())
             }
             // The log holds everything still, so there is nothing to lose; but a failed fsync is never retried.
-            Err(error) => {
-                let error = error::of_write(error);
-                self.is_broken |= matches!(error, StoreError::Fatal(_));
-                match error {
-                    StoreError::Fatal(_) => Err(error),
-                    passing => {
-                        tracing::warn!(error = %passing, "The write-ahead log was not copied; it grows meanwhile");
-                        Ok(())
-                    }
+            Err(error) => match error::of_write(error) {
+                fatal @ StoreError::Fatal(_) => Err(self.after_failure(fatal)),
+                passing => {
+                    tracing::warn!(error = %passing, "The write-ahead log was not copied; it grows meanwhile");
+                    Ok(())
                 }
-            }
+            },
         }
+    }
+
+    /// Draws the consequences of a failed write.
+    fn after_failure(&mut self, error: StoreError) -> StoreError {
+        match error {
+            StoreError::Fatal(_) => self.break_off(),
+            // Copying the log lets it begin anew in the room that it has.
+            StoreError::Full(_) => self.checkpoints.is_due = true,
+            _ => {}
+        }
+        error
+    }
+
+    /// Nothing is written any more. The connections are given up but never closed: closing would copy the log into the
+    /// database and try the fsync again, and what it copied may not be what is on the disk. The process is about to end;
+    /// the next one reads what is there.
+    fn break_off(&mut self) {
+        self.broken.cancel();
+        std::mem::forget(self.connection.take());
+        self.committer.give_up();
     }
 
     /// After a commit. It has succeeded, whatever comes of this.

@@ -1,0 +1,133 @@
+//! Outcomes that could not be committed, because the disk is full or the database busy. They wait here, in order, and are
+//! tried again; within bounds, since a disk may stay full for long.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::{FinishedAttempt, MAX_WAITING_BYTES};
+use crate::clock::Stopwatch;
+
+/// After a failure, the next try.
+const RETRY_WAIT: Duration = Duration::from_millis(500);
+
+/// What an outcome takes beside the response it remembers.
+const OUTCOME_BYTES: usize = 512;
+
+#[derive(Debug, Default)]
+pub(super) struct Unwritten {
+    outcomes: VecDeque<FinishedAttempt>,
+    bytes: usize,
+    /// Since the last failure; none once a commit has worked.
+    failed: Option<Stopwatch>,
+}
+
+impl Unwritten {
+    /// The last commit failed with this outcome in it.
+    pub(super) fn push(&mut self, outcome: FinishedAttempt) {
+        self.bytes += bytes(&outcome);
+        self.outcomes.push_back(outcome);
+        self.failed = Some(Stopwatch::start());
+    }
+
+    /// A commit worked, so that the next try need not wait.
+    pub(super) fn retry_now(&mut self) {
+        self.failed = None;
+    }
+
+    /// Whether more outcomes may be taken that perhaps cannot be written either.
+    pub(super) fn has_room(&self) -> bool {
+        self.bytes < MAX_WAITING_BYTES
+    }
+
+    /// How long until the next try; none when there is nothing to try.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        let left = self.failed.map_or(Duration::ZERO, |failed| RETRY_WAIT.saturating_sub(failed.elapsed()));
+        (!self.outcomes.is_empty()).then_some(left)
+    }
+
+    /// Whether it is time for the next try.
+    pub(super) fn is_due(&self) -> bool {
+        self.wait() == Some(Duration::ZERO)
+    }
+
+    /// The oldest, at most `limit`.
+    pub(super) fn take(&mut self, limit: usize) -> Vec<FinishedAttempt> {
+        let taken: Vec<_> = self.outcomes.drain(..limit.min(self.outcomes.len())).collect();
+        self.bytes -= taken.iter().map(bytes).sum::<usize>();
+        taken
+    }
+}
+
+fn bytes(outcome: &FinishedAttempt) -> usize {
+    let attempt = &outcome.attempt;
+    OUTCOME_BYTES + attempt.message.len() + attempt.response_head.len() + attempt.response_body.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use groundswell_types::{DeliveryId, EventId};
+
+    use super::*;
+    use crate::delivery::scheduler::Item;
+    use crate::store::{After, AttemptRecord, EndpointId, Pending, PendingKey};
+
+    fn outcome(number: i64, body_bytes: usize) -> FinishedAttempt {
+        let delivery_id = DeliveryId::new(EventId::from_number(number), 0);
+        let key = PendingKey { endpoint_id: EndpointId(1), due_at_ms: 0, delivery_id };
+        let attempt = AttemptRecord {
+            delivery_id,
+            endpoint_id: EndpointId(1),
+            number: 1,
+            started_at_ms: 0,
+            duration_ms: 0,
+            failure: None,
+            status_code: Some(200),
+            message: String::new(),
+            response_head: String::new(),
+            response_body: Bytes::from(vec![b'x'; body_bytes]),
+            is_response_truncated: false,
+            after: After::Delivered,
+        };
+        let pending = Pending { key, attempts: 0, accepted_at_ms: 0, expires_at_ms: 0 };
+        FinishedAttempt::ending(Item::stored(pending), attempt)
+    }
+
+    #[test]
+    fn no_more_outcomes_wait_than_fit_into_64_mib() {
+        let mut unwritten = Unwritten::default();
+        let mut count = 0;
+        while unwritten.has_room() {
+            unwritten.push(outcome(count, 1024 * 1024));
+            count += 1;
+            assert!(count <= 64, "they wait without a bound");
+        }
+        assert_eq!(count, 64);
+        assert_eq!(unwritten.take(1).len(), 1);
+        assert!(unwritten.has_room());
+        // Those without a response take room as well.
+        let mut unwritten = Unwritten::default();
+        for number in 0..200_000 {
+            unwritten.push(outcome(number, 0));
+        }
+        assert!(!unwritten.has_room());
+    }
+
+    #[test]
+    fn after_a_failure_they_wait_for_a_while_and_after_a_success_not_at_all() {
+        let mut unwritten = Unwritten::default();
+        assert_eq!((unwritten.wait(), unwritten.is_due()), (None, false));
+        for number in 0..3 {
+            unwritten.push(outcome(number, 10));
+        }
+        assert!(!unwritten.is_due());
+        assert!(unwritten.wait().is_some_and(|wait| wait > Duration::ZERO && wait <= RETRY_WAIT));
+        unwritten.retry_now();
+        assert!(unwritten.is_due());
+        let taken = unwritten.take(2);
+        let numbers: Vec<i64> = taken.iter().map(|one| one.attempt.delivery_id.event().number()).collect();
+        assert_eq!(numbers, [0, 1], "the oldest first");
+        assert_eq!(unwritten.take(2).len(), 1);
+        assert_eq!(unwritten.bytes, 0);
+    }
+}
