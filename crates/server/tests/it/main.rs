@@ -4,6 +4,8 @@
 mod client;
 mod crash;
 mod delivery;
+#[cfg(target_os = "linux")]
+mod failing_disk;
 mod process;
 mod receiver;
 mod rest;
