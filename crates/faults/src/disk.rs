@@ -59,7 +59,8 @@ struct State {
     operations: Vec<Operation>,
     files: HashMap<String, usize>,
     next_file: usize,
-    syncs_fail: bool,
+    /// So many more syncs succeed; none when all do.
+    good_syncs: Option<usize>,
     is_full: bool,
 }
 
@@ -101,9 +102,14 @@ impl Disk {
         self.state().operations.clone()
     }
 
-    /// From now on every fsync fails, or none.
-    pub fn fail_syncs(&self, fail: bool) {
-        self.state().syncs_fail = fail;
+    /// After so many more fsyncs every one fails.
+    pub fn fail_syncs_after(&self, good: usize) {
+        self.state().good_syncs = Some(good);
+    }
+
+    /// From now on fsyncs succeed again.
+    pub fn mend(&self) {
+        self.state().good_syncs = None;
     }
 
     /// From now on there is no room for a file to grow, or there is again. What a file has, it can overwrite.
@@ -145,7 +151,9 @@ impl Disk {
 
     /// Whether the sync succeeds.
     pub(crate) fn sync(&self, file: usize) -> bool {
-        let fails = self.state().syncs_fail;
+        let left = self.state().good_syncs;
+        let fails = left == Some(0);
+        self.state().good_syncs = left.map(|left| left.saturating_sub(1));
         self.note(if fails { Operation::FailedSync { file } } else { Operation::Sync { file } });
         !fails
     }

@@ -115,8 +115,8 @@ async fn go_through(
         seen.insert(state);
         if rng.random_bool(0.3) {
             // After a power cut anything may stand there; it is shared memory, and of a process that is gone.
-            let stale = std::iter::repeat_with(|| rng.random()).take(32 * 1024).collect::<Vec<u8>>();
-            std::fs::write(directory.path().join("groundswell.db-shm"), stale).expect("is written");
+            let garbage = std::iter::repeat_with(|| rng.random()).take(32 * 1024).collect::<Vec<u8>>();
+            std::fs::write(directory.path().join("groundswell.db-shm"), garbage).expect("is written");
         }
         tally.note(at, judge(directory.path(), allowed).await);
         if enough(&tally) {
