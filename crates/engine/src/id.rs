@@ -88,6 +88,19 @@ impl IdGenerator {
     }
 }
 
+const DAY_MS: i64 = 86_400_000;
+
+/// The day an id was made on, counted from 1970-01-01 in UTC.
+pub(crate) const fn day_of(event: EventId) -> i64 {
+    ((event.number() >> LOW_BITS) + EPOCH_MS).div_euclid(DAY_MS)
+}
+
+/// The lowest id that can be made on a day; `None` behind the end of our ids' time.
+pub(crate) fn first_of_day(day: i64) -> Option<EventId> {
+    let since_epoch_ms = day.checked_mul(DAY_MS)?.checked_sub(EPOCH_MS)?;
+    (since_epoch_ms <= MAX_ID >> LOW_BITS).then(|| EventId::from_number(since_epoch_ms << LOW_BITS))
+}
+
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
 /// `length` characters of 5 random bits each from the operating system, without ones that are mistaken for others.
@@ -146,6 +159,21 @@ mod tests {
         let restored = IdGenerator::new(clock, Randomness::system(), Some(in_backup));
         let first = restored.event();
         assert!(after_backup.iter().all(|id| *id < first));
+    }
+
+    #[test]
+    fn the_ids_of_a_day_are_a_range() {
+        // 2026-03-01T00:00:00Z
+        let (day, midnight_ms) = (20_513, 1_772_323_200_000);
+        let made_at = |at_ms| IdGenerator::new(Clock::manual(at_ms), Randomness::system(), None).event();
+        let first = first_of_day(day).expect("is within our time");
+        assert!(made_at(midnight_ms - 1) < first && first <= made_at(midnight_ms));
+        assert_eq!(
+            [-1, 0, DAY_MS - 1, DAY_MS].map(|ms| day_of(made_at(midnight_ms + ms)) - day),
+            [-1, 0, 0, 1]
+        );
+        let last = day_of(EventId::from_number(MAX_ID));
+        assert!(first_of_day(last).is_some() && first_of_day(last + 1).is_none());
     }
 
     #[test]

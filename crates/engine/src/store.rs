@@ -1,14 +1,19 @@
 //! The one place that keeps things: a trait, implemented by hand for each database, and by an in-memory oracle that
 //! the conformance suite holds against them. Nothing outside `store` names sqlx.
 
+mod calendar;
 mod idempotency;
 mod list;
 pub mod memory;
+pub mod postgres;
 mod query;
 mod record;
 mod rows;
+mod schema;
 mod sql;
 pub mod sqlite;
+#[cfg(test)]
+mod statements;
 
 use async_trait::async_trait;
 use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, ResendJobId, TestId};
@@ -249,8 +254,29 @@ pub trait Store: Send + Sync + 'static {
     /// Copies the write-ahead log into the database file as far as it goes without waiting; a no-op elsewhere.
     async fn checkpoint(&self) -> Result<(), StoreError>;
 
+    /// Whether the database answers, and belongs to this process.
+    fn standing(&self) -> Standing {
+        Standing::Sure
+    }
+
+    /// Waits until the database is lost to this process for good, and says why.
+    async fn lost(&self) -> StoreError {
+        std::future::pending().await
+    }
+
     /// Closes the database; nothing may be called afterwards.
     async fn close(&self);
+}
+
+/// How a store stands to its database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// What is written now is taken.
+    Sure,
+    /// The database does not answer at the moment.
+    Away,
+    /// It has not answered for so long that another process may have taken it over: nothing may be sent.
+    Doubtful,
 }
 
 /// What waits at an endpoint.

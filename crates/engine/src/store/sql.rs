@@ -13,8 +13,8 @@ use super::query::{
 use super::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DraftRecord, EndpointId,
     EndpointRecord, EventRecord, Expired, Forget, HealthRecord, NoticeRecord, Pending, PendingKey,
-    ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange, Store,
-    StoreError, TestRecord,
+    ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange, Standing,
+    Store, StoreError, TestRecord,
 };
 
 /// What each database does in its own way.
@@ -75,6 +75,16 @@ pub(super) trait Database: Send + Sync + 'static {
     /// [`Store::checkpoint`].
     fn copy_log(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
         std::future::ready(Ok(()))
+    }
+
+    /// [`Store::standing`].
+    fn standing_now(&self) -> Standing {
+        Standing::Sure
+    }
+
+    /// [`Store::lost`].
+    fn loss(&self) -> impl Future<Output = StoreError> + Send {
+        std::future::pending()
     }
 
     /// [`Store::close`].
@@ -351,6 +361,14 @@ impl<D: Database> Store for D {
 
     async fn checkpoint(&self) -> Result<(), StoreError> {
         self.copy_log().await
+    }
+
+    fn standing(&self) -> Standing {
+        self.standing_now()
+    }
+
+    async fn lost(&self) -> StoreError {
+        self.loss().await
     }
 
     async fn close(&self) {

@@ -1,9 +1,10 @@
 //! The stores. Every case of the conformance suite runs on each; what concerns one of them alone follows.
 
 mod accepts;
+mod database;
 mod file;
 mod log;
-mod make;
+pub mod make;
 mod outcomes;
 mod people;
 mod queue;
@@ -19,7 +20,9 @@ use groundswell_engine::store::sqlite::{Options, Sqlite};
 use groundswell_engine::store::{Accepted, Batch, Store};
 use tempfile::TempDir;
 
-/// Runs the cases on the in-memory oracle and on SQLite. A case that is not named here is dead code, which the
+use self::database::Database;
+
+/// Runs the cases on the in-memory oracle, on SQLite and on PostgreSQL. A case that is not named here is dead code, which the
 /// compiler reports.
 macro_rules! conformance {
     ($($module:ident: $($case:ident)+;)+) => {
@@ -38,6 +41,18 @@ macro_rules! conformance {
                 async fn $case() {
                     let file = crate::store::File::new();
                     let store = file.open().await;
+                    crate::store::$module::$case(&store).await;
+                    crate::store::Store::close(&store).await;
+                })+
+            })+
+        }
+
+        mod postgres {
+            $(mod $module {
+                $(#[tokio::test]
+                async fn $case() {
+                    let database = crate::store::Database::new().await;
+                    let store = database.open().await;
                     crate::store::$module::$case(&store).await;
                     crate::store::Store::close(&store).await;
                 })+

@@ -21,14 +21,8 @@ const OLDEST_PARKED: &str = "
     ORDER BY delivery_id
     LIMIT $3";
 
-static DELETE_ATTEMPTS: List = List::new(
-    "
-    DELETE FROM attempt
-    WHERE id IN (SELECT id FROM attempt WHERE delivery_id IN (VALUES ",
-    1,
-    "))",
-    Marks::From(1),
-);
+static DELETE_ATTEMPTS: List =
+    List::new("DELETE FROM attempt WHERE delivery_id IN (VALUES ", 1, ")", Marks::From(1));
 
 static DELETE_RESENDS: List = List::new(
     "

@@ -4,14 +4,14 @@ use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, SqliteConnection};
 
 use super::lock;
-use crate::store::StoreError;
+use crate::store::{StoreError, schema};
 
 /// The SQLite before this can lose committed data when one connection writes while another checkpoints.
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
@@ -74,7 +74,8 @@ pub(super) async fn writer(
     let mut connection = options.connect().await.map_err(cannot_open)?;
     check_version(&mut connection).await?;
     check_settings(&mut connection).await?;
-    MIGRATOR.run(&mut connection).await.map_err(|error| refuse(path, error))?;
+    let refuse = |error| schema::refuse(&path.display().to_string(), &MIGRATOR, error);
+    MIGRATOR.run(&mut connection).await.map_err(refuse)?;
     Ok(connection)
 }
 
@@ -177,30 +178,6 @@ where
     T: for<'r> sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite> + Send + Unpin,
 {
     sqlx::query_scalar(sql).fetch_one(connection).await.map_err(super::error::of_read)
-}
-
-fn refuse(path: &Path, error: MigrateError) -> StoreError {
-    let database = path.display();
-    match error {
-        MigrateError::VersionMissing(found) => {
-            let known = MIGRATOR.iter().map(|migration| migration.version).max().unwrap_or(0);
-            StoreError::Unusable(format!(
-                "the database {database} was last used by a newer version of Groundswell (its schema is {found}, this \
-                 version knows {known}); use that version, or restore a backup made before it"
-            ))
-        }
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-            match super::error::of_read(error) {
-                StoreError::Unavailable(source) => StoreError::Unusable(format!(
-                    "the schema of the database {database} cannot be brought up to date: {source}"
-                )),
-                other => other,
-            }
-        }
-        other => StoreError::Unusable(format!(
-            "the schema of the database {database} is not one of Groundswell's: {other}"
-        )),
-    }
 }
 
 #[cfg(test)]

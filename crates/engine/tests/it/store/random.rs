@@ -1,4 +1,4 @@
-//! Random sequences of calls, made on SQLite and on the oracle: every answer must be the same, and so must everything
+//! Random sequences of calls, made on a database and on the oracle: every answer must be the same, and so must everything
 //! that can be read afterwards.
 
 mod operation;
@@ -10,7 +10,7 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert_eq, prop_one
 use proptest::test_runner::TestCaseError;
 
 use self::operation::Operation;
-use super::{File, make};
+use super::{Database, File, make};
 
 /// Everything that is asked for is asked about these.
 const ENDPOINTS: std::ops::RangeInclusive<i64> = 1..=4;
@@ -38,35 +38,53 @@ proptest! {
 
     #[test]
     fn sqlite_answers_like_the_oracle(steps in vec(step(), 1..30)) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(run(steps))?;
+        runtime().block_on(async {
+            let file = File::new();
+            run(steps, async || file.open().await).await
+        })?;
     }
 }
 
-async fn run(steps: Vec<Step>) -> Result<(), TestCaseError> {
-    let file = File::new();
+proptest! {
+    // Each has a database of its own, which takes PostgreSQL longer to make than all of the steps.
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn postgres_answers_like_the_oracle(steps in vec(step(), 20..60)) {
+        runtime().block_on(async {
+            let database = Database::new().await;
+            run(steps, async || database.open().await).await
+        })?;
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+async fn run<S: Store>(steps: Vec<Step>, open: impl AsyncFn() -> S) -> Result<(), TestCaseError> {
     let oracle = Memory::new();
-    let mut sqlite = file.open().await;
+    let mut store = open().await;
     let mut history = History::default();
     for step in steps {
         match step {
             Step::Do(operation) => {
                 let call = operation.call(&history);
-                prop_assert_eq!(call.make(&sqlite).await, call.make(&oracle).await, "{:?}", call);
+                prop_assert_eq!(call.make(&store).await, call.make(&oracle).await, "{:?}", call);
                 history.record(&oracle).await;
             }
             Step::Compare => {
-                prop_assert_eq!(everything(&sqlite, &history).await, everything(&oracle, &history).await);
+                prop_assert_eq!(everything(&store, &history).await, everything(&oracle, &history).await);
             }
             Step::Reopen => {
-                sqlite.close().await;
-                sqlite = file.open().await;
+                store.close().await;
+                store = open().await;
             }
-            Step::Checkpoint => sqlite.checkpoint().await.expect("copies the log"),
+            Step::Checkpoint => store.checkpoint().await.expect("copies the log"),
         }
     }
-    prop_assert_eq!(everything(&sqlite, &history).await, everything(&oracle, &history).await);
-    sqlite.close().await;
+    prop_assert_eq!(everything(&store, &history).await, everything(&oracle, &history).await);
+    store.close().await;
     Ok(())
 }
 

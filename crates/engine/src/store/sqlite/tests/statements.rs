@@ -2,14 +2,13 @@
 //! seek.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use sqlx::{AssertSqlSafe, Executor, Row, SqliteConnection};
 
 use super::{File, accepts, execute};
 use crate::store::Store;
-use crate::store::list::{List, Marks, SIZES};
 use crate::store::sql::Database as _;
+use crate::store::statements::{self, Statement};
 
 /// Tables with a row per event: reading one through is never right.
 const HOT_TABLES: [&str; 4] = ["event", "pending", "attempt", "idempotency"];
@@ -61,7 +60,7 @@ async fn every_statement_prepares() {
     let mut db = store.reader().await.expect("reads");
     let statements = statements();
     assert!(statements.len() > 50, "they are not found any more");
-    for (name, text) in statements {
+    for Statement { name, text, .. } in statements {
         let prepared = db.prepare(sqlx::SqlSafeStr::into_sql_str(AssertSqlSafe(text))).await;
         assert!(prepared.is_ok(), "{name}: {:?}", prepared.err());
     }
@@ -75,7 +74,7 @@ async fn every_plan_seeks() {
     let mut db = store.writer.begin().await.expect("begins");
     let mut scans = BTreeSet::new();
     let mut plans = BTreeMap::<_, Vec<_>>::new();
-    for (name, text) in statements() {
+    for Statement { name, text, .. } in statements() {
         let plan = plan(&mut db, &text).await;
         let reads_through = |table: &str| {
             plan.iter().any(|step| {
@@ -136,56 +135,6 @@ async fn plan(connection: &mut SqliteConnection, text: &str) -> Vec<String> {
     rows.iter().map(|row| row.get::<String, _>(3)).collect()
 }
 
-/// All statements in the sources beside and below `store.rs`, as `file: NAME` and text; lists in several sizes.
-fn statements() -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    visit(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/store")), &mut found);
-    found
-}
-
-fn visit(directory: &Path, found: &mut Vec<(String, String)>) {
-    for entry in std::fs::read_dir(directory).expect("the directory is there") {
-        let path = entry.expect("is readable").path();
-        let name = path.file_name().expect("has a name").to_string_lossy().into_owned();
-        if path.is_dir() && name != "tests" {
-            visit(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs")
-            && (name != "tests.rs" || directory.ends_with("query"))
-        {
-            let text = std::fs::read_to_string(&path).expect("is text");
-            let text =
-                text.replace("pub(super) const ", "const ").replace("pub(in crate::store) const ", "const ");
-            for declaration in text.split("\nconst ").flat_map(|part| part.split("\nstatic ")).skip(1) {
-                found
-                    .extend(texts(declaration).map(|(constant, text)| (format!("{name}: {constant}"), text)));
-            }
-        }
-    }
-}
-
-/// The statements of what follows `const` or `static`.
-fn texts(declaration: &str) -> impl Iterator<Item = (String, String)> {
-    let (name, value) = declaration.split_once(": ").unwrap_or_default();
-    let mut literals = value.split('"');
-    let mut texts = Vec::new();
-    if let Some(value) = value.strip_prefix("&str =") {
-        let text = literals.nth(1).unwrap_or_default().trim();
-        let is_statement = text.split_whitespace().next().is_some_and(|word| {
-            ["SELECT", "INSERT", "UPDATE", "DELETE", "BEGIN", "COMMIT", "ROLLBACK", "PRAGMA"].contains(&word)
-        });
-        assert!(!is_statement || value.trim_start().starts_with('"'), "{name} must be a plain literal");
-        texts.extend(is_statement.then(|| text.to_owned()));
-    } else if value.starts_with("List = List::new(") {
-        let before = literals.nth(1).expect("a list has a text before it");
-        let columns = literals.next().expect("a list has columns").trim_matches([' ', ',', '\n']);
-        let after = literals.next().expect("a list has a text after it");
-        let is_portable = literals.next().is_some_and(|rest| rest.contains("Marks::From(1)"));
-        let leak = |text: &str| -> &'static str { String::leak(text.to_owned()) };
-        let marks = if is_portable { Marks::From(1) } else { Marks::Anonymous };
-        let list = List::new(leak(before), columns.parse().expect("a number"), leak(after), marks);
-        let size = |place: usize| list.text(place).0.trim().to_owned();
-        texts.extend((0..SIZES.len()).map(size));
-    }
-    let name = name.to_owned();
-    texts.into_iter().map(move |text| (name.clone(), text))
+fn statements() -> Vec<Statement> {
+    statements::in_sources_but("postgres")
 }

@@ -1,0 +1,149 @@
+//! PostgreSQL, for one process at a time: one connection that writes, a few that read, and one that keeps the lease.
+
+mod cold;
+mod error;
+mod hot;
+mod keeper;
+mod lease;
+mod open;
+mod partitions;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use groundswell_types::EventId;
+use sqlx::PgConnection;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::PgPool;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use self::open::Connector;
+use self::writer::Writer;
+use super::sql::{Database, Transaction as _};
+use super::{Accepted, Batch, EndpointId, Pending, PendingKey, Standing, StoreError};
+use crate::id::day_of;
+
+/// How to open a database.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Now, Unix milliseconds: partitions are made for today and tomorrow.
+    pub opened_at_ms: i64,
+    /// Connections that read.
+    pub readers: u32,
+    /// How long the lease on the database lasts when it is not renewed.
+    pub lease: Duration,
+}
+
+impl Options {
+    /// What suits most servers.
+    pub const fn new(opened_at_ms: i64) -> Self {
+        Self { opened_at_ms, readers: 8, lease: Duration::from_secs(15) }
+    }
+}
+
+/// A store in a PostgreSQL database.
+#[derive(Debug)]
+pub struct Postgres {
+    writer: Arc<Writer>,
+    readers: PgPool,
+    keeper: Mutex<Option<JoinHandle<()>>>,
+    /// Stops the keeper, also when the store is dropped without being closed.
+    stop: DropGuard,
+}
+
+impl Postgres {
+    /// Opens the database at a URL like `postgres://user:password@host:5432/database`, and brings the schema up to date.
+    ///
+    /// Answers [`StoreError::Unusable`] when it cannot be reached, another process has it, a newer version of this
+    /// program wrote it, or a setting makes a commit unsafe.
+    pub async fn open(url: &str, options: Options) -> Result<Self, StoreError> {
+        let connector = Connector::parse(url)?;
+        let readers = connector.readers(options.readers);
+        let stop = CancellationToken::new().drop_guard();
+        let token = stop.token().clone();
+        let (writer, keeper) = open::writer(connector, &options, token).await?;
+        Ok(Self { writer, readers, keeper: Mutex::new(Some(keeper)), stop })
+    }
+}
+
+impl Database for Postgres {
+    type Connection = PgConnection;
+    type Reader = PoolConnection<sqlx::Postgres>;
+    type Transaction<'a> = writer::Transaction<'a>;
+
+    async fn reader(&self) -> Result<Self::Reader, StoreError> {
+        self.readers.acquire().await.map_err(error::of_read)
+    }
+
+    async fn begin(&self) -> Result<writer::Transaction<'_>, StoreError> {
+        self.writer.begin().await
+    }
+
+    async fn commit_batch(&self, batch: &Batch) -> Result<Vec<Accepted>, StoreError> {
+        let mut db = self.writer.begin().await?;
+        let result = match db.make_room_for(&partitions::days_of(batch)).await {
+            Ok(()) => hot::commit(&mut db, batch).await,
+            Err(error) => Err(error),
+        };
+        db.finish(result).await
+    }
+
+    async fn queue(
+        &self,
+        endpoint: EndpointId,
+        after: Option<PendingKey>,
+        limit: usize,
+    ) -> Result<Vec<Pending>, StoreError> {
+        hot::pending(&mut *self.reader().await?, endpoint, after, limit).await
+    }
+
+    async fn event_bodies(&self, events: &[EventId]) -> Result<Vec<(EventId, Bytes)>, StoreError> {
+        hot::bodies(&mut *self.reader().await?, events).await
+    }
+
+    async fn small_event_bodies(&self, events: &[EventId]) -> Result<Vec<(EventId, Bytes)>, StoreError> {
+        hot::small_bodies(&mut *self.reader().await?, events).await
+    }
+
+    async fn first_due(&self, endpoints: &[EndpointId]) -> Result<Vec<(EndpointId, i64)>, StoreError> {
+        hot::earliest_due(&mut *self.reader().await?, endpoints).await
+    }
+
+    async fn has_forgotten(&self, events: &[EventId]) {
+        let Some(day) = events.iter().copied().map(day_of).max() else { return };
+        if let Err(error) = self.writer.drop_empty_before(day).await {
+            tracing::debug!(%error, "empty partitions were not dropped; the next sweep tries again");
+        }
+    }
+
+    fn standing_now(&self) -> Standing {
+        if self.writer.lease.may_be_over() {
+            Standing::Doubtful
+        } else if self.writer.is_away() {
+            Standing::Away
+        } else {
+            Standing::Sure
+        }
+    }
+
+    async fn loss(&self) -> StoreError {
+        self.writer.lease.lost().await
+    }
+
+    async fn shut(&self) {
+        self.stop.token().cancel();
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(keeper) = keeper
+            && let Err(error) = keeper.await
+        {
+            tracing::error!(%error, "the task that keeps the lease ended early");
+        }
+        self.readers.close().await;
+        self.writer.close().await;
+    }
+}

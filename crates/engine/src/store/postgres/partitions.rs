@@ -1,0 +1,119 @@
+//! Events and attempts by day: partitions are made ahead, and go once retention has emptied them, which gives their
+//! room back at once and leaves nothing to be vacuumed.
+
+use std::collections::BTreeSet;
+
+use groundswell_types::EventId;
+use sqlx::{AssertSqlSafe, PgConnection, Row};
+
+use super::error;
+use crate::id::{day_of, first_of_day};
+use crate::store::calendar::date;
+use crate::store::{Batch, StoreError};
+
+/// The lowest id of each partition of `event`. Those of `attempt` are made and dropped with them.
+const LOWEST_IDS: &str = "
+    SELECT CAST(SUBSTRING(pg_get_expr(part.relpartbound, part.oid) FROM '-?[0-9]+') AS BIGINT)
+    FROM pg_inherits
+    JOIN pg_class AS part ON part.oid = pg_inherits.inhrelid
+    WHERE pg_inherits.inhparent = CAST('event' AS REGCLASS)";
+
+/// MIN takes the index, which soon skips what was deleted; EXISTS might read through all of it each time.
+const IS_EMPTY_BEFORE: &str = "
+    SELECT (SELECT MIN(id) FROM event WHERE id < $1) IS NULL
+        AND (SELECT MIN(delivery_id) FROM attempt WHERE delivery_id < $2) IS NULL";
+
+/// Dropping a partition waits for whoever reads the table, and all that come later wait behind it; so not for long.
+/// The next sweep tries again.
+const WAIT_BRIEFLY: &str = "SET LOCAL lock_timeout = '200ms'";
+
+/// The days whose partitions are known to be there.
+#[derive(Debug, Default)]
+pub(super) struct Days(BTreeSet<i64>);
+
+/// The days of a batch's rows.
+pub(super) fn days_of(batch: &Batch) -> BTreeSet<i64> {
+    let events = batch.accepts.iter().map(|accept| day_of(accept.event_id));
+    let attempts = batch.outcomes.iter().map(|outcome| day_of(outcome.attempt.delivery_id.event()));
+    events.chain(attempts).collect()
+}
+
+impl Days {
+    pub(super) fn lacks(&self, days: &BTreeSet<i64>) -> bool {
+        !days.is_subset(&self.0)
+    }
+
+    pub(super) fn has_any_before(&self, day: i64) -> bool {
+        self.0.range(..day).next().is_some()
+    }
+
+    /// Forgets what is known, so that it is looked up again.
+    pub(super) fn doubt(&mut self) {
+        self.0.clear();
+    }
+
+    /// What is there now, once the caller's transaction has committed.
+    pub(super) fn know(&mut self, days: BTreeSet<i64>) {
+        self.0 = days;
+    }
+}
+
+/// Makes the partitions of `days` that are not there, within the caller's transaction; returns all that are there then.
+pub(super) async fn create(db: &mut PgConnection, days: &BTreeSet<i64>) -> Result<BTreeSet<i64>, StoreError> {
+    let rows = sqlx::query(LOWEST_IDS).fetch_all(&mut *db).await.map_err(error::of_write)?;
+    let lowest = rows.iter().map(|row| row.try_get::<i64, _>(0));
+    let lowest = lowest.collect::<Result<Vec<_>, _>>().map_err(error::of_write)?;
+    let mut present: BTreeSet<i64> = lowest.into_iter().map(|id| day_of(EventId::from_number(id))).collect();
+    for day in days {
+        if present.insert(*day) {
+            let sql = AssertSqlSafe(create_text(*day));
+            sqlx::raw_sql(sql).execute(&mut *db).await.map_err(error::of_write)?;
+        }
+    }
+    Ok(present)
+}
+
+/// Attaching a table locks out nobody who reads or writes; `CREATE TABLE … PARTITION OF` would.
+fn create_text(day: i64) -> String {
+    let bound = |day: i64, factor: i64| {
+        let id = first_of_day(day).and_then(|id| id.number().checked_mul(factor));
+        id.map_or_else(|| "MAXVALUE".to_owned(), |id| id.to_string())
+    };
+    let suffix = suffix(day);
+    let part = |table: &str, factor: i64| {
+        let (from, to) = (bound(day, factor), bound(day + 1, factor));
+        format!(
+            "CREATE TABLE {table}_{suffix} (LIKE {table} INCLUDING STORAGE);
+            ALTER TABLE {table} ATTACH PARTITION {table}_{suffix} FOR VALUES FROM ({from}) TO ({to});"
+        )
+    };
+    part("event", 1) + &part("attempt", 8)
+}
+
+fn suffix(day: i64) -> String {
+    let (year, month, date) = date(day);
+    format!("{year:04}{month:02}{date:02}")
+}
+
+/// Drops the partitions of a day if neither it nor any day before it has a row, within the caller's transaction; says
+/// whether they were dropped.
+///
+/// An event is only forgotten when none of its deliveries waits, so no attempt can come to a day without events before
+/// the next one, but for resends, whose partition would be made again.
+pub(super) async fn drop_empty(db: &mut PgConnection, day: i64) -> Result<bool, StoreError> {
+    let Some(end) = first_of_day(day + 1) else { return Ok(false) };
+    let is_empty = sqlx::query_scalar::<_, bool>(IS_EMPTY_BEFORE)
+        .bind(end.number())
+        .bind(end.number().saturating_mul(8))
+        .fetch_one(&mut *db)
+        .await
+        .map_err(error::of_write)?;
+    if !is_empty {
+        return Ok(false);
+    }
+    sqlx::raw_sql(WAIT_BRIEFLY).execute(&mut *db).await.map_err(error::of_write)?;
+    let suffix = suffix(day);
+    let sql = AssertSqlSafe(format!("DROP TABLE event_{suffix}, attempt_{suffix}"));
+    sqlx::raw_sql(sql).execute(&mut *db).await.map_err(error::of_write)?;
+    Ok(true)
+}
