@@ -21,7 +21,7 @@ use crate::directory::Directory;
 use crate::error::EngineError;
 use crate::id::{self, IdGenerator};
 use crate::randomness::Randomness;
-use crate::store::{BootRecord, Store, StoreError};
+use crate::store::{BootRecord, Standing, Store, StoreError};
 use crate::{resends, retention};
 
 /// The engine. Its use cases are in the modules named for what they are about.
@@ -53,6 +53,7 @@ const BOOTS_KEPT_MS: i64 = 400 * 86_400_000;
 struct Tasks {
     runtime: JoinHandle<()>,
     writer: JoinHandle<()>,
+    loss: JoinHandle<()>,
     resends: Option<JoinHandle<()>>,
     retention: Option<JoinHandle<()>>,
 }
@@ -142,6 +143,7 @@ impl Engine {
         let tasks = Tasks {
             runtime: tokio::spawn(runtime.run(due)),
             writer: tokio::spawn(writer.run()),
+            loss: tokio::spawn(heed_loss(Arc::clone(&store), fatal.clone(), stop.clone())),
             resends: None,
             retention: None,
         };
@@ -176,9 +178,9 @@ impl Engine {
     pub async fn shut_down(&self) {
         self.stop.cancel();
         let tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        if let Some(Tasks { runtime, writer, resends, retention }) = tasks {
+        if let Some(Tasks { runtime, writer, loss, resends, retention }) = tasks {
             report_panic("delivery", runtime.await);
-            for (name, task) in [("resends", resends), ("retention", retention)] {
+            for (name, task) in [("loss", Some(loss)), ("resends", resends), ("retention", retention)] {
                 if let Some(task) = task {
                     report_panic(name, task.await);
                 }
@@ -204,6 +206,7 @@ impl Engine {
         let is_running = |tasks: &Tasks| !tasks.runtime.is_finished() && !tasks.writer.is_finished();
         !self.fatal.is_cancelled()
             && !self.stop.is_cancelled()
+            && self.store.standing() == Standing::Sure
             && self
                 .tasks
                 .lock()
@@ -227,6 +230,17 @@ impl Engine {
         id: &groundswell_types::ProgramId,
     ) -> Result<Arc<crate::directory::ProgramEntry>, EngineError> {
         self.directory.program(id).ok_or(EngineError::NotFound("program"))
+    }
+}
+
+/// Stops everything once the database is lost to this process.
+async fn heed_loss(store: Arc<dyn Store>, fatal: CancellationToken, stop: CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        error = store.lost() => {
+            tracing::error!(%error, "the database is lost to this process; stopping");
+            fatal.cancel();
+        }
     }
 }
 

@@ -35,6 +35,14 @@ pub enum EngineError {
     /// More is queued than can be taken.
     #[error("Too much is waiting to be stored. Try again in a second.")]
     Overloaded,
+    /// The database does not answer at the moment. Nothing was written.
+    #[error("The server's database does not answer at the moment. Try again in a few seconds.")]
+    Away,
+    /// Nobody can say whether it was written.
+    #[error(
+        "It is not known whether this was stored. Repeat it; with the same Idempotency-Key it is stored once."
+    )]
+    Unclear,
     /// The disk is full.
     #[error("The server's disk is full, so new events cannot be stored. Try again later.")]
     StorageFull,
@@ -50,7 +58,8 @@ impl From<StoreError> for EngineError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full(_) => Self::StorageFull,
-            StoreError::Unavailable(_) => Self::Overloaded,
+            StoreError::Unavailable(_) => Self::Away,
+            StoreError::Fatal(_) => Self::Unclear,
             other => Self::Store(other),
         }
     }

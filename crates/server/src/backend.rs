@@ -59,6 +59,8 @@ impl PageBackend {
             | EngineError::WebhookLimit
             | EngineError::IdempotencyConflict
             | EngineError::Overloaded
+            | EngineError::Away
+            | EngineError::Unclear
             | EngineError::StorageFull
             | EngineError::Stopping => Failure::Refused(error.to_string()),
             EngineError::Store(cause) => {

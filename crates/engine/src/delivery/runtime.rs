@@ -19,7 +19,7 @@ pub use attempt::AttemptContext;
 use super::breaker::Gate;
 use super::scheduler::{Action, Body, Contender, Ended, FlowId, Item, Refill, Scheduler};
 use crate::clock::Clock;
-use crate::store::{EndpointId, Expired, Pending, PendingKey, Store, StoreError};
+use crate::store::{EndpointId, Expired, Pending, PendingKey, Standing, Store, StoreError};
 
 /// What the runtime is told.
 #[derive(Debug)]
@@ -62,6 +62,9 @@ const LARGE_BODIES: usize = 32;
 
 /// How many bodies are read at once.
 const BODIES_PER_READ: usize = 64;
+
+/// How soon it is asked again whether the database is still ours.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// The task's state.
 pub struct Runtime {
@@ -116,9 +119,13 @@ impl Runtime {
         }
         let mut messages = Vec::with_capacity(256);
         while !self.stop.is_cancelled() {
-            self.act();
+            // Another process may be delivering by now, and what is sent could not be noted.
+            let is_ours = self.store.standing() != Standing::Doubtful;
+            if is_ours {
+                self.act();
+            }
             let stop = self.stop.clone();
-            let wait = self.wait();
+            let wait = if is_ours { self.wait() } else { LOOK_AGAIN };
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,

@@ -28,8 +28,8 @@ use crate::directory::{Directory, Endpoint};
 use crate::error::EngineError;
 use crate::id::IdGenerator;
 use crate::store::{
-    AttemptRecord, Batch, EndpointId, EndpointRecord, Idempotency, NoticeRecord, SettingsChange, Store,
-    WebhooksChange,
+    AttemptRecord, Batch, EndpointId, EndpointRecord, Idempotency, NoticeRecord, SettingsChange, Standing,
+    Store, WebhooksChange,
 };
 
 /// Accepts and outcomes of one transaction, each at most this many.
@@ -102,6 +102,7 @@ pub struct WriterHandle {
     settings: mpsc::Sender<SettingsJob>,
     upkeep: mpsc::Sender<Upkeep>,
     waiting_bytes: Arc<Semaphore>,
+    store: Arc<dyn Store>,
 }
 
 impl WriterHandle {
@@ -111,6 +112,10 @@ impl WriterHandle {
         &self,
         events: Vec<NewEvent>,
     ) -> Result<Vec<Result<Receipt, EngineError>>, EngineError> {
+        // Else producers would wait for as long as the database is away.
+        if self.store.standing() != Standing::Sure {
+            return Err(EngineError::Away);
+        }
         let bytes: usize = events.iter().map(|event| event.body.len()).sum();
         let permits = u32::try_from(bytes.clamp(1, MAX_WAITING_BYTES)).unwrap_or(u32::MAX);
         let permit = Arc::clone(&self.waiting_bytes)
@@ -191,6 +196,7 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         settings: settings_in,
         upkeep: upkeep_in,
         waiting_bytes: Arc::new(Semaphore::new(MAX_WAITING_BYTES)),
+        store: Arc::clone(&parts.store),
     };
     let WriterParts { store, directory, ids, breaker, runtime, fatal, is_winding_down, stop } = parts;
     let writer = Writer {

@@ -15,19 +15,26 @@ use super::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DraftRecord, EndpointId,
     EndpointRecord, EventRecord, Expired, Forget, HealthRecord, NoticeRecord, PARKED_DUE_MS, Pending,
     PendingKey, ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SMALL_BODY, SessionRecord,
-    SettingsChange, Store, StoreError, TestRecord,
+    SettingsChange, Standing, Store, StoreError, TestRecord,
 };
 
 /// The in-memory store.
 #[derive(Debug, Default)]
 pub struct Memory {
     state: Mutex<State>,
+    /// For [`Memory::stand`]; nothing else takes an answer from it.
+    standing: Mutex<Option<Standing>>,
 }
 
 impl Memory {
     /// An empty store.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Stands so from now on, as a database on a server does when it is away.
+    pub fn stand(&self, standing: Standing) {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Some(standing);
     }
 
     /// A panic elsewhere leaves the maps as they were: every write checks first and then changes.
@@ -348,6 +355,10 @@ impl Store for Memory {
 
     async fn has_sessions(&self) -> Result<bool, StoreError> {
         Ok(self.state().has_had_sessions)
+    }
+
+    fn standing(&self) -> Standing {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or(Standing::Sure)
     }
 
     async fn checkpoint(&self) -> Result<(), StoreError> {

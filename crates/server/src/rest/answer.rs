@@ -64,7 +64,8 @@ impl From<EngineError> for Failed {
             EngineError::WebhookLimit => ErrorCode::WebhookLimit,
             EngineError::Conflict(_) | EngineError::Refused(_) => ErrorCode::Conflict,
             EngineError::IdempotencyConflict => ErrorCode::IdempotencyConflict,
-            EngineError::Overloaded | EngineError::Stopping => ErrorCode::Overloaded,
+            EngineError::Overloaded | EngineError::Away | EngineError::Stopping => ErrorCode::Overloaded,
+            EngineError::Unclear => ErrorCode::Internal,
             EngineError::StorageFull => ErrorCode::StorageFull,
             EngineError::Store(cause) => {
                 tracing::error!(error = %cause, "the store failed a request");

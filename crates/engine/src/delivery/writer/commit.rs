@@ -17,15 +17,17 @@ enum Fate<T> {
     Committed(T),
     /// The database will never take it.
     Rejected,
-    /// Nothing was written; the error says why.
+    /// Not written, for this reason.
     NotNow(Reason),
 }
 
 #[derive(Debug, Clone, Copy)]
 enum Reason {
     Full,
-    Busy,
-    Fatal,
+    Away,
+    /// Nobody can say whether it was.
+    Unclear,
+    Stopping,
 }
 
 impl Writer {
@@ -162,8 +164,9 @@ impl Writer {
                 Err(error) => {
                     let reason = match &error {
                         StoreError::Full(_) => Reason::Full,
-                        StoreError::Unavailable(_) => Reason::Busy,
-                        _ => Reason::Fatal,
+                        StoreError::Unavailable(_) => Reason::Away,
+                        StoreError::Fatal(_) => Reason::Unclear,
+                        _ => Reason::Stopping,
                     };
                     self.note(error);
                     accept_fates.extend((0..part.accept_count()).map(|_| Fate::NotNow(reason)));
@@ -184,7 +187,7 @@ impl Writer {
             }
             StoreError::Unavailable(cause) => tracing::warn!(%cause, "the database did not answer in time"),
             StoreError::Fatal(cause) => {
-                tracing::error!(%cause, "it is not known whether a commit reached the disk; stopping");
+                tracing::error!(%cause, "it is not known whether a commit reached the disk; stopping, start again to recover");
                 self.fatal.cancel();
             }
             other => {
@@ -209,8 +212,9 @@ fn receipt(accept: &Accept, fate: &Fate<Accepted>) -> Result<Receipt, EngineErro
         Fate::Committed(Accepted::Conflict) => Err(EngineError::IdempotencyConflict),
         Fate::Rejected => Err(EngineError::Refused("The database rejects this event.".to_owned())),
         Fate::NotNow(Reason::Full) => Err(EngineError::StorageFull),
-        Fate::NotNow(Reason::Busy) => Err(EngineError::Overloaded),
-        Fate::NotNow(Reason::Fatal) => Err(EngineError::Stopping),
+        Fate::NotNow(Reason::Away) => Err(EngineError::Away),
+        Fate::NotNow(Reason::Unclear) => Err(EngineError::Unclear),
+        Fate::NotNow(Reason::Stopping) => Err(EngineError::Stopping),
     }
 }
 
