@@ -218,9 +218,15 @@ fn parse_key(object: &Object<'_>, header_key: Option<&str>, problems: &mut Vec<P
         (None, Some(value)) => (value.as_str(), "/idempotencyKey"),
     };
     match key {
-        Some(key) if !key.is_empty() && key.len() <= MAX_KEY_BYTES => Some(key.to_owned()),
+        // PostgreSQL's texts have no NUL.
+        Some(key) if !key.is_empty() && key.len() <= MAX_KEY_BYTES && !key.contains('\0') => {
+            Some(key.to_owned())
+        }
         _ => {
-            problems.push(Problem::new(pointer, "the idempotency key must be a string of 1 to 255 bytes"));
+            problems.push(Problem::new(
+                pointer,
+                "the idempotency key must be a string of 1 to 255 bytes, without NUL",
+            ));
             None
         }
     }
