@@ -19,8 +19,8 @@ pub struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one.
     #[arg(long, env = "GROUNDSWELL_LISTEN", value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
-    /// sqlite:///path/file.db
-    #[arg(long, env = "GROUNDSWELL_DATABASE_URL", value_name = "URL")]
+    /// sqlite:///path/file.db or postgres://user:password@host:5432/database
+    #[arg(long, env = "GROUNDSWELL_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
     /// An API key with all rights, for bootstrap and automation; at least 32 characters.
     #[arg(long, env = "GROUNDSWELL_ADMIN_KEY", value_name = "KEY", hide_env_values = true)]
@@ -141,7 +141,7 @@ struct DeliverySection {
 #[derive(Debug)]
 pub struct Config {
     pub listen: SocketAddr,
-    pub database: PathBuf,
+    pub database: Database,
     pub admin_key: Option<AdminKey>,
     /// Without a slash at its end; `None` is derived from the address that is listened on.
     pub public_url: Option<String>,
@@ -149,6 +149,23 @@ pub struct Config {
     pub log_format: LogFormat,
     pub log_filter: String,
     pub engine: EngineConfig,
+}
+
+/// Where everything is stored.
+pub enum Database {
+    /// A file.
+    Sqlite(PathBuf),
+    /// The URL of a database on a server. There may be a password in it.
+    Postgres(String),
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => formatter.debug_tuple("Sqlite").field(path).finish(),
+            Self::Postgres(_) => formatter.write_str("Postgres(…)"),
+        }
+    }
 }
 
 /// The key with all rights. Can neither be printed nor compared but in constant time.
@@ -210,7 +227,7 @@ impl Config {
         };
         Ok(Self {
             listen: args.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000))),
-            database: database_path(&database_url)?,
+            database: database(&database_url)?,
             admin_key: args.admin_key.or(file.admin_key).map(admin_key).transpose()?,
             public_url: args.public_url.or(file.public_url).map(|url| public_url(&url)).transpose()?,
             rate_limit: rate_limit(args.rate_limit.or(file.rate_limit).as_deref())?,
@@ -301,15 +318,17 @@ fn networks(
         .collect()
 }
 
-/// `sqlite:///absolute`, `sqlite://relative` or `sqlite:relative`.
-fn database_path(url: &str) -> anyhow::Result<PathBuf> {
+/// `sqlite:///absolute`, `sqlite://relative` or `sqlite:relative`; `postgres://…` or `postgresql://…`.
+fn database(url: &str) -> anyhow::Result<Database> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        bail!("this version stores in SQLite only; set the database URL to sqlite:///path/file.db");
+        return Ok(Database::Postgres(url.to_owned()));
     }
     let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
     match path.map(|path| path.split('?').next().unwrap_or_default()) {
-        Some(path) if !path.is_empty() => Ok(Path::new(path).to_owned()),
-        _ => bail!("the database URL must look like sqlite:///path/file.db"),
+        Some(path) if !path.is_empty() => Ok(Database::Sqlite(Path::new(path).to_owned())),
+        _ => bail!(
+            "the database URL must look like sqlite:///path/file.db or postgres://user:password@host:5432/database"
+        ),
     }
 }
 
@@ -350,11 +369,9 @@ mod tests {
 
     #[test]
     fn what_cannot_work_is_refused_with_the_remedy() {
-        for (url, wanted) in
-            [("postgres://a/b", "SQLite only"), ("mysql://a", "sqlite:///"), ("sqlite://", "sqlite:///")]
-        {
-            let error = database_path(url).expect_err("refused").to_string();
-            assert!(error.contains(wanted), "{error}");
+        for url in ["mysql://a", "sqlite://"] {
+            let error = database(url).expect_err("refused").to_string();
+            assert!(error.contains("sqlite:///") && error.contains("postgres://"), "{error}");
         }
         assert!(admin_key("short".to_owned()).is_err());
         assert!(networks(Some("127.0.0.0/8, nonsense"), &[]).is_err());
@@ -449,8 +466,14 @@ mod tests {
 
     #[test]
     fn settings_are_read_as_written() {
-        assert_eq!(database_path("sqlite:///var/lib/g.db").expect("a path"), Path::new("/var/lib/g.db"));
-        assert_eq!(database_path("sqlite://g.db").expect("a path"), Path::new("g.db"));
+        let path = |url| match database(url).expect("a database") {
+            Database::Sqlite(path) => path,
+            Database::Postgres(url) => panic!("{url}"),
+        };
+        assert_eq!(path("sqlite:///var/lib/g.db"), Path::new("/var/lib/g.db"));
+        assert_eq!(path("sqlite://g.db"), Path::new("g.db"));
+        let postgres = database("postgres://u:secret@h/d").expect("a database");
+        assert!(!format!("{postgres:?}").contains("secret"));
         assert_eq!(networks(Some("127.0.0.0/8,::1"), &[]).expect("networks").len(), 2);
         assert_eq!(rate_limit(Some("off")).expect("off"), None);
         let file: File = toml::from_str("listen = \"0.0.0.0:80\"\n[retry]\nbase_ms = 10\n").expect("a file");

@@ -6,12 +6,14 @@ use std::time::Duration;
 use anyhow::Context as _;
 use axum::serve::ListenerExt as _;
 use groundswell_engine::clock::Clock;
+use groundswell_engine::store::Store;
+use groundswell_engine::store::postgres::{Options as PostgresOptions, Postgres};
 use groundswell_engine::store::sqlite::{Options as SqliteOptions, Sqlite};
 use groundswell_engine::{Engine, EngineParts};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, Database, LogFormat};
 use crate::http::{AppState, router};
 use crate::site::Site;
 
@@ -56,8 +58,11 @@ fn start_log(config: &Config) -> anyhow::Result<()> {
 async fn serve(config: Config) -> anyhow::Result<()> {
     let mut stop_signals = StopSignals::new()?;
     let clock = Clock::system();
-    let store = Sqlite::open(&config.database, SqliteOptions::new(clock.now_ms())).await?;
-    let parts = EngineParts { store: Arc::new(store), config: config.engine.clone(), clock };
+    let store: Arc<dyn Store> = match &config.database {
+        Database::Sqlite(path) => Arc::new(Sqlite::open(path, SqliteOptions::new(clock.now_ms())).await?),
+        Database::Postgres(url) => Arc::new(Postgres::open(url, PostgresOptions::new(clock.now_ms())).await?),
+    };
+    let parts = EngineParts { store, config: config.engine.clone(), clock };
     let engine = Engine::start(parts).await.context("the engine does not start")?;
     let listener = TcpListener::bind(config.listen)
         .await
@@ -97,7 +102,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         tracing::warn!("attempts under way did not finish in time; they are repeated after the next start");
     }
     if failed {
-        anyhow::bail!("the database can no longer be trusted; start again to recover");
+        anyhow::bail!("stopped because of the database; the last lines of the log say why, and what to do");
     }
     tracing::info!("stopped");
     Ok(())

@@ -4,6 +4,7 @@
 //! database is not asked.
 
 mod auditor;
+mod outage;
 mod producer;
 
 use std::sync::Arc;
@@ -16,13 +17,14 @@ use rand::{Rng as _, SeedableRng as _};
 use serde_json::{Value, json};
 
 use crate::receiver::{Exchange, Reaction, Receiver, Reply, Request};
-use crate::server::{NO_BREAKER, QUICK_RETRY, Server};
+use crate::server::{NO_BREAKER, QUICK_RETRY, Server, on};
 use crate::waiting::{self, now_ms};
 use auditor::{Kill, Report};
 use producer::{Desk, Posted};
 
 /// How often the server is killed; `cargo xtask soak --rounds N` sets another number.
 const ROUNDS: u64 = 50;
+const ROUNDS_ON_POSTGRESQL: u64 = 15;
 const PRODUCERS: u64 = 4;
 const SEED: u64 = 7;
 
@@ -33,10 +35,10 @@ const PATHS: [&str; 2] = ["/steady", "/shaky"];
 const QUIET: Duration = Duration::from_secs(4);
 
 #[expect(clippy::disallowed_methods, reason = "a soak is started by a person, with a variable")]
-fn rounds() -> u64 {
+fn rounds(usual: u64) -> u64 {
     match std::env::var("GROUNDSWELL_KILL_ROUNDS") {
         Ok(text) => text.parse().expect("GROUNDSWELL_KILL_ROUNDS is a number"),
-        Err(_) => ROUNDS,
+        Err(_) => usual,
     }
 }
 
@@ -56,15 +58,27 @@ fn trouble(request: &Request) -> Reaction {
     }
 }
 
+/// Probes as soon as retries, so that a failing endpoint is not left alone for longer than the test waits.
+const QUICK_PROBES: [(&str, &str); 2] =
+    [("GROUNDSWELL_PROBE_BASE_MS", "200"), ("GROUNDSWELL_PROBE_CAP_MS", "500")];
+
 #[test]
 fn no_accepted_event_is_lost_however_often_the_server_is_killed() {
-    let rounds = rounds();
+    let server = Server::with(&[QUICK_RETRY.as_slice(), &QUICK_PROBES].concat());
+    survive(server, rounds(ROUNDS));
+}
+
+#[test]
+fn no_accepted_event_is_lost_on_postgresql_however_often_the_server_is_killed() {
+    let (name, url) = on(private_postgres::Server::shared());
+    let server = Server::with(&[QUICK_RETRY.as_slice(), &QUICK_PROBES, &[(name, &url)]].concat());
+    survive(server, rounds(ROUNDS_ON_POSTGRESQL));
+}
+
+fn survive(mut server: Server, rounds: u64) {
     let began = Instant::now();
     let mut rng = SmallRng::seed_from_u64(SEED);
     let receiver = Receiver::that(trouble);
-    // Probes as soon as retries, so that a failing endpoint is not left alone for longer than the test waits.
-    let probes = [("GROUNDSWELL_PROBE_BASE_MS", "200"), ("GROUNDSWELL_PROBE_CAP_MS", "500")];
-    let mut server = Server::with(&[QUICK_RETRY.as_slice(), &probes].concat());
     let program = server.client().program("REFERRAL");
     for path in PATHS {
         server.client().webhook(&program, &receiver.url(path), Value::Null);

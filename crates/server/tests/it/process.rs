@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use crate::client::{Call, Client};
 use crate::receiver::{Reaction, Receiver, Reply};
-use crate::server::{ADMIN_KEY, Server};
+use crate::server::{ADMIN_KEY, Server, on};
 
 #[test]
 fn a_second_process_on_the_same_file_is_refused_and_told_who_holds_it() {
     let server = Server::start();
-    let (status, said) = server.second_on_the_same_file();
+    let (status, said) = server.second_on_the_same_database();
     assert!(!status.success(), "{said}");
     let file = server.database();
     let name = file.file_name().and_then(|name| name.to_str()).expect("a plain name");
@@ -21,6 +21,45 @@ fn a_second_process_on_the_same_file_is_refused_and_told_who_holds_it() {
     }
     assert!(!said.contains("panicked"), "{said}");
     assert_eq!(server.client().get("/readyz").status, 200, "the first goes on");
+}
+
+#[test]
+fn a_second_process_on_the_same_postgresql_is_refused_and_told_who_holds_it_until_when() {
+    let (name, url) = on(private_postgres::Server::shared());
+    let server = Server::with(&[(name, &url)]);
+    let (status, said) = server.second_on_the_same_database();
+    assert!(!status.success(), "{said}");
+    for part in
+        [&format!("is in use by process {} on ", server.pid()), "which has it until 2", "stop that process"]
+    {
+        assert!(said.contains(part), "no {part} in {said:?}");
+    }
+    assert!(!said.contains("panicked"), "{said}");
+    assert_eq!(server.client().get("/readyz").status, 200, "the first goes on");
+}
+
+#[test]
+fn a_process_that_has_lost_its_database_to_another_one_stops_and_says_why() {
+    let postgres = private_postgres::Server::shared();
+    let database = postgres.create(None);
+    let url = postgres.url(&database);
+    let mut server = Server::with(&[("GROUNDSWELL_DATABASE_URL", &url)]);
+    postgres.sql(&database, "UPDATE lease SET epoch = epoch + 1, owner = 'process 7 on elsewhere'");
+    let status = server.wait(Duration::from_secs(30));
+    assert!(!status.success());
+    let said = server.log();
+    assert!(said.contains("taken over by process 7 on elsewhere"), "{said}");
+}
+
+#[test]
+fn a_postgresql_is_free_again_after_a_stop() {
+    let (name, url) = on(private_postgres::Server::shared());
+    let mut server = Server::with(&[(name, &url)]);
+    server.client().program("REFERRAL");
+    server.terminate();
+    assert!(server.wait(Duration::from_secs(30)).success());
+    server.restart();
+    assert_eq!(server.client().get("/readyz").status, 200);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The binary as a process, on a file in a directory of its own.
+//! The binary as a process, on a file in a directory of its own or on a database of its own.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -28,6 +28,11 @@ pub const QUICK_RETRY: [(&str, &str); 4] = [
 
 /// No endpoint is ever held, so that every delivery follows its own schedule.
 pub const NO_BREAKER: (&str, &str) = ("GROUNDSWELL_BREAKER_FAILURES", "1000000000");
+
+/// The setting for a database of its own on this PostgreSQL.
+pub fn on(postgres: &private_postgres::Server) -> (&'static str, String) {
+    ("GROUNDSWELL_DATABASE_URL", postgres.url(&postgres.create(None)))
+}
 
 /// A running server.
 pub struct Server {
@@ -95,14 +100,19 @@ impl Server {
         waiting::within(patience, "the server ends", || child.try_wait().expect("it was started here"))
     }
 
-    /// What a second server on the same file says and how it ends.
-    pub fn second_on_the_same_file(&self) -> (ExitStatus, String) {
+    /// What a second server on the same database says and how it ends.
+    pub fn second_on_the_same_database(&self) -> (ExitStatus, String) {
         let starts = self.starts + 1000;
         let mut second = spawn(self.directory.path(), &self.settings, starts);
         let status = waiting::within(Duration::from_secs(20), "the second server ends", || {
             second.try_wait().expect("it was started here")
         });
         (status, fs::read_to_string(log(self.directory.path(), starts)).expect("a log"))
+    }
+
+    /// Whether it has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("it was started here").is_none()
     }
 
     pub fn pid(&self) -> u32 {
