@@ -2,12 +2,13 @@
 //! result is there, does only what is missing, and says in one line which of the two it was.
 //!
 //! The steps: the browser half's compiler (`wasm`), the Node tools (`node`), a browser for the tests
-//! (`browser`), the official Python client (`python`). Commands ask for the steps they need, so that
+//! (`browser`), the official Python client (`python`), PostgreSQL's programs (`postgres`). Commands ask for the steps they need, so that
 //! nobody waits for a browser to be installed in order to start the server.
 
 mod browser;
 mod node;
 mod packages;
+mod postgres;
 mod python;
 mod wasm;
 
@@ -31,6 +32,8 @@ pub enum Step {
     Browser,
     /// A virtual environment with the official Python client.
     Python,
+    /// PostgreSQL's programs, for tests that start servers of their own.
+    Postgres,
 }
 
 /// How a step went.
@@ -47,7 +50,7 @@ pub fn everything(workspace: &Workspace, wasm_from: Option<WasmSource>) -> Resul
         wasm::forget(workspace);
         report("wasm", || wasm::prepare(workspace, Some(source)))?;
     }
-    ensure(workspace, &[Step::Wasm, Step::Node, Step::Browser, Step::Python])
+    ensure(workspace, &[Step::Wasm, Step::Node, Step::Browser, Step::Python, Step::Postgres])
 }
 
 /// The steps that a command needs.
@@ -58,6 +61,7 @@ pub fn ensure(workspace: &Workspace, steps: &[Step]) -> Result<()> {
             Step::Node => report("node", || node::prepare(workspace))?,
             Step::Browser => report("browser", || browser::prepare(workspace))?,
             Step::Python => report("python", || python::prepare(workspace))?,
+            Step::Postgres => report("postgres", || postgres::prepare(workspace))?,
         }
     }
     Ok(())
@@ -81,9 +85,9 @@ pub fn python(workspace: &Workspace) -> PathBuf {
 fn report(name: &str, step: impl FnOnce() -> Result<Outcome>) -> Result<()> {
     let began = Instant::now();
     match step().with_context(|| format!("setup: {name}"))? {
-        Outcome::Skipped(what) => println!("setup: {name:<8}skipped, {what}"),
+        Outcome::Skipped(what) => println!("setup: {name:<9}skipped, {what}"),
         Outcome::Done(what) => {
-            println!("setup: {name:<8}{what} ({})", process::seconds(began.elapsed()));
+            println!("setup: {name:<9}{what} ({})", process::seconds(began.elapsed()));
         }
     }
     Ok(())

@@ -12,6 +12,9 @@ use crate::workspace::Workspace;
 /// the lock meanwhile.
 const INSTALL_LIMIT: Duration = Duration::from_mins(15);
 
+/// For programs that change a setting.
+const ROOT_LIMIT: Duration = Duration::from_mins(1);
+
 /// Installs those of `packages` that are missing, and returns which they were.
 pub fn install<'a>(workspace: &Workspace, packages: &[&'a str]) -> Result<Vec<&'a str>> {
     if process::find("apt-get").is_none() {
@@ -51,15 +54,26 @@ fn is_root() -> bool {
 
 fn apt_get(missing: &[&str]) -> Result<Command> {
     // sudo cleans the environment, so that the variable has to be set behind it.
-    let mut command = if is_root() {
-        process::command("env")
-    } else if process::find("sudo").is_some() {
-        let mut sudo = process::command("sudo");
-        sudo.arg("env");
-        sudo
-    } else {
+    let Some(mut command) = root() else {
         bail!("run `apt-get install -y --no-install-recommends {}` as root first", missing.join(" "));
     };
     command.args(["DEBIAN_FRONTEND=noninteractive", "apt-get", "-o", "DPkg::Lock::Timeout=600"]);
     Ok(command)
+}
+
+/// Runs a program as root.
+pub fn as_root(workspace: &Workspace, words: &[&str]) -> Result<()> {
+    let Some(mut command) = root() else { bail!("run `{}` as root first", words.join(" ")) };
+    process::quietly(command.args(words), &workspace.cache().join("root.log"), ROOT_LIMIT)
+}
+
+/// `env` as root, to be followed by a program and its arguments.
+fn root() -> Option<Command> {
+    if is_root() {
+        return Some(process::command("env"));
+    }
+    let sudo = process::find("sudo")?;
+    let mut command = process::command(sudo);
+    command.arg("env");
+    Some(command)
 }

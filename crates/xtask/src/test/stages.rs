@@ -66,7 +66,8 @@ impl Stage {
     /// What must be set up for it.
     pub fn steps(self) -> &'static [Step] {
         match self {
-            Self::Build | Self::Unit => &[Step::Wasm, Step::Node],
+            Self::Build => &[Step::Wasm, Step::Node],
+            Self::Unit => &[Step::Wasm, Step::Node, Step::Postgres],
             Self::TypesWasm => &[Step::Wasm],
             Self::TypesPackage => &[],
             Self::End2end => &[Step::Wasm, Step::Node, Step::Browser],
