@@ -41,6 +41,7 @@ async fn fixture() -> Fixture {
         breaker: BreakerPolicy::default(),
         runtime,
         fatal: CancellationToken::new(),
+        is_winding_down: stop.clone(),
         stop: stop.clone(),
     });
     Fixture { handle, writer, store, program, stop, _inbox: inbox }

@@ -308,6 +308,7 @@ impl Workload<'_> {
             is_enabled: !self.parked[place],
             auto_disabled: false,
             secret: Some(Secret::parse("hunter2").expect("a valid secret")),
+            timeout: None,
             created_at_ms: 1,
             parked_at_ms: self.parked[place].then_some(self.now_ms),
         }
