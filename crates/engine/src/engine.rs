@@ -41,11 +41,15 @@ pub struct Engine {
     pub(crate) resends_wanted: Arc<Notify>,
     /// Held while a resend job makes a step, so that stopping it comes before or after.
     pub(crate) resend_steps: tokio::sync::Mutex<()>,
+    /// Cancelled with `fatal`, too: nothing more is sent when no outcome can be written any more.
     stop: CancellationToken,
     writer_stop: CancellationToken,
     fatal: CancellationToken,
     tasks: std::sync::Mutex<Option<Tasks>>,
 }
+
+/// So many messages to the runtime wait before the writer does.
+const RUNTIME_INBOX: usize = 8192;
 
 /// Starts of the process are remembered for longer than attempts are.
 const BOOTS_KEPT_MS: i64 = 400 * 86_400_000;
@@ -92,7 +96,6 @@ impl Engine {
 
     /// Reads settings and what is due from the store, and starts writing and delivering in the world given.
     pub async fn start_in(parts: EngineParts, outside: Outside) -> Result<Arc<Self>, StartError> {
-        const RUNTIME_INBOX: usize = 8192;
         let EngineParts { store, config, clock } = parts;
         let Outside { transport, randomness } = outside;
         let directory = Arc::new(Directory::load(store.as_ref()).await?);
@@ -106,7 +109,6 @@ impl Engine {
 
         let under_way = Arc::new(UnderWay::default());
         let (writer_stop, fatal) = (CancellationToken::new(), CancellationToken::new());
-        // Nothing more is sent when no outcome can be written any more.
         let stop = fatal.child_token();
         let (outbox, inbox) = mpsc::channel(RUNTIME_INBOX);
         let (handle, writer): (WriterHandle, Writer) = writer(WriterParts {
