@@ -115,6 +115,9 @@ impl<'db> Statements<'db> {
         let result = self.transact(batch);
         if matches!(result, Err(StoreError::Fatal(_))) {
             self.is_broken = true;
+            // The connection stays open from now on; its lock would keep out whoever recovers. With a write-ahead log this
+            // writes nothing, and whether it works is of no interest any more.
+            let _ = self.leave_transaction();
         } else if result.is_err() {
             self.leave_transaction()?;
         }
