@@ -51,21 +51,20 @@ pub(super) fn state(standing: &Standing<'_>) -> DeliveryState {
     }
 }
 
-/// Whether the process ended in the middle of things while each attempt was due: then an earlier request of it may
-/// have gone out. `attempts` by number.
+/// Whether the process ended in the middle of things after the attempt before each attempt: then an earlier request of
+/// it may have gone out. It may have been tried before it was due, as a probe or because its endpoint worked again, so
+/// when it was due does not count. `attempts` by number.
 pub(super) fn possibly_sent_before(
     accepted_at_ms: i64,
     attempts: &[AttemptRecord],
     boots: &[BootRecord],
 ) -> Vec<bool> {
-    let mut due_at_ms = accepted_at_ms;
+    let mut since_ms = accepted_at_ms;
     let mut flags = Vec::with_capacity(attempts.len());
     for attempt in attempts {
-        let is_between = |boot: &BootRecord| due_at_ms <= boot.at_ms && boot.at_ms <= attempt.started_at_ms;
+        let is_between = |boot: &BootRecord| since_ms <= boot.at_ms && boot.at_ms <= attempt.started_at_ms;
         flags.push(boots.iter().any(|boot| !boot.is_clean && is_between(boot)));
-        if let After::Retry(retry_at_ms) = attempt.after {
-            due_at_ms = retry_at_ms;
-        }
+        since_ms = attempt.started_at_ms.saturating_add(attempt.duration_ms);
     }
     flags
 }
@@ -180,7 +179,7 @@ mod tests {
         let flags = |boots: &[BootRecord]| possibly_sent_before(50, &attempts, boots);
         assert_eq!(flags(&[boot(40, false), boot(60, true), boot(310, false)]), [false, false]);
         assert_eq!(flags(&[boot(60, false)]), [true, false]);
-        assert_eq!(flags(&[boot(150, false)]), [false, false], "nothing was due then");
+        assert_eq!(flags(&[boot(150, false)]), [false, true], "not due then, but it may have been a probe");
         assert_eq!(flags(&[boot(250, false)]), [false, true]);
     }
 }
