@@ -99,10 +99,10 @@ impl HealthRecord {
         }
     }
 
-    /// What the scheduler must know.
+    /// What the scheduler must know. A receiver that asked for a pause is left alone by probes as well.
     pub fn gate(&self) -> Gate {
         let held = self.opened_at_ms.map(|opened_at_ms| Held {
-            next_probe_at_ms: self.next_probe_at_ms.unwrap_or(opened_at_ms),
+            next_probe_at_ms: self.next_probe_at_ms.max(self.paused_until_ms).unwrap_or(opened_at_ms),
             tried_at_ms: self.last_failure_at_ms.unwrap_or(opened_at_ms),
         });
         Gate { held, paused_until_ms: self.paused_until_ms }
@@ -255,6 +255,14 @@ mod tests {
         assert_eq!(paused.after(attempt(2, 2_000, true), &policy).gate().paused_until_ms, Some(60_000));
         assert_eq!(paused.after(attempt(2, 60_000, true), &policy).gate().paused_until_ms, None);
         assert_eq!(paused.renewed().gate(), Gate::default());
+    }
+
+    #[test]
+    fn no_probe_goes_out_within_a_pause() {
+        let asked = Attempted { pause_until_ms: Some(3_600_000), ..attempt(1, 1_000, false) };
+        let open = fail(HealthRecord::default().after(asked, &BreakerPolicy::default()), 2..11);
+        assert_eq!(open.next_probe_at_ms, Some(31_005));
+        assert_eq!(open.gate().held.map(|held| held.next_probe_at_ms), Some(3_600_000));
     }
 
     proptest! {
