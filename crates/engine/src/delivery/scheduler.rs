@@ -297,15 +297,23 @@ impl Scheduler {
     /// again.
     pub fn expired(&mut self, asked: Expired, rows: Option<Vec<Pending>>, now_ms: i64) {
         let Some(queue) = self.queues.get_mut(&asked.endpoint_id) else { return };
-        if queue.expiry != Expiry::Asked {
-            return;
+        let settled = std::mem::take(&mut queue.settled_while_asked);
+        match queue.expiry {
+            Expiry::Asked => queue.expiry = Expiry::Idle,
+            Expiry::Outdated => {
+                queue.expiry = Expiry::Idle;
+                self.find_expired(asked.endpoint_id, now_ms);
+                self.settle(asked.endpoint_id, now_ms);
+                return;
+            }
+            Expiry::Idle | Expiry::Ending { .. } => return,
         }
-        queue.expiry = Expiry::Idle;
         let rows = rows.unwrap_or_default();
         let has_more = rows.len() >= asked.limit;
         // A closed breaker sends them: their last attempt.
         if queue.gate.held.is_some() {
             let mut ending = rows;
+            ending.retain(|row| !settled.contains(&row.key.delivery_id));
             ending.retain(|row| queue.unsettled.insert(row.key.delivery_id));
             for row in &ending {
                 queue.window.remove(&(row.key.due_at_ms, row.key.delivery_id));

@@ -51,6 +51,8 @@ pub(super) enum Expiry {
     Idle,
     /// The store is being asked.
     Asked,
+    /// The store is being asked, but its rows have been moved since: the answer is of no use.
+    Outdated,
     /// So many endings are on their way into the store; there may be more.
     Ending {
         left: usize,
@@ -88,6 +90,9 @@ pub(super) struct Queue {
     /// One delivery is to be tried at once, because the URL or the secret is new.
     pub(super) wants_rescue: bool,
     pub(super) expiry: Expiry,
+    /// Deliveries whose rows left the store, or moved in it, while it is being asked for what expired: what it read of
+    /// them is old.
+    pub(super) settled_while_asked: HashSet<DeliveryId>,
     pub(super) timer_at_ms: Option<i64>,
     /// The lane it takes part in.
     pub(super) lane: Option<Lane>,
@@ -109,6 +114,7 @@ impl Queue {
             probe: None,
             wants_rescue: false,
             expiry: Expiry::Idle,
+            settled_while_asked: HashSet::new(),
             timer_at_ms: None,
             lane: None,
             counted_bytes: 0,
@@ -121,7 +127,7 @@ impl Queue {
         self.refill = None;
         self.horizon = horizon;
         if self.expiry == Expiry::Asked {
-            self.expiry = Expiry::Idle;
+            self.expiry = Expiry::Outdated;
         }
     }
 
@@ -151,6 +157,9 @@ impl Queue {
         self.window.remove(&key);
         if let Some(refill) = &mut self.refill {
             refill.settled.insert(key.1);
+        }
+        if self.expiry == Expiry::Asked {
+            self.settled_while_asked.insert(key.1);
         }
     }
 
@@ -228,6 +237,7 @@ impl Queue {
             && self.refill.is_none()
             && self.in_flight == 0
             && self.unsettled.is_empty()
+            && !matches!(self.expiry, Expiry::Asked | Expiry::Outdated)
             && self.gate == Gate::default()
     }
 }

@@ -327,6 +327,47 @@ fn held_deliveries_are_untouched_between_probes() {
     assert_eq!(world.attempts.len(), before + 1);
 }
 
+/// A scheduler that holds an endpoint with one delivery, probes it, and is asking for what expired.
+fn asking(row: Pending) -> (Scheduler, Expired) {
+    let held = crate::delivery::breaker::Held { next_probe_at_ms: 10, tried_at_ms: 0 };
+    let mut scheduler = Scheduler::new(limits(4, 4));
+    scheduler.accepted(item(row), FlowId(1), 0);
+    scheduler.gate(CONTENDER, Gate { held: Some(held), ..Gate::default() }, 0);
+    let actions = scheduler.poll(10);
+    let asked = actions.iter().find_map(|action| match action {
+        Action::FindExpired(asked) => Some(*asked),
+        _ => None,
+    });
+    assert_eq!(sends(actions), [row], "the probe");
+    (scheduler, asked.expect("asked"))
+}
+
+#[test]
+fn what_ended_while_expired_rows_were_read_is_not_ended_again() {
+    let row = pending(1, 20, 1);
+    let (mut scheduler, asked) = asking(row);
+    scheduler.finished(row.key, Ended { answer: Answer::Failure, duration_ms: 1 }, 11);
+    scheduler.settled(row.key, None, 11);
+    scheduler.expired(asked, Some(vec![row]), 12);
+    assert_eq!(scheduler.poll(12), []);
+}
+
+#[test]
+fn what_expired_before_rows_were_moved_is_asked_for_again() {
+    let row = pending(1, 20, 1);
+    let (mut scheduler, asked) = asking(row);
+    scheduler.finished(row.key, Ended { answer: Answer::Failure, duration_ms: 1 }, 11);
+    scheduler.settled(row.key, Some(row), 11);
+    scheduler.open(CONTENDER, 11, 11);
+    let is_question = |action: &Action| matches!(action, Action::FindExpired(_));
+    scheduler.gate(CONTENDER, scheduler.queues[&ENDPOINT].gate, 11);
+    assert!(!scheduler.poll(11).iter().any(is_question), "one question at a time");
+    scheduler.expired(asked, Some(vec![row]), 12);
+    let actions = scheduler.poll(12);
+    assert!(actions.iter().any(is_question));
+    assert!(!actions.iter().any(|action| matches!(action, Action::End(_))));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
