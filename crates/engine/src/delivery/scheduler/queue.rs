@@ -142,7 +142,11 @@ impl Queue {
         if is_inside {
             self.window.insert(item);
             self.trim();
-        } else if let Some(refill) = &mut self.refill {
+            return;
+        }
+        // After a start nothing is read before the earliest row is due, and this one may be due earlier.
+        self.refill_at_ms = self.refill_at_ms.min(key.0);
+        if let Some(refill) = &mut self.refill {
             if refill.late.len() < LATE_MAX {
                 refill.late.push(item.without_body());
             } else {

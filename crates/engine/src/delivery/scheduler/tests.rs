@@ -342,6 +342,14 @@ fn nothing_is_read_before_something_is_due() {
 }
 
 #[test]
+fn what_is_accepted_after_a_start_does_not_wait_for_a_retry_that_is_due_later() {
+    let mut scheduler = Scheduler::new(limits(6, 64));
+    scheduler.open(CONTENDER, 5_000, 0);
+    scheduler.accepted(item(pending(1, 10, 1)), FlowId(1), 10);
+    assert!(matches!(scheduler.poll(10)[..], [Action::Refill(Refill { after: None, .. })]));
+}
+
+#[test]
 fn what_arrives_after_a_refill_already_sent_it_is_not_sent_again() {
     let mut scheduler = Scheduler::new(limits(6, 64));
     scheduler.open(CONTENDER, 0, 0);
