@@ -16,7 +16,7 @@ use crate::delivery::scheduler::{Limits, Scheduler};
 use crate::delivery::sender::{Sender, SetupError};
 use crate::delivery::transport::Transport;
 use crate::delivery::under_way::UnderWay;
-use crate::delivery::writer::{Writer, WriterHandle, WriterParts, writer};
+use crate::delivery::writer::{Writer, WriterHandle, WriterParts, Written, writer};
 use crate::directory::Directory;
 use crate::error::EngineError;
 use crate::id::{self, IdGenerator};
@@ -56,7 +56,7 @@ const BOOTS_KEPT_MS: i64 = 400 * 86_400_000;
 
 struct Tasks {
     runtime: JoinHandle<()>,
-    writer: JoinHandle<()>,
+    writer: JoinHandle<Written>,
     loss: JoinHandle<()>,
     resends: Option<JoinHandle<()>>,
     retention: Option<JoinHandle<()>>,
@@ -188,10 +188,13 @@ impl Engine {
                 }
             }
             self.writer_stop.cancel();
-            report_panic("writer", writer.await);
-            if !self.fatal.is_cancelled()
-                && let Err(error) = self.store.end_boot().await
-            {
+            let written = writer.await;
+            let is_complete = matches!(written, Ok(Written::Everything));
+            report_panic("writer", written);
+            // What was sent and not written must be shown as possibly sent before, as after a crash.
+            if !is_complete {
+                tracing::warn!("outcomes of attempts could not be written; they repeat after the next start");
+            } else if let Err(error) = self.store.end_boot().await {
                 tracing::warn!(%error, "the end of the process was not noted");
             }
             self.store.close().await;
@@ -246,7 +249,7 @@ async fn heed_loss(store: Arc<dyn Store>, fatal: CancellationToken, stop: Cancel
     }
 }
 
-fn report_panic(task: &str, result: Result<(), tokio::task::JoinError>) {
+fn report_panic<T>(task: &str, result: Result<T, tokio::task::JoinError>) {
     if let Err(error) = result {
         tracing::error!(%error, "the {task} task ended early");
     }

@@ -148,6 +148,14 @@ impl WriterHandle {
     }
 }
 
+/// Whether a writer that has ended leaves anything unwritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    Everything,
+    /// Outcomes are lost; their attempts repeat after the next start.
+    NotAll,
+}
+
 /// The task's side.
 pub struct Writer {
     store: Arc<dyn Store>,
@@ -221,7 +229,7 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
 
 impl Writer {
     /// Runs until stopped and everything handed over is written, or until the store fails for good.
-    pub async fn run(mut self) {
+    pub async fn run(mut self) -> Written {
         let mut accept_jobs = Vec::new();
         let mut finished = Vec::new();
         let mut is_closing = false;
@@ -230,7 +238,7 @@ impl Writer {
         tokio::pin!(failed);
         loop {
             if self.fatal.is_cancelled() {
-                return;
+                return Written::NotAll;
             }
             let retry_wait = self.unwritten.wait().filter(|_| !is_closing);
             let takes_outcomes = self.takes_outcomes();
@@ -269,6 +277,8 @@ impl Writer {
             self.cycle(Vec::new(), last).await;
             last = if self.unwritten.is_due() { self.unwritten.take(MAX_BATCH_ITEMS) } else { Vec::new() };
         }
+        let is_complete = self.unwritten.wait().is_none() && !self.fatal.is_cancelled();
+        if is_complete { Written::Everything } else { Written::NotAll }
     }
 
     /// Not while too many wait to be written: then those who made the attempts wait, and with them their slots, so that
