@@ -390,19 +390,17 @@ impl Writer {
         upserts.iter().filter(|one| one.is_enabled && is_renewed(one)).map(|record| record.id).collect()
     }
 
-    /// With new settings, failing starts anew.
+    /// With new settings, failing starts anew: also when the store cannot be told now, it will be with the next outcome.
     async fn reset_health(&self, endpoints: &[EndpointId]) {
         let health: Vec<_> = endpoints.iter().map(|id| (*id, self.directory.health(*id).renewed())).collect();
         if health.is_empty() {
             return;
         }
         let batch = Batch { health, ..Batch::default() };
-        match self.store.commit(&batch).await {
-            Ok(_) => self.directory.set_health(&batch.health),
-            Err(error) => {
-                self.note(error);
-            }
+        if let Err(error) = self.store.commit(&batch).await {
+            self.note(error);
         }
+        self.directory.set_health(&batch.health);
     }
 
     async fn tell_runtime(&mut self, change: &SettingsChange) {
