@@ -16,6 +16,7 @@ mod process;
 mod run;
 mod server;
 mod setup;
+mod simulate;
 mod site;
 mod soak;
 mod stamps;
@@ -60,6 +61,8 @@ enum Command {
     Lint,
     /// Kill the server again and again under load, and look for lost events.
     Soak(soak::Options),
+    /// Run the whole engine under many seeds, with everything going wrong, and audit what happened.
+    Simulate(simulate::Options),
     /// Measure the release server against what its parts can do, with fsync on.
     Bench(bench::Options),
 }
@@ -87,6 +90,7 @@ fn execute(command: Command) -> Result<()> {
         Command::Run(options) => run::run(&workspace, &options),
         Command::Test(options) => test::test(&workspace, &options),
         Command::Soak(options) => soak::soak(&workspace, &options),
+        Command::Simulate(options) => simulate::simulate(&workspace, &options),
         Command::Lint => lint::lint(&workspace),
         Command::Bench(options) => bench::bench(&workspace, &options),
     }
