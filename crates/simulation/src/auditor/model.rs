@@ -160,21 +160,16 @@ impl Model {
                 format!("after {after:?} {id} has the row {row:?}, before {before:?}"),
             ));
         }
-        let has_reason = match end {
-            None => match (after, request) {
-                (After::Retry(due_at_ms), Some(request)) => request.is_respected_by(due_at_ms),
+        let is_tried = failed_at_ms >= delivery.accepted_at_ms;
+        let has_reason = match (end, request) {
+            (None, Some(request)) => match after {
+                After::Retry(due_at_ms) => request.is_respected_by(due_at_ms),
                 _ => true,
             },
-            Some(Ending::Delivered) => true,
-            Some(Ending::Cancelled) => is_deleted,
-            Some(Ending::Undeliverable) => {
-                let expires_at_ms = before.map_or(i64::MIN, |row| row.expires_at_ms);
-                match request {
-                    Some(request) => {
-                        started_at_ms >= expires_at_ms || request.asked_to_wait_until(expires_at_ms)
-                    }
-                    None => clock_ms >= expires_at_ms && failed_at_ms >= delivery.accepted_at_ms,
-                }
+            (None | Some(Ending::Delivered), _) => true,
+            (Some(Ending::Cancelled), _) => is_deleted,
+            (Some(Ending::Undeliverable), request) => {
+                is_over(before, request, (started_at_ms, clock_ms, is_tried))
             }
         };
         if has_reason {
@@ -269,5 +264,19 @@ impl Model {
             Some((id, _)) => Err((Rule::RowsAreKept, format!("{id} is forgotten too early"))),
             None => Ok(()),
         }
+    }
+}
+
+/// Whether no further attempt may be made: the deadline has passed, and an ending without an attempt also needs that the
+/// endpoint was tried; or the receiver asked to wait past it.
+fn is_over(
+    before: Option<Pending>,
+    request: Option<&Request>,
+    (started_at_ms, clock_ms, is_tried): (i64, i64, bool),
+) -> bool {
+    let expires_at_ms = before.map_or(i64::MIN, |row| row.expires_at_ms);
+    match request {
+        Some(request) => started_at_ms >= expires_at_ms || request.asked_to_wait_until(expires_at_ms),
+        None => clock_ms >= expires_at_ms && is_tried,
     }
 }
