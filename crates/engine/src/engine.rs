@@ -122,11 +122,7 @@ impl Engine {
             stop: writer_stop.clone(),
         });
         let runtime = Runtime::new(RuntimeParts {
-            scheduler: Scheduler::new(Limits {
-                slots: config.slots,
-                endpoint_slots: config.endpoint_slots,
-                deadline_ms: config.retry.deadline_ms,
-            }),
+            scheduler: Scheduler::new(limits(&config)),
             clock: clock.clone(),
             store: Arc::clone(&store),
             context: AttemptContext {
@@ -235,6 +231,14 @@ impl Engine {
         id: &groundswell_types::ProgramId,
     ) -> Result<Arc<crate::directory::ProgramEntry>, EngineError> {
         self.directory.program(id).ok_or(EngineError::NotFound("program"))
+    }
+}
+
+const fn limits(config: &EngineConfig) -> Limits {
+    Limits {
+        slots: config.slots,
+        endpoint_slots: config.endpoint_slots,
+        deadline_ms: config.retry.deadline_ms,
     }
 }
 
