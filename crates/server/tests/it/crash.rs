@@ -58,9 +58,13 @@ fn trouble(request: &Request) -> Reaction {
     }
 }
 
-/// Probes as soon as retries, so that a failing endpoint is not left alone for longer than the test waits.
-const QUICK_PROBES: [(&str, &str); 2] =
-    [("GROUNDSWELL_PROBE_BASE_MS", "200"), ("GROUNDSWELL_PROBE_CAP_MS", "500")];
+/// Probes as soon as retries, so that a failing endpoint is not left alone for longer than the test waits; and a deadline
+/// behind the longest soak, so that whatever does not arrive is lost, and nothing is undeliverable as promised.
+const QUICK_PROBES: [(&str, &str); 3] = [
+    ("GROUNDSWELL_PROBE_BASE_MS", "200"),
+    ("GROUNDSWELL_PROBE_CAP_MS", "500"),
+    ("GROUNDSWELL_RETRY_DEADLINE_MS", "86400000"),
+];
 
 #[test]
 fn no_accepted_event_is_lost_however_often_the_server_is_killed() {

@@ -101,8 +101,10 @@ impl Report {
                 Outcome::Accepted { id, at_ms } => {
                     self.accepted += 1;
                     for path in paths.iter().filter(|path| !taken.contains(&(**path, id.as_str()))) {
+                        let tried = exchanges.iter().map(|exchange| &exchange.request);
+                        let tried = tried.filter(|one| one.path == **path && one.webhook_id() == id).count();
                         self.violations.push(format!(
-                            "LOST: {id} ({}), accepted at {at_ms}, never reached {path}",
+                            "LOST: {id} ({}), accepted at {at_ms}, tried {tried} times, never taken by {path}",
                             event.marker
                         ));
                     }
