@@ -14,7 +14,7 @@ use groundswell_types::{
     DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventId, EventKind, ProgramId,
 };
 
-use self::view::Standing;
+use self::view::{Receiving, Standing};
 use crate::directory::ProgramEntry;
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -311,11 +311,17 @@ impl Engine {
             None => self.store.endpoint_url(known.endpoint).await?,
         };
         let held = self.directory.health(known.endpoint).gate().held.filter(|_| endpoint.is_some());
+        let webhook = match endpoint {
+            None => Receiving::Deleted,
+            Some(endpoint) if !endpoint.record.is_enabled => Receiving::Disabled,
+            Some(_) if held.is_some() => Receiving::Held,
+            Some(_) => Receiving::Open,
+        };
         let state = view::state(&Standing {
             attempts: &known.attempts,
             pending: known.pending.as_ref(),
             under_way: known.under_way,
-            is_held: held.is_some(),
+            webhook,
         });
         let last = known.attempts.iter().rfind(|attempt| attempt.number > 0);
         let is_waiting =

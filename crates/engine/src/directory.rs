@@ -105,6 +105,13 @@ impl Directory {
         sorted(enabled.map(|(id, _)| *id))
     }
 
+    /// The disabled webhooks of all programs, sorted.
+    pub fn disabled_endpoints(&self) -> Vec<EndpointId> {
+        let endpoints = self.endpoints.read().unwrap_or_else(PoisonError::into_inner);
+        let disabled = endpoints.iter().filter(|(_, endpoint)| !endpoint.record.is_enabled);
+        sorted(disabled.map(|(id, _)| *id))
+    }
+
     /// How a webhook has been doing.
     pub fn health(&self, id: EndpointId) -> HealthRecord {
         self.health.read().unwrap_or_else(PoisonError::into_inner).get(&id).copied().unwrap_or_default()

@@ -15,7 +15,7 @@ use rows::{StoredRow, StoredSecret};
 use crate::directory::{Endpoint, ProgramEntry};
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::{Backlog, DraftRecord, StoreError};
+use crate::store::{Backlog, DraftRecord, EndpointRecord, StoreError};
 use crate::test_deliveries::TestTarget;
 use crate::webhooks::checked_url;
 
@@ -162,6 +162,7 @@ impl Engine {
     fn live_status(&self, endpoint: &Endpoint, backlogs: &[Backlog]) -> LiveStatus {
         let health = self.directory.health(endpoint.record.id);
         let backlog = backlogs.iter().find(|backlog| backlog.endpoint_id == endpoint.record.id);
+        let parked = backlog.map_or(0, |backlog| parked(&endpoint.record, backlog));
         LiveStatus {
             webhook_id: endpoint.record.public_id.clone(),
             is_enabled: endpoint.record.is_enabled,
@@ -169,10 +170,15 @@ impl Engine {
             failure_count: health.consecutive_failures,
             last_failure_at: health.last_failure_at_ms,
             last_success_at: health.last_success_at_ms,
-            waiting: backlog.map_or(0, |backlog| backlog.pending),
-            parked: backlog.map_or(0, |backlog| backlog.parked),
+            waiting: backlog.map_or(0, |backlog| backlog.pending + backlog.parked) - parked,
+            parked,
         }
     }
+}
+
+/// How many deliveries are parked. At a disabled webhook that is everything, also what has not been moved yet.
+fn parked(record: &EndpointRecord, backlog: &Backlog) -> i64 {
+    if record.is_enabled { backlog.parked } else { backlog.parked + backlog.pending }
 }
 
 /// Problems of all rows with pointers into the whole draft.

@@ -21,7 +21,7 @@ use crate::directory::Directory;
 use crate::error::EngineError;
 use crate::id::{self, IdGenerator};
 use crate::randomness::Randomness;
-use crate::store::{BootRecord, Standing, Store, StoreError};
+use crate::store::{BootRecord, EndpointId, Move, Standing, Store, StoreError};
 use crate::{resends, retention};
 
 /// The engine. Its use cases are in the modules named for what they are about.
@@ -117,6 +117,7 @@ impl Engine {
             ids: Arc::clone(&ids),
             breaker: config.breaker,
             runtime: outbox.clone(),
+            unfinished: unfinished_moves(store.as_ref(), &directory).await?,
             fatal: fatal.clone(),
             is_winding_down: stop.clone(),
             stop: writer_stop.clone(),
@@ -251,6 +252,18 @@ async fn heed_loss(store: Arc<dyn Store>, fatal: CancellationToken, stop: Cancel
             fatal.cancel();
         }
     }
+}
+
+/// What was being moved when the process ended. A disabled webhook has nothing that is due, and a deleted one nothing at
+/// all; what was being released or discarded is parked still, and what was to go out before its retry waits for that.
+async fn unfinished_moves(
+    store: &dyn Store,
+    directory: &Directory,
+) -> Result<Vec<(EndpointId, Move)>, StoreError> {
+    let ownerless = store.pending_without_webhook().await?;
+    let unparked = store.earliest_due(&directory.disabled_endpoints()).await?;
+    let deletes = ownerless.into_iter().map(|id| (id, Move::Delete));
+    Ok(deletes.chain(unparked.into_iter().map(|(id, _)| (id, Move::Park))).collect())
 }
 
 fn report_panic<T>(task: &str, result: Result<T, tokio::task::JoinError>) {

@@ -54,7 +54,7 @@ impl Engine {
             webhooks_version: 0,
         };
         let program = view(&record);
-        self.writer.change(move |_| Ok(SettingsChange::CreateProgram(record))).await?;
+        self.writer.change(&program.id, move |_| Ok(SettingsChange::CreateProgram(record))).await?;
         Ok(program)
     }
 
@@ -68,7 +68,7 @@ impl Engine {
         }
         let program = id.clone();
         self.writer
-            .change(move |directory| {
+            .change(id, move |directory| {
                 let entry = directory.program(&program).ok_or(EngineError::NotFound("program"))?;
                 Ok(SettingsChange::UpdateProgram {
                     id: program,

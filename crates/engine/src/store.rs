@@ -5,6 +5,7 @@ mod calendar;
 mod idempotency;
 mod list;
 pub mod memory;
+mod moves;
 pub mod postgres;
 mod query;
 mod record;
@@ -19,6 +20,7 @@ use async_trait::async_trait;
 use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, ResendJobId, TestId};
 use thiserror::Error;
 
+pub use moves::{Move, MoveStep, Moved};
 pub use record::*;
 
 /// Why the store could not do something.
@@ -50,8 +52,8 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What the engine asks of a database.
 ///
-/// Reads may run at any time and see only committed data. Of the writes, [`Store::commit`] and [`Store::apply`] are
-/// called by the writer task alone, one at a time; the others may be called by anybody.
+/// Reads may run at any time and see only committed data. Of the writes, [`Store::commit`], [`Store::apply`] and
+/// [`Store::move_pending`] are called by the writer task alone, one at a time; the others may be called by anybody.
 #[async_trait]
 pub trait Store: Send + Sync + 'static {
     // ---- hot path, written by hand for each database
@@ -101,6 +103,9 @@ pub trait Store: Send + Sync + 'static {
     /// All live webhooks of all programs, by creation, oldest first.
     async fn endpoints(&self) -> Result<Vec<EndpointRecord>, StoreError>;
 
+    /// The endpoints that have pending rows and are no live webhook: their deletion has not come to its end. Sorted.
+    async fn pending_without_webhook(&self) -> Result<Vec<EndpointId>, StoreError>;
+
     /// The health of every endpoint that has one.
     async fn health(&self) -> Result<Vec<(EndpointId, HealthRecord)>, StoreError>;
 
@@ -109,6 +114,9 @@ pub trait Store: Send + Sync + 'static {
     /// Commits a change of settings in one transaction. Rejected are programs that are there already or not at all,
     /// two live webhooks with one public id, and webhooks that were changed meanwhile.
     async fn apply(&self, change: &SettingsChange) -> Result<(), StoreError>;
+
+    /// Makes a step of a move in one transaction. Moves are no part of the change of settings that asks for them.
+    async fn move_pending(&self, step: &MoveStep) -> Result<Moved, StoreError>;
 
     /// A program's draft.
     async fn draft(&self, program: &ProgramId) -> Result<Option<DraftRecord>, StoreError>;

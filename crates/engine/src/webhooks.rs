@@ -77,7 +77,7 @@ impl Engine {
         let (program_id, now_ms) = (program.clone(), self.clock.now_ms());
         let (endpoint_id, fresh_id) = (self.ids.endpoint(), self.ids.webhook());
         self.writer
-            .change(move |directory| {
+            .change(program, move |directory| {
                 let entry = directory.program(&program_id).ok_or(EngineError::NotFound("program"))?;
                 if entry.endpoints.len() >= MAX_WEBHOOKS {
                     return Err(EngineError::WebhookLimit);
@@ -106,7 +106,7 @@ impl Engine {
     }
 
     /// Changes a live webhook. Disabling parks what waits; enabling clears the automatic disabling and the count of
-    /// failures, and leaves parked what is parked.
+    /// failures, leaves parked what is parked, and waits until everything is.
     pub async fn patch_webhook(
         &self,
         program: &ProgramId,
@@ -121,11 +121,10 @@ impl Engine {
         };
         let (program_id, webhook_id, now_ms) = (program.clone(), id.clone(), self.clock.now_ms());
         self.writer
-            .change(move |directory| {
+            .change(program, move |directory| {
                 let entry = directory.program(&program_id).ok_or(EngineError::NotFound("program"))?;
-                let before =
-                    entry.webhook(&webhook_id).ok_or(EngineError::NotFound("webhook"))?.record.clone();
-                let mut after = before.clone();
+                let live = entry.webhook(&webhook_id).ok_or(EngineError::NotFound("webhook"))?;
+                let mut after = live.record.clone();
                 if let Some(url) = url {
                     url.as_str().clone_into(&mut after.url);
                 }
@@ -144,12 +143,7 @@ impl Engine {
                     after.is_enabled = is_enabled;
                     after.auto_disabled &= !is_enabled;
                 }
-                Ok(change(&entry, now_ms, |change| {
-                    if before.is_enabled && !after.is_enabled {
-                        change.park.push(after.id);
-                    }
-                    change.upserts.push(after);
-                }))
+                Ok(change(&entry, now_ms, |change| change.upserts.push(after)))
             })
             .await?;
         self.webhook(program, id)
@@ -159,7 +153,7 @@ impl Engine {
     pub async fn delete_webhook(&self, program: &ProgramId, id: &WebhookId) -> Result<(), EngineError> {
         let (program_id, webhook_id, now_ms) = (program.clone(), id.clone(), self.clock.now_ms());
         self.writer
-            .change(move |directory| {
+            .change(program, move |directory| {
                 let entry = directory.program(&program_id).ok_or(EngineError::NotFound("program"))?;
                 let gone = entry.webhook(&webhook_id).ok_or(EngineError::NotFound("webhook"))?.record.id;
                 Ok(change(&entry, now_ms, |change| change.deletes.push(gone)))
@@ -207,10 +201,6 @@ pub(crate) fn change(
         version: entry.record.webhooks_version + 1,
         upserts: Vec::new(),
         deletes: Vec::new(),
-        park: Vec::new(),
-        release: Vec::new(),
-        discard: Vec::new(),
-        advance: Vec::new(),
         notices: Vec::new(),
         clears_draft: false,
         at_ms: now_ms,

@@ -26,12 +26,23 @@ pub(super) struct Standing<'a> {
     pub pending: Option<&'a Pending>,
     /// How many attempts had been made when the one began that was under way just before the store was read.
     pub under_way: Option<i64>,
-    pub is_held: bool,
+    pub webhook: Receiving,
+}
+
+/// Whether a webhook is sent to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Receiving {
+    #[default]
+    Open,
+    /// It is failing.
+    Held,
+    Disabled,
+    Deleted,
 }
 
 /// The state of a delivery.
 pub(super) fn state(standing: &Standing<'_>) -> DeliveryState {
-    let Standing { attempts, pending, under_way, is_held } = *standing;
+    let Standing { attempts, pending, under_way, webhook } = *standing;
     let ending = attempts.iter().find_map(|attempt| match attempt.after {
         After::Retry(_) => None,
         After::Delivered => Some(DeliveryState::Delivered),
@@ -42,10 +53,13 @@ pub(super) fn state(standing: &Standing<'_>) -> DeliveryState {
         (Some(ending), _) => ending,
         // Its row went without an attempt: the webhook was deleted, or what was parked was discarded.
         (None, None) => DeliveryState::Cancelled,
+        // Rows of a webhook are moved, and deleted, after its settings have changed.
+        (None, Some(_)) if webhook == Receiving::Deleted => DeliveryState::Cancelled,
         // With another number of attempts, the one that was under way has ended since.
         (None, Some(pending)) if under_way == Some(pending.attempts) => DeliveryState::Sending,
         (None, Some(pending)) if pending.key.due_at_ms == PARKED_DUE_MS => DeliveryState::Parked,
-        (None, Some(_)) if is_held => DeliveryState::Held,
+        (None, Some(_)) if webhook == Receiving::Disabled => DeliveryState::Parked,
+        (None, Some(_)) if webhook == Receiving::Held => DeliveryState::Held,
         (None, Some(_)) if attempts.is_empty() => DeliveryState::Waiting,
         (None, Some(_)) => DeliveryState::Retrying,
     }
@@ -155,16 +169,22 @@ mod tests {
             assert_eq!(state(&standing), wanted);
         }
         let (waiting, parked) = (pending_at(0), pending_at(PARKED_DUE_MS));
-        let of = |pending, under_way, is_held| {
-            state(&Standing { attempts: &[], pending: Some(pending), under_way, is_held })
+        let of = |pending, under_way, webhook| {
+            state(&Standing { attempts: &[], pending: Some(pending), under_way, webhook })
         };
-        assert_eq!(of(&waiting, None, true), DeliveryState::Held);
-        assert_eq!(of(&parked, None, true), DeliveryState::Parked);
-        assert_eq!(of(&waiting, Some(0), false), DeliveryState::Sending);
-        assert_eq!(of(&waiting, Some(0), true), DeliveryState::Sending, "a probe");
-        assert_eq!(of(&parked, Some(0), false), DeliveryState::Sending, "turned off meanwhile");
+        assert_eq!(of(&waiting, None, Receiving::Held), DeliveryState::Held);
+        assert_eq!(of(&parked, None, Receiving::Held), DeliveryState::Parked);
+        assert_eq!(of(&waiting, Some(0), Receiving::Open), DeliveryState::Sending);
+        assert_eq!(of(&waiting, Some(0), Receiving::Held), DeliveryState::Sending, "a probe");
+        assert_eq!(of(&parked, Some(0), Receiving::Disabled), DeliveryState::Sending, "turned off meanwhile");
         let retrying = Pending { attempts: 1, ..pending_at(5) };
-        assert_eq!(of(&retrying, Some(0), false), DeliveryState::Waiting, "that attempt has ended");
+        assert_eq!(of(&retrying, Some(0), Receiving::Open), DeliveryState::Waiting, "that attempt has ended");
+        assert_eq!(
+            of(&waiting, None, Receiving::Disabled),
+            DeliveryState::Parked,
+            "its row is not moved yet"
+        );
+        assert_eq!(of(&waiting, Some(0), Receiving::Deleted), DeliveryState::Cancelled, "nor is it gone yet");
         let delivered = [attempt_with(1, After::Delivered)];
         let ended = Standing { attempts: &delivered, under_way: Some(0), ..Standing::default() };
         assert_eq!(state(&ended), DeliveryState::Delivered);

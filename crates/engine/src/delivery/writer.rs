@@ -2,35 +2,38 @@
 //!
 //! While a commit's fsync runs, the next batch gathers; there is no timer. Accepts, outcomes and changes of settings
 //! pass through here in one order, so which webhooks an event goes to is decided against the settings that are live
-//! at that very commit.
+//! at that very commit. What nobody waits for comes last: upkeep, and the moves of an endpoint's rows, in small steps.
 
 mod batch;
 mod commit;
+mod moves;
+mod settings;
 mod unwritten;
 mod upkeep;
 
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use bytes::Bytes;
-use groundswell_types::{EventId, EventKind, NoticeKind, ProgramId};
+use groundswell_types::{EventId, EventKind, ProgramId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use self::moves::{Moves, Pace};
+pub use self::settings::ParkedMove;
+use self::settings::{MAX_HELD, SettingsJob};
 use self::unwritten::Unwritten;
 pub use self::upkeep::NewResends;
 use self::upkeep::Upkeep;
 use super::runtime::Message;
 use super::scheduler::Item;
 use crate::config::BreakerPolicy;
-use crate::directory::{Directory, Endpoint};
+use crate::directory::Directory;
 use crate::error::EngineError;
 use crate::id::IdGenerator;
-use crate::store::{
-    AttemptRecord, Batch, EndpointId, EndpointRecord, Idempotency, NoticeRecord, SettingsChange, Standing,
-    Store, WebhooksChange,
-};
+use crate::store::{AttemptRecord, EndpointId, Idempotency, Move, Standing, Store};
 
 /// Accepts and outcomes of one transaction, each at most this many.
 const MAX_BATCH_ITEMS: usize = 1_000;
@@ -42,6 +45,9 @@ const MAX_BATCH_BYTES: usize = 1024 * 1024;
 const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
 
 const MAX_WAITING_JOBS: usize = 4096;
+
+/// After a step of a move that failed, the next try when there is nothing else to do.
+const MOVE_RETRY_WAIT: Duration = Duration::from_millis(500);
 
 /// A checked and rendered event on its way into the store.
 #[derive(Debug, Clone)]
@@ -87,13 +93,6 @@ struct AcceptJob {
     _bytes: OwnedSemaphorePermit,
 }
 
-type DecideChange = Box<dyn FnOnce(&Directory) -> Result<SettingsChange, EngineError> + Send>;
-
-struct SettingsJob {
-    decide: DecideChange,
-    reply: oneshot::Sender<Result<SettingsChange, EngineError>>,
-}
-
 /// The way to the writer for use cases and send tasks. Cheap to clone.
 #[derive(Clone)]
 pub struct WriterHandle {
@@ -134,18 +133,6 @@ impl WriterHandle {
         // When the writer is gone the engine has stopped: the row stands, and the attempt repeats after the start.
         let _ = self.outcomes.send(finished).await;
     }
-
-    /// Changes settings: `decide` sees them as they are at that moment and says what to change. Returns the change
-    /// once it is committed and live.
-    pub async fn change(
-        &self,
-        decide: impl FnOnce(&Directory) -> Result<SettingsChange, EngineError> + Send + 'static,
-    ) -> Result<SettingsChange, EngineError> {
-        let (reply, answer) = oneshot::channel();
-        let job = SettingsJob { decide: Box::new(decide), reply };
-        self.settings.send(job).await.map_err(|_| EngineError::Stopping)?;
-        answer.await.map_err(|_| EngineError::Stopping)?
-    }
 }
 
 /// Whether a writer that has ended leaves anything unwritten.
@@ -170,8 +157,14 @@ pub struct Writer {
     unwritten: Unwritten,
     /// Whether the last commit found the disk full: said once, not with every commit.
     is_full: AtomicBool,
-    /// Endpoints whose pending rows were moved by parking or releasing since the start.
+    /// Endpoints whose pending rows were moved, or began to be, since the start.
     moved: HashSet<EndpointId>,
+    /// What is still to be moved.
+    moves: Moves,
+    /// What waits, in order, until a webhook that it enables has been parked, and what was asked for after it.
+    held: Vec<SettingsJob>,
+    /// A parking has ended since `held` was looked at.
+    has_parked: bool,
     /// Cancelled when the store can no longer be trusted.
     fatal: CancellationToken,
     /// Cancelled when no attempt is begun any more.
@@ -187,6 +180,8 @@ pub struct WriterParts {
     pub ids: Arc<IdGenerator>,
     pub breaker: BreakerPolicy,
     pub runtime: mpsc::Sender<Message>,
+    /// Moves that had not come to their end when the process ended.
+    pub unfinished: Vec<(EndpointId, Move)>,
     pub fatal: CancellationToken,
     pub is_winding_down: CancellationToken,
     pub stop: CancellationToken,
@@ -206,8 +201,9 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         waiting_bytes: Arc::new(Semaphore::new(MAX_WAITING_BYTES)),
         store: Arc::clone(&parts.store),
     };
-    let WriterParts { store, directory, ids, breaker, runtime, fatal, is_winding_down, stop } = parts;
-    let writer = Writer {
+    let WriterParts { store, directory, ids, breaker, runtime, unfinished, fatal, is_winding_down, stop } =
+        parts;
+    let mut writer = Writer {
         store,
         directory,
         ids,
@@ -220,10 +216,16 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         unwritten: Unwritten::default(),
         is_full: AtomicBool::new(false),
         moved: HashSet::new(),
+        moves: Moves::default(),
+        held: Vec::new(),
+        has_parked: false,
         fatal,
         is_winding_down,
         stop,
     };
+    for (endpoint, kind) in unfinished {
+        writer.begin(endpoint, kind);
+    }
     (handle, writer)
 }
 
@@ -242,6 +244,8 @@ impl Writer {
             }
             let retry_wait = self.unwritten.wait().filter(|_| !is_closing);
             let takes_outcomes = self.takes_outcomes();
+            let pace = if is_closing { Pace::Idle } else { self.moves.pace() };
+            let mut has_turn = false;
             tokio::select! {
                 biased;
                 // What fails while closing is found by the commit that it fails.
@@ -259,16 +263,26 @@ impl Writer {
                     self.settings.close();
                     self.upkeep.close();
                 }
-                Some(job) = self.settings.recv() => self.apply(job).await,
+                Some(job) = self.settings.recv(), if self.held.len() < MAX_HELD => self.take_up(job).await,
                 Some(job) = self.accepts.recv() => accept_jobs.push(job),
                 Some(one) = self.outcomes.recv(), if takes_outcomes => finished.push(one),
                 Some(work) = self.upkeep.recv() => self.keep_up(work).await,
                 () = tokio::time::sleep(retry_wait.unwrap_or_default()), if retry_wait.is_some() => {}
+                // Whoever is about to ask for something gets to it first.
+                () = tokio::task::yield_now(), if pace == Pace::Ready => has_turn = true,
+                () = tokio::time::sleep(MOVE_RETRY_WAIT), if pace == Pace::Resting => has_turn = true,
                 else => break,
             }
             self.gather(&mut accept_jobs, &mut finished);
             if !accept_jobs.is_empty() || !finished.is_empty() {
                 self.cycle(std::mem::take(&mut accept_jobs), std::mem::take(&mut finished)).await;
+            }
+            has_turn |= self.moves.is_due_after_cycle(!self.held.is_empty());
+            if has_turn && !is_closing {
+                self.step().await;
+            }
+            while std::mem::take(&mut self.has_parked) {
+                self.take_up_held().await;
             }
         }
         // One last try; what cannot be written now is a pending row still and is sent again after the start.
@@ -313,109 +327,34 @@ impl Writer {
         }
     }
 
-    async fn apply(&mut self, job: SettingsJob) {
-        let result = match (job.decide)(&self.directory) {
-            Ok(change) => self.commit_change(change).await,
-            Err(error) => Err(error),
-        };
-        // Whoever asked may be gone; the change is made all the same.
-        let _ = job.reply.send(result);
+    /// Begins to move rows of an endpoint.
+    fn begin(&mut self, endpoint: EndpointId, kind: Move) {
+        self.moved.insert(endpoint);
+        self.moves.add(endpoint, kind);
     }
 
-    /// Commits a change, makes it live, tells the runtime.
-    async fn commit_change(&mut self, change: SettingsChange) -> Result<SettingsChange, EngineError> {
-        self.store.apply(&change).await.map_err(|error| self.note(error))?;
-        let renewed = self.renewed(&change);
-        self.directory.take_over(&change);
-        self.reset_health(&renewed).await;
-        self.tell_runtime(&change).await;
-        for endpoint in renewed {
-            self.send(Message::Renewed(endpoint)).await;
-        }
-        Ok(change)
-    }
-
-    /// Disables a webhook that cannot be delivered to; what waits for it is parked.
-    async fn disable(&mut self, endpoint: EndpointId, kind: NoticeKind, now_ms: i64) {
-        let Some(endpoint) = self.directory.endpoint(endpoint).filter(|one| one.record.is_enabled) else {
-            return;
-        };
-        let Some(entry) = self.directory.program(&endpoint.record.program_id) else { return };
-        let record = EndpointRecord { is_enabled: false, auto_disabled: true, ..endpoint.record.clone() };
-        tracing::info!(webhook.id = %record.public_id, program.id = %record.program_id, kind = kind.as_str(), "disabled");
-        let since_ms = self.directory.health(record.id).failing_since_ms.unwrap_or(now_ms);
-        let notice = self.notice(&endpoint, kind, (since_ms, now_ms));
-        let change = crate::webhooks::change(&entry, now_ms, |change| {
-            change.park.push(record.id);
-            change.upserts.push(record);
-            change.notices.push(notice);
-        });
-        // A failure is noted; the next attempt that ends so tries again.
-        let _ = self.commit_change(change).await;
-    }
-
-    /// Makes everything that waits for a retry at an endpoint due: it works again.
-    async fn advance(&mut self, endpoint: EndpointId, now_ms: i64) {
-        let Some(endpoint) = self.directory.endpoint(endpoint) else { return };
-        let Some(entry) = self.directory.program(&endpoint.record.program_id) else { return };
-        let change = crate::webhooks::change(&entry, now_ms, |change| {
-            change.version = entry.record.webhooks_version;
-            change.advance.push((endpoint.record.id, now_ms));
-        });
-        // A failure is noted; the retries go out when they are due.
-        let _ = self.commit_change(change).await;
-    }
-
-    fn notice(&self, endpoint: &Endpoint, kind: NoticeKind, (since_ms, at_ms): (i64, i64)) -> NoticeRecord {
-        NoticeRecord {
-            id: self.ids.notice(),
-            program_id: endpoint.record.program_id.clone(),
-            endpoint_id: endpoint.record.id,
-            kind,
-            at_ms,
-            since_ms,
+    /// Everything that waits for a retry at an endpoint is to be due: it works again.
+    fn advance(&mut self, endpoint: EndpointId, now_ms: i64) {
+        if self.directory.endpoint(endpoint).is_some_and(|endpoint| endpoint.record.is_enabled) {
+            self.begin(endpoint, moves::advance(now_ms));
         }
     }
 
-    /// Webhooks that will be enabled and have a new URL or secret, or were disabled, when the change is not yet taken
-    /// over.
-    fn renewed(&self, change: &SettingsChange) -> Vec<EndpointId> {
-        let SettingsChange::Webhooks(WebhooksChange { upserts, .. }) = change else { return Vec::new() };
-        let is_renewed = |record: &EndpointRecord| {
-            self.directory.endpoint(record.id).is_some_and(|before| {
-                let before = &before.record;
-                !before.is_enabled || before.url != record.url || before.secret != record.secret
-            })
-        };
-        upserts.iter().filter(|one| one.is_enabled && is_renewed(one)).map(|record| record.id).collect()
-    }
-
-    /// With new settings, failing starts anew: also when the store cannot be told now, it will be with the next outcome.
-    async fn reset_health(&self, endpoints: &[EndpointId]) {
-        let health: Vec<_> = endpoints.iter().map(|id| (*id, self.directory.health(*id).renewed())).collect();
-        if health.is_empty() {
-            return;
-        }
-        let batch = Batch { health, ..Batch::default() };
-        if let Err(error) = self.store.commit(&batch).await {
-            self.note(error);
-        }
-        self.directory.set_health(&batch.health);
-    }
-
-    async fn tell_runtime(&mut self, change: &SettingsChange) {
-        let SettingsChange::Webhooks(change) = change else { return };
-        for endpoint in change.deletes.iter().chain(&change.park) {
-            self.send(Message::Closed(*endpoint)).await;
-        }
-        self.moved.extend(change.park.iter().copied());
-        for release in &change.release {
-            self.moved.insert(release.endpoint_id);
-            self.send(Message::Opened(release.endpoint_id)).await;
-        }
-        for (endpoint, _) in &change.advance {
-            self.moved.insert(*endpoint);
-            self.send(Message::Opened(*endpoint)).await;
+    /// Makes the next step of a move.
+    async fn step(&mut self) {
+        let Some(step) = self.moves.next() else { return };
+        match self.store.move_pending(&step).await {
+            Ok(moved) => {
+                let followed = self.moves.made(moved);
+                self.has_parked |= followed.is_parked;
+                if let Some(endpoint) = followed.opens {
+                    self.send(Message::Opened(endpoint)).await;
+                }
+            }
+            Err(error) => {
+                self.note(error);
+                self.moves.failed();
+            }
         }
     }
 

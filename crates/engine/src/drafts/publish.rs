@@ -3,11 +3,12 @@
 use groundswell_types::{ProgramId, Secret};
 
 use super::rows::{self, StoredRow, StoredSecret};
-use super::{CHANGED_MEANWHILE, problems_of_all};
-use crate::directory::{Directory, ProgramEntry};
+use super::{CHANGED_MEANWHILE, parked, problems_of_all};
+use crate::delivery::writer::ParkedMove;
+use crate::directory::ProgramEntry;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::{EndpointId, EndpointRecord, Release, WebhooksChange};
+use crate::store::{EndpointId, EndpointRecord, WebhooksChange};
 use crate::webhooks::{change, next_public_id};
 
 const LIVE_CHANGED: &str = "The live webhooks were changed after this draft was begun, by somebody else or over REST. \
@@ -37,7 +38,7 @@ impl Engine {
             stored.iter().map(|_| Fresh { id: self.ids.endpoint(), public_id: self.ids.webhook() }).collect();
         let (program_id, now_ms) = (program.clone(), self.clock.now_ms());
         self.writer
-            .change(move |directory| {
+            .change(program, move |directory| {
                 let entry = directory.program(&program_id).ok_or(EngineError::NotFound("program"))?;
                 if draft.base_version != entry.record.webhooks_version {
                     return Err(EngineError::Conflict(LIVE_CHANGED.to_owned()));
@@ -51,50 +52,25 @@ impl Engine {
     /// Sends what is parked at a live, enabled webhook, with a fresh deadline; returns how many there were.
     pub async fn release_parked(&self, program: &ProgramId, row_key: &str) -> Result<i64, EngineError> {
         let expires_at_ms = self.clock.now_ms().saturating_add(self.config.retry.deadline_ms);
-        self.change_parked(program, row_key, move |directory, endpoint_id, change| {
-            if !directory.endpoint(endpoint_id).is_some_and(|endpoint| endpoint.record.is_enabled) {
-                return Err(EngineError::Refused(
-                    "Turn the webhook on and publish before sending.".to_owned(),
-                ));
-            }
-            change.release.push(Release { endpoint_id, expires_at_ms });
-            Ok(())
-        })
-        .await
+        self.move_parked(program, row_key, ParkedMove::Release { expires_at_ms }).await
     }
 
     /// Discards what is parked at a live webhook; returns how many there were.
     pub async fn discard_parked(&self, program: &ProgramId, row_key: &str) -> Result<i64, EngineError> {
-        self.change_parked(program, row_key, |_, endpoint_id, change| {
-            change.discard.push(endpoint_id);
-            Ok(())
-        })
-        .await
+        self.move_parked(program, row_key, ParkedMove::Discard).await
     }
 
-    async fn change_parked(
+    async fn move_parked(
         &self,
         program: &ProgramId,
         row_key: &str,
-        fill: impl FnOnce(&Directory, EndpointId, &mut WebhooksChange) -> Result<(), EngineError> + Send + 'static,
+        wanted: ParkedMove,
     ) -> Result<i64, EngineError> {
         let entry = self.program_entry(program)?;
-        let endpoint_id = rows::live(row_key, &entry).ok_or(EngineError::NotFound("webhook"))?.record.id;
-        let backlog = self.store.backlog(&[endpoint_id], i64::MAX).await?;
-        let (program_id, now_ms) = (program.clone(), self.clock.now_ms());
-        self.writer
-            .change(move |directory| {
-                let entry = directory.program(&program_id).ok_or(EngineError::NotFound("program"))?;
-                let mut result = Ok(());
-                let changed = change(&entry, now_ms, |change| {
-                    // Nothing about the webhooks themselves changes, so drafts stay current.
-                    change.version = entry.record.webhooks_version;
-                    result = fill(directory, endpoint_id, change);
-                });
-                result.map(|()| changed)
-            })
-            .await?;
-        Ok(backlog.first().map_or(0, |backlog| backlog.parked))
+        let live = rows::live(row_key, &entry).ok_or(EngineError::NotFound("webhook"))?;
+        let backlog = self.store.backlog(&[live.record.id], i64::MAX).await?;
+        self.writer.move_parked(program, live.record.id, wanted).await?;
+        Ok(backlog.first().map_or(0, |backlog| parked(&live.record, backlog)))
     }
 }
 
@@ -133,9 +109,6 @@ fn fill(
                 timeout,
                 ..before.clone()
             };
-            if before.is_enabled && !after.is_enabled {
-                change.park.push(after.id);
-            }
             if after != *before {
                 change.upserts.push(after);
             }

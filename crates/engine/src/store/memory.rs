@@ -13,9 +13,9 @@ use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, Re
 use self::state::State;
 use super::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DraftRecord, EndpointId,
-    EndpointRecord, EventRecord, Expired, Forget, HealthRecord, NoticeRecord, PARKED_DUE_MS, Pending,
-    PendingKey, ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SMALL_BODY, SessionRecord,
-    SettingsChange, Standing, Store, StoreError, TestRecord,
+    EndpointRecord, EventRecord, Expired, Forget, HealthRecord, MoveStep, Moved, NoticeRecord, PARKED_DUE_MS,
+    Pending, PendingKey, ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SMALL_BODY,
+    SessionRecord, SettingsChange, Standing, Store, StoreError, TestRecord,
 };
 
 /// The in-memory store.
@@ -131,12 +131,22 @@ impl Store for Memory {
         Ok(endpoints)
     }
 
+    async fn pending_without_webhook(&self) -> Result<Vec<EndpointId>, StoreError> {
+        let state = self.state();
+        let waiting: BTreeSet<EndpointId> = state.pending.keys().map(|key| key.endpoint_id).collect();
+        Ok(waiting.into_iter().filter(|id| !state.endpoints.contains_key(id)).collect())
+    }
+
     async fn health(&self) -> Result<Vec<(EndpointId, HealthRecord)>, StoreError> {
         Ok(self.state().health.iter().map(|(id, health)| (*id, *health)).collect())
     }
 
     async fn apply(&self, change: &SettingsChange) -> Result<(), StoreError> {
         self.state().apply(change)
+    }
+
+    async fn move_pending(&self, step: &MoveStep) -> Result<Moved, StoreError> {
+        Ok(self.state().move_pending(step))
     }
 
     async fn draft(&self, program: &ProgramId) -> Result<Option<DraftRecord>, StoreError> {

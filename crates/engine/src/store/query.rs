@@ -5,6 +5,7 @@ pub(super) mod attempts;
 pub(super) mod deliveries;
 pub(super) mod drafts;
 pub(super) mod keys;
+pub(super) mod moves;
 pub(super) mod notices;
 pub(super) mod programs;
 pub(super) mod resends;

@@ -315,7 +315,7 @@ pub enum SettingsChange {
     Webhooks(WebhooksChange),
 }
 
-/// A change of a program's live webhooks.
+/// A change of a program's live webhooks. What waits for them is moved afterwards, in steps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct WebhooksChange {
     pub program_id: ProgramId,
@@ -323,31 +323,15 @@ pub struct WebhooksChange {
     pub version: i64,
     /// Webhooks as they are now, new or changed.
     pub upserts: Vec<EndpointRecord>,
-    /// Webhooks that are gone, applied before `upserts`, so that a public id can pass on. Their secrets, health and
-    /// pending rows are deleted; their deliveries count as cancelled.
+    /// Webhooks that are gone, applied before `upserts`, so that a public id can pass on. Their secrets and health
+    /// are deleted with them, their pending rows after them.
     pub deletes: Vec<EndpointId>,
-    /// Webhooks that were disabled: everything pending is parked.
-    pub park: Vec<EndpointId>,
-    /// What was parked goes out now.
-    pub release: Vec<Release>,
-    /// What was parked is discarded: deleted from pending, deliveries count as cancelled.
-    pub discard: Vec<EndpointId>,
-    /// Everything that waits for a retry goes out now: due at its acceptance, deadlines as they are. The time is now,
-    /// Unix milliseconds.
-    pub advance: Vec<(EndpointId, i64)>,
     /// What its owner is to be told.
     pub notices: Vec<NoticeRecord>,
     /// Whether the program's draft is removed, because this is its publication.
     pub clears_draft: bool,
     /// For history: when, Unix milliseconds.
     pub at_ms: i64,
-}
-
-/// Lets what is parked at an endpoint go out: due at its acceptance, with a fresh deadline.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Release {
-    pub endpoint_id: EndpointId,
-    pub expires_at_ms: i64,
 }
 
 /// A program's draft of its webhooks.

@@ -8,13 +8,14 @@ use bytes::Bytes;
 use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, ResendJobId, TestId};
 
 use super::query::{
-    self, Connection, attempts, deliveries, drafts, keys, notices, programs, resends, retention, webhooks,
+    self, Connection, attempts, deliveries, drafts, keys, moves, notices, programs, resends, retention,
+    webhooks,
 };
 use super::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DraftRecord, EndpointId,
-    EndpointRecord, EventRecord, Expired, Forget, HealthRecord, NoticeRecord, Pending, PendingKey,
-    ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange, Standing,
-    Store, StoreError, TestRecord,
+    EndpointRecord, EventRecord, Expired, Forget, HealthRecord, MoveStep, Moved, NoticeRecord, Pending,
+    PendingKey, ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange,
+    Standing, Store, StoreError, TestRecord,
 };
 
 /// What each database does in its own way.
@@ -160,6 +161,10 @@ impl<D: Database> Store for D {
         webhooks::live(&mut *Database::reader(self).await?).await
     }
 
+    async fn pending_without_webhook(&self) -> Result<Vec<EndpointId>, StoreError> {
+        moves::without_webhook(&mut *Database::reader(self).await?).await
+    }
+
     async fn health(&self) -> Result<Vec<(EndpointId, HealthRecord)>, StoreError> {
         webhooks::health(&mut *Database::reader(self).await?).await
     }
@@ -173,6 +178,12 @@ impl<D: Database> Store for D {
             }
             SettingsChange::Webhooks(change) => webhooks::change(&mut *db, change).await,
         };
+        db.finish(result).await
+    }
+
+    async fn move_pending(&self, step: &MoveStep) -> Result<Moved, StoreError> {
+        let mut db = Database::begin(self).await?;
+        let result = moves::step(&mut *db, step).await;
         db.finish(result).await
     }
 

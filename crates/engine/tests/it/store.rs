@@ -5,6 +5,7 @@ mod database;
 mod file;
 mod log;
 pub mod make;
+mod moves;
 mod outcomes;
 mod people;
 mod queue;
@@ -90,8 +91,7 @@ conformance! {
         bodies_are_found_by_event
         only_small_bodies_are_found_where_only_those_are_wanted
         backlogs_are_counted_to_a_cap
-        what_expired_while_held_is_found
-        what_waits_for_a_retry_can_go_out_at_once;
+        what_expired_while_held_is_found;
     settings:
         programs_are_listed_by_creation
         a_program_changes_name_and_status
@@ -100,12 +100,17 @@ conformance! {
         a_public_id_is_free_again_once_its_webhook_is_gone
         two_live_webhooks_cannot_have_one_public_id
         webhooks_changed_meanwhile_are_not_overwritten
-        a_removed_webhook_takes_its_deliveries_and_health_along
-        disabling_parks_and_releasing_sends_again
-        discarding_removes_only_what_is_parked
+        a_removed_webhook_takes_its_health_along_and_its_log_stays
         a_draft_is_saved_only_over_the_version_before_it
         publishing_clears_the_draft
         notices_are_listed_by_program_and_in_order;
+    moves:
+        disabling_parks_and_releasing_sends_again
+        discarding_removes_only_what_is_parked
+        what_is_parked_after_a_release_or_discarding_began_stays_parked
+        what_waits_for_a_retry_can_go_out_at_once
+        rows_of_a_removed_webhook_are_found_and_deleted
+        a_step_looks_at_no_more_rows_than_its_limit;
     log:
         events_are_listed_newest_first_by_program
         attempts_are_read_in_brief_and_in_full

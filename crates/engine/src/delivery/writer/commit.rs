@@ -94,7 +94,7 @@ impl Writer {
         }
         for endpoint in consequences.advance {
             let at_ms = self.directory.health(endpoint).last_success_at_ms.unwrap_or_default();
-            self.advance(endpoint, at_ms).await;
+            self.advance(endpoint, at_ms);
         }
     }
 
@@ -108,6 +108,9 @@ impl Writer {
                 Fate::Committed(()) => {
                     let retry =
                         outcome.insert.filter(|pending| pending.key.due_at_ms != crate::store::PARKED_DUE_MS);
+                    if let Some(Pending { key, .. }) = retry {
+                        self.moves.retried(key.endpoint_id, key.delivery_id);
+                    }
                     settled.push(Settled { old: one.item.pending.key, retry });
                 }
                 Fate::Rejected => {

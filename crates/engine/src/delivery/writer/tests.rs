@@ -6,8 +6,8 @@ use tokio::task::JoinHandle;
 use super::*;
 use crate::clock::Clock;
 use crate::randomness::Randomness;
-use crate::store::ProgramRecord;
 use crate::store::memory::Memory;
+use crate::store::{ProgramRecord, SettingsChange};
 
 struct Fixture {
     handle: WriterHandle,
@@ -40,6 +40,7 @@ async fn fixture() -> Fixture {
         ids: Arc::new(IdGenerator::new(Clock::system(), Randomness::system(), None)),
         breaker: BreakerPolicy::default(),
         runtime,
+        unfinished: Vec::new(),
         fatal: CancellationToken::new(),
         is_winding_down: stop.clone(),
         stop: stop.clone(),

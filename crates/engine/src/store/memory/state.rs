@@ -2,15 +2,17 @@
 //! that a refused one leaves no trace.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
 
 use bytes::Bytes;
 use groundswell_types::{DeliveryId, EventId, ProgramId, ResendJobId, TestId};
 
+use crate::store::moves::Fate;
 use crate::store::{
     Accept, Accepted, ApiKeyRecord, AttemptRecord, Batch, BootRecord, DraftRecord, EndpointId,
-    EndpointRecord, EventRecord, Forget, HealthRecord, Idempotency, MAX_TARGETS, NoticeRecord, Outcome,
-    PARKED_DUE_MS, Pending, PendingKey, ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord,
-    SessionRecord, SettingsChange, StoreError, TestRecord, WebhooksChange,
+    EndpointRecord, EventRecord, Forget, HealthRecord, Idempotency, MAX_TARGETS, MoveStep, Moved,
+    NoticeRecord, Outcome, PARKED_DUE_MS, Pending, PendingKey, ProgramRecord, ResendBatch, ResendJobRecord,
+    ResendRecord, SessionRecord, SettingsChange, StoreError, TestRecord, WebhooksChange,
 };
 
 #[derive(Debug)]
@@ -192,46 +194,26 @@ impl State {
             self.drafts.remove(&change.program_id);
         }
         self.health.retain(|id, _| !change.deletes.contains(id));
-        self.pending.retain(|key, _| !change.deletes.contains(&key.endpoint_id));
-        self.move_pending(change);
+        self.notices.extend(change.notices.iter().cloned());
         Ok(())
     }
 
-    fn move_pending(&mut self, change: &WebhooksChange) {
-        for endpoint in &change.park {
-            self.replace(*endpoint, |pending| {
-                Some(Pending { key: PendingKey { due_at_ms: PARKED_DUE_MS, ..pending.key }, ..pending })
-            });
+    pub(super) fn move_pending(&mut self, step: &MoveStep) -> Moved {
+        let (from, to) = step.bounds();
+        let between = self.pending.range((Bound::Excluded(from), Bound::Excluded(to)));
+        let rows: Vec<Pending> = between.map(|(_, row)| *row).take(step.limit).collect();
+        let mut moved = 0;
+        for row in &rows {
+            let fate = step.fate(row);
+            if fate != Fate::Stays {
+                self.pending.remove(&row.key);
+                moved += 1;
+            }
+            if let Fate::Becomes(new) = fate {
+                self.pending.insert(new.key, new);
+            }
         }
-        for release in &change.release {
-            self.replace(release.endpoint_id, |pending| {
-                let is_parked = pending.key.due_at_ms == PARKED_DUE_MS;
-                let key = PendingKey { due_at_ms: pending.accepted_at_ms, ..pending.key };
-                Some(if is_parked {
-                    Pending { key, expires_at_ms: release.expires_at_ms, ..pending }
-                } else {
-                    pending
-                })
-            });
-        }
-        for endpoint in &change.discard {
-            self.replace(*endpoint, |pending| (pending.key.due_at_ms != PARKED_DUE_MS).then_some(pending));
-        }
-        for (endpoint, now_ms) in &change.advance {
-            self.replace(*endpoint, |pending| {
-                let is_later = pending.key.due_at_ms > *now_ms && pending.key.due_at_ms < PARKED_DUE_MS;
-                let key = PendingKey { due_at_ms: pending.accepted_at_ms, ..pending.key };
-                let is_moved = is_later && pending.accepted_at_ms <= *now_ms;
-                Some(if is_moved { Pending { key, ..pending } } else { pending })
-            });
-        }
-        self.notices.extend(change.notices.iter().cloned());
-    }
-
-    fn replace(&mut self, endpoint: EndpointId, change: impl Fn(Pending) -> Option<Pending>) {
-        let queue: Vec<_> = self.queue(endpoint).copied().collect();
-        self.pending.retain(|key, _| key.endpoint_id != endpoint);
-        self.pending.extend(queue.into_iter().filter_map(change).map(|pending| (pending.key, pending)));
+        step.moved(&rows, moved)
     }
 
     pub(super) fn resend(&mut self, batch: &ResendBatch) -> Result<(), StoreError> {

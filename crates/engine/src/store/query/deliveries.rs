@@ -5,7 +5,7 @@ use groundswell_types::{DeliveryId, EventId, EventKind, ProgramId};
 use super::{Columns, Connection, Value, damaged};
 use crate::store::list::{List, Marks, SIZES};
 use crate::store::{
-    Backlog, EndpointId, EventRecord, Expired, PARKED_DUE_MS, Pending, PendingKey, Release, StoreError,
+    Backlog, EndpointId, EventRecord, Expired, PARKED_DUE_MS, Pending, PendingKey, StoreError,
 };
 
 /// The trigger `event_keeps_highest_id` writes the row of `meta` when the highest event is deleted.
@@ -61,35 +61,6 @@ static BACKLOG: List = List::new(
     Marks::From(3),
 );
 
-/// Moving rows is writing new ones and deleting the old: an UPDATE of the primary key takes twice as long, and there may
-/// be a million of them.
-const COPY_TO_PARKED: &str = "
-    INSERT INTO pending (endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms)
-    SELECT endpoint_id, $2, delivery_id, attempts, accepted_at_ms, expires_at_ms
-    FROM pending
-    WHERE endpoint_id = $1 AND due_at_ms < $2";
-
-const DELETE_DUE: &str = "DELETE FROM pending WHERE endpoint_id = $1 AND due_at_ms < $2";
-
-const COPY_TO_DUE: &str = "
-    INSERT INTO pending (endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms)
-    SELECT endpoint_id, accepted_at_ms, delivery_id, attempts, accepted_at_ms, $3
-    FROM pending
-    WHERE endpoint_id = $1 AND due_at_ms = $2";
-
-const DELETE_PARKED: &str = "DELETE FROM pending WHERE endpoint_id = $1 AND due_at_ms = $2";
-
-/// What is due later than $2 and not parked is due at its acceptance.
-const COPY_TO_ACCEPTANCE: &str = "
-    INSERT INTO pending (endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms)
-    SELECT endpoint_id, accepted_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms
-    FROM pending
-    WHERE endpoint_id = $1 AND due_at_ms > $2 AND due_at_ms < $3 AND accepted_at_ms <= $2";
-
-const DELETE_LATER: &str = "
-    DELETE FROM pending
-    WHERE endpoint_id = $1 AND due_at_ms > $2 AND due_at_ms < $3 AND accepted_at_ms <= $2";
-
 /// Unattempted deliveries expire in the order of the queue.
 const EXPIRED_UNATTEMPTED: &str = "
     SELECT endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms
@@ -104,8 +75,6 @@ const EXPIRED_ATTEMPTED: &str = "
     FROM pending
     WHERE endpoint_id = $1 AND expires_at_ms <= $2 AND attempts > 0 AND accepted_at_ms <= $3 AND due_at_ms < $4
     LIMIT $5";
-
-const DELETE_PENDING: &str = "DELETE FROM pending WHERE endpoint_id = $1";
 
 pub(in crate::store) async fn highest_event_id(
     db: &mut impl Connection,
@@ -203,34 +172,6 @@ pub(in crate::store) async fn backlog(
     Ok(backlogs)
 }
 
-pub(super) async fn park(db: &mut impl Connection, endpoint: EndpointId) -> Result<(), StoreError> {
-    db.execute(COPY_TO_PARKED, [endpoint.0.into(), PARKED_DUE_MS.into()]).await?;
-    db.execute(DELETE_DUE, [endpoint.0.into(), PARKED_DUE_MS.into()]).await?;
-    Ok(())
-}
-
-pub(super) async fn release(db: &mut impl Connection, release: Release) -> Result<(), StoreError> {
-    let values = [release.endpoint_id.0.into(), PARKED_DUE_MS.into(), release.expires_at_ms.into()];
-    db.execute(COPY_TO_DUE, values).await?;
-    discard(db, release.endpoint_id).await
-}
-
-pub(super) async fn discard(db: &mut impl Connection, endpoint: EndpointId) -> Result<(), StoreError> {
-    db.execute(DELETE_PARKED, [endpoint.0.into(), PARKED_DUE_MS.into()]).await?;
-    Ok(())
-}
-
-pub(super) async fn advance(
-    db: &mut impl Connection,
-    endpoint: EndpointId,
-    now_ms: i64,
-) -> Result<(), StoreError> {
-    let values = || [endpoint.0.into(), now_ms.into(), PARKED_DUE_MS.into()];
-    db.execute(COPY_TO_ACCEPTANCE, values()).await?;
-    db.execute(DELETE_LATER, values()).await?;
-    Ok(())
-}
-
 pub(in crate::store) async fn expired(
     db: &mut impl Connection,
     wanted: Expired,
@@ -248,11 +189,6 @@ pub(in crate::store) async fn expired(
         }
     }
     Ok(found)
-}
-
-pub(super) async fn delete_pending(db: &mut impl Connection, endpoint: EndpointId) -> Result<(), StoreError> {
-    db.execute(DELETE_PENDING, [endpoint.0.into()]).await?;
-    Ok(())
 }
 
 pub(in crate::store) fn limit_of(rows: usize) -> Value {

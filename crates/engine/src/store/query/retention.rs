@@ -3,7 +3,7 @@
 use groundswell_types::EventId;
 
 use super::deliveries::{event_of, limit_of, pending};
-use super::{Connection, Value};
+use super::{Connection, Value, moves};
 use crate::store::list::{List, Marks, SIZES};
 use crate::store::{EndpointId, EventRecord, Forget, PARKED_DUE_MS, Pending, StoreError};
 
@@ -34,15 +34,6 @@ static DELETE_RESENDS: List = List::new(
 );
 
 static DELETE_EVENTS: List = List::new("DELETE FROM event WHERE id IN (VALUES ", 1, ")", Marks::From(1));
-
-static DELETE_PARKED: List = List::new(
-    "
-    DELETE FROM pending
-    WHERE (endpoint_id, due_at_ms, delivery_id) IN (VALUES ",
-    3,
-    ")",
-    Marks::From(1),
-);
 
 const DELETE_KEYS: &str = "
     DELETE FROM idempotency
@@ -85,17 +76,12 @@ pub(in crate::store) async fn oldest_parked(
 pub(in crate::store) async fn forget(db: &mut impl Connection, forget: &Forget) -> Result<u64, StoreError> {
     let deliveries: Vec<i64> = forget.deliveries.iter().map(|id| id.number()).collect();
     let events: Vec<i64> = forget.events.iter().map(|id| id.number()).collect();
-    let parked: Vec<[i64; 3]> = forget
-        .parked
-        .iter()
-        .map(|key| [key.endpoint_id.0, key.due_at_ms, key.delivery_id.number()])
-        .collect();
     let mut removed =
         delete(db, &DELETE_ATTEMPTS, &deliveries.iter().map(|id| [*id]).collect::<Vec<_>>()).await?;
     let events: Vec<[i64; 1]> = events.iter().map(|id| [*id]).collect();
     removed += delete(db, &DELETE_RESENDS, &events).await?;
     removed += delete(db, &DELETE_EVENTS, &events).await?;
-    removed += delete(db, &DELETE_PARKED, &parked).await?;
+    removed += moves::delete(db, &forget.parked).await?;
     if let Some(before_ms) = forget.keys_before_ms {
         removed += db.execute(DELETE_KEYS, [before_ms.into(), limit_of(forget.limit)]).await?;
     }

@@ -3,7 +3,7 @@
 use groundswell_types::{DeliveryId, EventKind, ProgramId, Secret, WebhookId, WebhookTimeout};
 use serde::Serialize;
 
-use super::{Columns, Connection, damaged, deliveries, drafts, notices};
+use super::{Columns, Connection, damaged, drafts, notices};
 use crate::store::{
     EndpointId, EndpointRecord, FAILING_DELIVERIES, HealthRecord, StoreError, WebhooksChange,
 };
@@ -46,8 +46,8 @@ const DELETE: &str =
 
 const URL: &str = "SELECT url FROM endpoint WHERE id = $1";
 
-/// A version may be published again, for example when only deliveries were moved, but never an older one: that would
-/// overwrite what somebody else has saved meanwhile.
+/// The same version may be published again, but never an older one: that would overwrite what somebody else has saved
+/// meanwhile.
 const SET_VERSION: &str = "UPDATE program SET webhooks_version = $2 WHERE id = $1 AND webhooks_version <= $2";
 
 const PUBLISH: &str = "
@@ -129,7 +129,6 @@ pub(in crate::store) async fn change(
     for id in &change.deletes {
         db.execute(DELETE, [id.0.into(), change.at_ms.into()]).await?;
         db.execute(DELETE_HEALTH, [id.0.into()]).await?;
-        deliveries::delete_pending(db, *id).await?;
     }
     for endpoint in &change.upserts {
         upsert(db, endpoint).await?;
@@ -139,18 +138,6 @@ pub(in crate::store) async fn change(
     }
     if change.clears_draft {
         drafts::delete(db, &change.program_id).await?;
-    }
-    for endpoint in &change.park {
-        deliveries::park(db, *endpoint).await?;
-    }
-    for release in &change.release {
-        deliveries::release(db, *release).await?;
-    }
-    for endpoint in &change.discard {
-        deliveries::discard(db, *endpoint).await?;
-    }
-    for (endpoint, now_ms) in &change.advance {
-        deliveries::advance(db, *endpoint, *now_ms).await?;
     }
     notices::insert(db, &change.notices).await
 }

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use groundswell_engine::store::{
-    Accept, Accepted, After, AttemptRecord, Batch, EndpointId, EndpointRecord, Idempotency, Outcome, Pending,
-    PendingKey, ProgramRecord, SettingsChange, Store, Target, WebhooksChange,
+    Accept, Accepted, After, AttemptRecord, Batch, EndpointId, EndpointRecord, Idempotency, Move, MoveStep,
+    Outcome, Pending, PendingKey, ProgramRecord, SettingsChange, Store, Target, WebhooksChange,
 };
 use groundswell_types::{
     Currency, DeliveryId, EventId, EventKind, FailureClass, ProgramId, ProgramStatus, ProgramType, Secret,
@@ -157,14 +157,26 @@ pub fn change(version: i64) -> WebhooksChange {
         version,
         upserts: Vec::new(),
         deletes: Vec::new(),
-        park: Vec::new(),
-        release: Vec::new(),
-        discard: Vec::new(),
-        advance: Vec::new(),
         notices: Vec::new(),
         clears_draft: false,
         at_ms: ACCEPTED_AT_MS,
     }
+}
+
+/// Makes a move in steps of `limit` rows; answers how many rows each step moved.
+pub async fn move_in_steps(store: &dyn Store, endpoint_number: i64, kind: Move, limit: usize) -> Vec<u64> {
+    let mut moved = Vec::new();
+    let mut step = MoveStep { endpoint_id: endpoint(endpoint_number), kind, after: None, limit };
+    loop {
+        let made = store.move_pending(&step).await.expect("the step is made");
+        moved.push(made.rows);
+        let Some(next) = made.next else { return moved };
+        step.after = Some(next);
+    }
+}
+
+pub async fn park(store: &dyn Store, endpoint_number: i64) {
+    move_in_steps(store, endpoint_number, Move::Park, 1_000).await;
 }
 
 pub async fn apply(store: &dyn Store, change: WebhooksChange) {

@@ -38,8 +38,7 @@ pub async fn a_delivery_can_be_removed_from_where_it_may_stand(store: &dyn Store
     make::accept_all(store, [1], &[10]).await;
     make::create_program(store, 1).await;
     let in_flight = make::queue(store, 10).await[0];
-    let park = vec![make::endpoint(10)];
-    make::apply(store, groundswell_engine::store::WebhooksChange { park, ..make::change(1) }).await;
+    make::park(store, 10).await;
 
     let parked_key = PendingKey { due_at_ms: PARKED_DUE_MS, ..in_flight.key };
     let outcome = Outcome { remove: vec![in_flight.key, parked_key], ..make::delivered(&in_flight) };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use groundswell_engine::store::{Accept, Backlog, Expired, SMALL_BODY, Store, WebhooksChange};
+use groundswell_engine::store::{Accept, Backlog, Expired, SMALL_BODY, Store};
 
 use super::commit;
 use super::make::{self, ACCEPTED_AT_MS};
@@ -85,10 +85,8 @@ pub async fn only_small_bodies_are_found_where_only_those_are_wanted(store: &dyn
 }
 
 pub async fn backlogs_are_counted_to_a_cap(store: &dyn Store) {
-    make::create_program(store, 1).await;
     make::accept_all(store, 1..=5, &[10, 20]).await;
-    let park = vec![make::endpoint(10)];
-    make::apply(store, WebhooksChange { park, ..make::change(1) }).await;
+    make::park(store, 10).await;
     make::accept_all(store, 6..=7, &[10]).await;
 
     let asked = [make::endpoint(20), make::endpoint(10), make::endpoint(30)];
@@ -134,28 +132,6 @@ pub async fn what_expired_while_held_is_found(store: &dyn Store) {
     assert_eq!(found(Expired { due_by_ms: ACCEPTED_AT_MS + 2, ..wanted }).await, [1, 2]);
     assert_eq!(found(Expired { limit: 2, ..wanted }).await, [2, 3], "those not tried yet come first");
 
-    make::create_program(store, 1).await;
-    let park = vec![make::endpoint(10)];
-    make::apply(store, WebhooksChange { park, ..make::change(1) }).await;
+    make::park(store, 10).await;
     assert_eq!(found(wanted).await, [0; 0], "deadlines of what is parked stand still");
-}
-
-pub async fn what_waits_for_a_retry_can_go_out_at_once(store: &dyn Store) {
-    make::create_program(store, 1).await;
-    make::accept_all(store, 1..=4, &[10, 20]).await;
-    for endpoint in [10, 20] {
-        let queue = make::queue(store, endpoint).await;
-        let retried =
-            queue.iter().zip(0..).take(3).map(|(row, n)| make::retried(row, ACCEPTED_AT_MS + n * 500));
-        commit(store, make::outcomes(retried)).await;
-    }
-    let advance = vec![(make::endpoint(10), ACCEPTED_AT_MS + 100)];
-    make::apply(store, WebhooksChange { advance, ..make::change(1) }).await;
-
-    let dues = async |endpoint| {
-        let queue = make::queue(store, endpoint).await;
-        queue.iter().map(|row| (row.key.due_at_ms - ACCEPTED_AT_MS, row.attempts)).collect::<Vec<_>>()
-    };
-    assert_eq!(dues(10).await, [(0, 1), (0, 1), (0, 1), (0, 0)]);
-    assert_eq!(dues(20).await, [(0, 1), (0, 0), (500, 1), (1_000, 1)]);
 }

@@ -123,6 +123,7 @@ async fn everything(store: &dyn Store, history: &History) -> Vec<String> {
     all.push(format!("{:?}", store.highest_event_id().await.expect("reads")));
     let endpoints: Vec<EndpointId> = ENDPOINTS.map(EndpointId).collect();
     all.push(format!("{:?}", store.earliest_due(&endpoints).await.expect("reads")));
+    all.push(format!("{:?}", store.pending_without_webhook().await.expect("reads")));
     all.push(format!("{:?}", store.backlog(&endpoints, 3).await.expect("reads")));
     for endpoint in endpoints {
         all.push(format!("{:?}", store.endpoint_url(endpoint).await.expect("reads")));

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::{
-    Accepted, After, ApiKeyRecord, AttemptRecord, Batch, DraftRecord, EndpointRecord, HealthRecord, Outcome,
-    Pending, SessionRecord, Store, Target, TestRecord, WebhooksChange,
+    Accepted, After, ApiKeyRecord, AttemptRecord, Batch, DraftRecord, EndpointRecord, HealthRecord, Move,
+    Outcome, Pending, SessionRecord, Store, Target, TestRecord, WebhooksChange,
 };
 use groundswell_types::{FailureClass, TestId};
 
@@ -116,6 +116,7 @@ pub async fn fill(store: &dyn Store) {
 
     let deletes = vec![make::endpoint(30)];
     make::apply(store, WebhooksChange { deletes, ..make::change(2) }).await;
+    make::move_in_steps(store, 30, Move::Delete, 100).await;
     store.save_draft(&draft()).await.expect("saves");
     store.save_test(&test()).await.expect("saves");
     let key =

@@ -24,7 +24,7 @@ const SCANS: [&str; 6] = [
 ];
 
 /// The steps the hot statements must have.
-const SEEKS: [(&str, &str); 14] = [
+const SEEKS: [(&str, &str); 17] = [
     (
         "queue.rs: PENDING",
         "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND (due_at_ms,delivery_id)>(?,?)",
@@ -48,7 +48,17 @@ const SEEKS: [(&str, &str); 14] = [
     ("deliveries.rs: EVENTS", "SEARCH event USING INDEX event_log (program_id=? AND id<?)"),
     ("deliveries.rs: EVENT", "SEARCH event USING INTEGER PRIMARY KEY (rowid=?)"),
     ("deliveries.rs: HIGHEST_EVENT_ID", "SEARCH event"),
-    ("deliveries.rs: COPY_TO_PARKED", "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND due_at_ms<?)"),
+    (
+        "moves.rs: MOVABLE",
+        "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND (due_at_ms,delivery_id)>(?,?) AND \
+        (due_at_ms,delivery_id)<(?,?))",
+    ),
+    (
+        "moves.rs: DELETE",
+        "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND due_at_ms=? AND delivery_id=?)",
+    ),
+    ("moves.rs: WITHOUT_WEBHOOK", "SEARCH pending USING PRIMARY KEY (endpoint_id>?)"),
+    ("moves.rs: WITHOUT_WEBHOOK", "SEARCH endpoint USING INTEGER PRIMARY KEY (rowid=?)"),
     ("attempts.rs: IN_BRIEF", "SEARCH attempt USING INDEX attempt_delivery (delivery_id=?)"),
     ("attempts.rs: IN_FULL", "SEARCH attempt USING INDEX attempt_delivery (delivery_id=?)"),
 ];

@@ -1,9 +1,11 @@
 //! What the random sequences are made of: operations in small numbers, and the calls they become once it is known
 //! what there is to refer to.
 
+use std::collections::BTreeSet;
+
 use groundswell_engine::store::{
-    Accept, Batch, DraftRecord, EndpointRecord, HealthRecord, Idempotency, Outcome, PARKED_DUE_MS,
-    PendingKey, Release, SettingsChange, Store, Target, WebhooksChange,
+    Accept, Batch, DraftRecord, EndpointRecord, HealthRecord, Idempotency, Move, MoveStep, Outcome,
+    PARKED_DUE_MS, PendingKey, SettingsChange, Store, Target, WebhooksChange,
 };
 use proptest::bool::weighted;
 use proptest::collection::vec;
@@ -19,6 +21,7 @@ pub enum Operation {
     Commit { accepts: Vec<NewEvent>, outcomes: Vec<Attempted>, health: Vec<i64> },
     CreateProgram(i64),
     ChangeWebhooks(Webhooks),
+    Move(Moving),
     SaveDraft { program: i64, version: i64 },
     DeleteDraft(i64),
 }
@@ -47,11 +50,19 @@ pub struct Webhooks {
     version_step: i64,
     upserts: Vec<(i64, usize)>,
     deletes: Vec<i64>,
-    park: Vec<i64>,
-    release: Vec<i64>,
-    discard: Vec<i64>,
-    advance: Vec<i64>,
     clears_draft: bool,
+}
+
+/// A step of a move, not always from the beginning.
+#[derive(Debug, Clone)]
+pub struct Moving {
+    endpoint: i64,
+    kind: usize,
+    /// Up to which event what is parked is meant, and which delivery is not to go out before its retry.
+    event: i64,
+    /// Which of the pending rows ever seen the step before looked at last.
+    after: Option<usize>,
+    limit: usize,
 }
 
 pub fn any() -> impl Strategy<Value = Operation> {
@@ -60,7 +71,8 @@ pub fn any() -> impl Strategy<Value = Operation> {
     prop_oneof![
         10 => commit,
         2 => PROGRAMS.prop_map(Operation::CreateProgram),
-        6 => webhooks().prop_map(Operation::ChangeWebhooks),
+        3 => webhooks().prop_map(Operation::ChangeWebhooks),
+        6 => moving().prop_map(Operation::Move),
         1 => (PROGRAMS, 1..4_i64).prop_map(|(program, version)| Operation::SaveDraft { program, version }),
         1 => PROGRAMS.prop_map(Operation::DeleteDraft),
     ]
@@ -90,22 +102,21 @@ fn attempted() -> impl Strategy<Value = Attempted> {
 
 fn webhooks() -> impl Strategy<Value = Webhooks> {
     let upserts = vec((ENDPOINTS, 0..3_usize), 0..3);
-    let moves = (some_endpoints(), some_endpoints(), some_endpoints(), some_endpoints());
-    (PROGRAMS, -1..3_i64, upserts, subsequence(vec![1, 2], 0..=1), moves, weighted(0.3)).prop_map(
-        |(program, version_step, upserts, deletes, (park, release, discard, advance), clears_draft)| {
-            Webhooks {
-                program,
-                version_step,
-                upserts,
-                deletes,
-                park,
-                release,
-                discard,
-                advance,
-                clears_draft,
-            }
+    (PROGRAMS, -1..3_i64, upserts, subsequence(vec![1, 2], 0..=1), weighted(0.3)).prop_map(
+        |(program, version_step, upserts, deletes, clears_draft)| Webhooks {
+            program,
+            version_step,
+            upserts,
+            deletes,
+            clears_draft,
         },
     )
+}
+
+fn moving() -> impl Strategy<Value = Moving> {
+    let after = of(anything::<usize>());
+    (ENDPOINTS, 0..5_usize, 1..40_i64, after, 1..6_usize)
+        .prop_map(|(endpoint, kind, event, after, limit)| Moving { endpoint, kind, event, after, limit })
 }
 
 /// A call of the trait with everything filled in.
@@ -113,6 +124,7 @@ fn webhooks() -> impl Strategy<Value = Webhooks> {
 pub enum Call {
     Commit(Batch),
     Apply(SettingsChange),
+    Move(MoveStep),
     SaveDraft(DraftRecord),
     DeleteDraft(i64),
 }
@@ -123,6 +135,7 @@ impl Call {
         match self {
             Self::Commit(batch) => kind(store.commit(batch).await),
             Self::Apply(change) => kind(store.apply(change).await),
+            Self::Move(step) => kind(store.move_pending(step).await),
             Self::SaveDraft(draft) => kind(store.save_draft(draft).await),
             Self::DeleteDraft(program) => kind(store.delete_draft(&make::program(*program)).await),
         }
@@ -143,6 +156,7 @@ impl Operation {
                 Call::Apply(SettingsChange::CreateProgram(make::program_record(number)))
             }
             Self::ChangeWebhooks(webhooks) => Call::Apply(SettingsChange::Webhooks(webhooks.change(history))),
+            Self::Move(moving) => Call::Move(moving.step(history)),
             Self::SaveDraft { program, version } => Call::SaveDraft(DraftRecord {
                 program_id: make::program(program),
                 version,
@@ -196,9 +210,27 @@ impl Attempted {
     }
 }
 
+impl Moving {
+    fn step(self, history: &History) -> MoveStep {
+        let endpoint_id = make::endpoint(self.endpoint);
+        let before = make::delivery(self.event, 0);
+        let kind = match self.kind {
+            0 => Move::Park,
+            1 => Move::Release { before, expires_at_ms: 70_000 },
+            2 => Move::Discard { before },
+            3 => Move::Advance { now_ms: make::ACCEPTED_AT_MS + 10, except: BTreeSet::from([before]) },
+            _ => Move::Delete,
+        };
+        let seen = self.after.and_then(|row| history.seen.get(row % history.seen.len().max(1)));
+        let after = seen.map(|row| PendingKey { endpoint_id, ..row.key });
+        // Behind the end there is nothing, and that is not asked for.
+        let after = after.filter(|key| key.due_at_ms < PARKED_DUE_MS);
+        MoveStep { endpoint_id, kind, after, limit: self.limit }
+    }
+}
+
 impl Webhooks {
     fn change(self, history: &History) -> WebhooksChange {
-        let ids = |numbers: Vec<i64>| numbers.into_iter().map(make::endpoint).collect::<Vec<_>>();
         let place = usize::try_from(self.program - 1).expect("programs count from 1");
         let stored = history.versions.get(place).copied().unwrap_or(0);
         let version = stored + self.version_step;
@@ -208,15 +240,10 @@ impl Webhooks {
             timeout: (version % 2 == 0).then(|| make::timeout(1 + version % 30)),
             ..make::endpoint_record(number, ["primary", "wh_a", "wh_b"][public_id])
         };
-        let release = |endpoint_id| Release { endpoint_id, expires_at_ms: 70_000 };
         WebhooksChange {
             program_id: make::program(self.program),
             upserts: self.upserts.into_iter().map(upsert).collect(),
-            deletes: ids(self.deletes),
-            park: ids(self.park),
-            release: ids(self.release).into_iter().map(release).collect(),
-            discard: ids(self.discard),
-            advance: ids(self.advance).into_iter().map(|id| (id, make::ACCEPTED_AT_MS + 10)).collect(),
+            deletes: self.deletes.into_iter().map(make::endpoint).collect(),
             clears_draft: self.clears_draft,
             ..make::change(version)
         }
