@@ -158,6 +158,7 @@ impl<'a> Auditor<'a> {
                     self.gates.renewed(endpoint);
                 }
             }
+            Fact::Moved(step, up_to) => self.model.moved(step, *up_to),
             Fact::Forgotten(forget) => {
                 let result = self.model.forgotten(forget, entry.clock_ms - self.plan.config.retention_ms);
                 self.note(entry, result);

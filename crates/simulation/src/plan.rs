@@ -193,7 +193,9 @@ impl Plan {
         plan.changes = 4;
         plan.lives = Vec::new();
         plan.has_jumps = false;
+        // Nothing but the cut ends the life, and nothing keeps it from beginning.
         plan.store.fatal = 0.0;
+        plan.store.unavailable = 0.0;
         plan.store.outages = Vec::new();
         let rng = &mut SmallRng::seed_from_u64(seed);
         plan.hosts = plan.hosts.iter().map(|_| host(rng, plan.chaos_ms)).collect();

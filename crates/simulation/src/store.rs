@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::{
-    Accept, Accepted, Batch, BoxError, Forget, ResendBatch, SettingsChange, Store, StoreError,
+    Accept, Accepted, Batch, BoxError, Forget, Move, MoveStep, Moved, ResendBatch, SettingsChange, Store,
+    StoreError,
 };
 use rand::Rng;
 
@@ -149,18 +150,20 @@ impl Disk {
     }
 
     async fn apply_change(&self, change: &SettingsChange) -> Result<(), StoreError> {
-        let mut change = change.clone();
         let world = &self.world;
-        if let SettingsChange::Webhooks(change) = &mut change
-            && world.plan.sabotage == Some(Sabotage::ParksNothing)
-        {
-            change.park.clear();
-        }
-        self.write(self.memory.apply(&change), |()| note_change(world, &change)).await?;
+        self.write(self.memory.apply(change), |()| note_change(world, change)).await?;
         if let SettingsChange::Webhooks(_) = change {
             world.note(Fact::Live);
         }
         Ok(())
+    }
+
+    async fn make_step(&self, step: &MoveStep) -> Result<Moved, StoreError> {
+        if step.kind == Move::Park && self.world.plan.sabotage == Some(Sabotage::ParksNothing) {
+            return Ok(Moved { rows: 0, next: None });
+        }
+        let note = |moved: &Moved| self.world.note(Fact::Moved(Box::new(step.clone()), moved.next));
+        self.write(self.memory.move_pending(step), note).await
     }
 
     async fn commit_resends(&self, batch: &ResendBatch) -> Result<(), StoreError> {

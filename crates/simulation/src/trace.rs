@@ -3,8 +3,8 @@
 use std::fmt;
 
 use groundswell_engine::store::{
-    Accept, AttemptRecord, EndpointId, EndpointRecord, Forget, HealthRecord, Outcome, Pending, ResendBatch,
-    WebhooksChange,
+    Accept, AttemptRecord, EndpointId, EndpointRecord, Forget, HealthRecord, MoveStep, Outcome, Pending,
+    PendingKey, ResendBatch, WebhooksChange,
 };
 use groundswell_types::{DeliveryId, DeliveryState, EventId, FailureClass};
 
@@ -66,6 +66,8 @@ pub enum Fact {
     Changed(Box<ChangeFact>),
     /// The change before this was answered: the engine goes by it from now on.
     Live,
+    /// On disk: rows of a queue that stand elsewhere now, or nowhere; up to this one, or all that were meant.
+    Moved(Box<MoveStep>, Option<PendingKey>),
     /// On disk: what retention removed.
     Forgotten(Box<Forget>),
     /// The engine begins to send.
@@ -106,7 +108,7 @@ pub struct OutcomeFact {
     pub failure: Option<FailureClass>,
     pub status: Option<u16>,
     pub after: groundswell_engine::store::After,
-    pub remove: Vec<groundswell_engine::store::PendingKey>,
+    pub remove: Vec<PendingKey>,
     pub insert: Option<Pending>,
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use groundswell_engine::store::{
-    After, EndpointId, Forget, PARKED_DUE_MS, Pending, PendingKey, ResendRecord, WebhooksChange,
+    After, EndpointId, Forget, Move, MoveStep, PARKED_DUE_MS, Pending, PendingKey, ResendRecord,
+    WebhooksChange,
 };
 use groundswell_types::{DeliveryId, EventId};
 
@@ -205,35 +206,52 @@ impl Model {
                 endpoint.is_deleted = true;
             }
         }
-        self.move_rows(&change);
+        self.park_and_cancel(&change);
         renewed
     }
 
-    fn move_rows(&mut self, change: &WebhooksChange) {
+    /// A disabled webhook counts as parked and a deleted one as cancelled at once, whenever its rows are moved.
+    fn park_and_cancel(&mut self, change: &WebhooksChange) {
         for delivery in self.deliveries.values_mut() {
             let Some(row) = &mut delivery.row else { continue };
             let endpoint = row.key.endpoint_id;
-            let is_parked = row.key.due_at_ms == PARKED_DUE_MS;
-            if change.deletes.contains(&endpoint) || (is_parked && change.discard.contains(&endpoint)) {
+            if change.deletes.contains(&endpoint) {
                 delivery.row = None;
                 delivery.end = Some(Ending::Cancelled);
-                continue;
-            }
-            if change.park.contains(&endpoint) {
+            } else if change.upserts.iter().any(|one| one.id == endpoint && !one.is_enabled) {
                 row.key.due_at_ms = PARKED_DUE_MS;
             }
-            if let Some(release) = change.release.iter().find(|one| one.endpoint_id == endpoint)
-                && row.key.due_at_ms == PARKED_DUE_MS
-            {
-                row.key.due_at_ms = row.accepted_at_ms;
-                row.expires_at_ms = release.expires_at_ms;
+        }
+    }
+
+    /// A step of a move was made, as far as `up_to`.
+    pub(super) fn moved(&mut self, step: &MoveStep, up_to: Option<PendingKey>) {
+        for (id, delivery) in &mut self.deliveries {
+            let Some(row) = &mut delivery.row else { continue };
+            let is_looked_at = row.key.endpoint_id == step.endpoint_id
+                && step.after.is_none_or(|after| row.key > after)
+                && up_to.is_none_or(|last| row.key <= last);
+            if !is_looked_at {
+                continue;
             }
-            if let Some((_, now_ms)) = change.advance.iter().find(|(id, _)| *id == endpoint)
-                && !is_parked
-                && row.key.due_at_ms > *now_ms
-                && row.accepted_at_ms <= *now_ms
-            {
-                row.key.due_at_ms = row.accepted_at_ms;
+            let is_parked = row.key.due_at_ms == PARKED_DUE_MS;
+            match &step.kind {
+                Move::Park | Move::Delete => {}
+                Move::Release { before, expires_at_ms } if is_parked && id < before => {
+                    row.key.due_at_ms = row.accepted_at_ms;
+                    row.expires_at_ms = *expires_at_ms;
+                }
+                Move::Discard { before } if is_parked && id < before => {
+                    delivery.row = None;
+                    delivery.end = Some(Ending::Cancelled);
+                }
+                Move::Advance { now_ms, except } => {
+                    let is_later = row.key.due_at_ms > *now_ms && row.accepted_at_ms <= *now_ms;
+                    if !is_parked && is_later && !except.contains(id) {
+                        row.key.due_at_ms = row.accepted_at_ms;
+                    }
+                }
+                Move::Release { .. } | Move::Discard { .. } => {}
             }
         }
     }

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use groundswell_engine::store::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DraftRecord, EndpointId,
-    EndpointRecord, EventRecord, Expired, Forget, HealthRecord, NoticeRecord, Pending, PendingKey,
-    ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange, Store,
-    StoreError, TestRecord,
+    EndpointRecord, EventRecord, Expired, Forget, HealthRecord, MoveStep, Moved, NoticeRecord, Pending,
+    PendingKey, ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange,
+    Store, StoreError, TestRecord,
 };
 use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, ResendJobId, TestId};
 
@@ -25,6 +25,14 @@ impl Store for Disk {
         limit: usize,
     ) -> Result<Vec<Pending>, StoreError> {
         self.read(self.memory.pending(endpoint, after, limit)).await
+    }
+
+    async fn pending_without_webhook(&self) -> Result<Vec<EndpointId>, StoreError> {
+        self.read(self.memory.pending_without_webhook()).await
+    }
+
+    async fn move_pending(&self, step: &MoveStep) -> Result<Moved, StoreError> {
+        self.make_step(step).await
     }
 
     async fn bodies(&self, events: &[EventId]) -> Result<Vec<(EventId, Bytes)>, StoreError> {

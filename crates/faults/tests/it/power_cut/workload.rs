@@ -6,8 +6,8 @@ use bytes::Bytes;
 use groundswell_engine::store::sqlite::{Options, Sqlite};
 use groundswell_engine::store::{
     Accept, After, AttemptRecord, Batch, DraftRecord, EndpointId, EndpointRecord, Forget, HealthRecord,
-    Idempotency, Outcome, PARKED_DUE_MS, Pending, PendingKey, ProgramRecord, Release, SettingsChange, Store,
-    Target, WebhooksChange,
+    Idempotency, Move, MoveStep, Outcome, PARKED_DUE_MS, Pending, PendingKey, ProgramRecord, SettingsChange,
+    Store, Target, WebhooksChange,
 };
 use groundswell_faults::Disk;
 use groundswell_types::{
@@ -223,7 +223,7 @@ impl Workload<'_> {
         Some(Outcome { attempt, remove: vec![pending.key], insert })
     }
 
-    /// Disables a webhook, or enables it and lets out or discards what was parked.
+    /// Disables a webhook, or enables it and lets out or discards what was parked; its rows go in a transaction of their own.
     async fn move_rows(&mut self) {
         let place = self.rng.random_range(0..ENDPOINTS.len());
         let id = EndpointId(ENDPOINTS[place]);
@@ -231,23 +231,28 @@ impl Workload<'_> {
         let webhook = self.webhook(place);
         let expires_at_ms = self.now_ms + 2_000_000;
         let is_discarded = self.rng.random_bool(0.2);
+        self.change(|change| change.upserts = vec![webhook]).await;
         let of_endpoint = |row: &Pending| row.key.endpoint_id == id;
-        if self.parked[place] {
+        let before = DeliveryId::from_number(i64::MAX);
+        let kind = if self.parked[place] {
             for row in self.ledger.waiting.values_mut().filter(|row| of_endpoint(row)) {
                 row.key.due_at_ms = PARKED_DUE_MS;
             }
-            self.change(|change| (change.upserts, change.park) = (vec![webhook], vec![id])).await;
+            Move::Park
         } else if is_discarded {
             self.ledger.waiting.retain(|_, row| !of_endpoint(row));
-            self.change(|change| (change.upserts, change.discard) = (vec![webhook], vec![id])).await;
+            Move::Discard { before }
         } else {
             for row in self.ledger.waiting.values_mut().filter(|row| of_endpoint(row)) {
                 row.key.due_at_ms = row.accepted_at_ms;
                 row.expires_at_ms = expires_at_ms;
             }
-            let release = vec![Release { endpoint_id: id, expires_at_ms }];
-            self.change(|change| (change.upserts, change.release) = (vec![webhook], release)).await;
-        }
+            Move::Release { before, expires_at_ms }
+        };
+        let step = MoveStep { endpoint_id: id, kind, after: None, limit: 100_000 };
+        let moved = self.store.move_pending(&step).await.expect("commits");
+        assert_eq!(moved.next, None, "one step is enough");
+        self.acknowledge().await;
     }
 
     async fn change(&mut self, fill: impl FnOnce(&mut WebhooksChange)) {
@@ -257,10 +262,6 @@ impl Workload<'_> {
             version: self.webhooks_version,
             upserts: Vec::new(),
             deletes: Vec::new(),
-            park: Vec::new(),
-            release: Vec::new(),
-            discard: Vec::new(),
-            advance: Vec::new(),
             notices: Vec::new(),
             clears_draft: false,
             at_ms: self.now_ms,
