@@ -145,7 +145,8 @@ fn a_failed_fsync_ends_the_process_and_loses_nothing_that_was_acknowledged() {
         let produced = producers.into_iter().map(|producer| producer.join().expect("no panic"));
         produced
             .flat_map(|(ids, others)| {
-                assert!(others.keys().all(|status| *status == 503), "{others:?}");
+                // Of the commit whose sync failed nobody knows what became of it, which 503 would claim.
+                assert!(others.keys().all(|status| [500, 503].contains(status)), "{others:?}");
                 ids
             })
             .collect()
