@@ -174,7 +174,8 @@ fn a_failed_fsync_ends_the_process_whoever_wrote() {
 #[test]
 fn a_full_disk_refuses_events_with_507_goes_on_delivering_and_loses_nothing() {
     const EVENTS: usize = 90;
-    const WAITING: &str = "?state=waiting&limit=100";
+    // An attempt that was made is under way until its outcome is written.
+    const UNWRITTEN: &str = "?state=sending&limit=100";
     let faults = Faults::new();
     let mut server = faults.server();
     let receiver = Receiver::that(|_| Reaction::AnswerAfter(Duration::from_millis(150), Reply::status(200)));
@@ -207,15 +208,15 @@ fn a_full_disk_refuses_events_with_507_goes_on_delivering_and_loses_nothing() {
         );
         wait_for_all(&receiver, &ids);
         assert_eq!(client.get("/readyz").status, 200);
-        assert_ne!(client.deliveries(program, WAITING), [Value::Null; 0], "there is no room for outcomes");
+        assert_ne!(client.deliveries(program, UNWRITTEN), [Value::Null; 0], "there is no room for outcomes");
         faults.end("full");
         let before = accepted.load(Ordering::SeqCst);
         waiting::until("events are accepted again", || {
             (accepted.load(Ordering::SeqCst) > before + 20).then_some(())
         });
         waiting::until("outcomes are written under load", || {
-            let waiting = client.deliveries(program, WAITING);
-            waiting.iter().all(|one| ids.iter().all(|id| one["eventId"] != id.as_str())).then_some(())
+            let unwritten = client.deliveries(program, UNWRITTEN);
+            unwritten.iter().all(|one| ids.iter().all(|id| one["eventId"] != id.as_str())).then_some(())
         });
         stop.store(true, Ordering::SeqCst);
         let (more, others) = producer.join().expect("no panic");
