@@ -55,14 +55,20 @@ impl Faults {
     }
 }
 
+/// What producers are told, and what they tell.
+#[derive(Default)]
+struct Load {
+    stop: AtomicBool,
+    accepted: AtomicUsize,
+}
+
 /// Posts one event after the other until told to stop; returns the ids of those that were accepted, and how often each
 /// other status was answered.
 fn produce(
     client: &Client,
     program: &str,
     name: &str,
-    stop: &AtomicBool,
-    accepted: &AtomicUsize,
+    Load { stop, accepted }: &Load,
 ) -> (Vec<String>, BTreeMap<u16, usize>) {
     let (mut ids, mut others) = (Vec::new(), BTreeMap::new());
     let path = format!("/v2/campaign/{program}/events");
@@ -128,19 +134,19 @@ fn a_failed_fsync_ends_the_process_and_loses_nothing_that_was_acknowledged() {
     let receiver = Receiver::that(|_| Reaction::AnswerAfter(Duration::from_millis(20), Reply::status(200)));
     let program = server.client().program("REFERRAL");
     server.client().webhook(&program, &receiver.url("/"), Value::Null);
-    let (stop, accepted) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let load = Load::default();
     let ids: Vec<String> = thread::scope(|scope| {
-        let (program, stop, accepted) = (&program, &stop, &accepted);
+        let (program, load) = (&program, &load);
         let producers: Vec<_> = (0..4)
             .map(|number| {
                 let client = Client::keeping_connections(server.url(), ADMIN_KEY);
-                scope.spawn(move || produce(&client, program, &number.to_string(), stop, accepted))
+                scope.spawn(move || produce(&client, program, &number.to_string(), load))
             })
             .collect();
-        waiting::until("there is load", || (accepted.load(Ordering::SeqCst) > 200).then_some(()));
+        waiting::until("there is load", || (load.accepted.load(Ordering::SeqCst) > 200).then_some(()));
         faults.begin("fsync");
         let status = server.wait(Duration::from_secs(30));
-        stop.store(true, Ordering::SeqCst);
+        load.stop.store(true, Ordering::SeqCst);
         assert_eq!(status.code(), Some(1), "the process ends with an error, not with {status}");
         let produced = producers.into_iter().map(|producer| producer.join().expect("no panic"));
         produced
@@ -184,12 +190,12 @@ fn a_full_disk_refuses_events_with_507_goes_on_delivering_and_loses_nothing() {
     client.webhook(&program, &receiver.url("/"), Value::Null);
     let mut ids = post_batch(&client, &program, EVENTS);
     faults.begin("full");
-    let (stop, accepted) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let load = Load::default();
     thread::scope(|scope| {
         // Producers who never let go must not keep outcomes from being written once there is room.
-        let (program, stop, accepted) = (&program, &stop, &accepted);
+        let (program, load) = (&program, &load);
         let keeping = Client::keeping_connections(server.url(), ADMIN_KEY);
-        let producer = scope.spawn(move || produce(&keeping, program, "more", stop, accepted));
+        let producer = scope.spawn(move || produce(&keeping, program, "more", load));
         waiting::until("events are refused", || {
             let event = json!({ "event": "NEW_PARTICIPANT_ADDED", "data": { "id": "refused" } });
             let answer = client.post(&format!("/v2/campaign/{program}/events"), &event);
@@ -210,15 +216,15 @@ fn a_full_disk_refuses_events_with_507_goes_on_delivering_and_loses_nothing() {
         assert_eq!(client.get("/readyz").status, 200);
         assert_ne!(client.deliveries(program, UNWRITTEN), [Value::Null; 0], "there is no room for outcomes");
         faults.end("full");
-        let before = accepted.load(Ordering::SeqCst);
+        let before = load.accepted.load(Ordering::SeqCst);
         waiting::until("events are accepted again", || {
-            (accepted.load(Ordering::SeqCst) > before + 20).then_some(())
+            (load.accepted.load(Ordering::SeqCst) > before + 20).then_some(())
         });
         waiting::until("outcomes are written under load", || {
             let unwritten = client.deliveries(program, UNWRITTEN);
             unwritten.iter().all(|one| ids.iter().all(|id| one["eventId"] != id.as_str())).then_some(())
         });
-        stop.store(true, Ordering::SeqCst);
+        load.stop.store(true, Ordering::SeqCst);
         let (more, others) = producer.join().expect("no panic");
         assert!(others.keys().all(|status| *status == 507), "{others:?}");
         ids.extend(more);

@@ -236,7 +236,6 @@ impl Model {
             }
             let is_parked = row.key.due_at_ms == PARKED_DUE_MS;
             match &step.kind {
-                Move::Park | Move::Delete => {}
                 Move::Release { before, expires_at_ms } if is_parked && id < before => {
                     row.key.due_at_ms = row.accepted_at_ms;
                     row.expires_at_ms = *expires_at_ms;
@@ -251,7 +250,7 @@ impl Model {
                         row.key.due_at_ms = row.accepted_at_ms;
                     }
                 }
-                Move::Release { .. } | Move::Discard { .. } => {}
+                Move::Park | Move::Delete | Move::Release { .. } | Move::Discard { .. } => {}
             }
         }
     }
