@@ -82,10 +82,18 @@ async fn ready(State(state): State<AppState>) -> Response {
     }
 }
 
-async fn add_request_id(mut request: Request, next: Next) -> Response {
+async fn add_request_id(request: Request, next: Next) -> Response {
+    named(request, |request| next.run(request)).await
+}
+
+/// Gives a request its id, and its answer the same one.
+pub async fn named<Answer: Future<Output = Response>>(
+    mut request: Request,
+    next: impl FnOnce(Request) -> Answer,
+) -> Response {
     let id: Arc<str> = groundswell_engine::id::request_id().into();
     request.extensions_mut().insert(RequestId(Arc::clone(&id)));
-    let mut response = next.run(request).await;
+    let mut response = next(request).await;
     if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
         tracing::error!(request.id = %id, "a request failed");
     }

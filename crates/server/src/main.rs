@@ -2,6 +2,7 @@
 
 mod backend;
 mod config;
+mod front;
 mod http;
 mod origin;
 mod pages;

@@ -14,14 +14,16 @@ mod resends;
 mod webhooks;
 
 use axum::Router;
+use axum::extract::{FromRequestParts as _, Request};
 use axum::middleware;
+use axum::response::Response;
 use axum::routing::{any, delete, get, patch, post};
 
 pub use body::BodyRoom;
 pub use limit::RateLimiter;
 
 use crate::http::AppState;
-use answer::{method_not_allowed, not_found};
+use answer::{Call, method_not_allowed, not_found};
 
 /// All routes below `/v2`, with their whole paths: a nested router would write each request's path anew. Every one needs
 /// a key.
@@ -47,4 +49,29 @@ pub fn router(state: AppState) -> Router<AppState> {
         .route("/v2/{*rest}", any(not_found))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(state, auth::check))
+}
+
+/// The calls that are made for every event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventCall {
+    One,
+    Batch,
+}
+
+/// Answers one of the calls for events as [`router`] would, without its layers.
+pub async fn submit_events(state: AppState, request: Request, call: EventCall) -> Response {
+    auth::checked(&state, request, async |request| {
+        let (mut parts, body) = request.into_parts();
+        let given = match Call::from_request_parts(&mut parts, &state).await {
+            Ok(given) => given,
+            Err(refusal) => return refusal,
+        };
+        // `/v2/campaign/{id}/…`
+        let program = parts.uri.path().split('/').nth(3).unwrap_or_default();
+        match call {
+            EventCall::One => events::submit_to(program, given, body).await,
+            EventCall::Batch => events::submit_batch_to(program, given, body).await,
+        }
+    })
+    .await
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use axum::ServiceExt as _;
 use axum::serve::ListenerExt as _;
 use groundswell_engine::clock::Clock;
 use groundswell_engine::store::Store;
@@ -14,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Config, Database, LogFormat};
+use crate::front::Front;
 use crate::http::{AppState, router};
 use crate::site::Site;
 
@@ -73,7 +75,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     if site.is_none() {
         tracing::warn!("the pages are not built (`cargo xtask build` makes them); only the API is served");
     }
-    let app = router(AppState::new(Arc::clone(&engine), site, public_url.clone(), &config));
+    let state = AppState::new(Arc::clone(&engine), site, public_url.clone(), &config);
+    let app = Front::new(state.clone(), router(state)).into_make_service();
     say(&format!("Groundswell listens on http://{address}"));
     if engine.is_first_run().await.unwrap_or(false) {
         let (token, _) = engine.create_sign_in_token().await?;

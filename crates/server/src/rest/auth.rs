@@ -31,9 +31,18 @@ impl Caller {
 }
 
 /// Refuses requests without a valid key; counts the others against the key's limits.
-pub async fn check(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
-    let Some(caller) = identify(&state, &request) else {
-        let context = Context::of(&state, request.extensions().get());
+pub async fn check(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    checked(&state, request, |request| next.run(request)).await
+}
+
+/// As [`check`], before anything that answers.
+pub async fn checked<Answer: Future<Output = Response>>(
+    state: &AppState,
+    mut request: Request,
+    next: impl FnOnce(Request) -> Answer,
+) -> Response {
+    let Some(caller) = identify(state, &request) else {
+        let context = Context::of(state, request.extensions().get());
         let message = "Send a valid API key as `Authorization: Bearer <key>`.";
         let mut response = context.fail(Failed::new(ErrorCode::Unauthorized, message));
         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -45,11 +54,11 @@ pub async fn check(State(state): State<AppState>, mut request: Request, next: Ne
     };
     request.extensions_mut().insert(caller);
     match limited {
-        None => next.run(request).await,
+        None => next(request).await,
         Some(standing) => {
             let mut response = match standing.exceeded() {
-                None => next.run(request).await,
-                Some(policy) => standing.refuse(policy, &Context::of(&state, request.extensions().get())),
+                None => next(request).await,
+                Some(policy) => standing.refuse(policy, &Context::of(state, request.extensions().get())),
             };
             standing.add_headers(response.headers_mut());
             response

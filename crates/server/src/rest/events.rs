@@ -43,8 +43,13 @@ enum LineResult {
 
 /// `POST /v2/campaign/{id}/events`
 pub async fn submit(call: Call, Path(program): Path<String>, body: Body) -> Response {
+    submit_to(&program, call, body).await
+}
+
+/// As [`submit`], without an extractor for the path.
+pub async fn submit_to(program: &str, call: Call, body: Body) -> Response {
     let result = async {
-        let program = program_id(&program)?;
+        let program = program_id(program)?;
         let key = match call.headers.get("idempotency-key") {
             None => None,
             Some(value) => Some(value.to_str().map_err(|_| {
@@ -59,10 +64,15 @@ pub async fn submit(call: Call, Path(program): Path<String>, body: Body) -> Resp
 
 /// `POST /v2/campaign/{id}/events/batch`: 202 when every line was accepted, else 207; a line of JSON each.
 pub async fn submit_batch(call: Call, Path(program): Path<String>, body: Body) -> Response {
+    submit_batch_to(&program, call, body).await
+}
+
+/// As [`submit_batch`], without an extractor for the path.
+pub async fn submit_batch_to(program: &str, call: Call, body: Body) -> Response {
     const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
     let context = &call.context;
     let answers = async {
-        let program = program_id(&program)?;
+        let program = program_id(program)?;
         let body = call.state.bodies.read(&call.headers, body, MAX_BATCH_BYTES).await?;
         Ok::<_, Failed>(call.state.engine.submit_batch(&program, &body).await?)
     };

@@ -105,7 +105,7 @@ fn survive(mut server: Server, rounds: u64) {
             thread::sleep(Duration::from_millis(rng.random_range(0..2_200)));
             let from_ms = now_ms();
             server.kill();
-            kills.push(Kill { from_ms, to_ms: now_ms() });
+            kills.push(Kill { from_ms, to_ms: now_ms(), connection: receiver.mark() });
             server.restart();
             desk.move_to(server.url());
         }

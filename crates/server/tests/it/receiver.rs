@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::waiting::{PATIENCE, now_ms};
+use crate::waiting::{self, PATIENCE, now_ms};
 
 /// A request as it arrived.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct Request {
     pub arrived_at_ms: i64,
     /// Counted from 1, over all paths.
     pub number: usize,
+    /// The connection it came on, counted from 1 in the order they were made.
+    pub connection: usize,
 }
 
 /// A request and what came of it.
@@ -93,6 +95,8 @@ struct Shared {
     changed: Condvar,
     behaviour: Mutex<Behaviour>,
     connections: AtomicUsize,
+    /// Who connected last.
+    newest: Mutex<Option<SocketAddr>>,
     stopping: AtomicBool,
 }
 
@@ -112,6 +116,7 @@ impl Receiver {
             changed: Condvar::new(),
             behaviour: Mutex::new(Arc::new(|_| Reaction::from(200))),
             connections: AtomicUsize::new(0),
+            newest: Mutex::new(None),
             stopping: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
@@ -158,6 +163,17 @@ impl Receiver {
     /// Connections that were made, used or not.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
+    }
+
+    /// Tells the connections made so far from later ones, while nobody else connects: the number of the last of them,
+    /// those included that the system still holds.
+    pub fn mark(&self) -> usize {
+        let own = TcpStream::connect(self.address).expect("it listens");
+        let own = own.local_addr().expect("connected");
+        waiting::until("a connection is accepted", || {
+            (*self.shared.newest.lock().expect("no panic under the lock") == Some(own))
+                .then(|| self.connections())
+        })
     }
 
     /// Waits until `wanted` finds in the record what it looks for.
@@ -249,20 +265,21 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let Ok(stream) = stream else { continue };
-        shared.connections.fetch_add(1, Ordering::SeqCst);
+        let connection = shared.connections.fetch_add(1, Ordering::SeqCst) + 1;
+        *shared.newest.lock().expect("no panic under the lock") = stream.peer_addr().ok();
         let shared = Arc::clone(shared);
-        thread::spawn(move || serve(&stream, &shared));
+        thread::spawn(move || serve(&stream, connection, &shared));
     }
 }
 
 /// Serves one connection until the sender or the reaction ends it.
-fn serve(stream: &TcpStream, shared: &Shared) {
+fn serve(stream: &TcpStream, connection: usize, shared: &Shared) {
     stream.set_nodelay(true).expect("a connected socket");
     let mut reader = http::Reader::new(stream);
     while let Some(mut request) = reader.next_request() {
         let at = {
             let mut exchanges = shared.exchanges.lock().expect("no panic under the lock");
-            request.number = exchanges.len() + 1;
+            (request.number, request.connection) = (exchanges.len() + 1, connection);
             request.arrived_at_ms = now_ms();
             exchanges.push(Exchange { request: request.clone(), answered: None });
             exchanges.len() - 1

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::{Json, Object, number};
+use super::{Json, Object, number, plain_len};
 use crate::problem::{Problem, pointer_segment};
 
 /// How deep arrays and objects may nest.
@@ -71,7 +71,7 @@ impl<'a> Reader<'a> {
 
     fn object(&mut self) -> Result<Json<'a>, Stopped> {
         self.enter()?;
-        let mut members = Vec::new();
+        let mut members = Vec::with_capacity(8);
         self.white_space();
         if self.take(b'}') {
             return Ok(Json::Object(Object::default()));
@@ -183,6 +183,7 @@ impl<'a> Reader<'a> {
         let mut owned: Option<String> = None;
         let mut plain_from = self.at;
         loop {
+            self.at += plain_len(&self.text.as_bytes()[self.at..]);
             match self.peek() {
                 None => return Err(self.stop("is not valid JSON: a string does not end")),
                 Some(b'"') => {
@@ -204,10 +205,9 @@ impl<'a> Reader<'a> {
                     owned.get_or_insert_with(String::new).push(character);
                     plain_from = self.at;
                 }
-                Some(0x00..=0x1f) => {
+                Some(_) => {
                     return Err(self.stop("is not valid JSON: a control character must be escaped"));
                 }
-                Some(_) => self.at += 1,
             }
         }
     }

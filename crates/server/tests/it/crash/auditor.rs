@@ -17,6 +17,9 @@ const ENDPOINT_SLOTS: usize = 64;
 pub struct Kill {
     pub from_ms: i64,
     pub to_ms: i64,
+    /// The receiver's last connection before the restart. What came on it and those before it was sent before the kill,
+    /// even if the receiver came to read it later.
+    pub connection: usize,
 }
 
 /// What the records say.
@@ -168,8 +171,8 @@ fn is_success(exchange: &Exchange) -> bool {
 fn explanation(first: &Exchange, second: &Exchange, kills: &[Kill]) -> Option<Repeat> {
     let answered_ms = first.answered?.at_ms;
     let candidates = kills.iter().enumerate().filter(|(_, kill)| {
-        first.request.arrived_at_ms <= kill.to_ms
-            && second.request.arrived_at_ms >= kill.from_ms
+        first.request.connection <= kill.connection
+            && second.request.connection > kill.connection
             && answered_ms >= kill.from_ms - COMMIT_MS
     });
     candidates

@@ -34,7 +34,7 @@ impl<'a> Reader<'a> {
         let length: usize = length.map_or(Some(0), |(_, value)| value.parse().ok())?;
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).ok()?;
-        Some(Request { method, path, headers, body, arrived_at_ms: 0, number: 0 })
+        Some(Request { method, path, headers, body, arrived_at_ms: 0, number: 0, connection: 0 })
     }
 
     /// Waits until the sender closes the connection.

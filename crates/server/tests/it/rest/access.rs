@@ -45,6 +45,41 @@ fn without_a_valid_key_everything_is_401() {
     assert!(!server.log().contains(ADMIN_KEY), "the log has the admin key in it");
 }
 
+/// The calls for events have a way of their own, which a path with an encoded character does not take.
+#[test]
+fn the_calls_for_events_are_answered_alike_on_both_ways_to_them() {
+    let server = Server::with(&[("GROUNDSWELL_RATE_LIMIT", "900/9000/90000")]);
+    let client = server.client();
+    let program = client.program("REFERRAL");
+    let key = client.post("/v2/api-keys", &json!({ "name": "both ways" })).json()["key"].clone();
+    let keyed = client.authorized_by(Some(&format!("Bearer {}", key.as_str().expect("a key"))));
+    let first = program.as_bytes()[0];
+    let encoded = format!("%{first:02x}{}", &program[1..]);
+    let event: &[u8] = br#"{"event":"NEW_PARTICIPANT_ADDED","data":{"id":"p1"}}"#;
+    let bodies: [&[u8]; 4] = [event, b"{}", b"no json", b""];
+    let strangers = [&client, &keyed, &client.authorized_by(None)];
+    for (call, body, caller) in ["events", "events/batch"]
+        .iter()
+        .flat_map(|call| bodies.map(|body| (call, body)))
+        .flat_map(|(call, body)| strangers.map(|caller| (call, body, caller)))
+    {
+        let answers = [&program, &encoded, "nosuchprogram", "no%20such"].map(|id| {
+            let path = format!("/v2/campaign/{id}/{call}");
+            let headers = &[("content-type", "application/json"), ("idempotency-key", "one")];
+            caller.send(Call { method: "POST", path: &path, headers, body })
+        });
+        let [direct, routed, unknown, routed_unknown] = answers.map(|answer| {
+            let mut names: Vec<String> = answer.headers.keys().map(ToString::to_string).collect();
+            names.sort_unstable();
+            assert!(answer.header("x-request-id").is_some(), "{call} {body:?}");
+            (answer.status, names)
+        });
+        assert_eq!(direct, routed, "{call} {body:?}");
+        assert_eq!(unknown, routed_unknown, "{call} {body:?}");
+    }
+    assert_eq!(client.get(&format!("/v2/campaign/{program}/events")).status, 405);
+}
+
 #[test]
 fn health_is_open_to_everybody() {
     let server = Server::start();
