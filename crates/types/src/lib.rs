@@ -9,6 +9,7 @@ mod delivery;
 pub mod editor;
 mod error;
 mod event;
+mod filter;
 mod id;
 pub mod json;
 mod notice;
@@ -28,6 +29,7 @@ pub use delivery::{
 };
 pub use error::{ApiError, ErrorCode};
 pub use event::{Envelope, Event, EventData, EventKind};
+pub use filter::{DeliveryFilter, InvalidStatusRange, MAX_SEARCH_CHARS, StatusRange};
 pub use id::{DeliveryId, EventId, InvalidId, NoticeId, ProgramId, ResendJobId, TestId, WebhookId};
 pub use notice::{Notice, NoticeKind};
 pub use problem::{Problem, pointer_segment};

@@ -1,6 +1,7 @@
 //! The store as plain maps: the oracle the databases are compared with, and the store of simulations. Simple before
 //! fast; deterministic, without threads or a clock. Nothing survives it.
 
+mod search;
 mod state;
 
 use std::collections::BTreeSet;
@@ -12,10 +13,11 @@ use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, Re
 
 use self::state::State;
 use super::{
-    Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DraftRecord, EndpointId,
-    EndpointRecord, EventRecord, Expired, Forget, HealthRecord, MoveStep, Moved, NoticeRecord, PARKED_DUE_MS,
-    Pending, PendingKey, ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SMALL_BODY,
-    SessionRecord, SettingsChange, Standing, Store, StoreError, TestRecord,
+    Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DeliverySearch, DraftRecord,
+    EndpointId, EndpointRecord, EventRecord, EventSearch, EventsFound, Expired, Forget, HealthRecord,
+    MoveStep, Moved, NoticeRecord, PARKED_DUE_MS, Pending, PendingKey, ProgramRecord, ResendBatch,
+    ResendJobRecord, ResendRecord, SMALL_BODY, SessionRecord, SettingsChange, Standing, Store, StoreError,
+    TestRecord, Unsuccessful,
 };
 
 /// The in-memory store.
@@ -176,6 +178,34 @@ impl Store for Memory {
                 && before.is_none_or(|before| event.id < before)
         });
         Ok(wanted.take(limit).cloned().collect())
+    }
+
+    async fn find_events(&self, search: &EventSearch) -> Result<EventsFound, StoreError> {
+        Ok(self.state().find_events(search))
+    }
+
+    async fn events_by_id(&self, ids: &[EventId]) -> Result<Vec<EventRecord>, StoreError> {
+        let state = self.state();
+        let ids: BTreeSet<_> = ids.iter().collect();
+        Ok(ids.iter().filter_map(|id| state.events.get(id)).map(|event| event.record.clone()).collect())
+    }
+
+    async fn unsuccessful(
+        &self,
+        search: DeliverySearch,
+        wanted: Unsuccessful,
+    ) -> Result<Vec<DeliveryId>, StoreError> {
+        Ok(self.state().unsuccessful(search, wanted))
+    }
+
+    async fn pending_deliveries(&self, search: DeliverySearch) -> Result<Vec<DeliveryId>, StoreError> {
+        Ok(self.state().pending_deliveries(search))
+    }
+
+    async fn endpoints_of(&self, program: &ProgramId) -> Result<Vec<EndpointId>, StoreError> {
+        let state = self.state();
+        let own = state.owners.iter().filter(|(_, owner)| *owner == program);
+        Ok(own.map(|(endpoint, _)| *endpoint).collect())
     }
 
     async fn event(&self, id: EventId) -> Result<Option<EventRecord>, StoreError> {

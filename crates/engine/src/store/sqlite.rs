@@ -7,6 +7,7 @@ mod lock;
 mod open;
 mod queue;
 mod rows;
+mod search;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -85,6 +86,8 @@ impl Database for Sqlite {
     type Connection = SqliteConnection;
     type Reader = PoolConnection<sqlx::Sqlite>;
     type Transaction<'a> = writer::Transaction<'a>;
+
+    const EVENTS_SAYING: &'static str = search::EVENTS_SAYING;
 
     async fn reader(&self) -> Result<Self::Reader, StoreError> {
         self.readers.acquire().await.map_err(error::of_read)

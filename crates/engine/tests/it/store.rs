@@ -11,6 +11,7 @@ mod people;
 mod queue;
 mod random;
 mod resends;
+mod search;
 mod settings;
 mod upgrade;
 
@@ -117,6 +118,11 @@ conformance! {
         every_kind_of_attempt_reads_back
         pending_rows_are_found_by_key
         a_test_delivery_reads_back_in_its_program_only;
+    search:
+        events_are_found_by_kind_webhook_and_what_they_say
+        a_search_of_events_says_how_far_it_came
+        deliveries_are_found_by_what_became_of_them
+        the_webhooks_of_a_program_are_known_when_they_are_gone;
     people:
         api_keys_are_kept_until_removed
         an_api_key_used_twice_is_rejected

@@ -4,14 +4,14 @@ use axum::extract::{Path, RawQuery};
 use axum::response::Response;
 use groundswell_engine::EngineError;
 use groundswell_types::editor::DeliveryQuery;
-use groundswell_types::{DeliveryId, DeliveryState, EventKind, Problem, WebhookId};
+use groundswell_types::{DeliveryId, DeliveryState, EventKind, Problem, StatusRange, WebhookId};
 use http::StatusCode;
 
 use super::answer::{Call, Failed};
 use super::input::event_names;
 use super::programs::program_id;
 
-/// `GET /v2/campaign/{id}/deliveries?limit=&nextId=&state=&event=&webhookId=`
+/// `GET /v2/campaign/{id}/deliveries?limit=&nextId=&state=&event=&webhookId=&status=&since=&until=&text=`
 pub async fn list(call: Call, Path(program): Path<String>, RawQuery(query): RawQuery) -> Response {
     let result = async {
         let program = program_id(&program)?;
@@ -33,6 +33,7 @@ pub async fn show(call: Call, Path((program, delivery)): Path<(String, String)>)
 
 fn parse_query(text: &str) -> Result<DeliveryQuery, Failed> {
     let mut query = DeliveryQuery::default();
+    let filter = &mut query.filter;
     let mut problems = Vec::new();
     for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
         let value = value.as_ref();
@@ -46,18 +47,37 @@ fn parse_query(text: &str) -> Result<DeliveryQuery, Failed> {
                 query.next_id.is_none().then(|| "must be the nextId of the page before".to_owned())
             }
             "state" => {
-                query.state = DeliveryState::parse(value);
-                query.state.is_none().then(|| {
+                filter.state = DeliveryState::parse(value);
+                filter.state.is_none().then(|| {
                     format!("must be one of {}", DeliveryState::ALL.map(DeliveryState::as_str).join(", "))
                 })
             }
             "event" => {
-                query.event = EventKind::parse(value);
-                query.event.is_none().then(event_names)
+                filter.event = EventKind::parse(value);
+                filter.event.is_none().then(event_names)
             }
             "webhookId" => {
-                query.webhook_id = WebhookId::parse(value).ok();
-                query.webhook_id.is_none().then(|| "must be a webhook's id".to_owned())
+                filter.webhook_id = WebhookId::parse(value).ok();
+                filter.webhook_id.is_none().then(|| "must be a webhook's id".to_owned())
+            }
+            "status" => match StatusRange::parse(value) {
+                Ok(range) => {
+                    filter.status = Some(range);
+                    None
+                }
+                Err(invalid) => Some(invalid.to_string()),
+            },
+            "since" => {
+                filter.since = value.parse().ok();
+                filter.since.is_none().then(|| "must be a time in Unix milliseconds".to_owned())
+            }
+            "until" => {
+                filter.until = value.parse().ok();
+                filter.until.is_none().then(|| "must be a time in Unix milliseconds".to_owned())
+            }
+            "text" => {
+                filter.text = Some(value.to_owned());
+                None
             }
             _ => None,
         };
