@@ -1,7 +1,7 @@
 //! The pages in every language, and the choice of one.
 
 use groundswell_app::Language;
-use groundswell_app::forms::{self, Answer};
+use groundswell_app::forms::{self, Answer, Post};
 use groundswell_catalogue::{Catalogue, SAID, Text};
 use http::StatusCode;
 
@@ -75,7 +75,8 @@ async fn every_page_has_the_switch_and_it_leads_back_to_the_page() {
 async fn a_choice_is_remembered_and_leads_back() {
     let site = Site::new(Memory::full());
     let body = "language=de&back=%2Fprograms%2Fp1%2Fdeliveries%3Fstate%3Dheld";
-    let answer = forms::submit(site.backend.as_ref(), "/language", body.as_bytes()).await;
+    let post = Post { path: "/language", body: body.as_bytes(), language: site.language };
+    let answer = forms::submit(site.backend.as_ref(), post).await;
     let Answer::Redirect { location, set_cookie } = answer else { panic!("does not redirect") };
     assert_eq!(location, "/programs/p1/deliveries?state=held");
     assert!(set_cookie.expect("is remembered").starts_with("groundswell_language=de; "));
