@@ -11,6 +11,7 @@ use crate::backend::Backend;
 use crate::failure::Failure;
 use crate::language::Language;
 use crate::returned::Returned;
+use crate::said::Said;
 use crate::texts::Texts;
 
 mod panel;
@@ -65,6 +66,17 @@ pub struct Post<'a> {
 
 /// Does what a posted form asks for.
 pub async fn submit(backend: &dyn Backend, post: Post<'_>) -> Answer {
+    let answer = act(backend, post).await;
+    match answer {
+        Answer::Page { status, mut returned } => {
+            returned.failure = returned.failure.said_in(post.language);
+            Answer::Page { status, returned }
+        }
+        redirect @ Answer::Redirect { .. } => redirect,
+    }
+}
+
+async fn act(backend: &dyn Backend, post: Post<'_>) -> Answer {
     let form = Form::read(post.body);
     match post.path.trim_matches('/').split('/').collect::<Vec<_>>().as_slice() {
         [""] => create_program(backend, &form).await,

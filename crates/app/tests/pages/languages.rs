@@ -84,6 +84,24 @@ async fn a_choice_is_remembered_and_leads_back() {
     assert_eq!(page.status, StatusCode::NOT_FOUND);
 }
 
+#[tokio::test]
+async fn what_the_server_says_is_in_the_language_of_the_page() {
+    let panel = "/programs/p1/options/webhooks";
+    for (language, wanted) in [
+        (Language::German, ["Einige der Eingaben können so", "Muss mit https:// oder http:// beginnen."]),
+        (Language::Spanish, ["Algunos de los datos introducidos", "Debe empezar por https:// o http://."]),
+    ] {
+        let site = Site::in_language(Memory::full(), language);
+        let page =
+            site.post(panel, "version=0&row=a&url.a=ftp&intent=publish").await.expect_err("comes back");
+        page.shows(&wanted);
+        site.get(panel).await.shows(&wanted[1..]);
+    }
+    let site = Site::in_language(Memory::full(), Language::German);
+    let page = site.post("/", "name=A&type=NONE").await.expect_err("comes back");
+    page.shows(&["Wählen Sie Empfehlungsprogramm oder Affiliate-Programm."]);
+}
+
 #[test]
 fn every_text_is_typed_as_its_language_does() {
     let catalogue = catalogue();
