@@ -56,7 +56,7 @@ pub fn utc(texts: Texts, at_ms: i64) -> String {
     let index = usize::try_from(month - 1).unwrap_or_default();
     let month = texts.time_months().split(' ').nth(index).unwrap_or_default();
     let clock = format!("{hour:02}:{minute:02}:{second:02}");
-    texts.time_utc(&day.to_string(), month, &year.to_string(), &clock)
+    texts.time_utc(&texts.time_date(&day.to_string(), month, &year.to_string()), &clock)
 }
 
 /// How long something took.
