@@ -7,7 +7,10 @@ use async_trait::async_trait;
 use groundswell_types::editor::{
     DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, Panel, ProgramSummary, SecretChange,
 };
-use groundswell_types::{DeliveryDetail, DeliveryId, EventKind, ProgramId, ProgramType, TestId, TestView};
+use groundswell_types::{
+    DeliveryDetail, DeliveryId, DeliveryView, EventKind, ProgramId, ProgramType, ResendJob, ResendJobId,
+    ResendSelection, TestId, TestView,
+};
 use leptos::prelude::use_context;
 
 use crate::failure::Failure;
@@ -89,6 +92,28 @@ pub trait Backend: Send + Sync + 'static {
 
     /// One delivery in full.
     async fn delivery(&self, id: &ProgramId, delivery: DeliveryId) -> Result<DeliveryDetail, Failure>;
+
+    /// Those of the deliveries that are there, in no order; at most 100.
+    async fn deliveries_by_id(
+        &self,
+        id: &ProgramId,
+        deliveries: Vec<DeliveryId>,
+    ) -> Result<Vec<DeliveryView>, Failure>;
+
+    /// Queues a delivery that has ended again; returns the new one.
+    async fn resend(&self, id: &ProgramId, delivery: DeliveryId) -> Result<DeliveryView, Failure>;
+
+    /// How many deliveries a selection would send again.
+    async fn count_resends(&self, id: &ProgramId, selection: ResendSelection) -> Result<i64, Failure>;
+
+    /// Begins to send a selection again, in the background.
+    async fn begin_resends(&self, id: &ProgramId, selection: ResendSelection) -> Result<ResendJob, Failure>;
+
+    /// The resend jobs, newest first.
+    async fn resend_jobs(&self, id: &ProgramId) -> Result<Vec<ResendJob>, Failure>;
+
+    /// Stops a resend job; what it has queued is sent all the same.
+    async fn cancel_resends(&self, id: &ProgramId, job: ResendJobId) -> Result<ResendJob, Failure>;
 
     /// The public URL of this server, for examples.
     fn public_url(&self) -> String;

@@ -14,11 +14,19 @@ use crate::returned::Returned;
 use crate::said::Said;
 use crate::texts::Texts;
 
+mod log;
 mod panel;
 mod panel_form;
 
 /// Where forms are posted to, in axum's path syntax.
-pub const PATHS: [&str; 5] = ["/", "/language", "/sign-in", "/sign-out", "/programs/{id}/options/webhooks"];
+pub const PATHS: [&str; 6] = [
+    "/",
+    "/language",
+    "/sign-in",
+    "/sign-out",
+    "/programs/{id}/options/webhooks",
+    "/programs/{id}/deliveries",
+];
 
 /// What is to be answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +66,8 @@ impl Answer {
 pub struct Post<'a> {
     /// Where to; decides which form it is.
     pub path: &'a str,
+    /// What stands behind the path's question mark; empty when there is none.
+    pub query: &'a str,
     /// `application/x-www-form-urlencoded`.
     pub body: &'a [u8],
     /// What the page it was on was in.
@@ -85,6 +95,10 @@ async fn act(backend: &dyn Backend, post: Post<'_>) -> Answer {
         ["sign-out"] => sign_out(backend).await,
         ["programs", id, "options", "webhooks"] => match ProgramId::parse(id) {
             Ok(id) => panel::submit(backend, Texts::of(post.language), &id, &form).await,
+            Err(_) => Answer::failed(Failure::NotFound),
+        },
+        ["programs", id, "deliveries"] => match ProgramId::parse(id) {
+            Ok(id) => log::submit(backend, &id, post.query, &form).await,
             Err(_) => Answer::failed(Failure::NotFound),
         },
         _ => Answer::failed(Failure::NotFound),

@@ -3,6 +3,7 @@
 //! There is no table of deliveries: an event and its targets say which there are, attempts and pending rows say how
 //! each is doing. So a healthy delivery costs no row of its own, and this is where it is put together.
 
+mod request;
 mod search;
 mod view;
 
@@ -20,6 +21,9 @@ use crate::error::EngineError;
 use crate::store::{
     AttemptRecord, EndpointId, EventRecord, PARKED_DUE_MS, Pending, PendingKey, ResendRecord, StoreError,
 };
+
+/// A delivery that is tried again between any two reads of the store is looked up so often at most.
+const MOST_LOOKS: usize = 8;
 
 /// A delivery with what the store knows about it.
 struct Known {
@@ -84,8 +88,11 @@ impl Engine {
             _ => Vec::new(),
         };
         let resends = self.store.resends_of(&[event_id]).await?;
+        let endpoint = self.directory.endpoint(known.endpoint);
+        let last_sent_at_ms = delivery.last_attempt_at.unwrap_or(delivery.accepted_at);
         Ok(DeliveryDetail {
             delivery,
+            request: endpoint.and_then(|endpoint| request::head(&endpoint, event_id, last_sent_at_ms)),
             body: String::from_utf8_lossy(&body).into_owned(),
             attempt_log: made.iter().zip(flags).map(|(attempt, flag)| view::attempt(attempt, flag)).collect(),
             schedule,
@@ -145,14 +152,22 @@ impl Engine {
     /// Adds what the store knows.
     async fn look_up_all(&self, all: &mut [Known]) -> Result<(), EngineError> {
         self.look_up(all, |_| true).await?;
-        // Between the two reads an outcome may have moved a row: what seems to be nowhere is looked up once more.
-        let lost: HashSet<DeliveryId> = all
-            .iter()
-            .filter(|known| known.pending.is_none() && !view::has_ended(&known.attempts))
-            .filter(|known| self.directory.endpoint(known.endpoint).is_some())
-            .map(|known| known.id)
-            .collect();
-        if !lost.is_empty() {
+        // Between the two reads an outcome may have moved a row: what seems to be nowhere is looked up once more, and as
+        // long as attempts are made meanwhile.
+        let mut attempts_before: HashMap<DeliveryId, usize> = HashMap::new();
+        for _ in 0..MOST_LOOKS {
+            let lost: HashSet<DeliveryId> = all
+                .iter()
+                .filter(|known| known.pending.is_none() && !view::has_ended(&known.attempts))
+                .filter(|known| self.directory.endpoint(known.endpoint).is_some())
+                .filter(|known| attempts_before.get(&known.id) != Some(&known.attempts.len()))
+                .map(|known| known.id)
+                .collect();
+            if lost.is_empty() {
+                break;
+            }
+            let attempts = all.iter().filter(|known| lost.contains(&known.id));
+            attempts_before.extend(attempts.map(|known| (known.id, known.attempts.len())));
             self.look_up(all, |id| lost.contains(&id)).await?;
         }
         Ok(())

@@ -24,8 +24,8 @@ pub mod signature;
 mod webhook;
 
 pub use delivery::{
-    AttemptView, DeliveryDetail, DeliveryState, DeliveryView, FailureClass, HeaderView, RequestView,
-    ResponseView, TestView,
+    AttemptView, DeliveryDetail, DeliveryState, DeliveryView, FailureClass, HeaderView, RequestHead,
+    RequestView, ResponseView, TestView,
 };
 pub use error::{ApiError, ErrorCode};
 pub use event::{Envelope, Event, EventData, EventKind};

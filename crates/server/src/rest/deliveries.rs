@@ -1,5 +1,7 @@
 //! `GET /v2/campaign/{id}/deliveries` and `…/deliveries/{deliveryId}`
 
+use std::sync::Arc;
+
 use axum::extract::{Path, RawQuery};
 use axum::response::Response;
 use groundswell_engine::EngineError;
@@ -10,6 +12,7 @@ use http::StatusCode;
 use super::answer::{Call, Failed};
 use super::input::event_names;
 use super::programs::program_id;
+use crate::export::{self, Format};
 
 /// `GET /v2/campaign/{id}/deliveries?limit=&nextId=&state=&event=&webhookId=&status=&since=&until=&text=`
 pub async fn list(call: Call, Path(program): Path<String>, RawQuery(query): RawQuery) -> Response {
@@ -19,6 +22,23 @@ pub async fn list(call: Call, Path(program): Path<String>, RawQuery(query): RawQ
         Ok(call.state.engine.deliveries(&program, &query).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
+}
+
+/// `GET /v2/campaign/{id}/deliveries/export?format=csv|ndjson` and the filters of the list
+pub async fn export(call: Call, Path(program): Path<String>, RawQuery(query): RawQuery) -> Response {
+    let result = async {
+        let program = program_id(&program)?;
+        let query = query.as_deref().unwrap_or_default();
+        let format = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "format");
+        let format = format.and_then(|(_, value)| Format::parse(&value));
+        let format = format.ok_or_else(|| EngineError::invalid("/format", "must be csv or ndjson"))?;
+        let filter = parse_query(query)?.filter;
+        Ok(export::of(Arc::clone(&call.state.engine), program, filter, format).await?)
+    };
+    match result.await {
+        Ok(response) => response,
+        Err(failed) => call.context.fail(failed),
+    }
 }
 
 /// `GET /v2/campaign/{id}/deliveries/{deliveryId}`
