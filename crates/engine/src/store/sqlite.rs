@@ -40,14 +40,14 @@ pub struct Options {
     pub readers: u32,
     /// How long a lock of another connection is waited for.
     pub busy_timeout: Duration,
-    /// The write-ahead log is copied into the database when it has grown by this many pages (of 4 KiB).
+    /// The write-ahead log is copied into the database when it has grown by this many pages (of 8 KiB).
     pub checkpoint_pages: u32,
 }
 
 impl Options {
     /// What suits most machines.
     pub const fn new(opened_at_ms: i64) -> Self {
-        Self { opened_at_ms, readers: 4, busy_timeout: Duration::from_secs(5), checkpoint_pages: 1500 }
+        Self { opened_at_ms, readers: 4, busy_timeout: Duration::from_secs(5), checkpoint_pages: 1000 }
     }
 }
 
