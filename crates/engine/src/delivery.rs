@@ -3,6 +3,7 @@
 pub mod breaker;
 pub mod guard;
 pub mod outcome;
+pub mod own_headers;
 pub mod policy;
 pub mod runtime;
 pub mod scheduler;

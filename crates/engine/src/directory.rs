@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use groundswell_types::{EventKind, PayloadUrl, ProgramId, WebhookId};
 
 use crate::delivery::breaker::Gate;
+use crate::delivery::own_headers::OwnHeaders;
 use crate::delivery::scheduler::FlowId;
 use crate::store::{
     EndpointId, EndpointRecord, HealthRecord, ProgramRecord, SettingsChange, Store, StoreError,
@@ -20,6 +21,8 @@ pub struct Endpoint {
     pub record: EndpointRecord,
     /// The URL as it is requested; none when what is stored is no longer accepted.
     pub url: Option<PayloadUrl>,
+    /// Its own headers as they are sent.
+    pub headers: OwnHeaders,
     /// Its program's number, for fairness.
     pub flow: FlowId,
 }
@@ -189,7 +192,8 @@ impl Directory {
 
     fn admit(&self, record: EndpointRecord, flow: FlowId) -> Arc<Endpoint> {
         let url = PayloadUrl::parse(&record.url).ok();
-        let endpoint = Arc::new(Endpoint { record, url, flow });
+        let headers = OwnHeaders::from(&record.headers);
+        let endpoint = Arc::new(Endpoint { record, url, headers, flow });
         let mut all = self.endpoints.write().unwrap_or_else(PoisonError::into_inner);
         all.insert(endpoint.record.id, Arc::clone(&endpoint));
         endpoint

@@ -2,6 +2,7 @@
 //!
 //! REST changes are live at once; the editor's wait in a draft until they are published, all or nothing.
 
+mod headers;
 mod publish;
 mod rows;
 
@@ -12,6 +13,7 @@ use groundswell_types::{EventKind, MAX_WEBHOOKS, Problem, ProgramId, Secret, Tes
 
 use rows::{StoredRow, StoredSecret};
 
+use crate::delivery::own_headers::OwnHeaders;
 use crate::directory::{Endpoint, ProgramEntry};
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -39,7 +41,7 @@ impl Engine {
                 let live = row.live(&entry);
                 PanelRow {
                     row: row.view(&entry),
-                    problems: row.problems(&self.guard),
+                    problems: row.problems(&self.guard, &entry),
                     live: live.map(|endpoint| self.live_status(endpoint, &backlogs)),
                 }
             })
@@ -131,8 +133,15 @@ impl Engine {
             .ok_or(EngineError::NotFound("event"))?;
         let timeout =
             row.parsed_timeout().map_err(|why| EngineError::invalid("/timeout", why.to_string()))?;
-        let secret = row.effective_secret(&entry);
-        self.send_test(&entry, TestTarget { url, secret, event, timeout }).await
+        let headers = row.effective_headers(&entry).map_err(EngineError::Invalid)?;
+        let target = TestTarget {
+            url,
+            secret: row.effective_secret(&entry),
+            event,
+            timeout,
+            headers: OwnHeaders::from(&headers),
+        };
+        self.send_test(&entry, target).await
     }
 
     async fn put_draft(
@@ -154,7 +163,7 @@ impl Engine {
         Ok(DraftSaved {
             version: record.version,
             saved_at: record.saved_at_ms,
-            problems: stored.iter().map(|row| row.problems(&self.guard)).collect(),
+            problems: stored.iter().map(|row| row.problems(&self.guard, entry)).collect(),
             changes: rows::changes(&stored, entry),
         })
     }
@@ -182,10 +191,10 @@ fn parked(record: &EndpointRecord, backlog: &Backlog) -> i64 {
 }
 
 /// Problems of all rows with pointers into the whole draft.
-fn problems_of_all(stored: &[StoredRow], engine: &Engine) -> Vec<Problem> {
+fn problems_of_all(stored: &[StoredRow], engine: &Engine, entry: &ProgramEntry) -> Vec<Problem> {
     let mut all = Vec::new();
     for (at, row) in stored.iter().enumerate() {
-        for problem in row.problems(&engine.guard) {
+        for problem in row.problems(&engine.guard, entry) {
             all.push(Problem::new(format!("/rows/{at}{}", problem.pointer), problem.message));
         }
     }

@@ -9,6 +9,7 @@ use groundswell_types::{
 };
 
 use crate::delivery::outcome::judge;
+use crate::delivery::own_headers::OwnHeaders;
 use crate::delivery::sender::{Exchanged, Outgoing, Sender};
 use crate::delivery::signer::sign;
 use crate::directory::ProgramEntry;
@@ -23,6 +24,7 @@ pub(crate) struct TestTarget {
     pub event: EventKind,
     /// None is what the configuration says.
     pub timeout: Option<WebhookTimeout>,
+    pub headers: OwnHeaders,
 }
 
 impl Engine {
@@ -40,8 +42,14 @@ impl Engine {
         })?;
         let url = crate::webhooks::checked_url(&self.guard, &endpoint.record.url)
             .map_err(|why| EngineError::invalid("/payloadUrl", why))?;
-        let (secret, timeout) = (endpoint.record.secret.clone(), endpoint.record.timeout);
-        self.send_test(&entry, TestTarget { url, secret, event, timeout }).await
+        let target = TestTarget {
+            url,
+            secret: endpoint.record.secret.clone(),
+            event,
+            timeout: endpoint.record.timeout,
+            headers: endpoint.headers.clone(),
+        };
+        self.send_test(&entry, target).await
     }
 
     /// A test that was made before.
@@ -67,10 +75,11 @@ impl Engine {
             url: target.url.url(),
             id: &id_text,
             headers: &headers,
+            own: &target.headers,
             body: body.clone(),
             timeout: target.timeout.map(WebhookTimeout::duration),
         };
-        let sent_headers = Sender::headers(&outgoing);
+        let headers = shown_headers(&outgoing);
         let exchanged = self.transport.send(outgoing).await;
         let verdict = judge(&exchanged.exchange);
         let view = TestView {
@@ -84,10 +93,7 @@ impl Engine {
             advice: verdict.advice.map(str::to_owned),
             request: RequestView {
                 url: target.url.as_str().to_owned(),
-                headers: sent_headers
-                    .into_iter()
-                    .map(|(name, value)| HeaderView { name: name.to_owned(), value })
-                    .collect(),
+                headers,
                 body: String::from_utf8_lossy(&body).into_owned(),
             },
             response: response_view(&exchanged),
@@ -111,6 +117,13 @@ fn sample_body(entry: &ProgramEntry, event: EventKind, now_ms: i64) -> Bytes {
     let text = serde_json::to_vec(&sample(event, program, now_ms)).expect("samples are plain JSON");
     let json = groundswell_types::json::parse(&text).expect("samples hold nothing JavaScript cannot");
     Bytes::from(json.render())
+}
+
+/// The values of the webhook's own headers are secrets.
+fn shown_headers(outgoing: &Outgoing<'_>) -> Vec<HeaderView> {
+    let ours = Sender::headers(outgoing).into_iter();
+    let ours = ours.map(|(name, value)| HeaderView { name: name.to_owned(), value });
+    ours.chain(outgoing.own.iter().map(|(name, _)| HeaderView::masked(name.as_str()))).collect()
 }
 
 fn response_view(exchanged: &Exchanged) -> Option<ResponseView> {

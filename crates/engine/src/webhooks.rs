@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use groundswell_types::{
-    EventKind, MAX_WEBHOOKS, PayloadUrl, ProgramId, RESERVED_PUBLIC_ID, Secret, Webhook, WebhookId,
-    WebhookTimeout,
+    EventKind, MAX_WEBHOOKS, PayloadUrl, ProgramId, RESERVED_PUBLIC_ID, Secret, Webhook, WebhookHeaders,
+    WebhookId, WebhookTimeout,
 };
 
 use crate::delivery::guard::Guard;
@@ -21,6 +21,8 @@ pub struct WebhookInput {
     pub is_enabled: Option<bool>,
     pub secret: Option<SecretInput>,
     pub timeout: Option<TimeoutInput>,
+    /// All of them: what is not among them is removed.
+    pub headers: Option<WebhookHeaders>,
 }
 
 /// How long the receiver is to have.
@@ -97,6 +99,7 @@ impl Engine {
                     created_at_ms: now_ms,
                     parked_at_ms: None,
                     timeout: input.timeout.and_then(TimeoutInput::timeout),
+                    headers: input.headers.unwrap_or_default(),
                 };
                 Ok(change(&entry, now_ms, |change| change.upserts.push(record)))
             })
@@ -139,6 +142,9 @@ impl Engine {
                 if let Some(timeout) = input.timeout {
                     after.timeout = timeout.timeout();
                 }
+                if let Some(headers) = input.headers {
+                    after.headers = headers;
+                }
                 if let Some(is_enabled) = input.is_enabled {
                     after.is_enabled = is_enabled;
                     after.auto_disabled &= !is_enabled;
@@ -173,6 +179,7 @@ impl Engine {
             failure_count: health.consecutive_failures,
             last_failure_at: health.last_failure_at_ms,
             timeout_seconds: endpoint.record.timeout,
+            header_names: endpoint.record.headers.names().map(str::to_owned).collect(),
         }
     }
 }

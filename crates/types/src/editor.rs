@@ -28,6 +28,50 @@ pub struct DraftRow {
     /// How many seconds its receiver has, as typed, valid or not; empty for what the server usually gives.
     #[serde(default)]
     pub timeout: String,
+    /// The headers that are added to each request. Always there in what is shown; saving a row without them leaves
+    /// them as they are.
+    #[serde(default)]
+    pub headers: Option<Vec<HeaderDraft>>,
+}
+
+/// A header of a row as it is being edited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeaderDraft {
+    /// Names the header within its row while it is edited, whatever becomes of its name: `live-` and its name for a
+    /// live one; for a new one chosen by who adds it (`new-…`; letters, digits and `-`, at most 40).
+    pub key: String,
+    /// What was typed, valid or not.
+    pub name: String,
+    /// Saved: the value that was typed; none, or an empty one, keeps the value that is stored for the key. Shown:
+    /// always none.
+    #[serde(default)]
+    pub value: Option<TypedValue>,
+    /// Shown: which value is stored. Saved: says nothing.
+    pub state: HeaderState,
+}
+
+/// What a draft has as a header's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum HeaderState {
+    /// There is none yet.
+    Missing,
+    /// That of the live header stays.
+    Kept,
+    /// A new one is saved in the draft and becomes live with it.
+    New,
+}
+
+/// A secret on its way from a field to the server. It goes one way only, and is not printed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TypedValue(pub String);
+
+impl fmt::Debug for TypedValue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("TypedValue(…)")
+    }
 }
 
 /// What a draft says about a webhook's secret.
@@ -90,8 +134,8 @@ pub struct Panel {
 pub struct PanelRow {
     /// As it is being edited.
     pub row: DraftRow,
-    /// Everything that keeps it from being published; pointers are `/url`, `/events`, `/secret`,
-    /// `/timeout`.
+    /// Everything that keeps it from being published; pointers are `/url`, `/events`, `/secret`, `/timeout`,
+    /// `/headers` and, counted from 0, `/headers/0/name`, `/headers/0/value`.
     pub problems: Vec<Problem>,
     /// How it is doing, when it is live.
     pub live: Option<LiveStatus>,

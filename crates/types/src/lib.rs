@@ -9,6 +9,7 @@ mod delivery;
 pub mod editor;
 mod error;
 mod event;
+mod headers;
 mod id;
 pub mod json;
 mod notice;
@@ -28,6 +29,10 @@ pub use delivery::{
 };
 pub use error::{ApiError, ErrorCode};
 pub use event::{Envelope, Event, EventData, EventKind};
+pub use headers::{
+    HeaderPlace, HeaderProblem, InvalidHeader, MAX_HEADER_NAME_BYTES, MAX_HEADER_VALUE_BYTES, MAX_HEADERS,
+    MAX_HEADERS_BYTES, Reserved, WebhookHeaders,
+};
 pub use id::{DeliveryId, EventId, InvalidId, NoticeId, ProgramId, ResendJobId, TestId, WebhookId};
 pub use notice::{Notice, NoticeKind};
 pub use problem::{Problem, pointer_segment};

@@ -40,6 +40,11 @@ pub struct Webhook {
     /// Our own addition: the hosted product's clients ignore it.
     #[serde(default)]
     pub timeout_seconds: Option<WebhookTimeout>,
+    /// The names of the headers that are added to each request, in lower case, as they are sent; values are never
+    /// shown. Read-only: they are set as the object `headers`, so that what was read can be sent back without removing
+    /// them. Our own addition.
+    #[serde(default)]
+    pub header_names: Vec<String>,
 }
 
 /// The answer to a test delivery over REST.

@@ -88,6 +88,7 @@ impl Post<'_> {
                 events: fitting,
                 secret: groundswell_types::editor::SecretDraft::None,
                 timeout: String::new(),
+                headers: None,
             }),
             Intent::Row { key, action: RowAction::Remove } => rows.retain(|row| row.key != *key),
             Intent::Row { key, action } => {
@@ -110,6 +111,9 @@ impl Post<'_> {
         for row in &mut saved {
             if let Some(typed) = self.form.rows.iter().find(|typed| typed.key == row.key) {
                 row.secret = typed.secret;
+                if typed.headers.is_none() {
+                    row.headers = None;
+                }
                 if same_events(row, typed) {
                     row.events.clone_from(&typed.events);
                 }

@@ -113,6 +113,9 @@ impl State {
                     .and_then(|live| live.live.clone()),
                 row: DraftRow {
                     secret: known(&row.key).map_or(SecretDraft::None, |known| known.row.secret),
+                    headers: row
+                        .headers
+                        .or_else(|| known(&row.key).and_then(|known| known.row.headers.clone())),
                     ..row
                 },
             })

@@ -16,6 +16,7 @@ use url::{Position, Url};
 use self::client::{Answer, Client, Trouble, Unresolvable};
 use super::guard::Guard;
 use super::outcome::Exchange;
+use super::own_headers::OwnHeaders;
 use super::signer::SignedHeaders;
 use crate::clock::Stopwatch;
 use crate::config::SendingConfig;
@@ -43,6 +44,8 @@ pub struct Outgoing<'a> {
     /// The `webhook-id`.
     pub id: &'a str,
     pub headers: &'a SignedHeaders,
+    /// The webhook's own.
+    pub own: &'a OwnHeaders,
     pub body: Bytes,
     /// For all of it; none is what the configuration says.
     pub timeout: Option<Duration>,
@@ -77,7 +80,7 @@ impl Sender {
         Ok(Self { client, guard, total_timeout: Duration::from_millis(config.total_timeout_ms) })
     }
 
-    /// The headers a request is sent with, in order, for sending and for showing.
+    /// The headers a request is sent with but for the webhook's own, in order, for sending and for showing.
     pub fn headers(outgoing: &Outgoing<'_>) -> Vec<(&'static str, String)> {
         let mut headers = vec![
             ("content-type", "application/json".to_owned()),
@@ -164,13 +167,17 @@ fn request(outgoing: &Outgoing<'_>) -> Option<Request<Full<Bytes>>> {
     *request.method_mut() = Method::POST;
     *request.uri_mut() = Uri::try_from(&url[Position::BeforePath..Position::AfterQuery]).ok()?;
     let headers = request.headers_mut();
-    headers.reserve(8);
+    headers.reserve(8 + outgoing.own.len());
     headers.insert(HOST, HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]).ok()?);
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
     for (name, value) in Sender::headers(outgoing) {
         if let Ok(value) = HeaderValue::try_from(value) {
             headers.insert(HeaderName::from_static(name), value);
         }
+    }
+    // None of those above may have been saved as the webhook's own, but `accept`, which is the owner's to change.
+    for (name, value) in outgoing.own.iter() {
+        headers.insert(name.clone(), value.clone());
     }
     Some(request)
 }

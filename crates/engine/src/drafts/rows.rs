@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use groundswell_types::editor::DraftRow;
-use groundswell_types::{EventKind, InvalidTimeout, Problem, Secret, WebhookTimeout};
+use groundswell_types::{EventKind, InvalidTimeout, Problem, Secret, WebhookHeaders, WebhookTimeout};
 use serde::{Deserialize, Serialize};
 
+use super::headers::{self, StoredHeader};
 use super::{damaged, secret_draft};
 use crate::delivery::guard::Guard;
 use crate::directory::{Endpoint, ProgramEntry};
@@ -22,6 +23,8 @@ const MAX_DRAFT_URL_BYTES: usize = 4096;
 /// A timeout longer than this is not even kept as a draft.
 const MAX_DRAFT_TIMEOUT_BYTES: usize = 40;
 
+static NO_HEADERS: WebhookHeaders = WebhookHeaders::NONE;
+
 /// A row as it is stored.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct StoredRow {
@@ -33,6 +36,9 @@ pub(super) struct StoredRow {
     /// As typed; drafts of versions without timeouts have none.
     #[serde(default)]
     pub timeout: String,
+    /// Drafts of versions without headers have none.
+    #[serde(default)]
+    pub headers: Vec<StoredHeader>,
 }
 
 /// What a draft does to a secret.
@@ -58,7 +64,7 @@ pub(super) fn of_live(entry: &ProgramEntry) -> Vec<StoredRow> {
     entry.endpoints.iter().map(|endpoint| row_of(endpoint)).collect()
 }
 
-/// What was typed, with the secrets of the rows as they were stored before.
+/// What was typed, with the secrets of the rows as they were stored before, and everything else that was left out.
 pub(super) fn merge(
     typed: Vec<DraftRow>,
     before: &[StoredRow],
@@ -82,8 +88,14 @@ pub(super) fn merge(
         if row.timeout.len() > MAX_DRAFT_TIMEOUT_BYTES {
             return Err(EngineError::invalid(&format!("/rows/{at}/timeout"), InvalidTimeout.to_string()));
         }
-        let secret =
-            before.iter().find(|old| old.key == row.key).map_or(StoredSecret::Kept, |old| old.secret.clone());
+        let live = live(&row.key, entry).map(|endpoint| row_of(endpoint));
+        let old = before.iter().find(|old| old.key == row.key).or(live.as_ref());
+        let secret = old.map_or(StoredSecret::Kept, |old| old.secret.clone());
+        let stored = old.map_or(&[][..], |old| &old.headers);
+        let headers = match row.headers {
+            Some(typed) => headers::merge(typed, stored, &format!("/rows/{at}"))?,
+            None => stored.to_vec(),
+        };
         merged.push(StoredRow {
             key: row.key,
             url: row.url,
@@ -91,6 +103,7 @@ pub(super) fn merge(
             events: distinct(row.events),
             secret,
             timeout: row.timeout,
+            headers,
         });
     }
     Ok(merged)
@@ -104,6 +117,7 @@ fn row_of(endpoint: &Endpoint) -> StoredRow {
         events: endpoint.record.events.clone(),
         secret: StoredSecret::Kept,
         timeout: endpoint.record.timeout.map_or_else(String::new, |timeout| timeout.seconds().to_string()),
+        headers: headers::of_live(&endpoint.record.headers),
     }
 }
 
@@ -127,11 +141,12 @@ impl StoredRow {
             events: self.events.clone(),
             secret: secret_draft(self, self.live(entry).map(AsRef::as_ref)),
             timeout: self.timeout.clone(),
+            headers: Some(headers::view(&self.headers, self.live_headers(entry))),
         }
     }
 
     /// Everything that keeps the row from being published.
-    pub fn problems(&self, guard: &Guard) -> Vec<Problem> {
+    pub fn problems(&self, guard: &Guard, entry: &ProgramEntry) -> Vec<Problem> {
         let mut problems = Vec::new();
         if let Err(why) = checked_url(guard, &self.url) {
             problems.push(Problem::new("/url", why));
@@ -144,6 +159,7 @@ impl StoredRow {
         if let Err(why) = self.parsed_timeout() {
             problems.push(Problem::new("/timeout", why.to_string()));
         }
+        problems.extend(self.effective_headers(entry).err().unwrap_or_default());
         problems
     }
 
@@ -159,6 +175,15 @@ impl StoredRow {
             StoredSecret::Set(text) => Secret::parse(text).ok(),
             StoredSecret::Removed => None,
         }
+    }
+
+    /// The headers the row would be sent with, or everything that is wrong with them.
+    pub fn effective_headers(&self, entry: &ProgramEntry) -> Result<WebhookHeaders, Vec<Problem>> {
+        headers::effective(&self.headers, self.live_headers(entry))
+    }
+
+    fn live_headers<'a>(&self, entry: &'a ProgramEntry) -> &'a WebhookHeaders {
+        self.live(entry).map_or(&NO_HEADERS, |endpoint| &endpoint.record.headers)
     }
 
     /// What this row changes about the live webhook, in words; nothing when it is as it is live.
@@ -190,6 +215,7 @@ impl StoredRow {
             Ok(None) => words.push(format!("Give {name} the usual time to answer.")),
             Err(_) => words.push(format!("Change how long {name} has to answer.")),
         }
+        words.extend(headers::changes(&self.headers, &record.headers, name));
         match (&self.secret, record.secret.is_some()) {
             (StoredSecret::Set(_), true) => words.push(format!("Replace the secret of {name}.")),
             (StoredSecret::Set(_), false) => {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use groundswell_types::{
     Currency, DeliveryId, EventId, EventKind, FailureClass, NoticeId, NoticeKind, ProgramId, ProgramStatus,
-    ProgramType, ResendJobId, ResendState, Secret, TestId, WebhookId, WebhookTimeout,
+    ProgramType, ResendJobId, ResendState, Secret, TestId, WebhookHeaders, WebhookId, WebhookTimeout,
 };
 
 /// The due time of what is parked: behind everything that is ever due.
@@ -47,6 +47,8 @@ pub struct EndpointRecord {
     pub parked_at_ms: Option<i64>,
     /// None is what the configuration says.
     pub timeout: Option<WebhookTimeout>,
+    /// Added to each request.
+    pub headers: WebhookHeaders,
 }
 
 /// How an endpoint has been doing; survives restarts. What changes it is in `delivery/breaker.rs`.
@@ -323,7 +325,7 @@ pub struct WebhooksChange {
     pub version: i64,
     /// Webhooks as they are now, new or changed.
     pub upserts: Vec<EndpointRecord>,
-    /// Webhooks that are gone, applied before `upserts`, so that a public id can pass on. Their secrets and health
+    /// Webhooks that are gone, applied before `upserts`, so that a public id can pass on. Their secrets, headers and health
     /// are deleted with them, their pending rows after them.
     pub deletes: Vec<EndpointId>,
     /// What its owner is to be told.

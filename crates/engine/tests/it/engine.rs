@@ -85,6 +85,7 @@ async fn a_timeout_is_drafted_reviewed_and_published() {
         events: Vec::new(),
         secret: SecretDraft::None,
         timeout: timeout.to_owned(),
+        headers: None,
     };
     let saved = engine.save_draft(&program, 0, vec![row("new-1", "45")]).await.expect("a draft may be wrong");
     let problem = &saved.problems[0][0];

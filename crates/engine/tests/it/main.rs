@@ -2,5 +2,6 @@
 
 mod engine;
 mod moves;
+mod own_headers;
 mod standing;
 mod store;

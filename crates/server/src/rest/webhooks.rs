@@ -120,6 +120,7 @@ fn input(body: &[u8]) -> Result<WebhookInput, Failed> {
             }
         })
     };
+    let headers = fields.headers("headers");
     fields.finish()?;
-    Ok(WebhookInput { payload_url, events, is_enabled, secret, timeout })
+    Ok(WebhookInput { payload_url, events, is_enabled, secret, timeout, headers })
 }

@@ -3,6 +3,7 @@
 
 mod answers;
 mod failing;
+mod headers;
 mod resends;
 mod retention;
 mod retries;

@@ -74,6 +74,7 @@ fn a_webhook_has_the_shape_clients_parse() {
         failure_count: 3,
         last_failure_at: Some(NOW_MS),
         timeout_seconds: Some(WebhookTimeout::try_from(20).expect("valid")),
+        header_names: vec!["authorization".to_owned(), "x-api-key".to_owned()],
     };
     assert_json_snapshot!(webhook);
     assert_reads_back(&webhook);
@@ -83,6 +84,7 @@ fn a_webhook_has_the_shape_clients_parse() {
         failure_count: 0,
         last_failure_at: None,
         timeout_seconds: None,
+        header_names: Vec::new(),
         ..webhook
     };
     assert_json_snapshot!("a_webhook_without_url_and_events", empty);

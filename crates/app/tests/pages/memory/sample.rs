@@ -37,6 +37,7 @@ pub fn live_row(key: &str, url: &str) -> PanelRow {
         events: EventKind::fitting(ProgramType::Referral).collect(),
         secret: SecretDraft::Kept,
         timeout: String::new(),
+        headers: Some(Vec::new()),
     };
     PanelRow { row, problems: Vec::new(), live: Some(status(key)) }
 }

@@ -35,7 +35,7 @@ pub struct AttemptContext {
     pub under_way: Arc<UnderWay>,
 }
 
-/// Makes one attempt with the webhook's URL and secret as they are now.
+/// Makes one attempt with the webhook's URL, secret and headers as they are now.
 pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Sender<Message>) {
     let pending = item.pending;
     let endpoint = context.directory.endpoint(pending.key.endpoint_id);
@@ -136,7 +136,8 @@ async fn exchange(
     let secrets: Vec<_> = endpoint.record.secret.iter().collect();
     let headers = sign(&secrets, &id, now_ms, &bytes);
     let timeout = endpoint.record.timeout.map(WebhookTimeout::duration);
-    let outgoing = Outgoing { url: url.url(), id: &id, headers: &headers, body: bytes, timeout };
+    let outgoing =
+        Outgoing { url: url.url(), id: &id, headers: &headers, own: &endpoint.headers, body: bytes, timeout };
     Some(context.transport.send(outgoing).await)
 }
 

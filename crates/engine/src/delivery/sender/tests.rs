@@ -51,7 +51,16 @@ async fn send(sender: &Sender, url: &str) -> Exchanged {
     let headers = sign(&[&secret], "evt_1", 0, b"{}");
     let url = Url::parse(url).expect("a URL");
     let body = Bytes::from_static(b"{}");
-    sender.send(Outgoing { url: &url, id: "evt_1", headers: &headers, body, timeout: None }).await
+    sender
+        .send(Outgoing {
+            url: &url,
+            id: "evt_1",
+            headers: &headers,
+            own: OwnHeaders::NONE,
+            body,
+            timeout: None,
+        })
+        .await
 }
 
 fn failure(exchanged: &Exchanged) -> (FailureClass, String) {
@@ -143,7 +152,8 @@ async fn a_webhook_has_its_own_deadline_and_the_failure_names_it() {
     {
         let timeout = Some(Duration::from_millis(own_ms));
         let body = Bytes::from_static(b"{}");
-        let outgoing = Outgoing { url: &url, id: "evt_1", headers: &headers, body, timeout };
+        let outgoing =
+            Outgoing { url: &url, id: "evt_1", headers: &headers, own: OwnHeaders::NONE, body, timeout };
         let exchanged = sender(&["127.0.0.0/8"], configured_ms).send(outgoing).await;
         let (class, detail) = failure(&exchanged);
         assert_eq!(class, FailureClass::Timeout);

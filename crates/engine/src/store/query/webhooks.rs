@@ -1,6 +1,8 @@
 //! Live webhooks, what they were before, and their health.
 
-use groundswell_types::{DeliveryId, EventKind, ProgramId, Secret, WebhookId, WebhookTimeout};
+use groundswell_types::{
+    DeliveryId, EventKind, ProgramId, Secret, WebhookHeaders, WebhookId, WebhookTimeout,
+};
 use serde::Serialize;
 
 use super::{Columns, Connection, damaged, drafts, notices};
@@ -10,14 +12,14 @@ use crate::store::{
 
 const LIVE: &str = "
     SELECT id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms,
-        timeout_seconds
+        timeout_seconds, headers
     FROM endpoint
     WHERE deleted_at_ms IS NULL
     ORDER BY created_at_ms, id";
 
 const LIVE_OF_PROGRAM: &str = "
     SELECT id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms,
-        timeout_seconds
+        timeout_seconds, headers
     FROM endpoint
     WHERE program_id = $1 AND deleted_at_ms IS NULL
     ORDER BY created_at_ms, id";
@@ -25,8 +27,8 @@ const LIVE_OF_PROGRAM: &str = "
 const UPSERT: &str = "
     INSERT INTO endpoint
         (id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms,
-        timeout_seconds, deleted_at_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL)
+        timeout_seconds, headers, deleted_at_ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, NULL)
     ON CONFLICT (id) DO UPDATE SET
         program_id = excluded.program_id,
         public_id = excluded.public_id,
@@ -38,11 +40,13 @@ const UPSERT: &str = "
         created_at_ms = excluded.created_at_ms,
         parked_at_ms = excluded.parked_at_ms,
         timeout_seconds = excluded.timeout_seconds,
+        headers = excluded.headers,
         deleted_at_ms = NULL";
 
-/// The log still names the URL; nothing needs the secret any more.
-const DELETE: &str =
-    "UPDATE endpoint SET deleted_at_ms = $2, secret = NULL WHERE id = $1 AND deleted_at_ms IS NULL";
+/// The log still names the URL; nothing needs what is secret any more.
+const DELETE: &str = "
+    UPDATE endpoint SET deleted_at_ms = $2, secret = NULL, headers = NULL
+    WHERE id = $1 AND deleted_at_ms IS NULL";
 
 const URL: &str = "SELECT url FROM endpoint WHERE id = $1";
 
@@ -155,6 +159,7 @@ async fn upsert(db: &mut impl Connection, endpoint: &EndpointRecord) -> Result<(
         endpoint.created_at_ms.into(),
         endpoint.parked_at_ms.into(),
         endpoint.timeout.map(WebhookTimeout::seconds).into(),
+        headers_json(&endpoint.headers)?.as_deref().into(),
     ];
     db.execute(UPSERT, values).await?;
     Ok(())
@@ -173,6 +178,8 @@ struct Published<'a> {
     has_secret: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     timeout_seconds: Option<WebhookTimeout>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    header_names: Vec<&'a str>,
 }
 
 async fn publish(db: &mut impl Connection, change: &WebhooksChange) -> Result<(), StoreError> {
@@ -189,6 +196,7 @@ async fn publish(db: &mut impl Connection, change: &WebhooksChange) -> Result<()
             auto_disabled: endpoint.auto_disabled,
             has_secret: endpoint.secret.is_some(),
             timeout_seconds: endpoint.timeout,
+            header_names: endpoint.headers.names().collect(),
         })
         .collect();
     let values = [
@@ -203,6 +211,18 @@ async fn publish(db: &mut impl Connection, change: &WebhooksChange) -> Result<()
 
 fn json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Rejected(error.into()))
+}
+
+/// Headers as the column has them, values included.
+fn headers_json(headers: &WebhookHeaders) -> Result<Option<String>, StoreError> {
+    let pairs: Vec<_> = headers.expose().collect();
+    if pairs.is_empty() { Ok(None) } else { json(&pairs).map(Some) }
+}
+
+/// What is wrong with them is not said in their own words.
+fn headers(text: &str) -> Option<WebhookHeaders> {
+    let pairs: Vec<(String, String)> = serde_json::from_str(text).ok()?;
+    WebhookHeaders::parse(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))).ok()
 }
 
 fn endpoint(row: &impl Columns) -> Result<EndpointRecord, StoreError> {
@@ -220,5 +240,9 @@ fn endpoint(row: &impl Columns) -> Result<EndpointRecord, StoreError> {
         created_at_ms: row.int(8)?,
         parked_at_ms: row.optional_int(9)?,
         timeout: timeout.map_err(|_| damaged("a stored timeout is not valid".to_owned()))?,
+        headers: match row.optional_text(11)? {
+            Some(text) => headers(&text).ok_or_else(|| damaged("stored headers are not valid".to_owned()))?,
+            None => WebhookHeaders::default(),
+        },
     })
 }

@@ -7,7 +7,7 @@ use groundswell_engine::store::{
 };
 use groundswell_types::{
     Currency, DeliveryId, EventId, EventKind, FailureClass, ProgramId, ProgramStatus, ProgramType, Secret,
-    WebhookId, WebhookTimeout,
+    WebhookHeaders, WebhookId, WebhookTimeout,
 };
 
 /// When every event of these tests is accepted, if it says nothing else.
@@ -143,7 +143,12 @@ pub fn endpoint_record(number: i64, public_id: &str) -> EndpointRecord {
         created_at_ms: 200 + number,
         parked_at_ms: None,
         timeout: None,
+        headers: WebhookHeaders::default(),
     }
+}
+
+pub fn headers(pairs: &[(&str, &str)]) -> WebhookHeaders {
+    WebhookHeaders::parse(pairs.iter().copied()).expect("valid headers")
 }
 
 pub fn timeout(seconds: i64) -> WebhookTimeout {

@@ -237,6 +237,7 @@ impl Webhooks {
         let upsert = |(number, public_id): (i64, usize)| EndpointRecord {
             program_id: make::program(self.program),
             url: format!("https://example.com/{number}/{version}"),
+            headers: make::headers(&[("x-version", &*version.to_string())][..usize::from(version % 3 == 0)]),
             timeout: (version % 2 == 0).then(|| make::timeout(1 + version % 30)),
             ..make::endpoint_record(number, ["primary", "wh_a", "wh_b"][public_id])
         };
