@@ -10,7 +10,7 @@ use groundswell_types::{
 
 use crate::delivery::outcome::judge;
 use crate::delivery::own_headers::OwnHeaders;
-use crate::delivery::sender::{Exchanged, Outgoing, Sender};
+use crate::delivery::sender::{Exchanged, Outgoing, Sender, head_lines};
 use crate::delivery::signer::sign;
 use crate::directory::ProgramEntry;
 use crate::engine::Engine;
@@ -121,18 +121,18 @@ fn sample_body(entry: &ProgramEntry, event: EventKind, now_ms: i64) -> Bytes {
 
 /// The values of the webhook's own headers are secrets.
 fn shown_headers(outgoing: &Outgoing<'_>) -> Vec<HeaderView> {
-    let ours = Sender::headers(outgoing).into_iter();
-    let ours = ours.map(|(name, value)| HeaderView { name: name.to_owned(), value });
+    let ours = Sender::headers(outgoing).map(|(name, value)| HeaderView {
+        name: name.as_str().to_owned(),
+        value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
+    });
     ours.chain(outgoing.own.iter().map(|(name, _)| HeaderView::masked(name.as_str()))).collect()
 }
 
 fn response_view(exchanged: &Exchanged) -> Option<ResponseView> {
     Some(ResponseView {
         status_code: exchanged.status?,
-        headers: exchanged
-            .head
-            .iter()
-            .map(|(name, value)| HeaderView { name: name.clone(), value: value.clone() })
+        headers: head_lines(&exchanged.head)
+            .map(|(name, value)| HeaderView { name: name.to_owned(), value: value.to_owned() })
             .collect(),
         body: String::from_utf8_lossy(&exchanged.body).into_owned(),
         truncated: exchanged.is_truncated,

@@ -177,7 +177,7 @@ fn answered(status: u16, retry_after: Option<String>, watch: Stopwatch) -> Excha
     Exchanged {
         exchange: Exchange::Answer { status, location: None, content_type: None },
         status: Some(status),
-        head: Vec::new(),
+        head: String::new(),
         body: Bytes::new(),
         is_truncated: false,
         retry_after,

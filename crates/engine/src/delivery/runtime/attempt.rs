@@ -182,19 +182,12 @@ fn record(
         }
         after
     };
-    let mut response_head = String::new();
-    for (name, value) in &exchanged.head {
-        response_head.push_str(name);
-        response_head.push_str(": ");
-        response_head.push_str(value);
-        response_head.push('\n');
-    }
     AttemptRecord {
         duration_ms: exchanged.duration_ms,
         failure: verdict.failure,
         status_code: exchanged.status,
         message,
-        response_head,
+        response_head: exchanged.head,
         response_body: exchanged.body,
         is_response_truncated: exchanged.is_truncated,
         after,
