@@ -12,8 +12,8 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::{Batch, EndpointId, Forget, NoticeRecord, PendingKey};
 
-/// Events, or parked deliveries, of one step.
-const STEP: usize = 100;
+/// Rows, or events with all that is theirs, in one transaction: what is being delivered may have to wait for one such step.
+const STEP: usize = 25;
 
 /// After each step a rest of so many times as long as the step took.
 const REST: u32 = 4;
