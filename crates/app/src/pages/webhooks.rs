@@ -15,6 +15,7 @@ use crate::components::{FailurePage, ProgramHead, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::returned::returned;
+use crate::texts::texts;
 
 mod actions;
 mod bar;
@@ -118,20 +119,18 @@ pub fn WebhooksPage() -> impl IntoView {
 
 #[component]
 fn WebhooksPanel(editor: Editor) -> impl IntoView {
+    let texts = texts();
     let program = editor.program.get_value();
     let options = format!("/programs/{}/options", program.id);
     editor.keep_up_to_date();
     view! {
-        <Title text=format!("Webhooks · {}", program.name)/>
+        <Title text=format!("{} · {}", texts.webhooks_title(), program.name)/>
         <div class="page">
             <ProgramHead program step=Step::Options/>
             <div class="panel-head">
-                <nav class="crumbs" aria-label="Options"><a href=options>"Set up integrations"</a></nav>
-                <h2 id="webhooks">"Webhooks"</h2>
-                <p class="hint">
-                    "Each webhook gets the events you choose as signed JSON, within a second of their happening, and again
-                     for days if your server is down."
-                </p>
+                <nav class="crumbs" aria-label=texts.program_options()><a href=options>{texts.program_integrations()}</a></nav>
+                <h2 id="webhooks">{texts.webhooks_title()}</h2>
+                <p class="hint">{texts.webhooks_what()}</p>
             </div>
             <PanelForm editor/>
         </div>

@@ -3,7 +3,9 @@
 //!
 //! `source.rs` reads the tree and knows what is code; `rules.rs` says what is allowed where.
 
+mod catalogue;
 mod contract;
+mod literal;
 mod rules;
 mod source;
 
