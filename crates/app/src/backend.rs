@@ -84,6 +84,9 @@ pub trait Backend: Send + Sync + 'static {
     /// Discards what is parked at a live webhook; returns how many there were.
     async fn discard_parked(&self, id: &ProgramId, row_key: &str) -> Result<i64, Failure>;
 
+    /// Ends, at once, the secret before the present one of a live webhook. No failure when there is none any more.
+    async fn end_old_secret(&self, id: &ProgramId, row_key: &str) -> Result<(), Failure>;
+
     /// A page of the delivery log.
     async fn deliveries(&self, id: &ProgramId, query: DeliveryQuery) -> Result<DeliveryPage, Failure>;
 

@@ -126,6 +126,12 @@ pub async fn discard_parked(id: ProgramId, row_key: String) -> Result<i64, Failu
     respond(backend()?.discard_parked(&id, &row_key).await)
 }
 
+/// Ends the secret before the present one.
+#[server(prefix = "/_fn", endpoint = "end_old_secret", input = Json)]
+pub async fn end_old_secret(id: ProgramId, row_key: String) -> Result<(), Failure> {
+    respond(backend()?.end_old_secret(&id, &row_key).await)
+}
+
 /// A page of the delivery log.
 #[server(prefix = "/_fn", endpoint = "get_deliveries", input = Json)]
 pub async fn get_deliveries(id: ProgramId, query: DeliveryQuery) -> Result<DeliveryPage, Failure> {

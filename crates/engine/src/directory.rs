@@ -11,8 +11,8 @@ use crate::delivery::breaker::Gate;
 use crate::delivery::own_headers::OwnHeaders;
 use crate::delivery::scheduler::FlowId;
 use crate::store::{
-    EndpointId, EndpointRecord, HealthRecord, ProgramRecord, SettingsChange, Store, StoreError,
-    WebhooksChange,
+    EndpointId, EndpointRecord, HealthRecord, OldSecretChange, ProgramRecord, SettingsChange, Store,
+    StoreError, WebhooksChange,
 };
 
 /// A live webhook, ready to be sent to.
@@ -129,6 +129,14 @@ impl Directory {
         sorted(parked.map(|(id, _)| *id))
     }
 
+    /// Webhooks whose old secret has ended by this time, Unix milliseconds; sorted.
+    pub fn ended_secrets(&self, now_ms: i64) -> Vec<EndpointId> {
+        let endpoints = self.endpoints.read().unwrap_or_else(PoisonError::into_inner);
+        let has_ended =
+            |one: &Endpoint| one.record.old_secret.as_ref().is_some_and(|old| old.ends_at_ms <= now_ms);
+        sorted(endpoints.iter().filter(|(_, one)| has_ended(one)).map(|(id, _)| *id))
+    }
+
     /// The endpoints that are held or paused, and how; sorted.
     pub fn gates(&self) -> Vec<(EndpointId, Gate)> {
         let health = self.health.read().unwrap_or_else(PoisonError::into_inner);
@@ -159,6 +167,7 @@ impl Directory {
                 }
             }
             SettingsChange::Webhooks(change) => self.take_over_webhooks(change),
+            SettingsChange::OldSecret(change) => self.take_over_old_secret(change),
         }
     }
 
@@ -183,6 +192,16 @@ impl Directory {
         }
         let record = ProgramRecord { webhooks_version: change.version, ..entry.record.clone() };
         self.put(ProgramEntry { record, endpoints, flow: entry.flow });
+    }
+
+    fn take_over_old_secret(&self, change: &OldSecretChange) {
+        let Some(entry) = self.program(&change.program_id) else { return };
+        let mut endpoints = entry.endpoints.clone();
+        if let Some(place) = endpoints.iter_mut().find(|endpoint| endpoint.record.id == change.endpoint_id) {
+            let record = EndpointRecord { old_secret: change.old_secret.clone(), ..place.record.clone() };
+            *place = self.admit(record, entry.flow);
+        }
+        self.put(ProgramEntry { endpoints, ..ProgramEntry::clone(&entry) });
     }
 
     fn add(&self, record: ProgramRecord) {

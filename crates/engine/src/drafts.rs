@@ -7,7 +7,7 @@ mod publish;
 mod rows;
 
 use groundswell_types::editor::{
-    DraftRow, DraftSaved, LiveStatus, Panel, PanelRow, SecretChange, SecretDraft,
+    DraftRow, DraftSaved, LiveStatus, OldSecretStatus, Panel, PanelRow, SecretChange, SecretDraft,
 };
 use groundswell_types::{EventKind, MAX_WEBHOOKS, Problem, ProgramId, Secret, TestView};
 
@@ -17,7 +17,7 @@ use crate::delivery::own_headers::OwnHeaders;
 use crate::directory::{Endpoint, ProgramEntry};
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::{Backlog, DraftRecord, EndpointRecord, StoreError};
+use crate::store::{Backlog, DraftRecord, EndpointId, EndpointRecord, StoreError};
 use crate::test_deliveries::TestTarget;
 use crate::webhooks::checked_url;
 
@@ -140,6 +140,7 @@ impl Engine {
             event,
             timeout,
             headers: OwnHeaders::from(&headers),
+            live: row.live(&entry).map(|endpoint| endpoint.record.id),
         };
         self.send_test(&entry, target).await
     }
@@ -181,8 +182,17 @@ impl Engine {
             last_success_at: health.last_success_at_ms,
             waiting: backlog.map_or(0, |backlog| backlog.pending + backlog.parked) - parked,
             parked,
+            old_secret: endpoint.record.old_secret_at(self.clock.now_ms()).map(|old| OldSecretStatus {
+                ends_at: old.ends_at_ms,
+                new_accepted_at: old.new_accepted_at_ms,
+            }),
         }
     }
+}
+
+/// The live webhook that a row's key names.
+pub(crate) fn live_endpoint(row_key: &str, entry: &ProgramEntry) -> Option<EndpointId> {
+    rows::live(row_key, entry).map(|endpoint| endpoint.record.id)
 }
 
 /// How many deliveries are parked. At a disabled webhook that is everything, also what has not been moved yet.

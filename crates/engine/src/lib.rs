@@ -16,6 +16,7 @@ pub mod error;
 pub mod events;
 pub mod id;
 pub mod notices;
+mod old_secrets;
 pub mod programs;
 pub mod randomness;
 pub mod resends;

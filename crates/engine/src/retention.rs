@@ -45,6 +45,7 @@ impl Engine {
             self.cancel_parked(endpoint, before_ms, stop).await?;
         }
         self.warn_of_parked(now_ms).await?;
+        self.erase_ended_secrets(now_ms).await?;
         self.forget_events(before_ms, stop).await?;
         self.forget_small(now_ms, before_ms, stop).await
     }

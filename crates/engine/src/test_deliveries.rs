@@ -1,5 +1,6 @@
 //! Test deliveries: a sample event sent for real, through the same signer, guard and client as every delivery. A
-//! test is logged as a test and changes no counter and no state.
+//! test is logged as a test and changes no counter and no state. It is signed with the newest secret alone, also while
+//! the one before it is still valid: so a 2xx says that the receiver does without the old one.
 
 use bytes::Bytes;
 use groundswell_types::sample::{SampleProgram, sample};
@@ -15,7 +16,7 @@ use crate::delivery::signer::sign;
 use crate::directory::ProgramEntry;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::{StoreError, TestRecord};
+use crate::store::{EndpointId, StoreError, TestRecord};
 
 /// What a test is sent to.
 pub(crate) struct TestTarget {
@@ -25,6 +26,8 @@ pub(crate) struct TestTarget {
     /// None is what the configuration says.
     pub timeout: Option<WebhookTimeout>,
     pub headers: OwnHeaders,
+    /// The live webhook that this is, or is a draft of.
+    pub live: Option<EndpointId>,
 }
 
 impl Engine {
@@ -48,6 +51,7 @@ impl Engine {
             event,
             timeout: endpoint.record.timeout,
             headers: endpoint.headers.clone(),
+            live: Some(endpoint.record.id),
         };
         self.send_test(&entry, target).await
     }
@@ -102,6 +106,9 @@ impl Engine {
             .map_err(|_| EngineError::Refused("The result cannot be shown.".to_owned()))?;
         let program_id = entry.record.id.clone();
         self.store.save_test(&TestRecord { id, program_id, started_at_ms, view_json }).await?;
+        if view.success {
+            self.note_accepted(&entry.record.id, target, started_at_ms).await?;
+        }
         Ok(view)
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use groundswell_types::{
-    EventKind, MAX_WEBHOOKS, PayloadUrl, ProgramId, RESERVED_PUBLIC_ID, Secret, Webhook, WebhookHeaders,
-    WebhookId, WebhookTimeout,
+    EventKind, MAX_WEBHOOKS, PayloadUrl, ProgramId, RESERVED_PUBLIC_ID, Secret, SecretOverlap, Webhook,
+    WebhookHeaders, WebhookId, WebhookTimeout,
 };
 
 use crate::delivery::guard::Guard;
@@ -46,9 +46,9 @@ impl TimeoutInput {
 /// What is to become of a secret.
 #[derive(Debug, Clone)]
 pub enum SecretInput {
-    /// Take this one.
-    Set(Secret),
-    /// Have none.
+    /// Take this one, and keep the one before it valid for so long.
+    Set(Secret, SecretOverlap),
+    /// Have none; the one before ends at once.
     Remove,
 }
 
@@ -93,13 +93,14 @@ impl Engine {
                     is_enabled: input.is_enabled.unwrap_or(true),
                     auto_disabled: false,
                     secret: match input.secret {
-                        Some(SecretInput::Set(secret)) => Some(secret),
+                        Some(SecretInput::Set(secret, _)) => Some(secret),
                         Some(SecretInput::Remove) | None => None,
                     },
                     created_at_ms: now_ms,
                     parked_at_ms: None,
                     timeout: input.timeout.and_then(TimeoutInput::timeout),
                     headers: input.headers.unwrap_or_default(),
+                    old_secret: None,
                 };
                 Ok(change(&entry, now_ms, |change| change.upserts.push(record)))
             })
@@ -135,8 +136,10 @@ impl Engine {
                     after.events = distinct(events);
                 }
                 match input.secret {
-                    Some(SecretInput::Set(secret)) => after.secret = Some(secret),
-                    Some(SecretInput::Remove) => after.secret = None,
+                    Some(SecretInput::Set(secret, overlap)) => {
+                        after.replace_secret(Some(secret), overlap, now_ms);
+                    }
+                    Some(SecretInput::Remove) => after.replace_secret(None, SecretOverlap::None, now_ms),
                     None => {}
                 }
                 if let Some(timeout) = input.timeout {
@@ -170,6 +173,7 @@ impl Engine {
 
     pub(crate) fn webhook_view(&self, endpoint: &Arc<Endpoint>) -> Webhook {
         let health = self.directory.health(endpoint.record.id);
+        let old_secret = endpoint.record.old_secret_at(self.clock.now_ms());
         Webhook {
             id: endpoint.record.public_id.clone(),
             payload_url: Some(endpoint.record.url.clone()),
@@ -180,6 +184,8 @@ impl Engine {
             last_failure_at: health.last_failure_at_ms,
             timeout_seconds: endpoint.record.timeout,
             header_names: endpoint.record.headers.names().map(str::to_owned).collect(),
+            old_secret_ends_at: old_secret.map(|old| old.ends_at_ms),
+            new_secret_accepted_at: old_secret.and_then(|old| old.new_accepted_at_ms),
         }
     }
 }

@@ -165,6 +165,10 @@ impl Backend for PageBackend {
         self.engine().await?.discard_parked(id, row_key).await.map_err(|error| self.failure(error))
     }
 
+    async fn end_old_secret(&self, id: &ProgramId, row_key: &str) -> Result<(), Failure> {
+        self.engine().await?.end_old_secret_of_row(id, row_key).await.map_err(|error| self.failure(error))
+    }
+
     async fn deliveries(&self, id: &ProgramId, query: DeliveryQuery) -> Result<DeliveryPage, Failure> {
         self.engine().await?.deliveries(id, &query).await.map_err(|error| self.failure(error))
     }

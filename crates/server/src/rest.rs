@@ -34,6 +34,7 @@ pub fn router(state: AppState) -> Router<AppState> {
         .route("/v2/campaign/{id}/webhooks", get(webhooks::list).post(webhooks::create))
         .route("/v2/campaign/{id}/webhooks/{webhook}", patch(webhooks::change).delete(webhooks::remove))
         .route("/v2/campaign/{id}/webhooks/{webhook}/test", post(webhooks::test))
+        .route("/v2/campaign/{id}/webhooks/{webhook}/old-secret", delete(webhooks::end_old_secret))
         .route("/v2/campaign/{id}/events", post(events::submit))
         .route("/v2/campaign/{id}/events/batch", post(events::submit_batch))
         .route("/v2/campaign/{id}/notices", get(notices::list))

@@ -10,7 +10,7 @@ use groundswell_engine::{Engine, EngineError};
 use groundswell_types::editor::DeliveryQuery;
 use groundswell_types::{
     Currency, DeliveryState, EventKind, MAX_WEBHOOKS, ProgramId, ProgramType, ResendSelection, Secret,
-    WebhookHeaders,
+    SecretOverlap, WebhookHeaders,
 };
 use rand::Rng;
 
@@ -42,7 +42,7 @@ fn input(host: usize, hook: Hook) -> WebhookInput {
         payload_url: Some(url_of(host, hook)),
         events: Some(vec![EventKind::NewParticipantAdded]),
         is_enabled: None,
-        secret: Some(SecretInput::Set(secret)),
+        secret: Some(SecretInput::Set(secret, SecretOverlap::None)),
         timeout: None,
         headers: Some(headers.expect("a header")),
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::EventKind;
 use crate::id::WebhookId;
+use crate::overlap::SecretOverlap;
 use crate::problem::Problem;
 use crate::program::Program;
 
@@ -25,6 +26,10 @@ pub struct DraftRow {
     pub events: Vec<EventKind>,
     /// What is to become of its secret. The secret itself never comes back.
     pub secret: SecretDraft,
+    /// How long the live secret stays valid beside a new one, once that is live. Always there in what is shown; saving a
+    /// row without it leaves it as it is.
+    #[serde(default)]
+    pub secret_overlap: Option<SecretOverlap>,
     /// How many seconds its receiver has, as typed, valid or not; empty for what the server usually gives.
     #[serde(default)]
     pub timeout: String,
@@ -161,6 +166,20 @@ pub struct LiveStatus {
     pub waiting: i64,
     /// Deliveries that are parked because it is disabled; counted to 10,000.
     pub parked: i64,
+    /// The secret before the present one, while it is still valid.
+    #[serde(default)]
+    pub old_secret: Option<OldSecretStatus>,
+}
+
+/// A secret that was replaced and is still valid. Which of the two a receiver checks nobody can see: that it does without
+/// the old one is known from a test, which is signed with the new one alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OldSecretStatus {
+    /// From then on requests are signed with the new one alone, in Unix milliseconds.
+    pub ends_at: i64,
+    /// When a test was last answered 2xx since there are two, in Unix milliseconds.
+    pub new_accepted_at: Option<i64>,
 }
 
 /// A program in the list.

@@ -14,6 +14,7 @@ mod id;
 pub mod json;
 mod notice;
 mod open_enum;
+mod overlap;
 pub mod payload;
 mod problem;
 mod program;
@@ -35,6 +36,7 @@ pub use headers::{
 };
 pub use id::{DeliveryId, EventId, InvalidId, NoticeId, ProgramId, ResendJobId, TestId, WebhookId};
 pub use notice::{Notice, NoticeKind};
+pub use overlap::{InvalidOverlap, SecretOverlap};
 pub use problem::{Problem, pointer_segment};
 pub use program::{Currency, Program, ProgramStatus, ProgramType};
 pub use resend::{MAX_SELECTED, ResendJob, ResendSelection, ResendState};

@@ -45,6 +45,14 @@ pub struct Webhook {
     /// them. Our own addition.
     #[serde(default)]
     pub header_names: Vec<String>,
+    /// Until when requests are signed with the secret before the present one, too, in Unix milliseconds; none when they
+    /// are not. Read-only. Our own addition.
+    #[serde(default)]
+    pub old_secret_ends_at: Option<i64>,
+    /// When a test was last answered 2xx since there are two secrets, in Unix milliseconds. Tests are signed with the new
+    /// one alone, so the receiver does without the old one. Read-only. Our own addition.
+    #[serde(default)]
+    pub new_secret_accepted_at: Option<i64>,
 }
 
 /// The answer to a test delivery over REST.

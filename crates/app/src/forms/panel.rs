@@ -90,6 +90,7 @@ impl Post<'_> {
                 events: fitting,
                 secret: groundswell_types::editor::SecretDraft::None,
                 timeout: String::new(),
+                secret_overlap: None,
                 headers: None,
             }),
             Intent::Row { key, action: RowAction::Remove } => rows.retain(|row| row.key != *key),
@@ -113,6 +114,9 @@ impl Post<'_> {
         for row in &mut saved {
             if let Some(typed) = self.form.rows.iter().find(|typed| typed.key == row.key) {
                 row.secret = typed.secret;
+                if typed.secret_overlap.is_none() {
+                    row.secret_overlap = None;
+                }
                 if typed.headers.is_none() {
                     row.headers = None;
                 }

@@ -51,6 +51,7 @@ fn row(form: &Form, key: &str) -> DraftRow {
         events: EventKind::ALL.into_iter().filter(|kind| events.contains(&kind.name())).collect(),
         secret: SecretDraft::None,
         timeout: form.get(&format!("timeout.{key}")).trim().to_owned(),
+        secret_overlap: None,
         headers: None,
     }
 }
@@ -74,6 +75,7 @@ mod tests {
             events: vec![EventKind::NewParticipantAdded, EventKind::CampaignEnded],
             secret: SecretDraft::None,
             timeout: "20".to_owned(),
+            secret_overlap: None,
             headers: None,
         };
         let new = DraftRow {
@@ -83,6 +85,7 @@ mod tests {
             events: Vec::new(),
             secret: SecretDraft::None,
             timeout: String::new(),
+            secret_overlap: None,
             headers: None,
         };
         let wanted = PanelForm {

@@ -113,6 +113,9 @@ impl State {
                     .and_then(|live| live.live.clone()),
                 row: DraftRow {
                     secret: known(&row.key).map_or(SecretDraft::None, |known| known.row.secret),
+                    secret_overlap: row
+                        .secret_overlap
+                        .or_else(|| known(&row.key).and_then(|known| known.row.secret_overlap)),
                     headers: row
                         .headers
                         .or_else(|| known(&row.key).and_then(|known| known.row.headers.clone())),
@@ -331,6 +334,16 @@ impl Backend for Memory {
         self.with(|state| {
             let row = state.live.iter_mut().find(|row| row.row.key == row_key).ok_or(Failure::NotFound)?;
             Ok(row.live.as_mut().map_or(0, |live| std::mem::take(&mut live.parked)))
+        })
+    }
+
+    async fn end_old_secret(&self, _: &ProgramId, row_key: &str) -> Result<(), Failure> {
+        self.with(|state| {
+            let row = state.live.iter_mut().find(|row| row.row.key == row_key).ok_or(Failure::NotFound)?;
+            if let Some(live) = &mut row.live {
+                live.old_secret = None;
+            }
+            Ok(())
         })
     }
 

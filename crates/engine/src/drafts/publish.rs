@@ -102,16 +102,18 @@ fn fill(
         let headers = row.effective_headers(entry).unwrap_or_default();
         if let Some(live) = row.live(entry) {
             let before = &live.record;
-            let after = EndpointRecord {
+            let mut after = EndpointRecord {
                 url: row.url.trim().to_owned(),
                 events: row.events,
                 is_enabled: row.is_enabled,
                 auto_disabled: before.auto_disabled && !row.is_enabled,
-                secret,
                 timeout,
                 headers,
                 ..before.clone()
             };
+            if row.secret != StoredSecret::Kept {
+                after.replace_secret(secret, row.secret_overlap, now_ms);
+            }
             if after != *before {
                 change.upserts.push(after);
             }
@@ -134,6 +136,7 @@ fn fill(
             parked_at_ms: None,
             timeout,
             headers,
+            old_secret: None,
         };
         primary_from.endpoints.push(std::sync::Arc::new(crate::directory::Endpoint {
             record: record.clone(),

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use groundswell_types::editor::DraftRow;
-use groundswell_types::{EventKind, InvalidTimeout, Problem, Secret, WebhookHeaders, WebhookTimeout};
+use groundswell_types::{
+    EventKind, InvalidTimeout, Problem, Secret, SecretOverlap, WebhookHeaders, WebhookTimeout,
+};
 use serde::{Deserialize, Serialize};
 
 use super::headers::{self, StoredHeader};
@@ -33,6 +35,9 @@ pub(super) struct StoredRow {
     pub is_enabled: bool,
     pub events: Vec<EventKind>,
     pub secret: StoredSecret,
+    /// What is live ends so long after a new one is; drafts of versions without overlaps have none.
+    #[serde(default)]
+    pub secret_overlap: SecretOverlap,
     /// As typed; drafts of versions without timeouts have none.
     #[serde(default)]
     pub timeout: String,
@@ -91,6 +96,8 @@ pub(super) fn merge(
         let live = live(&row.key, entry).map(|endpoint| row_of(endpoint));
         let old = before.iter().find(|old| old.key == row.key).or(live.as_ref());
         let secret = old.map_or(StoredSecret::Kept, |old| old.secret.clone());
+        let kept_overlap = old.map(|old| old.secret_overlap).unwrap_or_default();
+        let secret_overlap = row.secret_overlap.unwrap_or(kept_overlap);
         let stored = old.map_or(&[][..], |old| &old.headers);
         let headers = match row.headers {
             Some(typed) => headers::merge(typed, stored, &format!("/rows/{at}"))?,
@@ -102,6 +109,7 @@ pub(super) fn merge(
             is_enabled: row.is_enabled,
             events: distinct(row.events),
             secret,
+            secret_overlap,
             timeout: row.timeout,
             headers,
         });
@@ -116,6 +124,7 @@ fn row_of(endpoint: &Endpoint) -> StoredRow {
         is_enabled: endpoint.record.is_enabled,
         events: endpoint.record.events.clone(),
         secret: StoredSecret::Kept,
+        secret_overlap: SecretOverlap::None,
         timeout: endpoint.record.timeout.map_or_else(String::new, |timeout| timeout.seconds().to_string()),
         headers: headers::of_live(&endpoint.record.headers),
     }
@@ -140,6 +149,7 @@ impl StoredRow {
             is_enabled: self.is_enabled,
             events: self.events.clone(),
             secret: secret_draft(self, self.live(entry).map(AsRef::as_ref)),
+            secret_overlap: Some(self.secret_overlap),
             timeout: self.timeout.clone(),
             headers: Some(headers::view(&self.headers, self.live_headers(entry))),
         }
@@ -217,7 +227,15 @@ impl StoredRow {
         }
         words.extend(headers::changes(&self.headers, &record.headers, name));
         match (&self.secret, record.secret.is_some()) {
-            (StoredSecret::Set(_), true) => words.push(format!("Replace the secret of {name}.")),
+            (StoredSecret::Set(_), true) => {
+                let until = match self.secret_overlap {
+                    SecretOverlap::None => "ends at once",
+                    SecretOverlap::Hour => "stays valid for an hour",
+                    SecretOverlap::Day => "stays valid for 24 hours",
+                    SecretOverlap::Week => "stays valid for 7 days",
+                };
+                words.push(format!("Replace the secret of {name}; the old one {until}."));
+            }
             (StoredSecret::Set(_), false) => {
                 words.push(format!("Sign what is sent to {name} with a secret."));
             }

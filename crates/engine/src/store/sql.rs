@@ -177,6 +177,7 @@ impl<D: Database> Store for D {
                 programs::update(&mut *db, id, name, *status).await
             }
             SettingsChange::Webhooks(change) => webhooks::change(&mut *db, change).await,
+            SettingsChange::OldSecret(change) => webhooks::change_old_secret(&mut *db, change).await,
         };
         db.finish(result).await
     }

@@ -84,6 +84,7 @@ async fn a_timeout_is_drafted_reviewed_and_published() {
         is_enabled: true,
         events: Vec::new(),
         secret: SecretDraft::None,
+        secret_overlap: None,
         timeout: timeout.to_owned(),
         headers: None,
     };

@@ -9,30 +9,11 @@ use groundswell_engine::store::memory::Memory;
 use groundswell_engine::{Engine, EngineError, EngineParts};
 use groundswell_types::editor::{DraftRow, HeaderDraft, HeaderState, SecretDraft, TypedValue};
 use groundswell_types::{Currency, ProgramId, ProgramType};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-const PLANTED: &str = "Bearer planted-token";
+use crate::receiver::receiver;
 
-/// A receiver that answers 200 and passes on the head of each request; one request a connection.
-async fn receiver() -> (String, mpsc::Receiver<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let url = format!("http://{}/", listener.local_addr().expect("an address"));
-    let (heads, received) = mpsc::channel(10);
-    tokio::spawn(async move {
-        while let Ok((mut connection, _)) = listener.accept().await {
-            let mut request = Vec::new();
-            while !request.windows(4).any(|part| part == b"\r\n\r\n") {
-                connection.read_buf(&mut request).await.expect("reads");
-            }
-            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-            connection.write_all(answer).await.expect("writes");
-            heads.send(String::from_utf8_lossy(&request).into_owned()).await.expect("is wanted");
-        }
-    });
-    (url, received)
-}
+const PLANTED: &str = "Bearer planted-token";
 
 struct Fixture {
     engine: Arc<Engine>,
@@ -61,6 +42,7 @@ impl Fixture {
             is_enabled: true,
             events: Vec::new(),
             secret: SecretDraft::None,
+            secret_overlap: None,
             timeout: String::new(),
             headers,
         }

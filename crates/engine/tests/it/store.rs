@@ -97,6 +97,7 @@ conformance! {
         a_program_changes_name_and_status
         a_change_of_a_missing_program_is_rejected
         webhooks_are_added_changed_and_removed
+        an_old_secret_is_changed_and_erased_without_a_new_version
         a_public_id_is_free_again_once_its_webhook_is_gone
         two_live_webhooks_cannot_have_one_public_id
         webhooks_changed_meanwhile_are_not_overwritten

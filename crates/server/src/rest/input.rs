@@ -41,6 +41,11 @@ impl<'a> Fields<'a> {
         matches!(self.object.get(name), Some(Json::Null))
     }
 
+    /// Whether the member is there and an empty string.
+    pub fn is_empty_text(&self, name: &str) -> bool {
+        self.object.get(name).and_then(Json::as_str).is_some_and(str::is_empty)
+    }
+
     /// A string, when the member is there.
     pub fn text(&mut self, name: &str) -> Option<String> {
         match self.object.get(name)? {

@@ -5,7 +5,9 @@ use axum::extract::Path;
 use axum::response::Response;
 use groundswell_engine::EngineError;
 use groundswell_engine::webhooks::{SecretInput, TimeoutInput, WebhookInput};
-use groundswell_types::{Secret, Webhook, WebhookId, WebhookTestResponse, WebhookTestResult, WebhookTimeout};
+use groundswell_types::{
+    Secret, SecretOverlap, Webhook, WebhookId, WebhookTestResponse, WebhookTestResult, WebhookTimeout,
+};
 use http::StatusCode;
 use serde::Serialize;
 
@@ -88,12 +90,41 @@ pub async fn test(call: Call, Path((program, webhook)): Path<(String, String)>, 
     call.context.answer(StatusCode::OK, result.await)
 }
 
+/// `DELETE /v2/campaign/{id}/webhooks/{webhookId}/old-secret`
+pub async fn end_old_secret(call: Call, Path((program, webhook)): Path<(String, String)>) -> Response {
+    let result = async {
+        let (program, webhook) = (program_id(&program)?, webhook_id(&webhook)?);
+        Ok(call.state.engine.end_old_secret(&program, &webhook).await?)
+    };
+    call.context.answer(StatusCode::OK, result.await)
+}
+
+/// How long the secret that is replaced stays valid. It goes with a new one only.
+fn overlap(fields: &mut Fields<'_>) -> SecretOverlap {
+    const NAME: &str = "secretOverlapSeconds";
+    let Some(seconds) = fields.integer(NAME) else { return SecretOverlap::None };
+    match SecretOverlap::try_from(seconds) {
+        Ok(overlap) => {
+            let is_new = fields.has("secret") && !fields.is_null("secret") && !fields.is_empty_text("secret");
+            if !is_new {
+                fields.problem(NAME, "goes with a new `secret`; one that is removed ends at once");
+            }
+            overlap
+        }
+        Err(why) => {
+            fields.problem(NAME, why.to_string());
+            SecretOverlap::None
+        }
+    }
+}
+
 /// What a create or change sets.
 fn input(body: &[u8]) -> Result<WebhookInput, Failed> {
     let mut fields = Fields::parse(body)?;
     let payload_url = fields.text("payloadUrl");
     let events = fields.events("events");
     let is_enabled = fields.boolean("isEnabled");
+    let overlap = overlap(&mut fields);
     let secret = if fields.is_null("secret") {
         Some(SecretInput::Remove)
     } else {
@@ -101,7 +132,7 @@ fn input(body: &[u8]) -> Result<WebhookInput, Failed> {
             None => None,
             Some(text) if text.is_empty() => Some(SecretInput::Remove),
             Some(text) => match Secret::parse(&text) {
-                Ok(secret) => Some(SecretInput::Set(secret)),
+                Ok(secret) => Some(SecretInput::Set(secret, overlap)),
                 Err(why) => {
                     fields.problem("secret", why.to_string());
                     None

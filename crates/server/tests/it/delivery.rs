@@ -4,6 +4,7 @@
 mod answers;
 mod failing;
 mod headers;
+mod overlaps;
 mod resends;
 mod retention;
 mod retries;

@@ -85,6 +85,7 @@ fn record(is_enabled: bool) -> EndpointRecord {
         parked_at_ms: None,
         timeout: None,
         headers: WebhookHeaders::NONE,
+        old_secret: None,
     }
 }
 

@@ -75,6 +75,8 @@ fn a_webhook_has_the_shape_clients_parse() {
         last_failure_at: Some(NOW_MS),
         timeout_seconds: Some(WebhookTimeout::try_from(20).expect("valid")),
         header_names: vec!["authorization".to_owned(), "x-api-key".to_owned()],
+        old_secret_ends_at: Some(NOW_MS + 3_600_000),
+        new_secret_accepted_at: Some(NOW_MS),
     };
     assert_json_snapshot!(webhook);
     assert_reads_back(&webhook);
@@ -85,6 +87,8 @@ fn a_webhook_has_the_shape_clients_parse() {
         last_failure_at: None,
         timeout_seconds: None,
         header_names: Vec::new(),
+        old_secret_ends_at: None,
+        new_secret_accepted_at: None,
         ..webhook
     };
     assert_json_snapshot!("a_webhook_without_url_and_events", empty);

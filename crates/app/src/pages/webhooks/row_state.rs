@@ -78,6 +78,7 @@ impl Row {
             events: EventKind::fitting(program).collect(),
             secret: SecretDraft::None,
             timeout: String::new(),
+            secret_overlap: None,
             headers: None,
         };
         Self::new(PanelRow { row, problems: Vec::new(), live: None })
@@ -92,6 +93,7 @@ impl Row {
             events: self.events.get_untracked(),
             secret: self.secret.get_untracked(),
             timeout: self.timeout.get_untracked().trim().to_owned(),
+            secret_overlap: None,
             headers: None,
         }
     }

@@ -4,7 +4,7 @@ use groundswell_types::editor::{DraftRow, LiveStatus, PanelRow, ProgramSummary, 
 use groundswell_types::{
     AttemptView, Currency, DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventId, EventKind,
     FailureClass, HeaderView, Program, ProgramId, ProgramStatus, ProgramType, RequestView, ResponseView,
-    TestId, TestView, WebhookId,
+    SecretOverlap, TestId, TestView, WebhookId,
 };
 
 /// When everything happened: 26 July 2026, 12:04:05 UTC.
@@ -37,6 +37,7 @@ pub fn live_row(key: &str, url: &str) -> PanelRow {
         events: EventKind::fitting(ProgramType::Referral).collect(),
         secret: SecretDraft::Kept,
         timeout: String::new(),
+        secret_overlap: Some(SecretOverlap::None),
         headers: Some(Vec::new()),
     };
     PanelRow { row, problems: Vec::new(), live: Some(status(key)) }
@@ -67,6 +68,7 @@ pub fn status(key: &str) -> LiveStatus {
         last_success_at: Some(NOW),
         waiting: 0,
         parked: 0,
+        old_secret: None,
     }
 }
 

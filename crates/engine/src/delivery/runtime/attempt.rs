@@ -133,7 +133,7 @@ async fn exchange(
 ) -> Option<Exchanged> {
     let url = endpoint.url.as_ref()?;
     let (id, now_ms) = (event.to_string(), context.clock.now_ms());
-    let secrets: Vec<_> = endpoint.record.secret.iter().collect();
+    let secrets: Vec<_> = endpoint.record.valid_secrets(now_ms).collect();
     let headers = sign(&secrets, &id, now_ms, &bytes);
     let timeout = endpoint.record.timeout.map(WebhookTimeout::duration);
     let outgoing =

@@ -164,6 +164,13 @@ impl State {
                 program.status = *status;
             }
             SettingsChange::Webhooks(change) => self.change_webhooks(change)?,
+            SettingsChange::OldSecret(change) => {
+                let endpoint = self
+                    .endpoints
+                    .get_mut(&change.endpoint_id)
+                    .ok_or_else(|| rejected("there is no such webhook"))?;
+                endpoint.old_secret.clone_from(&change.old_secret);
+            }
         }
         Ok(())
     }

@@ -7,19 +7,20 @@ use serde::Serialize;
 
 use super::{Columns, Connection, damaged, drafts, notices};
 use crate::store::{
-    EndpointId, EndpointRecord, FAILING_DELIVERIES, HealthRecord, StoreError, WebhooksChange,
+    EndpointId, EndpointRecord, FAILING_DELIVERIES, HealthRecord, OldSecret, OldSecretChange, StoreError,
+    WebhooksChange,
 };
 
 const LIVE: &str = "
     SELECT id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms,
-        timeout_seconds, headers
+        timeout_seconds, headers, old_secret, old_secret_ends_at_ms, new_secret_accepted_at_ms
     FROM endpoint
     WHERE deleted_at_ms IS NULL
     ORDER BY created_at_ms, id";
 
 const LIVE_OF_PROGRAM: &str = "
     SELECT id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms,
-        timeout_seconds, headers
+        timeout_seconds, headers, old_secret, old_secret_ends_at_ms, new_secret_accepted_at_ms
     FROM endpoint
     WHERE program_id = $1 AND deleted_at_ms IS NULL
     ORDER BY created_at_ms, id";
@@ -27,8 +28,8 @@ const LIVE_OF_PROGRAM: &str = "
 const UPSERT: &str = "
     INSERT INTO endpoint
         (id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms,
-        timeout_seconds, headers, deleted_at_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, NULL)
+        timeout_seconds, headers, old_secret, old_secret_ends_at_ms, new_secret_accepted_at_ms, deleted_at_ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, NULL)
     ON CONFLICT (id) DO UPDATE SET
         program_id = excluded.program_id,
         public_id = excluded.public_id,
@@ -41,11 +42,19 @@ const UPSERT: &str = "
         parked_at_ms = excluded.parked_at_ms,
         timeout_seconds = excluded.timeout_seconds,
         headers = excluded.headers,
+        old_secret = excluded.old_secret,
+        old_secret_ends_at_ms = excluded.old_secret_ends_at_ms,
+        new_secret_accepted_at_ms = excluded.new_secret_accepted_at_ms,
         deleted_at_ms = NULL";
 
 /// The log still names the URL; nothing needs what is secret any more.
 const DELETE: &str = "
-    UPDATE endpoint SET deleted_at_ms = $2, secret = NULL, headers = NULL
+    UPDATE endpoint SET deleted_at_ms = $2, secret = NULL, headers = NULL, old_secret = NULL,
+        old_secret_ends_at_ms = NULL, new_secret_accepted_at_ms = NULL
+    WHERE id = $1 AND deleted_at_ms IS NULL";
+
+const SET_OLD_SECRET: &str = "
+    UPDATE endpoint SET old_secret = $2, old_secret_ends_at_ms = $3, new_secret_accepted_at_ms = $4
     WHERE id = $1 AND deleted_at_ms IS NULL";
 
 const URL: &str = "SELECT url FROM endpoint WHERE id = $1";
@@ -146,7 +155,26 @@ pub(in crate::store) async fn change(
     notices::insert(db, &change.notices).await
 }
 
+/// Makes the change, within the caller's transaction.
+pub(in crate::store) async fn change_old_secret(
+    db: &mut impl Connection,
+    change: &OldSecretChange,
+) -> Result<(), StoreError> {
+    let old = change.old_secret.as_ref();
+    let values = [
+        change.endpoint_id.0.into(),
+        old.map(|old| old.secret.expose()).into(),
+        old.map(|old| old.ends_at_ms).into(),
+        old.and_then(|old| old.new_accepted_at_ms).into(),
+    ];
+    if db.execute(SET_OLD_SECRET, values).await? == 0 {
+        return Err(StoreError::Rejected("there is no such webhook".into()));
+    }
+    Ok(())
+}
+
 async fn upsert(db: &mut impl Connection, endpoint: &EndpointRecord) -> Result<(), StoreError> {
+    let old = endpoint.old_secret.as_ref();
     let values = [
         endpoint.id.0.into(),
         endpoint.program_id.as_str().into(),
@@ -160,6 +188,9 @@ async fn upsert(db: &mut impl Connection, endpoint: &EndpointRecord) -> Result<(
         endpoint.parked_at_ms.into(),
         endpoint.timeout.map(WebhookTimeout::seconds).into(),
         headers_json(&endpoint.headers)?.as_deref().into(),
+        old.map(|old| old.secret.expose()).into(),
+        old.map(|old| old.ends_at_ms).into(),
+        old.and_then(|old| old.new_accepted_at_ms).into(),
     ];
     db.execute(UPSERT, values).await?;
     Ok(())
@@ -225,6 +256,16 @@ fn headers(text: &str) -> Option<WebhookHeaders> {
     WebhookHeaders::parse(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))).ok()
 }
 
+/// The column, and the two behind it.
+fn old_secret(row: &impl Columns, column: usize) -> Result<Option<OldSecret>, StoreError> {
+    let Some(text) = row.optional_text(column)? else { return Ok(None) };
+    Ok(Some(OldSecret {
+        secret: Secret::parse(&text).map_err(|_| damaged("a stored old secret is not valid".to_owned()))?,
+        ends_at_ms: row.int(column + 1)?,
+        new_accepted_at_ms: row.optional_int(column + 2)?,
+    }))
+}
+
 fn endpoint(row: &impl Columns) -> Result<EndpointRecord, StoreError> {
     let secret = row.optional_text(7)?.map(|text| Secret::parse(&text)).transpose();
     let timeout = row.optional_int(10)?.map(WebhookTimeout::try_from).transpose();
@@ -244,5 +285,6 @@ fn endpoint(row: &impl Columns) -> Result<EndpointRecord, StoreError> {
             Some(text) => headers(&text).ok_or_else(|| damaged("stored headers are not valid".to_owned()))?,
             None => WebhookHeaders::default(),
         },
+        old_secret: old_secret(row, 12)?,
     })
 }

@@ -76,6 +76,8 @@ pub(super) async fn writer(
     let cannot_open = |error: sqlx::Error| {
         StoreError::Unusable(format!("cannot open the database {}: {error}", path.display()))
     };
+    // Secrets are written, replaced and erased here, and are not to stay behind in unused parts of pages.
+    let options = options.clone().pragma("secure_delete", "FAST");
     let mut connection = options.connect().await.map_err(cannot_open)?;
     check_version(&mut connection).await?;
     check_settings(&mut connection).await?;

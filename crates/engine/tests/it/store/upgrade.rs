@@ -9,7 +9,7 @@ use bytes::Bytes;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::{
     Accepted, After, ApiKeyRecord, AttemptRecord, Batch, DraftRecord, EndpointRecord, HealthRecord, Move,
-    Outcome, Pending, SessionRecord, Store, Target, TestRecord, WebhooksChange,
+    OldSecret, Outcome, Pending, SessionRecord, Store, Target, TestRecord, WebhooksChange,
 };
 use groundswell_types::{FailureClass, Secret, TestId};
 
@@ -136,6 +136,7 @@ async fn fill_since(store: &dyn Store, migration: &str) {
         let upsert = EndpointRecord {
             program_id: make::program(3),
             headers: make::headers(&[("x-api-key", "s3cret"), ("authorization", "Bearer \"s3cret\"")]),
+            old_secret: Some(OldSecret { new_accepted_at_ms: Some(8), ..make::old_secret(9) }),
             ..make::endpoint_record(40, "primary")
         };
         let change =
@@ -179,7 +180,13 @@ pub async fn read(store: &dyn Store) -> Vec<String> {
     // Debug output does not show them.
     let secrets: Vec<_> = endpoints
         .iter()
-        .map(|one| (one.secret.as_ref().map(Secret::expose), one.headers.expose().collect::<Vec<_>>()))
+        .map(|one| {
+            (
+                one.secret.as_ref().map(Secret::expose),
+                one.old_secret.as_ref().map(|old| old.secret.expose()),
+                one.headers.expose().collect::<Vec<_>>(),
+            )
+        })
         .collect();
     let mut all = vec![
         format!("{secrets:?}"),

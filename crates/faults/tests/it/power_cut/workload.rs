@@ -311,6 +311,7 @@ impl Workload<'_> {
             secret: Some(Secret::parse("hunter2").expect("a valid secret")),
             timeout: None,
             headers: WebhookHeaders::NONE,
+            old_secret: None,
             created_at_ms: 1,
             parked_at_ms: self.parked[place].then_some(self.now_ms),
         }

@@ -54,7 +54,7 @@ fn a_new_webhook_has_everything_clients_expect() {
         json!({
             "id": "primary", "payloadUrl": URL, "events": ["CAMPAIGN_ENDED"], "isEnabled": false,
             "autoDisabledDueToFailures": false, "failureCount": 0, "lastFailureAt": null, "timeoutSeconds": null,
-            "headerNames": [],
+            "headerNames": [], "oldSecretEndsAt": null, "newSecretAcceptedAt": null,
         })
     );
     assert_eq!(fixture.client.get(&fixture.path()).ok(), json!({ "webhooks": [made] }));
