@@ -51,7 +51,7 @@ fn Header() -> impl IntoView {
                     <path d="M2 15c3.2 0 3.2-6 6.6-6 3.6 0 3.4 6 6.8 6 3.3 0 3.3-6 6.6-6"/>
                     <path d="M2 20c3.2 0 3.2-4 6.6-4 3.6 0 3.4 4 6.8 4 3.3 0 3.3-4 6.6-4"/>
                 </svg>
-                "Groundswell"
+                <span class="header-name">"Groundswell"</span>
             </A>
             <nav class="header-nav" aria-label=texts.frame_main()>
                 <A href="/">{texts.frame_programs()}</A>

@@ -40,7 +40,7 @@ fn respond_said<T: Said>(outcome: Result<T, Failure>) -> Result<T, Failure> {
 /// Who is signed in.
 #[server(prefix = "/_fn", endpoint = "get_viewer", input = Json)]
 pub async fn get_viewer() -> Result<Option<Viewer>, Failure> {
-    respond(backend()?.viewer().await)
+    respond_said(backend()?.viewer().await)
 }
 
 /// All programs.

@@ -168,7 +168,12 @@ const PUT_TOGETHER: [&str; 12] = [
 fn the_catalogue_has_nothing_that_the_server_does_not_say() {
     let tree = Tree::read();
     let speaks = |source: &&Source| {
-        let crates = ["crates/types/src/", "crates/engine/src/", "crates/app/src/forms"];
+        let crates = [
+            "crates/types/src/",
+            "crates/engine/src/",
+            "crates/app/src/forms",
+            "crates/server/src/backend.rs",
+        ];
         source.is_rust() && crates.iter().any(|name| source.name.starts_with(name))
     };
     let literals: BTreeSet<String> =
