@@ -228,13 +228,18 @@ impl StoredRow {
         words.extend(headers::changes(&self.headers, &record.headers, name));
         match (&self.secret, record.secret.is_some()) {
             (StoredSecret::Set(_), true) => {
-                let until = match self.secret_overlap {
-                    SecretOverlap::None => "ends at once",
-                    SecretOverlap::Hour => "stays valid for an hour",
-                    SecretOverlap::Day => "stays valid for 24 hours",
-                    SecretOverlap::Week => "stays valid for 7 days",
-                };
-                words.push(format!("Replace the secret of {name}; the old one {until}."));
+                words.push(match self.secret_overlap {
+                    SecretOverlap::None => format!("Replace the secret of {name}; the old one ends at once."),
+                    SecretOverlap::Hour => {
+                        format!("Replace the secret of {name}; the old one stays valid for an hour.")
+                    }
+                    SecretOverlap::Day => {
+                        format!("Replace the secret of {name}; the old one stays valid for 24 hours.")
+                    }
+                    SecretOverlap::Week => {
+                        format!("Replace the secret of {name}; the old one stays valid for 7 days.")
+                    }
+                });
             }
             (StoredSecret::Set(_), false) => {
                 words.push(format!("Sign what is sent to {name} with a secret."));
