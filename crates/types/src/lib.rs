@@ -10,6 +10,7 @@ pub mod editor;
 mod error;
 mod event;
 mod id;
+mod inbox;
 pub mod json;
 mod notice;
 mod open_enum;
@@ -28,7 +29,10 @@ pub use delivery::{
 };
 pub use error::{ApiError, ErrorCode};
 pub use event::{Envelope, Event, EventData, EventKind};
-pub use id::{DeliveryId, EventId, InvalidId, NoticeId, ProgramId, ResendJobId, TestId, WebhookId};
+pub use id::{
+    DeliveryId, EventId, InboxRequestId, InvalidId, NoticeId, ProgramId, ResendJobId, TestId, WebhookId,
+};
+pub use inbox::{Inbox, InboxRequest, InboxRequestDetail, SchemeCheck, SignatureCheck};
 pub use notice::{Notice, NoticeKind};
 pub use problem::{Problem, pointer_segment};
 pub use program::{Currency, Program, ProgramStatus, ProgramType};
