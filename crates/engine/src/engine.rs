@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::clock::Clock;
 use crate::config::EngineConfig;
+use crate::delivery::destinations::Destinations;
 use crate::delivery::guard::Guard;
 use crate::delivery::runtime::{AttemptContext, Runtime, RuntimeParts};
 use crate::delivery::scheduler::{Limits, Scheduler};
@@ -20,6 +21,8 @@ use crate::delivery::writer::{Writer, WriterHandle, WriterParts, Written, writer
 use crate::directory::Directory;
 use crate::error::EngineError;
 use crate::id::{self, IdGenerator};
+use crate::inbox::transport::InboxTransport;
+use crate::inbox::{InboxParts, Inboxes};
 use crate::randomness::Randomness;
 use crate::store::{BootRecord, EndpointId, Move, Standing, Store, StoreError};
 use crate::{resends, retention};
@@ -31,7 +34,8 @@ pub struct Engine {
     pub(crate) ids: Arc<IdGenerator>,
     pub(crate) clock: Clock,
     pub(crate) config: EngineConfig,
-    pub(crate) guard: Guard,
+    pub(crate) destinations: Destinations,
+    pub(crate) inboxes: Arc<Inboxes>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) writer: WriterHandle,
     pub(crate) under_way: Arc<UnderWay>,
@@ -101,7 +105,17 @@ impl Engine {
         let directory = Arc::new(Directory::load(store.as_ref()).await?);
         let highest = store.highest_event_id().await?;
         let ids = Arc::new(IdGenerator::new(clock.clone(), randomness.clone(), highest));
-        let guard = Guard::new(config.egress_allow.clone());
+        let inboxes = Inboxes::load(InboxParts {
+            store: Arc::clone(&store),
+            directory: Arc::clone(&directory),
+            ids: Arc::clone(&ids),
+            clock: clock.clone(),
+            public_url: config.public_url.clone(),
+        });
+        let inboxes = Arc::new(inboxes.await?);
+        let destinations = Destinations::new(Guard::new(config.egress_allow.clone()), Arc::clone(&inboxes));
+        let transport: Arc<dyn Transport> =
+            Arc::new(InboxTransport { inboxes: Arc::clone(&inboxes), other: transport });
         let access = Access::load(store.as_ref()).await?;
         store.begin_boot(clock.now_ms(), clock.now_ms().saturating_sub(BOOTS_KEPT_MS)).await?;
         let boots = store.boots().await?;
@@ -152,7 +166,8 @@ impl Engine {
             ids,
             clock,
             config,
-            guard,
+            destinations,
+            inboxes,
             transport,
             writer: handle,
             under_way,

@@ -38,7 +38,7 @@ impl Engine {
         let event = event.or_else(|| endpoint.record.events.first().copied()).ok_or_else(|| {
             EngineError::invalid("/event", "is required: this webhook is subscribed to no events")
         })?;
-        let url = crate::webhooks::checked_url(&self.guard, &endpoint.record.url)
+        let url = crate::webhooks::checked_url(&self.destinations, &endpoint.record.url)
             .map_err(|why| EngineError::invalid("/payloadUrl", why))?;
         let (secret, timeout) = (endpoint.record.secret.clone(), endpoint.record.timeout);
         self.send_test(&entry, TestTarget { url, secret, event, timeout }).await
