@@ -3,6 +3,7 @@
 mod backend;
 mod config;
 mod http;
+mod inbox;
 mod origin;
 mod pages;
 mod rest;
