@@ -5,8 +5,10 @@ use leptos_meta::{Title, provide_meta_context};
 use leptos_router::components::{A, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
+use crate::components::LanguageSwitch;
 use crate::functions;
 use crate::pages::{DeliveriesPage, NotFoundPage, OptionsPage, ProgramsPage, SignInPage, WebhooksPage};
+use crate::texts::texts;
 
 /// The app. Every page is rendered whole before the first byte is sent: streamed pages would need JavaScript to
 /// put their parts into place, and could not have a status of their own.
@@ -16,7 +18,7 @@ pub fn App() -> impl IntoView {
     view! {
         <Title formatter=document_title/>
         <Router>
-            <a class="skip-link" href="#main" rel="external">"Skip to content"</a>
+            <a class="skip-link" href="#main" rel="external">{texts().frame_skip()}</a>
             <Header/>
             <main id="main" tabindex="-1">
                 <Routes fallback=NotFoundPage>
@@ -27,6 +29,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/programs/:id/deliveries") view=DeliveriesPage ssr=SsrMode::Async/>
                 </Routes>
             </main>
+            <footer class="footer"><LanguageSwitch/></footer>
         </Router>
     }
 }
@@ -40,6 +43,7 @@ fn document_title(page: String) -> String {
 
 #[component]
 fn Header() -> impl IntoView {
+    let texts = texts();
     view! {
         <header class="header">
             <A href="/" attr:class="header-brand">
@@ -49,8 +53,8 @@ fn Header() -> impl IntoView {
                 </svg>
                 "Groundswell"
             </A>
-            <nav class="header-nav" aria-label="Main">
-                <A href="/">"Programs"</A>
+            <nav class="header-nav" aria-label=texts.frame_main()>
+                <A href="/">{texts.frame_programs()}</A>
             </nav>
             <Account/>
         </header>
@@ -60,6 +64,7 @@ fn Header() -> impl IntoView {
 
 #[component]
 fn Account() -> impl IntoView {
+    let texts = texts();
     let viewer = Resource::new(|| (), |()| functions::get_viewer());
     view! {
         <div class="header-account">
@@ -68,7 +73,7 @@ fn Account() -> impl IntoView {
                     viewer.await.ok().flatten().map(|viewer| view! {
                         <span class="header-viewer">{viewer.name}</span>
                         <form method="post" action="/sign-out">
-                            <button class="button quiet small" type="submit">"Sign out"</button>
+                            <button class="button quiet small" type="submit">{texts.frame_sign_out()}</button>
                         </form>
                     })
                 })}

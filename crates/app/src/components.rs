@@ -3,6 +3,7 @@
 mod code;
 mod failure;
 mod icon;
+mod language_switch;
 mod menu;
 mod program_head;
 mod status;
@@ -11,6 +12,7 @@ mod time;
 pub use code::{CodeBlock, CopyButton, HeaderList};
 pub use failure::{FailureNotice, FailurePage, sentence};
 pub use icon::{Icon, Shape};
+pub use language_switch::LanguageSwitch;
 pub use menu::Menu;
 pub use program_head::{ProgramHead, Step};
 pub use status::Status;

@@ -9,13 +9,14 @@ use groundswell_types::{Problem, ProgramId, ProgramType};
 
 use crate::backend::Backend;
 use crate::failure::Failure;
+use crate::language::Language;
 use crate::returned::Returned;
 
 mod panel;
 mod panel_form;
 
 /// Where forms are posted to, in axum's path syntax.
-pub const PATHS: [&str; 4] = ["/", "/sign-in", "/sign-out", "/programs/{id}/options/webhooks"];
+pub const PATHS: [&str; 5] = ["/", "/language", "/sign-in", "/sign-out", "/programs/{id}/options/webhooks"];
 
 /// What is to be answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +56,7 @@ pub async fn submit(backend: &dyn Backend, path: &str, body: &[u8]) -> Answer {
     let form = Form::read(body);
     match path.trim_matches('/').split('/').collect::<Vec<_>>().as_slice() {
         [""] => create_program(backend, &form).await,
+        ["language"] => choose_language(backend, &form),
         ["sign-in"] => sign_in(backend, &form).await,
         ["sign-out"] => sign_out(backend).await,
         ["programs", id, "options", "webhooks"] => match ProgramId::parse(id) {
@@ -101,6 +103,24 @@ async fn create_program(backend: &dyn Backend, form: &Form) -> Answer {
     }
 }
 
+/// Remembers the language, and goes back to the page it was chosen on.
+fn choose_language(backend: &dyn Backend, form: &Form) -> Answer {
+    let Some(language) = Language::parse(form.get("language")) else {
+        return Answer::failed(Failure::NotFound);
+    };
+    let is_secure = backend.public_url().starts_with("https://");
+    Answer::Redirect { location: own_page(form.get("back")), set_cookie: Some(language.cookie(is_secure)) }
+}
+
+/// Path and query of one of our pages; the first page's when `back` leads elsewhere.
+fn own_page(back: &str) -> String {
+    let base = url::Url::parse("http://here.invalid/").expect("this is a URL");
+    let own = base.join(back).ok().filter(|url| url.origin() == base.origin());
+    // A path that begins with two slashes would name another host.
+    let own = own.filter(|url| back.starts_with('/') && !url.path().starts_with("//"));
+    own.map_or("/".to_owned(), |url| url[url::Position::BeforePath..url::Position::AfterQuery].to_owned())
+}
+
 async fn sign_in(backend: &dyn Backend, form: &Form) -> Answer {
     match backend.sign_in(form.get("token")).await {
         Ok(cookie) => Answer::Redirect { location: "/".to_owned(), set_cookie: Some(cookie) },
@@ -113,5 +133,31 @@ async fn sign_out(backend: &dyn Backend) -> Answer {
         Ok(cookie) => Answer::Redirect { location: "/sign-in".to_owned(), set_cookie: Some(cookie) },
         // Whoever is signed out already has what they wanted; anything else the page shows by itself.
         Err(_) => Answer::redirect("/sign-in"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::own_page;
+
+    #[test]
+    fn a_choice_leads_back_to_our_own_pages_only() {
+        for own in ["/", "/programs/p1/deliveries?state=held&next=dlv_1", "/sign-in?token=a%20b"] {
+            assert_eq!(own_page(own), own);
+        }
+        for other in [
+            "",
+            "https://evil.example/",
+            "//evil.example",
+            "/\\evil.example",
+            "/.//evil.example",
+            "/a/..//evil.example",
+            "javascript:alert(1)",
+            "evil",
+            "http://here.invalid//evil.example",
+        ] {
+            assert_eq!(own_page(other), "/", "{other}");
+        }
+        assert_eq!(own_page("/a\r\nSet-Cookie: b"), "/aSet-Cookie:%20b");
     }
 }

@@ -21,15 +21,18 @@ pub mod forms;
 pub mod functions;
 mod intent;
 mod json;
+pub mod language;
 mod pages;
 mod returned;
 #[cfg(feature = "ssr")]
 mod shell;
+pub mod texts;
 mod time;
 mod viewer;
 mod words;
 
 pub use app::App;
+pub use language::Language;
 pub use returned::Returned;
 #[cfg(feature = "ssr")]
 pub use shell::{SiteAssets, shell};

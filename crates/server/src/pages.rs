@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use groundswell_app::backend::Backend;
 use groundswell_app::forms::{self, Answer};
-use groundswell_app::{App, shell};
-use http::header::{COOKIE, LOCATION, SET_COOKIE};
+use groundswell_app::{App, Language, language, shell};
+use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, COOKIE, LOCATION, SET_COOKIE, VARY};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use leptos::prelude::{LeptosOptions, provide_context};
@@ -73,9 +73,11 @@ impl PageRenderer {
         returned: Option<groundswell_app::Returned>,
     ) -> Response {
         let backend = backend_for(state, request.headers(), request.extensions().get());
+        let language = language_for(request.headers());
         let assets = self.assets.clone();
         let context = move || {
             provide_context(Arc::clone(&backend));
+            provide_context(language);
             if let Some(returned) = &returned {
                 provide_context(returned.clone());
             }
@@ -85,29 +87,46 @@ impl PageRenderer {
             provide_context(options.clone());
             shell(assets.clone())
         });
-        render(request).await
+        let mut response = render(request).await;
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+        // Pages differ by person and by language, and are asked for anew.
+        headers.insert(VARY, HeaderValue::from_static("cookie, accept-language"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        response
     }
 }
 
 fn backend_for(state: &AppState, headers: &HeaderMap, id: Option<&RequestId>) -> Arc<dyn Backend> {
-    Arc::new(PageBackend::new(state.clone(), session_of(headers), id.map(|id| id.0.as_ref().to_owned())))
+    let session = cookie(headers, SESSION_COOKIE).map(str::to_owned);
+    Arc::new(PageBackend::new(state.clone(), session, id.map(|id| id.0.as_ref().to_owned())))
 }
 
-/// The session's token from the cookie.
-fn session_of(headers: &HeaderMap) -> Option<String> {
+/// The language the request's page is to be in.
+fn language_for(headers: &HeaderMap) -> Language {
+    let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    Language::choose(cookie(headers, language::COOKIE), accepted)
+}
+
+/// The value of a cookie.
+fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
     headers
         .get_all(COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'))
         .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == SESSION_COOKIE)
-        .map(|(_, value)| value.to_owned())
+        .find(|(name, _)| *name == wanted)
+        .map(|(_, value)| value)
 }
 
 async fn server_function(State(state): State<AppState>, request: Request) -> Response {
     let backend = backend_for(&state, request.headers(), request.extensions().get());
-    let context = move || provide_context(Arc::clone(&backend));
+    let language = language_for(request.headers());
+    let context = move || {
+        provide_context(Arc::clone(&backend));
+        provide_context(language);
+    };
     leptos_axum::handle_server_fns_with_context(context, request).await.into_response()
 }
 

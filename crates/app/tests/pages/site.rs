@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::Request;
 use groundswell_app::backend::Backend;
 use groundswell_app::forms::{self, Answer};
-use groundswell_app::{Returned, SiteAssets, shell};
+use groundswell_app::{Language, Returned, SiteAssets, shell};
 use http::{StatusCode, Uri};
 use http_body_util::BodyExt;
 use leptos::prelude::provide_context;
@@ -20,6 +20,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// A browser without JavaScript.
 pub struct Site {
     pub backend: Arc<Memory>,
+    /// What its pages are in.
+    pub language: Language,
 }
 
 /// A page as it arrived.
@@ -34,7 +36,12 @@ impl Site {
         // listed, no resource loads anywhere in the process, and one that was asked to then waits for ever.
         static ROUTES: OnceLock<()> = OnceLock::new();
         ROUTES.get_or_init(|| _ = leptos_axum::generate_route_list(groundswell_app::App));
-        Self { backend: Arc::new(backend) }
+        Self { backend: Arc::new(backend), language: Language::English }
+    }
+
+    /// A browser of somebody who reads that language.
+    pub fn in_language(backend: Memory, language: Language) -> Self {
+        Self { language, ..Self::new(backend) }
     }
 
     pub async fn get(&self, path: &str) -> Page {
@@ -43,8 +50,10 @@ impl Site {
 
     async fn render(&self, path: &str, returned: Option<Returned>) -> Page {
         let backend: Arc<dyn Backend> = self.backend.clone();
+        let language = self.language;
         let context = move || {
             provide_context(Arc::clone(&backend));
+            provide_context(language);
             if let Some(returned) = &returned {
                 provide_context(returned.clone());
             }

@@ -3,6 +3,7 @@
 //!
 //! `source.rs` reads the tree and knows what is code; `rules.rs` says what is allowed where.
 
+mod catalogue;
 mod contract;
 mod rules;
 mod source;

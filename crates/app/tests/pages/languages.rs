@@ -1,0 +1,101 @@
+//! The pages in every language, and the choice of one.
+
+use groundswell_app::Language;
+use groundswell_app::forms::{self, Answer};
+use groundswell_catalogue::{Catalogue, SAID, Text};
+use http::StatusCode;
+
+use crate::memory::Memory;
+use crate::site::Site;
+
+const PAGES: [&str; 8] = [
+    "/",
+    "/sign-in",
+    "/sign-in?token=good",
+    "/nothing",
+    "/programs/p1/options",
+    "/programs/p1/options/webhooks",
+    "/programs/p1/deliveries",
+    "/programs/p1/deliveries?delivery=dlv_0000000000010",
+];
+
+fn catalogue() -> Catalogue {
+    Catalogue::read("../../catalogue".as_ref()).expect("the catalogue is complete")
+}
+
+/// The stretches of words of a text.
+fn words(text: &Text) -> Vec<String> {
+    let shown = text.shown();
+    shown.split(['{', '}', '<', '>']).step_by(2).map(|words| words.trim().to_owned()).collect()
+}
+
+/// The texts of several words that are English and nothing else.
+fn english_only(language: Language) -> Vec<String> {
+    let catalogue = catalogue();
+    let other: Vec<String> = catalogue.texts(language as usize).values().flat_map(words).collect();
+    let english = catalogue.texts(0).iter().filter(|((area, _), _)| area != SAID);
+    let english = english.flat_map(|(_, text)| words(text));
+    english.filter(|words| words.split(' ').count() > 1 && !other.contains(words)).collect()
+}
+
+#[tokio::test]
+async fn every_page_is_whole_in_every_language() {
+    for language in [Language::German, Language::Spanish] {
+        let site = Site::in_language(Memory::full(), language);
+        let english = english_only(language);
+        for path in PAGES {
+            let page = site.get(path).await;
+            assert!(page.html.contains(&format!("<html lang=\"{}\"", language.tag())), "{path}");
+            let left: Vec<_> = english.iter().filter(|words| page.html.contains(*words)).collect();
+            assert!(left.is_empty(), "English on {path} in {language:?}: {left:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_page_has_the_switch_and_it_leads_back_to_the_page() {
+    for language in Language::ALL {
+        let site = Site::in_language(Memory::full(), language);
+        for path in PAGES {
+            let page = site.get(path).await;
+            let start = page.html.find("class=\"languages\"").expect("there is a switch");
+            let switch = &page.html[start..][..page.html[start..].find("</form>").expect("it ends")];
+            assert!(switch.contains(&format!("name=\"back\" value=\"{path}\"")), "{path}: {switch}");
+            for other in Language::ALL {
+                let is_current = if other == language { "true" } else { "false" };
+                let tag = other.tag();
+                let button = format!("value=\"{tag}\" lang=\"{tag}\" aria-current=\"{is_current}\"");
+                assert!(switch.contains(&button) && switch.contains(other.name()), "{path}: {switch}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_choice_is_remembered_and_leads_back() {
+    let site = Site::new(Memory::full());
+    let body = "language=de&back=%2Fprograms%2Fp1%2Fdeliveries%3Fstate%3Dheld";
+    let answer = forms::submit(site.backend.as_ref(), "/language", body.as_bytes()).await;
+    let Answer::Redirect { location, set_cookie } = answer else { panic!("does not redirect") };
+    assert_eq!(location, "/programs/p1/deliveries?state=held");
+    assert!(set_cookie.expect("is remembered").starts_with("groundswell_language=de; "));
+    let page = site.post("/language", "language=xx&back=%2F").await.expect_err("comes back");
+    assert_eq!(page.status, StatusCode::NOT_FOUND);
+}
+
+#[test]
+fn every_text_is_typed_as_its_language_does() {
+    let catalogue = catalogue();
+    for language in Language::ALL {
+        for ((area, key), text) in catalogue.texts(language as usize) {
+            let shown = text.shown();
+            let quotes: &[char] = match language {
+                Language::English => &['„', '«', '»'],
+                Language::German => &['”', '«', '»', '\''],
+                Language::Spanish => &['„', '“', '”', '\''],
+            };
+            assert!(!shown.contains(quotes), "{language:?} {area} {key}: {shown}");
+            assert!(!shown.contains("..."), "{language:?} {area} {key}: {shown}");
+        }
+    }
+}
