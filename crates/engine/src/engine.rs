@@ -102,18 +102,8 @@ impl Engine {
     pub async fn start_in(parts: EngineParts, outside: Outside) -> Result<Arc<Self>, StartError> {
         let EngineParts { store, config, clock } = parts;
         let Outside { transport, randomness } = outside;
-        let directory = Arc::new(Directory::load(store.as_ref()).await?);
-        let highest = store.highest_event_id().await?;
-        let ids = Arc::new(IdGenerator::new(clock.clone(), randomness.clone(), highest));
-        let inboxes = Inboxes::load(InboxParts {
-            store: Arc::clone(&store),
-            directory: Arc::clone(&directory),
-            ids: Arc::clone(&ids),
-            clock: clock.clone(),
-            public_url: config.public_url.clone(),
-        });
-        let inboxes = Arc::new(inboxes.await?);
-        let destinations = Destinations::new(Guard::new(config.egress_allow.clone()), Arc::clone(&inboxes));
+        let Ground { directory, ids, inboxes } = Ground::read(&store, &config, &clock, &randomness).await?;
+        let destinations = Destinations::new(&config, Arc::clone(&inboxes));
         let transport: Arc<dyn Transport> =
             Arc::new(InboxTransport { inboxes: Arc::clone(&inboxes), other: transport });
         let access = Access::load(store.as_ref()).await?;
@@ -247,6 +237,35 @@ impl Engine {
         id: &groundswell_types::ProgramId,
     ) -> Result<Arc<crate::directory::ProgramEntry>, EngineError> {
         self.directory.program(id).ok_or(EngineError::NotFound("program"))
+    }
+}
+
+/// What is read first, and everything else is built on.
+struct Ground {
+    directory: Arc<Directory>,
+    ids: Arc<IdGenerator>,
+    inboxes: Arc<Inboxes>,
+}
+
+impl Ground {
+    async fn read(
+        store: &Arc<dyn Store>,
+        config: &EngineConfig,
+        clock: &Clock,
+        randomness: &Randomness,
+    ) -> Result<Self, StoreError> {
+        let directory = Arc::new(Directory::load(store.as_ref()).await?);
+        let highest = store.highest_event_id().await?;
+        let ids = Arc::new(IdGenerator::new(clock.clone(), randomness.clone(), highest));
+        let inboxes = Inboxes::load(InboxParts {
+            store: Arc::clone(store),
+            directory: Arc::clone(&directory),
+            ids: Arc::clone(&ids),
+            clock: clock.clone(),
+            public_url: config.public_url.clone(),
+        });
+        let inboxes = Arc::new(inboxes.await?);
+        Ok(Self { directory, ids, inboxes })
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::guard::{Forbidden, Guard};
+use crate::config::EngineConfig;
 use crate::inbox::Inboxes;
 
 /// See the module. For URLs that are about to be saved or tested; what is connected to is checked again by the sender.
@@ -14,8 +15,8 @@ pub(crate) struct Destinations {
 }
 
 impl Destinations {
-    pub(crate) const fn new(guard: Guard, inboxes: Arc<Inboxes>) -> Self {
-        Self { guard, inboxes }
+    pub(crate) fn new(config: &EngineConfig, inboxes: Arc<Inboxes>) -> Self {
+        Self { guard: Guard::new(config.egress_allow.clone()), inboxes }
     }
 
     /// Whether a webhook may have this URL. Names pass: they are checked when they are resolved.
