@@ -12,11 +12,20 @@ use crate::failure::Failure;
 use crate::language::Language;
 use crate::returned::Returned;
 
+mod inbox;
 mod panel;
 mod panel_form;
 
 /// Where forms are posted to, in axum's path syntax.
-pub const PATHS: [&str; 5] = ["/", "/language", "/sign-in", "/sign-out", "/programs/{id}/options/webhooks"];
+pub const PATHS: [&str; 7] = [
+    "/",
+    "/language",
+    "/sign-in",
+    "/sign-out",
+    "/programs/{id}/options",
+    "/programs/{id}/options/webhooks",
+    "/programs/{id}/inbox",
+];
 
 /// What is to be answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,9 +68,11 @@ pub async fn submit(backend: &dyn Backend, path: &str, body: &[u8]) -> Answer {
         ["language"] => choose_language(backend, &form),
         ["sign-in"] => sign_in(backend, &form).await,
         ["sign-out"] => sign_out(backend).await,
-        ["programs", id, "options", "webhooks"] => match ProgramId::parse(id) {
-            Ok(id) => panel::submit(backend, &id, &form).await,
-            Err(_) => Answer::failed(Failure::NotFound),
+        ["programs", id, page @ ..] => match (ProgramId::parse(id), page) {
+            (Ok(id), ["options", "webhooks"]) => panel::submit(backend, &id, &form).await,
+            (Ok(id), ["options"]) => inbox::submit_to_options(backend, &id, &form).await,
+            (Ok(id), ["inbox"]) => inbox::submit(backend, &id, &form).await,
+            _ => Answer::failed(Failure::NotFound),
         },
         _ => Answer::failed(Failure::NotFound),
     }

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 
 use super::Status;
+use crate::texts::texts;
 use crate::words;
 
 /// Which of a program's pages is shown.
@@ -12,6 +13,7 @@ use crate::words;
 pub enum Step {
     Options,
     Deliveries,
+    Inbox,
 }
 
 /// The program's name and the steps there are.
@@ -34,6 +36,7 @@ pub fn ProgramHead(program: Program, step: Step) -> impl IntoView {
             <nav class="steps" aria-label="Program">
                 {link(Step::Options, "options", "Options")}
                 {link(Step::Deliveries, "deliveries", "Delivery log")}
+                {link(Step::Inbox, "inbox", texts().inbox_name())}
             </nav>
         </div>
     }

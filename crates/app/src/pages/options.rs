@@ -1,12 +1,12 @@
 //! The Program Editor's step Options.
 
-use groundswell_types::editor::ProgramSummary;
+use groundswell_types::editor::{FirstSteps, ProgramSummary};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 
 use super::program_id;
-use crate::components::{FailurePage, Icon, ProgramHead, Shape, Status, Step};
+use crate::components::{FailurePage, FirstStepsCount, Icon, ProgramHead, Shape, Status, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::words;
@@ -19,7 +19,10 @@ pub fn OptionsPage() -> impl IntoView {
         move || id.get(),
         |id| async move {
             match id {
-                Some(id) => functions::get_program(id).await,
+                Some(id) => {
+                    let summary = functions::get_program(id.clone()).await?;
+                    Ok((summary, functions::get_first_steps(id).await?))
+                }
                 None => respond(Err(Failure::NotFound)),
             }
         },
@@ -28,7 +31,7 @@ pub fn OptionsPage() -> impl IntoView {
         <Transition fallback=|| view! { <div class="page loading" aria-busy="true"></div> }>
             {move || Suspend::new(async move {
                 match program.await {
-                    Ok(summary) => view! { <Options summary/> }.into_any(),
+                    Ok((summary, steps)) => view! { <Options summary steps/> }.into_any(),
                     Err(failure) => view! { <FailurePage failure/> }.into_any(),
                 }
             })}
@@ -38,7 +41,7 @@ pub fn OptionsPage() -> impl IntoView {
 }
 
 #[component]
-fn Options(summary: ProgramSummary) -> impl IntoView {
+fn Options(summary: ProgramSummary, steps: Option<FirstSteps>) -> impl IntoView {
     let title = format!("Options · {}", summary.program.name);
     view! {
         <Title text=title/>
@@ -46,7 +49,7 @@ fn Options(summary: ProgramSummary) -> impl IntoView {
             <ProgramHead program=summary.program.clone() step=Step::Options/>
             <section aria-labelledby="integrations">
                 <h2 id="integrations">"Set up integrations"</h2>
-                <div class="cards"><WebhooksCard summary/></div>
+                <div class="cards"><WebhooksCard summary steps/></div>
             </section>
         </div>
     }
@@ -54,7 +57,7 @@ fn Options(summary: ProgramSummary) -> impl IntoView {
 }
 
 #[component]
-fn WebhooksCard(summary: ProgramSummary) -> impl IntoView {
+fn WebhooksCard(summary: ProgramSummary, steps: Option<FirstSteps>) -> impl IntoView {
     let (tone, glance) = words::webhooks_at_a_glance(&summary);
     let draft =
         summary.has_draft.then(|| view! { <span class="tag" data-tone="info">"Unpublished draft"</span> });
@@ -67,7 +70,7 @@ fn WebhooksCard(summary: ProgramSummary) -> impl IntoView {
                 </A>
             </h3>
             <p class="hint">"Send this program's events to your own servers, signed, the moment they happen."</p>
-            <p class="integration-state"><Status tone=tone word=glance/>{draft}</p>
+            <p class="integration-state"><Status tone=tone word=glance/>{draft}<FirstStepsCount steps/></p>
         </article>
     }
     .into_any()
