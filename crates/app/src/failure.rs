@@ -6,17 +6,17 @@ use leptos::server_fn::codec::JsonEncoding;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Why a page or an action failed.
+/// Why a page or an action failed. What people read of it is [`crate::words::failure`].
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum Failure {
     /// Nobody is signed in, or no longer.
-    #[error("Sign in to see this.")]
+    #[error("nobody is signed in")]
     SignedOut,
     /// There is no such thing.
-    #[error("There is nothing here. It may have been deleted.")]
+    #[error("there is no such thing")]
     NotFound,
     /// The input is wrong.
-    #[error("Some of what was entered cannot be used.")]
+    #[error("the input is wrong")]
     Invalid(Vec<Problem>),
     /// Somebody or something else changed it meanwhile; the text says what to do.
     #[error("{0}")]
@@ -25,10 +25,10 @@ pub enum Failure {
     #[error("{0}")]
     Refused(String),
     /// The server cannot be reached from the browser.
-    #[error("The server cannot be reached. Check your connection; nothing you entered is lost.")]
+    #[error("the server cannot be reached")]
     Offline,
     /// Our fault; the id finds it in the server's log.
-    #[error("Something went wrong on our side.")]
+    #[error("the server failed")]
     Internal {
         /// Names the request in the server's log.
         request_id: Option<String>,

@@ -11,6 +11,8 @@ use crate::backend::Backend;
 use crate::failure::Failure;
 use crate::language::Language;
 use crate::returned::Returned;
+use crate::said::Said;
+use crate::texts::Texts;
 
 mod inbox;
 mod panel;
@@ -60,16 +62,40 @@ impl Answer {
     }
 }
 
-/// Does what a form posted to `path` asks for; `body` is `application/x-www-form-urlencoded`.
-pub async fn submit(backend: &dyn Backend, path: &str, body: &[u8]) -> Answer {
-    let form = Form::read(body);
-    match path.trim_matches('/').split('/').collect::<Vec<_>>().as_slice() {
+/// A form as it was posted.
+#[derive(Debug, Clone, Copy)]
+pub struct Post<'a> {
+    /// Where to; decides which form it is.
+    pub path: &'a str,
+    /// `application/x-www-form-urlencoded`.
+    pub body: &'a [u8],
+    /// What the page it was on was in.
+    pub language: Language,
+}
+
+/// Does what a posted form asks for.
+pub async fn submit(backend: &dyn Backend, post: Post<'_>) -> Answer {
+    let answer = act(backend, post).await;
+    match answer {
+        Answer::Page { status, mut returned } => {
+            returned.failure = returned.failure.said_in(post.language);
+            Answer::Page { status, returned }
+        }
+        redirect @ Answer::Redirect { .. } => redirect,
+    }
+}
+
+async fn act(backend: &dyn Backend, post: Post<'_>) -> Answer {
+    let form = Form::read(post.body);
+    match post.path.trim_matches('/').split('/').collect::<Vec<_>>().as_slice() {
         [""] => create_program(backend, &form).await,
         ["language"] => choose_language(backend, &form),
         ["sign-in"] => sign_in(backend, &form).await,
         ["sign-out"] => sign_out(backend).await,
         ["programs", id, page @ ..] => match (ProgramId::parse(id), page) {
-            (Ok(id), ["options", "webhooks"]) => panel::submit(backend, &id, &form).await,
+            (Ok(id), ["options", "webhooks"]) => {
+                panel::submit(backend, Texts::of(post.language), &id, &form).await
+            }
             (Ok(id), ["options"]) => inbox::submit_to_options(backend, &id, &form).await,
             (Ok(id), ["inbox"]) => inbox::submit(backend, &id, &form).await,
             _ => Answer::failed(Failure::NotFound),

@@ -13,9 +13,14 @@ use leptos::server_fn::codec::Json;
 #[cfg(feature = "ssr")]
 use crate::backend::backend;
 use crate::failure::Failure;
+#[cfg(feature = "ssr")]
+use crate::language::language;
+#[cfg(feature = "ssr")]
+use crate::said::Said;
 use crate::viewer::Viewer;
 
-/// Gives a failure its HTTP status: of the server function's answer, or of the page that is being rendered.
+/// Gives a failure its HTTP status, of the server function's answer or of the page that is being rendered, and says it
+/// in the page's language.
 pub fn respond<T>(outcome: Result<T, Failure>) -> Result<T, Failure> {
     #[cfg(feature = "ssr")]
     if let Err(failure) = &outcome
@@ -24,7 +29,15 @@ pub fn respond<T>(outcome: Result<T, Failure>) -> Result<T, Failure> {
     {
         options.set_status(status);
     }
+    #[cfg(feature = "ssr")]
+    let outcome = outcome.map_err(|failure| failure.said_in(language()));
     outcome
+}
+
+/// The same for what has sentences of the server in it.
+#[cfg(feature = "ssr")]
+fn respond_said<T: Said>(outcome: Result<T, Failure>) -> Result<T, Failure> {
+    respond(outcome.map(|said| said.said_in(language())))
 }
 
 /// Who is signed in.
@@ -48,13 +61,13 @@ pub async fn get_program(id: ProgramId) -> Result<ProgramSummary, Failure> {
 /// The Webhooks panel.
 #[server(prefix = "/_fn", endpoint = "get_panel", input = Json)]
 pub async fn get_panel(id: ProgramId) -> Result<Panel, Failure> {
-    respond(backend()?.panel(&id).await)
+    respond_said(backend()?.panel(&id).await)
 }
 
 /// Saves the rows as the draft.
 #[server(prefix = "/_fn", endpoint = "save_draft", input = Json)]
 pub async fn save_draft(id: ProgramId, version: i64, rows: Vec<DraftRow>) -> Result<DraftSaved, Failure> {
-    respond(backend()?.save_draft(&id, version, rows).await)
+    respond_said(backend()?.save_draft(&id, version, rows).await)
 }
 
 /// Changes the secret of a row of the draft.
@@ -64,7 +77,7 @@ pub async fn change_secret(
     row_key: String,
     change: SecretChange,
 ) -> Result<DraftSaved, Failure> {
-    respond(backend()?.change_secret(&id, &row_key, change).await)
+    respond_said(backend()?.change_secret(&id, &row_key, change).await)
 }
 
 /// A new random secret.
@@ -92,7 +105,7 @@ pub async fn test_webhook(
     row_key: String,
     event: Option<EventKind>,
 ) -> Result<TestView, Failure> {
-    respond(backend()?.test_webhook(&id, &row_key, event).await)
+    respond_said(backend()?.test_webhook(&id, &row_key, event).await)
 }
 
 /// A test that was made before; `None` when it is no longer kept, which is no failure of the page around it.
@@ -100,7 +113,7 @@ pub async fn test_webhook(
 pub async fn test_result(id: ProgramId, test: TestId) -> Result<Option<TestView>, Failure> {
     match backend()?.test_result(&id, test).await {
         Err(Failure::NotFound) => Ok(None),
-        outcome => respond(outcome.map(Some)),
+        outcome => respond_said(outcome.map(Some)),
     }
 }
 
@@ -125,7 +138,7 @@ pub async fn get_deliveries(id: ProgramId, query: DeliveryQuery) -> Result<Deliv
 /// One delivery in full.
 #[server(prefix = "/_fn", endpoint = "get_delivery", input = Json)]
 pub async fn get_delivery(id: ProgramId, delivery: DeliveryId) -> Result<DeliveryDetail, Failure> {
-    respond(backend()?.delivery(&id, delivery).await)
+    respond_said(backend()?.delivery(&id, delivery).await)
 }
 
 /// A program's inbox.

@@ -25,6 +25,8 @@ pub mod language;
 mod pages;
 mod returned;
 #[cfg(feature = "ssr")]
+mod said;
+#[cfg(feature = "ssr")]
 mod shell;
 pub mod texts;
 mod time;

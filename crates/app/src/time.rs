@@ -1,10 +1,10 @@
 //! Times as text. Without the viewer's zone, which only the browser knows: the first render shows UTC.
 
+use crate::language::Language;
+use crate::texts::Texts;
+
 const MS_PER_SECOND: i64 = 1000;
 const MS_PER_DAY: i64 = 86_400_000;
-
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// A moment in UTC, taken apart.
 struct Moment {
@@ -51,20 +51,21 @@ pub fn machine(at_ms: i64) -> String {
 }
 
 /// A time to read, in UTC and saying so.
-pub fn utc(at_ms: i64) -> String {
+pub fn utc(texts: Texts, at_ms: i64) -> String {
     let Moment { year, month, day, hour, minute, second, .. } = Moment::from_unix_ms(at_ms);
-    let month =
-        usize::try_from(month - 1).ok().and_then(|index| MONTHS.get(index)).copied().unwrap_or_default();
-    format!("{day} {month} {year}, {hour:02}:{minute:02}:{second:02} UTC")
+    let index = usize::try_from(month - 1).unwrap_or_default();
+    let month = texts.time_months().split(' ').nth(index).unwrap_or_default();
+    let clock = format!("{hour:02}:{minute:02}:{second:02}");
+    texts.time_utc(&texts.time_date(&day.to_string(), month, &year.to_string()), &clock)
 }
 
 /// How long something took.
-pub fn took(duration_ms: i64) -> String {
+pub fn took(language: Language, duration_ms: i64) -> String {
     if duration_ms < MS_PER_SECOND {
         format!("{duration_ms} ms")
     } else {
         let tenths = duration_ms / 100;
-        format!("{}.{} s", tenths / 10, tenths % 10)
+        format!("{}{}{} s", tenths / 10, language.decimal_mark(), tenths % 10)
     }
 }
 
@@ -103,12 +104,21 @@ mod tests {
 
     #[test]
     fn a_time_to_read_says_its_zone() {
-        assert_eq!(utc(1_785_067_445_123), "26 Jul 2026, 12:04:05 UTC");
+        for (language, wanted) in [
+            (Language::English, "26 Jul 2026, 12:04:05 UTC"),
+            (Language::German, "26. Juli 2026, 12:04:05 UTC"),
+            (Language::Spanish, "26 jul 2026, 12:04:05 UTC"),
+        ] {
+            assert_eq!(utc(Texts::of(language), 1_785_067_445_123), wanted);
+            assert_eq!(Texts::of(language).time_months().split(' ').count(), 12);
+        }
     }
 
     #[test]
     fn durations_read_well() {
-        assert_eq!([took(0), took(999), took(1000), took(15_049)], ["0 ms", "999 ms", "1.0 s", "15.0 s"]);
+        let took_in = |language| [0, 999, 1000, 15_049].map(|duration_ms| took(language, duration_ms));
+        assert_eq!(took_in(Language::English), ["0 ms", "999 ms", "1.0 s", "15.0 s"]);
+        assert_eq!(took_in(Language::German), ["0 ms", "999 ms", "1,0 s", "15,0 s"]);
         let waits = [0, 5000, 135_000, 3_600_000, 32_805_000, 4 * MS_PER_DAY].map(wait);
         assert_eq!(waits, ["0 s", "5 s", "2 min 15 s", "1 h", "9 h 6 min", "4 d"]);
     }

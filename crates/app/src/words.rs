@@ -1,7 +1,10 @@
 //! The words for states and numbers, each with the tone it is shown in.
 
 use groundswell_types::editor::{LiveStatus, ProgramSummary};
-use groundswell_types::{DeliveryState, FailureClass, MAX_WEBHOOKS, ProgramStatus, ProgramType};
+use groundswell_types::{DeliveryState, EventKind, FailureClass, MAX_WEBHOOKS, ProgramStatus, ProgramType};
+
+use crate::failure::Failure;
+use crate::texts::Texts;
 
 /// How something is doing; decides the colour and the shape of its dot. Never shown without a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,142 +34,162 @@ impl Tone {
     }
 }
 
-/// `1 webhook`, `2 webhooks`.
-pub fn count(number: i64, one: &str, many: &str) -> String {
-    format!("{} {}", grouped(number), if number == 1 { one } else { many })
-}
-
-/// Digits in groups of three: `10,000`.
-pub fn grouped(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    if number < 0 { format!("-{text}") } else { text }
-}
-
 /// Counts of waiting deliveries stop at 10,000.
-pub fn capped(number: i64) -> String {
-    if number >= 10_000 { "10,000+".to_owned() } else { grouped(number) }
-}
-
-/// Why there can be no further webhook.
-pub fn at_most_webhooks() -> String {
-    format!("A program has at most {MAX_WEBHOOKS} webhooks. Remove one to add another.")
+pub fn capped(texts: Texts, number: i64) -> String {
+    const MOST: i64 = 10_000;
+    if number >= MOST {
+        format!("{}+", texts.language().number(MOST))
+    } else {
+        texts.language().number(number)
+    }
 }
 
 /// The word for a program's type.
-pub const fn program_type(kind: ProgramType) -> &'static str {
+pub fn program_type(texts: Texts, kind: ProgramType) -> &'static str {
     match kind {
-        ProgramType::Referral => "Referral",
-        ProgramType::Affiliate => "Affiliate",
+        ProgramType::Referral => texts.program_referral(),
+        ProgramType::Affiliate => texts.program_affiliate(),
     }
 }
 
 /// The word for a program's status.
-pub const fn program_status(status: ProgramStatus) -> (Tone, &'static str) {
+pub fn program_status(texts: Texts, status: ProgramStatus) -> (Tone, &'static str) {
     match status {
-        ProgramStatus::Draft => (Tone::Quiet, "Draft"),
-        ProgramStatus::InProgress => (Tone::Ok, "In progress"),
-        ProgramStatus::Pending => (Tone::Info, "Pending"),
-        ProgramStatus::Cancelled => (Tone::Quiet, "Cancelled"),
-        ProgramStatus::Complete => (Tone::Quiet, "Complete"),
-        ProgramStatus::Deleted => (Tone::Error, "Deleted"),
+        ProgramStatus::Draft => (Tone::Quiet, texts.program_status_draft()),
+        ProgramStatus::InProgress => (Tone::Ok, texts.program_status_in_progress()),
+        ProgramStatus::Pending => (Tone::Info, texts.program_status_pending()),
+        ProgramStatus::Cancelled => (Tone::Quiet, texts.program_status_cancelled()),
+        ProgramStatus::Complete => (Tone::Quiet, texts.program_status_complete()),
+        ProgramStatus::Deleted => (Tone::Error, texts.program_status_deleted()),
     }
 }
 
 /// A program's webhooks at a glance.
-pub fn webhooks_at_a_glance(summary: &ProgramSummary) -> (Tone, String) {
+pub fn webhooks_at_a_glance(texts: Texts, summary: &ProgramSummary) -> (Tone, String) {
     let live = summary.webhooks;
     if live == 0 {
-        return (Tone::Quiet, "No webhooks yet".to_owned());
+        return (Tone::Quiet, texts.program_no_webhooks().to_owned());
     }
-    let text = format!("{live} of {MAX_WEBHOOKS} webhooks");
+    let of_webhooks = texts.program_of_webhooks(live, MAX_WEBHOOKS);
     match summary.needing_attention {
-        0 => (Tone::Ok, text),
-        1 => (Tone::Error, format!("{text}, 1 needs attention")),
-        several => (Tone::Error, format!("{text}, {several} need attention")),
+        0 => (Tone::Ok, of_webhooks),
+        several => (Tone::Error, texts.program_needing_attention(several, &of_webhooks)),
     }
 }
 
+/// What happens to a program that it tells about.
+pub fn event_title(texts: Texts, event: EventKind) -> &'static str {
+    match event {
+        EventKind::ParticipantReachedAGoal => texts.event_goal(),
+        EventKind::NewParticipantAdded => texts.event_participant(),
+        EventKind::ParticipantFraudStatusUpdated => texts.event_fraud(),
+        EventKind::NewCommissionAdded => texts.event_commission(),
+        EventKind::CommissionAdjusted => texts.event_adjusted(),
+        EventKind::NewPayoutIssued => texts.event_payout(),
+        EventKind::CampaignEnded => texts.event_ended(),
+    }
+}
+
+/// When an event happens, in a sentence.
+pub fn event_meaning(texts: Texts, event: EventKind) -> &'static str {
+    match event {
+        EventKind::ParticipantReachedAGoal => texts.event_goal_means(),
+        EventKind::NewParticipantAdded => texts.event_participant_means(),
+        EventKind::ParticipantFraudStatusUpdated => texts.event_fraud_means(),
+        EventKind::NewCommissionAdded => texts.event_commission_means(),
+        EventKind::CommissionAdjusted => texts.event_adjusted_means(),
+        EventKind::NewPayoutIssued => texts.event_payout_means(),
+        EventKind::CampaignEnded => texts.event_ended_means(),
+    }
+}
+
+/// Why a page or an action failed, in a sentence.
+pub fn failure(texts: Texts, failure: &Failure) -> String {
+    match failure {
+        Failure::Conflict(why) | Failure::Refused(why) => return why.clone(),
+        Failure::SignedOut => texts.failure_signed_out(),
+        Failure::NotFound => texts.failure_not_found(),
+        Failure::Invalid(_) => texts.failure_invalid(),
+        Failure::Offline => texts.failure_offline(),
+        Failure::Internal { .. } => texts.failure_internal(),
+    }
+    .to_owned()
+}
+
 /// How a webhook is doing; none when it is not live yet.
-pub fn webhook_status(live: Option<&LiveStatus>) -> (Tone, &'static str) {
+pub fn webhook_status(texts: Texts, live: Option<&LiveStatus>) -> (Tone, &'static str) {
     match live {
-        None => (Tone::Quiet, "Not published yet"),
-        Some(live) if live.is_auto_disabled => (Tone::Error, "Disabled after failing for days"),
-        Some(live) if !live.is_enabled => (Tone::Quiet, "Off"),
-        Some(live) if live.failure_count > 0 => (Tone::Error, "Failing"),
-        Some(live) if live.last_success_at.is_some() => (Tone::Ok, "Working"),
-        Some(_) => (Tone::Quiet, "Nothing sent yet"),
+        None => (Tone::Quiet, texts.webhook_not_published()),
+        Some(live) if live.is_auto_disabled => (Tone::Error, texts.webhook_auto_disabled()),
+        Some(live) if !live.is_enabled => (Tone::Quiet, texts.webhook_off()),
+        Some(live) if live.failure_count > 0 => (Tone::Error, texts.webhook_failing()),
+        Some(live) if live.last_success_at.is_some() => (Tone::Ok, texts.webhook_working()),
+        Some(_) => (Tone::Quiet, texts.webhook_nothing_sent()),
     }
 }
 
 /// The word for a delivery's state.
-pub const fn delivery_state(state: DeliveryState) -> (Tone, &'static str) {
+pub fn delivery_state(texts: Texts, state: DeliveryState) -> (Tone, &'static str) {
     match state {
-        DeliveryState::Waiting => (Tone::Info, "Waiting"),
-        DeliveryState::Sending => (Tone::Info, "Sending"),
-        DeliveryState::Delivered => (Tone::Ok, "Delivered"),
-        DeliveryState::Retrying => (Tone::Warn, "Retrying"),
-        DeliveryState::Held => (Tone::Warn, "Held"),
-        DeliveryState::Parked => (Tone::Quiet, "Parked"),
-        DeliveryState::Undeliverable => (Tone::Error, "Undeliverable"),
-        DeliveryState::Cancelled => (Tone::Quiet, "Cancelled"),
+        DeliveryState::Waiting => (Tone::Info, texts.delivery_waiting()),
+        DeliveryState::Sending => (Tone::Info, texts.delivery_sending()),
+        DeliveryState::Delivered => (Tone::Ok, texts.delivery_delivered()),
+        DeliveryState::Retrying => (Tone::Warn, texts.delivery_retrying()),
+        DeliveryState::Held => (Tone::Warn, texts.delivery_held()),
+        DeliveryState::Parked => (Tone::Quiet, texts.delivery_parked()),
+        DeliveryState::Undeliverable => (Tone::Error, texts.delivery_undeliverable()),
+        DeliveryState::Cancelled => (Tone::Quiet, texts.delivery_cancelled()),
     }
 }
 
 /// What a delivery's state means, in a sentence.
-pub const fn delivery_state_meaning(state: DeliveryState) -> &'static str {
+pub fn delivery_state_meaning(texts: Texts, state: DeliveryState) -> &'static str {
     match state {
-        DeliveryState::Waiting => "The first attempt was not made yet.",
-        DeliveryState::Sending => "An attempt is on its way.",
-        DeliveryState::Delivered => "The receiver answered with a 2xx status.",
-        DeliveryState::Retrying => "The last attempt failed. There will be another.",
-        DeliveryState::Held => "The endpoint is failing. Single attempts find out when it is back.",
-        DeliveryState::Parked => "The webhook is off. Nothing is sent until it is on again.",
-        DeliveryState::Undeliverable => "No attempt succeeded. No further one will be made.",
-        DeliveryState::Cancelled => "The webhook was removed, or what waited was discarded.",
+        DeliveryState::Waiting => texts.delivery_waiting_means(),
+        DeliveryState::Sending => texts.delivery_sending_means(),
+        DeliveryState::Delivered => texts.delivery_delivered_means(),
+        DeliveryState::Retrying => texts.delivery_retrying_means(),
+        DeliveryState::Held => texts.delivery_held_means(),
+        DeliveryState::Parked => texts.delivery_parked_means(),
+        DeliveryState::Undeliverable => texts.delivery_undeliverable_means(),
+        DeliveryState::Cancelled => texts.delivery_cancelled_means(),
     }
 }
 
 /// Why an attempt failed, in two words at most.
-pub const fn failure_class(failure: FailureClass) -> &'static str {
+pub fn failure_class(texts: Texts, failure: FailureClass) -> &'static str {
     match failure {
-        FailureClass::Dns => "DNS error",
-        FailureClass::Blocked => "Address blocked",
-        FailureClass::Connect => "No connection",
-        FailureClass::Tls => "TLS error",
-        FailureClass::Timeout => "Timeout",
-        FailureClass::Broken => "Broken answer",
-        FailureClass::Redirect => "Redirect",
-        FailureClass::Status => "Error status",
-        FailureClass::Misconfigured => "Not sendable",
+        FailureClass::Dns => texts.delivery_dns(),
+        FailureClass::Blocked => texts.delivery_blocked(),
+        FailureClass::Connect => texts.delivery_connect(),
+        FailureClass::Tls => texts.delivery_tls(),
+        FailureClass::Timeout => texts.delivery_timeout(),
+        FailureClass::Broken => texts.delivery_broken(),
+        FailureClass::Redirect => texts.delivery_redirect(),
+        FailureClass::Status => texts.delivery_status(),
+        FailureClass::Misconfigured => texts.delivery_misconfigured(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::language::Language;
 
     #[test]
-    fn numbers_are_grouped() {
-        assert_eq!(
-            [0, 999, 1000, 1_234_567, -1000].map(grouped),
-            ["0", "999", "1,000", "1,234,567", "-1,000"]
-        );
-        assert_eq!(
-            [count(1, "change", "changes"), count(1000, "change", "changes")],
-            ["1 change", "1,000 changes"]
-        );
-        assert_eq!([capped(9999), capped(10_000)], ["9,999", "10,000+"]);
+    fn counts_stop_where_counting_does() {
+        for (language, wanted) in [
+            (Language::English, ["9,999", "10,000+"]),
+            (Language::German, ["9.999", "10.000+"]),
+            (Language::Spanish, ["9999", "10.000+"]),
+        ] {
+            assert_eq!([9999, 10_000].map(|number| capped(Texts::of(language), number)), wanted);
+        }
     }
 
     #[test]
     fn what_needs_somebody_is_said_first() {
+        let texts = Texts::of(Language::English);
         let mut live = LiveStatus {
             webhook_id: groundswell_types::WebhookId::parse("primary").expect("valid"),
             is_enabled: true,
@@ -177,15 +200,15 @@ mod tests {
             waiting: 0,
             parked: 0,
         };
-        assert_eq!(webhook_status(None).1, "Not published yet");
-        assert_eq!(webhook_status(Some(&live)).1, "Nothing sent yet");
+        assert_eq!(webhook_status(texts, None).1, "Not published yet");
+        assert_eq!(webhook_status(texts, Some(&live)).1, "Nothing sent yet");
         live.last_success_at = Some(1);
-        assert_eq!(webhook_status(Some(&live)), (Tone::Ok, "Working"));
+        assert_eq!(webhook_status(texts, Some(&live)), (Tone::Ok, "Working"));
         live.failure_count = 1;
-        assert_eq!(webhook_status(Some(&live)), (Tone::Error, "Failing"));
+        assert_eq!(webhook_status(texts, Some(&live)), (Tone::Error, "Failing"));
         live.is_enabled = false;
-        assert_eq!(webhook_status(Some(&live)), (Tone::Quiet, "Off"));
+        assert_eq!(webhook_status(texts, Some(&live)), (Tone::Quiet, "Off"));
         live.is_auto_disabled = true;
-        assert_eq!(webhook_status(Some(&live)).0, Tone::Error);
+        assert_eq!(webhook_status(texts, Some(&live)).0, Tone::Error);
     }
 }

@@ -3,6 +3,9 @@
 use crate::template::{Piece, Slot, Text};
 use crate::{LANGUAGES, Texts, needed_categories};
 
+/// A method has no more arguments than any function here, itself among them.
+const MOST_PLACEHOLDERS: usize = 3;
+
 /// From so many words on, a text that is the same as in English was not translated.
 const WORDS_TO_TRANSLATE: usize = 4;
 
@@ -46,6 +49,10 @@ fn check_forms(place: &str, language: usize, text: &Text, offences: &mut Vec<Str
         if found != needed {
             offences.push(format!("{place}: has the plural forms {found:?}, its language has {needed:?}"));
         }
+    }
+    let is_plural = matches!(text, Text::Plural(_));
+    if usize::from(is_plural) + slots_but_count(text.form("other")).len() > MOST_PLACEHOLDERS {
+        offences.push(format!("{place}: has more than {MOST_PLACEHOLDERS} placeholders"));
     }
     let forms = text.forms();
     for form in &forms {
@@ -105,14 +112,8 @@ fn slots_but_count(form: &[Piece]) -> Vec<(Slot, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Catalogue, CatalogueError, Texts, read_area};
-
-    fn texts(source: &str) -> Texts {
-        let (mut texts, mut offences) = (Texts::new(), Vec::new());
-        read_area("test", "area", source, &mut texts, &mut offences);
-        assert!(offences.is_empty(), "{offences:?}");
-        texts
-    }
+    use crate::testing::texts;
+    use crate::{Catalogue, CatalogueError};
 
     /// What is wrong when German is `german` and everything else is `english`.
     fn offences(english: &str, german: &str) -> String {
@@ -145,6 +146,8 @@ mod tests {
         ] {
             assert!(offences(english, german).contains("has the placeholders"), "{german}");
         }
+        let found = offences("a = \"{a} {b} {c} {d}\"", "a = \"{d} {c} {b} {a}\"");
+        assert!(found.starts_with("en/area.toml: a: has more than 3 placeholders"), "{found}");
         let found = offences("a = \"A {b, view}\"", "a = \"{b, view} A {b, view}\"");
         assert_eq!(found, "de/area.toml: a: an element can be shown only once");
     }

@@ -94,11 +94,11 @@ fn method(code: &mut String, name: &str, english: &Text, all: &[&Text]) {
         (false, true) => pick,
         (false, false) => format!("fill({pick}, &[{fills}])"),
     };
-    let whole_numbers: String = parameters
-        .iter()
-        .filter(|(slot, _)| *slot == Slot::Number)
-        .map(|(_, name)| format!("        let {name} = {name}.whole();\n"))
-        .collect();
+    let numbers = parameters.iter().filter(|(slot, _)| *slot == Slot::Number);
+    let whole_numbers = numbers.fold(String::new(), |mut code, (_, name)| {
+        let _ = writeln!(code, "        let {name} = {name}.whole();");
+        code
+    });
     let _ = writeln!(
         code,
         "    /// `{}`\n    pub fn {name}(self{arguments}) -> {returned} {{\n{whole_numbers}        {body}\n    }}\n",
@@ -152,30 +152,24 @@ fn segments(form: &[Piece], filled: &[(Slot, &str)], elements: &[(Slot, &str)]) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::read_area;
-
-    fn code(source: &str) -> String {
-        let (mut texts, mut offences) = (Texts::new(), Vec::new());
-        read_area("test", "log", source, &mut texts, &mut offences);
-        assert!(offences.is_empty(), "{offences:?}");
-        generate(&[texts.clone(), texts])
-    }
+    use crate::testing::texts;
 
     #[test]
     fn a_text_becomes_a_method_of_what_it_needs() {
-        let code = code(concat!(
+        let texts = texts(concat!(
             "title = \"Log\"\n",
             "sent = \"{b} and {a, number}, {b}\"\n",
             "more = { one = \"one for {b}\", other = \"{count, number} for {b}\" }\n",
             "none = \"No, <all>all</all> at {time, view} of {b}\"\n",
         ));
+        let code = generate(&[texts.clone(), texts]);
         for wanted in [
-            "pub fn log_title(self) -> &'static str {\n        self.pick([\"Log\", \"Log\"])",
-            "pub fn log_sent(self, b: &str, a: impl Number) -> String",
+            "pub fn area_title(self) -> &'static str {\n        self.pick([\"Log\", \"Log\"])",
+            "pub fn area_sent(self, b: &str, a: impl Number) -> String",
             "fill(self.pick([\"{0} and {1}, {0}\", \"{0} and {1}, {0}\"]), &[b, &self.language.number(a)])",
-            "pub fn log_more(self, count: impl Number, b: &str) -> String",
+            "pub fn area_more(self, count: impl Number, b: &str) -> String",
             "[\"one for {1}\", \"{0} for {1}\", \"{0} for {1}\"]",
-            "pub fn log_none(self, all: impl FnOnce(&'static str) -> AnyView + 'static, \
+            "pub fn area_none(self, all: impl FnOnce(&'static str) -> AnyView + 'static, \
              time: impl IntoAny + 'static, b: &str) -> AnyView",
             "&[Segment::Words(\"No, \"), Segment::Element(0, \"all\"), Segment::Words(\" at \"), \
              Segment::Element(1, \"\"), Segment::Words(\" of {0}\")][..]",

@@ -82,8 +82,8 @@ impl Catalogue {
         let mut languages = Vec::new();
         for language in LANGUAGES {
             let mut texts = Texts::new();
-            for (area, source) in areas(&directory.join(language))? {
-                read_area(&format!("{language}/{area}.toml"), &area, &source, &mut texts, &mut offences);
+            for area in areas(directory, language)? {
+                area.read(&mut texts, &mut offences);
             }
             languages.push(texts);
         }
@@ -111,33 +111,61 @@ impl Catalogue {
     }
 }
 
-/// The names and sources of a language's files.
-fn areas(directory: &Path) -> Result<Vec<(String, String)>, CatalogueError> {
+/// A file of one language.
+struct Area {
+    /// As messages name it, for example `de/log.toml`.
+    file: String,
+    name: String,
+    source: String,
+}
+
+/// A language's files.
+fn areas(directory: &Path, language: &str) -> Result<Vec<Area>, CatalogueError> {
+    let directory = directory.join(language);
     let unreadable = |path: &Path| {
         let path = path.to_owned();
         move |source| CatalogueError::Unreadable { path, source }
     };
     let mut areas = Vec::new();
-    for entry in fs::read_dir(directory).map_err(unreadable(directory))? {
-        let path = entry.map_err(unreadable(directory))?.path();
+    for entry in fs::read_dir(&directory).map_err(unreadable(&directory))? {
+        let path = entry.map_err(unreadable(&directory))?.path();
         if let (Some(stem), Some("toml")) = (path.file_stem(), path.extension().and_then(|it| it.to_str())) {
+            let name = stem.to_string_lossy().into_owned();
             let source = fs::read_to_string(&path).map_err(unreadable(&path))?;
-            areas.push((stem.to_string_lossy().into_owned(), source));
+            areas.push(Area { file: format!("{language}/{name}.toml"), name, source });
         }
     }
-    areas.sort();
+    areas.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(areas)
 }
 
-fn read_area(file: &str, area: &str, source: &str, texts: &mut Texts, offences: &mut Vec<String>) {
-    let table: toml::Table = match source.parse() {
-        Ok(table) => table,
-        Err(error) => return offences.push(format!("{file}: {error}")),
-    };
-    for (key, value) in table {
-        match Text::read(&value) {
-            Ok(text) => drop(texts.insert((area.to_owned(), key), text)),
-            Err(why) => offences.push(format!("{file}: {key}: {why}")),
+impl Area {
+    /// Adds the texts of the file to `texts`, and what is wrong with it to `offences`.
+    fn read(self, texts: &mut Texts, offences: &mut Vec<String>) {
+        let Self { file, name, source } = self;
+        let table: toml::Table = match source.parse() {
+            Ok(table) => table,
+            Err(error) => return offences.push(format!("{file}: {error}")),
+        };
+        for (key, value) in table {
+            match Text::read(&value) {
+                Ok(text) => drop(texts.insert((name.clone(), key), text)),
+                Err(why) => offences.push(format!("{file}: {key}: {why}")),
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod testing {
+    use super::{Area, Texts};
+
+    /// The texts of a file of the area `area`, which have to be readable.
+    pub fn texts(source: &str) -> Texts {
+        let (mut texts, mut offences) = (Texts::new(), Vec::new());
+        let area = Area { file: "area.toml".to_owned(), name: "area".to_owned(), source: source.to_owned() };
+        area.read(&mut texts, &mut offences);
+        assert!(offences.is_empty(), "{offences:?}");
+        texts
     }
 }

@@ -8,7 +8,7 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use groundswell_app::backend::Backend;
-use groundswell_app::forms::{self, Answer};
+use groundswell_app::forms::{self, Answer, Post};
 use groundswell_app::{App, Language, language, shell};
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, COOKIE, LOCATION, SET_COOKIE, VARY};
 use http::request::Parts;
@@ -143,7 +143,8 @@ async fn submit(
     let Parts { uri, headers, extensions, .. } = parts;
     let id = extensions.get::<RequestId>().cloned();
     let backend = backend_for(&state, &headers, id.as_ref());
-    match forms::submit(backend.as_ref(), uri.path(), &body).await {
+    let post = Post { path: uri.path(), body: &body, language: language_for(&headers) };
+    match forms::submit(backend.as_ref(), post).await {
         Answer::Redirect { location, set_cookie } => {
             let mut response = StatusCode::SEE_OTHER.into_response();
             if let Ok(location) = HeaderValue::try_from(location) {

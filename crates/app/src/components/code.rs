@@ -8,6 +8,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use super::{Icon, Shape};
 use crate::json;
+use crate::texts::texts;
 
 /// Text in a box with a copy button; JSON is laid out, with what was really sent one click away.
 #[component]
@@ -17,13 +18,14 @@ pub fn CodeBlock(
     /// What is shown and copied.
     text: String,
 ) -> impl IntoView {
+    let texts = texts();
     let pretty = json::pretty(&text).filter(|pretty| *pretty != text);
     let raw = pretty.is_some().then(|| {
         let text = text.clone();
         view! {
             <details class="code-raw">
-                <summary>"As sent"</summary>
-                <pre class="code-text wrap" tabindex="0" role="region" aria-label=format!("{label}, as sent")>{text}</pre>
+                <summary>{texts.code_as_sent()}</summary>
+                <pre class="code-text wrap" tabindex="0" role="region" aria-label=texts.code_as_sent_label(label)>{text}</pre>
             </details>
         }
     });
@@ -42,7 +44,7 @@ pub fn CodeBlock(
 #[component]
 pub fn HeaderList(headers: Vec<HeaderView>) -> impl IntoView {
     if headers.is_empty() {
-        return view! { <p class="hint">"No headers."</p> }.into_any();
+        return view! { <p class="hint">{texts().code_no_headers()}</p> }.into_any();
     }
     let rows =
         headers.into_iter().map(|header| view! { <div><dt>{header.name}</dt><dd>{header.value}</dd></div> });
@@ -62,6 +64,7 @@ pub fn CopyButton(
     /// What to copy.
     text: String,
 ) -> impl IntoView {
+    let texts = texts();
     let copied = RwSignal::new(Copied::NotYet);
     let on_click = move |_| {
         let text = text.clone();
@@ -72,9 +75,9 @@ pub fn CopyButton(
     };
     let shape = move || if copied.get() == Copied::Done { Shape::Done } else { Shape::Copy };
     let word = move || match copied.get() {
-        Copied::NotYet => "Copy",
-        Copied::Done => "Copied",
-        Copied::Impossible => "Cannot copy here",
+        Copied::NotYet => texts.code_copy(),
+        Copied::Done => texts.code_copied(),
+        Copied::Impossible => texts.code_cannot_copy(),
     };
     view! {
         <button class="button quiet small copy needs-script" type="button" on:click=on_click>

@@ -6,10 +6,13 @@ use leptos_meta::Title;
 use super::{Icon, Shape};
 use crate::failure::Failure;
 use crate::pages::SignInHelp;
+use crate::texts::{Texts, texts};
+use crate::words;
 
 /// A failure above or beside what it is about.
 #[component]
 pub fn FailureNotice(failure: Failure) -> impl IntoView {
+    let texts = texts();
     let problems = match &failure {
         Failure::Invalid(problems) => problems.clone(),
         _ => Vec::new(),
@@ -22,9 +25,9 @@ pub fn FailureNotice(failure: Failure) -> impl IntoView {
         <div class="notice" data-tone="error" role="alert">
             <Icon shape=Shape::Warning/>
             <div>
-                <p>{failure.to_string()}</p>
+                <p>{words::failure(texts, &failure)}</p>
                 {list}
-                {request_id(&failure)}
+                {request_id(texts, &failure)}
             </div>
         </div>
     }
@@ -34,31 +37,29 @@ pub fn FailureNotice(failure: Failure) -> impl IntoView {
 /// A failure instead of a page.
 #[component]
 pub fn FailurePage(failure: Failure) -> impl IntoView {
+    let texts = texts();
     let (title, advice) = match &failure {
         Failure::SignedOut => return view! { <SignInHelp/> }.into_any(),
-        Failure::NotFound => ("Not found", "Check the address, or go back to your programs."),
-        Failure::Offline => ("No connection", "Reload the page when you are online again."),
-        _ => (
-            "This did not work",
-            "Reload the page. If it happens again, give the operator of this server the number below.",
-        ),
+        Failure::NotFound => (texts.failure_not_found_title(), texts.failure_not_found_advice()),
+        Failure::Offline => (texts.failure_offline_title(), texts.failure_offline_advice()),
+        _ => (texts.failure_title(), texts.failure_advice()),
     };
     view! {
         <Title text=title/>
         <div class="page narrow empty">
             <h1>{title}</h1>
-            <p>{failure.to_string()}</p>
+            <p>{words::failure(texts, &failure)}</p>
             <p class="hint">{advice}</p>
-            {request_id(&failure)}
-            <p><a class="button" href="/">"Programs"</a></p>
+            {request_id(texts, &failure)}
+            <p><a class="button" href="/">{texts.frame_programs()}</a></p>
         </div>
     }
     .into_any()
 }
 
-fn request_id(failure: &Failure) -> Option<impl IntoView + use<>> {
+fn request_id(texts: Texts, failure: &Failure) -> Option<impl IntoView + use<>> {
     let Failure::Internal { request_id: Some(id) } = failure else { return None };
-    Some(view! { <p class="hint">"Request " <code>{id.clone()}</code></p> })
+    Some(view! { <p class="hint">{texts.failure_request(view! { <code>{id.clone()}</code> })}</p> })
 }
 
 /// A problem's message reads on from its pointer; alone it needs a capital letter and a full stop.

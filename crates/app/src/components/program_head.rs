@@ -19,7 +19,8 @@ pub enum Step {
 /// The program's name and the steps there are.
 #[component]
 pub fn ProgramHead(program: Program, step: Step) -> impl IntoView {
-    let (tone, status) = words::program_status(program.status);
+    let texts = texts();
+    let (tone, status) = words::program_status(texts, program.status);
     let link = |to: Step, path: &str, word: &'static str| {
         let href = format!("/programs/{}/{path}", program.id);
         let current = if to == step { "page" } else { "false" };
@@ -27,16 +28,16 @@ pub fn ProgramHead(program: Program, step: Step) -> impl IntoView {
     };
     view! {
         <div class="program-head">
-            <nav class="crumbs" aria-label="Breadcrumb"><A href="/">"Programs"</A></nav>
+            <nav class="crumbs" aria-label=texts.program_breadcrumb()><A href="/">{texts.frame_programs()}</A></nav>
             <div class="program-name">
                 <h1>{program.name.clone()}</h1>
-                <span class="tag">{words::program_type(program.kind)}</span>
+                <span class="tag">{words::program_type(texts, program.kind)}</span>
                 <Status tone=tone word=status/>
             </div>
-            <nav class="steps" aria-label="Program">
-                {link(Step::Options, "options", "Options")}
-                {link(Step::Deliveries, "deliveries", "Delivery log")}
-                {link(Step::Inbox, "inbox", texts().inbox_name())}
+            <nav class="steps" aria-label=texts.program_steps()>
+                {link(Step::Options, "options", texts.program_options())}
+                {link(Step::Deliveries, "deliveries", texts.program_log())}
+                {link(Step::Inbox, "inbox", texts.inbox_name())}
             </nav>
         </div>
     }

@@ -3,17 +3,19 @@
 use leptos::prelude::*;
 use wasm_bindgen::JsValue;
 
+use crate::texts::texts;
 use crate::time;
 
 /// A moment in Unix milliseconds.
 #[component]
 pub fn Time(#[prop(into)] at: Signal<i64>) -> impl IntoView {
+    let texts = texts();
     let local = RwSignal::new(None::<String>);
     // Effects run in the browser only, and after the first render.
     Effect::new(move |_| local.set(Some(local_text(at.get()))));
     view! {
-        <time datetime=move || time::machine(at.get()) title=move || time::utc(at.get())>
-            {move || local.get().unwrap_or_else(|| time::utc(at.get()))}
+        <time datetime=move || time::machine(at.get()) title=move || time::utc(texts, at.get())>
+            {move || local.get().unwrap_or_else(|| time::utc(texts, at.get()))}
         </time>
     }
 }

@@ -9,6 +9,7 @@ use crate::backend::Backend;
 use crate::failure::Failure;
 use crate::intent::{Intent, RowAction};
 use crate::returned::Returned;
+use crate::texts::Texts;
 
 /// One post of the panel's form.
 struct Post<'a> {
@@ -17,9 +18,10 @@ struct Post<'a> {
     form: PanelForm,
     /// The panel as it was before.
     panel: Panel,
+    texts: Texts,
 }
 
-pub async fn submit(backend: &dyn Backend, id: &ProgramId, form: &Form) -> Answer {
+pub async fn submit(backend: &dyn Backend, texts: Texts, id: &ProgramId, form: &Form) -> Answer {
     let form = panel_form::parse(form);
     if form.intent == Intent::Discard {
         return match backend.discard_draft(id).await {
@@ -31,7 +33,7 @@ pub async fn submit(backend: &dyn Backend, id: &ProgramId, form: &Form) -> Answe
         Ok(panel) => panel,
         Err(failure) => return Answer::failed(failure),
     };
-    Post { backend, id, form, panel }.act().await
+    Post { backend, id, form, panel, texts }.act().await
 }
 
 fn page(id: &ProgramId) -> String {
@@ -79,7 +81,7 @@ impl Post<'_> {
         let rows = &mut self.form.rows;
         match &self.form.intent {
             Intent::Add if rows.len() >= MAX_WEBHOOKS => {
-                return Err(Failure::Refused(crate::words::at_most_webhooks()));
+                return Err(Failure::Refused(self.texts.webhooks_at_most(MAX_WEBHOOKS)));
             }
             Intent::Add => rows.push(DraftRow {
                 key: free_key(self.form.version, rows),

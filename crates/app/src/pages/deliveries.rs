@@ -11,6 +11,7 @@ use super::program_id;
 use crate::components::{FailurePage, ProgramHead, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
+use crate::texts::texts;
 
 mod attempts;
 mod detail;
@@ -68,7 +69,7 @@ fn LogView(log: Log, filter: LogQuery, query: Memo<LogQuery>) -> impl IntoView {
     let id = StoredValue::new(program.id.clone());
     let is_open = Memo::new(move |_| query.with(|query| query.delivery.is_some()));
     view! {
-        <Title text=format!("Deliveries · {}", program.name)/>
+        <Title text=format!("{} · {}", texts().log_title(), program.name)/>
         <div class="page wide">
             <ProgramHead program step=Step::Deliveries/>
             <div class="log" data-open=move || if is_open.get() { "true" } else { "false" }>
@@ -116,7 +117,7 @@ fn side(
         Ok(None) => ().into_any(),
         Ok(Some(detail)) => view! { <Detail program detail query/> }.into_any(),
         Err(failure) => view! {
-            <aside class="side" aria-label="Delivery"><FailurePage failure/></aside>
+            <aside class="side" aria-label=texts().log_side()><FailurePage failure/></aside>
         }
         .into_any(),
     }

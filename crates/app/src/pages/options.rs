@@ -9,6 +9,7 @@ use super::program_id;
 use crate::components::{FailurePage, FirstStepsCount, Icon, ProgramHead, Shape, Status, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
+use crate::texts::texts;
 use crate::words;
 
 /// `/programs/{id}/options`.
@@ -42,13 +43,14 @@ pub fn OptionsPage() -> impl IntoView {
 
 #[component]
 fn Options(summary: ProgramSummary, steps: Option<FirstSteps>) -> impl IntoView {
-    let title = format!("Options · {}", summary.program.name);
+    let texts = texts();
+    let title = format!("{} · {}", texts.program_options(), summary.program.name);
     view! {
         <Title text=title/>
         <div class="page">
             <ProgramHead program=summary.program.clone() step=Step::Options/>
             <section aria-labelledby="integrations">
-                <h2 id="integrations">"Set up integrations"</h2>
+                <h2 id="integrations">{texts.program_integrations()}</h2>
                 <div class="cards"><WebhooksCard summary steps/></div>
             </section>
         </div>
@@ -58,18 +60,20 @@ fn Options(summary: ProgramSummary, steps: Option<FirstSteps>) -> impl IntoView 
 
 #[component]
 fn WebhooksCard(summary: ProgramSummary, steps: Option<FirstSteps>) -> impl IntoView {
-    let (tone, glance) = words::webhooks_at_a_glance(&summary);
-    let draft =
-        summary.has_draft.then(|| view! { <span class="tag" data-tone="info">"Unpublished draft"</span> });
+    let texts = texts();
+    let (tone, glance) = words::webhooks_at_a_glance(texts, &summary);
+    let draft = summary
+        .has_draft
+        .then(|| view! { <span class="tag" data-tone="info">{texts.programs_draft()}</span> });
     view! {
         <article class="card integration">
             <span class="integration-icon"><Icon shape=Shape::Webhook/></span>
             <h3>
                 <A href=format!("/programs/{}/options/webhooks", summary.program.id) attr:class="card-link">
-                    "Webhooks"
+                    {texts.program_webhooks()}
                 </A>
             </h3>
-            <p class="hint">"Send this program's events to your own servers, signed, the moment they happen."</p>
+            <p class="hint">{texts.program_webhooks_are()}</p>
             <p class="integration-state"><Status tone=tone word=glance/>{draft}<FirstStepsCount steps/></p>
         </article>
     }

@@ -124,22 +124,22 @@ pub fn WebhooksPage() -> impl IntoView {
 
 #[component]
 fn WebhooksPanel(editor: Editor, steps: Option<FirstSteps>) -> impl IntoView {
+    let texts = texts();
     let program = editor.program.get_value();
     let options = format!("/programs/{}/options", program.id);
     let inbox = format!("/programs/{}/inbox", program.id);
     let id = program.id.clone();
     editor.keep_up_to_date();
     view! {
-        <Title text=format!("Webhooks · {}", program.name)/>
+        <Title text=format!("{} · {}", texts.webhooks_title(), program.name)/>
         <div class="page">
             <ProgramHead program step=Step::Options/>
             <div class="panel-head">
-                <nav class="crumbs" aria-label="Options"><a href=options>"Set up integrations"</a></nav>
-                <h2 id="webhooks">"Webhooks"</h2>
+                <nav class="crumbs" aria-label=texts.program_options()><a href=options>{texts.program_integrations()}</a></nav>
+                <h2 id="webhooks">{texts.webhooks_title()}</h2>
                 <p class="hint">
-                    "Each webhook gets the events you choose as signed JSON, within a second of their happening, and again
-                     for days if your server is down. "
-                    {texts().inbox_instead(|words| view! { <a href=inbox>{words}</a> }.into_any())}
+                    {texts.webhooks_what()} " "
+                    {texts.inbox_instead(|words| view! { <a href=inbox>{words}</a> }.into_any())}
                 </p>
             </div>
             <FirstStepsList program=id steps/>

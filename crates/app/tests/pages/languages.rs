@@ -1,7 +1,7 @@
 //! The pages in every language, and the choice of one.
 
 use groundswell_app::Language;
-use groundswell_app::forms::{self, Answer};
+use groundswell_app::forms::{self, Answer, Post};
 use groundswell_catalogue::{Catalogue, SAID, Text};
 use http::StatusCode;
 
@@ -77,12 +77,31 @@ async fn every_page_has_the_switch_and_it_leads_back_to_the_page() {
 async fn a_choice_is_remembered_and_leads_back() {
     let site = Site::new(Memory::full());
     let body = "language=de&back=%2Fprograms%2Fp1%2Fdeliveries%3Fstate%3Dheld";
-    let answer = forms::submit(site.backend.as_ref(), "/language", body.as_bytes()).await;
+    let post = Post { path: "/language", body: body.as_bytes(), language: site.language };
+    let answer = forms::submit(site.backend.as_ref(), post).await;
     let Answer::Redirect { location, set_cookie } = answer else { panic!("does not redirect") };
     assert_eq!(location, "/programs/p1/deliveries?state=held");
     assert!(set_cookie.expect("is remembered").starts_with("groundswell_language=de; "));
     let page = site.post("/language", "language=xx&back=%2F").await.expect_err("comes back");
     assert_eq!(page.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn what_the_server_says_is_in_the_language_of_the_page() {
+    let panel = "/programs/p1/options/webhooks";
+    for (language, wanted) in [
+        (Language::German, ["Einige der Eingaben können so", "Muss mit https:// oder http:// beginnen."]),
+        (Language::Spanish, ["Algunos de los datos introducidos", "Debe empezar por https:// o http://."]),
+    ] {
+        let site = Site::in_language(Memory::full(), language);
+        let page =
+            site.post(panel, "version=0&row=a&url.a=ftp&intent=publish").await.expect_err("comes back");
+        page.shows(&wanted);
+        site.get(panel).await.shows(&wanted[1..]);
+    }
+    let site = Site::in_language(Memory::full(), Language::German);
+    let page = site.post("/", "name=A&type=NONE").await.expect_err("comes back");
+    page.shows(&["Wählen Sie Empfehlungsprogramm oder Affiliate-Programm."]);
 }
 
 #[test]

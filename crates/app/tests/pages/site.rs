@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use groundswell_app::backend::Backend;
-use groundswell_app::forms::{self, Answer};
+use groundswell_app::forms::{self, Answer, Post};
 use groundswell_app::{Language, Returned, SiteAssets, shell};
 use http::{StatusCode, Uri};
 use http_body_util::BodyExt;
@@ -76,7 +76,8 @@ impl Site {
 
     /// Posts a form; what it is redirected to, or the page that came back.
     pub async fn post(&self, path: &str, body: &str) -> Result<String, Page> {
-        match forms::submit(self.backend.as_ref(), path, body.as_bytes()).await {
+        let post = Post { path, body: body.as_bytes(), language: self.language };
+        match forms::submit(self.backend.as_ref(), post).await {
             Answer::Redirect { location, .. } => Ok(location),
             Answer::Page { status, returned } => {
                 let page = self.render(path, Some(*returned)).await;

@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod contract;
+mod literal;
 mod rules;
 mod source;
 

@@ -127,7 +127,7 @@ impl Source {
     }
 
     /// Unit tests stand at the end of a file, so everything from here on is one.
-    fn first_test_line(&self) -> usize {
+    pub fn first_test_line(&self) -> usize {
         let is_start = |line: &String| line.starts_with("#[cfg(test)]") || line.starts_with("#[cfg(all(test");
         let start = self.lines.windows(2).position(|pair| is_start(&pair[0]) && pair[1].starts_with("mod "));
         start.unwrap_or(self.lines.len())

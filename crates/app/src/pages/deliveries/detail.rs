@@ -9,6 +9,7 @@ use super::log_query::LogQuery;
 use crate::components::{CodeBlock, Icon, Shape, Status, Time};
 use crate::functions;
 use crate::pages::live::{focus_after_navigation, keep_fresh};
+use crate::texts::texts;
 use crate::{time, words};
 
 /// The panel beside the list; on a narrow page in its place.
@@ -18,6 +19,7 @@ pub fn Detail(
     detail: DeliveryDetail,
     query: Memo<LogQuery>,
 ) -> impl IntoView {
+    let texts = texts();
     let delivery = detail.delivery.clone();
     let id = delivery.id;
     let body = detail.body.clone();
@@ -36,31 +38,31 @@ pub fn Detail(
         <aside class="side" aria-labelledby="delivery">
             <div class="side-head">
                 <a class="button quiet small side-close" href=list on:click=on_close>
-                    <Icon shape=Shape::ChevronLeft/>"Back to the list"
+                    <Icon shape=Shape::ChevronLeft/>{texts.log_back()}
                 </a>
-                <h2 id="delivery" tabindex="-1" node_ref=heading>{delivery.event.title()}</h2>
+                <h2 id="delivery" tabindex="-1" node_ref=heading>{words::event_title(texts, delivery.event)}</h2>
             </div>
             <State shown/>
             <dl class="facts">
-                <div><dt>"Delivery"</dt><dd><code>{id.to_string()}</code></dd></div>
-                <div><dt>"Event"</dt><dd><code>{delivery.event_id.to_string()}</code></dd></div>
+                <div><dt>{texts.log_delivery()}</dt><dd><code>{id.to_string()}</code></dd></div>
+                <div><dt>{texts.log_event()}</dt><dd><code>{delivery.event_id.to_string()}</code></dd></div>
                 <div>
-                    <dt>"Webhook"</dt>
+                    <dt>{texts.log_webhook()}</dt>
                     <dd>
-                        {delivery.webhook_id.map_or("deleted".to_owned(), |id| id.to_string())}
+                        {delivery.webhook_id.map_or_else(|| texts.log_deleted().to_owned(), |id| id.to_string())}
                         " " <span class="url">{move || shown.with(|shown| shown.delivery.payload_url.clone())}</span>
                     </dd>
                 </div>
-                <div><dt>"Happened"</dt><dd><Time at=delivery.created_at/></dd></div>
-                <div><dt>"Accepted"</dt><dd><Time at=delivery.accepted_at/></dd></div>
+                <div><dt>{texts.log_happened()}</dt><dd><Time at=delivery.created_at/></dd></div>
+                <div><dt>{texts.log_accepted()}</dt><dd><Time at=delivery.accepted_at/></dd></div>
             </dl>
             <section>
-                <h3>"Attempts"</h3>
+                <h3>{texts.log_attempts()}</h3>
                 <Attempts shown/>
             </section>
             <section>
-                <h3>"Body"</h3>
-                <CodeBlock label="Body of the event" text=body/>
+                <h3>{texts.log_body()}</h3>
+                <CodeBlock label=texts.log_body_label() text=body/>
             </section>
         </aside>
     }
@@ -80,16 +82,21 @@ fn focus_heading(heading: NodeRef<html::H2>) {
 
 #[component]
 fn State(shown: RwSignal<DeliveryDetail>) -> impl IntoView {
+    let texts = texts();
     let state = Memo::new(move |_| shown.with(|shown| shown.delivery.state));
     let next = Memo::new(move |_| shown.with(|shown| shown.delivery.next_attempt_at));
     view! {
         <div class="side-state" role="status">
-            <Status tone=Signal::derive(move || words::delivery_state(state.get()).0)
-                word=Signal::derive(move || words::delivery_state(state.get()).1.to_owned())/>
-            <span>{move || words::delivery_state_meaning(state.get())}</span>
+            <Status tone=Signal::derive(move || words::delivery_state(texts, state.get()).0)
+                word=Signal::derive(move || words::delivery_state(texts, state.get()).1.to_owned())/>
+            <span>{move || words::delivery_state_meaning(texts, state.get())}</span>
             {move || {
-                let word = if state.get() == DeliveryState::Held { " Next probe " } else { " Next attempt " };
-                next.get().map(|at| view! { <span>{word}<Time at=at/>"."</span> })
+                let is_held = state.get() == DeliveryState::Held;
+                next.get().map(|at| {
+                    let at = view! { <Time at=at/> };
+                    let text = if is_held { texts.log_next_probe(at) } else { texts.log_next_attempt(at) };
+                    view! { <span>{text}</span> }
+                })
             }}
         </div>
         {move || shown.with(|shown| shown.reason.clone()).map(|reason| view! { <p>{reason}</p> })}
@@ -101,6 +108,7 @@ fn State(shown: RwSignal<DeliveryDetail>) -> impl IntoView {
 /// The attempts that are still to come if all of them fail.
 #[component]
 fn Schedule(shown: RwSignal<DeliveryDetail>) -> impl IntoView {
+    let texts = texts();
     let schedule = Memo::new(move |_| shown.with(|shown| shown.schedule.clone()));
     let accepted = shown.with_untracked(|shown| shown.delivery.accepted_at);
     view! {
@@ -108,17 +116,14 @@ fn Schedule(shown: RwSignal<DeliveryDetail>) -> impl IntoView {
             <details class="schedule">
                 <summary>
                     <Icon shape=Shape::ChevronRight/>
-                    {move || {
-                        let left = schedule.with(|schedule| i64::try_from(schedule.len()).unwrap_or(i64::MAX));
-                        format!("{} to come if all fail", words::count(left, "attempt", "attempts"))
-                    }}
+                    {move || texts.log_to_come(schedule.with(Vec::len))}
                 </summary>
                 <ol>
                     {move || schedule.get().into_iter().map(|at| view! {
-                        <li><Time at=at/> <span class="hint">{format!("{} after the event was accepted", time::wait(at - accepted))}</span></li>
+                        <li><Time at=at/> <span class="hint">{texts.log_after_accepted(&time::wait(at - accepted))}</span></li>
                     }).collect_view()}
                 </ol>
-                <p class="hint">"Give or take 10 %. After the last one the delivery is undeliverable."</p>
+                <p class="hint">{texts.log_give_or_take()}</p>
             </details>
         </Show>
     }

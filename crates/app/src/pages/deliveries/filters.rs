@@ -9,11 +9,13 @@ use leptos_router::hooks::use_navigate;
 use wasm_bindgen::JsCast;
 
 use super::log_query::LogQuery;
+use crate::texts::{Texts, texts};
 use crate::words;
 
 /// The three filters. In the browser a choice is applied at once.
 #[component]
 pub fn Filters(panel: Panel, filter: LogQuery) -> impl IntoView {
+    let texts = texts();
     let form = NodeRef::<html::Form>::new();
     let program = panel.program.id.clone();
     let base = LogQuery::default().url(&program);
@@ -37,16 +39,17 @@ pub fn Filters(panel: Panel, filter: LogQuery) -> impl IntoView {
         navigate(&query.url(&program), NavigateOptions { scroll: false, ..NavigateOptions::default() });
     };
     let apply_on_submit = apply.clone();
-    let clear =
-        filter.is_filtered().then(|| view! { <a class="button quiet small" href=base.clone()>"Clear"</a> });
+    let clear = filter
+        .is_filtered()
+        .then(|| view! { <a class="button quiet small" href=base.clone()>{texts.log_clear()}</a> });
     view! {
         <form class="filters" method="get" action=base.clone() node_ref=form
             on:submit=move |event| { event.prevent_default(); apply_on_submit(None); }
             on:change=move |event| apply(event.target())>
-            <Choice name="state" label="State" options=states(&filter)/>
-            <Choice name="event" label="Event" options=events(&panel, &filter)/>
-            <Choice name="webhook" label="Webhook" options=webhooks(panel.rows, &filter)/>
-            <button class="button no-script" type="submit">"Filter"</button>
+            <Choice name="state" label=texts.log_state() options=states(texts, &filter)/>
+            <Choice name="event" label=texts.log_event() options=events(texts, &panel, &filter)/>
+            <Choice name="webhook" label=texts.log_webhook() options=webhooks(panel.rows, &filter)/>
+            <button class="button no-script" type="submit">{texts.log_filter()}</button>
             {clear}
         </form>
     }
@@ -60,19 +63,19 @@ struct Choosable {
     is_chosen: bool,
 }
 
-fn states(filter: &LogQuery) -> Vec<Choosable> {
+fn states(texts: Texts, filter: &LogQuery) -> Vec<Choosable> {
     let choice = |state: DeliveryState| Choosable {
         value: state.as_str().to_owned(),
-        word: words::delivery_state(state).1.to_owned(),
+        word: words::delivery_state(texts, state).1.to_owned(),
         is_chosen: filter.state == Some(state),
     };
     DeliveryState::ALL.into_iter().map(choice).collect()
 }
 
-fn events(panel: &Panel, filter: &LogQuery) -> Vec<Choosable> {
+fn events(texts: Texts, panel: &Panel, filter: &LogQuery) -> Vec<Choosable> {
     let choice = |event: EventKind| Choosable {
         value: event.name().to_owned(),
-        word: event.title().to_owned(),
+        word: words::event_title(texts, event).to_owned(),
         is_chosen: filter.event == Some(event),
     };
     EventKind::fitting(panel.program.kind).map(choice).collect()
@@ -105,7 +108,7 @@ fn Choice(name: &'static str, label: &'static str, options: Vec<Choosable>) -> i
         <label class="filter" data-active=if is_active { "true" } else { "false" }>
             <span class="field-label">{label}</span>
             <select class="select" name=name id=format!("filter-{name}")>
-                <option value="" prop:selected=!is_active>"All"</option>
+                <option value="" prop:selected=!is_active>{texts().log_all()}</option>
                 {options}
             </select>
         </label>

@@ -8,6 +8,7 @@ use super::log_query::LogQuery;
 use crate::components::{Icon, Shape, Status, Time};
 use crate::functions;
 use crate::pages::live::keep_fresh;
+use crate::texts::{Texts, texts};
 use crate::words;
 
 /// A page of the list. Rows stay the same elements while what they show changes.
@@ -39,22 +40,24 @@ pub fn List(
 
 #[component]
 fn Nothing(program: StoredValue<ProgramId>, is_filtered: bool) -> impl IntoView {
+    let texts = texts();
     let program = program.get_value();
     if is_filtered {
-        let all = LogQuery::default().url(&program);
+        let url = LogQuery::default().url(&program);
+        let all = |words: &'static str| view! { <a href=url>{words}</a> }.into_any();
         view! {
             <div class="empty-box">
-                <h2>"No delivery matches"</h2>
-                <p>"Choose other filters, or " <a href=all>"show all deliveries"</a> "."</p>
+                <h2>{texts.log_none_match()}</h2>
+                <p>{texts.log_other_filters(all)}</p>
             </div>
         }
         .into_any()
     } else {
         view! {
             <div class="empty-box">
-                <h2>"No deliveries yet"</h2>
-                <p>"They appear here as soon as this program has an event and a published webhook that wants it."</p>
-                <p><a class="button" href=format!("/programs/{program}/options/webhooks")>"Set up webhooks"</a></p>
+                <h2>{texts.log_none()}</h2>
+                <p>{texts.log_when_some()}</p>
+                <p><a class="button" href=format!("/programs/{program}/options/webhooks")>{texts.log_set_up()}</a></p>
             </div>
         }
         .into_any()
@@ -69,31 +72,32 @@ fn Table(
     filter: StoredValue<LogQuery>,
     query: Memo<LogQuery>,
 ) -> impl IntoView {
+    let texts = texts();
     let older = move || {
         page.with(|page| page.next_id).map(|next| {
             let url = filter.with_value(|filter| {
                 LogQuery { next: Some(next), ..filter.clone() }.url(&program.get_value())
             });
-            view! { <a class="button" href=url rel="next">"Older"<Icon shape=Shape::ChevronRight/></a> }
+            view! { <a class="button" href=url rel="next">{texts.log_older()}<Icon shape=Shape::ChevronRight/></a> }
         })
     };
     let newest = filter.with_value(|filter| {
         filter.next.map(|_| {
             let url = LogQuery { next: None, delivery: None, ..filter.clone() }.url(&program.get_value());
-            view! { <a class="button" href=url><Icon shape=Shape::ChevronLeft/>"Newest"</a> }
+            view! { <a class="button" href=url><Icon shape=Shape::ChevronLeft/>{texts.log_newest()}</a> }
         })
     });
     view! {
         <table class="deliveries">
-            <caption class="visually-hidden">"Deliveries, newest first"</caption>
+            <caption class="visually-hidden">{texts.log_caption()}</caption>
             <thead>
                 <tr>
-                    <th scope="col">"State"</th>
-                    <th scope="col">"Event"</th>
-                    <th scope="col">"Webhook"</th>
-                    <th scope="col">"Attempts"</th>
-                    <th scope="col">"Answer"</th>
-                    <th scope="col">"Accepted"</th>
+                    <th scope="col">{texts.log_state()}</th>
+                    <th scope="col">{texts.log_event()}</th>
+                    <th scope="col">{texts.log_webhook()}</th>
+                    <th scope="col">{texts.log_attempts()}</th>
+                    <th scope="col">{texts.log_answer()}</th>
+                    <th scope="col">{texts.log_accepted()}</th>
                 </tr>
             </thead>
             <tbody>
@@ -102,7 +106,7 @@ fn Table(
                 </For>
             </tbody>
         </table>
-        <nav class="paging" aria-label="Pages">{newest}{older}</nav>
+        <nav class="paging" aria-label=texts.log_pages()>{newest}{older}</nav>
     }
     .into_any()
 }
@@ -115,6 +119,7 @@ fn Row(
     filter: StoredValue<LogQuery>,
     query: Memo<LogQuery>,
 ) -> impl IntoView {
+    let texts = texts();
     let find = move |page: &DeliveryPage| page.deliveries.iter().find(|delivery| delivery.id == id).cloned();
     // Keeps what it knew when the row is about to go.
     let shown = Memo::new(move |before: Option<&Option<DeliveryView>>| {
@@ -126,24 +131,25 @@ fn Row(
     let is_open = Memo::new(move |_| query.with(|query| query.delivery == Some(id)));
     let state =
         Signal::derive(move || shown.with(|shown| shown.as_ref().map_or(first.state, |row| row.state)));
-    let webhook = first.webhook_id.as_ref().map_or("deleted".to_owned(), ToString::to_string);
+    let webhook =
+        first.webhook_id.as_ref().map_or_else(|| texts.log_deleted().to_owned(), ToString::to_string);
     let attempts = move || shown.with(|shown| shown.as_ref().map_or(0, |row| row.attempts));
     view! {
         <tr class="delivery" data-open=move || if is_open.get() { "true" } else { "false" }>
             <td class="delivery-state">
-                <Status tone=Signal::derive(move || words::delivery_state(state.get()).0)
-                    word=Signal::derive(move || words::delivery_state(state.get()).1.to_owned())/>
+                <Status tone=Signal::derive(move || words::delivery_state(texts, state.get()).0)
+                    word=Signal::derive(move || words::delivery_state(texts, state.get()).1.to_owned())/>
             </td>
             <td class="delivery-event">
                 <a href=url id=format!("row-{id}") aria-current=move || if is_open.get() { "true" } else { "false" }>
-                    {first.event.title()}
+                    {words::event_title(texts, first.event)}
                 </a>
             </td>
             <td class="delivery-webhook" title=first.payload_url.clone().unwrap_or_default()>
                 <code>{webhook}</code> <span class="hint">{place(first.payload_url.as_deref())}</span>
             </td>
-            <td class="delivery-attempts" data-label="attempts">{attempts}</td>
-            <td class="delivery-answer">{move || shown.with(|shown| shown.as_ref().map(answer))}</td>
+            <td class="delivery-attempts">{attempts}</td>
+            <td class="delivery-answer">{move || shown.with(|shown| shown.as_ref().map(|shown| answer(texts, shown)))}</td>
             <td class="delivery-time"><Time at=first.accepted_at/></td>
         </tr>
     }
@@ -157,10 +163,10 @@ fn place(url: Option<&str>) -> String {
 }
 
 /// The last status code, or why there was none.
-fn answer(delivery: &DeliveryView) -> String {
+fn answer(texts: Texts, delivery: &DeliveryView) -> String {
     match (delivery.last_status_code, delivery.last_failure) {
         (Some(status), _) => status.to_string(),
-        (None, Some(failure)) => words::failure_class(failure).to_owned(),
+        (None, Some(failure)) => words::failure_class(texts, failure).to_owned(),
         (None, None) => "–".to_owned(),
     }
 }

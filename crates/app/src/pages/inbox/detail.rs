@@ -1,5 +1,6 @@
 //! One request with everything about it.
 
+use groundswell_types::signature::WEBHOOK_ID;
 use groundswell_types::{InboxRequestDetail, ProgramId, SchemeCheck, SignatureCheck};
 use leptos::html;
 use leptos::prelude::*;
@@ -27,7 +28,7 @@ pub fn Detail(program: StoredValue<ProgramId>, detail: InboxRequestDetail) -> im
     });
     let on_close = move |_| focus_after_navigation(Some(format!("row-{id}")));
     let body = match (body.is_empty(), is_text) {
-        (true, _) => view! { <p class="hint">{texts.inbox_no_body()}</p> }.into_any(),
+        (true, _) => view! { <p class="hint">{texts.code_empty_body()}</p> }.into_any(),
         (false, true) => view! { <CodeBlock label=texts.inbox_body_of() text=body/> }.into_any(),
         (false, false) => view! {
             <p class="hint">{texts.inbox_no_text()}</p>
@@ -48,7 +49,7 @@ pub fn Detail(program: StoredValue<ProgramId>, detail: InboxRequestDetail) -> im
                 <div><dt>{texts.inbox_received()}</dt><dd><Time at=request.received_at/></dd></div>
                 <div><dt>{texts.inbox_came()}</dt><dd>{texts.inbox_came_how(source(texts, &request), &request.method)}</dd></div>
                 {request.webhook_id.clone().map(|id| view! {
-                    <div><dt><code>"webhook-id"</code></dt><dd><code>{id}</code></dd></div>
+                    <div><dt><code>{WEBHOOK_ID}</code></dt><dd><code>{id}</code></dd></div>
                 })}
                 <div><dt>{texts.inbox_size()}</dt><dd>{verdict::bytes(texts, request.body_bytes)}</dd></div>
             </dl>
@@ -89,8 +90,8 @@ fn Signature(program: StoredValue<ProgramId>, check: SignatureCheck) -> impl Int
     } else {
         view! {
             <dl class="facts">
-                <div><dt>"GrowSurf-Signature"</dt><dd>{verdict::scheme(texts, check.product)}</dd></div>
-                <div><dt>"Standard Webhooks"</dt><dd>{verdict::scheme(texts, check.standard)}</dd></div>
+                <div><dt>{texts.inbox_product()}</dt><dd>{verdict::scheme(texts, check.product)}</dd></div>
+                <div><dt>{texts.inbox_standard()}</dt><dd>{verdict::scheme(texts, check.standard)}</dd></div>
             </dl>
         }
         .into_any()

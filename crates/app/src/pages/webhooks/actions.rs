@@ -13,13 +13,10 @@ use super::row_state::{Row, Test};
 use crate::failure::Failure;
 use crate::functions;
 use crate::intent::{Intent, RowAction};
-use crate::words;
+use crate::texts::texts;
 
 /// How long a removal can be undone.
 const UNDO_FOR: Duration = Duration::from_secs(10);
-
-/// What is said after publishing.
-pub const PUBLISHED: &str = "Published. Deliveries use these settings from now on.";
 
 impl Editor {
     /// Does what a button asks for.
@@ -65,12 +62,12 @@ impl Editor {
             RowAction::SendParked => spawn_local(async move {
                 let id = self.id();
                 let outcome = functions::release_parked(id, key).await;
-                self.say_how_many(row, outcome, ["on its way now", "on their way now"]).await;
+                self.say_how_many(row, outcome, |number| texts().webhook_sent_parked(number)).await;
             }),
             RowAction::DiscardParked => spawn_local(async move {
                 let id = self.id();
                 let outcome = functions::discard_parked(id, key).await;
-                self.say_how_many(row, outcome, ["discarded"; 2]).await;
+                self.say_how_many(row, outcome, |number| texts().webhook_discarded_parked(number)).await;
             }),
         }
     }
@@ -83,7 +80,7 @@ impl Editor {
 
     fn add(self) {
         if self.rows.with_untracked(Vec::len) >= MAX_WEBHOOKS {
-            self.said.set(words::at_most_webhooks());
+            self.said.set(texts().webhooks_at_most(MAX_WEBHOOKS));
             return;
         }
         // The clock, so that the key is not that of a row that was removed before.
@@ -129,7 +126,7 @@ impl Editor {
         let Some((index, row)) = self.removed.get_untracked() else { return };
         self.removed.set(None);
         if self.rows.with_untracked(Vec::len) >= MAX_WEBHOOKS {
-            self.said.set(words::at_most_webhooks());
+            self.said.set(texts().webhooks_at_most(MAX_WEBHOOKS));
             return;
         }
         self.rows.update(|rows| rows.insert(index.min(rows.len()), row));
@@ -180,7 +177,7 @@ impl Editor {
             Ok(()) => {
                 self.reload().await;
                 if !self.is_gone() {
-                    self.said.set(PUBLISHED.to_owned());
+                    self.said.set(texts().webhooks_published().to_owned());
                 }
             }
             Err(Failure::Conflict(_)) if self.saving.get_untracked() == Saving::Conflict => {}
@@ -209,7 +206,7 @@ impl Editor {
                 if self.is_gone() {
                     return;
                 }
-                self.said.set("The draft was discarded. You see what is published.".to_owned());
+                self.said.set(texts().webhooks_discarded().to_owned());
                 // The button is gone with the draft.
                 focus("said");
             }
@@ -310,19 +307,17 @@ impl Editor {
         }
     }
 
-    async fn say_how_many(self, row: Row, outcome: Result<i64, Failure>, done: [&str; 2]) {
+    async fn say_how_many(self, row: Row, outcome: Result<i64, Failure>, done: fn(i64) -> String) {
         if self.is_gone() {
             return;
         }
         match outcome {
             Ok(number) => {
-                let deliveries = words::count(number, "delivery is", "deliveries are");
-                let done = done[usize::from(number != 1)];
                 let _ = self.refresh().await;
                 if self.is_gone() {
                     return;
                 }
-                self.said.set(format!("{deliveries} {done}."));
+                self.said.set(done(number));
                 // The button is gone with what was parked.
                 focus("said");
             }

@@ -6,11 +6,13 @@ use super::conflict::DiscardMenu;
 use super::editor::{Editor, Saving};
 use crate::components::{Menu, Time};
 use crate::intent::Intent;
+use crate::texts::texts;
 use crate::words;
 
 /// Sticks to the bottom of the window.
 #[component]
 pub fn Bar(editor: Editor) -> impl IntoView {
+    let texts = texts();
     let has_draft = Memo::new(move |_| editor.saved_at.with(Option::is_some));
     let has_changes = Memo::new(move |_| {
         editor.changes.with(|changes| !changes.is_empty()) || editor.saving.get() != Saving::Saved
@@ -20,17 +22,17 @@ pub fn Bar(editor: Editor) -> impl IntoView {
     Effect::new(move |_| is_alive.set(true));
     let is_idle = move || is_alive.get() && !has_changes.get();
     view! {
-        <div class="bar" role="group" aria-label="Draft">
+        <div class="bar" role="group" aria-label=texts.webhooks_draft()>
             <p class="bar-state"><State editor/></p>
             <div class="bar-actions">
                 <Show when=move || editor.changes.with(|changes| !changes.is_empty())><Review editor/></Show>
                 <Show when=move || has_draft.get()><DiscardMenu class="button"/></Show>
                 <button class="button no-script" type="submit" name="intent" value=Intent::Save.to_string()>
-                    "Save draft"
+                    {texts.webhooks_save_draft()}
                 </button>
                 <button class="button primary" type="submit" name="intent" value=Intent::Publish.to_string()
                     aria-disabled=move || if is_idle() { "true" } else { "false" }>
-                    "Publish changes"
+                    {texts.webhooks_publish()}
                 </button>
             </div>
         </div>
@@ -40,32 +42,25 @@ pub fn Bar(editor: Editor) -> impl IntoView {
 
 #[component]
 fn State(editor: Editor) -> impl IntoView {
-    let saved = move || {
-        match editor.saved_at.get() {
-        None => view! { "Everything is published" }.into_any(),
-        Some(at) => view! {
-            <span>
-                "Draft saved " <Time at=at/>
-                {move || {
-                    let changes = editor.changes.with(|changes| i64::try_from(changes.len()).unwrap_or(i64::MAX));
-                    format!(" · {}", words::count(changes, "change", "changes"))
-                }}
-            </span>
+    let texts = texts();
+    let saved = move || match editor.saved_at.get() {
+        None => texts.webhooks_all_published().into_any(),
+        Some(at) => {
+            let changes = editor.changes.with(Vec::len);
+            view! { <span>{texts.webhooks_saved(changes, view! { <Time at=at/> })}</span> }.into_any()
         }
-        .into_any(),
-    }
     };
     move || {
         match editor.saving.get() {
         Saving::Saved => saved(),
-        Saving::Pending => view! { "Saving…" }.into_any(),
+        Saving::Pending => texts.webhooks_saving().into_any(),
         Saving::Conflict => view! {
-            <span data-tone="warn">"Not saved: changed elsewhere."</span>
-            <a href="#conflict" rel="external">"What now?"</a>
+            <span data-tone="warn">{texts.webhooks_not_saved_elsewhere()}</span>
+            <a href="#conflict" rel="external">{texts.webhooks_what_now()}</a>
         }.into_any(),
         Saving::Failed(failure) => view! {
-            <span data-tone="error" role="alert">"Not saved. " {failure.to_string()}</span>
-            <button class="button small" type="button" on:click=move |_| editor.save_now()>"Try again"</button>
+            <span data-tone="error" role="alert">{texts.webhooks_not_saved(&words::failure(texts, &failure))}</span>
+            <button class="button small" type="button" on:click=move |_| editor.save_now()>{texts.webhooks_try_again()}</button>
         }
         .into_any(),
     }
@@ -74,9 +69,10 @@ fn State(editor: Editor) -> impl IntoView {
 
 #[component]
 fn Review(editor: Editor) -> impl IntoView {
+    let texts = texts();
     view! {
-        <Menu label="Review changes" face=|| "Review" class="button" menu_class="menu review">
-            <h3>"Publishing will"</h3>
+        <Menu label=texts.webhooks_review_label() face=move || texts.webhooks_review() class="button" menu_class="menu review">
+            <h3>{texts.webhooks_publishing_will()}</h3>
             <ul>
                 {move || editor.changes.get().into_iter().map(|change| view! { <li>{change}</li> }).collect_view()}
             </ul>

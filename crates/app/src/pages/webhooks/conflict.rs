@@ -6,10 +6,12 @@ use leptos::task::spawn_local;
 use super::editor::{Editor, Saving};
 use crate::components::{Icon, Menu, Shape};
 use crate::intent::Intent;
+use crate::texts::texts;
 
 /// What is typed here could not be saved, because the draft is another one by now.
 #[component]
 pub fn ConflictBanner(editor: Editor) -> impl IntoView {
+    let texts = texts();
     let page = format!("/programs/{}/options/webhooks", editor.id());
     let is_conflict = Memo::new(move |_| editor.saving.get() == Saving::Conflict);
     view! {
@@ -17,17 +19,15 @@ pub fn ConflictBanner(editor: Editor) -> impl IntoView {
             <div class="notice" id="conflict" tabindex="-1" data-tone="warn" role="alert">
                 <Icon shape=Shape::Warning/>
                 <div>
-                    <p><strong>"This draft was changed elsewhere."</strong>
-                        " What you see is yours and is not saved: the draft on the server was changed meanwhile, in another
-                         window or by somebody else. Nothing was overwritten."</p>
+                    <p><strong>{texts.webhooks_conflict()}</strong>" "{texts.webhooks_conflict_means()}</p>
                     <p class="actions">
                         <a class="button small" href=page.clone() rel="external"
                             on:click=move |event| { event.prevent_default(); spawn_local(editor.reload()); }>
-                            "Show the other draft"
+                            {texts.webhooks_show_other()}
                         </a>
                         <button class="button small" type="submit" name="intent" value=Intent::Save.to_string()
                             on:click=move |event| { event.prevent_default(); spawn_local(editor.keep_mine()); }>
-                            "Save mine over it"
+                            {texts.webhooks_save_mine()}
                         </button>
                     </p>
                 </div>
@@ -40,14 +40,13 @@ pub fn ConflictBanner(editor: Editor) -> impl IntoView {
 /// What is live changed after the draft was begun.
 #[component]
 pub fn OutdatedBanner(editor: Editor) -> impl IntoView {
+    let texts = texts();
     view! {
         <Show when=move || editor.is_outdated.get()>
             <div class="notice" data-tone="warn">
                 <Icon shape=Shape::Warning/>
                 <div>
-                    <p><strong>"What is live changed after this draft was begun."</strong>
-                        " Somebody published, or the REST API changed a webhook. This draft cannot be published over that:
-                         note what you still want, discard it, and start from what is live now."</p>
+                    <p><strong>{texts.webhooks_outdated()}</strong>" "{texts.webhooks_outdated_means()}</p>
                     <div class="actions"><DiscardMenu class="button small"/></div>
                 </div>
             </div>
@@ -62,11 +61,12 @@ pub fn DiscardMenu(
     /// Classes of the button.
     class: &'static str,
 ) -> impl IntoView {
+    let texts = texts();
     view! {
-        <Menu label="Discard draft" face=|| "Discard" class=class menu_class="menu confirm">
-            <p>"Throw the draft away? You get back what is published."</p>
+        <Menu label=texts.webhooks_discard_draft() face=move || texts.webhooks_discard() class=class menu_class="menu confirm">
+            <p>{texts.webhooks_discard_asked()}</p>
             <button class="button small danger" type="submit" name="intent" value=Intent::Discard.to_string()
-                data-closes="">"Discard draft"</button>
+                data-closes="">{texts.webhooks_discard_draft()}</button>
         </Menu>
     }
     .into_any()

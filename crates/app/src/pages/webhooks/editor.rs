@@ -9,6 +9,7 @@ use super::row_state::{Row, Test};
 use super::saving::Progress;
 use crate::failure::Failure;
 use crate::returned::Returned;
+use crate::texts::texts;
 
 /// Where what is typed stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl Editor {
     /// The panel as it was loaded, or as it came back from a form that could not be saved.
     pub fn new(loaded: Loaded, returned: Option<Returned>) -> Self {
         let Panel { program, rows, draft_version, draft_saved_at, changes, is_outdated } = loaded.panel;
-        let said = if loaded.is_published { super::actions::PUBLISHED } else { "" };
+        let said = if loaded.is_published { texts().webhooks_published() } else { "" };
         let editor = Self {
             program: StoredValue::new(program),
             rows: RwSignal::new(rows.into_iter().map(Row::new).collect()),

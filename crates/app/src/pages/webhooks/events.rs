@@ -8,10 +8,13 @@ use super::editor::Editor;
 use super::inputs::sync_check;
 use super::row_state::Row;
 use crate::intent::{Intent, RowAction};
+use crate::texts::texts;
+use crate::words;
 
 /// A box for each event the program can have.
 #[component]
 pub fn Events(editor: Editor, row: Row) -> impl IntoView {
+    let texts = texts();
     let key = row.key.get_value();
     let kind = editor.program.with_value(|program| program.kind);
     let boxes: Vec<_> =
@@ -19,14 +22,14 @@ pub fn Events(editor: Editor, row: Row) -> impl IntoView {
     let problem = move || row.problem("/events");
     view! {
         <fieldset class="events">
-            <legend>"Events"</legend>
+            <legend>{texts.webhook_events()}</legend>
             <p class="events-all">
                 <button class="button small" type="submit" name="intent"
-                    value=Intent::row(&key, RowAction::AllEvents).to_string()>"All"</button>
+                    value=Intent::row(&key, RowAction::AllEvents).to_string()>{texts.webhook_all()}</button>
                 <button class="button small" type="submit" name="intent"
-                    value=Intent::row(&key, RowAction::NoEvents).to_string()>"None"</button>
+                    value=Intent::row(&key, RowAction::NoEvents).to_string()>{texts.webhook_none()}</button>
                 <span class="hint" data-tone=move || if row.events.with(Vec::is_empty) { "warn" } else { "quiet" }>
-                    "Nothing selected means nothing is sent."
+                    {texts.webhook_none_means()}
                 </span>
             </p>
             {boxes}
@@ -38,6 +41,7 @@ pub fn Events(editor: Editor, row: Row) -> impl IntoView {
 
 #[component]
 fn EventBox(editor: Editor, row: Row, event: EventKind) -> impl IntoView {
+    let texts = texts();
     let key = row.key.get_value();
     let input = NodeRef::<html::Input>::new();
     let is_ticked = Signal::derive(move || row.events.with(|events| events.contains(&event)));
@@ -58,8 +62,8 @@ fn EventBox(editor: Editor, row: Row, event: EventKind) -> impl IntoView {
             <input type="checkbox" node_ref=input name=format!("event.{key}") value=event.name()
                 checked=is_ticked.get_untracked() on:change:target=move |event| tick(event.target().checked())/>
             <span>
-                <strong>{event.title()}</strong> " " <code>{event.name()}</code>
-                <span class="hint">{event.description()}</span>
+                <strong>{words::event_title(texts, event)}</strong> " " <code>{event.name()}</code>
+                <span class="hint">{words::event_meaning(texts, event)}</span>
             </span>
         </label>
     }

@@ -9,11 +9,12 @@ use super::editor::Editor;
 use super::row::WebhookRow;
 use crate::components::{FailureNotice, Icon, Shape};
 use crate::intent::Intent;
-use crate::words;
+use crate::texts::texts;
 
 /// All of the panel that can be changed.
 #[component]
 pub fn PanelForm(editor: Editor) -> impl IntoView {
+    let texts = texts();
     let action = format!("/programs/{}/options/webhooks", editor.id());
     let version = editor.version.get_untracked().to_string();
     let on_submit = move |event: web_sys::SubmitEvent| {
@@ -31,7 +32,7 @@ pub fn PanelForm(editor: Editor) -> impl IntoView {
     view! {
         <form class="panel" method="post" action=action autocomplete="off" on:submit=on_submit>
             // Pressing Enter in a field presses the first button, which must not be one that tests or removes.
-            <button class="visually-hidden" type="submit" name="intent" value="save" tabindex="-1">"Save draft"</button>
+            <button class="visually-hidden" type="submit" name="intent" value="save" tabindex="-1">{texts.webhooks_save_draft()}</button>
             <input type="hidden" name="version" value=version/>
             <ConflictBanner editor/>
             <OutdatedBanner editor/>
@@ -50,6 +51,7 @@ pub fn PanelForm(editor: Editor) -> impl IntoView {
 
 #[component]
 fn Rows(editor: Editor) -> impl IntoView {
+    let texts = texts();
     let is_empty = Memo::new(move |_| editor.rows.with(Vec::is_empty));
     view! {
         <ol class="webhooks" aria-labelledby="webhooks">
@@ -59,8 +61,8 @@ fn Rows(editor: Editor) -> impl IntoView {
         </ol>
         <Show when=move || is_empty.get()>
             <div class="empty-box">
-                <h3>"No webhooks yet"</h3>
-                <p>"Add one and enter the URL on your server that is to receive events. You can test it before anything goes live."</p>
+                <h3>{texts.webhooks_none()}</h3>
+                <p>{texts.webhooks_none_advice()}</p>
             </div>
         </Show>
     }
@@ -69,16 +71,21 @@ fn Rows(editor: Editor) -> impl IntoView {
 
 #[component]
 fn AddButton(editor: Editor) -> impl IntoView {
+    let texts = texts();
     let is_full = Memo::new(move |_| editor.rows.with(Vec::len) >= MAX_WEBHOOKS);
     let number = move || editor.rows.with(Vec::len);
     view! {
         <div class="add">
             <button class="button" id="add-webhook" type="submit" name="intent" value=Intent::Add.to_string()
                 aria-disabled=move || if is_full.get() { "true" } else { "false" } aria-describedby="add-hint">
-                <Icon shape=Shape::Plus/>"Add webhook"
+                <Icon shape=Shape::Plus/>{texts.webhooks_add()}
             </button>
             <span class="hint" id="add-hint">
-                {move || if is_full.get() { words::at_most_webhooks() } else { format!("{} of {MAX_WEBHOOKS}", number()) }}
+                {move || if is_full.get() {
+                    texts.webhooks_at_most(MAX_WEBHOOKS)
+                } else {
+                    texts.webhooks_number_of(number(), MAX_WEBHOOKS)
+                }}
             </span>
         </div>
     }
@@ -87,12 +94,13 @@ fn AddButton(editor: Editor) -> impl IntoView {
 
 #[component]
 fn Undo(editor: Editor) -> impl IntoView {
+    let texts = texts();
     view! {
         <div class="undo" role="status">
             {move || editor.removed.get().map(|_| view! {
                 <div class="toast">
-                    <span>"Webhook removed from the draft."</span>
-                    <button class="button small" type="button" on:click=move |_| editor.undo_removal()>"Undo"</button>
+                    <span>{texts.webhooks_removed()}</span>
+                    <button class="button small" type="button" on:click=move |_| editor.undo_removal()>{texts.webhooks_undo()}</button>
                 </div>
             })}
         </div>

@@ -16,18 +16,20 @@ use super::test_result::TestOutcome;
 use super::timeout::TimeoutField;
 use crate::components::{FailureNotice, Icon, Menu, Shape, Status, Time};
 use crate::intent::{Intent, RowAction};
+use crate::texts::texts;
 use crate::words;
 
 /// One webhook.
 #[component]
 pub fn WebhookRow(editor: Editor, row: Row) -> impl IntoView {
     let key = row.key.get_value();
+    let texts = texts();
     let (id, label) = (format!("webhook-{key}"), format!("name-{key}"));
     let failure = move || row.failure.get().map(|failure| view! { <FailureNotice failure/> });
     view! {
         <li class="webhook" id=id aria-labelledby=label.clone()>
             <input type="hidden" name="row" value=key/>
-            <h3 class="visually-hidden" id=label.clone()>{move || format!("Webhook {}", editor.number(row))}</h3>
+            <h3 class="visually-hidden" id=label.clone()>{move || texts.webhook_name(editor.number(row))}</h3>
             <div class="webhook-line">
                 <UrlField editor row/>
                 <TestButton editor row/>
@@ -47,6 +49,7 @@ pub fn WebhookRow(editor: Editor, row: Row) -> impl IntoView {
 
 #[component]
 fn UrlField(editor: Editor, row: Row) -> impl IntoView {
+    let texts = texts();
     let key = row.key.get_value();
     let input = NodeRef::<html::Input>::new();
     let typed = move |text: String| {
@@ -67,7 +70,7 @@ fn UrlField(editor: Editor, row: Row) -> impl IntoView {
         <input class="input mono webhook-url" type="text" inputmode="url" node_ref=input id=format!("url-{key}")
             name=format!("url.{key}") value=row.url.get_untracked() placeholder="https://example.com/webhooks"
             maxlength="2048" autocapitalize="none" spellcheck="false"
-            aria-label=move || format!("URL of webhook {}", editor.number(row))
+            aria-label=move || texts.webhook_url_label(editor.number(row))
             aria-invalid=move || if row.problem("/url").is_some() { "true" } else { "false" }
             aria-describedby=format!("problem-{key}")
             on:input:target=move |event| typed(event.target().value()) on:blur=on_leave/>
@@ -86,6 +89,7 @@ fn Problem(row: Row) -> impl IntoView {
 
 #[component]
 fn Switch(editor: Editor, row: Row) -> impl IntoView {
+    let texts = texts();
     let key = row.key.get_value();
     let input = NodeRef::<html::Input>::new();
     let switch = move |is_on: bool| {
@@ -97,9 +101,9 @@ fn Switch(editor: Editor, row: Row) -> impl IntoView {
         <label class="switch">
             <input type="checkbox" role="switch" node_ref=input name=format!("enabled.{key}") value="on"
                 checked=row.is_enabled.get_untracked()
-                aria-label=move || format!("Send events to webhook {}", editor.number(row))
+                aria-label=move || texts.webhook_switch_label(editor.number(row))
                 on:change:target=move |event| switch(event.target().checked())/>
-            <span class="switch-word" aria-hidden="true"></span>
+            <span class="switch-word" aria-hidden="true" data-on=texts.webhook_on() data-off=texts.webhook_off()></span>
         </label>
     }
     .into_any()
@@ -107,21 +111,22 @@ fn Switch(editor: Editor, row: Row) -> impl IntoView {
 
 #[component]
 fn More(editor: Editor, row: Row) -> impl IntoView {
+    let texts = texts();
     let key = row.key.get_value();
     let program = editor.id();
     let log = move || {
         row.live.get().map(|live| {
             let href = format!("/programs/{program}/deliveries?webhook={}", live.webhook_id);
-            view! { <a class="menu-item" href=href><Icon shape=Shape::List/>"Deliveries"</a> }
+            view! { <a class="menu-item" href=href><Icon shape=Shape::List/>{texts.webhook_deliveries()}</a> }
         })
     };
     view! {
-        <Menu label=Signal::derive(move || format!("More for webhook {}", editor.number(row)))
+        <Menu label=Signal::derive(move || texts.webhook_more_label(editor.number(row)))
             face=|| view! { <Icon shape=Shape::More/> }>
             {log}
             <button class="menu-item" data-tone="error" type="submit" name="intent"
                 value=Intent::row(&key, RowAction::Remove).to_string()>
-                <Icon shape=Shape::Close/>"Remove"
+                <Icon shape=Shape::Close/>{texts.webhook_remove()}
             </button>
         </Menu>
     }
@@ -130,17 +135,25 @@ fn More(editor: Editor, row: Row) -> impl IntoView {
 
 #[component]
 fn StatusLine(row: Row) -> impl IntoView {
-    let status = Memo::new(move |_| row.live.with(|live| words::webhook_status(live.as_ref())));
+    let texts = texts();
+    let status = Memo::new(move |_| row.live.with(|live| words::webhook_status(texts, live.as_ref())));
     view! {
         <p class="webhook-status">
             <Status tone=Signal::derive(move || status.get().0) word=Signal::derive(move || status.get().1.to_owned())/>
             {move || row.live.get().map(|live| {
                 let failed = live.last_failure_at.filter(|_| live.failure_count > 0).map(|at| view! {
-                    <span>{words::count(live.failure_count, "failure", "failures in a row")} ", last " <Time at=at/></span>
+                    <span>{texts.webhook_failures(live.failure_count, view! { <Time at=at/> })}</span>
                 });
-                let succeeded = live.last_success_at.map(|at| view! { <span>"last success " <Time at=at/></span> });
-                let waiting = (live.waiting > 0).then(|| view! { <span>{words::capped(live.waiting)} " waiting"</span> });
-                let parked = (live.parked > 0).then(|| view! { <span>{words::capped(live.parked)} " parked"</span> });
+                let succeeded = live.last_success_at.map(|at| view! {
+                    <span>{texts.webhook_last_success(view! { <Time at=at/> })}</span>
+                });
+                let counted = |number| words::capped(texts, number);
+                let waiting = (live.waiting > 0).then(|| view! {
+                    <span>{texts.webhook_waiting(&counted(live.waiting))}</span>
+                });
+                let parked = (live.parked > 0).then(|| view! {
+                    <span>{texts.webhook_parked(&counted(live.parked))}</span>
+                });
                 view! { {failed} {succeeded} {waiting} {parked} }
             })}
         </p>
@@ -150,13 +163,14 @@ fn StatusLine(row: Row) -> impl IntoView {
 
 #[component]
 fn Settings(editor: Editor, row: Row) -> impl IntoView {
+    let texts = texts();
     let fitting = move || EventKind::fitting(editor.program.with_value(|program| program.kind)).count();
     let glance = move || {
-        let signed = match row.secret.get() {
-            SecretDraft::None | SecretDraft::Removed => "not signed",
-            SecretDraft::Kept | SecretDraft::New => "signed",
-        };
-        format!("{} of {} events · {signed}", row.events.with(Vec::len), fitting())
+        let chosen = row.events.with(Vec::len);
+        match row.secret.get() {
+            SecretDraft::None | SecretDraft::Removed => texts.webhook_events_unsigned(chosen, fitting()),
+            SecretDraft::Kept | SecretDraft::New => texts.webhook_events_signed(chosen, fitting()),
+        }
     };
     let details = NodeRef::<html::Details>::new();
     Effect::new(move |_| {
@@ -168,7 +182,7 @@ fn Settings(editor: Editor, row: Row) -> impl IntoView {
     });
     view! {
         <details class="settings" node_ref=details open=row.is_open.get_untracked()>
-            <summary><Icon shape=Shape::ChevronRight/>"Advanced webhook settings"<span class="hint">{glance}</span></summary>
+            <summary><Icon shape=Shape::ChevronRight/>{texts.webhook_settings()}<span class="hint">{glance}</span></summary>
             <div class="settings-body">
                 <Events editor row/>
                 <SecretSettings editor row/>

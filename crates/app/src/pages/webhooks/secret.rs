@@ -8,31 +8,27 @@ use super::editor::Editor;
 use super::row_state::Row;
 use crate::components::CopyButton;
 use crate::intent::{Intent, RowAction};
+use crate::texts::texts;
 
 /// What there is, and what can be done about it.
 #[component]
 pub fn SecretSettings(editor: Editor, row: Row) -> impl IntoView {
+    let texts = texts();
     let state = move || match row.secret.get() {
-        SecretDraft::None => {
-            "There is no secret, so requests are not signed. With one, your server can check that a request is from here and was not changed."
-        }
-        SecretDraft::Kept => "There is a secret. Every request is signed with it. It cannot be shown again.",
-        SecretDraft::New => {
-            "A new secret is saved in this draft. Tests use it now; deliveries use it when you publish."
-        }
-        SecretDraft::Removed => "The secret will be removed when you publish. Requests are not signed then.",
+        SecretDraft::None => texts.secret_none(),
+        SecretDraft::Kept => texts.secret_kept(),
+        SecretDraft::New => texts.secret_fresh(),
+        SecretDraft::Removed => texts.secret_removed(),
     };
+    let code = |words: &'static str| view! { <code>{words}</code> }.into_any();
     view! {
         <fieldset class="secret">
-            <legend>"Secret"</legend>
+            <legend>{texts.secret_title()}</legend>
             <p class="secret-state">{state}</p>
             <Generated row/>
             <SecretField editor row/>
             <SecretButtons row/>
-            <p class="hint">
-                "Requests carry " <code>"GrowSurf-Signature"</code> " and " <code>"webhook-signature"</code>
-                ". Type your own secret, or generate one in the form " <code>"whsec_…"</code> "."
-            </p>
+            <p class="hint">{texts.secret_headers(code, code, code)}</p>
         </fieldset>
     }
     .into_any()
@@ -41,6 +37,7 @@ pub fn SecretSettings(editor: Editor, row: Row) -> impl IntoView {
 /// A secret that was generated and saved, to be copied now.
 #[component]
 fn Generated(row: Row) -> impl IntoView {
+    let texts = texts();
     let key = row.key.get_value();
     // One that came with the page is offered in the field, and not saved yet.
     let shown = move || row.generated.get().filter(|_| row.secret.get() == SecretDraft::New);
@@ -48,9 +45,9 @@ fn Generated(row: Row) -> impl IntoView {
         <div role="status">
             {move || shown().map(|secret| view! {
                 <div class="generated">
-                    <p><strong>"Copy it now."</strong>" It is saved in the draft and is never shown again."</p>
+                    <p><strong>{texts.secret_copy_now()}</strong>" "{texts.secret_copy_now_why()}</p>
                     <div class="generated-line">
-                        <input class="input mono" id=format!("generated-{key}") readonly aria-label="New secret" value=secret.clone()/>
+                        <input class="input mono" id=format!("generated-{key}") readonly aria-label=texts.secret_new() value=secret.clone()/>
                         <CopyButton text=secret/>
                     </div>
                 </div>
@@ -62,6 +59,7 @@ fn Generated(row: Row) -> impl IntoView {
 
 #[component]
 fn SecretField(editor: Editor, row: Row) -> impl IntoView {
+    let texts = texts();
     let key = row.key.get_value();
     let input = NodeRef::<html::Input>::new();
     let offered = row.generated.get_untracked().unwrap_or_default();
@@ -76,11 +74,13 @@ fn SecretField(editor: Editor, row: Row) -> impl IntoView {
         }
     };
     let label = move || match row.secret.get() {
-        SecretDraft::None | SecretDraft::Removed => "New secret",
-        SecretDraft::Kept | SecretDraft::New => "Replace with",
+        SecretDraft::None | SecretDraft::Removed => texts.secret_new(),
+        SecretDraft::Kept | SecretDraft::New => texts.secret_replace(),
     };
-    let hint = is_offered.then(|| view! {
-        <p class="hint" data-tone="warn">"Generated for you, and not saved yet: copy it, then press Save secret. It is never shown again."</p>
+    let hint = is_offered.then(|| {
+        view! {
+            <p class="hint" data-tone="warn">{texts.secret_offered()}</p>
+        }
     });
     view! {
         {hint}
@@ -97,22 +97,23 @@ fn SecretField(editor: Editor, row: Row) -> impl IntoView {
 
 #[component]
 fn SecretButtons(row: Row) -> impl IntoView {
+    let texts = texts();
     let key = row.key.get_value();
     let button = move |action: RowAction, word: &'static str, class: &'static str| {
         view! {
             <button class=class type="submit" name="intent" value=Intent::row(&key, action).to_string()>{word}</button>
         }
     };
-    let generate = button(RowAction::GenerateSecret, "Generate", "button small");
-    let save = button(RowAction::SaveSecret, "Save secret", "button small no-script");
+    let generate = button(RowAction::GenerateSecret, texts.secret_generate(), "button small");
+    let save = button(RowAction::SaveSecret, texts.secret_save(), "button small no-script");
     let keep_button = button.clone();
     let keep = move || {
         let is_changed = matches!(row.secret.get(), SecretDraft::New | SecretDraft::Removed);
-        is_changed.then(|| keep_button(RowAction::KeepSecret, "Undo this change", "button small"))
+        is_changed.then(|| keep_button(RowAction::KeepSecret, texts.secret_undo(), "button small"))
     };
     let remove = move || {
         let is_there = matches!(row.secret.get(), SecretDraft::Kept | SecretDraft::New);
-        is_there.then(|| button(RowAction::RemoveSecret, "Remove", "button small"))
+        is_there.then(|| button(RowAction::RemoveSecret, texts.secret_remove(), "button small"))
     };
     view! { <p class="actions">{save}{generate}{keep}{remove}</p> }.into_any()
 }

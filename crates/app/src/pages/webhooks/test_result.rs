@@ -6,19 +6,18 @@ use leptos::prelude::*;
 use super::editor::Editor;
 use super::row_state::{Row, Test};
 use crate::components::{CodeBlock, FailureNotice, HeaderList, Icon, Shape, Status, Time};
-use crate::curl;
-use crate::time;
-use crate::words::Tone;
+use crate::texts::{Texts, texts};
+use crate::words::{self, Tone};
+use crate::{curl, time};
 
 /// The row's test: nothing, running, or what came of it. The sentence is said by screen readers, the rest is
 /// there to be opened.
 #[component]
 pub fn TestOutcome(editor: Editor, row: Row) -> impl IntoView {
+    let texts = texts();
     let said = move || match row.test.get() {
         Test::None => ().into_any(),
-        Test::Running => {
-            view! { <p class="test-running">"Sending a test and waiting for the answer…"</p> }.into_any()
-        }
+        Test::Running => view! { <p class="test-running">{texts.test_running()}</p> }.into_any(),
         Test::Failed(failure) => view! { <FailureNotice failure/> }.into_any(),
         Test::Done(test) => view! { <Summary test/> }.into_any(),
     };
@@ -37,7 +36,7 @@ pub fn TestOutcome(editor: Editor, row: Row) -> impl IntoView {
             <div role="status">{said}</div>
             {rest}
             <Show when=is_shown>
-                <button class="button quiet small needs-script" type="button" on:click=close>"Close"</button>
+                <button class="button quiet small needs-script" type="button" on:click=close>{texts.test_close()}</button>
             </Show>
         </div>
     }
@@ -46,58 +45,54 @@ pub fn TestOutcome(editor: Editor, row: Row) -> impl IntoView {
 
 #[component]
 fn Summary(test: TestView) -> impl IntoView {
-    let (tone, word) = match (&test.response, test.success) {
-        (Some(response), true) => {
-            (Tone::Ok, format!("{} in {}", response.status_code, time::took(test.duration_ms)))
+    let texts = texts();
+    let took = time::took(texts.language(), test.duration_ms);
+    let (tone, word) = match &test.response {
+        Some(response) => {
+            let tone = if test.success { Tone::Ok } else { Tone::Error };
+            (tone, texts.test_answered(&response.status_code.to_string(), &took))
         }
-        (Some(response), false) => {
-            (Tone::Error, format!("{} in {}", response.status_code, time::took(test.duration_ms)))
-        }
-        (None, _) => (Tone::Error, format!("No answer after {}", time::took(test.duration_ms))),
+        None => (Tone::Error, texts.test_no_answer(&took)),
     };
     view! {
         <p class="test-summary">
             <Status tone=tone word=word/>
-            <span>{test.event.title()}</span>
+            <span>{words::event_title(texts, test.event)}</span>
             <span class="hint"><Time at=test.started_at/></span>
         </p>
         <p>{test.message}</p>
         {test.advice.map(|advice| view! { <p class="advice">{advice}</p> })}
-        <p class="hint">{used(&test.request)}</p>
+        <p class="hint">{used(texts, &test.request)}</p>
     }
     .into_any()
 }
 
 /// Which URL and secret the test used.
-fn used(request: &RequestView) -> String {
+fn used(texts: Texts, request: &RequestView) -> String {
     let is_signed =
         request.headers.iter().any(|header| header.name.eq_ignore_ascii_case("growsurf-signature"));
-    let signed = if is_signed {
-        "signed with the secret of this row"
-    } else {
-        "not signed, since this row has no secret"
-    };
-    format!("Sent to {}, {signed}.", request.url)
+    if is_signed { texts.test_sent_signed(&request.url) } else { texts.test_sent_unsigned(&request.url) }
 }
 
 #[component]
 fn Exchange(test: TestView) -> impl IntoView {
+    let texts = texts();
     let command = curl::command(&test.request);
     let answer =
         test.response.as_ref().map(|response| view! { <span class="hint">{response.status_code}</span> });
     view! {
         <div class="exchange">
             <details>
-                <summary><Icon shape=Shape::ChevronRight/>"Request"</summary>
-                <div><HeaderList headers=test.request.headers.clone()/><CodeBlock label="Request body" text=test.request.body.clone()/></div>
+                <summary><Icon shape=Shape::ChevronRight/>{texts.test_request()}</summary>
+                <div><HeaderList headers=test.request.headers.clone()/><CodeBlock label=texts.code_request_body() text=test.request.body.clone()/></div>
             </details>
             <details open=!test.success>
-                <summary><Icon shape=Shape::ChevronRight/>"Response"{answer}</summary>
+                <summary><Icon shape=Shape::ChevronRight/>{texts.test_response()}{answer}</summary>
                 <div><Response response=test.response/></div>
             </details>
             <details>
-                <summary><Icon shape=Shape::ChevronRight/>"cURL"</summary>
-                <div><CodeBlock label="cURL command" text=command/></div>
+                <summary><Icon shape=Shape::ChevronRight/>{texts.test_curl()}</summary>
+                <div><CodeBlock label=texts.test_curl_label() text=command/></div>
             </details>
         </div>
     }
@@ -106,15 +101,15 @@ fn Exchange(test: TestView) -> impl IntoView {
 
 #[component]
 fn Response(response: Option<ResponseView>) -> impl IntoView {
+    let texts = texts();
     let Some(response) = response else {
-        return view! { <p class="hint">"Nothing came back."</p> }.into_any();
+        return view! { <p class="hint">{texts.test_nothing()}</p> }.into_any();
     };
     let body = if response.body.is_empty() {
-        view! { <p class="hint">"The body is empty."</p> }.into_any()
+        view! { <p class="hint">{texts.code_empty_body()}</p> }.into_any()
     } else {
-        view! { <CodeBlock label="Response body" text=response.body/> }.into_any()
+        view! { <CodeBlock label=texts.code_response_body() text=response.body/> }.into_any()
     };
-    let truncated =
-        response.truncated.then(|| view! { <p class="hint">"Only the first 16 KiB are kept."</p> });
+    let truncated = response.truncated.then(|| view! { <p class="hint">{texts.code_truncated()}</p> });
     view! { <HeaderList headers=response.headers/>{body}{truncated} }.into_any()
 }

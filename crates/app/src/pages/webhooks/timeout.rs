@@ -7,11 +7,13 @@ use leptos::prelude::*;
 use super::editor::Editor;
 use super::inputs::sync_text;
 use super::row_state::Row;
+use crate::texts::texts;
 
 /// A number of seconds. A text field with digits to type: one of type `number` says it is empty when what stands in it
 /// is no number, and that would save the usual time where somebody meant another.
 #[component]
 pub fn TimeoutField(editor: Editor, row: Row) -> impl IntoView {
+    let texts = texts();
     let key = row.key.get_value();
     let (problem, hint) = (format!("timeout-problem-{key}"), format!("timeout-hint-{key}"));
     let described = format!("{problem} {hint}");
@@ -28,24 +30,18 @@ pub fn TimeoutField(editor: Editor, row: Row) -> impl IntoView {
         row.shows_problems.set(true);
         editor.save_now();
     };
-    let explanation = format!(
-        "How many seconds your server has for its whole answer, from {} to {}. Later than that, the attempt counts as \
-         failed and is made again. Leave it empty for the usual time: 15 seconds, if this server's operator did not \
-         change it.",
-        WebhookTimeout::MIN_SECONDS,
-        WebhookTimeout::MAX_SECONDS,
-    );
+    let explanation = texts.webhook_timeout_means(WebhookTimeout::MIN_SECONDS, WebhookTimeout::MAX_SECONDS);
     view! {
         <fieldset class="timeout">
-            <legend>"Timeout"</legend>
+            <legend>{texts.webhook_timeout()}</legend>
             <label class="field timeout-line">
-                <span class="visually-hidden">"Timeout in seconds"</span>
+                <span class="visually-hidden">{texts.webhook_timeout_label()}</span>
                 <input class="input" type="text" inputmode="numeric" node_ref=input id=format!("timeout-{key}")
                     name=format!("timeout.{key}") value=row.timeout.get_untracked() placeholder="15" maxlength="40"
                     autocomplete="off" aria-describedby=described
                     aria-invalid=move || if row.problem("/timeout").is_some() { "true" } else { "false" }
                     on:input:target=move |event| typed(event.target().value()) on:blur=on_leave/>
-                <span aria-hidden="true">"seconds"</span>
+                <span aria-hidden="true">{texts.webhook_seconds()}</span>
             </label>
             <p class="problem" id=problem aria-live="polite">{move || row.problem("/timeout")}</p>
             <p class="hint" id=hint>{explanation}</p>
