@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::{url, verdict};
 use crate::components::{Status, Time};
 use crate::texts::{Texts, texts};
+use crate::words;
 
 /// The list, or what to do while it is empty.
 #[component]
@@ -82,7 +83,7 @@ fn Row(
 /// What a request is about: the event where there is one.
 pub fn title(texts: Texts, request: &InboxRequest) -> String {
     match request.event {
-        Some(event) => event.title().to_owned(),
+        Some(event) => words::event_title(texts, event).to_owned(),
         None => texts.inbox_without_event(&request.method),
     }
 }
