@@ -5,7 +5,7 @@ import { alive, expect, panel, programWith, said, test } from '../fixtures.mjs';
 test.use({ environment: { GROUNDSWELL_EGRESS_ALLOW: '' } });
 
 const requests = (page) => page.getByRole('list', { name: 'Requests' }).getByRole('listitem');
-const step = (page, name) => page.getByRole('region', { name: 'First steps' }).getByRole('listitem').filter({ hasText: name });
+const step = (page, name) => page.getByRole('region', { name: 'First steps' }).getByRole('listitem').filter({ hasText: new RegExp(`^\\s*${name}`) });
 const detail = (page, name) => page.getByRole('complementary', { name });
 
 test('from an empty program to a verified delivery, and the checklist goes', async ({ page, server, context }) => {
