@@ -5,9 +5,12 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use groundswell_types::editor::{
-    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, Panel, ProgramSummary, SecretChange,
+    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, Panel, ProgramSummary, SecretChange,
 };
-use groundswell_types::{DeliveryDetail, DeliveryId, EventKind, ProgramId, ProgramType, TestId, TestView};
+use groundswell_types::{
+    DeliveryDetail, DeliveryId, EventKind, Inbox, InboxRequestDetail, InboxRequestId, ProgramId, ProgramType,
+    TestId, TestView,
+};
 use leptos::prelude::use_context;
 
 use crate::failure::Failure;
@@ -92,6 +95,31 @@ pub trait Backend: Send + Sync + 'static {
 
     /// One delivery in full.
     async fn delivery(&self, id: &ProgramId, delivery: DeliveryId) -> Result<DeliveryDetail, Failure>;
+
+    /// A program's inbox; its address is made when it is first asked for.
+    async fn inbox(&self, id: &ProgramId) -> Result<Inbox, Failure>;
+
+    /// A request that a program's inbox has got, in full.
+    async fn inbox_request(
+        &self,
+        id: &ProgramId,
+        request: InboxRequestId,
+    ) -> Result<InboxRequestDetail, Failure>;
+
+    /// Gives a program's inbox another address in the place of the one it has.
+    async fn replace_inbox_address(&self, id: &ProgramId) -> Result<(), Failure>;
+
+    /// Removes everything a program's inbox has got.
+    async fn clear_inbox(&self, id: &ProgramId) -> Result<(), Failure>;
+
+    /// Sees to it that a row of the draft has the inbox's address; returns the row's key.
+    async fn add_inbox_webhook(&self, id: &ProgramId) -> Result<String, Failure>;
+
+    /// How far a program is with its first steps; none once its checklist has ended.
+    async fn first_steps(&self, id: &ProgramId) -> Result<Option<FirstSteps>, Failure>;
+
+    /// Sends a program's checklist away, for good.
+    async fn end_first_steps(&self, id: &ProgramId) -> Result<(), Failure>;
 
     /// The public URL of this server, for examples.
     fn public_url(&self) -> String;

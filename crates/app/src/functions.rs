@@ -1,9 +1,12 @@
 //! The server functions: each a line over [`crate::backend::Backend`], which checks who is asking.
 
 use groundswell_types::editor::{
-    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, Panel, ProgramSummary, SecretChange,
+    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, Panel, ProgramSummary, SecretChange,
 };
-use groundswell_types::{DeliveryDetail, DeliveryId, EventKind, ProgramId, TestId, TestView};
+use groundswell_types::{
+    DeliveryDetail, DeliveryId, EventKind, Inbox, InboxRequestDetail, InboxRequestId, ProgramId, TestId,
+    TestView,
+};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
 
@@ -142,4 +145,31 @@ pub async fn get_deliveries(id: ProgramId, query: DeliveryQuery) -> Result<Deliv
 #[server(prefix = "/_fn", endpoint = "get_delivery", input = Json)]
 pub async fn get_delivery(id: ProgramId, delivery: DeliveryId) -> Result<DeliveryDetail, Failure> {
     respond_said(backend()?.delivery(&id, delivery).await)
+}
+
+/// A program's inbox.
+#[server(prefix = "/_fn", endpoint = "get_inbox", input = Json)]
+pub async fn get_inbox(id: ProgramId) -> Result<Inbox, Failure> {
+    respond(backend()?.inbox(&id).await)
+}
+
+/// A request that an inbox has got, in full.
+#[server(prefix = "/_fn", endpoint = "get_inbox_request", input = Json)]
+pub async fn get_inbox_request(
+    id: ProgramId,
+    request: InboxRequestId,
+) -> Result<InboxRequestDetail, Failure> {
+    respond(backend()?.inbox_request(&id, request).await)
+}
+
+/// How far a program is with its first steps.
+#[server(prefix = "/_fn", endpoint = "get_first_steps", input = Json)]
+pub async fn get_first_steps(id: ProgramId) -> Result<Option<FirstSteps>, Failure> {
+    respond(backend()?.first_steps(&id).await)
+}
+
+/// Sends the checklist of first steps away.
+#[server(prefix = "/_fn", endpoint = "end_first_steps", input = Json)]
+pub async fn end_first_steps(id: ProgramId) -> Result<(), Failure> {
+    respond(backend()?.end_first_steps(&id).await)
 }

@@ -1,6 +1,7 @@
 //! From committed to delivered: the writer commits, the scheduler decides, the sender sends, the runtime joins them.
 
 pub mod breaker;
+pub(crate) mod destinations;
 pub mod guard;
 pub mod outcome;
 pub mod own_headers;

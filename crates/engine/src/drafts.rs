@@ -17,6 +17,7 @@ use crate::delivery::own_headers::OwnHeaders;
 use crate::directory::{Endpoint, ProgramEntry};
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::inbox::Signer;
 use crate::store::{Backlog, DraftRecord, EndpointId, EndpointRecord, StoreError};
 use crate::test_deliveries::TestTarget;
 use crate::webhooks::checked_url;
@@ -41,7 +42,7 @@ impl Engine {
                 let live = row.live(&entry);
                 PanelRow {
                     row: row.view(&entry),
-                    problems: row.problems(&self.guard, &entry),
+                    problems: row.problems(&self.destinations, &entry),
                     live: live.map(|endpoint| self.live_status(endpoint, &backlogs)),
                 }
             })
@@ -125,7 +126,8 @@ impl Engine {
             None => rows::of_live(&entry),
         };
         let row = stored.iter().find(|row| row.key == row_key).ok_or(EngineError::NotFound("row"))?;
-        let url = checked_url(&self.guard, &row.url).map_err(|why| EngineError::invalid("/url", why))?;
+        let url =
+            checked_url(&self.destinations, &row.url).map_err(|why| EngineError::invalid("/url", why))?;
         // A row without events can be tested all the same: with the first event such programs have.
         let event = event
             .or_else(|| row.events.first().copied())
@@ -164,7 +166,7 @@ impl Engine {
         Ok(DraftSaved {
             version: record.version,
             saved_at: record.saved_at_ms,
-            problems: stored.iter().map(|row| row.problems(&self.guard, entry)).collect(),
+            problems: stored.iter().map(|row| row.problems(&self.destinations, entry)).collect(),
             changes: rows::changes(&stored, entry),
         })
     }
@@ -204,11 +206,26 @@ fn parked(record: &EndpointRecord, backlog: &Backlog) -> i64 {
 fn problems_of_all(stored: &[StoredRow], engine: &Engine, entry: &ProgramEntry) -> Vec<Problem> {
     let mut all = Vec::new();
     for (at, row) in stored.iter().enumerate() {
-        for problem in row.problems(&engine.guard, entry) {
+        for problem in row.problems(&engine.destinations, entry) {
             all.push(Problem::new(format!("/rows/{at}{}", problem.pointer), problem.message));
         }
     }
     all
+}
+
+/// The rows of a draft whose URL is wanted, as what may have signed a request. None when the draft cannot be read.
+pub(crate) fn signers(
+    draft: &DraftRecord,
+    entry: &ProgramEntry,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Vec<Signer> {
+    let rows = rows::read(draft).unwrap_or_default();
+    let wanted = rows.iter().filter(|row| is_wanted(&row.url));
+    let signer = |row: &StoredRow| Signer {
+        webhook_id: row.live(entry).map(|endpoint| endpoint.record.public_id.clone()),
+        secrets: row.effective_secret(entry).into_iter().collect(),
+    };
+    wanted.map(signer).collect()
 }
 
 fn secret_draft(row: &StoredRow, live: Option<&Endpoint>) -> SecretDraft {

@@ -47,7 +47,8 @@ impl Engine {
         self.warn_of_parked(now_ms).await?;
         self.erase_ended_secrets(now_ms).await?;
         self.forget_events(before_ms, stop).await?;
-        self.forget_small(now_ms, before_ms, stop).await
+        self.forget_small(now_ms, before_ms, stop).await?;
+        Ok(self.store.forget_inbox_requests(now_ms.saturating_sub(crate::inbox::KEPT_MS)).await?)
     }
 
     /// Cancels what has been parked for too long.

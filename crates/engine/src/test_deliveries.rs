@@ -43,7 +43,7 @@ impl Engine {
         let event = event.or_else(|| endpoint.record.events.first().copied()).ok_or_else(|| {
             EngineError::invalid("/event", "is required: this webhook is subscribed to no events")
         })?;
-        let url = crate::webhooks::checked_url(&self.guard, &endpoint.record.url)
+        let url = crate::webhooks::checked_url(&self.destinations, &endpoint.record.url)
             .map_err(|why| EngineError::invalid("/payloadUrl", why))?;
         let target = TestTarget {
             url,
@@ -126,8 +126,8 @@ fn sample_body(entry: &ProgramEntry, event: EventKind, now_ms: i64) -> Bytes {
     Bytes::from(json.render())
 }
 
-/// The values of the webhook's own headers are secrets.
-fn shown_headers(outgoing: &Outgoing<'_>) -> Vec<HeaderView> {
+/// What a request is sent with, for people: the values of the webhook's own headers are secrets.
+pub(crate) fn shown_headers(outgoing: &Outgoing<'_>) -> Vec<HeaderView> {
     let ours = Sender::headers(outgoing).map(|(name, value)| HeaderView {
         name: name.as_str().to_owned(),
         value: String::from_utf8_lossy(value.as_bytes()).into_owned(),

@@ -7,7 +7,7 @@ use groundswell_types::{
     WebhookHeaders, WebhookId, WebhookTimeout,
 };
 
-use crate::delivery::guard::Guard;
+use crate::delivery::destinations::Destinations;
 use crate::directory::{Endpoint, ProgramEntry};
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -75,7 +75,8 @@ impl Engine {
         let Some(url) = &input.payload_url else {
             return Err(EngineError::invalid("/payloadUrl", "is required: an http or https URL"));
         };
-        let url = checked_url(&self.guard, url).map_err(|why| EngineError::invalid("/payloadUrl", why))?;
+        let url =
+            checked_url(&self.destinations, url).map_err(|why| EngineError::invalid("/payloadUrl", why))?;
         let (program_id, now_ms) = (program.clone(), self.clock.now_ms());
         let (endpoint_id, fresh_id) = (self.ids.endpoint(), self.ids.webhook());
         self.writer
@@ -118,9 +119,10 @@ impl Engine {
         input: WebhookInput,
     ) -> Result<Webhook, EngineError> {
         let url = match &input.payload_url {
-            Some(url) => {
-                Some(checked_url(&self.guard, url).map_err(|why| EngineError::invalid("/payloadUrl", why))?)
-            }
+            Some(url) => Some(
+                checked_url(&self.destinations, url)
+                    .map_err(|why| EngineError::invalid("/payloadUrl", why))?,
+            ),
             None => None,
         };
         let (program_id, webhook_id, now_ms) = (program.clone(), id.clone(), self.clock.now_ms());
@@ -191,9 +193,9 @@ impl Engine {
 }
 
 /// Reads a URL and refuses one whose host is an address that may not be reached.
-pub(crate) fn checked_url(guard: &Guard, text: &str) -> Result<PayloadUrl, String> {
+pub(crate) fn checked_url(destinations: &Destinations, text: &str) -> Result<PayloadUrl, String> {
     let url = PayloadUrl::parse(text).map_err(|error| error.to_string())?;
-    guard.check_literal(url.url()).map_err(|forbidden| format!("{forbidden}."))?;
+    destinations.check(url.url()).map_err(|forbidden| format!("{forbidden}."))?;
     Ok(url)
 }
 

@@ -8,10 +8,11 @@ use groundswell_engine::access::SESSION_MS;
 use groundswell_engine::programs::NewProgram;
 use groundswell_engine::{Engine, EngineError};
 use groundswell_types::editor::{
-    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, Panel, ProgramSummary, SecretChange,
+    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, Panel, ProgramSummary, SecretChange,
 };
 use groundswell_types::{
-    Currency, DeliveryDetail, DeliveryId, EventKind, ProgramId, ProgramType, TestId, TestView,
+    Currency, DeliveryDetail, DeliveryId, EventKind, Inbox, InboxRequestDetail, InboxRequestId, ProgramId,
+    ProgramType, TestId, TestView,
 };
 
 use crate::http::AppState;
@@ -175,6 +176,39 @@ impl Backend for PageBackend {
 
     async fn delivery(&self, id: &ProgramId, delivery: DeliveryId) -> Result<DeliveryDetail, Failure> {
         self.engine().await?.delivery(id, delivery).await.map_err(|error| self.failure(error))
+    }
+
+    async fn inbox(&self, id: &ProgramId) -> Result<Inbox, Failure> {
+        self.engine().await?.inbox(id).await.map_err(|error| self.failure(error))
+    }
+
+    async fn inbox_request(
+        &self,
+        id: &ProgramId,
+        request: InboxRequestId,
+    ) -> Result<InboxRequestDetail, Failure> {
+        self.engine().await?.inbox_request(id, request).await.map_err(|error| self.failure(error))
+    }
+
+    async fn replace_inbox_address(&self, id: &ProgramId) -> Result<(), Failure> {
+        let replaced = self.engine().await?.replace_inbox_address(id).await;
+        replaced.map(drop).map_err(|error| self.failure(error))
+    }
+
+    async fn clear_inbox(&self, id: &ProgramId) -> Result<(), Failure> {
+        self.engine().await?.clear_inbox(id).await.map_err(|error| self.failure(error))
+    }
+
+    async fn add_inbox_webhook(&self, id: &ProgramId) -> Result<String, Failure> {
+        self.engine().await?.add_inbox_webhook(id).await.map_err(|error| self.failure(error))
+    }
+
+    async fn first_steps(&self, id: &ProgramId) -> Result<Option<FirstSteps>, Failure> {
+        self.engine().await?.first_steps(id).await.map_err(|error| self.failure(error))
+    }
+
+    async fn end_first_steps(&self, id: &ProgramId) -> Result<(), Failure> {
+        self.engine().await?.end_first_steps(id).await.map_err(|error| self.failure(error))
     }
 
     fn public_url(&self) -> String {

@@ -4,6 +4,7 @@ mod backend;
 mod config;
 mod front;
 mod http;
+mod inbox;
 mod origin;
 mod pages;
 mod rest;

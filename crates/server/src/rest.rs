@@ -5,6 +5,7 @@ mod auth;
 mod body;
 mod deliveries;
 mod events;
+mod inbox;
 mod input;
 mod keys;
 mod limit;
@@ -38,6 +39,10 @@ pub fn router(state: AppState) -> Router<AppState> {
         .route("/v2/campaign/{id}/events", post(events::submit))
         .route("/v2/campaign/{id}/events/batch", post(events::submit_batch))
         .route("/v2/campaign/{id}/notices", get(notices::list))
+        .route("/v2/campaign/{id}/inbox", get(inbox::show))
+        .route("/v2/campaign/{id}/inbox/address", post(inbox::replace))
+        .route("/v2/campaign/{id}/inbox/requests", delete(inbox::clear))
+        .route("/v2/campaign/{id}/inbox/requests/{request}", get(inbox::request))
         .route("/v2/campaign/{id}/deliveries", get(deliveries::list))
         .route("/v2/campaign/{id}/deliveries/{delivery}", get(deliveries::show))
         .route("/v2/campaign/{id}/deliveries/{delivery}/resend", post(resends::one))

@@ -235,3 +235,33 @@ pub struct DeliveryQuery {
     /// How many; 1 to 100.
     pub limit: Option<usize>,
 }
+
+/// A step on the way to a program's first delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FirstStep {
+    /// A webhook has a URL that can be sent to.
+    AddUrl,
+    /// One with a URL is subscribed to an event.
+    ChooseEvents,
+    /// A test was answered with a success.
+    Test,
+    /// A webhook is live.
+    Publish,
+    /// The inbox has verified a signature, or a delivery has succeeded.
+    Verify,
+}
+
+impl FirstStep {
+    /// All steps in their order.
+    pub const ALL: [Self; 5] = [Self::AddUrl, Self::ChooseEvents, Self::Test, Self::Publish, Self::Verify];
+}
+
+/// How far a program is on the way to its first delivery. Each step is told from what is there, not from what was
+/// pressed, so they can be made in any order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FirstSteps {
+    /// The steps that are done, in their order.
+    pub done: Vec<FirstStep>,
+}

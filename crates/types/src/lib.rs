@@ -11,6 +11,7 @@ mod error;
 mod event;
 mod headers;
 mod id;
+mod inbox;
 pub mod json;
 mod notice;
 mod open_enum;
@@ -34,7 +35,10 @@ pub use headers::{
     HeaderPlace, HeaderProblem, InvalidHeader, MAX_HEADER_NAME_BYTES, MAX_HEADER_VALUE_BYTES, MAX_HEADERS,
     MAX_HEADERS_BYTES, Reserved, WebhookHeaders,
 };
-pub use id::{DeliveryId, EventId, InvalidId, NoticeId, ProgramId, ResendJobId, TestId, WebhookId};
+pub use id::{
+    DeliveryId, EventId, InboxRequestId, InvalidId, NoticeId, ProgramId, ResendJobId, TestId, WebhookId,
+};
+pub use inbox::{Inbox, InboxRequest, InboxRequestDetail, SchemeCheck, SignatureCheck};
 pub use notice::{Notice, NoticeKind};
 pub use overlap::{InvalidOverlap, SecretOverlap};
 pub use problem::{Problem, pointer_segment};

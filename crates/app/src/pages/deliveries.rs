@@ -17,7 +17,6 @@ mod attempts;
 mod detail;
 mod filters;
 mod list;
-mod live;
 mod log_query;
 
 use detail::Detail;

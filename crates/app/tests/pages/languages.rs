@@ -8,7 +8,7 @@ use http::StatusCode;
 use crate::memory::Memory;
 use crate::site::Site;
 
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 10] = [
     "/",
     "/sign-in",
     "/sign-in?token=good",
@@ -17,6 +17,8 @@ const PAGES: [&str; 8] = [
     "/programs/p1/options/webhooks",
     "/programs/p1/deliveries",
     "/programs/p1/deliveries?delivery=dlv_0000000000010",
+    "/programs/p1/inbox",
+    "/programs/p1/inbox?request=inr_0000000000001",
 ];
 
 fn catalogue() -> Catalogue {

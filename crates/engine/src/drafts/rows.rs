@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::headers::{self, StoredHeader};
 use super::{damaged, secret_draft};
-use crate::delivery::guard::Guard;
+use crate::delivery::destinations::Destinations;
 use crate::directory::{Endpoint, ProgramEntry};
 use crate::error::EngineError;
 use crate::store::DraftRecord;
@@ -156,9 +156,9 @@ impl StoredRow {
     }
 
     /// Everything that keeps the row from being published.
-    pub fn problems(&self, guard: &Guard, entry: &ProgramEntry) -> Vec<Problem> {
+    pub fn problems(&self, destinations: &Destinations, entry: &ProgramEntry) -> Vec<Problem> {
         let mut problems = Vec::new();
-        if let Err(why) = checked_url(guard, &self.url) {
+        if let Err(why) = checked_url(destinations, &self.url) {
             problems.push(Problem::new("/url", why));
         }
         if let StoredSecret::Set(text) = &self.secret

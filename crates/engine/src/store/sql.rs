@@ -1,5 +1,7 @@
 //! The trait on an SQL database: the cold path is the same for each, the hot path is its own.
 
+mod first_steps;
+
 use std::future::Future;
 use std::ops::DerefMut;
 
@@ -29,10 +31,23 @@ pub(super) trait Database: Send + Sync + 'static {
     where
         Self: 'a;
 
+    /// A connection for what inboxes have got; others wait until it is dropped.
+    type Inbox<'a>: DerefMut<Target = Self::Connection> + Send
+    where
+        Self: 'a;
+
     fn reader(&self) -> impl Future<Output = Result<Self::Reader, StoreError>> + Send;
 
     /// Begins a transaction on the connection that writes.
     fn begin(&self) -> impl Future<Output = Result<Self::Transaction<'_>, StoreError>> + Send;
+
+    /// The connection apart from everything else that reads and writes what inboxes have got.
+    fn inbox(&self) -> impl Future<Output = Result<Self::Inbox<'_>, StoreError>> + Send;
+
+    /// Whether any inbox has ever got anything.
+    fn has_inbox(&self) -> bool {
+        true
+    }
 
     /// [`Store::commit`].
     fn commit_batch(&self, batch: &Batch) -> impl Future<Output = Result<Vec<Accepted>, StoreError>> + Send;

@@ -3,6 +3,7 @@
 mod cold;
 mod committer;
 mod error;
+mod inbox;
 mod lock;
 mod open;
 mod queue;
@@ -21,9 +22,10 @@ use groundswell_types::EventId;
 use sqlx::SqliteConnection;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePool;
-use tokio::sync::RwLock;
+use tokio::sync::{MappedMutexGuard, RwLock};
 
 use self::committer::Committer;
+use self::inbox::InboxFile;
 use self::lock::Lock;
 use self::queue::QueueReader;
 use self::thread::Place;
@@ -58,6 +60,7 @@ pub struct Sqlite {
     /// Locked for writing only to be closed.
     queue: RwLock<QueueReader>,
     readers: SqlitePool,
+    inbox: InboxFile,
     /// Given back when the database is closed.
     lock: Mutex<Option<Lock>>,
 }
@@ -77,7 +80,8 @@ impl Sqlite {
         let committer = Committer::start(place.clone()).await?;
         let queue = QueueReader::start(place).await?;
         let writer = Writer::new(writer, committer, options.checkpoint_pages);
-        Ok(Self { writer, queue: RwLock::new(queue), readers, lock: Mutex::new(Some(lock)) })
+        let inbox = InboxFile::beside(path, options.busy_timeout);
+        Ok(Self { writer, queue: RwLock::new(queue), readers, inbox, lock: Mutex::new(Some(lock)) })
     }
 }
 
@@ -85,6 +89,7 @@ impl Database for Sqlite {
     type Connection = SqliteConnection;
     type Reader = PoolConnection<sqlx::Sqlite>;
     type Transaction<'a> = writer::Transaction<'a>;
+    type Inbox<'a> = MappedMutexGuard<'a, SqliteConnection>;
 
     async fn reader(&self) -> Result<Self::Reader, StoreError> {
         self.readers.acquire().await.map_err(error::of_read)
@@ -92,6 +97,14 @@ impl Database for Sqlite {
 
     async fn begin(&self) -> Result<writer::Transaction<'_>, StoreError> {
         self.writer.begin().await
+    }
+
+    async fn inbox(&self) -> Result<Self::Inbox<'_>, StoreError> {
+        self.inbox.connection().await
+    }
+
+    fn has_inbox(&self) -> bool {
+        self.inbox.is_there()
     }
 
     async fn commit_batch(&self, batch: &Batch) -> Result<Vec<Accepted>, StoreError> {
@@ -130,6 +143,7 @@ impl Database for Sqlite {
     async fn shut(&self) {
         self.queue.write().await.close().await;
         self.readers.close().await;
+        self.inbox.close().await;
         self.writer.close().await;
         *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

@@ -3,6 +3,7 @@
 mod accepts;
 mod database;
 mod file;
+mod first_steps;
 mod log;
 pub mod make;
 mod moves;
@@ -118,6 +119,13 @@ conformance! {
         every_kind_of_attempt_reads_back
         pending_rows_are_found_by_key
         a_test_delivery_reads_back_in_its_program_only;
+    first_steps:
+        an_inbox_has_one_address
+        a_request_reads_back_in_its_program_only
+        an_inbox_keeps_its_newest_requests
+        requests_are_forgotten_by_age_and_by_program
+        tests_are_listed_newest_first
+        a_checklist_ends_once_and_for_its_program;
     people:
         api_keys_are_kept_until_removed
         an_api_key_used_twice_is_rejected

@@ -5,10 +5,10 @@ use leptos::html;
 use leptos::prelude::*;
 
 use super::attempts::Attempts;
-use super::live::{focus_after_navigation, keep_fresh};
 use super::log_query::LogQuery;
 use crate::components::{CodeBlock, Icon, Shape, Status, Time};
 use crate::functions;
+use crate::pages::live::{focus_after_navigation, keep_fresh};
 use crate::texts::texts;
 use crate::{time, words};
 

@@ -35,7 +35,7 @@ pub fn Filters(panel: Panel, filter: LogQuery) -> impl IntoView {
         // The list is drawn anew; whoever chooses with the keyboard wants to go on where they are.
         let focused =
             target.and_then(|target| target.dyn_into::<web_sys::Element>().ok()).map(|element| element.id());
-        super::live::focus_after_navigation(focused);
+        crate::pages::live::focus_after_navigation(focused);
         navigate(&query.url(&program), NavigateOptions { scroll: false, ..NavigateOptions::default() });
     };
     let apply_on_submit = apply.clone();

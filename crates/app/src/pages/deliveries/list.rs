@@ -4,10 +4,10 @@ use groundswell_types::editor::DeliveryPage;
 use groundswell_types::{DeliveryId, DeliveryView, ProgramId};
 use leptos::prelude::*;
 
-use super::live::keep_fresh;
 use super::log_query::LogQuery;
 use crate::components::{Icon, Shape, Status, Time};
 use crate::functions;
+use crate::pages::live::keep_fresh;
 use crate::texts::{Texts, texts};
 use crate::words;
 

@@ -1,4 +1,4 @@
-//! Keeping the log as the server has it while somebody looks at it.
+//! Keeping what is shown as the server has it while somebody looks at it.
 
 use std::future::Future;
 use std::time::Duration;
