@@ -64,8 +64,8 @@ fn catalogue(tree: &Tree) -> Catalogue {
 }
 
 /// What shows texts.
-fn is_app(source: &&Source) -> bool {
-    source.name.starts_with("crates/app/src/") && source.is_rust()
+fn app(tree: &Tree) -> impl Iterator<Item = &Source> {
+    tree.sources.iter().filter(|source| source.name.starts_with("crates/app/src/") && source.is_rust())
 }
 
 /// The literals of a file's code, without those of its unit tests.
@@ -77,7 +77,7 @@ fn of_code(source: &Source) -> Vec<Literal> {
 #[test]
 fn every_text_of_the_catalogue_is_shown() {
     let tree = Tree::read();
-    let lines: Vec<&String> = tree.sources.iter().filter(is_app).flat_map(|source| &source.lines).collect();
+    let lines: Vec<&String> = app(&tree).flat_map(|source| &source.lines).collect();
     let is_used = |method: &String| {
         let call = format!("{method}(");
         lines.iter().any(|line| {
@@ -93,7 +93,7 @@ fn every_text_of_the_catalogue_is_shown() {
 fn pages_take_their_words_from_the_catalogue() {
     let tree = Tree::read();
     let mut offences = Vec::new();
-    for source in tree.sources.iter().filter(is_app) {
+    for source in app(&tree) {
         for literal in of_code(source).iter().filter(|literal| is_for_people(literal)) {
             offences.push(format!("{}:{}: {}", source.name, literal.line, literal.text));
         }
