@@ -13,6 +13,7 @@ mod headers;
 mod id;
 mod inbox;
 pub mod json;
+mod name;
 mod notice;
 mod open_enum;
 mod overlap;
@@ -39,6 +40,7 @@ pub use id::{
     DeliveryId, EventId, InboxRequestId, InvalidId, NoticeId, ProgramId, ResendJobId, TestId, WebhookId,
 };
 pub use inbox::{Inbox, InboxRequest, InboxRequestDetail, SchemeCheck, SignatureCheck};
+pub use name::{InvalidName, WebhookName};
 pub use notice::{Notice, NoticeKind};
 pub use overlap::{InvalidOverlap, SecretOverlap};
 pub use problem::{Problem, pointer_segment};

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use groundswell_types::{
     Currency, DeliveryId, EventId, EventKind, FailureClass, NoticeId, NoticeKind, ProgramId, ProgramStatus,
     ProgramType, ResendJobId, ResendState, Secret, SecretOverlap, TestId, WebhookHeaders, WebhookId,
-    WebhookTimeout,
+    WebhookName, WebhookTimeout,
 };
 
 /// The due time of what is parked: behind everything that is ever due.
@@ -52,6 +52,8 @@ pub struct EndpointRecord {
     pub headers: WebhookHeaders,
     /// The secret before this one. There is none where there is no secret.
     pub old_secret: Option<OldSecret>,
+    /// What people call it.
+    pub name: Option<WebhookName>,
 }
 
 impl EndpointRecord {

@@ -86,6 +86,7 @@ fn record(is_enabled: bool) -> EndpointRecord {
         timeout: None,
         headers: WebhookHeaders::NONE,
         old_secret: None,
+        name: None,
     }
 }
 

@@ -78,6 +78,7 @@ impl Row {
             events: EventKind::fitting(program).collect(),
             secret: SecretDraft::None,
             timeout: String::new(),
+            name: None,
             secret_overlap: None,
             headers: None,
         };
@@ -93,6 +94,7 @@ impl Row {
             events: self.events.get_untracked(),
             secret: self.secret.get_untracked(),
             timeout: self.timeout.get_untracked().trim().to_owned(),
+            name: None,
             secret_overlap: None,
             headers: None,
         }

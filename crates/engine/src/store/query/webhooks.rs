@@ -1,7 +1,7 @@
 //! Live webhooks, what they were before, and their health.
 
 use groundswell_types::{
-    DeliveryId, EventKind, ProgramId, Secret, WebhookHeaders, WebhookId, WebhookTimeout,
+    DeliveryId, EventKind, ProgramId, Secret, WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
 };
 use serde::Serialize;
 
@@ -13,14 +13,14 @@ use crate::store::{
 
 const LIVE: &str = "
     SELECT id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms,
-        timeout_seconds, headers, old_secret, old_secret_ends_at_ms, new_secret_accepted_at_ms
+        timeout_seconds, headers, old_secret, old_secret_ends_at_ms, new_secret_accepted_at_ms, name
     FROM endpoint
     WHERE deleted_at_ms IS NULL
     ORDER BY created_at_ms, id";
 
 const LIVE_OF_PROGRAM: &str = "
     SELECT id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms,
-        timeout_seconds, headers, old_secret, old_secret_ends_at_ms, new_secret_accepted_at_ms
+        timeout_seconds, headers, old_secret, old_secret_ends_at_ms, new_secret_accepted_at_ms, name
     FROM endpoint
     WHERE program_id = $1 AND deleted_at_ms IS NULL
     ORDER BY created_at_ms, id";
@@ -28,8 +28,8 @@ const LIVE_OF_PROGRAM: &str = "
 const UPSERT: &str = "
     INSERT INTO endpoint
         (id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms,
-        timeout_seconds, headers, old_secret, old_secret_ends_at_ms, new_secret_accepted_at_ms, deleted_at_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, NULL)
+        timeout_seconds, headers, old_secret, old_secret_ends_at_ms, new_secret_accepted_at_ms, name, deleted_at_ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, NULL)
     ON CONFLICT (id) DO UPDATE SET
         program_id = excluded.program_id,
         public_id = excluded.public_id,
@@ -45,6 +45,7 @@ const UPSERT: &str = "
         old_secret = excluded.old_secret,
         old_secret_ends_at_ms = excluded.old_secret_ends_at_ms,
         new_secret_accepted_at_ms = excluded.new_secret_accepted_at_ms,
+        name = excluded.name,
         deleted_at_ms = NULL";
 
 /// The log still names the URL; nothing needs what is secret any more.
@@ -191,6 +192,7 @@ async fn upsert(db: &mut impl Connection, endpoint: &EndpointRecord) -> Result<(
         old.map(|old| old.secret.expose()).into(),
         old.map(|old| old.ends_at_ms).into(),
         old.and_then(|old| old.new_accepted_at_ms).into(),
+        endpoint.name.as_ref().map(WebhookName::as_str).into(),
     ];
     db.execute(UPSERT, values).await?;
     Ok(())
@@ -211,6 +213,8 @@ struct Published<'a> {
     timeout_seconds: Option<WebhookTimeout>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     header_names: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a WebhookName>,
 }
 
 async fn publish(db: &mut impl Connection, change: &WebhooksChange) -> Result<(), StoreError> {
@@ -228,6 +232,7 @@ async fn publish(db: &mut impl Connection, change: &WebhooksChange) -> Result<()
             has_secret: endpoint.secret.is_some(),
             timeout_seconds: endpoint.timeout,
             header_names: endpoint.headers.names().collect(),
+            name: endpoint.name.as_ref(),
         })
         .collect();
     let values = [
@@ -268,6 +273,7 @@ fn old_secret(row: &impl Columns, column: usize) -> Result<Option<OldSecret>, St
 
 fn endpoint(row: &impl Columns) -> Result<EndpointRecord, StoreError> {
     let secret = row.optional_text(7)?.map(|text| Secret::parse(&text)).transpose();
+    let name = row.optional_text(15)?.map(|text| WebhookName::parse(&text)).transpose();
     let timeout = row.optional_int(10)?.map(WebhookTimeout::try_from).transpose();
     Ok(EndpointRecord {
         id: EndpointId(row.int(0)?),
@@ -286,5 +292,6 @@ fn endpoint(row: &impl Columns) -> Result<EndpointRecord, StoreError> {
             None => WebhookHeaders::default(),
         },
         old_secret: old_secret(row, 12)?,
+        name: name.map_err(|_| damaged("a stored name is not valid".to_owned()))?,
     })
 }
