@@ -71,8 +71,16 @@ fn Step(
     step: FirstStep,
     shown: RwSignal<Option<FirstSteps>>,
 ) -> impl IntoView {
-    let is_done =
-        Memo::new(move |_| shown.with(|steps| steps.as_ref().is_none_or(|steps| steps.done.contains(&step))));
+    let has_done = move |step: FirstStep| {
+        shown.with(|steps| steps.as_ref().is_none_or(|steps| steps.done.contains(&step)))
+    };
+    let is_done = Memo::new(move |_| has_done(step));
+    // How is said of one step at a time, the next one: all at once would push the webhooks off the page.
+    let state = move || match FirstStep::ALL.into_iter().find(|step| !has_done(*step)) {
+        _ if is_done.get() => "done",
+        Some(next) if next == step => "next",
+        _ => "later",
+    };
     let texts = texts();
     let (title, hint) = words(texts, step);
     let inbox = matches!(step, FirstStep::AddUrl | FirstStep::Verify).then(|| {
@@ -80,7 +88,7 @@ fn Step(
         view! { " " <a href=href>{texts.first_steps_open_inbox()}</a> }
     });
     view! {
-        <li class="first-step" data-done=move || if is_done.get() { "true" } else { "false" }>
+        <li class="first-step" data-state=state>
             <span class="first-step-mark">
                 {move || is_done.get().then(|| view! { <Icon shape=Shape::Done/> })}
             </span>
