@@ -74,6 +74,7 @@ impl Engine {
             events: EventKind::fitting(panel.program.kind).collect(),
             secret: SecretDraft::None,
             secret_overlap: None,
+            name: None,
             timeout: String::new(),
             headers: None,
         });
