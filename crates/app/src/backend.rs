@@ -8,8 +8,8 @@ use groundswell_types::editor::{
     DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, Panel, ProgramSummary, SecretChange,
 };
 use groundswell_types::{
-    DeliveryDetail, DeliveryId, EventKind, Inbox, InboxRequestDetail, InboxRequestId, ProgramId, ProgramType,
-    TestId, TestView,
+    DeliveryDetail, DeliveryId, DeliveryView, EventKind, Inbox, InboxRequestDetail, InboxRequestId,
+    ProgramId, ProgramType, ResendJob, ResendJobId, ResendSelection, TestId, TestView,
 };
 use leptos::prelude::use_context;
 
@@ -120,6 +120,28 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Sends a program's checklist away, for good.
     async fn end_first_steps(&self, id: &ProgramId) -> Result<(), Failure>;
+
+    /// Those of the deliveries that are there, in no order; at most 100.
+    async fn deliveries_by_id(
+        &self,
+        id: &ProgramId,
+        deliveries: Vec<DeliveryId>,
+    ) -> Result<Vec<DeliveryView>, Failure>;
+
+    /// Queues a delivery that has ended again; returns the new one.
+    async fn resend(&self, id: &ProgramId, delivery: DeliveryId) -> Result<DeliveryView, Failure>;
+
+    /// How many deliveries a selection would send again.
+    async fn count_resends(&self, id: &ProgramId, selection: ResendSelection) -> Result<i64, Failure>;
+
+    /// Begins to send a selection again, in the background.
+    async fn begin_resends(&self, id: &ProgramId, selection: ResendSelection) -> Result<ResendJob, Failure>;
+
+    /// The resend jobs, newest first.
+    async fn resend_jobs(&self, id: &ProgramId) -> Result<Vec<ResendJob>, Failure>;
+
+    /// Stops a resend job; what it has queued is sent all the same.
+    async fn cancel_resends(&self, id: &ProgramId, job: ResendJobId) -> Result<ResendJob, Failure>;
 
     /// The public URL of this server, for examples.
     fn public_url(&self) -> String;

@@ -15,11 +15,12 @@ use crate::said::Said;
 use crate::texts::Texts;
 
 mod inbox;
+mod log;
 mod panel;
 mod panel_form;
 
 /// Where forms are posted to, in axum's path syntax.
-pub const PATHS: [&str; 7] = [
+pub const PATHS: [&str; 8] = [
     "/",
     "/language",
     "/sign-in",
@@ -27,6 +28,7 @@ pub const PATHS: [&str; 7] = [
     "/programs/{id}/options",
     "/programs/{id}/options/webhooks",
     "/programs/{id}/inbox",
+    "/programs/{id}/deliveries",
 ];
 
 /// What is to be answered.
@@ -67,6 +69,8 @@ impl Answer {
 pub struct Post<'a> {
     /// Where to; decides which form it is.
     pub path: &'a str,
+    /// What stands behind the path's question mark; empty when there is none.
+    pub query: &'a str,
     /// `application/x-www-form-urlencoded`.
     pub body: &'a [u8],
     /// What the page it was on was in.
@@ -97,6 +101,7 @@ async fn act(backend: &dyn Backend, post: Post<'_>) -> Answer {
                 panel::submit(backend, Texts::of(post.language), &id, &form).await
             }
             (Ok(id), ["options"]) => inbox::submit_to_options(backend, &id, &form).await,
+            (Ok(id), ["deliveries"]) => log::submit(backend, &id, post.query, &form).await,
             (Ok(id), ["inbox"]) => inbox::submit(backend, &id, &form).await,
             _ => Answer::failed(Failure::NotFound),
         },

@@ -1,11 +1,12 @@
 //! The server functions: each a line over [`crate::backend::Backend`], which checks who is asking.
 
 use groundswell_types::editor::{
-    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, Panel, ProgramSummary, SecretChange,
+    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, LogNews, Panel, ProgramSummary,
+    SecretChange,
 };
 use groundswell_types::{
-    DeliveryDetail, DeliveryId, EventKind, Inbox, InboxRequestDetail, InboxRequestId, ProgramId, TestId,
-    TestView,
+    DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryView, EventKind, Inbox, InboxRequestDetail,
+    InboxRequestId, ProgramId, ResendJob, ResendJobId, ResendSelection, TestId, TestView,
 };
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
@@ -172,4 +173,50 @@ pub async fn get_first_steps(id: ProgramId) -> Result<Option<FirstSteps>, Failur
 #[server(prefix = "/_fn", endpoint = "end_first_steps", input = Json)]
 pub async fn end_first_steps(id: ProgramId) -> Result<(), Failure> {
     respond(backend()?.end_first_steps(&id).await)
+}
+
+/// What has become of the shown deliveries, and how many newer ones match, if that is asked for.
+#[server(prefix = "/_fn", endpoint = "get_log_news", input = Json)]
+pub async fn get_log_news(
+    id: ProgramId,
+    shown: Vec<DeliveryId>,
+    filter: Option<DeliveryFilter>,
+) -> Result<LogNews, Failure> {
+    let backend = backend()?;
+    let newer_than = shown.iter().max().copied();
+    let deliveries = respond(backend.deliveries_by_id(&id, shown).await)?;
+    let Some(filter) = filter else { return Ok(LogNews { deliveries, newer: 0 }) };
+    let query = DeliveryQuery { filter, newer_than, limit: Some(100), next_id: None };
+    let newer = respond(backend.deliveries(&id, query).await)?.deliveries.len();
+    Ok(LogNews { deliveries, newer })
+}
+
+/// Queues a delivery again.
+#[server(prefix = "/_fn", endpoint = "resend", input = Json)]
+pub async fn resend(id: ProgramId, delivery: DeliveryId) -> Result<DeliveryView, Failure> {
+    respond(backend()?.resend(&id, delivery).await)
+}
+
+/// How many deliveries a selection would send again.
+#[server(prefix = "/_fn", endpoint = "count_resends", input = Json)]
+pub async fn count_resends(id: ProgramId, selection: ResendSelection) -> Result<i64, Failure> {
+    respond(backend()?.count_resends(&id, selection).await)
+}
+
+/// Begins to send a selection again.
+#[server(prefix = "/_fn", endpoint = "begin_resends", input = Json)]
+pub async fn begin_resends(id: ProgramId, selection: ResendSelection) -> Result<ResendJob, Failure> {
+    respond(backend()?.begin_resends(&id, selection).await)
+}
+
+/// The resend jobs, newest first.
+#[server(prefix = "/_fn", endpoint = "get_resend_jobs", input = Json)]
+pub async fn get_resend_jobs(id: ProgramId) -> Result<Vec<ResendJob>, Failure> {
+    respond(backend()?.resend_jobs(&id).await)
+}
+
+/// Stops a resend job.
+#[server(prefix = "/_fn", endpoint = "cancel_resends", input = Json)]
+pub async fn cancel_resends(id: ProgramId, job: ResendJobId) -> Result<ResendJob, Failure> {
+    respond(backend()?.cancel_resends(&id, job).await)
 }

@@ -22,6 +22,8 @@ pub mod functions;
 mod intent;
 mod json;
 pub mod language;
+mod log_intent;
+mod log_query;
 mod pages;
 mod returned;
 #[cfg(feature = "ssr")]
@@ -29,12 +31,13 @@ mod said;
 #[cfg(feature = "ssr")]
 mod shell;
 pub mod texts;
-mod time;
+pub mod time;
 mod viewer;
 mod words;
 
 pub use app::App;
 pub use language::Language;
+pub use log_query::LogQuery;
 pub use returned::Returned;
 #[cfg(feature = "ssr")]
 pub use shell::{SiteAssets, shell};

@@ -50,6 +50,43 @@ pub fn machine(at_ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
 }
 
+/// The value of an `<input type="datetime-local">` that shows UTC, to the minute.
+pub fn minute(at_ms: i64) -> String {
+    machine(at_ms).chars().take(16).collect()
+}
+
+/// Reads what [`machine`] writes, and what such an input has: seconds, their fraction and the `Z` may be missing.
+pub fn parse_utc(text: &str) -> Option<i64> {
+    let (date, clock) = text.strip_suffix('Z').unwrap_or(text).split_once('T')?;
+    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
+    let numbers = |text: &str, separator: char| -> Option<Vec<i64>> {
+        let number =
+            |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok())?;
+        text.split(separator).map(number).collect()
+    };
+    let [year, month, day] = numbers(date, '-')?.try_into().ok()?;
+    let mut clock = numbers(clock, ':')?;
+    if clock.len() == 2 {
+        clock.push(0);
+    }
+    let [hour, minute, second] = clock.try_into().ok()?;
+    let ms = format!("{fraction:0<3}").get(..3)?.parse::<i64>().ok()?;
+    let is_real = (1970..=9999).contains(&year)
+        && (1..=12).contains(&month)
+        && (1..=31).contains(&day)
+        && hour < 24
+        && minute < 60
+        && second < 60;
+    // The same algorithm the other way round.
+    let shifted_year = if month <= 2 { year - 1 } else { year };
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    let era = shifted_year.div_euclid(400);
+    let year_of_era = shifted_year.rem_euclid(400);
+    let days =
+        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
+    is_real.then_some(days * MS_PER_DAY + hour * 3_600_000 + minute * 60_000 + second * MS_PER_SECOND + ms)
+}
+
 /// A time to read, in UTC and saying so.
 pub fn utc(texts: Texts, at_ms: i64) -> String {
     let Moment { year, month, day, hour, minute, second, .. } = Moment::from_unix_ms(at_ms);
@@ -99,6 +136,21 @@ mod tests {
             (4_102_444_800_000, "2100-01-01T00:00:00.000Z"),
         ] {
             assert_eq!(machine(at_ms), wanted);
+        }
+    }
+
+    #[test]
+    fn dates_read_back() {
+        for at_ms in [0, 951_782_400_000, 1_709_251_199_999, 1_772_323_200_000, 4_102_444_800_000] {
+            assert_eq!(parse_utc(&machine(at_ms)), Some(at_ms));
+        }
+        assert_eq!(parse_utc("2026-07-26T12:04"), Some(1_785_067_440_000));
+        assert_eq!(parse_utc("2026-07-26T12:04:05.5"), Some(1_785_067_445_500));
+        assert_eq!(minute(1_785_067_445_123), "2026-07-26T12:04");
+        for text in
+            ["", "2026-07-26", "2026-13-01T00:00", "2026-07-26T24:00", "x", "2026-07-26T12", "-1-1-1T1:1"]
+        {
+            assert_eq!(parse_utc(text), None, "{text}");
         }
     }
 

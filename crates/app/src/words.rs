@@ -1,7 +1,9 @@
 //! The words for states and numbers, each with the tone it is shown in.
 
 use groundswell_types::editor::{LiveStatus, ProgramSummary};
-use groundswell_types::{DeliveryState, EventKind, FailureClass, MAX_WEBHOOKS, ProgramStatus, ProgramType};
+use groundswell_types::{
+    DeliveryState, DeliveryView, EventKind, FailureClass, MAX_WEBHOOKS, ProgramStatus, ProgramType,
+};
 
 use crate::failure::Failure;
 use crate::texts::Texts;
@@ -139,6 +141,14 @@ pub fn delivery_state(texts: Texts, state: DeliveryState) -> (Tone, &'static str
         DeliveryState::Parked => (Tone::Quiet, texts.delivery_parked()),
         DeliveryState::Undeliverable => (Tone::Error, texts.delivery_undeliverable()),
         DeliveryState::Cancelled => (Tone::Quiet, texts.delivery_cancelled()),
+    }
+}
+
+/// The same for a delivery: what is sent again is queued until its first attempt.
+pub fn state_of(texts: Texts, delivery: &DeliveryView) -> (Tone, &'static str) {
+    match delivery.state {
+        DeliveryState::Waiting if delivery.resend_of.is_some() => (Tone::Info, texts.delivery_queued()),
+        state => delivery_state(texts, state),
     }
 }
 

@@ -3,17 +3,17 @@
 //! There is no table of deliveries: an event and its targets say which there are, attempts and pending rows say how
 //! each is doing. So a healthy delivery costs no row of its own, and this is where it is put together.
 
+mod request;
+mod search;
 mod view;
 
-use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use groundswell_types::editor::{DeliveryPage, DeliveryQuery};
-use groundswell_types::{
-    DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventId, EventKind, ProgramId,
-};
+use groundswell_types::{DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventId, ProgramId};
 
+pub use self::search::MAX_LIMIT;
+pub(crate) use self::search::{Part, Search};
 use self::view::{Receiving, Standing};
 use crate::directory::ProgramEntry;
 use crate::engine::Engine;
@@ -22,17 +22,8 @@ use crate::store::{
     AttemptRecord, EndpointId, EventRecord, PARKED_DUE_MS, Pending, PendingKey, ResendRecord, StoreError,
 };
 
-/// Rows of a page when nothing else is asked for.
-const DEFAULT_LIMIT: usize = 50;
-
-/// The most rows of a page.
-pub const MAX_LIMIT: usize = 100;
-
-/// Events read at once. Five deliveries each at most, so well below what the store takes in a call.
-const EVENTS_PER_READ: usize = 100;
-
-/// A filter that matches next to nothing stops here and says where to go on.
-const MAX_EVENTS_PER_PAGE: usize = 2_000;
+/// A delivery that is tried again between any two reads of the store is looked up so often at most.
+const MOST_LOOKS: usize = 8;
 
 /// A delivery with what the store knows about it.
 struct Known {
@@ -77,107 +68,15 @@ impl Known {
     }
 }
 
-/// A part of a program's log.
-pub(crate) struct Scan {
-    /// Newest first.
-    pub(crate) found: Vec<(EndpointId, DeliveryView)>,
-    /// Where the next part begins, if there is one: deliveries with numbers below this.
-    pub(crate) next: Option<EventId>,
-}
-
 impl Engine {
-    /// A page of a program's deliveries, newest first.
-    pub async fn deliveries(
-        &self,
-        program: &ProgramId,
-        query: &DeliveryQuery,
-    ) -> Result<DeliveryPage, EngineError> {
-        let entry = self.program_entry(program)?;
-        let limit = query.limit.unwrap_or(DEFAULT_LIMIT);
-        if limit == 0 || limit > MAX_LIMIT {
-            return Err(EngineError::invalid("/limit", "must be from 1 to 100"));
-        }
-        let wanted_endpoint = match &query.webhook_id {
-            None => None,
-            Some(id) => Some(entry.webhook(id).ok_or(EngineError::NotFound("webhook"))?.record.id),
-        };
-        let mut before = query.next_id.map(|id| EventId::from_number(id.event().number().saturating_add(1)));
-        let mut found: Vec<DeliveryView> = Vec::with_capacity(limit);
-        let mut scanned = 0;
-        loop {
-            let scan = self.scan(&entry, before, query.event).await?;
-            for (endpoint, view) in scan.found {
-                let is_wanted = query.next_id.is_none_or(|from| view.id <= from)
-                    && wanted_endpoint.is_none_or(|wanted| wanted == endpoint)
-                    && query.state.is_none_or(|state| state == view.state);
-                if !is_wanted {
-                    continue;
-                }
-                if found.len() == limit {
-                    return Ok(DeliveryPage { deliveries: found, next_id: Some(view.id) });
-                }
-                found.push(view);
-            }
-            let Some(next) = scan.next else {
-                return Ok(DeliveryPage { deliveries: found, next_id: None });
-            };
-            scanned += EVENTS_PER_READ;
-            if scanned >= MAX_EVENTS_PER_PAGE {
-                let next = DeliveryId::new(EventId::from_number(next.number() - 1), 7);
-                return Ok(DeliveryPage { deliveries: found, next_id: Some(next) });
-            }
-            before = Some(next);
-        }
-    }
-
-    /// The next part of a program's log, those with numbers below `before`; of `kind` only.
-    pub(crate) async fn scan(
-        &self,
-        entry: &ProgramEntry,
-        before: Option<EventId>,
-        kind: Option<EventKind>,
-    ) -> Result<Scan, EngineError> {
-        let program = &entry.record.id;
-        let events = self.store.events(program, before, EVENTS_PER_READ).await?;
-        // Whoever asks may name any number.
-        let before_resend = before.map(|before| DeliveryId::from_number(before.number().saturating_mul(8)));
-        let resends = self.store.resends(program, before_resend, EVENTS_PER_READ).await?;
-        // Of both lists only the part that both reach.
-        let end_of_events = events.last().filter(|_| events.len() == EVENTS_PER_READ).map(|event| event.id);
-        let end_of_resends = resends.last().filter(|_| resends.len() == EVENTS_PER_READ);
-        let next = end_of_events.max(end_of_resends.map(|resend| resend.id.event()));
-        let is_reached = |number: EventId| next.is_none_or(|next| number >= next);
-
-        let mut all = Vec::new();
-        for event in events.into_iter().filter(|event| is_reached(event.id)) {
-            let event = Arc::new(event);
-            for (slot, endpoint) in (0..).zip(&event.targets) {
-                all.push(Known::first(&event, slot, *endpoint));
-            }
-        }
-        for resend in resends.iter().filter(|resend| is_reached(resend.id.event())) {
-            if let Some(event) = self.store.event(resend.event_id).await? {
-                all.push(Known::resend(&Arc::new(event), resend));
-            }
-        }
-        all.retain(|known| kind.is_none_or(|kind| kind == known.event.kind));
-        all.sort_unstable_by_key(|known| Reverse(known.id));
-        self.look_up_all(&mut all).await?;
-        let mut found = Vec::with_capacity(all.len());
-        for known in &all {
-            found.push((known.endpoint, self.view(entry, known).await?));
-        }
-        Ok(Scan { found, next })
-    }
-
     /// One delivery in full.
     pub async fn delivery(&self, program: &ProgramId, id: DeliveryId) -> Result<DeliveryDetail, EngineError> {
         let entry = self.program_entry(program)?;
-        let known = self.find(program, id).await?;
+        let mut known = self.find(program, id).await?;
         let event_id = known.event.id;
         let body = self.store.bodies(&[event_id]).await?.into_iter().next().map(|(_, body)| body);
         let body = body.ok_or_else(|| StoreError::Damaged(format!("event {event_id} has no body")))?;
-        let delivery = self.view(&entry, &known).await?;
+        let delivery = self.views(&entry, std::slice::from_mut(&mut known)).await?.remove(0).1;
         let attempts = self.store.attempts_in_full(id).await?;
         let (made, endings): (Vec<AttemptRecord>, Vec<_>) =
             attempts.into_iter().partition(|attempt| attempt.number > 0);
@@ -189,8 +88,11 @@ impl Engine {
             _ => Vec::new(),
         };
         let resends = self.store.resends_of(&[event_id]).await?;
+        let endpoint = self.directory.endpoint(known.endpoint);
+        let last_sent_at_ms = delivery.last_attempt_at.unwrap_or(delivery.accepted_at);
         Ok(DeliveryDetail {
             delivery,
+            request: endpoint.and_then(|endpoint| request::head(&endpoint, event_id, last_sent_at_ms)),
             body: String::from_utf8_lossy(&body).into_owned(),
             attempt_log: made.iter().zip(flags).map(|(attempt, flag)| view::attempt(attempt, flag)).collect(),
             schedule,
@@ -205,10 +107,11 @@ impl Engine {
         entry: &ProgramEntry,
         id: DeliveryId,
     ) -> Result<(EndpointId, DeliveryView), EngineError> {
-        let known = self.find(&entry.record.id, id).await?;
-        Ok((known.endpoint, self.view(entry, &known).await?))
+        let mut known = self.find(&entry.record.id, id).await?;
+        Ok(self.views(entry, std::slice::from_mut(&mut known)).await?.remove(0))
     }
 
+    /// Without what the store knows of how it is doing.
     async fn find(&self, program: &ProgramId, id: DeliveryId) -> Result<Known, EngineError> {
         let missing = || EngineError::NotFound("delivery");
         let known = if id.is_resend() {
@@ -223,9 +126,6 @@ impl Engine {
         if known.event.program_id != *program {
             return Err(missing());
         }
-        let mut all = [known];
-        self.look_up_all(&mut all).await?;
-        let [known] = all;
         Ok(known)
     }
 
@@ -252,14 +152,22 @@ impl Engine {
     /// Adds what the store knows.
     async fn look_up_all(&self, all: &mut [Known]) -> Result<(), EngineError> {
         self.look_up(all, |_| true).await?;
-        // Between the two reads an outcome may have moved a row: what seems to be nowhere is looked up once more.
-        let lost: HashSet<DeliveryId> = all
-            .iter()
-            .filter(|known| known.pending.is_none() && !view::has_ended(&known.attempts))
-            .filter(|known| self.directory.endpoint(known.endpoint).is_some())
-            .map(|known| known.id)
-            .collect();
-        if !lost.is_empty() {
+        // Between the two reads an outcome may have moved a row: what seems to be nowhere is looked up once more, and as
+        // long as attempts are made meanwhile.
+        let mut attempts_before: HashMap<DeliveryId, usize> = HashMap::new();
+        for _ in 0..MOST_LOOKS {
+            let lost: HashSet<DeliveryId> = all
+                .iter()
+                .filter(|known| known.pending.is_none() && !view::has_ended(&known.attempts))
+                .filter(|known| self.directory.endpoint(known.endpoint).is_some())
+                .filter(|known| attempts_before.get(&known.id) != Some(&known.attempts.len()))
+                .map(|known| known.id)
+                .collect();
+            if lost.is_empty() {
+                break;
+            }
+            let attempts = all.iter().filter(|known| lost.contains(&known.id));
+            attempts_before.extend(attempts.map(|known| (known.id, known.attempts.len())));
             self.look_up(all, |id| lost.contains(&id)).await?;
         }
         Ok(())
@@ -304,12 +212,30 @@ impl Engine {
         Ok(())
     }
 
-    async fn view(&self, entry: &ProgramEntry, known: &Known) -> Result<DeliveryView, EngineError> {
+    /// Looks deliveries up and shows them, each with the webhook it goes to.
+    async fn views(
+        &self,
+        entry: &ProgramEntry,
+        all: &mut [Known],
+    ) -> Result<Vec<(EndpointId, DeliveryView)>, EngineError> {
+        self.look_up_all(all).await?;
+        let mut of_deleted: HashMap<EndpointId, Option<String>> = HashMap::new();
+        let mut views = Vec::with_capacity(all.len());
+        for known in all.iter() {
+            let is_live = entry.endpoints.iter().any(|endpoint| endpoint.record.id == known.endpoint);
+            if !is_live && !of_deleted.contains_key(&known.endpoint) {
+                of_deleted.insert(known.endpoint, self.store.endpoint_url(known.endpoint).await?);
+            }
+            let url = of_deleted.get(&known.endpoint).cloned().flatten();
+            views.push((known.endpoint, self.view(entry, known, url)));
+        }
+        Ok(views)
+    }
+
+    /// `url_of_deleted` is the webhook's, if it is not live.
+    fn view(&self, entry: &ProgramEntry, known: &Known, url_of_deleted: Option<String>) -> DeliveryView {
         let endpoint = entry.endpoints.iter().find(|endpoint| endpoint.record.id == known.endpoint);
-        let payload_url = match endpoint {
-            Some(endpoint) => Some(endpoint.record.url.clone()),
-            None => self.store.endpoint_url(known.endpoint).await?,
-        };
+        let payload_url = endpoint.map(|endpoint| endpoint.record.url.clone()).or(url_of_deleted);
         let held = self.directory.health(known.endpoint).gate().held.filter(|_| endpoint.is_some());
         let webhook = match endpoint {
             None => Receiving::Deleted,
@@ -331,7 +257,7 @@ impl Engine {
             Some(held) => Some(held.next_probe_at_ms),
             None => known.pending.map(|pending| pending.key.due_at_ms),
         };
-        Ok(DeliveryView {
+        DeliveryView {
             id: known.id,
             event_id: known.event.id,
             event: known.event.kind,
@@ -347,6 +273,6 @@ impl Engine {
             next_attempt_at: next_attempt_at.filter(|_| is_waiting),
             deadline_at: known.pending.filter(|_| has_deadline).map(|pending| pending.expires_at_ms),
             resend_of: known.resend_of,
-        })
+        }
     }
 }

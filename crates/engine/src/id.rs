@@ -95,6 +95,17 @@ impl IdGenerator {
     }
 }
 
+/// When an id was made, Unix milliseconds.
+pub(crate) const fn made_at_ms(event: EventId) -> i64 {
+    (event.number() >> LOW_BITS) + EPOCH_MS
+}
+
+/// The lowest id that can be made at a time, Unix milliseconds.
+pub(crate) fn first_at(at_ms: i64) -> EventId {
+    let since_epoch_ms = at_ms.saturating_sub(EPOCH_MS).clamp(0, MAX_ID >> LOW_BITS);
+    EventId::from_number(since_epoch_ms << LOW_BITS)
+}
+
 const DAY_MS: i64 = 86_400_000;
 
 /// The day an id was made on, counted from 1970-01-01 in UTC.

@@ -13,6 +13,7 @@ use groundswell_types::{
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+use crate::deliveries::{Part, Search};
 use crate::delivery::writer::NewResends;
 use crate::directory::ProgramEntry;
 use crate::engine::Engine;
@@ -26,10 +27,14 @@ const JOBS_SHOWN: usize = 50;
 const ENDED: [DeliveryState; 3] =
     [DeliveryState::Delivered, DeliveryState::Undeliverable, DeliveryState::Cancelled];
 
-/// A part of what a job goes through.
-struct Part {
-    matching: Vec<(EndpointId, DeliveryView)>,
-    next: Option<DeliveryId>,
+/// Of deliveries that are named one by one so many are looked at in one go.
+const NAMED_PER_PART: usize = 100;
+
+/// A selection on its way through a program's log.
+enum Chosen {
+    /// Newest first, each once.
+    Named(Arc<ProgramEntry>, Vec<DeliveryId>),
+    Matching(Search),
 }
 
 impl Engine {
@@ -61,11 +66,11 @@ impl Engine {
         selection: &ResendSelection,
     ) -> Result<i64, EngineError> {
         check(selection)?;
-        let entry = self.program_entry(program)?;
+        let chosen = self.chosen(program, selection).await?;
         let mut cursor = Some(DeliveryId::from_number(i64::MAX));
         let mut count = 0;
         while let Some(from) = cursor {
-            let part = self.part(&entry, selection, from).await?;
+            let part = self.part(&chosen, from).await?;
             count += part.matching.len();
             cursor = part.next;
         }
@@ -153,52 +158,35 @@ impl Engine {
         }
     }
 
+    /// Begins to go through what a selection matches.
+    async fn chosen(&self, program: &ProgramId, selection: &ResendSelection) -> Result<Chosen, EngineError> {
+        Ok(match &selection.deliveries {
+            Some(named) => {
+                let mut named = named.clone();
+                named.sort_unstable_by(|a, b| b.cmp(a));
+                named.dedup();
+                Chosen::Named(self.program_entry(program)?, named)
+            }
+            None => Chosen::Matching(self.search(program, selection.filter()).await?),
+        })
+    }
+
     /// The next part of what a selection matches, of deliveries up to `from`.
-    async fn part(
-        &self,
-        entry: &ProgramEntry,
-        selection: &ResendSelection,
-        from: DeliveryId,
-    ) -> Result<Part, EngineError> {
-        const NAMED_PER_PART: usize = 100;
-        let is_live = |endpoint: EndpointId| self.directory.endpoint(endpoint).is_some();
-        if let Some(named) = &selection.deliveries {
-            let mut named: Vec<DeliveryId> = named.iter().copied().filter(|id| *id <= from).collect();
-            named.sort_unstable_by(|a, b| b.cmp(a));
-            named.dedup();
-            let next = named.get(NAMED_PER_PART).copied();
-            let mut matching = Vec::new();
-            for id in named.into_iter().take(NAMED_PER_PART) {
-                match self.delivery_in_brief(entry, id).await {
-                    Ok((endpoint, view)) if ENDED.contains(&view.state) && is_live(endpoint) => {
-                        matching.push((endpoint, view));
-                    }
-                    Ok(_) | Err(EngineError::NotFound(_)) => {}
-                    Err(error) => return Err(error),
+    async fn part(&self, chosen: &Chosen, from: DeliveryId) -> Result<Part, EngineError> {
+        let mut part = match chosen {
+            Chosen::Matching(search) => self.next_part(search, from).await?,
+            Chosen::Named(entry, named) => {
+                let named: Vec<DeliveryId> = named.iter().copied().filter(|id| *id <= from).collect();
+                let of_part = &named[..named.len().min(NAMED_PER_PART)];
+                Part {
+                    matching: self.deliveries_in_brief(entry, of_part).await?,
+                    next: named.get(NAMED_PER_PART).copied(),
                 }
             }
-            return Ok(Part { matching, next });
-        }
-        let before = EventId::from_number(from.event().number().saturating_add(1));
-        let scan = self.scan(entry, Some(before), selection.event).await?;
-        let is_wanted = |endpoint: EndpointId, view: &DeliveryView| {
-            view.id <= from
-                && ENDED.contains(&view.state)
-                && is_live(endpoint)
-                && selection.state.is_none_or(|state| state == view.state)
-                && selection.webhook_id.as_ref().is_none_or(|id| view.webhook_id.as_ref() == Some(id))
-                && selection.since.is_none_or(|since| view.accepted_at >= since)
-                && selection.until.is_none_or(|until| view.accepted_at < until)
         };
-        // The log goes back in time, so behind `since` there is nothing more.
-        let is_behind = scan
-            .found
-            .last()
-            .is_some_and(|(_, view)| selection.since.is_some_and(|since| view.accepted_at < since));
-        let next = scan.next.filter(|_| !is_behind);
-        let next = next.map(|next| DeliveryId::new(EventId::from_number(next.number() - 1), 7));
-        let matching = scan.found.into_iter().filter(|(endpoint, view)| is_wanted(*endpoint, view)).collect();
-        Ok(Part { matching, next })
+        let is_live = |endpoint: EndpointId| self.directory.endpoint(endpoint).is_some();
+        part.matching.retain(|(endpoint, view)| ENDED.contains(&view.state) && is_live(*endpoint));
+        Ok(part)
     }
 
     /// Queues the next part of a job; says whether there is more.
@@ -211,7 +199,8 @@ impl Engine {
         let entry = self.program_entry(&job.program_id)?;
         let selection: ResendSelection = serde_json::from_str(&job.selection)
             .map_err(|error| StoreError::Damaged(format!("the selection of {id} cannot be read: {error}")))?;
-        let part = self.part(&entry, &selection, job.cursor).await?;
+        let chosen = self.chosen(&job.program_id, &selection).await?;
+        let part = self.part(&chosen, job.cursor).await?;
         let resends: Vec<ResendRecord> =
             part.matching.iter().map(|(endpoint, view)| self.resend_of(&entry, *endpoint, view)).collect();
         let done = job.done + i64::try_from(resends.len()).unwrap_or(i64::MAX);

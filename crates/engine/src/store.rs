@@ -12,6 +12,7 @@ mod query;
 mod record;
 mod rows;
 mod schema;
+mod search;
 mod sql;
 pub mod sqlite;
 #[cfg(test)]
@@ -24,6 +25,7 @@ use thiserror::Error;
 pub use first_steps::{FirstStepsStore, INBOX_REQUESTS, InboxRecord, InboxRequestRecord};
 pub use moves::{Move, MoveStep, Moved};
 pub use record::*;
+pub use search::*;
 
 /// Why the store could not do something.
 #[derive(Debug, Error)]
@@ -140,8 +142,27 @@ pub trait Store: FirstStepsStore {
         limit: usize,
     ) -> Result<Vec<EventRecord>, StoreError>;
 
+    /// The next events that match a search, of the next that it looks at.
+    async fn find_events(&self, search: &EventSearch) -> Result<EventsFound, StoreError>;
+
     /// One event.
     async fn event(&self, id: EventId) -> Result<Option<EventRecord>, StoreError>;
+
+    /// The events with these ids, for those that exist, in no order; at most 512 ids a call.
+    async fn events_by_id(&self, ids: &[EventId]) -> Result<Vec<EventRecord>, StoreError>;
+
+    /// The deliveries to an endpoint that had such an attempt.
+    async fn unsuccessful(
+        &self,
+        search: DeliverySearch,
+        wanted: Unsuccessful,
+    ) -> Result<Vec<DeliveryId>, StoreError>;
+
+    /// The deliveries that are pending or parked at an endpoint. Reads through all of them.
+    async fn pending_deliveries(&self, search: DeliverySearch) -> Result<Vec<DeliveryId>, StoreError>;
+
+    /// Every webhook a program has or had.
+    async fn endpoints_of(&self, program: &ProgramId) -> Result<Vec<EndpointId>, StoreError>;
 
     /// Every attempt of the given deliveries, by delivery and number; without response head and body. At most 512
     /// ids a call.

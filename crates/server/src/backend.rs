@@ -1,5 +1,7 @@
 //! What the pages need, over the engine, for the person whose session the request carries.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use groundswell_app::Viewer;
 use groundswell_app::backend::Backend;
@@ -11,8 +13,8 @@ use groundswell_types::editor::{
     DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, Panel, ProgramSummary, SecretChange,
 };
 use groundswell_types::{
-    Currency, DeliveryDetail, DeliveryId, EventKind, Inbox, InboxRequestDetail, InboxRequestId, ProgramId,
-    ProgramType, TestId, TestView,
+    Currency, DeliveryDetail, DeliveryId, DeliveryView, EventKind, Inbox, InboxRequestDetail, InboxRequestId,
+    ProgramId, ProgramType, ResendJob, ResendJobId, ResendSelection, TestId, TestView,
 };
 
 use crate::http::AppState;
@@ -35,6 +37,11 @@ impl PageBackend {
 
     /// The engine, for somebody who is signed in.
     async fn engine(&self) -> Result<&Engine, Failure> {
+        Ok(self.signed_in().await?)
+    }
+
+    /// The same, to be kept.
+    pub async fn signed_in(&self) -> Result<&Arc<Engine>, Failure> {
         let Some(session) = &self.session else { return Err(Failure::SignedOut) };
         match self.state.engine.is_signed_in(session).await {
             Ok(true) => Ok(&self.state.engine),
@@ -49,7 +56,7 @@ impl PageBackend {
     }
 
     /// The one place where the engine's errors become what people at the browser read.
-    fn failure(&self, error: EngineError) -> Failure {
+    pub fn failure(&self, error: EngineError) -> Failure {
         match error {
             EngineError::Invalid(problems) => Failure::Invalid(problems),
             EngineError::NotFound(_) => Failure::NotFound,
@@ -209,6 +216,34 @@ impl Backend for PageBackend {
 
     async fn end_first_steps(&self, id: &ProgramId) -> Result<(), Failure> {
         self.engine().await?.end_first_steps(id).await.map_err(|error| self.failure(error))
+    }
+
+    async fn deliveries_by_id(
+        &self,
+        id: &ProgramId,
+        deliveries: Vec<DeliveryId>,
+    ) -> Result<Vec<DeliveryView>, Failure> {
+        self.engine().await?.deliveries_by_id(id, &deliveries).await.map_err(|error| self.failure(error))
+    }
+
+    async fn resend(&self, id: &ProgramId, delivery: DeliveryId) -> Result<DeliveryView, Failure> {
+        self.engine().await?.resend(id, delivery).await.map_err(|error| self.failure(error))
+    }
+
+    async fn count_resends(&self, id: &ProgramId, selection: ResendSelection) -> Result<i64, Failure> {
+        self.engine().await?.count_resends(id, &selection).await.map_err(|error| self.failure(error))
+    }
+
+    async fn begin_resends(&self, id: &ProgramId, selection: ResendSelection) -> Result<ResendJob, Failure> {
+        self.engine().await?.begin_resends(id, &selection).await.map_err(|error| self.failure(error))
+    }
+
+    async fn resend_jobs(&self, id: &ProgramId) -> Result<Vec<ResendJob>, Failure> {
+        self.engine().await?.resend_jobs(id).await.map_err(|error| self.failure(error))
+    }
+
+    async fn cancel_resends(&self, id: &ProgramId, job: ResendJobId) -> Result<ResendJob, Failure> {
+        self.engine().await?.cancel_resends(id, job).await.map_err(|error| self.failure(error))
     }
 
     fn public_url(&self) -> String {

@@ -2,6 +2,7 @@
 
 mod backend;
 mod config;
+mod export;
 mod front;
 mod http;
 mod inbox;

@@ -17,6 +17,7 @@ use leptos::prelude::{LeptosOptions, provide_context};
 use leptos_axum::generate_route_list;
 
 use crate::backend::{PageBackend, SESSION_COOKIE};
+use crate::export;
 use crate::http::{AppState, RequestId};
 use crate::site::Site;
 
@@ -52,6 +53,7 @@ pub fn router(state: &AppState) -> Router<AppState> {
         );
     }
     pages
+        .route("/programs/{id}/deliveries/export", get(export::of_page))
         .route("/_fn/{*name}", any(server_function))
         .fallback(fallback)
         .layer(axum::Extension(page_renderer))
@@ -98,8 +100,13 @@ impl PageRenderer {
 }
 
 fn backend_for(state: &AppState, headers: &HeaderMap, id: Option<&RequestId>) -> Arc<dyn Backend> {
+    Arc::new(page_backend(state, headers, id))
+}
+
+/// The backend of a request of whoever's session it carries.
+pub fn page_backend(state: &AppState, headers: &HeaderMap, id: Option<&RequestId>) -> PageBackend {
     let session = cookie(headers, SESSION_COOKIE).map(str::to_owned);
-    Arc::new(PageBackend::new(state.clone(), session, id.map(|id| id.0.as_ref().to_owned())))
+    PageBackend::new(state.clone(), session, id.map(|id| id.0.as_ref().to_owned()))
 }
 
 /// The language the request's page is to be in.
@@ -143,7 +150,8 @@ async fn submit(
     let Parts { uri, headers, extensions, .. } = parts;
     let id = extensions.get::<RequestId>().cloned();
     let backend = backend_for(&state, &headers, id.as_ref());
-    let post = Post { path: uri.path(), body: &body, language: language_for(&headers) };
+    let query = uri.query().unwrap_or_default();
+    let post = Post { path: uri.path(), query, body: &body, language: language_for(&headers) };
     match forms::submit(backend.as_ref(), post).await {
         Answer::Redirect { location, set_cookie } => {
             let mut response = StatusCode::SEE_OTHER.into_response();

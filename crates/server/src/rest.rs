@@ -44,6 +44,7 @@ pub fn router(state: AppState) -> Router<AppState> {
         .route("/v2/campaign/{id}/inbox/requests", delete(inbox::clear))
         .route("/v2/campaign/{id}/inbox/requests/{request}", get(inbox::request))
         .route("/v2/campaign/{id}/deliveries", get(deliveries::list))
+        .route("/v2/campaign/{id}/deliveries/export", get(deliveries::export))
         .route("/v2/campaign/{id}/deliveries/{delivery}", get(deliveries::show))
         .route("/v2/campaign/{id}/deliveries/{delivery}/resend", post(resends::one))
         .route("/v2/campaign/{id}/resends", get(resends::list).post(resends::begin))

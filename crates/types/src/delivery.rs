@@ -160,6 +160,9 @@ pub struct DeliveryDetail {
     pub delivery: DeliveryView,
     /// The bytes that are sent, as text.
     pub body: String,
+    /// What the body is sent with as the webhook is now; none when it was deleted.
+    #[serde(default)]
+    pub request: Option<RequestHead>,
     /// The attempts, oldest first.
     pub attempt_log: Vec<AttemptView>,
     /// The attempts still to come if all of them fail, without jitter, in Unix milliseconds.
@@ -210,6 +213,15 @@ impl HeaderView {
     pub fn masked(name: &str) -> Self {
         Self { name: name.to_owned(), value: format!("<value of {name}>") }
     }
+}
+
+/// A request without its body. What is secret, and what is signed with it, stands as `<value of …>`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestHead {
+    /// Where to.
+    pub url: String,
+    /// The headers this product sets.
+    pub headers: Vec<HeaderView>,
 }
 
 /// A request as it was sent.

@@ -222,20 +222,22 @@ pub struct DeliveryPage {
     pub deliveries: Vec<crate::delivery::DeliveryView>,
     /// Where the next page begins; none on the last.
     pub next_id: Option<crate::id::DeliveryId>,
+    /// The page may have fewer deliveries than wanted because the search stopped here, so that it does not take long: what
+    /// was accepted since then was looked at, in Unix milliseconds. `next_id` goes on from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searched_until: Option<i64>,
 }
 
 /// Which deliveries are wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct DeliveryQuery {
-    /// Only those in this state.
-    pub state: Option<crate::delivery::DeliveryState>,
-    /// Only those of this event.
-    pub event: Option<EventKind>,
-    /// Only those to this webhook.
-    pub webhook_id: Option<WebhookId>,
+    /// Only those that match.
+    pub filter: crate::filter::DeliveryFilter,
     /// Only this one and older ones: the `next_id` of the page before.
     pub next_id: Option<crate::id::DeliveryId>,
+    /// Only those that are newer than this one.
+    pub newer_than: Option<crate::id::DeliveryId>,
     /// How many; 1 to 100.
     pub limit: Option<usize>,
 }
@@ -268,4 +270,14 @@ impl FirstStep {
 pub struct FirstSteps {
     /// The steps that are done, in their order.
     pub done: Vec<FirstStep>,
+}
+
+/// What has become of a page of the log since it was shown.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct LogNews {
+    /// The shown deliveries as they are now; those that are gone are not among them.
+    pub deliveries: Vec<crate::delivery::DeliveryView>,
+    /// How many that match are newer than the newest shown; counted to 100.
+    pub newer: usize,
 }

@@ -9,6 +9,7 @@ mod delivery;
 pub mod editor;
 mod error;
 mod event;
+mod filter;
 mod headers;
 mod id;
 mod inbox;
@@ -27,11 +28,12 @@ pub mod signature;
 mod webhook;
 
 pub use delivery::{
-    AttemptView, DeliveryDetail, DeliveryState, DeliveryView, FailureClass, HeaderView, RequestView,
-    ResponseView, TestView,
+    AttemptView, DeliveryDetail, DeliveryState, DeliveryView, FailureClass, HeaderView, RequestHead,
+    RequestView, ResponseView, TestView,
 };
 pub use error::{ApiError, ErrorCode};
 pub use event::{Envelope, Event, EventData, EventKind};
+pub use filter::{DeliveryFilter, InvalidStatusRange, MAX_SEARCH_CHARS, StatusRange};
 pub use headers::{
     HeaderPlace, HeaderProblem, InvalidHeader, MAX_HEADER_NAME_BYTES, MAX_HEADER_VALUE_BYTES, MAX_HEADERS,
     MAX_HEADERS_BYTES, Reserved, WebhookHeaders,

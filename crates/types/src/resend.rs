@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::delivery::DeliveryState;
 use crate::event::EventKind;
+use crate::filter::{DeliveryFilter, StatusRange};
 use crate::id::{DeliveryId, ResendJobId, WebhookId};
 
 /// At most so many deliveries can be named one by one.
@@ -22,10 +23,33 @@ pub struct ResendSelection {
     pub event: Option<EventKind>,
     /// Only those to this webhook.
     pub webhook_id: Option<WebhookId>,
+    /// Only those whose last answer had such a status.
+    pub status: Option<StatusRange>,
     /// Only those accepted at this time or later, in Unix milliseconds.
     pub since: Option<i64>,
     /// Only those accepted before this time, in Unix milliseconds.
     pub until: Option<i64>,
+    /// Only those the log finds with this text.
+    pub text: Option<String>,
+}
+
+impl ResendSelection {
+    /// These, one by one.
+    pub fn of(deliveries: Vec<DeliveryId>) -> Self {
+        Self { deliveries: Some(deliveries), ..Self::default() }
+    }
+
+    /// All that match.
+    pub fn matching(filter: DeliveryFilter) -> Self {
+        let DeliveryFilter { state, event, webhook_id, status, since, until, text } = filter;
+        Self { deliveries: None, state, event, webhook_id, status, since, until, text }
+    }
+
+    /// The filter, when none are named.
+    pub fn filter(&self) -> DeliveryFilter {
+        let Self { deliveries: _, state, event, webhook_id, status, since, until, text } = self.clone();
+        DeliveryFilter { state, event, webhook_id, status, since, until, text }
+    }
 }
 
 /// How far a resend job is.

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     ChevronDown,
+    ChevronUp,
     ChevronRight,
     ChevronLeft,
     Close,
@@ -22,6 +23,7 @@ impl Shape {
     const fn path(self) -> &'static str {
         match self {
             Self::ChevronDown => "M4 6.5 8 10.5l4-4",
+            Self::ChevronUp => "M4 9.5 8 5.5l4 4",
             Self::ChevronRight => "M6.5 4l4 4-4 4",
             Self::ChevronLeft => "M9.5 4l-4 4 4 4",
             Self::Close => "M4 4l8 8M12 4l-8 8",

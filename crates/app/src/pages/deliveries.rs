@@ -1,51 +1,69 @@
 //! The delivery log: a list and a side panel in one URL.
 
 use groundswell_types::editor::{DeliveryPage, Panel};
-use groundswell_types::{DeliveryDetail, ProgramId};
+use groundswell_types::{DeliveryDetail, DeliveryId, ProgramId, ResendJob};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
+use leptos_router::hooks::use_location;
 use serde::{Deserialize, Serialize};
 
 use super::program_id;
-use crate::components::{FailurePage, ProgramHead, Step};
+use crate::components::{FailureNotice, FailurePage, ProgramHead, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
+use crate::log_query::LogQuery;
+use crate::returned::returned;
 use crate::texts::texts;
 
+mod actions;
 mod attempts;
 mod detail;
 mod filters;
+mod jobs;
+mod keys;
 mod list;
-mod log_query;
+mod live;
+mod moment;
+mod request;
+mod resend_all;
+mod resending;
+mod row;
+mod shown;
 
+use actions::Actions;
 use detail::Detail;
 use filters::Filters;
+use jobs::Jobs;
+use keys::Keys;
 use list::List;
-use log_query::LogQuery;
+use resend_all::ResendAll;
+use shown::Shown;
 
-/// What the list shows.
+/// What the page shows beside the open delivery.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Log {
     panel: Panel,
-    page: DeliveryPage,
+    /// Or why there is no list, while all around it is there.
+    page: Result<DeliveryPage, Failure>,
+    jobs: Vec<ResendJob>,
 }
 
 /// `/programs/{id}/deliveries`.
 #[component]
 pub fn DeliveriesPage() -> impl IntoView {
     let id = program_id();
-    let params = use_query_map();
-    let query = Memo::new(move |_| params.with(LogQuery::read));
+    let search = use_location().search;
+    let query = Memo::new(move |_| search.with(|search| LogQuery::parse(search)));
     // Opening a delivery must not load the list again.
-    let filter = Memo::new(move |_| LogQuery { delivery: None, ..query.get() });
-    let log = Resource::new(move || (id.get(), filter.get()), |(id, filter)| load(id, filter));
+    let list = Memo::new(move |_| query.with(LogQuery::list));
+    let log = Resource::new(move || (id.get(), list.get()), |(id, list)| load(id, list));
+    let (is_pending, set_pending) = signal(false);
     view! {
-        <Transition fallback=|| view! { <div class="page wide loading" aria-busy="true"></div> }>
+        <Transition set_pending=set_pending fallback=|| view! { <div class="page wide loading" aria-busy="true"></div> }>
             {move || {
                 Suspend::new(async move {
                     match log.await {
-                        Ok(log) => view! { <LogView log filter=filter.get_untracked() query/> }.into_any(),
+                        Ok(log) => view! { <LogView log list=list.get_untracked() query is_pending/> }.into_any(),
                         Err(failure) => view! { <FailurePage failure/> }.into_any(),
                     }
                 })
@@ -55,43 +73,77 @@ pub fn DeliveriesPage() -> impl IntoView {
     .into_any()
 }
 
-async fn load(id: Option<ProgramId>, filter: LogQuery) -> Result<Log, Failure> {
+async fn load(id: Option<ProgramId>, list: LogQuery) -> Result<Log, Failure> {
     let Some(id) = id else { return respond(Err(Failure::NotFound)) };
     let panel = functions::get_panel(id.clone()).await?;
-    let page = functions::get_deliveries(id, filter.wanted()).await?;
-    Ok(Log { panel, page })
+    let page = functions::get_deliveries(id.clone(), list.wanted()).await;
+    let jobs = functions::get_resend_jobs(id).await?;
+    Ok(Log { panel, page, jobs })
 }
 
 #[component]
-fn LogView(log: Log, filter: LogQuery, query: Memo<LogQuery>) -> impl IntoView {
-    let Log { panel, page } = log;
+fn LogView(log: Log, list: LogQuery, query: Memo<LogQuery>, is_pending: ReadSignal<bool>) -> impl IntoView {
+    let Log { panel, page, jobs } = log;
     let program = panel.program.clone();
-    let id = StoredValue::new(program.id.clone());
     let is_open = Memo::new(move |_| query.with(|query| query.delivery.is_some()));
+    let failure = page.as_ref().err().cloned();
+    let nothing = DeliveryPage { deliveries: Vec::new(), next_id: None, searched_until: None };
+    let shown = Shown::new(program.id.clone(), list.clone(), query, page.unwrap_or(nothing), jobs);
+    shown.failure.set(returned().map(|returned| returned.failure));
+    let content = match failure {
+        Some(failure) => view! { <NoList shown failure/> }.into_any(),
+        None => view! { <ListWithActions shown/> }.into_any(),
+    };
     view! {
         <Title text=format!("{} · {}", texts().log_title(), program.name)/>
         <div class="page wide">
             <ProgramHead program step=Step::Deliveries/>
-            <div class="log" data-open=move || if is_open.get() { "true" } else { "false" }>
+            <div class="log" data-open=move || if is_open.get() { "true" } else { "false" }
+                aria-busy=move || if is_pending.get() { "true" } else { "false" }>
                 <div class="log-main">
-                    <Filters panel filter=filter.clone()/>
-                    <List program=id page filter query/>
+                    <Filters panel shown/>
+                    {move || shown.failure.get().map(|failure| view! { <FailureNotice failure/> })}
+                    <Jobs shown/>
+                    {content}
                 </div>
-                <Side program=id query/>
+                <Side shown/>
             </div>
+            <Keys shown/>
         </div>
+    }
+    .into_any()
+}
+
+#[component]
+fn ListWithActions(shown: Shown) -> impl IntoView {
+    let asks_to_resend = Memo::new(move |_| shown.query.with(|query| query.asks_to_resend));
+    view! {
+        <Show when=move || asks_to_resend.get()><ResendAll shown/></Show>
+        <Actions shown/>
+        <List shown/>
+    }
+    .into_any()
+}
+
+/// The list could not be had: most likely something is wrong with the filter.
+#[component]
+fn NoList(shown: Shown, failure: Failure) -> impl IntoView {
+    let all = LogQuery::default().url(&shown.program.get_value());
+    view! {
+        <FailureNotice failure/>
+        <p><a class="button" href=all>{texts().log_show_all()}</a></p>
     }
     .into_any()
 }
 
 /// The side panel of the delivery in the URL, if there is one.
 #[component]
-fn Side(program: StoredValue<ProgramId>, query: Memo<LogQuery>) -> impl IntoView {
-    let wanted = Memo::new(move |_| query.with(|query| query.delivery));
+fn Side(shown: Shown) -> impl IntoView {
+    let wanted = Memo::new(move |_| shown.query.with(|query| query.delivery));
     let detail = Resource::new(
         move || wanted.get(),
         move |wanted| {
-            let id = program.get_value();
+            let id = shown.program.get_value();
             async move {
                 match wanted {
                     Some(delivery) => functions::get_delivery(id, delivery).await.map(Some),
@@ -102,22 +154,25 @@ fn Side(program: StoredValue<ProgramId>, query: Memo<LogQuery>) -> impl IntoView
     );
     view! {
         <Transition>
-            {move || Suspend::new(async move { side(program, query, detail.await) })}
+            {move || Suspend::new(async move { side(shown, wanted.get_untracked(), detail.await) })}
         </Transition>
     }
     .into_any()
 }
 
 fn side(
-    program: StoredValue<ProgramId>,
-    query: Memo<LogQuery>,
+    shown: Shown,
+    wanted: Option<DeliveryId>,
     loaded: Result<Option<DeliveryDetail>, Failure>,
 ) -> AnyView {
     match loaded {
         Ok(None) => ().into_any(),
-        Ok(Some(detail)) => view! { <Detail program detail query/> }.into_any(),
+        Ok(Some(detail)) => view! { <Detail shown detail/> }.into_any(),
         Err(failure) => view! {
-            <aside class="side" aria-label=texts().log_side()><FailurePage failure/></aside>
+            <aside class="side" aria-label=texts().log_side()>
+                <detail::Back shown id=wanted/>
+                <FailureNotice failure/>
+            </aside>
         }
         .into_any(),
     }

@@ -9,38 +9,53 @@ use wasm_bindgen::JsCast;
 
 const REFRESH_EVERY: Duration = Duration::from_secs(2);
 
-/// Asks again and again while the page is visible, one question at a time, and keeps `shown` equal to the answer.
-/// A question that fails changes nothing: the next one follows soon.
+/// Does something again and again while the page is visible and not paused, one at a time.
+pub fn again_and_again<F: Future<Output = ()> + 'static>(
+    is_paused: impl Fn() -> bool + Copy + 'static,
+    step: impl Fn() -> F + Copy + 'static,
+) {
+    Effect::new(move |_| {
+        let is_busy = StoredValue::new(false);
+        let refresh = move || {
+            let is_visible = document().visibility_state() == web_sys::VisibilityState::Visible;
+            if !is_visible || is_paused() || is_busy.try_get_value() != Some(false) {
+                return;
+            }
+            is_busy.set_value(true);
+            spawn_local(async move {
+                step().await;
+                // The person may have left the page meanwhile.
+                let _ = is_busy.try_set_value(false);
+            });
+        };
+        if let Ok(interval) = set_interval_with_handle(refresh, REFRESH_EVERY) {
+            on_cleanup(move || interval.clear());
+        }
+    });
+}
+
+/// Keeps `shown` equal to what is answered. A question that fails changes nothing: the next one follows soon.
 pub fn keep_fresh<T, F, A>(shown: RwSignal<T>, ask: A)
 where
     T: PartialEq + Clone + Send + Sync + 'static,
     F: Future<Output = Option<T>> + 'static,
     A: Fn() -> F + Copy + 'static,
 {
-    Effect::new(move |_| {
-        let is_asking = StoredValue::new(false);
-        let refresh = move || {
-            let is_visible = document().visibility_state() == web_sys::VisibilityState::Visible;
-            if !is_visible || is_asking.try_get_value() != Some(false) {
-                return;
-            }
-            is_asking.set_value(true);
-            spawn_local(async move {
-                let answer = ask().await;
-                // The person may have left the page meanwhile.
-                if shown.is_disposed() || is_asking.is_disposed() {
-                    return;
-                }
-                is_asking.set_value(false);
-                if let Some(answer) = answer
-                    && shown.with_untracked(|shown| *shown != answer)
-                {
-                    shown.set(answer);
-                }
-            });
-        };
-        if let Ok(interval) = set_interval_with_handle(refresh, REFRESH_EVERY) {
-            on_cleanup(move || interval.clear());
+    keep_fresh_unless(|| false, shown, ask);
+}
+
+/// As [`keep_fresh`], but not while it is paused.
+pub fn keep_fresh_unless<T, F, A>(is_paused: impl Fn() -> bool + Copy + 'static, shown: RwSignal<T>, ask: A)
+where
+    T: PartialEq + Clone + Send + Sync + 'static,
+    F: Future<Output = Option<T>> + 'static,
+    A: Fn() -> F + Copy + 'static,
+{
+    again_and_again(is_paused, move || async move {
+        if let Some(answer) = ask().await
+            && shown.try_with_untracked(|shown| *shown != answer) == Some(true)
+        {
+            shown.set(answer);
         }
     });
 }

@@ -1,4 +1,6 @@
 //! A backend that keeps everything in memory and sends nothing: what the pages need, and no more.
+//!
+//! Long because: one trait has one implementation.
 
 use std::sync::Mutex;
 
@@ -12,13 +14,16 @@ use groundswell_types::editor::{
 };
 use groundswell_types::{
     DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventKind, Inbox, InboxRequestDetail,
-    InboxRequestId, InvalidTimeout, MAX_WEBHOOKS, Problem, ProgramId, ProgramType, TestId, TestView,
-    WebhookTimeout,
+    InboxRequestId, InvalidTimeout, MAX_WEBHOOKS, Problem, ProgramId, ProgramType, ResendJob, ResendJobId,
+    ResendSelection, ResendState, TestId, TestView, WebhookTimeout,
 };
 
 pub use sample::*;
 
+mod resends;
 mod sample;
+
+use resends::has_ended;
 
 /// What the backend answers with, for tests to prepare and to look at.
 #[derive(Default)]
@@ -29,7 +34,11 @@ pub struct State {
     pub programs: Vec<ProgramSummary>,
     pub live: Vec<PanelRow>,
     pub draft: Option<Panel>,
+    /// Newest first.
     pub deliveries: Vec<DeliveryDetail>,
+    /// Whether a page ends because the search takes too long.
+    pub searched_until: Option<i64>,
+    pub jobs: Vec<ResendJob>,
     pub tests: Vec<TestView>,
     /// The secrets that were set, by row.
     pub secrets: Vec<(String, String)>,
@@ -363,18 +372,17 @@ impl Backend for Memory {
     async fn deliveries(&self, id: &ProgramId, query: DeliveryQuery) -> Result<DeliveryPage, Failure> {
         self.with(|state| {
             state.program(id)?;
-            let fits = |delivery: &DeliveryView| {
-                query.state.is_none_or(|state| delivery.state == state)
-                    && query.event.is_none_or(|event| delivery.event == event)
-                    && query.webhook_id.as_ref().is_none_or(|id| delivery.webhook_id.as_ref() == Some(id))
-                    && query.next_id.is_none_or(|next| delivery.id <= next)
-            };
-            let all = state.deliveries.iter().map(|detail| detail.delivery.clone());
-            let mut deliveries: Vec<DeliveryView> = all.filter(fits).collect();
+            let mut deliveries = state.matching(&query.filter)?;
+            deliveries.retain(|delivery| {
+                query.next_id.is_none_or(|next| delivery.id <= next)
+                    && query.newer_than.is_none_or(|newest| delivery.id > newest)
+            });
             let limit = query.limit.unwrap_or(50);
             let next_id = deliveries.get(limit).map(|delivery| delivery.id);
             deliveries.truncate(limit);
-            Ok(DeliveryPage { deliveries, next_id })
+            let searched_until = state.searched_until;
+            let next_id = next_id.or(searched_until.map(|_| DeliveryId::from_number(8)));
+            Ok(DeliveryPage { deliveries, next_id, searched_until })
         })
     }
 
@@ -439,6 +447,53 @@ impl Backend for Memory {
         self.with(|state| {
             state.first_steps = None;
             Ok(())
+        })
+    }
+
+    async fn deliveries_by_id(
+        &self,
+        _: &ProgramId,
+        deliveries: Vec<DeliveryId>,
+    ) -> Result<Vec<DeliveryView>, Failure> {
+        self.with(|state| {
+            let all = state.deliveries.iter().map(|detail| detail.delivery.clone());
+            Ok(all.filter(|delivery| deliveries.contains(&delivery.id)).collect())
+        })
+    }
+
+    async fn resend(&self, id: &ProgramId, delivery: DeliveryId) -> Result<DeliveryView, Failure> {
+        let original = self.delivery(id, delivery).await?;
+        if !has_ended(&original.delivery) {
+            let state = original.delivery.state.as_str();
+            return Err(Failure::Refused(format!(
+                "This delivery has not ended: it is {state}. Resend it once it has."
+            )));
+        }
+        self.with(|state| Ok(state.resend(&original)))
+    }
+
+    async fn count_resends(&self, _: &ProgramId, selection: ResendSelection) -> Result<i64, Failure> {
+        self.with(|state| Ok(i64::try_from(state.chosen(&selection)?.len()).unwrap_or_default()))
+    }
+
+    async fn begin_resends(&self, _: &ProgramId, selection: ResendSelection) -> Result<ResendJob, Failure> {
+        self.with(|state| {
+            let chosen = state.chosen(&selection)?.len();
+            let id = ResendJobId::from_number(i64::try_from(state.jobs.len()).unwrap_or_default() + 1);
+            state.jobs.insert(0, job(id, i64::try_from(chosen).unwrap_or_default()));
+            Ok(state.jobs[0].clone())
+        })
+    }
+
+    async fn resend_jobs(&self, _: &ProgramId) -> Result<Vec<ResendJob>, Failure> {
+        self.with(|state| Ok(state.jobs.clone()))
+    }
+
+    async fn cancel_resends(&self, _: &ProgramId, job: ResendJobId) -> Result<ResendJob, Failure> {
+        self.with(|state| {
+            let job = state.jobs.iter_mut().find(|known| known.id == job).ok_or(Failure::NotFound)?;
+            job.state = ResendState::Cancelled;
+            Ok(job.clone())
         })
     }
 

@@ -76,7 +76,8 @@ impl Site {
 
     /// Posts a form; what it is redirected to, or the page that came back.
     pub async fn post(&self, path: &str, body: &str) -> Result<String, Page> {
-        let post = Post { path, body: body.as_bytes(), language: self.language };
+        let (only_path, query) = path.split_once('?').unwrap_or((path, ""));
+        let post = Post { path: only_path, query, body: body.as_bytes(), language: self.language };
         match forms::submit(self.backend.as_ref(), post).await {
             Answer::Redirect { location, .. } => Ok(location),
             Answer::Page { status, returned } => {

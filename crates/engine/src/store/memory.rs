@@ -2,6 +2,7 @@
 //! fast; deterministic, without threads or a clock. Nothing survives it.
 
 mod first_steps;
+mod search;
 mod state;
 
 use std::collections::BTreeSet;
@@ -13,10 +14,11 @@ use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, Re
 
 use self::state::State;
 use super::{
-    Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DraftRecord, EndpointId,
-    EndpointRecord, EventRecord, Expired, Forget, HealthRecord, MoveStep, Moved, NoticeRecord, PARKED_DUE_MS,
-    Pending, PendingKey, ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SMALL_BODY,
-    SessionRecord, SettingsChange, Standing, Store, StoreError, TestRecord,
+    Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DeliverySearch, DraftRecord,
+    EndpointId, EndpointRecord, EventRecord, EventSearch, EventsFound, Expired, Forget, HealthRecord,
+    MoveStep, Moved, NoticeRecord, PARKED_DUE_MS, Pending, PendingKey, ProgramRecord, ResendBatch,
+    ResendJobRecord, ResendRecord, SMALL_BODY, SessionRecord, SettingsChange, Standing, Store, StoreError,
+    TestRecord, Unsuccessful,
 };
 
 /// The in-memory store.
@@ -177,6 +179,34 @@ impl Store for Memory {
                 && before.is_none_or(|before| event.id < before)
         });
         Ok(wanted.take(limit).cloned().collect())
+    }
+
+    async fn find_events(&self, search: &EventSearch) -> Result<EventsFound, StoreError> {
+        Ok(self.state().find_events(search))
+    }
+
+    async fn events_by_id(&self, ids: &[EventId]) -> Result<Vec<EventRecord>, StoreError> {
+        let state = self.state();
+        let ids: BTreeSet<_> = ids.iter().collect();
+        Ok(ids.iter().filter_map(|id| state.events.get(id)).map(|event| event.record.clone()).collect())
+    }
+
+    async fn unsuccessful(
+        &self,
+        search: DeliverySearch,
+        wanted: Unsuccessful,
+    ) -> Result<Vec<DeliveryId>, StoreError> {
+        Ok(self.state().unsuccessful(search, wanted))
+    }
+
+    async fn pending_deliveries(&self, search: DeliverySearch) -> Result<Vec<DeliveryId>, StoreError> {
+        Ok(self.state().pending_deliveries(search))
+    }
+
+    async fn endpoints_of(&self, program: &ProgramId) -> Result<Vec<EndpointId>, StoreError> {
+        let state = self.state();
+        let own = state.owners.iter().filter(|(_, owner)| *owner == program);
+        Ok(own.map(|(endpoint, _)| *endpoint).collect())
     }
 
     async fn event(&self, id: EventId) -> Result<Option<EventRecord>, StoreError> {

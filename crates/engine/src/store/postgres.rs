@@ -7,6 +7,7 @@ mod keeper;
 mod lease;
 mod open;
 mod partitions;
+mod search;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -78,6 +79,8 @@ impl Database for Postgres {
     type Reader = PoolConnection<sqlx::Postgres>;
     type Transaction<'a> = writer::Transaction<'a>;
     type Inbox<'a> = PoolConnection<sqlx::Postgres>;
+
+    const EVENTS_SAYING: &'static str = search::EVENTS_SAYING;
 
     async fn reader(&self) -> Result<Self::Reader, StoreError> {
         self.readers.acquire().await.map_err(error::of_read)

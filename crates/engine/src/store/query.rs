@@ -12,6 +12,7 @@ pub(super) mod notices;
 pub(super) mod programs;
 pub(super) mod resends;
 pub(super) mod retention;
+pub(super) mod search;
 pub(super) mod tests;
 pub(super) mod webhooks;
 

@@ -11,13 +11,13 @@ use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, Re
 
 use super::query::{
     self, Connection, attempts, deliveries, drafts, keys, moves, notices, programs, resends, retention,
-    webhooks,
+    search, webhooks,
 };
 use super::{
-    Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DraftRecord, EndpointId,
-    EndpointRecord, EventRecord, Expired, Forget, HealthRecord, MoveStep, Moved, NoticeRecord, Pending,
-    PendingKey, ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange,
-    Standing, Store, StoreError, TestRecord,
+    Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DeliverySearch, DraftRecord,
+    EndpointId, EndpointRecord, EventRecord, EventSearch, EventsFound, Expired, Forget, HealthRecord,
+    MoveStep, Moved, NoticeRecord, Pending, PendingKey, ProgramRecord, ResendBatch, ResendJobRecord,
+    ResendRecord, SessionRecord, SettingsChange, Standing, Store, StoreError, TestRecord, Unsuccessful,
 };
 
 /// What each database does in its own way.
@@ -35,6 +35,9 @@ pub(super) trait Database: Send + Sync + 'static {
     type Inbox<'a>: DerefMut<Target = Self::Connection> + Send
     where
         Self: 'a;
+
+    /// Finds events by what their body says; see [`query::search`].
+    const EVENTS_SAYING: &'static str;
 
     fn reader(&self) -> impl Future<Output = Result<Self::Reader, StoreError>> + Send;
 
@@ -226,6 +229,30 @@ impl<D: Database> Store for D {
         limit: usize,
     ) -> Result<Vec<EventRecord>, StoreError> {
         deliveries::events(&mut *Database::reader(self).await?, program, before, limit).await
+    }
+
+    async fn find_events(&self, search: &EventSearch) -> Result<EventsFound, StoreError> {
+        search::events(&mut *Database::reader(self).await?, search, D::EVENTS_SAYING).await
+    }
+
+    async fn events_by_id(&self, ids: &[EventId]) -> Result<Vec<EventRecord>, StoreError> {
+        search::events_by_id(&mut *Database::reader(self).await?, ids).await
+    }
+
+    async fn unsuccessful(
+        &self,
+        search: DeliverySearch,
+        wanted: Unsuccessful,
+    ) -> Result<Vec<DeliveryId>, StoreError> {
+        search::unsuccessful(&mut *Database::reader(self).await?, search, wanted).await
+    }
+
+    async fn pending_deliveries(&self, search: DeliverySearch) -> Result<Vec<DeliveryId>, StoreError> {
+        search::pending(&mut *Database::reader(self).await?, search).await
+    }
+
+    async fn endpoints_of(&self, program: &ProgramId) -> Result<Vec<EndpointId>, StoreError> {
+        search::endpoints_of(&mut *Database::reader(self).await?, program).await
     }
 
     async fn event(&self, id: EventId) -> Result<Option<EventRecord>, StoreError> {

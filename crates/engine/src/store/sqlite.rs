@@ -8,6 +8,7 @@ mod lock;
 mod open;
 mod queue;
 mod rows;
+mod search;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -90,6 +91,8 @@ impl Database for Sqlite {
     type Reader = PoolConnection<sqlx::Sqlite>;
     type Transaction<'a> = writer::Transaction<'a>;
     type Inbox<'a> = MappedMutexGuard<'a, SqliteConnection>;
+
+    const EVENTS_SAYING: &'static str = search::EVENTS_SAYING;
 
     async fn reader(&self) -> Result<Self::Reader, StoreError> {
         self.readers.acquire().await.map_err(error::of_read)

@@ -12,6 +12,7 @@ mod people;
 mod queue;
 mod random;
 mod resends;
+mod search;
 mod settings;
 mod upgrade;
 
@@ -126,6 +127,11 @@ conformance! {
         requests_are_forgotten_by_age_and_by_program
         tests_are_listed_newest_first
         a_checklist_ends_once_and_for_its_program;
+    search:
+        events_are_found_by_kind_webhook_and_what_they_say
+        a_search_of_events_says_how_far_it_came
+        deliveries_are_found_by_what_became_of_them
+        the_webhooks_of_a_program_are_known_when_they_are_gone;
     people:
         api_keys_are_kept_until_removed
         an_api_key_used_twice_is_rejected

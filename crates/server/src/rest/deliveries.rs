@@ -1,17 +1,20 @@
 //! `GET /v2/campaign/{id}/deliveries` and `…/deliveries/{deliveryId}`
 
+use std::sync::Arc;
+
 use axum::extract::{Path, RawQuery};
 use axum::response::Response;
 use groundswell_engine::EngineError;
 use groundswell_types::editor::DeliveryQuery;
-use groundswell_types::{DeliveryId, DeliveryState, EventKind, Problem, WebhookId};
+use groundswell_types::{DeliveryId, DeliveryState, EventKind, Problem, StatusRange, WebhookId};
 use http::StatusCode;
 
 use super::answer::{Call, Failed};
 use super::input::event_names;
 use super::programs::program_id;
+use crate::export::{self, Format};
 
-/// `GET /v2/campaign/{id}/deliveries?limit=&nextId=&state=&event=&webhookId=`
+/// `GET /v2/campaign/{id}/deliveries?limit=&nextId=&state=&event=&webhookId=&status=&since=&until=&text=`
 pub async fn list(call: Call, Path(program): Path<String>, RawQuery(query): RawQuery) -> Response {
     let result = async {
         let program = program_id(&program)?;
@@ -19,6 +22,23 @@ pub async fn list(call: Call, Path(program): Path<String>, RawQuery(query): RawQ
         Ok(call.state.engine.deliveries(&program, &query).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
+}
+
+/// `GET /v2/campaign/{id}/deliveries/export?format=csv|ndjson` and the filters of the list
+pub async fn export(call: Call, Path(program): Path<String>, RawQuery(query): RawQuery) -> Response {
+    let result = async {
+        let program = program_id(&program)?;
+        let query = query.as_deref().unwrap_or_default();
+        let format = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "format");
+        let format = format.and_then(|(_, value)| Format::parse(&value));
+        let format = format.ok_or_else(|| EngineError::invalid("/format", "must be csv or ndjson"))?;
+        let filter = parse_query(query)?.filter;
+        Ok(export::of(Arc::clone(&call.state.engine), program, filter, format).await?)
+    };
+    match result.await {
+        Ok(response) => response,
+        Err(failed) => call.context.fail(failed),
+    }
 }
 
 /// `GET /v2/campaign/{id}/deliveries/{deliveryId}`
@@ -33,6 +53,7 @@ pub async fn show(call: Call, Path((program, delivery)): Path<(String, String)>)
 
 fn parse_query(text: &str) -> Result<DeliveryQuery, Failed> {
     let mut query = DeliveryQuery::default();
+    let filter = &mut query.filter;
     let mut problems = Vec::new();
     for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
         let value = value.as_ref();
@@ -46,18 +67,37 @@ fn parse_query(text: &str) -> Result<DeliveryQuery, Failed> {
                 query.next_id.is_none().then(|| "must be the nextId of the page before".to_owned())
             }
             "state" => {
-                query.state = DeliveryState::parse(value);
-                query.state.is_none().then(|| {
+                filter.state = DeliveryState::parse(value);
+                filter.state.is_none().then(|| {
                     format!("must be one of {}", DeliveryState::ALL.map(DeliveryState::as_str).join(", "))
                 })
             }
             "event" => {
-                query.event = EventKind::parse(value);
-                query.event.is_none().then(event_names)
+                filter.event = EventKind::parse(value);
+                filter.event.is_none().then(event_names)
             }
             "webhookId" => {
-                query.webhook_id = WebhookId::parse(value).ok();
-                query.webhook_id.is_none().then(|| "must be a webhook's id".to_owned())
+                filter.webhook_id = WebhookId::parse(value).ok();
+                filter.webhook_id.is_none().then(|| "must be a webhook's id".to_owned())
+            }
+            "status" => match StatusRange::parse(value) {
+                Ok(range) => {
+                    filter.status = Some(range);
+                    None
+                }
+                Err(invalid) => Some(invalid.to_string()),
+            },
+            "since" => {
+                filter.since = value.parse().ok();
+                filter.since.is_none().then(|| "must be a time in Unix milliseconds".to_owned())
+            }
+            "until" => {
+                filter.until = value.parse().ok();
+                filter.until.is_none().then(|| "must be a time in Unix milliseconds".to_owned())
+            }
+            "text" => {
+                filter.text = Some(value.to_owned());
+                None
             }
             _ => None,
         };

@@ -6,6 +6,7 @@ mod campaigns;
 mod deliveries;
 mod events;
 mod idempotency;
+mod log;
 mod overload;
 mod urls;
 mod webhooks;

@@ -4,8 +4,8 @@ use groundswell_types::payload::CampaignReward;
 use groundswell_types::{
     ApiError, AttemptView, Currency, DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, ErrorCode,
     EventId, EventKind, FailureClass, HeaderView, Problem, Program, ProgramId, ProgramStatus, ProgramType,
-    RequestView, ResponseView, TestId, TestView, Webhook, WebhookId, WebhookName, WebhookTestResponse,
-    WebhookTestResult, WebhookTimeout,
+    RequestHead, RequestView, ResponseView, TestId, TestView, Webhook, WebhookId, WebhookName,
+    WebhookTestResponse, WebhookTestResult, WebhookTimeout,
 };
 use insta::assert_json_snapshot;
 use serde::Serialize;
@@ -152,6 +152,10 @@ fn a_delivery_has_its_shape() {
     let detail = DeliveryDetail {
         delivery: waiting,
         body: r#"{"event":"NEW_PARTICIPANT_ADDED","createdAt":1699999999000,"data":{"id":"p1"}}"#.to_owned(),
+        request: Some(RequestHead {
+            url: "https://example.com/hook".to_owned(),
+            headers: vec![HeaderView::masked("webhook-signature")],
+        }),
         attempt_log: vec![failed_attempt(), broken_attempt()],
         schedule: vec![NOW_MS + 5012, NOW_MS + 20_012],
         resends: vec![DeliveryId::of_resend(EventId::from_number(99))],

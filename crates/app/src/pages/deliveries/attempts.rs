@@ -1,33 +1,35 @@
-//! The attempts of a delivery, as a timeline.
+//! What has become of a delivery and what will, as a timeline.
 
-use groundswell_types::{AttemptView, DeliveryDetail, ResponseView};
+use groundswell_types::{AttemptView, DeliveryDetail, HeaderView, RequestHead, ResponseView};
 use leptos::prelude::*;
 
+use super::shown::has_ended;
 use crate::components::{CodeBlock, HeaderList, Icon, Shape, Status, Time};
 use crate::texts::texts;
 use crate::time;
 use crate::words::{self, Tone};
 
-/// The timeline, newest first. What is on it never changes, so opened answers stay open while it grows.
+/// From acceptance on, oldest first. What is on it never changes, so opened answers stay open while it grows.
 #[component]
-pub fn Attempts(shown: RwSignal<DeliveryDetail>) -> impl IntoView {
-    let attempts =
-        Memo::new(move |_| shown.with(|shown| shown.attempt_log.iter().rev().cloned().collect::<Vec<_>>()));
+pub fn Timeline(detail: RwSignal<DeliveryDetail>) -> impl IntoView {
+    let texts = texts();
+    let attempts = Memo::new(move |_| detail.with(|detail| detail.attempt_log.clone()));
+    let request = Memo::new(move |_| detail.with(|detail| detail.request.clone()));
+    let accepted_at = detail.with_untracked(|detail| detail.delivery.accepted_at);
     view! {
-        <Show when=move || attempts.with(Vec::is_empty)>
-            <p class="hint">{texts().log_no_attempts()}</p>
-        </Show>
         <ol class="timeline">
+            <li class="attempt"><p>{texts.log_accepted_at(view! { <Time at=accepted_at/> })}</p></li>
             <For each=move || attempts.get() key=|attempt| attempt.number let:attempt>
-                <Attempt attempt/>
+                <Attempt attempt request/>
             </For>
+            <li class="attempt"><WhatFollows detail/></li>
         </ol>
     }
     .into_any()
 }
 
 #[component]
-fn Attempt(attempt: AttemptView) -> impl IntoView {
+fn Attempt(attempt: AttemptView, request: Memo<Option<RequestHead>>) -> impl IntoView {
     let texts = texts();
     let tone = if attempt.success { Tone::Ok } else { Tone::Error };
     let word = match (&attempt.response, attempt.failure) {
@@ -35,19 +37,43 @@ fn Attempt(attempt: AttemptView) -> impl IntoView {
         (None, Some(failure)) => words::failure_class(texts, failure).to_owned(),
         (None, None) => texts.log_no_answer().to_owned(),
     };
+    let started_at = attempt.started_at;
     view! {
         <li class="attempt">
             <p class="attempt-head">
                 <span class="attempt-number">{format!("#{}", attempt.number)}</span>
                 <Status tone=tone word=word/>
-                <span class="hint"><Time at=attempt.started_at/> " · " {time::took(texts.language(), attempt.duration_ms)}</span>
+                <span class="hint"><Time at=started_at/> " · " {time::took(texts.language(), attempt.duration_ms)}</span>
             </p>
             <p>{attempt.message}</p>
             {attempt.possibly_sent_before.then(|| view! {
                 <p class="hint">{texts.log_possibly_sent()}</p>
             })}
+            {move || request.get().map(|request| view! { <RequestHeaders request started_at/> })}
             {attempt.response.map(|response| view! { <Answer response/> })}
         </li>
+    }
+    .into_any()
+}
+
+/// The headers of an attempt's request. They are not kept, but follow from the webhook and the time.
+#[component]
+fn RequestHeaders(request: RequestHead, started_at: i64) -> impl IntoView {
+    let texts = texts();
+    let at_that_time = |header: HeaderView| {
+        if header.name == "webhook-timestamp" {
+            HeaderView { value: started_at.div_euclid(1000).to_string(), ..header }
+        } else {
+            header
+        }
+    };
+    let headers = request.headers.into_iter().map(at_that_time).collect();
+    view! {
+        <details class="answer">
+            <summary><Icon shape=Shape::ChevronRight/>{texts.log_request_headers()}</summary>
+            <HeaderList headers/>
+            <p class="hint">{texts.log_headers_as_now()}</p>
+        </details>
     }
     .into_any()
 }
@@ -68,6 +94,51 @@ fn Answer(response: ResponseView) -> impl IntoView {
             {body}
             {truncated}
         </details>
+    }
+    .into_any()
+}
+
+/// The attempts still to come, or why there are none.
+#[component]
+fn WhatFollows(detail: RwSignal<DeliveryDetail>) -> impl IntoView {
+    let texts = texts();
+    let reason = Memo::new(move |_| detail.with(|detail| detail.reason.clone()));
+    let has_schedule = Memo::new(move |_| detail.with(|detail| !detail.schedule.is_empty()));
+    let state = Memo::new(move |_| detail.with(|detail| detail.delivery.state));
+    let word = move || {
+        if has_ended(state.get()) { texts.log_no_more_attempts() } else { texts.log_more_attempts() }
+    };
+    view! {
+        <Show when=move || !has_schedule.get()>
+            <p class="hint">{word}</p>
+        </Show>
+        {move || reason.get().map(|reason| view! { <p>{reason}</p> })}
+        <Schedule detail/>
+    }
+    .into_any()
+}
+
+/// The attempts that are still to come if all of them fail.
+#[component]
+fn Schedule(detail: RwSignal<DeliveryDetail>) -> impl IntoView {
+    let texts = texts();
+    let schedule = Memo::new(move |_| detail.with(|detail| detail.schedule.clone()));
+    let accepted = detail.with_untracked(|detail| detail.delivery.accepted_at);
+    view! {
+        <Show when=move || schedule.with(|schedule| !schedule.is_empty())>
+            <details class="schedule">
+                <summary>
+                    <Icon shape=Shape::ChevronRight/>
+                    {move || texts.log_to_come(schedule.with(Vec::len))}
+                </summary>
+                <ol>
+                    {move || schedule.get().into_iter().map(|at| view! {
+                        <li><Time at=at/> <span class="hint">{texts.log_after_accepted(&time::wait(at - accepted))}</span></li>
+                    }).collect_view()}
+                </ol>
+                <p class="hint">{texts.log_give_or_take()}</p>
+            </details>
+        </Show>
     }
     .into_any()
 }

@@ -1,70 +1,112 @@
 //! The side panel: one delivery with everything known about it.
 
-use groundswell_types::{DeliveryDetail, DeliveryState, ProgramId};
+use groundswell_types::{DeliveryDetail, DeliveryId, DeliveryState};
 use leptos::html;
 use leptos::prelude::*;
+use leptos_router::hooks::use_navigate;
 
-use super::attempts::Attempts;
-use super::log_query::LogQuery;
+use super::attempts::Timeline;
+use super::live::is_paused;
+use super::request::Request;
+use super::resending;
+use super::shown::{Shown, has_ended, is_resendable};
 use crate::components::{CodeBlock, Icon, Shape, Status, Time};
 use crate::functions;
-use crate::pages::live::{focus_after_navigation, keep_fresh};
+use crate::log_intent::LogIntent;
+use crate::pages::live::{focus_after_navigation, keep_fresh_unless};
 use crate::texts::texts;
-use crate::{time, words};
+use crate::words;
 
 /// The panel beside the list; on a narrow page in its place.
 #[component]
-pub fn Detail(
-    program: StoredValue<ProgramId>,
-    detail: DeliveryDetail,
-    query: Memo<LogQuery>,
-) -> impl IntoView {
+pub fn Detail(shown: Shown, detail: DeliveryDetail) -> impl IntoView {
     let texts = texts();
     let delivery = detail.delivery.clone();
     let id = delivery.id;
     let body = detail.body.clone();
-    let shown = RwSignal::new(detail);
-    keep_fresh(shown, move || {
-        let program = program.get_value();
-        async move { functions::get_delivery(program, id).await.ok() }
-    });
+    let detail = RwSignal::new(detail);
+    keep_fresh_unless(
+        move || is_paused(shown.live),
+        detail,
+        move || {
+            let program = shown.program.get_value();
+            async move { functions::get_delivery(program, id).await.ok() }
+        },
+    );
     let heading = NodeRef::<html::H2>::new();
     focus_heading(heading);
-    let list =
-        move || query.with(|query| LogQuery { delivery: None, ..query.clone() }.url(&program.get_value()));
-    // Back in the list, one goes on at the row one came from.
-    let on_close = move |_| focus_after_navigation(Some(format!("row-{id}")));
     view! {
         <aside class="side" aria-labelledby="delivery">
             <div class="side-head">
-                <a class="button quiet small side-close" href=list on:click=on_close>
-                    <Icon shape=Shape::ChevronLeft/>{texts.log_back()}
-                </a>
+                <div class="side-ways"><Back shown id=Some(id)/><Neighbours shown id/></div>
                 <h2 id="delivery" tabindex="-1" node_ref=heading>{words::event_title(texts, delivery.event)}</h2>
             </div>
-            <State shown/>
+            <State detail/>
+            <ResendOne shown detail/>
             <dl class="facts">
                 <div><dt>{texts.log_delivery()}</dt><dd><code>{id.to_string()}</code></dd></div>
+                <Relations shown detail/>
                 <div><dt>{texts.log_event()}</dt><dd><code>{delivery.event_id.to_string()}</code></dd></div>
                 <div>
                     <dt>{texts.log_webhook()}</dt>
                     <dd>
                         {delivery.webhook_id.map_or_else(|| texts.log_deleted().to_owned(), |id| id.to_string())}
-                        " " <span class="url">{move || shown.with(|shown| shown.delivery.payload_url.clone())}</span>
+                        " " <span class="url">{move || detail.with(|shown| shown.delivery.payload_url.clone())}</span>
                     </dd>
                 </div>
                 <div><dt>{texts.log_happened()}</dt><dd><Time at=delivery.created_at/></dd></div>
-                <div><dt>{texts.log_accepted()}</dt><dd><Time at=delivery.accepted_at/></dd></div>
             </dl>
             <section>
-                <h3>{texts.log_attempts()}</h3>
-                <Attempts shown/>
+                <h3>{texts.log_timeline()}</h3>
+                <Timeline detail/>
             </section>
             <section>
                 <h3>{texts.log_body()}</h3>
                 <CodeBlock label=texts.log_body_label() text=body/>
             </section>
+            <Request detail/>
         </aside>
+    }
+    .into_any()
+}
+
+/// Back to the list, where one goes on at the row one came from.
+#[component]
+pub fn Back(shown: Shown, id: Option<DeliveryId>) -> impl IntoView {
+    let list = move || shown.url(|query| query.delivery = None);
+    let on_close = move |_| focus_after_navigation(id.map(|id| format!("row-{id}")));
+    view! {
+        <a class="button quiet small side-close" id="back" href=list on:click=on_close>
+            <Icon shape=Shape::ChevronLeft/>{texts().log_back()}
+        </a>
+    }
+    .into_any()
+}
+
+/// The ways to the deliveries above and below in the list.
+#[component]
+fn Neighbours(shown: Shown, id: DeliveryId) -> impl IntoView {
+    let texts = texts();
+    let way = move |steps: isize, name: &'static str, shape: Shape| {
+        let neighbour = Memo::new(move |_| shown.neighbour(id, steps));
+        move || {
+            neighbour.get().map(|other| {
+                let url = move || shown.url(|query| query.delivery = Some(other));
+                let place = if steps < 0 { "previous" } else { "next" };
+                let on_click = move |_| focus_after_navigation(Some(format!("go-{place}")));
+                view! {
+                    <a class="button quiet small" id=format!("go-{place}") href=url on:click=on_click>
+                        <Icon shape=shape/>{name}
+                    </a>
+                }
+            })
+        }
+    };
+    view! {
+        <nav class="neighbours" aria-label=texts.log_neighbours()>
+            {way(-1, texts.log_previous(), Shape::ChevronUp)}
+            {way(1, texts.log_next(), Shape::ChevronDown)}
+        </nav>
     }
     .into_any()
 }
@@ -81,14 +123,14 @@ fn focus_heading(heading: NodeRef<html::H2>) {
 }
 
 #[component]
-fn State(shown: RwSignal<DeliveryDetail>) -> impl IntoView {
+fn State(detail: RwSignal<DeliveryDetail>) -> impl IntoView {
     let texts = texts();
-    let state = Memo::new(move |_| shown.with(|shown| shown.delivery.state));
-    let next = Memo::new(move |_| shown.with(|shown| shown.delivery.next_attempt_at));
+    let state = Memo::new(move |_| detail.with(|detail| detail.delivery.state));
+    let shown = Memo::new(move |_| detail.with(|detail| words::state_of(texts, &detail.delivery)));
+    let next = Memo::new(move |_| detail.with(|detail| detail.delivery.next_attempt_at));
     view! {
         <div class="side-state" role="status">
-            <Status tone=Signal::derive(move || words::delivery_state(texts, state.get()).0)
-                word=Signal::derive(move || words::delivery_state(texts, state.get()).1.to_owned())/>
+            <Status tone=Signal::derive(move || shown.get().0) word=Signal::derive(move || shown.get().1.to_owned())/>
             <span>{move || words::delivery_state_meaning(texts, state.get())}</span>
             {move || {
                 let is_held = state.get() == DeliveryState::Held;
@@ -99,33 +141,60 @@ fn State(shown: RwSignal<DeliveryDetail>) -> impl IntoView {
                 })
             }}
         </div>
-        {move || shown.with(|shown| shown.reason.clone()).map(|reason| view! { <p>{reason}</p> })}
-        <Schedule shown/>
     }
     .into_any()
 }
 
-/// The attempts that are still to come if all of them fail.
+/// Sends the delivery again, or says why not.
 #[component]
-fn Schedule(shown: RwSignal<DeliveryDetail>) -> impl IntoView {
+fn ResendOne(shown: Shown, detail: RwSignal<DeliveryDetail>) -> impl IntoView {
     let texts = texts();
-    let schedule = Memo::new(move |_| shown.with(|shown| shown.schedule.clone()));
-    let accepted = shown.with_untracked(|shown| shown.delivery.accepted_at);
+    let id = detail.with_untracked(|detail| detail.delivery.id);
+    let navigate = use_navigate();
+    let is_possible = Memo::new(move |_| detail.with(|detail| is_resendable(&detail.delivery)));
+    let is_gone = Memo::new(move |_| {
+        detail.with(|detail| has_ended(detail.delivery.state) && detail.delivery.webhook_id.is_none())
+    });
     view! {
-        <Show when=move || schedule.with(|schedule| !schedule.is_empty())>
-            <details class="schedule">
-                <summary>
-                    <Icon shape=Shape::ChevronRight/>
-                    {move || texts.log_to_come(schedule.with(Vec::len))}
-                </summary>
-                <ol>
-                    {move || schedule.get().into_iter().map(|at| view! {
-                        <li><Time at=at/> <span class="hint">{texts.log_after_accepted(&time::wait(at - accepted))}</span></li>
-                    }).collect_view()}
-                </ol>
-                <p class="hint">{texts.log_give_or_take()}</p>
-            </details>
+        <Show when=move || is_possible.get()>
+            <form method="post" action=move || shown.url(|_| ()) on:submit={
+                let navigate = navigate.clone();
+                move |event: web_sys::SubmitEvent| {
+                    event.prevent_default();
+                    resending::one(shown, id, navigate.clone());
+                }
+            }>
+                <input type="hidden" name="intent" value=LogIntent::ResendOne.as_str()/>
+                <input type="hidden" name="delivery" value=id.to_string()/>
+                <button class="button" id="resend-one" type="submit">{texts.log_resend()}</button>
+            </form>
         </Show>
+        <Show when=move || is_gone.get()><p class="hint">{texts.log_nowhere_to_send()}</p></Show>
+    }
+    .into_any()
+}
+
+/// What it repeats, and what repeats it.
+#[component]
+fn Relations(shown: Shown, detail: RwSignal<DeliveryDetail>) -> impl IntoView {
+    let texts = texts();
+    let link = move |id: DeliveryId| {
+        let url = move || shown.url(|query| query.delivery = Some(id));
+        view! { <a href=url><code>{id.to_string()}</code></a> }
+    };
+    let original = detail.with_untracked(|detail| detail.delivery.resend_of);
+    let resends = Memo::new(move |_| detail.with(|detail| detail.resends.clone()));
+    view! {
+        {original.map(|id| view! { <div><dt>{texts.log_resend_of()}</dt><dd>{link(id)}</dd></div> })}
+        {move || {
+            let resends = resends.get();
+            (!resends.is_empty()).then(|| view! {
+                <div>
+                    <dt>{texts.log_resends()}</dt>
+                    <dd><ul class="resends">{resends.into_iter().map(|id| view! { <li>{link(id)}</li> }).collect_view()}</ul></dd>
+                </div>
+            })
+        }}
     }
     .into_any()
 }

@@ -1,54 +1,80 @@
 //! The list of deliveries.
 
-use groundswell_types::editor::DeliveryPage;
-use groundswell_types::{DeliveryId, DeliveryView, ProgramId};
+use groundswell_types::DeliveryId;
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 
-use super::log_query::LogQuery;
-use crate::components::{Icon, Shape, Status, Time};
-use crate::functions;
-use crate::pages::live::keep_fresh;
-use crate::texts::{Texts, texts};
-use crate::words;
+use super::live::{follow, search_on, show_newest};
+use super::row::Row;
+use super::shown::Shown;
+use crate::components::{Icon, Shape, Time};
+use crate::log_query::LogQuery;
+use crate::texts::texts;
 
 /// A page of the list. Rows stay the same elements while what they show changes.
 #[component]
-pub fn List(
-    program: StoredValue<ProgramId>,
-    page: DeliveryPage,
-    filter: LogQuery,
-    query: Memo<LogQuery>,
-) -> impl IntoView {
-    let is_filtered = filter.is_filtered() || filter.next.is_some();
-    let filter = StoredValue::new(filter);
-    let page = RwSignal::new(page);
-    keep_fresh(page, move || {
-        let (id, wanted) = (program.get_value(), filter.with_value(LogQuery::wanted));
-        async move { functions::get_deliveries(id, wanted).await.ok() }
-    });
-    let ids = Memo::new(move |_| {
-        page.with(|page| page.deliveries.iter().map(|delivery| delivery.id).collect::<Vec<_>>())
-    });
+pub fn List(shown: Shown) -> impl IntoView {
+    follow(shown);
+    search_on(shown);
+    let ids = Memo::new(move |_| shown.ids());
     let is_empty = Memo::new(move |_| ids.with(Vec::is_empty));
     view! {
-        <Show when=move || is_empty.get() fallback=move || view! { <Table program page ids filter query/> }>
-            <Nothing program is_filtered/>
+        <Newer shown/>
+        <Show when=move || is_empty.get() fallback=move || view! { <Table shown ids/> }>
+            <Nothing shown/>
         </Show>
+        <Paging shown/>
+    }
+    .into_any()
+}
+
+/// Says how many are newer than what is shown, and shows them when asked to.
+#[component]
+fn Newer(shown: Shown) -> impl IntoView {
+    let texts = texts();
+    let is_shown = Memo::new(move |_| shown.newer.get() > 0 && !shown.ids().is_empty());
+    let on_click = move |_| {
+        spawn_local(async move {
+            show_newest(shown).await;
+            // The button is gone, and the newest is what was asked for.
+            if let Some(id) = shown.ids_untracked().first() {
+                crate::pages::live::focus_after_navigation(Some(format!("row-{id}")));
+            }
+        });
+    };
+    view! {
+        <div class="newer" role="status">
+            <Show when=move || is_shown.get()>
+                <button class="button primary small" type="button" on:click=on_click>
+                    {move || match shown.newer.get() {
+                        count if count >= 100 => texts.log_newer_many().to_owned(),
+                        count => texts.log_newer(count),
+                    }}
+                </button>
+            </Show>
+        </div>
     }
     .into_any()
 }
 
 #[component]
-fn Nothing(program: StoredValue<ProgramId>, is_filtered: bool) -> impl IntoView {
+fn Nothing(shown: Shown) -> impl IntoView {
     let texts = texts();
-    let program = program.get_value();
+    let program = shown.program.get_value();
+    let is_filtered = shown.list.with_value(|list| list.is_filtered() || list.next.is_some());
     if is_filtered {
-        let url = LogQuery::default().url(&program);
-        let all = |words: &'static str| view! { <a href=url>{words}</a> }.into_any();
+        let all = LogQuery::default().url(&program);
+        let until = move || shown.page.with(|page| page.searched_until);
         view! {
             <div class="empty-box">
-                <h2>{texts.log_none_match()}</h2>
-                <p>{texts.log_other_filters(all)}</p>
+                {move || match until() {
+                    Some(at) => view! {
+                        <h2>{texts.log_none_yet_found()}</h2>
+                        <p>{texts.log_searched_until(view! { <Time at=at/> })}</p>
+                    }.into_any(),
+                    None => view! { <h2>{texts.log_none_match()}</h2> }.into_any(),
+                }}
+                <p>{texts.log_other_filters(move |words| view! { <a href=all>{words}</a> }.into_any())}</p>
             </div>
         }
         .into_any()
@@ -65,33 +91,14 @@ fn Nothing(program: StoredValue<ProgramId>, is_filtered: bool) -> impl IntoView 
 }
 
 #[component]
-fn Table(
-    program: StoredValue<ProgramId>,
-    page: RwSignal<DeliveryPage>,
-    ids: Memo<Vec<DeliveryId>>,
-    filter: StoredValue<LogQuery>,
-    query: Memo<LogQuery>,
-) -> impl IntoView {
+fn Table(shown: Shown, ids: Memo<Vec<DeliveryId>>) -> impl IntoView {
     let texts = texts();
-    let older = move || {
-        page.with(|page| page.next_id).map(|next| {
-            let url = filter.with_value(|filter| {
-                LogQuery { next: Some(next), ..filter.clone() }.url(&program.get_value())
-            });
-            view! { <a class="button" href=url rel="next">{texts.log_older()}<Icon shape=Shape::ChevronRight/></a> }
-        })
-    };
-    let newest = filter.with_value(|filter| {
-        filter.next.map(|_| {
-            let url = LogQuery { next: None, delivery: None, ..filter.clone() }.url(&program.get_value());
-            view! { <a class="button" href=url><Icon shape=Shape::ChevronLeft/>{texts.log_newest()}</a> }
-        })
-    });
     view! {
         <table class="deliveries">
             <caption class="visually-hidden">{texts.log_caption()}</caption>
             <thead>
                 <tr>
+                    <th scope="col"><span class="visually-hidden">{texts.log_selection()}</span></th>
                     <th scope="col">{texts.log_state()}</th>
                     <th scope="col">{texts.log_event()}</th>
                     <th scope="col">{texts.log_webhook()}</th>
@@ -102,71 +109,38 @@ fn Table(
             </thead>
             <tbody>
                 <For each=move || ids.get() key=|id| *id let:id>
-                    <Row program page id filter query/>
+                    <Row shown id/>
                 </For>
             </tbody>
         </table>
-        <nav class="paging" aria-label=texts.log_pages()>{newest}{older}</nav>
     }
     .into_any()
 }
 
+/// The way to older ones, and back to the newest.
 #[component]
-fn Row(
-    program: StoredValue<ProgramId>,
-    page: RwSignal<DeliveryPage>,
-    id: DeliveryId,
-    filter: StoredValue<LogQuery>,
-    query: Memo<LogQuery>,
-) -> impl IntoView {
+fn Paging(shown: Shown) -> impl IntoView {
     let texts = texts();
-    let find = move |page: &DeliveryPage| page.deliveries.iter().find(|delivery| delivery.id == id).cloned();
-    // Keeps what it knew when the row is about to go.
-    let shown = Memo::new(move |before: Option<&Option<DeliveryView>>| {
-        page.with(find).or_else(|| before.cloned().flatten())
+    let page_at = move |next: Option<DeliveryId>| {
+        shown.list.with_value(|list| LogQuery { next, ..list.clone() }.url(&shown.program.get_value()))
+    };
+    let older = move || {
+        let (next, until) = shown.page.with(|page| (page.next_id, page.searched_until));
+        next.map(|next| {
+            let word = if until.is_some() { texts.log_search_on() } else { texts.log_older() };
+            view! {
+                <a class="button" href=page_at(Some(next)) rel="next">{word}<Icon shape=Shape::ChevronRight/></a>
+            }
+        })
+    };
+    let is_partly_found = move || {
+        let until = shown.page.with(|page| page.searched_until.filter(|_| !page.deliveries.is_empty()));
+        until
+            .map(|at| view! { <span class="hint">{texts.log_searched_until(view! { <Time at=at/> })}</span> })
+    };
+    let newest = (!shown.is_newest()).then(|| {
+        view! { <a class="button" href=page_at(None)><Icon shape=Shape::ChevronLeft/>{texts.log_newest()}</a> }
     });
-    let Some(first) = shown.get_untracked() else { return ().into_any() };
-    let url = filter
-        .with_value(|filter| LogQuery { delivery: Some(id), ..filter.clone() }.url(&program.get_value()));
-    let is_open = Memo::new(move |_| query.with(|query| query.delivery == Some(id)));
-    let state =
-        Signal::derive(move || shown.with(|shown| shown.as_ref().map_or(first.state, |row| row.state)));
-    let webhook =
-        first.webhook_id.as_ref().map_or_else(|| texts.log_deleted().to_owned(), ToString::to_string);
-    let attempts = move || shown.with(|shown| shown.as_ref().map_or(0, |row| row.attempts));
-    view! {
-        <tr class="delivery" data-open=move || if is_open.get() { "true" } else { "false" }>
-            <td class="delivery-state">
-                <Status tone=Signal::derive(move || words::delivery_state(texts, state.get()).0)
-                    word=Signal::derive(move || words::delivery_state(texts, state.get()).1.to_owned())/>
-            </td>
-            <td class="delivery-event">
-                <a href=url id=format!("row-{id}") aria-current=move || if is_open.get() { "true" } else { "false" }>
-                    {words::event_title(texts, first.event)}
-                </a>
-            </td>
-            <td class="delivery-webhook" title=first.payload_url.clone().unwrap_or_default()>
-                <code>{webhook}</code> <span class="hint">{place(first.payload_url.as_deref())}</span>
-            </td>
-            <td class="delivery-attempts">{attempts}</td>
-            <td class="delivery-answer">{move || shown.with(|shown| shown.as_ref().map(|shown| answer(texts, shown)))}</td>
-            <td class="delivery-time"><Time at=first.accepted_at/></td>
-        </tr>
-    }
-    .into_any()
-}
-
-/// A URL without what all of them begin with.
-fn place(url: Option<&str>) -> String {
-    let url = url.unwrap_or_default();
-    url.split_once("://").map_or(url, |(_, rest)| rest).to_owned()
-}
-
-/// The last status code, or why there was none.
-fn answer(texts: Texts, delivery: &DeliveryView) -> String {
-    match (delivery.last_status_code, delivery.last_failure) {
-        (Some(status), _) => status.to_string(),
-        (None, Some(failure)) => words::failure_class(texts, failure).to_owned(),
-        (None, None) => "–".to_owned(),
-    }
+    view! { <nav class="paging" aria-label=texts.log_pages()>{newest}{is_partly_found}{older}</nav> }
+        .into_any()
 }

@@ -4,8 +4,8 @@ use groundswell_types::editor::{DraftRow, LiveStatus, PanelRow, ProgramSummary, 
 use groundswell_types::{
     AttemptView, Currency, DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventId, EventKind,
     FailureClass, HeaderView, InboxRequest, InboxRequestDetail, InboxRequestId, Program, ProgramId,
-    ProgramStatus, ProgramType, RequestView, ResponseView, SchemeCheck, SecretOverlap, SignatureCheck,
-    TestId, TestView, WebhookId,
+    ProgramStatus, ProgramType, RequestHead, RequestView, ResendJob, ResendJobId, ResendState, ResponseView,
+    SchemeCheck, SecretOverlap, SignatureCheck, TestId, TestView, WebhookId,
 };
 
 /// When everything happened: 26 July 2026, 12:04:05 UTC.
@@ -74,6 +74,15 @@ pub fn status(key: &str) -> LiveStatus {
     }
 }
 
+fn header(name: &str, value: &str) -> HeaderView {
+    HeaderView { name: name.to_owned(), value: value.to_owned() }
+}
+
+/// A job that has just begun.
+pub fn job(id: ResendJobId, total: i64) -> ResendJob {
+    ResendJob { id, state: ResendState::Running, total, queued: 0, created_at: NOW, ended_at: None }
+}
+
 /// A delivery in that state.
 pub fn delivery(index: usize, state: DeliveryState) -> DeliveryDetail {
     let index = i64::try_from(index).expect("small");
@@ -108,6 +117,15 @@ pub fn delivery(index: usize, state: DeliveryState) -> DeliveryDetail {
     DeliveryDetail {
         delivery,
         body: r#"{"event":"NEW_PARTICIPANT_ADDED","createdAt":1785067445123,"data":{"id":"k2n9","email":"ada@example.com","referralCount":1e+21,"metadata":{}}}"#.to_owned(),
+        request: Some(RequestHead {
+            url: "https://example.com/webhooks".to_owned(),
+            headers: vec![
+                header("content-type", "application/json"),
+                header("webhook-id", &event_id.to_string()),
+                header("webhook-timestamp", "0"),
+                header("webhook-signature", "<value of webhook-signature>"),
+            ],
+        }),
         attempt_log,
         schedule: if waits { vec![NOW + 5000, NOW + 20_000, NOW + 65_000] } else { Vec::new() },
         resends: Vec::new(),
@@ -138,7 +156,6 @@ pub fn attempt(success: bool) -> AttemptView {
 
 pub fn test(number: i64, event: EventKind, url: &str) -> TestView {
     let success = !url.contains("down");
-    let header = |name: &str, value: &str| HeaderView { name: name.to_owned(), value: value.to_owned() };
     TestView {
         id: TestId::from_number(number),
         event,

@@ -43,6 +43,8 @@ pub(super) struct State {
     pub(super) endpoints: BTreeMap<EndpointId, EndpointRecord>,
     /// Of every webhook there ever was.
     pub(super) urls: BTreeMap<EndpointId, String>,
+    /// The program of every webhook there ever was.
+    pub(super) owners: BTreeMap<EndpointId, ProgramId>,
     pub(super) drafts: BTreeMap<ProgramId, DraftRecord>,
     pub(super) tests: BTreeMap<TestId, TestRecord>,
     pub(super) api_keys: BTreeMap<String, ApiKeyRecord>,
@@ -201,6 +203,7 @@ impl State {
         program.webhooks_version = change.version;
         self.endpoints = endpoints;
         self.urls.extend(change.upserts.iter().map(|endpoint| (endpoint.id, endpoint.url.clone())));
+        self.owners.extend(change.upserts.iter().map(|endpoint| (endpoint.id, endpoint.program_id.clone())));
         if change.clears_draft {
             self.drafts.remove(&change.program_id);
         }

@@ -4,7 +4,9 @@
 mod operation;
 
 use groundswell_engine::store::memory::Memory;
-use groundswell_engine::store::{EndpointId, Expired, Pending, Store, StoreError};
+use groundswell_engine::store::{
+    DeliverySearch, EndpointId, EventSearch, Expired, Pending, Store, StoreError, Unsuccessful,
+};
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, prop_assert_eq, prop_oneof, proptest};
 use proptest::test_runner::TestCaseError;
@@ -136,12 +138,31 @@ async fn everything(store: &dyn Store, history: &History) -> Vec<String> {
         let mut expired = store.expired(wanted).await.expect("reads");
         expired.sort_by_key(|pending| pending.key);
         all.push(format!("{expired:?}"));
+        let (from, to) = (make::delivery(0, 0), make::delivery(history.highest_event, 7));
+        let search = DeliverySearch { endpoint_id: endpoint, from, to, limit: 5 };
+        let waiting = store.pending_deliveries(search).await.expect("reads");
+        all.push(format!(
+            "{waiting:?} {:?}",
+            store.unsuccessful(search, Unsuccessful::Any).await.expect("reads")
+        ));
     }
     for program in PROGRAMS.map(make::program) {
         all.push(format!("{:?}", store.draft(&program).await.expect("reads")));
         let first = store.events(&program, None, 3).await.expect("reads");
         let rest = store.events(&program, first.last().map(|one| one.id), 100).await.expect("reads");
         all.push(format!("{first:?} {rest:?}"));
+        all.push(format!("{:?}", store.endpoints_of(&program).await.expect("reads")));
+        let search = EventSearch {
+            program_id: program,
+            from: make::event(0),
+            before: make::event(i64::MAX >> 3),
+            kind: None,
+            endpoint: Some(make::endpoint(2)),
+            text: Some("1".to_owned()),
+            look_at: 7,
+            limit: 3,
+        };
+        all.push(format!("{:?}", store.find_events(&search).await.expect("reads")));
     }
     let events: Vec<_> = (1..=history.highest_event + 1).map(make::event).collect();
     for event in &events {

@@ -24,7 +24,7 @@ const SCANS: [&str; 6] = [
 ];
 
 /// The steps the hot statements must have.
-const SEEKS: [(&str, &str); 19] = [
+const SEEKS: [(&str, &str); 26] = [
     (
         "queue.rs: PENDING",
         "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND (due_at_ms,delivery_id)>(?,?)",
@@ -59,6 +59,16 @@ const SEEKS: [(&str, &str); 19] = [
     ),
     ("moves.rs: WITHOUT_WEBHOOK", "SEARCH pending USING PRIMARY KEY (endpoint_id>?)"),
     ("moves.rs: WITHOUT_WEBHOOK", "SEARCH endpoint USING INTEGER PRIMARY KEY (rowid=?)"),
+    ("search.rs: LOOKED_AT", "SEARCH event USING INDEX event_log (program_id=? AND id>? AND id<?)"),
+    ("search.rs: MATCHING", "SEARCH event USING INDEX event_log (program_id=? AND id>? AND id<?)"),
+    ("search.rs: EVENTS_SAYING", "SEARCH event USING INDEX event_log (program_id=? AND id>? AND id<?)"),
+    ("search.rs: BY_ID", "SEARCH event USING INTEGER PRIMARY KEY (rowid=?)"),
+    (
+        "search.rs: UNSUCCESSFUL",
+        "SEARCH attempt USING COVERING INDEX attempt_unsuccessful (endpoint_id=? AND delivery_id>? AND delivery_id<?)",
+    ),
+    ("search.rs: PENDING", "SEARCH pending USING PRIMARY KEY (endpoint_id=?)"),
+    ("search.rs: OF_PROGRAM", "SEARCH endpoint USING COVERING INDEX endpoint_program (program_id=?)"),
     ("attempts.rs: IN_BRIEF", "SEARCH attempt USING INDEX attempt_delivery (delivery_id=?)"),
     ("inbox.rs: OF_PROGRAM", "SEARCH inbox_request USING INDEX inbox_request_program (program_id=?)"),
     ("tests.rs: NEWEST", "SEARCH test_delivery USING INDEX test_delivery_program (program_id=?)"),
