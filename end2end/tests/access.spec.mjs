@@ -21,6 +21,9 @@ const PAGES = [
   { name: 'deliveries-keys', path: '/programs/{id}/deliveries', fill: full, before: (page) => page.keyboard.press('?') },
   { name: 'deliveries-resent', path: '/programs/{id}/deliveries?state=delivered', fill: full, before: resend },
   { name: 'delivery', path: '/programs/{id}/deliveries', fill: full, before: openDelivery },
+  { name: 'inbox-empty', path: '/programs/{id}/inbox', fill: empty },
+  { name: 'inbox', path: '/programs/{id}/inbox', fill: received, before: openReplacing },
+  { name: 'inbox-request', path: '/programs/{id}/inbox', fill: received, before: openRequest },
 ];
 
 async function empty({ server }) {
@@ -40,6 +43,29 @@ async function full({ server, receiver }) {
   await receiver.waitFor(({ path, status }) => path === '/up' && status === 200);
   await receiver.waitFor(({ path }) => path === '/down');
   return program;
+}
+
+/** An inbox with a genuine delivery, one that is not, and one without a signature. */
+async function received({ server }) {
+  const program = await programWith(server, []);
+  const { url } = await server.call('GET', `/campaign/${program}/inbox`);
+  const post = (body, headers) => fetch(url, { method: 'POST', body, headers });
+  await post('{"event":"CAMPAIGN_ENDED","data":{"id":"p1"}}', { 'x-a-header-with-a-long-name': 'and-a-long-value-'.repeat(20) });
+  await server.call('POST', `/campaign/${program}/webhooks`, { payloadUrl: url, events: ['NEW_PARTICIPANT_ADDED'], secret: 'hunter2' });
+  await post('hello '.repeat(400), { 'growsurf-signature': `ts=${Date.now()},v=${'0'.repeat(64)}` });
+  await server.join(program, 'gavin');
+  const came = async () => (await server.call('GET', `/campaign/${program}/inbox`)).requests.length;
+  await expect.poll(came).toBe(3);
+  return program;
+}
+
+async function openReplacing(page) {
+  await page.getByText('Replace the URL').click();
+}
+
+async function openRequest(page) {
+  await page.getByRole('listitem').filter({ hasText: 'Not verified' }).getByRole('link').click();
+  await expect(page.getByRole('complementary').getByText('Compare the secrets')).toBeVisible();
 }
 
 async function openEverything(page) {

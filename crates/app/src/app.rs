@@ -7,7 +7,9 @@ use leptos_router::{SsrMode, path};
 
 use crate::components::LanguageSwitch;
 use crate::functions;
-use crate::pages::{DeliveriesPage, NotFoundPage, OptionsPage, ProgramsPage, SignInPage, WebhooksPage};
+use crate::pages::{
+    DeliveriesPage, InboxPage, NotFoundPage, OptionsPage, ProgramsPage, SignInPage, WebhooksPage,
+};
 use crate::texts::texts;
 
 /// The app. Every page is rendered whole before the first byte is sent: streamed pages would need JavaScript to
@@ -27,6 +29,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/programs/:id/options") view=OptionsPage ssr=SsrMode::Async/>
                     <Route path=path!("/programs/:id/options/webhooks") view=WebhooksPage ssr=SsrMode::Async/>
                     <Route path=path!("/programs/:id/deliveries") view=DeliveriesPage ssr=SsrMode::Async/>
+                    <Route path=path!("/programs/:id/inbox") view=InboxPage ssr=SsrMode::Async/>
                 </Routes>
             </main>
             <footer class="footer"><LanguageSwitch/></footer>
@@ -51,7 +54,7 @@ fn Header() -> impl IntoView {
                     <path d="M2 15c3.2 0 3.2-6 6.6-6 3.6 0 3.4 6 6.8 6 3.3 0 3.3-6 6.6-6"/>
                     <path d="M2 20c3.2 0 3.2-4 6.6-4 3.6 0 3.4 4 6.8 4 3.3 0 3.3-4 6.6-4"/>
                 </svg>
-                "Groundswell"
+                <span class="header-name">"Groundswell"</span>
             </A>
             <nav class="header-nav" aria-label=texts.frame_main()>
                 <A href="/">{texts.frame_programs()}</A>

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use groundswell_types::editor::{
-    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, Panel, ProgramSummary, SecretChange,
+    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, Panel, ProgramSummary, SecretChange,
 };
 use groundswell_types::{
-    DeliveryDetail, DeliveryId, DeliveryView, EventKind, ProgramId, ProgramType, ResendJob, ResendJobId,
-    ResendSelection, TestId, TestView,
+    DeliveryDetail, DeliveryId, DeliveryView, EventKind, Inbox, InboxRequestDetail, InboxRequestId,
+    ProgramId, ProgramType, ResendJob, ResendJobId, ResendSelection, TestId, TestView,
 };
 use leptos::prelude::use_context;
 
@@ -87,11 +87,39 @@ pub trait Backend: Send + Sync + 'static {
     /// Discards what is parked at a live webhook; returns how many there were.
     async fn discard_parked(&self, id: &ProgramId, row_key: &str) -> Result<i64, Failure>;
 
+    /// Ends, at once, the secret before the present one of a live webhook. No failure when there is none any more.
+    async fn end_old_secret(&self, id: &ProgramId, row_key: &str) -> Result<(), Failure>;
+
     /// A page of the delivery log.
     async fn deliveries(&self, id: &ProgramId, query: DeliveryQuery) -> Result<DeliveryPage, Failure>;
 
     /// One delivery in full.
     async fn delivery(&self, id: &ProgramId, delivery: DeliveryId) -> Result<DeliveryDetail, Failure>;
+
+    /// A program's inbox; its address is made when it is first asked for.
+    async fn inbox(&self, id: &ProgramId) -> Result<Inbox, Failure>;
+
+    /// A request that a program's inbox has got, in full.
+    async fn inbox_request(
+        &self,
+        id: &ProgramId,
+        request: InboxRequestId,
+    ) -> Result<InboxRequestDetail, Failure>;
+
+    /// Gives a program's inbox another address in the place of the one it has.
+    async fn replace_inbox_address(&self, id: &ProgramId) -> Result<(), Failure>;
+
+    /// Removes everything a program's inbox has got.
+    async fn clear_inbox(&self, id: &ProgramId) -> Result<(), Failure>;
+
+    /// Sees to it that a row of the draft has the inbox's address; returns the row's key.
+    async fn add_inbox_webhook(&self, id: &ProgramId) -> Result<String, Failure>;
+
+    /// How far a program is with its first steps; none once its checklist has ended.
+    async fn first_steps(&self, id: &ProgramId) -> Result<Option<FirstSteps>, Failure>;
+
+    /// Sends a program's checklist away, for good.
+    async fn end_first_steps(&self, id: &ProgramId) -> Result<(), Failure>;
 
     /// Those of the deliveries that are there, in no order; at most 100.
     async fn deliveries_by_id(

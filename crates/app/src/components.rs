@@ -2,6 +2,7 @@
 
 mod code;
 mod failure;
+mod first_steps;
 mod icon;
 mod language_switch;
 mod menu;
@@ -11,6 +12,7 @@ mod time;
 
 pub use code::{CodeBlock, CopyButton, HeaderList};
 pub use failure::{FailureNotice, FailurePage, sentence};
+pub use first_steps::{FirstStepsCount, FirstStepsList};
 pub use icon::{Icon, Shape};
 pub use language_switch::LanguageSwitch;
 pub use menu::Menu;

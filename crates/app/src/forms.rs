@@ -14,17 +14,20 @@ use crate::returned::Returned;
 use crate::said::Said;
 use crate::texts::Texts;
 
+mod inbox;
 mod log;
 mod panel;
 mod panel_form;
 
 /// Where forms are posted to, in axum's path syntax.
-pub const PATHS: [&str; 6] = [
+pub const PATHS: [&str; 8] = [
     "/",
     "/language",
     "/sign-in",
     "/sign-out",
+    "/programs/{id}/options",
     "/programs/{id}/options/webhooks",
+    "/programs/{id}/inbox",
     "/programs/{id}/deliveries",
 ];
 
@@ -93,13 +96,14 @@ async fn act(backend: &dyn Backend, post: Post<'_>) -> Answer {
         ["language"] => choose_language(backend, &form),
         ["sign-in"] => sign_in(backend, &form).await,
         ["sign-out"] => sign_out(backend).await,
-        ["programs", id, "options", "webhooks"] => match ProgramId::parse(id) {
-            Ok(id) => panel::submit(backend, Texts::of(post.language), &id, &form).await,
-            Err(_) => Answer::failed(Failure::NotFound),
-        },
-        ["programs", id, "deliveries"] => match ProgramId::parse(id) {
-            Ok(id) => log::submit(backend, &id, post.query, &form).await,
-            Err(_) => Answer::failed(Failure::NotFound),
+        ["programs", id, page @ ..] => match (ProgramId::parse(id), page) {
+            (Ok(id), ["options", "webhooks"]) => {
+                panel::submit(backend, Texts::of(post.language), &id, &form).await
+            }
+            (Ok(id), ["options"]) => inbox::submit_to_options(backend, &id, &form).await,
+            (Ok(id), ["deliveries"]) => log::submit(backend, &id, post.query, &form).await,
+            (Ok(id), ["inbox"]) => inbox::submit(backend, &id, &form).await,
+            _ => Answer::failed(Failure::NotFound),
         },
         _ => Answer::failed(Failure::NotFound),
     }

@@ -1,11 +1,12 @@
 //! The server functions: each a line over [`crate::backend::Backend`], which checks who is asking.
 
 use groundswell_types::editor::{
-    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, LogNews, Panel, ProgramSummary, SecretChange,
+    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, LogNews, Panel, ProgramSummary,
+    SecretChange,
 };
 use groundswell_types::{
-    DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryView, EventKind, ProgramId, ResendJob, ResendJobId,
-    ResendSelection, TestId, TestView,
+    DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryView, EventKind, Inbox, InboxRequestDetail,
+    InboxRequestId, ProgramId, ResendJob, ResendJobId, ResendSelection, TestId, TestView,
 };
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
@@ -43,7 +44,7 @@ fn respond_said<T: Said>(outcome: Result<T, Failure>) -> Result<T, Failure> {
 /// Who is signed in.
 #[server(prefix = "/_fn", endpoint = "get_viewer", input = Json)]
 pub async fn get_viewer() -> Result<Option<Viewer>, Failure> {
-    respond(backend()?.viewer().await)
+    respond_said(backend()?.viewer().await)
 }
 
 /// All programs.
@@ -129,6 +130,12 @@ pub async fn discard_parked(id: ProgramId, row_key: String) -> Result<i64, Failu
     respond(backend()?.discard_parked(&id, &row_key).await)
 }
 
+/// Ends the secret before the present one.
+#[server(prefix = "/_fn", endpoint = "end_old_secret", input = Json)]
+pub async fn end_old_secret(id: ProgramId, row_key: String) -> Result<(), Failure> {
+    respond(backend()?.end_old_secret(&id, &row_key).await)
+}
+
 /// A page of the delivery log.
 #[server(prefix = "/_fn", endpoint = "get_deliveries", input = Json)]
 pub async fn get_deliveries(id: ProgramId, query: DeliveryQuery) -> Result<DeliveryPage, Failure> {
@@ -139,6 +146,33 @@ pub async fn get_deliveries(id: ProgramId, query: DeliveryQuery) -> Result<Deliv
 #[server(prefix = "/_fn", endpoint = "get_delivery", input = Json)]
 pub async fn get_delivery(id: ProgramId, delivery: DeliveryId) -> Result<DeliveryDetail, Failure> {
     respond_said(backend()?.delivery(&id, delivery).await)
+}
+
+/// A program's inbox.
+#[server(prefix = "/_fn", endpoint = "get_inbox", input = Json)]
+pub async fn get_inbox(id: ProgramId) -> Result<Inbox, Failure> {
+    respond(backend()?.inbox(&id).await)
+}
+
+/// A request that an inbox has got, in full.
+#[server(prefix = "/_fn", endpoint = "get_inbox_request", input = Json)]
+pub async fn get_inbox_request(
+    id: ProgramId,
+    request: InboxRequestId,
+) -> Result<InboxRequestDetail, Failure> {
+    respond(backend()?.inbox_request(&id, request).await)
+}
+
+/// How far a program is with its first steps.
+#[server(prefix = "/_fn", endpoint = "get_first_steps", input = Json)]
+pub async fn get_first_steps(id: ProgramId) -> Result<Option<FirstSteps>, Failure> {
+    respond(backend()?.first_steps(&id).await)
+}
+
+/// Sends the checklist of first steps away.
+#[server(prefix = "/_fn", endpoint = "end_first_steps", input = Json)]
+pub async fn end_first_steps(id: ProgramId) -> Result<(), Failure> {
+    respond(backend()?.end_first_steps(&id).await)
 }
 
 /// What has become of the shown deliveries, and how many newer ones match, if that is asked for.

@@ -5,6 +5,8 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 
 mod deliveries;
+mod inbox;
+pub mod live;
 mod not_found;
 mod options;
 mod programs;
@@ -12,6 +14,7 @@ mod sign_in;
 mod webhooks;
 
 pub use deliveries::DeliveriesPage;
+pub use inbox::InboxPage;
 pub use not_found::NotFoundPage;
 pub use options::OptionsPage;
 pub use programs::ProgramsPage;

@@ -10,6 +10,7 @@ use groundswell_types::{DeliveryDetail, Problem, TestView};
 use crate::failure::Failure;
 use crate::language::Language;
 use crate::texts::{SAID, fill};
+use crate::viewer::Viewer;
 
 /// Something with sentences of the server in it.
 pub trait Said {
@@ -50,6 +51,12 @@ impl Said for Failure {
             Self::Refused(why) => Self::Refused(why.said_in(language)),
             Self::SignedOut | Self::NotFound | Self::Offline | Self::Internal { .. } => self,
         }
+    }
+}
+
+impl Said for Viewer {
+    fn said_in(self, language: Language) -> Self {
+        Self { name: self.name.said_in(language) }
     }
 }
 

@@ -11,6 +11,7 @@ use axum::serve::ListenerExt as _;
 use bytes::Bytes;
 use groundswell_engine::config::SendingConfig;
 use groundswell_engine::delivery::guard::Guard;
+use groundswell_engine::delivery::own_headers::OwnHeaders;
 use groundswell_engine::delivery::sender::{Outgoing, Sender};
 use groundswell_engine::delivery::signer::SignedHeaders;
 use http::StatusCode;
@@ -65,7 +66,14 @@ struct Proxy {
 
 async fn forward(State(proxy): State<Proxy>, body: Bytes) -> StatusCode {
     let headers = SignedHeaders { timestamp: "0".to_owned(), product: None, standard: None };
-    let outgoing = Outgoing { url: &proxy.to, id: "evt_0", headers: &headers, body, timeout: None };
+    let outgoing = Outgoing {
+        url: &proxy.to,
+        id: "evt_0",
+        headers: &headers,
+        own: OwnHeaders::NONE,
+        body,
+        timeout: None,
+    };
     match proxy.sender.send(outgoing).await.status {
         Some(200..=299) => StatusCode::ACCEPTED,
         _ => StatusCode::BAD_GATEWAY,

@@ -1,6 +1,7 @@
 //! The engine's settings, plain: where they come from is the server's business.
 
 use ipnet::IpNet;
+use url::Url;
 
 /// All settings of the engine.
 #[derive(Debug, Clone)]
@@ -8,6 +9,8 @@ pub struct EngineConfig {
     pub retry: RetryPolicy,
     pub breaker: BreakerPolicy,
     pub sending: SendingConfig,
+    /// What this server is reached at from outside. Without it programs have no inboxes.
+    pub public_url: Option<Url>,
     /// Networks that deliveries may reach besides public addresses.
     pub egress_allow: Vec<IpNet>,
     /// Requests under way at once, over all endpoints.
@@ -75,6 +78,7 @@ impl Default for EngineConfig {
             retry: RetryPolicy::default(),
             breaker: BreakerPolicy::default(),
             sending: SendingConfig::default(),
+            public_url: None,
             egress_allow: Vec::new(),
             slots: 1024,
             retention_ms: 30 * 86_400_000,

@@ -8,10 +8,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use groundswell_types::{EventKind, PayloadUrl, ProgramId, WebhookId};
 
 use crate::delivery::breaker::Gate;
+use crate::delivery::own_headers::OwnHeaders;
 use crate::delivery::scheduler::FlowId;
 use crate::store::{
-    EndpointId, EndpointRecord, HealthRecord, ProgramRecord, SettingsChange, Store, StoreError,
-    WebhooksChange,
+    EndpointId, EndpointRecord, HealthRecord, OldSecretChange, ProgramRecord, SettingsChange, Store,
+    StoreError, WebhooksChange,
 };
 
 /// A live webhook, ready to be sent to.
@@ -20,6 +21,8 @@ pub struct Endpoint {
     pub record: EndpointRecord,
     /// The URL as it is requested; none when what is stored is no longer accepted.
     pub url: Option<PayloadUrl>,
+    /// Its own headers as they are sent.
+    pub headers: OwnHeaders,
     /// Its program's number, for fairness.
     pub flow: FlowId,
 }
@@ -126,6 +129,14 @@ impl Directory {
         sorted(parked.map(|(id, _)| *id))
     }
 
+    /// Webhooks whose old secret has ended by this time, Unix milliseconds; sorted.
+    pub fn ended_secrets(&self, now_ms: i64) -> Vec<EndpointId> {
+        let endpoints = self.endpoints.read().unwrap_or_else(PoisonError::into_inner);
+        let has_ended =
+            |one: &Endpoint| one.record.old_secret.as_ref().is_some_and(|old| old.ends_at_ms <= now_ms);
+        sorted(endpoints.iter().filter(|(_, one)| has_ended(one)).map(|(id, _)| *id))
+    }
+
     /// The endpoints that are held or paused, and how; sorted.
     pub fn gates(&self) -> Vec<(EndpointId, Gate)> {
         let health = self.health.read().unwrap_or_else(PoisonError::into_inner);
@@ -156,6 +167,7 @@ impl Directory {
                 }
             }
             SettingsChange::Webhooks(change) => self.take_over_webhooks(change),
+            SettingsChange::OldSecret(change) => self.take_over_old_secret(change),
         }
     }
 
@@ -182,6 +194,16 @@ impl Directory {
         self.put(ProgramEntry { record, endpoints, flow: entry.flow });
     }
 
+    fn take_over_old_secret(&self, change: &OldSecretChange) {
+        let Some(entry) = self.program(&change.program_id) else { return };
+        let mut endpoints = entry.endpoints.clone();
+        if let Some(place) = endpoints.iter_mut().find(|endpoint| endpoint.record.id == change.endpoint_id) {
+            let record = EndpointRecord { old_secret: change.old_secret.clone(), ..place.record.clone() };
+            *place = self.admit(record, entry.flow);
+        }
+        self.put(ProgramEntry { endpoints, ..ProgramEntry::clone(&entry) });
+    }
+
     fn add(&self, record: ProgramRecord) {
         let flow = FlowId(self.next_flow.fetch_add(1, Ordering::Relaxed));
         self.put(ProgramEntry { record, flow, endpoints: Vec::new() });
@@ -189,7 +211,8 @@ impl Directory {
 
     fn admit(&self, record: EndpointRecord, flow: FlowId) -> Arc<Endpoint> {
         let url = PayloadUrl::parse(&record.url).ok();
-        let endpoint = Arc::new(Endpoint { record, url, flow });
+        let headers = OwnHeaders::from(&record.headers);
+        let endpoint = Arc::new(Endpoint { record, url, headers, flow });
         let mut all = self.endpoints.write().unwrap_or_else(PoisonError::into_inner);
         all.insert(endpoint.record.id, Arc::clone(&endpoint));
         endpoint

@@ -2,20 +2,23 @@
 //!
 //! REST changes are live at once; the editor's wait in a draft until they are published, all or nothing.
 
+mod headers;
 mod publish;
 mod rows;
 
 use groundswell_types::editor::{
-    DraftRow, DraftSaved, LiveStatus, Panel, PanelRow, SecretChange, SecretDraft,
+    DraftRow, DraftSaved, LiveStatus, OldSecretStatus, Panel, PanelRow, SecretChange, SecretDraft,
 };
 use groundswell_types::{EventKind, MAX_WEBHOOKS, Problem, ProgramId, Secret, TestView};
 
 use rows::{StoredRow, StoredSecret};
 
+use crate::delivery::own_headers::OwnHeaders;
 use crate::directory::{Endpoint, ProgramEntry};
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::{Backlog, DraftRecord, EndpointRecord, StoreError};
+use crate::inbox::Signer;
+use crate::store::{Backlog, DraftRecord, EndpointId, EndpointRecord, StoreError};
 use crate::test_deliveries::TestTarget;
 use crate::webhooks::checked_url;
 
@@ -39,7 +42,7 @@ impl Engine {
                 let live = row.live(&entry);
                 PanelRow {
                     row: row.view(&entry),
-                    problems: row.problems(&self.guard),
+                    problems: row.problems(&self.destinations, &entry),
                     live: live.map(|endpoint| self.live_status(endpoint, &backlogs)),
                 }
             })
@@ -123,7 +126,8 @@ impl Engine {
             None => rows::of_live(&entry),
         };
         let row = stored.iter().find(|row| row.key == row_key).ok_or(EngineError::NotFound("row"))?;
-        let url = checked_url(&self.guard, &row.url).map_err(|why| EngineError::invalid("/url", why))?;
+        let url =
+            checked_url(&self.destinations, &row.url).map_err(|why| EngineError::invalid("/url", why))?;
         // A row without events can be tested all the same: with the first event such programs have.
         let event = event
             .or_else(|| row.events.first().copied())
@@ -131,8 +135,16 @@ impl Engine {
             .ok_or(EngineError::NotFound("event"))?;
         let timeout =
             row.parsed_timeout().map_err(|why| EngineError::invalid("/timeout", why.to_string()))?;
-        let secret = row.effective_secret(&entry);
-        self.send_test(&entry, TestTarget { url, secret, event, timeout }).await
+        let headers = row.effective_headers(&entry).map_err(EngineError::Invalid)?;
+        let target = TestTarget {
+            url,
+            secret: row.effective_secret(&entry),
+            event,
+            timeout,
+            headers: OwnHeaders::from(&headers),
+            live: row.live(&entry).map(|endpoint| endpoint.record.id),
+        };
+        self.send_test(&entry, target).await
     }
 
     async fn put_draft(
@@ -154,7 +166,7 @@ impl Engine {
         Ok(DraftSaved {
             version: record.version,
             saved_at: record.saved_at_ms,
-            problems: stored.iter().map(|row| row.problems(&self.guard)).collect(),
+            problems: stored.iter().map(|row| row.problems(&self.destinations, entry)).collect(),
             changes: rows::changes(&stored, entry),
         })
     }
@@ -172,8 +184,17 @@ impl Engine {
             last_success_at: health.last_success_at_ms,
             waiting: backlog.map_or(0, |backlog| backlog.pending + backlog.parked) - parked,
             parked,
+            old_secret: endpoint.record.old_secret_at(self.clock.now_ms()).map(|old| OldSecretStatus {
+                ends_at: old.ends_at_ms,
+                new_accepted_at: old.new_accepted_at_ms,
+            }),
         }
     }
+}
+
+/// The live webhook that a row's key names.
+pub(crate) fn live_endpoint(row_key: &str, entry: &ProgramEntry) -> Option<EndpointId> {
+    rows::live(row_key, entry).map(|endpoint| endpoint.record.id)
 }
 
 /// How many deliveries are parked. At a disabled webhook that is everything, also what has not been moved yet.
@@ -182,14 +203,29 @@ fn parked(record: &EndpointRecord, backlog: &Backlog) -> i64 {
 }
 
 /// Problems of all rows with pointers into the whole draft.
-fn problems_of_all(stored: &[StoredRow], engine: &Engine) -> Vec<Problem> {
+fn problems_of_all(stored: &[StoredRow], engine: &Engine, entry: &ProgramEntry) -> Vec<Problem> {
     let mut all = Vec::new();
     for (at, row) in stored.iter().enumerate() {
-        for problem in row.problems(&engine.guard) {
+        for problem in row.problems(&engine.destinations, entry) {
             all.push(Problem::new(format!("/rows/{at}{}", problem.pointer), problem.message));
         }
     }
     all
+}
+
+/// The rows of a draft whose URL is wanted, as what may have signed a request. None when the draft cannot be read.
+pub(crate) fn signers(
+    draft: &DraftRecord,
+    entry: &ProgramEntry,
+    is_wanted: impl Fn(&str) -> bool,
+) -> Vec<Signer> {
+    let rows = rows::read(draft).unwrap_or_default();
+    let wanted = rows.iter().filter(|row| is_wanted(&row.url));
+    let signer = |row: &StoredRow| Signer {
+        webhook_id: row.live(entry).map(|endpoint| endpoint.record.public_id.clone()),
+        secrets: row.effective_secret(entry).into_iter().collect(),
+    };
+    wanted.map(signer).collect()
 }
 
 fn secret_draft(row: &StoredRow, live: Option<&Endpoint>) -> SecretDraft {

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::access::Access;
 use crate::clock::Clock;
 use crate::config::EngineConfig;
+use crate::delivery::destinations::Destinations;
 use crate::delivery::guard::Guard;
 use crate::delivery::runtime::{AttemptContext, Runtime, RuntimeParts};
 use crate::delivery::scheduler::{Limits, Scheduler};
@@ -20,6 +21,8 @@ use crate::delivery::writer::{Writer, WriterHandle, WriterParts, Written, writer
 use crate::directory::Directory;
 use crate::error::EngineError;
 use crate::id::{self, IdGenerator};
+use crate::inbox::transport::InboxTransport;
+use crate::inbox::{InboxParts, Inboxes};
 use crate::randomness::Randomness;
 use crate::store::{BootRecord, EndpointId, Move, Standing, Store, StoreError};
 use crate::{resends, retention};
@@ -31,7 +34,8 @@ pub struct Engine {
     pub(crate) ids: Arc<IdGenerator>,
     pub(crate) clock: Clock,
     pub(crate) config: EngineConfig,
-    pub(crate) guard: Guard,
+    pub(crate) destinations: Destinations,
+    pub(crate) inboxes: Arc<Inboxes>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) writer: WriterHandle,
     pub(crate) under_way: Arc<UnderWay>,
@@ -98,10 +102,10 @@ impl Engine {
     pub async fn start_in(parts: EngineParts, outside: Outside) -> Result<Arc<Self>, StartError> {
         let EngineParts { store, config, clock } = parts;
         let Outside { transport, randomness } = outside;
-        let directory = Arc::new(Directory::load(store.as_ref()).await?);
-        let highest = store.highest_event_id().await?;
-        let ids = Arc::new(IdGenerator::new(clock.clone(), randomness.clone(), highest));
-        let guard = Guard::new(config.egress_allow.clone());
+        let Ground { directory, ids, inboxes } = Ground::read(&store, &config, &clock, &randomness).await?;
+        let destinations = Destinations::new(&config, Arc::clone(&inboxes));
+        let transport: Arc<dyn Transport> =
+            Arc::new(InboxTransport { inboxes: Arc::clone(&inboxes), other: transport });
         let access = Access::load(store.as_ref()).await?;
         store.begin_boot(clock.now_ms(), clock.now_ms().saturating_sub(BOOTS_KEPT_MS)).await?;
         let boots = store.boots().await?;
@@ -152,7 +156,8 @@ impl Engine {
             ids,
             clock,
             config,
-            guard,
+            destinations,
+            inboxes,
             transport,
             writer: handle,
             under_way,
@@ -232,6 +237,35 @@ impl Engine {
         id: &groundswell_types::ProgramId,
     ) -> Result<Arc<crate::directory::ProgramEntry>, EngineError> {
         self.directory.program(id).ok_or(EngineError::NotFound("program"))
+    }
+}
+
+/// What is read first, and everything else is built on.
+struct Ground {
+    directory: Arc<Directory>,
+    ids: Arc<IdGenerator>,
+    inboxes: Arc<Inboxes>,
+}
+
+impl Ground {
+    async fn read(
+        store: &Arc<dyn Store>,
+        config: &EngineConfig,
+        clock: &Clock,
+        randomness: &Randomness,
+    ) -> Result<Self, StoreError> {
+        let directory = Arc::new(Directory::load(store.as_ref()).await?);
+        let highest = store.highest_event_id().await?;
+        let ids = Arc::new(IdGenerator::new(clock.clone(), randomness.clone(), highest));
+        let inboxes = Inboxes::load(InboxParts {
+            store: Arc::clone(store),
+            directory: Arc::clone(&directory),
+            ids: Arc::clone(&ids),
+            clock: clock.clone(),
+            public_url: config.public_url.clone(),
+        });
+        let inboxes = Arc::new(inboxes.await?);
+        Ok(Self { directory, ids, inboxes })
     }
 }
 

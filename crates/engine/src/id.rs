@@ -2,7 +2,9 @@
 
 use std::sync::Mutex;
 
-use groundswell_types::{DeliveryId, EventId, NoticeId, ProgramId, ResendJobId, TestId, WebhookId};
+use groundswell_types::{
+    DeliveryId, EventId, InboxRequestId, NoticeId, ProgramId, ResendJobId, TestId, WebhookId,
+};
 use rand::Rng;
 
 use crate::clock::Clock;
@@ -59,6 +61,11 @@ impl IdGenerator {
     /// An id for a test delivery.
     pub fn test(&self) -> TestId {
         TestId::from_number(self.next())
+    }
+
+    /// An id for a request that an inbox has got.
+    pub fn inbox_request(&self) -> InboxRequestId {
+        InboxRequestId::from_number(self.next())
     }
 
     /// An id for a delivery that repeats another one.

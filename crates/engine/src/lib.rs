@@ -1,6 +1,6 @@
 //! Everything durable and everything that delivers.
 //!
-//! The use cases ([`programs`], [`webhooks`], [`drafts`], [`events`], [`deliveries`], [`tests`](test_deliveries))
+//! The use cases ([`programs`], [`webhooks`], [`drafts`], [`events`], [`deliveries`], [`tests`](test_deliveries), [`inbox`])
 //! are called by REST and editor alike. They read through [`store`] and [`directory`], and write through the one
 //! task that commits ([`delivery::writer`]). Knows neither HTTP servers nor pages nor the environment.
 
@@ -14,8 +14,11 @@ pub mod drafts;
 mod engine;
 pub mod error;
 pub mod events;
+mod first_steps;
 pub mod id;
+pub mod inbox;
 pub mod notices;
+mod old_secrets;
 pub mod programs;
 pub mod randomness;
 pub mod resends;

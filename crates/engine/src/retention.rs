@@ -12,8 +12,8 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::{Batch, EndpointId, Forget, NoticeRecord, PendingKey};
 
-/// Events, or parked deliveries, of one step.
-const STEP: usize = 100;
+/// Rows, or events with all that is theirs, in one transaction: what is being delivered may have to wait for one such step.
+const STEP: usize = 25;
 
 /// After each step a rest of so many times as long as the step took.
 const REST: u32 = 4;
@@ -45,8 +45,10 @@ impl Engine {
             self.cancel_parked(endpoint, before_ms, stop).await?;
         }
         self.warn_of_parked(now_ms).await?;
+        self.erase_ended_secrets(now_ms).await?;
         self.forget_events(before_ms, stop).await?;
-        self.forget_small(now_ms, before_ms, stop).await
+        self.forget_small(now_ms, before_ms, stop).await?;
+        Ok(self.store.forget_inbox_requests(now_ms.saturating_sub(crate::inbox::KEPT_MS)).await?)
     }
 
     /// Cancels what has been parked for too long.

@@ -2,6 +2,7 @@
 //! the conformance suite holds against them. Nothing outside `store` names sqlx.
 
 mod calendar;
+mod first_steps;
 mod idempotency;
 mod list;
 pub mod memory;
@@ -21,6 +22,7 @@ use async_trait::async_trait;
 use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, ResendJobId, TestId};
 use thiserror::Error;
 
+pub use first_steps::{FirstStepsStore, INBOX_REQUESTS, InboxRecord, InboxRequestRecord};
 pub use moves::{Move, MoveStep, Moved};
 pub use record::*;
 pub use search::*;
@@ -57,7 +59,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Reads may run at any time and see only committed data. Of the writes, [`Store::commit`], [`Store::apply`] and
 /// [`Store::move_pending`] are called by the writer task alone, one at a time; the others may be called by anybody.
 #[async_trait]
-pub trait Store: Send + Sync + 'static {
+pub trait Store: FirstStepsStore {
     // ---- hot path, written by hand for each database
 
     /// Commits a batch in one transaction and returns, fsynced, what became of each accept, in order. Accepts with

@@ -1,5 +1,6 @@
 //! Test deliveries: a sample event sent for real, through the same signer, guard and client as every delivery. A
-//! test is logged as a test and changes no counter and no state.
+//! test is logged as a test and changes no counter and no state. It is signed with the newest secret alone, also while
+//! the one before it is still valid: so a 2xx says that the receiver does without the old one.
 
 use bytes::Bytes;
 use groundswell_types::sample::{SampleProgram, sample};
@@ -9,12 +10,13 @@ use groundswell_types::{
 };
 
 use crate::delivery::outcome::judge;
-use crate::delivery::sender::{Exchanged, Outgoing, Sender};
+use crate::delivery::own_headers::OwnHeaders;
+use crate::delivery::sender::{Exchanged, Outgoing, Sender, head_lines};
 use crate::delivery::signer::sign;
 use crate::directory::ProgramEntry;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::{StoreError, TestRecord};
+use crate::store::{EndpointId, StoreError, TestRecord};
 
 /// What a test is sent to.
 pub(crate) struct TestTarget {
@@ -23,6 +25,9 @@ pub(crate) struct TestTarget {
     pub event: EventKind,
     /// None is what the configuration says.
     pub timeout: Option<WebhookTimeout>,
+    pub headers: OwnHeaders,
+    /// The live webhook that this is, or is a draft of.
+    pub live: Option<EndpointId>,
 }
 
 impl Engine {
@@ -38,10 +43,17 @@ impl Engine {
         let event = event.or_else(|| endpoint.record.events.first().copied()).ok_or_else(|| {
             EngineError::invalid("/event", "is required: this webhook is subscribed to no events")
         })?;
-        let url = crate::webhooks::checked_url(&self.guard, &endpoint.record.url)
+        let url = crate::webhooks::checked_url(&self.destinations, &endpoint.record.url)
             .map_err(|why| EngineError::invalid("/payloadUrl", why))?;
-        let (secret, timeout) = (endpoint.record.secret.clone(), endpoint.record.timeout);
-        self.send_test(&entry, TestTarget { url, secret, event, timeout }).await
+        let target = TestTarget {
+            url,
+            secret: endpoint.record.secret.clone(),
+            event,
+            timeout: endpoint.record.timeout,
+            headers: endpoint.headers.clone(),
+            live: Some(endpoint.record.id),
+        };
+        self.send_test(&entry, target).await
     }
 
     /// A test that was made before.
@@ -67,10 +79,11 @@ impl Engine {
             url: target.url.url(),
             id: &id_text,
             headers: &headers,
+            own: &target.headers,
             body: body.clone(),
             timeout: target.timeout.map(WebhookTimeout::duration),
         };
-        let sent_headers = Sender::headers(&outgoing);
+        let headers = shown_headers(&outgoing);
         let exchanged = self.transport.send(outgoing).await;
         let verdict = judge(&exchanged.exchange);
         let view = TestView {
@@ -84,10 +97,7 @@ impl Engine {
             advice: verdict.advice.map(str::to_owned),
             request: RequestView {
                 url: target.url.as_str().to_owned(),
-                headers: sent_headers
-                    .into_iter()
-                    .map(|(name, value)| HeaderView { name: name.to_owned(), value })
-                    .collect(),
+                headers,
                 body: String::from_utf8_lossy(&body).into_owned(),
             },
             response: response_view(&exchanged),
@@ -96,6 +106,9 @@ impl Engine {
             .map_err(|_| EngineError::Refused("The result cannot be shown.".to_owned()))?;
         let program_id = entry.record.id.clone();
         self.store.save_test(&TestRecord { id, program_id, started_at_ms, view_json }).await?;
+        if view.success {
+            self.note_accepted(&entry.record.id, target, started_at_ms).await?;
+        }
         Ok(view)
     }
 }
@@ -113,13 +126,20 @@ fn sample_body(entry: &ProgramEntry, event: EventKind, now_ms: i64) -> Bytes {
     Bytes::from(json.render())
 }
 
+/// What a request is sent with, for people: the values of the webhook's own headers are secrets.
+pub(crate) fn shown_headers(outgoing: &Outgoing<'_>) -> Vec<HeaderView> {
+    let ours = Sender::headers(outgoing).map(|(name, value)| HeaderView {
+        name: name.as_str().to_owned(),
+        value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
+    });
+    ours.chain(outgoing.own.iter().map(|(name, _)| HeaderView::masked(name.as_str()))).collect()
+}
+
 fn response_view(exchanged: &Exchanged) -> Option<ResponseView> {
     Some(ResponseView {
         status_code: exchanged.status?,
-        headers: exchanged
-            .head
-            .iter()
-            .map(|(name, value)| HeaderView { name: name.clone(), value: value.clone() })
+        headers: head_lines(&exchanged.head)
+            .map(|(name, value)| HeaderView { name: name.to_owned(), value: value.to_owned() })
             .collect(),
         body: String::from_utf8_lossy(&exchanged.body).into_owned(),
         truncated: exchanged.is_truncated,

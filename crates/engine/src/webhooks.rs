@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use groundswell_types::{
-    EventKind, MAX_WEBHOOKS, PayloadUrl, ProgramId, RESERVED_PUBLIC_ID, Secret, Webhook, WebhookId,
-    WebhookTimeout,
+    EventKind, MAX_WEBHOOKS, PayloadUrl, ProgramId, RESERVED_PUBLIC_ID, Secret, SecretOverlap, Webhook,
+    WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
 };
 
-use crate::delivery::guard::Guard;
+use crate::delivery::destinations::Destinations;
 use crate::directory::{Endpoint, ProgramEntry};
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -21,6 +21,25 @@ pub struct WebhookInput {
     pub is_enabled: Option<bool>,
     pub secret: Option<SecretInput>,
     pub timeout: Option<TimeoutInput>,
+    /// All of them: what is not among them is removed.
+    pub headers: Option<WebhookHeaders>,
+    pub name: Option<NameInput>,
+}
+
+/// What people are to call it.
+#[derive(Debug, Clone)]
+pub enum NameInput {
+    Set(WebhookName),
+    Remove,
+}
+
+impl NameInput {
+    fn name(self) -> Option<WebhookName> {
+        match self {
+            Self::Set(name) => Some(name),
+            Self::Remove => None,
+        }
+    }
 }
 
 /// How long the receiver is to have.
@@ -44,9 +63,9 @@ impl TimeoutInput {
 /// What is to become of a secret.
 #[derive(Debug, Clone)]
 pub enum SecretInput {
-    /// Take this one.
-    Set(Secret),
-    /// Have none.
+    /// Take this one, and keep the one before it valid for so long.
+    Set(Secret, SecretOverlap),
+    /// Have none; the one before ends at once.
     Remove,
 }
 
@@ -73,7 +92,8 @@ impl Engine {
         let Some(url) = &input.payload_url else {
             return Err(EngineError::invalid("/payloadUrl", "is required: an http or https URL"));
         };
-        let url = checked_url(&self.guard, url).map_err(|why| EngineError::invalid("/payloadUrl", why))?;
+        let url =
+            checked_url(&self.destinations, url).map_err(|why| EngineError::invalid("/payloadUrl", why))?;
         let (program_id, now_ms) = (program.clone(), self.clock.now_ms());
         let (endpoint_id, fresh_id) = (self.ids.endpoint(), self.ids.webhook());
         self.writer
@@ -91,12 +111,15 @@ impl Engine {
                     is_enabled: input.is_enabled.unwrap_or(true),
                     auto_disabled: false,
                     secret: match input.secret {
-                        Some(SecretInput::Set(secret)) => Some(secret),
+                        Some(SecretInput::Set(secret, _)) => Some(secret),
                         Some(SecretInput::Remove) | None => None,
                     },
                     created_at_ms: now_ms,
                     parked_at_ms: None,
                     timeout: input.timeout.and_then(TimeoutInput::timeout),
+                    headers: input.headers.unwrap_or_default(),
+                    old_secret: None,
+                    name: input.name.and_then(NameInput::name),
                 };
                 Ok(change(&entry, now_ms, |change| change.upserts.push(record)))
             })
@@ -114,9 +137,10 @@ impl Engine {
         input: WebhookInput,
     ) -> Result<Webhook, EngineError> {
         let url = match &input.payload_url {
-            Some(url) => {
-                Some(checked_url(&self.guard, url).map_err(|why| EngineError::invalid("/payloadUrl", why))?)
-            }
+            Some(url) => Some(
+                checked_url(&self.destinations, url)
+                    .map_err(|why| EngineError::invalid("/payloadUrl", why))?,
+            ),
             None => None,
         };
         let (program_id, webhook_id, now_ms) = (program.clone(), id.clone(), self.clock.now_ms());
@@ -132,12 +156,20 @@ impl Engine {
                     after.events = distinct(events);
                 }
                 match input.secret {
-                    Some(SecretInput::Set(secret)) => after.secret = Some(secret),
-                    Some(SecretInput::Remove) => after.secret = None,
+                    Some(SecretInput::Set(secret, overlap)) => {
+                        after.replace_secret(Some(secret), overlap, now_ms);
+                    }
+                    Some(SecretInput::Remove) => after.replace_secret(None, SecretOverlap::None, now_ms),
                     None => {}
                 }
                 if let Some(timeout) = input.timeout {
                     after.timeout = timeout.timeout();
+                }
+                if let Some(name) = input.name {
+                    after.name = name.name();
+                }
+                if let Some(headers) = input.headers {
+                    after.headers = headers;
                 }
                 if let Some(is_enabled) = input.is_enabled {
                     after.is_enabled = is_enabled;
@@ -164,6 +196,7 @@ impl Engine {
 
     pub(crate) fn webhook_view(&self, endpoint: &Arc<Endpoint>) -> Webhook {
         let health = self.directory.health(endpoint.record.id);
+        let old_secret = endpoint.record.old_secret_at(self.clock.now_ms());
         Webhook {
             id: endpoint.record.public_id.clone(),
             payload_url: Some(endpoint.record.url.clone()),
@@ -173,14 +206,18 @@ impl Engine {
             failure_count: health.consecutive_failures,
             last_failure_at: health.last_failure_at_ms,
             timeout_seconds: endpoint.record.timeout,
+            header_names: endpoint.record.headers.names().map(str::to_owned).collect(),
+            old_secret_ends_at: old_secret.map(|old| old.ends_at_ms),
+            new_secret_accepted_at: old_secret.and_then(|old| old.new_accepted_at_ms),
+            name: endpoint.record.name.clone(),
         }
     }
 }
 
 /// Reads a URL and refuses one whose host is an address that may not be reached.
-pub(crate) fn checked_url(guard: &Guard, text: &str) -> Result<PayloadUrl, String> {
+pub(crate) fn checked_url(destinations: &Destinations, text: &str) -> Result<PayloadUrl, String> {
     let url = PayloadUrl::parse(text).map_err(|error| error.to_string())?;
-    guard.check_literal(url.url()).map_err(|forbidden| format!("{forbidden}."))?;
+    destinations.check(url.url()).map_err(|forbidden| format!("{forbidden}."))?;
     Ok(url)
 }
 

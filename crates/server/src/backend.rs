@@ -10,11 +10,11 @@ use groundswell_engine::access::SESSION_MS;
 use groundswell_engine::programs::NewProgram;
 use groundswell_engine::{Engine, EngineError};
 use groundswell_types::editor::{
-    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, Panel, ProgramSummary, SecretChange,
+    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, Panel, ProgramSummary, SecretChange,
 };
 use groundswell_types::{
-    Currency, DeliveryDetail, DeliveryId, DeliveryView, EventKind, ProgramId, ProgramType, ResendJob,
-    ResendJobId, ResendSelection, TestId, TestView,
+    Currency, DeliveryDetail, DeliveryId, DeliveryView, EventKind, Inbox, InboxRequestDetail, InboxRequestId,
+    ProgramId, ProgramType, ResendJob, ResendJobId, ResendSelection, TestId, TestView,
 };
 
 use crate::http::AppState;
@@ -173,12 +173,49 @@ impl Backend for PageBackend {
         self.engine().await?.discard_parked(id, row_key).await.map_err(|error| self.failure(error))
     }
 
+    async fn end_old_secret(&self, id: &ProgramId, row_key: &str) -> Result<(), Failure> {
+        self.engine().await?.end_old_secret_of_row(id, row_key).await.map_err(|error| self.failure(error))
+    }
+
     async fn deliveries(&self, id: &ProgramId, query: DeliveryQuery) -> Result<DeliveryPage, Failure> {
         self.engine().await?.deliveries(id, &query).await.map_err(|error| self.failure(error))
     }
 
     async fn delivery(&self, id: &ProgramId, delivery: DeliveryId) -> Result<DeliveryDetail, Failure> {
         self.engine().await?.delivery(id, delivery).await.map_err(|error| self.failure(error))
+    }
+
+    async fn inbox(&self, id: &ProgramId) -> Result<Inbox, Failure> {
+        self.engine().await?.inbox(id).await.map_err(|error| self.failure(error))
+    }
+
+    async fn inbox_request(
+        &self,
+        id: &ProgramId,
+        request: InboxRequestId,
+    ) -> Result<InboxRequestDetail, Failure> {
+        self.engine().await?.inbox_request(id, request).await.map_err(|error| self.failure(error))
+    }
+
+    async fn replace_inbox_address(&self, id: &ProgramId) -> Result<(), Failure> {
+        let replaced = self.engine().await?.replace_inbox_address(id).await;
+        replaced.map(drop).map_err(|error| self.failure(error))
+    }
+
+    async fn clear_inbox(&self, id: &ProgramId) -> Result<(), Failure> {
+        self.engine().await?.clear_inbox(id).await.map_err(|error| self.failure(error))
+    }
+
+    async fn add_inbox_webhook(&self, id: &ProgramId) -> Result<String, Failure> {
+        self.engine().await?.add_inbox_webhook(id).await.map_err(|error| self.failure(error))
+    }
+
+    async fn first_steps(&self, id: &ProgramId) -> Result<Option<FirstSteps>, Failure> {
+        self.engine().await?.first_steps(id).await.map_err(|error| self.failure(error))
+    }
+
+    async fn end_first_steps(&self, id: &ProgramId) -> Result<(), Failure> {
+        self.engine().await?.end_first_steps(id).await.map_err(|error| self.failure(error))
     }
 
     async fn deliveries_by_id(

@@ -220,6 +220,8 @@ impl Config {
                 connect_timeout_ms: file.delivery.connect_timeout_ms.unwrap_or(5_000),
                 total_timeout_ms: file.delivery.total_timeout_ms.unwrap_or(15_000),
             },
+            // Known for sure only when the server listens.
+            public_url: None,
             egress_allow: networks(args.egress_allow.as_deref(), &file.egress.allow)?,
             retention_ms: retention_ms(args.retention_ms.or(file.retention.ms))?,
             slots: file.delivery.slots.unwrap_or(1024).max(1),
@@ -343,7 +345,8 @@ fn admin_key(key: String) -> anyhow::Result<AdminKey> {
 
 fn public_url(text: &str) -> anyhow::Result<String> {
     let is_web = text.starts_with("http://") || text.starts_with("https://");
-    if !is_web || text.chars().any(char::is_whitespace) {
+    let is_base = url::Url::parse(text).is_ok_and(|url| url.query().or(url.fragment()).is_none());
+    if !is_web || !is_base || text.chars().any(char::is_whitespace) {
         bail!("the public URL must start with https:// or http://, for example https://webhooks.example.com");
     }
     Ok(text.trim_end_matches('/').to_owned())
@@ -376,7 +379,9 @@ mod tests {
         assert!(admin_key("short".to_owned()).is_err());
         assert!(networks(Some("127.0.0.0/8, nonsense"), &[]).is_err());
         assert!(rate_limit(Some("1/2")).is_err());
-        assert!(public_url("example.com").is_err());
+        for url in ["example.com", "https://", "https://example.com/?a=b"] {
+            assert!(public_url(url).is_err(), "{url}");
+        }
     }
 
     /// As `groundswell serve` has them.

@@ -1,4 +1,4 @@
-//! The whole router: health, REST, pages, files.
+//! The whole router: health, REST, inboxes, pages, files.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use http::{HeaderValue, StatusCode};
 use crate::config::Config;
 use crate::rest::{BodyRoom, RateLimiter};
 use crate::site::Site;
-use crate::{origin, pages, rest};
+use crate::{inbox, origin, pages, rest};
 
 /// What every handler can reach.
 #[derive(Clone)]
@@ -69,6 +69,7 @@ pub fn router(state: AppState) -> Router {
     Router::new()
         .merge(health)
         .merge(rest::router(state.clone()))
+        .merge(inbox::router())
         .merge(pages)
         .layer(middleware::from_fn(add_request_id))
         .with_state(state)

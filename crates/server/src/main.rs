@@ -5,6 +5,7 @@ mod config;
 mod export;
 mod front;
 mod http;
+mod inbox;
 mod origin;
 mod pages;
 mod rest;

@@ -5,6 +5,7 @@ mod auth;
 mod body;
 mod deliveries;
 mod events;
+mod inbox;
 mod input;
 mod keys;
 mod limit;
@@ -34,9 +35,14 @@ pub fn router(state: AppState) -> Router<AppState> {
         .route("/v2/campaign/{id}/webhooks", get(webhooks::list).post(webhooks::create))
         .route("/v2/campaign/{id}/webhooks/{webhook}", patch(webhooks::change).delete(webhooks::remove))
         .route("/v2/campaign/{id}/webhooks/{webhook}/test", post(webhooks::test))
+        .route("/v2/campaign/{id}/webhooks/{webhook}/old-secret", delete(webhooks::end_old_secret))
         .route("/v2/campaign/{id}/events", post(events::submit))
         .route("/v2/campaign/{id}/events/batch", post(events::submit_batch))
         .route("/v2/campaign/{id}/notices", get(notices::list))
+        .route("/v2/campaign/{id}/inbox", get(inbox::show))
+        .route("/v2/campaign/{id}/inbox/address", post(inbox::replace))
+        .route("/v2/campaign/{id}/inbox/requests", delete(inbox::clear))
+        .route("/v2/campaign/{id}/inbox/requests/{request}", get(inbox::request))
         .route("/v2/campaign/{id}/deliveries", get(deliveries::list))
         .route("/v2/campaign/{id}/deliveries/export", get(deliveries::export))
         .route("/v2/campaign/{id}/deliveries/{delivery}", get(deliveries::show))

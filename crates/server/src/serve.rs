@@ -7,12 +7,14 @@ use anyhow::Context as _;
 use axum::ServiceExt as _;
 use axum::serve::ListenerExt as _;
 use groundswell_engine::clock::Clock;
+use groundswell_engine::config::EngineConfig;
 use groundswell_engine::store::Store;
 use groundswell_engine::store::postgres::{Options as PostgresOptions, Postgres};
 use groundswell_engine::store::sqlite::{Options as SqliteOptions, Sqlite};
 use groundswell_engine::{Engine, EngineParts};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::config::{Config, Database, LogFormat};
 use crate::front::Front;
@@ -64,13 +66,16 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         Database::Sqlite(path) => Arc::new(Sqlite::open(path, SqliteOptions::new(clock.now_ms())).await?),
         Database::Postgres(url) => Arc::new(Postgres::open(url, PostgresOptions::new(clock.now_ms())).await?),
     };
-    let parts = EngineParts { store, config: config.engine.clone(), clock };
-    let engine = Engine::start(parts).await.context("the engine does not start")?;
+    // Before the engine starts: it may deliver to this server's own inboxes, and must know their addresses.
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     let address = listener.local_addr()?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+    let own_url = Url::parse(&public_url).with_context(|| format!("{public_url} is no URL"))?;
+    let engine_config = EngineConfig { public_url: Some(own_url), ..config.engine.clone() };
+    let engine = Engine::start(EngineParts { store, config: engine_config, clock }).await;
+    let engine = engine.context("the engine does not start")?;
     let site = Site::load()?;
     if site.is_none() {
         tracing::warn!("the pages are not built (`cargo xtask build` makes them); only the API is served");

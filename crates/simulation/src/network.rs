@@ -16,7 +16,7 @@ use rand::Rng;
 
 use crate::plan::{Behaviour, Sabotage};
 use crate::trace::{Answer, Fact, Hook, RequestId};
-use crate::world::{World, read_url, secret_of};
+use crate::world::{OWN_HEADER, World, read_url, secret_of};
 
 /// The network.
 pub(crate) struct Network {
@@ -149,11 +149,15 @@ impl Network {
     }
 }
 
-/// Whether both signatures fit the webhook's secret of that revision.
+/// Whether both signatures fit the webhook's secret of that revision, and its own header is there as it was then.
 fn is_genuine(hook: Hook, outgoing: &Outgoing<'_>, now_ms: i64) -> bool {
     // The clock may jump while a request is on its way; old requests are not the question here.
     const TOLERANCE_MS: i64 = 2 * crate::plan::MAX_JUMP_MS;
-    let Ok(secret) = Secret::parse(&secret_of(hook)) else { return false };
+    let text = secret_of(hook);
+    let Ok(secret) = Secret::parse(&text) else { return false };
+    if !outgoing.own.iter().any(|(name, value)| name == OWN_HEADER && value == &text) {
+        return false;
+    }
     let (Some(standard), Some(product)) = (&outgoing.headers.standard, &outgoing.headers.product) else {
         return false;
     };
@@ -173,7 +177,7 @@ fn answered(status: u16, retry_after: Option<String>, watch: Stopwatch) -> Excha
     Exchanged {
         exchange: Exchange::Answer { status, location: None, content_type: None },
         status: Some(status),
-        head: Vec::new(),
+        head: String::new(),
         body: Bytes::new(),
         is_truncated: false,
         retry_after,

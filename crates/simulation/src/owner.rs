@@ -10,13 +10,14 @@ use groundswell_engine::{Engine, EngineError};
 use groundswell_types::editor::DeliveryQuery;
 use groundswell_types::{
     Currency, DeliveryState, EventKind, MAX_WEBHOOKS, ProgramId, ProgramType, ResendSelection, Secret,
+    SecretOverlap, WebhookHeaders,
 };
 use rand::Rng;
 
 use crate::ledger::{Shared, Webhook};
 use crate::plan::MAX_JUMP_MS;
 use crate::trace::Hook;
-use crate::world::{World, locked, secret_of, url_of};
+use crate::world::{OWN_HEADER, World, locked, secret_of, url_of};
 
 /// Makes the programs and their webhooks.
 pub(crate) async fn set_up(world: &World, engine: &Engine, ledger: &Shared) -> Result<(), EngineError> {
@@ -34,13 +35,17 @@ pub(crate) async fn set_up(world: &World, engine: &Engine, ledger: &Shared) -> R
 }
 
 fn input(host: usize, hook: Hook) -> WebhookInput {
-    let secret = Secret::parse(&secret_of(hook)).expect("a secret");
+    let text = secret_of(hook);
+    let secret = Secret::parse(&text).expect("a secret");
+    let headers = WebhookHeaders::parse([(OWN_HEADER, text.as_str())]);
     WebhookInput {
         payload_url: Some(url_of(host, hook)),
         events: Some(vec![EventKind::NewParticipantAdded]),
         is_enabled: None,
-        secret: Some(SecretInput::Set(secret)),
+        secret: Some(SecretInput::Set(secret, SecretOverlap::None)),
         timeout: None,
+        headers: Some(headers.expect("a header")),
+        name: None,
     }
 }
 

@@ -182,6 +182,9 @@ pub(crate) fn read_url(url: &str) -> Option<(usize, Hook)> {
     Some((host.parse().ok()?, Hook { number: number.parse().ok()?, revision: revision.parse().ok()? }))
 }
 
+/// A header of its own that every webhook has; its value is the secret, too.
+pub(crate) const OWN_HEADER: &str = "x-key";
+
 /// The secret of a webhook.
 pub(crate) fn secret_of(hook: Hook) -> String {
     format!("a secret of webhook {} number {}", hook.number, hook.revision)

@@ -208,6 +208,13 @@ pub struct HeaderView {
     pub value: String,
 }
 
+impl HeaderView {
+    /// A header whose value is a secret, with a placeholder for it, which a command made from the request has, too.
+    pub fn masked(name: &str) -> Self {
+        Self { name: name.to_owned(), value: format!("<value of {name}>") }
+    }
+}
+
 /// A request without its body. What is secret, and what is signed with it, stands as `<value of …>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RequestHead {

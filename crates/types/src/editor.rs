@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::EventKind;
 use crate::id::WebhookId;
+use crate::overlap::SecretOverlap;
 use crate::problem::Problem;
 use crate::program::Program;
 
@@ -25,9 +26,61 @@ pub struct DraftRow {
     pub events: Vec<EventKind>,
     /// What is to become of its secret. The secret itself never comes back.
     pub secret: SecretDraft,
+    /// What people call it, as typed, valid or not; empty for nothing. Always there in what is shown; saving a row without
+    /// it leaves it as it is.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// How long the live secret stays valid beside a new one, once that is live. Always there in what is shown; saving a
+    /// row without it leaves it as it is.
+    #[serde(default)]
+    pub secret_overlap: Option<SecretOverlap>,
     /// How many seconds its receiver has, as typed, valid or not; empty for what the server usually gives.
     #[serde(default)]
     pub timeout: String,
+    /// The headers that are added to each request. Always there in what is shown; saving a row without them leaves
+    /// them as they are.
+    #[serde(default)]
+    pub headers: Option<Vec<HeaderDraft>>,
+}
+
+/// A header of a row as it is being edited.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HeaderDraft {
+    /// Names the header within its row while it is edited, whatever becomes of its name: `live-` and its name for a
+    /// live one; for a new one chosen by who adds it (`new-…`; letters, digits and `-`, at most 40).
+    pub key: String,
+    /// What was typed, valid or not.
+    pub name: String,
+    /// Saved: the value that was typed; none, or an empty one, keeps the value that is stored for the key. Shown:
+    /// always none.
+    #[serde(default)]
+    pub value: Option<TypedValue>,
+    /// Shown: which value is stored. Saved: says nothing.
+    pub state: HeaderState,
+}
+
+/// What a draft has as a header's value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum HeaderState {
+    /// There is none yet.
+    Missing,
+    /// That of the live header stays.
+    Kept,
+    /// A new one is saved in the draft and becomes live with it.
+    New,
+}
+
+/// A secret on its way from a field to the server. It goes one way only, and is not printed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TypedValue(pub String);
+
+impl fmt::Debug for TypedValue {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("TypedValue(…)")
+    }
 }
 
 /// What a draft says about a webhook's secret.
@@ -90,8 +143,8 @@ pub struct Panel {
 pub struct PanelRow {
     /// As it is being edited.
     pub row: DraftRow,
-    /// Everything that keeps it from being published; pointers are `/url`, `/events`, `/secret`,
-    /// `/timeout`.
+    /// Everything that keeps it from being published; pointers are `/url`, `/events`, `/secret`, `/timeout`,
+    /// `/name`, `/headers` and, counted from 0, `/headers/0/name`, `/headers/0/value`.
     pub problems: Vec<Problem>,
     /// How it is doing, when it is live.
     pub live: Option<LiveStatus>,
@@ -117,6 +170,20 @@ pub struct LiveStatus {
     pub waiting: i64,
     /// Deliveries that are parked because it is disabled; counted to 10,000.
     pub parked: i64,
+    /// The secret before the present one, while it is still valid.
+    #[serde(default)]
+    pub old_secret: Option<OldSecretStatus>,
+}
+
+/// A secret that was replaced and is still valid. Which of the two a receiver checks nobody can see: that it does without
+/// the old one is known from a test, which is signed with the new one alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OldSecretStatus {
+    /// From then on requests are signed with the new one alone, in Unix milliseconds.
+    pub ends_at: i64,
+    /// When a test was last answered 2xx since there are two, in Unix milliseconds.
+    pub new_accepted_at: Option<i64>,
 }
 
 /// A program in the list.
@@ -173,6 +240,36 @@ pub struct DeliveryQuery {
     pub newer_than: Option<crate::id::DeliveryId>,
     /// How many; 1 to 100.
     pub limit: Option<usize>,
+}
+
+/// A step on the way to a program's first delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum FirstStep {
+    /// A webhook has a URL that can be sent to.
+    AddUrl,
+    /// One with a URL is subscribed to an event.
+    ChooseEvents,
+    /// A test was answered with a success.
+    Test,
+    /// A webhook is live.
+    Publish,
+    /// The inbox has verified a signature, or a delivery has succeeded.
+    Verify,
+}
+
+impl FirstStep {
+    /// All steps in their order.
+    pub const ALL: [Self; 5] = [Self::AddUrl, Self::ChooseEvents, Self::Test, Self::Publish, Self::Verify];
+}
+
+/// How far a program is on the way to its first delivery. Each step is told from what is there, not from what was
+/// pressed, so they can be made in any order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FirstSteps {
+    /// The steps that are done, in their order.
+    pub done: Vec<FirstStep>,
 }
 
 /// What has become of a page of the log since it was shown.

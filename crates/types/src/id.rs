@@ -120,6 +120,11 @@ numbered_id! {
     ResendJobId, "resend job", "rsj_"
 }
 
+numbered_id! {
+    /// A request that an inbox has got.
+    InboxRequestId, "inbox request", "inr_"
+}
+
 /// No event has so many webhooks.
 const RESEND_SLOT: i64 = 7;
 

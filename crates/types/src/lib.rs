@@ -10,10 +10,14 @@ pub mod editor;
 mod error;
 mod event;
 mod filter;
+mod headers;
 mod id;
+mod inbox;
 pub mod json;
+mod name;
 mod notice;
 mod open_enum;
+mod overlap;
 pub mod payload;
 mod problem;
 mod program;
@@ -30,8 +34,17 @@ pub use delivery::{
 pub use error::{ApiError, ErrorCode};
 pub use event::{Envelope, Event, EventData, EventKind};
 pub use filter::{DeliveryFilter, InvalidStatusRange, MAX_SEARCH_CHARS, StatusRange};
-pub use id::{DeliveryId, EventId, InvalidId, NoticeId, ProgramId, ResendJobId, TestId, WebhookId};
+pub use headers::{
+    HeaderPlace, HeaderProblem, InvalidHeader, MAX_HEADER_NAME_BYTES, MAX_HEADER_VALUE_BYTES, MAX_HEADERS,
+    MAX_HEADERS_BYTES, Reserved, WebhookHeaders,
+};
+pub use id::{
+    DeliveryId, EventId, InboxRequestId, InvalidId, NoticeId, ProgramId, ResendJobId, TestId, WebhookId,
+};
+pub use inbox::{Inbox, InboxRequest, InboxRequestDetail, SchemeCheck, SignatureCheck};
+pub use name::{InvalidName, WebhookName};
 pub use notice::{Notice, NoticeKind};
+pub use overlap::{InvalidOverlap, SecretOverlap};
 pub use problem::{Problem, pointer_segment};
 pub use program::{Currency, Program, ProgramStatus, ProgramType};
 pub use resend::{MAX_SELECTED, ResendJob, ResendSelection, ResendState};

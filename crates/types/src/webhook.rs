@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::event::EventKind;
 use crate::id::WebhookId;
+use crate::name::WebhookName;
 
 /// A program has at most this many webhooks.
 pub const MAX_WEBHOOKS: usize = 5;
@@ -40,6 +41,22 @@ pub struct Webhook {
     /// Our own addition: the hosted product's clients ignore it.
     #[serde(default)]
     pub timeout_seconds: Option<WebhookTimeout>,
+    /// The names of the headers that are added to each request, in lower case, as they are sent; values are never
+    /// shown. Read-only: they are set as the object `headers`, so that what was read can be sent back without removing
+    /// them. Our own addition.
+    #[serde(default)]
+    pub header_names: Vec<String>,
+    /// Until when requests are signed with the secret before the present one, too, in Unix milliseconds; none when they
+    /// are not. Read-only. Our own addition.
+    #[serde(default)]
+    pub old_secret_ends_at: Option<i64>,
+    /// When a test was last answered 2xx since there are two secrets, in Unix milliseconds. Tests are signed with the new
+    /// one alone, so the receiver does without the old one. Read-only. Our own addition.
+    #[serde(default)]
+    pub new_secret_accepted_at: Option<i64>,
+    /// What people call it. Our own addition.
+    #[serde(default)]
+    pub name: Option<WebhookName>,
 }
 
 /// The answer to a test delivery over REST.

@@ -13,6 +13,7 @@ use crate::words;
 pub enum Step {
     Options,
     Deliveries,
+    Inbox,
 }
 
 /// The program's name and the steps there are.
@@ -36,6 +37,7 @@ pub fn ProgramHead(program: Program, step: Step) -> impl IntoView {
             <nav class="steps" aria-label=texts.program_steps()>
                 {link(Step::Options, "options", texts.program_options())}
                 {link(Step::Deliveries, "deliveries", texts.program_log())}
+                {link(Step::Inbox, "inbox", texts.inbox_name())}
             </nav>
         </div>
     }

@@ -90,6 +90,9 @@ impl Post<'_> {
                 events: fitting,
                 secret: groundswell_types::editor::SecretDraft::None,
                 timeout: String::new(),
+                name: None,
+                secret_overlap: None,
+                headers: None,
             }),
             Intent::Row { key, action: RowAction::Remove } => rows.retain(|row| row.key != *key),
             Intent::Row { key, action } => {
@@ -112,6 +115,15 @@ impl Post<'_> {
         for row in &mut saved {
             if let Some(typed) = self.form.rows.iter().find(|typed| typed.key == row.key) {
                 row.secret = typed.secret;
+                if typed.name.is_none() {
+                    row.name = None;
+                }
+                if typed.secret_overlap.is_none() {
+                    row.secret_overlap = None;
+                }
+                if typed.headers.is_none() {
+                    row.headers = None;
+                }
                 if same_events(row, typed) {
                     row.events.clone_from(&typed.events);
                 }

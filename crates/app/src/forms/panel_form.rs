@@ -51,6 +51,9 @@ fn row(form: &Form, key: &str) -> DraftRow {
         events: EventKind::ALL.into_iter().filter(|kind| events.contains(&kind.name())).collect(),
         secret: SecretDraft::None,
         timeout: form.get(&format!("timeout.{key}")).trim().to_owned(),
+        name: None,
+        secret_overlap: None,
+        headers: None,
     }
 }
 
@@ -73,6 +76,9 @@ mod tests {
             events: vec![EventKind::NewParticipantAdded, EventKind::CampaignEnded],
             secret: SecretDraft::None,
             timeout: "20".to_owned(),
+            name: None,
+            secret_overlap: None,
+            headers: None,
         };
         let new = DraftRow {
             key: "new-1".to_owned(),
@@ -81,6 +87,9 @@ mod tests {
             events: Vec::new(),
             secret: SecretDraft::None,
             timeout: String::new(),
+            name: None,
+            secret_overlap: None,
+            headers: None,
         };
         let wanted = PanelForm {
             version: 7,

@@ -1,12 +1,12 @@
 //! The Program Editor's step Options.
 
-use groundswell_types::editor::ProgramSummary;
+use groundswell_types::editor::{FirstSteps, ProgramSummary};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 
 use super::program_id;
-use crate::components::{FailurePage, Icon, ProgramHead, Shape, Status, Step};
+use crate::components::{FailurePage, FirstStepsCount, Icon, ProgramHead, Shape, Status, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::texts::texts;
@@ -20,7 +20,10 @@ pub fn OptionsPage() -> impl IntoView {
         move || id.get(),
         |id| async move {
             match id {
-                Some(id) => functions::get_program(id).await,
+                Some(id) => {
+                    let summary = functions::get_program(id.clone()).await?;
+                    Ok((summary, functions::get_first_steps(id).await?))
+                }
                 None => respond(Err(Failure::NotFound)),
             }
         },
@@ -29,7 +32,7 @@ pub fn OptionsPage() -> impl IntoView {
         <Transition fallback=|| view! { <div class="page loading" aria-busy="true"></div> }>
             {move || Suspend::new(async move {
                 match program.await {
-                    Ok(summary) => view! { <Options summary/> }.into_any(),
+                    Ok((summary, steps)) => view! { <Options summary steps/> }.into_any(),
                     Err(failure) => view! { <FailurePage failure/> }.into_any(),
                 }
             })}
@@ -39,7 +42,7 @@ pub fn OptionsPage() -> impl IntoView {
 }
 
 #[component]
-fn Options(summary: ProgramSummary) -> impl IntoView {
+fn Options(summary: ProgramSummary, steps: Option<FirstSteps>) -> impl IntoView {
     let texts = texts();
     let title = format!("{} · {}", texts.program_options(), summary.program.name);
     view! {
@@ -48,7 +51,7 @@ fn Options(summary: ProgramSummary) -> impl IntoView {
             <ProgramHead program=summary.program.clone() step=Step::Options/>
             <section aria-labelledby="integrations">
                 <h2 id="integrations">{texts.program_integrations()}</h2>
-                <div class="cards"><WebhooksCard summary/></div>
+                <div class="cards"><WebhooksCard summary steps/></div>
             </section>
         </div>
     }
@@ -56,7 +59,7 @@ fn Options(summary: ProgramSummary) -> impl IntoView {
 }
 
 #[component]
-fn WebhooksCard(summary: ProgramSummary) -> impl IntoView {
+fn WebhooksCard(summary: ProgramSummary, steps: Option<FirstSteps>) -> impl IntoView {
     let texts = texts();
     let (tone, glance) = words::webhooks_at_a_glance(texts, &summary);
     let draft = summary
@@ -71,7 +74,7 @@ fn WebhooksCard(summary: ProgramSummary) -> impl IntoView {
                 </A>
             </h3>
             <p class="hint">{texts.program_webhooks_are()}</p>
-            <p class="integration-state"><Status tone=tone word=glance/>{draft}</p>
+            <p class="integration-state"><Status tone=tone word=glance/>{draft}<FirstStepsCount steps/></p>
         </article>
     }
     .into_any()

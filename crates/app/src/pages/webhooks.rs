@@ -3,7 +3,7 @@
 //! One HTML form; every button in it is a submit button with an `intent`. Without the browser half the server's
 //! [`crate::forms`] answers it; with it, [`Editor`] does the same in place.
 
-use groundswell_types::editor::Panel;
+use groundswell_types::editor::{FirstSteps, Panel};
 use groundswell_types::{TestId, TestView};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -11,7 +11,7 @@ use leptos_router::hooks::use_query_map;
 use serde::{Deserialize, Serialize};
 
 use super::program_id;
-use crate::components::{FailurePage, ProgramHead, Step};
+use crate::components::{FailurePage, FirstStepsList, ProgramHead, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::returned::returned;
@@ -40,6 +40,8 @@ use form::PanelForm;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Loaded {
     panel: Panel,
+    /// How far the program is; none once its checklist has ended.
+    first_steps: Option<FirstSteps>,
     /// The key of a row and the test that was made of it.
     test: Option<(String, TestView)>,
     /// The key of a row and the secret that was generated for it.
@@ -81,8 +83,10 @@ pub fn WebhooksPage() -> impl IntoView {
             // What a redirect asked for is asked for once.
             let wanted = wanted.get_untracked();
             let panel = functions::get_panel(id.clone()).await?;
+            let first_steps = functions::get_first_steps(id.clone()).await?;
             let mut loaded = Loaded {
                 panel,
+                first_steps,
                 test: None,
                 generated: None,
                 open: wanted.open,
@@ -105,8 +109,9 @@ pub fn WebhooksPage() -> impl IntoView {
                 Suspend::new(async move {
                     match loaded.await {
                         Ok(loaded) => {
+                            let steps = loaded.first_steps.clone();
                             let editor = Editor::new(loaded, returned);
-                            view! { <WebhooksPanel editor/> }.into_any()
+                            view! { <WebhooksPanel editor steps/> }.into_any()
                         }
                         Err(failure) => view! { <FailurePage failure/> }.into_any(),
                     }
@@ -118,10 +123,12 @@ pub fn WebhooksPage() -> impl IntoView {
 }
 
 #[component]
-fn WebhooksPanel(editor: Editor) -> impl IntoView {
+fn WebhooksPanel(editor: Editor, steps: Option<FirstSteps>) -> impl IntoView {
     let texts = texts();
     let program = editor.program.get_value();
     let options = format!("/programs/{}/options", program.id);
+    let inbox = format!("/programs/{}/inbox", program.id);
+    let id = program.id.clone();
     editor.keep_up_to_date();
     view! {
         <Title text=format!("{} · {}", texts.webhooks_title(), program.name)/>
@@ -130,8 +137,12 @@ fn WebhooksPanel(editor: Editor) -> impl IntoView {
             <div class="panel-head">
                 <nav class="crumbs" aria-label=texts.program_options()><a href=options>{texts.program_integrations()}</a></nav>
                 <h2 id="webhooks">{texts.webhooks_title()}</h2>
-                <p class="hint">{texts.webhooks_what()}</p>
+                <p class="hint">
+                    {texts.webhooks_what()} " "
+                    {texts.inbox_instead(|words| view! { <a href=inbox>{words}</a> }.into_any())}
+                </p>
             </div>
+            <FirstStepsList program=id steps/>
             <PanelForm editor/>
         </div>
     }

@@ -8,7 +8,7 @@ use http::StatusCode;
 use crate::memory::Memory;
 use crate::site::Site;
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 13] = [
     "/",
     "/sign-in",
     "/sign-in?token=good",
@@ -17,6 +17,8 @@ const PAGES: [&str; 11] = [
     "/programs/p1/options/webhooks",
     "/programs/p1/deliveries",
     "/programs/p1/deliveries?delivery=dlv_0000000000010",
+    "/programs/p1/inbox",
+    "/programs/p1/inbox?request=inr_0000000000001",
     "/programs/p1/deliveries?delivery=dlv_000000000001r&status=2xx",
     "/programs/p1/deliveries?resend=all",
     "/programs/p1/deliveries?job=rsj_0000000000001&text=nothing",

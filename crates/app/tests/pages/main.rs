@@ -2,6 +2,7 @@
 
 mod contrast;
 mod deliveries;
+mod inbox;
 mod languages;
 mod memory;
 mod programs;

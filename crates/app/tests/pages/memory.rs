@@ -1,4 +1,6 @@
 //! A backend that keeps everything in memory and sends nothing: what the pages need, and no more.
+//!
+//! Long because: one trait has one implementation.
 
 use std::sync::Mutex;
 
@@ -7,13 +9,13 @@ use groundswell_app::Viewer;
 use groundswell_app::backend::Backend;
 use groundswell_app::failure::Failure;
 use groundswell_types::editor::{
-    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, LiveStatus, Panel, PanelRow, ProgramSummary,
-    SecretChange, SecretDraft,
+    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, LiveStatus, Panel, PanelRow,
+    ProgramSummary, SecretChange, SecretDraft,
 };
 use groundswell_types::{
-    DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventKind, InvalidTimeout, MAX_WEBHOOKS,
-    Problem, ProgramId, ProgramType, ResendJob, ResendJobId, ResendSelection, ResendState, TestId, TestView,
-    WebhookTimeout,
+    DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventKind, Inbox, InboxRequestDetail,
+    InboxRequestId, InvalidTimeout, MAX_WEBHOOKS, Problem, ProgramId, ProgramType, ResendJob, ResendJobId,
+    ResendSelection, ResendState, TestId, TestView, WebhookTimeout,
 };
 
 pub use sample::*;
@@ -41,6 +43,12 @@ pub struct State {
     /// The secrets that were set, by row.
     pub secrets: Vec<(String, String)>,
     pub is_outdated: bool,
+    /// Newest first.
+    pub inbox: Vec<InboxRequestDetail>,
+    /// How often the inbox's address was replaced.
+    pub addresses: usize,
+    /// How far the program is; none once that has ended.
+    pub first_steps: Option<FirstSteps>,
     versions: i64,
 }
 
@@ -69,6 +77,7 @@ impl Memory {
             state.programs[0].webhooks = 2;
             state.programs[0].needing_attention = 1;
             state.live = vec![live_row("primary", "https://example.com/webhooks"), failing_row()];
+            state.inbox = inbox();
             state.deliveries =
                 DeliveryState::ALL.into_iter().enumerate().map(|(i, s)| delivery(i, s)).rev().collect();
         }
@@ -107,6 +116,10 @@ impl State {
         ))
     }
 
+    fn inbox_url(&self) -> String {
+        format!("https://groundswell.example/inbox/0123456789abcdefghjkmnpqrstvwxy{}", self.addresses)
+    }
+
     fn save(&mut self, id: &ProgramId, rows: Vec<DraftRow>) -> Result<DraftSaved, Failure> {
         let before = self.panel(id)?;
         let known = |key: &str| before.rows.iter().find(|row| row.row.key == key);
@@ -121,6 +134,13 @@ impl State {
                     .and_then(|live| live.live.clone()),
                 row: DraftRow {
                     secret: known(&row.key).map_or(SecretDraft::None, |known| known.row.secret),
+                    name: row.name.or_else(|| known(&row.key).and_then(|known| known.row.name.clone())),
+                    secret_overlap: row
+                        .secret_overlap
+                        .or_else(|| known(&row.key).and_then(|known| known.row.secret_overlap)),
+                    headers: row
+                        .headers
+                        .or_else(|| known(&row.key).and_then(|known| known.row.headers.clone())),
                     ..row
                 },
             })
@@ -339,6 +359,16 @@ impl Backend for Memory {
         })
     }
 
+    async fn end_old_secret(&self, _: &ProgramId, row_key: &str) -> Result<(), Failure> {
+        self.with(|state| {
+            let row = state.live.iter_mut().find(|row| row.row.key == row_key).ok_or(Failure::NotFound)?;
+            if let Some(live) = &mut row.live {
+                live.old_secret = None;
+            }
+            Ok(())
+        })
+    }
+
     async fn deliveries(&self, id: &ProgramId, query: DeliveryQuery) -> Result<DeliveryPage, Failure> {
         self.with(|state| {
             state.program(id)?;
@@ -360,6 +390,63 @@ impl Backend for Memory {
         self.with(|state| {
             let found = state.deliveries.iter().find(|detail| detail.delivery.id == delivery);
             found.cloned().ok_or(Failure::NotFound)
+        })
+    }
+
+    async fn inbox(&self, id: &ProgramId) -> Result<Inbox, Failure> {
+        self.with(|state| {
+            state.program(id)?;
+            let requests = state.inbox.iter().map(|detail| detail.request.clone()).collect();
+            Ok(Inbox { url: state.inbox_url(), requests })
+        })
+    }
+
+    async fn inbox_request(
+        &self,
+        _: &ProgramId,
+        request: InboxRequestId,
+    ) -> Result<InboxRequestDetail, Failure> {
+        self.with(|state| {
+            let found = state.inbox.iter().find(|detail| detail.request.id == request);
+            found.cloned().ok_or(Failure::NotFound)
+        })
+    }
+
+    async fn replace_inbox_address(&self, _: &ProgramId) -> Result<(), Failure> {
+        self.with(|state| {
+            state.addresses += 1;
+            Ok(())
+        })
+    }
+
+    async fn clear_inbox(&self, _: &ProgramId) -> Result<(), Failure> {
+        self.with(|state| {
+            state.inbox.clear();
+            Ok(())
+        })
+    }
+
+    async fn add_inbox_webhook(&self, id: &ProgramId) -> Result<String, Failure> {
+        self.with(|state| {
+            let mut rows: Vec<DraftRow> = state.panel(id)?.rows.into_iter().map(|row| row.row).collect();
+            if rows.len() >= MAX_WEBHOOKS {
+                return Err(Failure::Refused("A program can have 5 webhooks.".to_owned()));
+            }
+            let key = "new-inbox".to_owned();
+            rows.push(DraftRow { key: key.clone(), ..live_row(&key, &state.inbox_url()).row });
+            state.save(id, rows)?;
+            Ok(key)
+        })
+    }
+
+    async fn first_steps(&self, _: &ProgramId) -> Result<Option<FirstSteps>, Failure> {
+        self.with(|state| Ok(state.first_steps.clone()))
+    }
+
+    async fn end_first_steps(&self, _: &ProgramId) -> Result<(), Failure> {
+        self.with(|state| {
+            state.first_steps = None;
+            Ok(())
         })
     }
 

@@ -1,11 +1,12 @@
 //! What a delivery is sent with, for showing. Requests are not kept: all of it follows from the event and the webhook.
 
 use bytes::Bytes;
-use groundswell_types::{EventId, HeaderView, RequestHead};
+use groundswell_types::{EventId, RequestHead};
 
-use crate::delivery::sender::{Outgoing, Sender};
+use crate::delivery::sender::Outgoing;
 use crate::delivery::signer::SignedHeaders;
 use crate::directory::Endpoint;
+use crate::test_deliveries::shown_headers;
 
 /// The head of a request with an event to a webhook at a time, Unix milliseconds; none when its URL cannot be requested.
 pub(super) fn head(endpoint: &Endpoint, event: EventId, at_ms: i64) -> Option<RequestHead> {
@@ -17,8 +18,7 @@ pub(super) fn head(endpoint: &Endpoint, event: EventId, at_ms: i64) -> Option<Re
         standard: masked("webhook-signature"),
     };
     let id = event.to_string();
-    let outgoing = Outgoing { url, id: &id, headers: &headers, body: Bytes::new(), timeout: None };
-    let headers = Sender::headers(&outgoing).into_iter();
-    let headers = headers.map(|(name, value)| HeaderView { name: name.to_owned(), value }).collect();
-    Some(RequestHead { url: url.as_str().to_owned(), headers })
+    let own = &endpoint.headers;
+    let outgoing = Outgoing { url, id: &id, headers: &headers, own, body: Bytes::new(), timeout: None };
+    Some(RequestHead { url: url.as_str().to_owned(), headers: shown_headers(&outgoing) })
 }

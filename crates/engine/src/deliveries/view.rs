@@ -3,6 +3,7 @@
 use groundswell_types::{AttemptView, DeliveryState, HeaderView, ResponseView};
 
 use crate::delivery::outcome::{Exchange, judge};
+use crate::delivery::sender::head_lines;
 use crate::store::{After, AttemptRecord, BootRecord, PARKED_DUE_MS, Pending};
 
 /// Whether no further attempt will be made; `attempts` by number.
@@ -85,10 +86,7 @@ pub(super) fn possibly_sent_before(
 
 /// One attempt for the timeline.
 pub(super) fn attempt(record: &AttemptRecord, possibly_sent_before: bool) -> AttemptView {
-    let headers: Vec<HeaderView> = record
-        .response_head
-        .lines()
-        .filter_map(|line| line.split_once(": "))
+    let headers: Vec<HeaderView> = head_lines(&record.response_head)
         .map(|(name, value)| HeaderView { name: name.to_owned(), value: value.to_owned() })
         .collect();
     let message = match record.status_code {

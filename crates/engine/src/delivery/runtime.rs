@@ -42,7 +42,7 @@ pub enum Message {
     Opened(EndpointId),
     /// An endpoint's breaker opened or closed, a probe failed, or its receiver asked for a pause.
     Gate(EndpointId, Gate),
-    /// An endpoint has a new URL or secret, or was enabled.
+    /// An endpoint has a new URL, secret or headers, or was enabled.
     Renewed(EndpointId),
     /// An endpoint is not to be sent to.
     Closed(EndpointId),

@@ -197,7 +197,7 @@ impl Scheduler {
         self.find_expired(endpoint, now_ms);
     }
 
-    /// An endpoint has a new URL or secret, or was enabled: its next delivery is tried at once.
+    /// An endpoint has a new URL, secret or headers, or was enabled: its next delivery is tried at once.
     pub fn rescue(&mut self, Contender { endpoint, flow }: Contender, now_ms: i64) {
         self.paces.remove(&endpoint);
         let queue = self.queue(endpoint, flow);

@@ -5,7 +5,7 @@ mod client;
 use std::error::Error as StdError;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use groundswell_types::FailureClass;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use http::{Method, Request, Uri};
@@ -16,6 +16,7 @@ use url::{Position, Url};
 use self::client::{Answer, Client, Trouble, Unresolvable};
 use super::guard::Guard;
 use super::outcome::Exchange;
+use super::own_headers::OwnHeaders;
 use super::signer::SignedHeaders;
 use crate::clock::Stopwatch;
 use crate::config::SendingConfig;
@@ -25,6 +26,11 @@ pub const MAX_RESPONSE_BODY: usize = 16 * 1024;
 
 /// At most this much of a response's head is kept.
 const MAX_RESPONSE_HEAD: usize = 8 * 1024;
+
+const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+const GROWSURF_SIGNATURE: HeaderName = HeaderName::from_static("growsurf-signature");
 
 const USER_AGENT: &str = concat!("Groundswell/", env!("CARGO_PKG_VERSION"));
 
@@ -43,6 +49,8 @@ pub struct Outgoing<'a> {
     /// The `webhook-id`.
     pub id: &'a str,
     pub headers: &'a SignedHeaders,
+    /// The webhook's own.
+    pub own: &'a OwnHeaders,
     pub body: Bytes,
     /// For all of it; none is what the configuration says.
     pub timeout: Option<Duration>,
@@ -53,8 +61,8 @@ pub struct Outgoing<'a> {
 pub struct Exchanged {
     pub exchange: Exchange,
     pub status: Option<u16>,
-    /// The response's headers, capped; empty without an answer.
-    pub head: Vec<(String, String)>,
+    /// The response's headers, capped, `name: value` and a line feed each, see [`head_lines`]; empty without an answer.
+    pub head: String,
     /// The response's body, capped.
     pub body: Bytes,
     /// Whether there was more than is kept.
@@ -77,21 +85,21 @@ impl Sender {
         Ok(Self { client, guard, total_timeout: Duration::from_millis(config.total_timeout_ms) })
     }
 
-    /// The headers a request is sent with, in order, for sending and for showing.
-    pub fn headers(outgoing: &Outgoing<'_>) -> Vec<(&'static str, String)> {
-        let mut headers = vec![
-            ("content-type", "application/json".to_owned()),
-            ("user-agent", USER_AGENT.to_owned()),
-            ("webhook-id", outgoing.id.to_owned()),
-            ("webhook-timestamp", outgoing.headers.timestamp.clone()),
-        ];
-        if let Some(value) = &outgoing.headers.standard {
-            headers.push(("webhook-signature", value.clone()));
-        }
-        if let Some(value) = &outgoing.headers.product {
-            headers.push(("growsurf-signature", value.clone()));
-        }
-        headers
+    /// The headers a request is sent with but for the webhook's own, in order, for sending and for showing.
+    pub fn headers(outgoing: &Outgoing<'_>) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+        let signed = outgoing.headers;
+        // What we make is printable ASCII.
+        let value = |text: &str| HeaderValue::from_str(text).ok();
+        [
+            (CONTENT_TYPE, Some(HeaderValue::from_static("application/json"))),
+            (http::header::USER_AGENT, Some(HeaderValue::from_static(USER_AGENT))),
+            (WEBHOOK_ID, value(outgoing.id)),
+            (WEBHOOK_TIMESTAMP, value(&signed.timestamp)),
+            (WEBHOOK_SIGNATURE, signed.standard.as_deref().and_then(value)),
+            (GROWSURF_SIGNATURE, signed.product.as_deref().and_then(value)),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
     }
 
     /// Sends one request and reads the answer, all within the deadline. Never fails: what goes wrong is the result.
@@ -164,50 +172,57 @@ fn request(outgoing: &Outgoing<'_>) -> Option<Request<Full<Bytes>>> {
     *request.method_mut() = Method::POST;
     *request.uri_mut() = Uri::try_from(&url[Position::BeforePath..Position::AfterQuery]).ok()?;
     let headers = request.headers_mut();
-    headers.reserve(8);
+    headers.reserve(8 + outgoing.own.len());
     headers.insert(HOST, HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]).ok()?);
     headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-    for (name, value) in Sender::headers(outgoing) {
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
+    headers.extend(Sender::headers(outgoing));
+    // None of those above may have been saved as the webhook's own, but `accept`, which is the owner's to change.
+    for (name, value) in outgoing.own.iter() {
+        headers.insert(name.clone(), value.clone());
     }
     Some(request)
 }
 
 /// Reads at most [`MAX_RESPONSE_BODY`]; says whether there was more.
 async fn read_capped(answer: &mut Answer) -> Result<(Bytes, bool), Trouble> {
-    let mut kept = BytesMut::new();
+    // Copied, and with no room to spare: a chunk keeps the connection's whole buffer from being used again.
+    let mut kept = Vec::new();
     while let Some(chunk) = answer.chunk().await? {
         let room = MAX_RESPONSE_BODY - kept.len();
+        let taken = &chunk[..chunk.len().min(room)];
+        kept.reserve_exact(taken.len());
+        kept.extend_from_slice(taken);
         if chunk.len() > room {
-            kept.extend_from_slice(&chunk[..room]);
-            return Ok((kept.freeze(), true));
+            return Ok((kept.into(), true));
         }
-        kept.extend_from_slice(&chunk);
     }
-    Ok((kept.freeze(), false))
+    Ok((kept.into(), false))
 }
 
-fn keep_head(headers: &HeaderMap) -> (Vec<(String, String)>, bool) {
-    let mut kept = Vec::with_capacity(headers.len());
-    let mut bytes = 0;
+fn keep_head(headers: &HeaderMap) -> (String, bool) {
+    let mut kept = String::with_capacity(256);
     for (name, value) in headers {
-        let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
-        bytes += name.as_str().len() + value.len();
-        if bytes > MAX_RESPONSE_HEAD {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        if kept.len() + name.as_str().len() + value.len() > MAX_RESPONSE_HEAD {
             return (kept, true);
         }
-        kept.push((name.as_str().to_owned(), value));
+        for part in [name.as_str(), ": ", &value, "\n"] {
+            kept.push_str(part);
+        }
     }
     (kept, false)
+}
+
+/// The names and values of a response's head as it is kept.
+pub fn head_lines(head: &str) -> impl Iterator<Item = (&str, &str)> {
+    head.lines().filter_map(|line| line.split_once(": "))
 }
 
 fn failed(class: FailureClass, detail: String, watch: Stopwatch) -> Exchanged {
     Exchanged {
         exchange: Exchange::Failure { class, detail },
         status: None,
-        head: Vec::new(),
+        head: String::new(),
         body: Bytes::new(),
         is_truncated: false,
         retry_after: None,

@@ -4,6 +4,7 @@ use groundswell_types::{ProgramId, Secret};
 
 use super::rows::{self, StoredRow, StoredSecret};
 use super::{CHANGED_MEANWHILE, parked, problems_of_all};
+use crate::delivery::own_headers::OwnHeaders;
 use crate::delivery::writer::ParkedMove;
 use crate::directory::ProgramEntry;
 use crate::engine::Engine;
@@ -30,7 +31,7 @@ impl Engine {
             return Err(EngineError::Conflict(LIVE_CHANGED.to_owned()));
         }
         let stored = rows::read(&draft)?;
-        let problems = problems_of_all(&stored, self);
+        let problems = problems_of_all(&stored, self, &entry);
         if !problems.is_empty() {
             return Err(EngineError::Invalid(problems));
         }
@@ -98,17 +99,23 @@ fn fill(
         let secret = row.effective_secret(entry);
         // Rows with problems are not published, so this is what was typed.
         let timeout = row.parsed_timeout().ok().flatten();
+        let headers = row.effective_headers(entry).unwrap_or_default();
+        let name = row.parsed_name().ok().flatten();
         if let Some(live) = row.live(entry) {
             let before = &live.record;
-            let after = EndpointRecord {
+            let mut after = EndpointRecord {
                 url: row.url.trim().to_owned(),
                 events: row.events,
                 is_enabled: row.is_enabled,
                 auto_disabled: before.auto_disabled && !row.is_enabled,
-                secret,
                 timeout,
+                headers,
+                name,
                 ..before.clone()
             };
+            if row.secret != StoredSecret::Kept {
+                after.replace_secret(secret, row.secret_overlap, now_ms);
+            }
             if after != *before {
                 change.upserts.push(after);
             }
@@ -130,10 +137,14 @@ fn fill(
             created_at_ms: now_ms + order,
             parked_at_ms: None,
             timeout,
+            headers,
+            old_secret: None,
+            name,
         };
         primary_from.endpoints.push(std::sync::Arc::new(crate::directory::Endpoint {
             record: record.clone(),
             url: None,
+            headers: OwnHeaders::default(),
             flow: entry.flow,
         }));
         change.upserts.push(record);

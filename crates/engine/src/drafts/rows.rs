@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use groundswell_types::editor::DraftRow;
-use groundswell_types::{EventKind, InvalidTimeout, Problem, Secret, WebhookTimeout};
+use groundswell_types::{
+    EventKind, InvalidName, InvalidTimeout, Problem, Secret, SecretOverlap, WebhookHeaders, WebhookName,
+    WebhookTimeout,
+};
 use serde::{Deserialize, Serialize};
 
+use super::headers::{self, StoredHeader};
 use super::{damaged, secret_draft};
-use crate::delivery::guard::Guard;
+use crate::delivery::destinations::Destinations;
 use crate::directory::{Endpoint, ProgramEntry};
 use crate::error::EngineError;
 use crate::store::DraftRecord;
@@ -19,8 +23,13 @@ const LIVE_PREFIX: &str = "live-";
 /// A URL longer than this is not even kept as a draft.
 const MAX_DRAFT_URL_BYTES: usize = 4096;
 
+/// A name longer than this is not even kept as a draft.
+const MAX_DRAFT_NAME_BYTES: usize = 1024;
+
 /// A timeout longer than this is not even kept as a draft.
 const MAX_DRAFT_TIMEOUT_BYTES: usize = 40;
+
+static NO_HEADERS: WebhookHeaders = WebhookHeaders::NONE;
 
 /// A row as it is stored.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,9 +39,18 @@ pub(super) struct StoredRow {
     pub is_enabled: bool,
     pub events: Vec<EventKind>,
     pub secret: StoredSecret,
+    /// As typed; drafts of versions without names have none.
+    #[serde(default)]
+    pub name: String,
+    /// What is live ends so long after a new one is; drafts of versions without overlaps have none.
+    #[serde(default)]
+    pub secret_overlap: SecretOverlap,
     /// As typed; drafts of versions without timeouts have none.
     #[serde(default)]
     pub timeout: String,
+    /// Drafts of versions without headers have none.
+    #[serde(default)]
+    pub headers: Vec<StoredHeader>,
 }
 
 /// What a draft does to a secret.
@@ -58,7 +76,7 @@ pub(super) fn of_live(entry: &ProgramEntry) -> Vec<StoredRow> {
     entry.endpoints.iter().map(|endpoint| row_of(endpoint)).collect()
 }
 
-/// What was typed, with the secrets of the rows as they were stored before.
+/// What was typed, with the secrets of the rows as they were stored before, and everything else that was left out.
 pub(super) fn merge(
     typed: Vec<DraftRow>,
     before: &[StoredRow],
@@ -82,15 +100,30 @@ pub(super) fn merge(
         if row.timeout.len() > MAX_DRAFT_TIMEOUT_BYTES {
             return Err(EngineError::invalid(&format!("/rows/{at}/timeout"), InvalidTimeout.to_string()));
         }
-        let secret =
-            before.iter().find(|old| old.key == row.key).map_or(StoredSecret::Kept, |old| old.secret.clone());
+        let live = live(&row.key, entry).map(|endpoint| row_of(endpoint));
+        let old = before.iter().find(|old| old.key == row.key).or(live.as_ref());
+        let secret = old.map_or(StoredSecret::Kept, |old| old.secret.clone());
+        let kept_overlap = old.map(|old| old.secret_overlap).unwrap_or_default();
+        let secret_overlap = row.secret_overlap.unwrap_or(kept_overlap);
+        let name = row.name.or_else(|| old.map(|old| old.name.clone())).unwrap_or_default();
+        if name.len() > MAX_DRAFT_NAME_BYTES {
+            return Err(EngineError::invalid(&format!("/rows/{at}/name"), InvalidName::Length.to_string()));
+        }
+        let stored = old.map_or(&[][..], |old| &old.headers);
+        let headers = match row.headers {
+            Some(typed) => headers::merge(typed, stored, &format!("/rows/{at}"))?,
+            None => stored.to_vec(),
+        };
         merged.push(StoredRow {
             key: row.key,
             url: row.url,
             is_enabled: row.is_enabled,
             events: distinct(row.events),
             secret,
+            name,
+            secret_overlap,
             timeout: row.timeout,
+            headers,
         });
     }
     Ok(merged)
@@ -103,7 +136,10 @@ fn row_of(endpoint: &Endpoint) -> StoredRow {
         is_enabled: endpoint.record.is_enabled,
         events: endpoint.record.events.clone(),
         secret: StoredSecret::Kept,
+        name: endpoint.record.name.as_ref().map_or_else(String::new, ToString::to_string),
+        secret_overlap: SecretOverlap::None,
         timeout: endpoint.record.timeout.map_or_else(String::new, |timeout| timeout.seconds().to_string()),
+        headers: headers::of_live(&endpoint.record.headers),
     }
 }
 
@@ -126,14 +162,17 @@ impl StoredRow {
             is_enabled: self.is_enabled,
             events: self.events.clone(),
             secret: secret_draft(self, self.live(entry).map(AsRef::as_ref)),
+            name: Some(self.name.clone()),
+            secret_overlap: Some(self.secret_overlap),
             timeout: self.timeout.clone(),
+            headers: Some(headers::view(&self.headers, self.live_headers(entry))),
         }
     }
 
     /// Everything that keeps the row from being published.
-    pub fn problems(&self, guard: &Guard) -> Vec<Problem> {
+    pub fn problems(&self, destinations: &Destinations, entry: &ProgramEntry) -> Vec<Problem> {
         let mut problems = Vec::new();
-        if let Err(why) = checked_url(guard, &self.url) {
+        if let Err(why) = checked_url(destinations, &self.url) {
             problems.push(Problem::new("/url", why));
         }
         if let StoredSecret::Set(text) = &self.secret
@@ -144,7 +183,16 @@ impl StoredRow {
         if let Err(why) = self.parsed_timeout() {
             problems.push(Problem::new("/timeout", why.to_string()));
         }
+        if let Err(why) = self.parsed_name() {
+            problems.push(Problem::new("/name", why.to_string()));
+        }
+        problems.extend(self.effective_headers(entry).err().unwrap_or_default());
         problems
+    }
+
+    /// The name the row would have.
+    pub fn parsed_name(&self) -> Result<Option<WebhookName>, InvalidName> {
+        if self.name.trim().is_empty() { Ok(None) } else { WebhookName::parse(&self.name).map(Some) }
     }
 
     /// The timeout the row would be sent with.
@@ -161,6 +209,15 @@ impl StoredRow {
         }
     }
 
+    /// The headers the row would be sent with, or everything that is wrong with them.
+    pub fn effective_headers(&self, entry: &ProgramEntry) -> Result<WebhookHeaders, Vec<Problem>> {
+        headers::effective(&self.headers, self.live_headers(entry))
+    }
+
+    fn live_headers<'a>(&self, entry: &'a ProgramEntry) -> &'a WebhookHeaders {
+        self.live(entry).map_or(&NO_HEADERS, |endpoint| &endpoint.record.headers)
+    }
+
     /// What this row changes about the live webhook, in words; nothing when it is as it is live.
     fn changes_to(&self, endpoint: &Endpoint) -> Vec<String> {
         let record = &endpoint.record;
@@ -168,6 +225,15 @@ impl StoredRow {
         let mut words = Vec::new();
         if self.url.trim() != record.url {
             words.push(format!("Change the URL {name} to {}.", self.url.trim()));
+        }
+        match (self.name.trim(), record.name.as_ref()) {
+            ("", None) => {}
+            ("", Some(before)) => words.push(format!("No longer call {name} “{before}”.")),
+            (label, before) => {
+                if before.is_none_or(|before| before.as_str() != label) {
+                    words.push(format!("Call {name} “{label}”."));
+                }
+            }
         }
         match (record.is_enabled, self.is_enabled) {
             (true, false) => words.push(format!("Turn off {name}; its deliveries are parked.")),
@@ -190,8 +256,22 @@ impl StoredRow {
             Ok(None) => words.push(format!("Give {name} the usual time to answer.")),
             Err(_) => words.push(format!("Change how long {name} has to answer.")),
         }
+        words.extend(headers::changes(&self.headers, &record.headers, name));
         match (&self.secret, record.secret.is_some()) {
-            (StoredSecret::Set(_), true) => words.push(format!("Replace the secret of {name}.")),
+            (StoredSecret::Set(_), true) => {
+                words.push(match self.secret_overlap {
+                    SecretOverlap::None => format!("Replace the secret of {name}; the old one ends at once."),
+                    SecretOverlap::Hour => {
+                        format!("Replace the secret of {name}; the old one stays valid for an hour.")
+                    }
+                    SecretOverlap::Day => {
+                        format!("Replace the secret of {name}; the old one stays valid for 24 hours.")
+                    }
+                    SecretOverlap::Week => {
+                        format!("Replace the secret of {name}; the old one stays valid for 7 days.")
+                    }
+                });
+            }
             (StoredSecret::Set(_), false) => {
                 words.push(format!("Sign what is sent to {name} with a secret."));
             }

@@ -43,7 +43,7 @@ pub struct Options {
 impl Options {
     /// What suits most servers.
     pub const fn new(opened_at_ms: i64) -> Self {
-        Self { opened_at_ms, readers: 8, lease: Duration::from_secs(15) }
+        Self { opened_at_ms, readers: 7, lease: Duration::from_secs(15) }
     }
 }
 
@@ -52,6 +52,8 @@ impl Options {
 pub struct Postgres {
     writer: Arc<Writer>,
     readers: PgPool,
+    /// Apart from the connection that writes, outside the lease: what an inbox has got is nobody's to fence.
+    inbox: PgPool,
     keeper: Mutex<Option<JoinHandle<()>>>,
     /// Stops the keeper, also when the store is dropped without being closed.
     stop: DropGuard,
@@ -64,11 +66,11 @@ impl Postgres {
     /// program wrote it, or a setting makes a commit unsafe.
     pub async fn open(url: &str, options: Options) -> Result<Self, StoreError> {
         let connector = Connector::parse(url)?;
-        let readers = connector.readers(options.readers);
+        let (readers, inbox) = (connector.readers(options.readers), connector.inbox());
         let stop = CancellationToken::new().drop_guard();
         let token = stop.token().clone();
         let (writer, keeper) = open::writer(connector, &options, token).await?;
-        Ok(Self { writer, readers, keeper: Mutex::new(Some(keeper)), stop })
+        Ok(Self { writer, readers, inbox, keeper: Mutex::new(Some(keeper)), stop })
     }
 }
 
@@ -76,6 +78,7 @@ impl Database for Postgres {
     type Connection = PgConnection;
     type Reader = PoolConnection<sqlx::Postgres>;
     type Transaction<'a> = writer::Transaction<'a>;
+    type Inbox<'a> = PoolConnection<sqlx::Postgres>;
 
     const EVENTS_SAYING: &'static str = search::EVENTS_SAYING;
 
@@ -85,6 +88,10 @@ impl Database for Postgres {
 
     async fn begin(&self) -> Result<writer::Transaction<'_>, StoreError> {
         self.writer.begin().await
+    }
+
+    async fn inbox(&self) -> Result<Self::Reader, StoreError> {
+        self.inbox.acquire().await.map_err(error::of_read)
     }
 
     async fn commit_batch(&self, batch: &Batch) -> Result<Vec<Accepted>, StoreError> {
@@ -147,6 +154,7 @@ impl Database for Postgres {
             tracing::error!(%error, "the task that keeps the lease ended early");
         }
         self.readers.close().await;
+        self.inbox.close().await;
         self.writer.close().await;
     }
 }

@@ -4,6 +4,8 @@
 pub(super) mod attempts;
 pub(super) mod deliveries;
 pub(super) mod drafts;
+pub(super) mod first_steps;
+pub(super) mod inbox;
 pub(super) mod keys;
 pub(super) mod moves;
 pub(super) mod notices;

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use groundswell_types::{
     Currency, DeliveryId, EventId, EventKind, FailureClass, NoticeId, NoticeKind, ProgramId, ProgramStatus,
-    ProgramType, ResendJobId, ResendState, Secret, TestId, WebhookId, WebhookTimeout,
+    ProgramType, ResendJobId, ResendState, Secret, SecretOverlap, TestId, WebhookHeaders, WebhookId,
+    WebhookName, WebhookTimeout,
 };
 
 /// The due time of what is parked: behind everything that is ever due.
@@ -47,6 +48,49 @@ pub struct EndpointRecord {
     pub parked_at_ms: Option<i64>,
     /// None is what the configuration says.
     pub timeout: Option<WebhookTimeout>,
+    /// Added to each request.
+    pub headers: WebhookHeaders,
+    /// The secret before this one. There is none where there is no secret.
+    pub old_secret: Option<OldSecret>,
+    /// What people call it.
+    pub name: Option<WebhookName>,
+}
+
+impl EndpointRecord {
+    /// The secrets a request is signed with at `now_ms`, Unix milliseconds, the newest first.
+    pub fn valid_secrets(&self, now_ms: i64) -> impl Iterator<Item = &Secret> {
+        self.secret.iter().chain(self.old_secret_at(now_ms).map(|old| &old.secret))
+    }
+
+    /// The old secret if it is valid at `now_ms`, Unix milliseconds. One that has ended stays until it is erased.
+    pub fn old_secret_at(&self, now_ms: i64) -> Option<&OldSecret> {
+        self.old_secret.as_ref().filter(|old| now_ms < old.ends_at_ms)
+    }
+
+    /// Has this secret from `now_ms` on, Unix milliseconds, and keeps the one before it valid for so long. Of two changes
+    /// in a row the first one's old secret ends with the second: never more than two are valid. The secret it has
+    /// already is no new one, so a repeated change neither prolongs nor loses an overlap that was asked for.
+    pub fn replace_secret(&mut self, new: Option<Secret>, overlap: SecretOverlap, now_ms: i64) {
+        let is_same = new.is_some() && new == self.secret;
+        if overlap == SecretOverlap::None || new.is_none() {
+            self.old_secret = None;
+        } else if !is_same {
+            let ends_at_ms = now_ms.saturating_add(overlap.milliseconds());
+            let old = self.secret.take();
+            self.old_secret = old.map(|secret| OldSecret { secret, ends_at_ms, new_accepted_at_ms: None });
+        }
+        self.secret = new;
+    }
+}
+
+/// A secret that was replaced.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OldSecret {
+    pub secret: Secret,
+    /// Nothing is signed with it from then on, Unix milliseconds.
+    pub ends_at_ms: i64,
+    /// When a test, which is signed with the new secret alone, was last answered 2xx, Unix milliseconds.
+    pub new_accepted_at_ms: Option<i64>,
 }
 
 /// How an endpoint has been doing; survives restarts. What changes it is in `delivery/breaker.rs`.
@@ -313,6 +357,17 @@ pub enum SettingsChange {
     UpdateProgram { id: ProgramId, name: String, status: ProgramStatus },
     /// Changes a program's live webhooks.
     Webhooks(WebhooksChange),
+    /// Changes what is known of a live webhook's old secret. That is nothing a draft shows, so it is no new version.
+    OldSecret(OldSecretChange),
+}
+
+/// A change of a live webhook's old secret; rejected when there is no such webhook.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OldSecretChange {
+    pub program_id: ProgramId,
+    pub endpoint_id: EndpointId,
+    /// None erases it.
+    pub old_secret: Option<OldSecret>,
 }
 
 /// A change of a program's live webhooks. What waits for them is moved afterwards, in steps.
@@ -323,7 +378,7 @@ pub struct WebhooksChange {
     pub version: i64,
     /// Webhooks as they are now, new or changed.
     pub upserts: Vec<EndpointRecord>,
-    /// Webhooks that are gone, applied before `upserts`, so that a public id can pass on. Their secrets and health
+    /// Webhooks that are gone, applied before `upserts`, so that a public id can pass on. Their secrets, headers and health
     /// are deleted with them, their pending rows after them.
     pub deletes: Vec<EndpointId>,
     /// What its owner is to be told.

@@ -1,5 +1,7 @@
 //! The trait on an SQL database: the cold path is the same for each, the hot path is its own.
 
+mod first_steps;
+
 use std::future::Future;
 use std::ops::DerefMut;
 
@@ -29,6 +31,11 @@ pub(super) trait Database: Send + Sync + 'static {
     where
         Self: 'a;
 
+    /// A connection for what inboxes have got; others wait until it is dropped.
+    type Inbox<'a>: DerefMut<Target = Self::Connection> + Send
+    where
+        Self: 'a;
+
     /// Finds events by what their body says; see [`query::search`].
     const EVENTS_SAYING: &'static str;
 
@@ -36,6 +43,14 @@ pub(super) trait Database: Send + Sync + 'static {
 
     /// Begins a transaction on the connection that writes.
     fn begin(&self) -> impl Future<Output = Result<Self::Transaction<'_>, StoreError>> + Send;
+
+    /// The connection apart from everything else that reads and writes what inboxes have got.
+    fn inbox(&self) -> impl Future<Output = Result<Self::Inbox<'_>, StoreError>> + Send;
+
+    /// Whether any inbox has ever got anything.
+    fn has_inbox(&self) -> bool {
+        true
+    }
 
     /// [`Store::commit`].
     fn commit_batch(&self, batch: &Batch) -> impl Future<Output = Result<Vec<Accepted>, StoreError>> + Send;
@@ -180,6 +195,7 @@ impl<D: Database> Store for D {
                 programs::update(&mut *db, id, name, *status).await
             }
             SettingsChange::Webhooks(change) => webhooks::change(&mut *db, change).await,
+            SettingsChange::OldSecret(change) => webhooks::change_old_secret(&mut *db, change).await,
         };
         db.finish(result).await
     }

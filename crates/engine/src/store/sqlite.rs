@@ -3,6 +3,7 @@
 mod cold;
 mod committer;
 mod error;
+mod inbox;
 mod lock;
 mod open;
 mod queue;
@@ -22,9 +23,10 @@ use groundswell_types::EventId;
 use sqlx::SqliteConnection;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePool;
-use tokio::sync::RwLock;
+use tokio::sync::{MappedMutexGuard, RwLock};
 
 use self::committer::Committer;
+use self::inbox::InboxFile;
 use self::lock::Lock;
 use self::queue::QueueReader;
 use self::thread::Place;
@@ -41,14 +43,14 @@ pub struct Options {
     pub readers: u32,
     /// How long a lock of another connection is waited for.
     pub busy_timeout: Duration,
-    /// The write-ahead log is copied into the database when it has grown by this many pages (of 4 KiB).
+    /// The write-ahead log is copied into the database when it has grown by this many pages (of 8 KiB).
     pub checkpoint_pages: u32,
 }
 
 impl Options {
     /// What suits most machines.
     pub const fn new(opened_at_ms: i64) -> Self {
-        Self { opened_at_ms, readers: 4, busy_timeout: Duration::from_secs(5), checkpoint_pages: 1500 }
+        Self { opened_at_ms, readers: 4, busy_timeout: Duration::from_secs(5), checkpoint_pages: 1000 }
     }
 }
 
@@ -59,6 +61,7 @@ pub struct Sqlite {
     /// Locked for writing only to be closed.
     queue: RwLock<QueueReader>,
     readers: SqlitePool,
+    inbox: InboxFile,
     /// Given back when the database is closed.
     lock: Mutex<Option<Lock>>,
 }
@@ -78,7 +81,8 @@ impl Sqlite {
         let committer = Committer::start(place.clone()).await?;
         let queue = QueueReader::start(place).await?;
         let writer = Writer::new(writer, committer, options.checkpoint_pages);
-        Ok(Self { writer, queue: RwLock::new(queue), readers, lock: Mutex::new(Some(lock)) })
+        let inbox = InboxFile::beside(path, options.busy_timeout);
+        Ok(Self { writer, queue: RwLock::new(queue), readers, inbox, lock: Mutex::new(Some(lock)) })
     }
 }
 
@@ -86,6 +90,7 @@ impl Database for Sqlite {
     type Connection = SqliteConnection;
     type Reader = PoolConnection<sqlx::Sqlite>;
     type Transaction<'a> = writer::Transaction<'a>;
+    type Inbox<'a> = MappedMutexGuard<'a, SqliteConnection>;
 
     const EVENTS_SAYING: &'static str = search::EVENTS_SAYING;
 
@@ -95,6 +100,14 @@ impl Database for Sqlite {
 
     async fn begin(&self) -> Result<writer::Transaction<'_>, StoreError> {
         self.writer.begin().await
+    }
+
+    async fn inbox(&self) -> Result<Self::Inbox<'_>, StoreError> {
+        self.inbox.connection().await
+    }
+
+    fn has_inbox(&self) -> bool {
+        self.inbox.is_there()
     }
 
     async fn commit_batch(&self, batch: &Batch) -> Result<Vec<Accepted>, StoreError> {
@@ -133,6 +146,7 @@ impl Database for Sqlite {
     async fn shut(&self) {
         self.queue.write().await.close().await;
         self.readers.close().await;
+        self.inbox.close().await;
         self.writer.close().await;
         *self.lock.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }

@@ -2,5 +2,8 @@
 
 mod engine;
 mod moves;
+mod old_secrets;
+mod own_headers;
+mod receiver;
 mod standing;
 mod store;

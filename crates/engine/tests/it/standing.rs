@@ -35,7 +35,7 @@ impl Transport for Receiver {
         Exchanged {
             exchange: Exchange::Answer { status: 200, location: None, content_type: None },
             status: Some(200),
-            head: Vec::new(),
+            head: String::new(),
             body: Bytes::new(),
             is_truncated: false,
             retry_after: None,

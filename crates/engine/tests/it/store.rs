@@ -3,6 +3,7 @@
 mod accepts;
 mod database;
 mod file;
+mod first_steps;
 mod log;
 pub mod make;
 mod moves;
@@ -98,6 +99,7 @@ conformance! {
         a_program_changes_name_and_status
         a_change_of_a_missing_program_is_rejected
         webhooks_are_added_changed_and_removed
+        an_old_secret_is_changed_and_erased_without_a_new_version
         a_public_id_is_free_again_once_its_webhook_is_gone
         two_live_webhooks_cannot_have_one_public_id
         webhooks_changed_meanwhile_are_not_overwritten
@@ -118,6 +120,13 @@ conformance! {
         every_kind_of_attempt_reads_back
         pending_rows_are_found_by_key
         a_test_delivery_reads_back_in_its_program_only;
+    first_steps:
+        an_inbox_has_one_address
+        a_request_reads_back_in_its_program_only
+        an_inbox_keeps_its_newest_requests
+        requests_are_forgotten_by_age_and_by_program
+        tests_are_listed_newest_first
+        a_checklist_ends_once_and_for_its_program;
     search:
         events_are_found_by_kind_webhook_and_what_they_say
         a_search_of_events_says_how_far_it_came

@@ -1,7 +1,7 @@
 //! Reading what bodies say: every problem with its pointer, unknown keys ignored.
 
 use groundswell_types::json::{self, Json, Object};
-use groundswell_types::{EventKind, Problem};
+use groundswell_types::{EventKind, HeaderPlace, Problem, WebhookHeaders, pointer_segment};
 
 use super::answer::Failed;
 
@@ -39,6 +39,11 @@ impl<'a> Fields<'a> {
     /// Whether the member is there and null.
     pub fn is_null(&self, name: &str) -> bool {
         matches!(self.object.get(name), Some(Json::Null))
+    }
+
+    /// Whether the member is there and an empty string.
+    pub fn is_empty_text(&self, name: &str) -> bool {
+        self.object.get(name).and_then(Json::as_str).is_some_and(str::is_empty)
     }
 
     /// A string, when the member is there.
@@ -104,6 +109,45 @@ impl<'a> Fields<'a> {
             }
         }
         parsed.into_iter().collect()
+    }
+
+    /// An object of header names and values, when the member is there; null is an empty one. Problems are named by the
+    /// header's name: both its name and its value are one member.
+    pub fn headers(&mut self, name: &str) -> Option<WebhookHeaders> {
+        let members = match self.object.get(name)? {
+            Json::Null => return Some(WebhookHeaders::NONE),
+            Json::Object(members) => members,
+            other => {
+                let message =
+                    format!("must be an object of header names and values, but is {}", other.kind_name());
+                self.problem(name, message);
+                return None;
+            }
+        };
+        let pointer = |header: &str| format!("/{name}{}", pointer_segment(header));
+        let mut pairs = Vec::new();
+        let mut problems = Vec::new();
+        for (header, value) in members.iter() {
+            if let Some(value) = value.as_str() {
+                pairs.push((header, value));
+            } else {
+                let is = value.kind_name();
+                let message =
+                    format!("must be a string, but is {is}; to remove a header, send all the others");
+                problems.push(Problem::new(pointer(header), message));
+            }
+        }
+        let parsed = WebhookHeaders::parse(pairs.iter().copied());
+        for found in parsed.as_ref().err().into_iter().flatten() {
+            let place = match found.place {
+                HeaderPlace::All => format!("/{name}"),
+                HeaderPlace::Name(at) | HeaderPlace::Value(at) => pointer(pairs[at].0),
+            };
+            problems.push(Problem::new(place, found.why.to_string()));
+        }
+        let is_good = problems.is_empty();
+        self.problems.extend(problems);
+        parsed.ok().filter(|_| is_good)
     }
 
     /// Fails when there was any problem.

@@ -4,8 +4,11 @@ use axum::body::Body;
 use axum::extract::Path;
 use axum::response::Response;
 use groundswell_engine::EngineError;
-use groundswell_engine::webhooks::{SecretInput, TimeoutInput, WebhookInput};
-use groundswell_types::{Secret, Webhook, WebhookId, WebhookTestResponse, WebhookTestResult, WebhookTimeout};
+use groundswell_engine::webhooks::{NameInput, SecretInput, TimeoutInput, WebhookInput};
+use groundswell_types::{
+    Secret, SecretOverlap, Webhook, WebhookId, WebhookName, WebhookTestResponse, WebhookTestResult,
+    WebhookTimeout,
+};
 use http::StatusCode;
 use serde::Serialize;
 
@@ -88,12 +91,59 @@ pub async fn test(call: Call, Path((program, webhook)): Path<(String, String)>, 
     call.context.answer(StatusCode::OK, result.await)
 }
 
+/// `DELETE /v2/campaign/{id}/webhooks/{webhookId}/old-secret`
+pub async fn end_old_secret(call: Call, Path((program, webhook)): Path<(String, String)>) -> Response {
+    let result = async {
+        let (program, webhook) = (program_id(&program)?, webhook_id(&webhook)?);
+        Ok(call.state.engine.end_old_secret(&program, &webhook).await?)
+    };
+    call.context.answer(StatusCode::OK, result.await)
+}
+
+/// What people are to call a webhook; null and an empty text are nothing.
+fn name(fields: &mut Fields<'_>) -> Option<NameInput> {
+    if fields.is_null("name") {
+        return Some(NameInput::Remove);
+    }
+    let text = fields.text("name")?;
+    if text.trim().is_empty() {
+        return Some(NameInput::Remove);
+    }
+    match WebhookName::parse(&text) {
+        Ok(name) => Some(NameInput::Set(name)),
+        Err(why) => {
+            fields.problem("name", why.to_string());
+            None
+        }
+    }
+}
+
+/// How long the secret that is replaced stays valid. It goes with a new one only.
+fn overlap(fields: &mut Fields<'_>) -> SecretOverlap {
+    const NAME: &str = "secretOverlapSeconds";
+    let Some(seconds) = fields.integer(NAME) else { return SecretOverlap::None };
+    match SecretOverlap::try_from(seconds) {
+        Ok(overlap) => {
+            let is_new = fields.has("secret") && !fields.is_null("secret") && !fields.is_empty_text("secret");
+            if !is_new {
+                fields.problem(NAME, "goes with a new `secret`; one that is removed ends at once");
+            }
+            overlap
+        }
+        Err(why) => {
+            fields.problem(NAME, why.to_string());
+            SecretOverlap::None
+        }
+    }
+}
+
 /// What a create or change sets.
 fn input(body: &[u8]) -> Result<WebhookInput, Failed> {
     let mut fields = Fields::parse(body)?;
     let payload_url = fields.text("payloadUrl");
     let events = fields.events("events");
     let is_enabled = fields.boolean("isEnabled");
+    let overlap = overlap(&mut fields);
     let secret = if fields.is_null("secret") {
         Some(SecretInput::Remove)
     } else {
@@ -101,7 +151,7 @@ fn input(body: &[u8]) -> Result<WebhookInput, Failed> {
             None => None,
             Some(text) if text.is_empty() => Some(SecretInput::Remove),
             Some(text) => match Secret::parse(&text) {
-                Ok(secret) => Some(SecretInput::Set(secret)),
+                Ok(secret) => Some(SecretInput::Set(secret, overlap)),
                 Err(why) => {
                     fields.problem("secret", why.to_string());
                     None
@@ -120,6 +170,8 @@ fn input(body: &[u8]) -> Result<WebhookInput, Failed> {
             }
         })
     };
+    let headers = fields.headers("headers");
+    let name = name(&mut fields);
     fields.finish()?;
-    Ok(WebhookInput { payload_url, events, is_enabled, secret, timeout })
+    Ok(WebhookInput { payload_url, events, is_enabled, secret, timeout, headers, name })
 }

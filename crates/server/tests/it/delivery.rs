@@ -3,6 +3,8 @@
 
 mod answers;
 mod failing;
+mod headers;
+mod overlaps;
 mod resends;
 mod retention;
 mod retries;

@@ -4,7 +4,9 @@ use groundswell_engine::store::{
     After, EndpointId, EndpointRecord, Forget, Pending, PendingKey, ResendBatch, ResendRecord, Target,
     WebhooksChange,
 };
-use groundswell_types::{DeliveryId, DeliveryState, EventId, FailureClass, ProgramId, WebhookId};
+use groundswell_types::{
+    DeliveryId, DeliveryState, EventId, FailureClass, ProgramId, WebhookHeaders, WebhookId,
+};
 
 use super::{Rule, audit};
 use crate::plan::{Plan, StorePlan};
@@ -82,6 +84,9 @@ fn record(is_enabled: bool) -> EndpointRecord {
         created_at_ms: 0,
         parked_at_ms: None,
         timeout: None,
+        headers: WebhookHeaders::NONE,
+        old_secret: None,
+        name: None,
     }
 }
 

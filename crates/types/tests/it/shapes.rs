@@ -4,8 +4,8 @@ use groundswell_types::payload::CampaignReward;
 use groundswell_types::{
     ApiError, AttemptView, Currency, DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, ErrorCode,
     EventId, EventKind, FailureClass, HeaderView, Problem, Program, ProgramId, ProgramStatus, ProgramType,
-    RequestView, ResponseView, TestId, TestView, Webhook, WebhookId, WebhookTestResponse, WebhookTestResult,
-    WebhookTimeout,
+    RequestHead, RequestView, ResponseView, TestId, TestView, Webhook, WebhookId, WebhookName,
+    WebhookTestResponse, WebhookTestResult, WebhookTimeout,
 };
 use insta::assert_json_snapshot;
 use serde::Serialize;
@@ -74,6 +74,10 @@ fn a_webhook_has_the_shape_clients_parse() {
         failure_count: 3,
         last_failure_at: Some(NOW_MS),
         timeout_seconds: Some(WebhookTimeout::try_from(20).expect("valid")),
+        header_names: vec!["authorization".to_owned(), "x-api-key".to_owned()],
+        old_secret_ends_at: Some(NOW_MS + 3_600_000),
+        new_secret_accepted_at: Some(NOW_MS),
+        name: Some(WebhookName::parse("CRM").expect("valid")),
     };
     assert_json_snapshot!(webhook);
     assert_reads_back(&webhook);
@@ -83,6 +87,10 @@ fn a_webhook_has_the_shape_clients_parse() {
         failure_count: 0,
         last_failure_at: None,
         timeout_seconds: None,
+        header_names: Vec::new(),
+        old_secret_ends_at: None,
+        new_secret_accepted_at: None,
+        name: None,
         ..webhook
     };
     assert_json_snapshot!("a_webhook_without_url_and_events", empty);
@@ -144,6 +152,10 @@ fn a_delivery_has_its_shape() {
     let detail = DeliveryDetail {
         delivery: waiting,
         body: r#"{"event":"NEW_PARTICIPANT_ADDED","createdAt":1699999999000,"data":{"id":"p1"}}"#.to_owned(),
+        request: Some(RequestHead {
+            url: "https://example.com/hook".to_owned(),
+            headers: vec![HeaderView::masked("webhook-signature")],
+        }),
         attempt_log: vec![failed_attempt(), broken_attempt()],
         schedule: vec![NOW_MS + 5012, NOW_MS + 20_012],
         resends: vec![DeliveryId::of_resend(EventId::from_number(99))],

@@ -6,13 +6,14 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
 use super::attempts::Timeline;
-use super::live::{focus_after_navigation, keep_fresh};
+use super::live::is_paused;
 use super::request::Request;
 use super::resending;
 use super::shown::{Shown, has_ended, is_resendable};
 use crate::components::{CodeBlock, Icon, Shape, Status, Time};
 use crate::functions;
 use crate::log_intent::LogIntent;
+use crate::pages::live::{focus_after_navigation, keep_fresh_unless};
 use crate::texts::texts;
 use crate::words;
 
@@ -24,10 +25,14 @@ pub fn Detail(shown: Shown, detail: DeliveryDetail) -> impl IntoView {
     let id = delivery.id;
     let body = detail.body.clone();
     let detail = RwSignal::new(detail);
-    keep_fresh(shown.live, detail, move || {
-        let program = shown.program.get_value();
-        async move { functions::get_delivery(program, id).await.ok() }
-    });
+    keep_fresh_unless(
+        move || is_paused(shown.live),
+        detail,
+        move || {
+            let program = shown.program.get_value();
+            async move { functions::get_delivery(program, id).await.ok() }
+        },
+    );
     let heading = NodeRef::<html::H2>::new();
     focus_heading(heading);
     view! {

@@ -8,10 +8,10 @@ use leptos_router::NavigateOptions;
 use leptos_router::hooks::use_navigate;
 use wasm_bindgen::JsCast;
 
-use super::live::focus_after_navigation;
 use super::moment::{self, MomentInput};
 use super::shown::Shown;
 use crate::log_query::LogQuery;
+use crate::pages::live::focus_after_navigation;
 use crate::texts::{Texts, texts};
 use crate::words;
 

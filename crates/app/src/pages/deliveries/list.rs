@@ -38,7 +38,7 @@ fn Newer(shown: Shown) -> impl IntoView {
             show_newest(shown).await;
             // The button is gone, and the newest is what was asked for.
             if let Some(id) = shown.ids_untracked().first() {
-                super::live::focus_after_navigation(Some(format!("row-{id}")));
+                crate::pages::live::focus_after_navigation(Some(format!("row-{id}")));
             }
         });
     };

@@ -1,66 +1,24 @@
 //! Keeping the log as the server has it while somebody looks at it.
 
-use std::future::Future;
-use std::time::Duration;
-
 use groundswell_types::ResendState;
 use groundswell_types::editor::DeliveryQuery;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use wasm_bindgen::JsCast;
 
 use super::shown::{Live, Shown};
 use crate::failure::Failure;
 use crate::functions;
 use crate::log_query::PAGE;
+use crate::pages::live::again_and_again;
 
-const REFRESH_EVERY: Duration = Duration::from_secs(2);
-
-/// Does something again and again while the page is visible and not paused, one at a time.
-fn again_and_again<F: Future<Output = ()> + 'static>(
-    live: RwSignal<Live>,
-    step: impl Fn() -> F + Copy + 'static,
-) {
-    Effect::new(move |_| {
-        let is_busy = StoredValue::new(false);
-        let refresh = move || {
-            let is_visible = document().visibility_state() == web_sys::VisibilityState::Visible;
-            let is_paused = live.try_get_untracked().is_none_or(|live| live == Live::Paused);
-            if !is_visible || is_paused || is_busy.try_get_value() != Some(false) {
-                return;
-            }
-            is_busy.set_value(true);
-            spawn_local(async move {
-                step().await;
-                // The person may have left the page meanwhile.
-                let _ = is_busy.try_set_value(false);
-            });
-        };
-        if let Ok(interval) = set_interval_with_handle(refresh, REFRESH_EVERY) {
-            on_cleanup(move || interval.clear());
-        }
-    });
-}
-
-/// Keeps `shown` equal to what is answered. A question that fails changes nothing: the next one follows soon.
-pub fn keep_fresh<T, F, A>(live: RwSignal<Live>, shown: RwSignal<T>, ask: A)
-where
-    T: PartialEq + Clone + Send + Sync + 'static,
-    F: Future<Output = Option<T>> + 'static,
-    A: Fn() -> F + Copy + 'static,
-{
-    again_and_again(live, move || async move {
-        if let Some(answer) = ask().await
-            && shown.try_with_untracked(|shown| *shown != answer) == Some(true)
-        {
-            shown.set(answer);
-        }
-    });
+/// Whether somebody stopped the page, or left it.
+pub fn is_paused(live: RwSignal<Live>) -> bool {
+    live.try_get_untracked().is_none_or(|live| live == Live::Paused)
 }
 
 /// Keeps the list and the jobs as they are on the server. What is new is counted; rows never jump.
 pub fn follow(shown: Shown) {
-    again_and_again(shown.live, move || refresh(shown));
+    again_and_again(move || is_paused(shown.live), move || refresh(shown));
 }
 
 async fn refresh(shown: Shown) {
@@ -141,27 +99,4 @@ async fn find_more(shown: Shown) {
             }
         });
     }
-}
-
-/// Focuses the element with that id when the navigation that begins now has drawn its page.
-pub fn focus_after_navigation(id: Option<String>) {
-    let Some(id) = id.filter(|id| !id.is_empty()) else { return };
-    try_focus(id, 20);
-}
-
-fn try_focus(id: String, tries_left: u32) {
-    set_timeout(
-        move || {
-            let is_lost = document().active_element().is_none_or(|element| element.tag_name() == "BODY");
-            let element = document()
-                .get_element_by_id(&id)
-                .and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok());
-            match element {
-                Some(element) if is_lost => drop(element.focus()),
-                _ if tries_left > 0 => try_focus(id, tries_left - 1),
-                _ => {}
-            }
-        },
-        Duration::from_millis(50),
-    );
 }

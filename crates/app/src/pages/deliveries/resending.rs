@@ -61,7 +61,7 @@ fn begin(
                     query.job = Some(id);
                     query.asks_to_resend = false;
                 });
-                super::live::focus_after_navigation(Some(format!("job-{id}")));
+                crate::pages::live::focus_after_navigation(Some(format!("job-{id}")));
             }
             Err(failure) => drop(shown.failure.try_set(Some(failure))),
         }

@@ -182,7 +182,7 @@ fn Settings(editor: Editor, row: Row) -> impl IntoView {
     });
     view! {
         <details class="settings" node_ref=details open=row.is_open.get_untracked()>
-            <summary><Icon shape=Shape::ChevronRight/>{texts.webhook_settings()}<span class="hint">{glance}</span></summary>
+            <summary><Icon shape=Shape::ChevronRight/><span class="settings-name">{texts.webhook_settings()}</span><span class="hint">{glance}</span></summary>
             <div class="settings-body">
                 <Events editor row/>
                 <SecretSettings editor row/>

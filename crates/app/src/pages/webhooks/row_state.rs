@@ -78,6 +78,9 @@ impl Row {
             events: EventKind::fitting(program).collect(),
             secret: SecretDraft::None,
             timeout: String::new(),
+            name: None,
+            secret_overlap: None,
+            headers: None,
         };
         Self::new(PanelRow { row, problems: Vec::new(), live: None })
     }
@@ -91,6 +94,9 @@ impl Row {
             events: self.events.get_untracked(),
             secret: self.secret.get_untracked(),
             timeout: self.timeout.get_untracked().trim().to_owned(),
+            name: None,
+            secret_overlap: None,
+            headers: None,
         }
     }
 

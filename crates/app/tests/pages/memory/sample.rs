@@ -3,8 +3,9 @@
 use groundswell_types::editor::{DraftRow, LiveStatus, PanelRow, ProgramSummary, SecretDraft};
 use groundswell_types::{
     AttemptView, Currency, DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventId, EventKind,
-    FailureClass, HeaderView, Program, ProgramId, ProgramStatus, ProgramType, RequestHead, RequestView,
-    ResendJob, ResendJobId, ResendState, ResponseView, TestId, TestView, WebhookId,
+    FailureClass, HeaderView, InboxRequest, InboxRequestDetail, InboxRequestId, Program, ProgramId,
+    ProgramStatus, ProgramType, RequestHead, RequestView, ResendJob, ResendJobId, ResendState, ResponseView,
+    SchemeCheck, SecretOverlap, SignatureCheck, TestId, TestView, WebhookId,
 };
 
 /// When everything happened: 26 July 2026, 12:04:05 UTC.
@@ -37,6 +38,9 @@ pub fn live_row(key: &str, url: &str) -> PanelRow {
         events: EventKind::fitting(ProgramType::Referral).collect(),
         secret: SecretDraft::Kept,
         timeout: String::new(),
+        name: Some(String::new()),
+        secret_overlap: Some(SecretOverlap::None),
+        headers: Some(Vec::new()),
     };
     PanelRow { row, problems: Vec::new(), live: Some(status(key)) }
 }
@@ -66,6 +70,7 @@ pub fn status(key: &str) -> LiveStatus {
         last_success_at: Some(NOW),
         waiting: 0,
         parked: 0,
+        old_secret: None,
     }
 }
 
@@ -179,5 +184,37 @@ pub fn test(number: i64, event: EventKind, url: &str) -> TestView {
             body: "OK".to_owned(),
             truncated: false,
         }),
+    }
+}
+
+/// A request for each verdict there can be on a signature, newest first; the last one is a genuine delivery.
+pub fn inbox() -> Vec<InboxRequestDetail> {
+    let requests = SchemeCheck::ALL.into_iter().enumerate().map(|(index, check)| inbox_request(index, check));
+    requests.rev().collect()
+}
+
+/// A request whose signatures are both worth that; the genuine one is ours.
+pub fn inbox_request(index: usize, check: SchemeCheck) -> InboxRequestDetail {
+    let number = i64::try_from(index).expect("small");
+    let is_own = check == SchemeCheck::Verified;
+    let body = r#"{"event":"NEW_PARTICIPANT_ADDED","data":{"id":"k2n9"}}"#.to_owned();
+    InboxRequestDetail {
+        request: InboxRequest {
+            id: InboxRequestId::from_number(number + 1),
+            received_at: NOW + number,
+            method: "POST".to_owned(),
+            is_own,
+            webhook_id: is_own.then(|| EventId::from_number(1).to_string()),
+            event: is_own.then_some(EventKind::NewParticipantAdded),
+            body_bytes: i64::try_from(body.len()).expect("small"),
+            signature: SignatureCheck {
+                webhook_id: WebhookId::parse("primary").ok(),
+                product: check,
+                standard: check,
+            },
+        },
+        headers: vec![HeaderView { name: "authorization".to_owned(), value: "••••".to_owned() }],
+        body,
+        is_text: true,
     }
 }

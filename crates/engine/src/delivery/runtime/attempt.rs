@@ -35,7 +35,7 @@ pub struct AttemptContext {
     pub under_way: Arc<UnderWay>,
 }
 
-/// Makes one attempt with the webhook's URL and secret as they are now.
+/// Makes one attempt with the webhook's URL, secret and headers as they are now.
 pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Sender<Message>) {
     let pending = item.pending;
     let endpoint = context.directory.endpoint(pending.key.endpoint_id);
@@ -133,10 +133,11 @@ async fn exchange(
 ) -> Option<Exchanged> {
     let url = endpoint.url.as_ref()?;
     let (id, now_ms) = (event.to_string(), context.clock.now_ms());
-    let secrets: Vec<_> = endpoint.record.secret.iter().collect();
+    let secrets: Vec<_> = endpoint.record.valid_secrets(now_ms).collect();
     let headers = sign(&secrets, &id, now_ms, &bytes);
     let timeout = endpoint.record.timeout.map(WebhookTimeout::duration);
-    let outgoing = Outgoing { url: url.url(), id: &id, headers: &headers, body: bytes, timeout };
+    let outgoing =
+        Outgoing { url: url.url(), id: &id, headers: &headers, own: &endpoint.headers, body: bytes, timeout };
     Some(context.transport.send(outgoing).await)
 }
 
@@ -181,19 +182,12 @@ fn record(
         }
         after
     };
-    let mut response_head = String::new();
-    for (name, value) in &exchanged.head {
-        response_head.push_str(name);
-        response_head.push_str(": ");
-        response_head.push_str(value);
-        response_head.push('\n');
-    }
     AttemptRecord {
         duration_ms: exchanged.duration_ms,
         failure: verdict.failure,
         status_code: exchanged.status,
         message,
-        response_head,
+        response_head: exchanged.head,
         response_body: exchanged.body,
         is_response_truncated: exchanged.is_truncated,
         after,

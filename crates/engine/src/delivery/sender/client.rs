@@ -85,7 +85,8 @@ impl Client {
         loop {
             let (mut connection, is_reused) = match self.idle.take(origin).await {
                 Some(connection) => (connection, true),
-                None => (self.connect(url).await?, false),
+                // Boxed, so that the future of every request need not have room for a handshake.
+                None => (Box::pin(self.connect(url)).await?, false),
             };
             let response = connection.requests.try_send_request(request);
             match drive(&mut connection.driver, response).await {
@@ -111,7 +112,7 @@ impl Client {
         }
     }
 
-    async fn connect(&self, url: &Url) -> Result<Connection, Trouble> {
+    async fn connect(&self, url: &Url) -> Result<Box<Connection>, Trouble> {
         let uri =
             Uri::try_from(&url[..Position::AfterPath]).map_err(|error| Trouble::Connect(error.into()))?;
         let mut connector = self.connector.clone();
@@ -128,7 +129,7 @@ impl Client {
             .handshake(stream)
             .await
             .map_err(Trouble::Exchange)?;
-        Ok(Connection { requests, driver: Driver { connection: Some(driver) } })
+        Ok(Box::new(Connection { requests, driver: Driver { connection: Some(driver) } }))
     }
 }
 
@@ -136,7 +137,7 @@ impl Client {
 pub(super) struct Answer {
     pub(super) head: Parts,
     body: Incoming,
-    connection: Connection,
+    connection: Box<Connection>,
 }
 
 impl Answer {
@@ -157,7 +158,7 @@ impl Answer {
     }
 }
 
-/// A connection to a receiver.
+/// A connection to a receiver. Of some kilobytes, so it is handed around in a box.
 #[derive(Debug)]
 struct Connection {
     requests: http1::SendRequest<Full<Bytes>>,
@@ -204,7 +205,7 @@ async fn drive<F: Future>(driver: &mut Driver, part: F) -> F::Output {
 }
 
 /// By scheme, host and port; the one used last stands last, with the time since.
-type ByOrigin = HashMap<Box<str>, Vec<(Connection, Stopwatch)>>;
+type ByOrigin = HashMap<Box<str>, Vec<(Box<Connection>, Stopwatch)>>;
 
 /// Connections that wait for the next request.
 #[derive(Debug, Default)]
@@ -215,7 +216,7 @@ struct Idle {
 
 impl Idle {
     /// The one that was used last, if it is still open.
-    async fn take(&self, origin: &str) -> Option<Connection> {
+    async fn take(&self, origin: &str) -> Option<Box<Connection>> {
         loop {
             let (mut connection, since) = self.lock().get_mut(origin)?.pop()?;
             let is_usable = since.elapsed() < MAX_IDLE_TIME
@@ -227,7 +228,7 @@ impl Idle {
         }
     }
 
-    fn put(self: &Arc<Self>, origin: &str, connection: Connection) {
+    fn put(self: &Arc<Self>, origin: &str, connection: Box<Connection>) {
         {
             let mut connections = self.lock();
             if connections.values().map(Vec::len).sum::<usize>() >= MAX_IDLE {

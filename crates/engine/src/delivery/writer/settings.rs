@@ -223,14 +223,17 @@ impl Writer {
         }
     }
 
-    /// Webhooks that will be enabled and have a new URL or secret, or were disabled, when the change is not yet taken
-    /// over.
+    /// Webhooks that will be enabled and have a new URL, secret or headers, or were disabled, when the change is not yet
+    /// taken over.
     fn renewed(&self, change: &SettingsChange) -> Vec<EndpointId> {
         let SettingsChange::Webhooks(WebhooksChange { upserts, .. }) = change else { return Vec::new() };
         let is_renewed = |record: &EndpointRecord| {
             self.directory.endpoint(record.id).is_some_and(|before| {
                 let before = &before.record;
-                !before.is_enabled || before.url != record.url || before.secret != record.secret
+                let is_sent_otherwise = before.url != record.url
+                    || before.secret != record.secret
+                    || before.headers != record.headers;
+                !before.is_enabled || is_sent_otherwise
             })
         };
         upserts.iter().filter(|one| one.is_enabled && is_renewed(one)).map(|record| record.id).collect()

@@ -5,14 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use bytes::Bytes;
-use groundswell_types::{DeliveryId, EventId, ProgramId, ResendJobId, TestId};
+use groundswell_types::{DeliveryId, EventId, InboxRequestId, ProgramId, ResendJobId, TestId};
 
 use crate::store::moves::Fate;
 use crate::store::{
     Accept, Accepted, ApiKeyRecord, AttemptRecord, Batch, BootRecord, DraftRecord, EndpointId,
-    EndpointRecord, EventRecord, Forget, HealthRecord, Idempotency, MAX_TARGETS, MoveStep, Moved,
-    NoticeRecord, Outcome, PARKED_DUE_MS, Pending, PendingKey, ProgramRecord, ResendBatch, ResendJobRecord,
-    ResendRecord, SessionRecord, SettingsChange, StoreError, TestRecord, WebhooksChange,
+    EndpointRecord, EventRecord, Forget, HealthRecord, Idempotency, InboxRecord, InboxRequestRecord,
+    MAX_TARGETS, MoveStep, Moved, NoticeRecord, Outcome, PARKED_DUE_MS, Pending, PendingKey, ProgramRecord,
+    ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange, StoreError, TestRecord,
+    WebhooksChange,
 };
 
 #[derive(Debug)]
@@ -56,6 +57,9 @@ pub(super) struct State {
     /// The highest event that retention removed.
     pub(super) highest_forgotten: Option<EventId>,
     pub(super) notices: Vec<NoticeRecord>,
+    pub(super) inboxes: BTreeMap<ProgramId, InboxRecord>,
+    pub(super) inbox_requests: BTreeMap<InboxRequestId, InboxRequestRecord>,
+    pub(super) first_steps_ended: BTreeSet<ProgramId>,
     pub(super) boots: Vec<BootRecord>,
     /// Whether the last boot ended in order.
     pub(super) has_ended: bool,
@@ -166,6 +170,13 @@ impl State {
                 program.status = *status;
             }
             SettingsChange::Webhooks(change) => self.change_webhooks(change)?,
+            SettingsChange::OldSecret(change) => {
+                let endpoint = self
+                    .endpoints
+                    .get_mut(&change.endpoint_id)
+                    .ok_or_else(|| rejected("there is no such webhook"))?;
+                endpoint.old_secret.clone_from(&change.old_secret);
+            }
         }
         Ok(())
     }

@@ -120,6 +120,15 @@ impl Connector {
             .connect_lazy_with(self.options.clone())
     }
 
+    /// The connection for what inboxes have got, opened when it is needed. Its commits wait for no disk.
+    pub(super) fn inbox(&self) -> PgPool {
+        PgPoolOptions::new()
+            .max_connections(1)
+            .acquire_timeout(ACQUIRE_LIMIT)
+            .test_before_acquire(true)
+            .connect_lazy_with(self.options.clone().options([("synchronous_commit", "off")]))
+    }
+
     async fn migrate(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
         let migrator = migrator();
         let result = migrator.run(connection).await;

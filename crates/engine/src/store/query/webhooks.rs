@@ -1,23 +1,26 @@
 //! Live webhooks, what they were before, and their health.
 
-use groundswell_types::{DeliveryId, EventKind, ProgramId, Secret, WebhookId, WebhookTimeout};
+use groundswell_types::{
+    DeliveryId, EventKind, ProgramId, Secret, WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
+};
 use serde::Serialize;
 
 use super::{Columns, Connection, damaged, drafts, notices};
 use crate::store::{
-    EndpointId, EndpointRecord, FAILING_DELIVERIES, HealthRecord, StoreError, WebhooksChange,
+    EndpointId, EndpointRecord, FAILING_DELIVERIES, HealthRecord, OldSecret, OldSecretChange, StoreError,
+    WebhooksChange,
 };
 
 const LIVE: &str = "
     SELECT id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms,
-        timeout_seconds
+        timeout_seconds, headers, old_secret, old_secret_ends_at_ms, new_secret_accepted_at_ms, name
     FROM endpoint
     WHERE deleted_at_ms IS NULL
     ORDER BY created_at_ms, id";
 
 const LIVE_OF_PROGRAM: &str = "
     SELECT id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms,
-        timeout_seconds
+        timeout_seconds, headers, old_secret, old_secret_ends_at_ms, new_secret_accepted_at_ms, name
     FROM endpoint
     WHERE program_id = $1 AND deleted_at_ms IS NULL
     ORDER BY created_at_ms, id";
@@ -25,8 +28,8 @@ const LIVE_OF_PROGRAM: &str = "
 const UPSERT: &str = "
     INSERT INTO endpoint
         (id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms,
-        timeout_seconds, deleted_at_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, NULL)
+        timeout_seconds, headers, old_secret, old_secret_ends_at_ms, new_secret_accepted_at_ms, name, deleted_at_ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, NULL)
     ON CONFLICT (id) DO UPDATE SET
         program_id = excluded.program_id,
         public_id = excluded.public_id,
@@ -38,11 +41,22 @@ const UPSERT: &str = "
         created_at_ms = excluded.created_at_ms,
         parked_at_ms = excluded.parked_at_ms,
         timeout_seconds = excluded.timeout_seconds,
+        headers = excluded.headers,
+        old_secret = excluded.old_secret,
+        old_secret_ends_at_ms = excluded.old_secret_ends_at_ms,
+        new_secret_accepted_at_ms = excluded.new_secret_accepted_at_ms,
+        name = excluded.name,
         deleted_at_ms = NULL";
 
-/// The log still names the URL; nothing needs the secret any more.
-const DELETE: &str =
-    "UPDATE endpoint SET deleted_at_ms = $2, secret = NULL WHERE id = $1 AND deleted_at_ms IS NULL";
+/// The log still names the URL; nothing needs what is secret any more.
+const DELETE: &str = "
+    UPDATE endpoint SET deleted_at_ms = $2, secret = NULL, headers = NULL, old_secret = NULL,
+        old_secret_ends_at_ms = NULL, new_secret_accepted_at_ms = NULL
+    WHERE id = $1 AND deleted_at_ms IS NULL";
+
+const SET_OLD_SECRET: &str = "
+    UPDATE endpoint SET old_secret = $2, old_secret_ends_at_ms = $3, new_secret_accepted_at_ms = $4
+    WHERE id = $1 AND deleted_at_ms IS NULL";
 
 const URL: &str = "SELECT url FROM endpoint WHERE id = $1";
 
@@ -142,7 +156,26 @@ pub(in crate::store) async fn change(
     notices::insert(db, &change.notices).await
 }
 
+/// Makes the change, within the caller's transaction.
+pub(in crate::store) async fn change_old_secret(
+    db: &mut impl Connection,
+    change: &OldSecretChange,
+) -> Result<(), StoreError> {
+    let old = change.old_secret.as_ref();
+    let values = [
+        change.endpoint_id.0.into(),
+        old.map(|old| old.secret.expose()).into(),
+        old.map(|old| old.ends_at_ms).into(),
+        old.and_then(|old| old.new_accepted_at_ms).into(),
+    ];
+    if db.execute(SET_OLD_SECRET, values).await? == 0 {
+        return Err(StoreError::Rejected("there is no such webhook".into()));
+    }
+    Ok(())
+}
+
 async fn upsert(db: &mut impl Connection, endpoint: &EndpointRecord) -> Result<(), StoreError> {
+    let old = endpoint.old_secret.as_ref();
     let values = [
         endpoint.id.0.into(),
         endpoint.program_id.as_str().into(),
@@ -155,6 +188,11 @@ async fn upsert(db: &mut impl Connection, endpoint: &EndpointRecord) -> Result<(
         endpoint.created_at_ms.into(),
         endpoint.parked_at_ms.into(),
         endpoint.timeout.map(WebhookTimeout::seconds).into(),
+        headers_json(&endpoint.headers)?.as_deref().into(),
+        old.map(|old| old.secret.expose()).into(),
+        old.map(|old| old.ends_at_ms).into(),
+        old.and_then(|old| old.new_accepted_at_ms).into(),
+        endpoint.name.as_ref().map(WebhookName::as_str).into(),
     ];
     db.execute(UPSERT, values).await?;
     Ok(())
@@ -173,6 +211,10 @@ struct Published<'a> {
     has_secret: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     timeout_seconds: Option<WebhookTimeout>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    header_names: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a WebhookName>,
 }
 
 async fn publish(db: &mut impl Connection, change: &WebhooksChange) -> Result<(), StoreError> {
@@ -189,6 +231,8 @@ async fn publish(db: &mut impl Connection, change: &WebhooksChange) -> Result<()
             auto_disabled: endpoint.auto_disabled,
             has_secret: endpoint.secret.is_some(),
             timeout_seconds: endpoint.timeout,
+            header_names: endpoint.headers.names().collect(),
+            name: endpoint.name.as_ref(),
         })
         .collect();
     let values = [
@@ -205,8 +249,31 @@ fn json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Rejected(error.into()))
 }
 
+/// Headers as the column has them, values included.
+fn headers_json(headers: &WebhookHeaders) -> Result<Option<String>, StoreError> {
+    let pairs: Vec<_> = headers.expose().collect();
+    if pairs.is_empty() { Ok(None) } else { json(&pairs).map(Some) }
+}
+
+/// What is wrong with them is not said in their own words.
+fn headers(text: &str) -> Option<WebhookHeaders> {
+    let pairs: Vec<(String, String)> = serde_json::from_str(text).ok()?;
+    WebhookHeaders::parse(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))).ok()
+}
+
+/// The column, and the two behind it.
+fn old_secret(row: &impl Columns, column: usize) -> Result<Option<OldSecret>, StoreError> {
+    let Some(text) = row.optional_text(column)? else { return Ok(None) };
+    Ok(Some(OldSecret {
+        secret: Secret::parse(&text).map_err(|_| damaged("a stored old secret is not valid".to_owned()))?,
+        ends_at_ms: row.int(column + 1)?,
+        new_accepted_at_ms: row.optional_int(column + 2)?,
+    }))
+}
+
 fn endpoint(row: &impl Columns) -> Result<EndpointRecord, StoreError> {
     let secret = row.optional_text(7)?.map(|text| Secret::parse(&text)).transpose();
+    let name = row.optional_text(15)?.map(|text| WebhookName::parse(&text)).transpose();
     let timeout = row.optional_int(10)?.map(WebhookTimeout::try_from).transpose();
     Ok(EndpointRecord {
         id: EndpointId(row.int(0)?),
@@ -220,5 +287,11 @@ fn endpoint(row: &impl Columns) -> Result<EndpointRecord, StoreError> {
         created_at_ms: row.int(8)?,
         parked_at_ms: row.optional_int(9)?,
         timeout: timeout.map_err(|_| damaged("a stored timeout is not valid".to_owned()))?,
+        headers: match row.optional_text(11)? {
+            Some(text) => headers(&text).ok_or_else(|| damaged("stored headers are not valid".to_owned()))?,
+            None => WebhookHeaders::default(),
+        },
+        old_secret: old_secret(row, 12)?,
+        name: name.map_err(|_| damaged("a stored name is not valid".to_owned()))?,
     })
 }

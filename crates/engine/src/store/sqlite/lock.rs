@@ -11,7 +11,15 @@ use crate::store::calendar::utc;
 /// Held until dropped. The file stays: removing it would let two processes lock two files of one name.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that is just being started has its descriptors until it runs, and
+        // with this one the lock.
+        let _ = self.file.unlock();
+    }
 }
 
 impl Lock {
@@ -29,7 +37,7 @@ impl Lock {
         }
         let holder = format!("process {} since {}\n", std::process::id(), utc(opened_at_ms));
         file.set_len(0).and_then(|()| file.write_all(holder.as_bytes())).map_err(unusable)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 
@@ -57,4 +65,21 @@ fn taken(database: &Path, file: &mut File) -> StoreError {
         "the database {} is in use by {holder}; stop that process first, or use another file",
         database.display()
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_dropped_is_free_though_a_new_process_still_has_its_descriptor() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let database = directory.path().join("groundswell.db");
+        let lock = Lock::take(&database, 0).expect("is free");
+        let inherited = lock.file.try_clone().expect("another descriptor");
+        Lock::take(&database, 0).expect_err("is held");
+        drop(lock);
+        Lock::take(&database, 0).expect("is free again");
+        drop(inherited);
+    }
 }

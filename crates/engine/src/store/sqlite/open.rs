@@ -19,6 +19,10 @@ const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
 /// More than the statements there are, list sizes included, so that none is ever prepared twice.
 const STATEMENT_CACHE: usize = 200;
 
+/// Of a new database; another one keeps what it was made with. Each page that a commit changes is two system calls, so
+/// with SQLite's usual 4 KiB an event costs the server a twentieth more processor time.
+pub(super) const PAGE_BYTES: u32 = 8192;
+
 /// The write-ahead log's file is cut back to this once it has been copied, in case a long reader made it grow.
 const JOURNAL_SIZE_LIMIT_BYTES: &str = "67108864";
 
@@ -49,6 +53,7 @@ pub(super) const QUEUE_SETTINGS: &str = "
 pub(super) fn connect_options(path: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
+        .page_size(PAGE_BYTES)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
@@ -71,6 +76,8 @@ pub(super) async fn writer(
     let cannot_open = |error: sqlx::Error| {
         StoreError::Unusable(format!("cannot open the database {}: {error}", path.display()))
     };
+    // Secrets are written, replaced and erased here, and are not to stay behind in unused parts of pages.
+    let options = options.clone().pragma("secure_delete", "FAST");
     let mut connection = options.connect().await.map_err(cannot_open)?;
     check_version(&mut connection).await?;
     check_settings(&mut connection).await?;

@@ -2,8 +2,9 @@
 
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::sqlite::{Options, Sqlite};
-use groundswell_engine::store::{Store, StoreError};
+use groundswell_engine::store::{FirstStepsStore, InboxRequestRecord, Store, StoreError};
 
+use super::first_steps::request;
 use super::upgrade::{fill, read};
 use super::{File, make};
 
@@ -87,8 +88,51 @@ async fn only_its_owner_can_read_the_file() {
     let file = File::new();
     let store = file.open().await;
     make::accept_all(&store, [1], &[10]).await;
-    for suffix in ["", "-wal", "-shm", ".lock"] {
+    store.save_inbox_request(&request(1)).await.expect("saves");
+    for suffix in ["", "-wal", "-shm", ".lock", ".inbox", ".inbox-wal", ".inbox-shm"] {
         let metadata = std::fs::metadata(format!("{}{suffix}", file.path().display())).expect("is there");
         assert_eq!(metadata.permissions().mode() & 0o777, 0o600, "{suffix}");
     }
+}
+
+fn inbox_of(file: &File) -> std::path::PathBuf {
+    file.directory.path().join("groundswell.db.inbox")
+}
+
+async fn inbox(store: &Sqlite) -> Vec<InboxRequestRecord> {
+    let program = make::program(1);
+    let mut found = Vec::new();
+    for request in store.inbox_requests(&program, 0).await.expect("reads") {
+        found.extend(store.inbox_request(&program, request.id).await.expect("reads"));
+    }
+    found
+}
+
+#[tokio::test]
+async fn the_inbox_is_a_file_of_its_own_made_when_it_is_needed() {
+    let file = File::new();
+    let store = file.open().await;
+    assert_eq!(inbox(&store).await, []);
+    store.forget_inbox_requests(i64::MAX).await.expect("there is nothing");
+    assert!(!inbox_of(&file).exists());
+    let before = std::fs::read(format!("{}-wal", file.path().display())).expect("reads");
+    store.save_inbox_request(&request(1)).await.expect("saves");
+    let after = std::fs::read(format!("{}-wal", file.path().display())).expect("reads");
+    assert!(before == after && inbox_of(&file).exists(), "the database has no part in it");
+    store.close().await;
+
+    let store = file.open().await;
+    assert_eq!(inbox(&store).await, [request(1)]);
+    store.close().await;
+}
+
+#[tokio::test]
+async fn an_inbox_that_cannot_be_read_is_begun_anew() {
+    let file = File::new();
+    std::fs::write(inbox_of(&file), [7; 8192]).expect("writes");
+    let store = file.open().await;
+    assert_eq!(inbox(&store).await, []);
+    store.save_inbox_request(&request(1)).await.expect("saves");
+    assert_eq!(inbox(&store).await, [request(1)]);
+    store.close().await;
 }

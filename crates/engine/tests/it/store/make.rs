@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use groundswell_engine::store::{
     Accept, Accepted, After, AttemptRecord, Batch, EndpointId, EndpointRecord, Idempotency, Move, MoveStep,
-    Outcome, Pending, PendingKey, ProgramRecord, SettingsChange, Store, Target, WebhooksChange,
+    OldSecret, Outcome, Pending, PendingKey, ProgramRecord, SettingsChange, Store, Target, WebhooksChange,
 };
 use groundswell_types::{
     Currency, DeliveryId, EventId, EventKind, FailureClass, ProgramId, ProgramStatus, ProgramType, Secret,
-    WebhookId, WebhookTimeout,
+    WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
 };
 
 /// When every event of these tests is accepted, if it says nothing else.
@@ -143,7 +143,23 @@ pub fn endpoint_record(number: i64, public_id: &str) -> EndpointRecord {
         created_at_ms: 200 + number,
         parked_at_ms: None,
         timeout: None,
+        headers: WebhookHeaders::default(),
+        old_secret: None,
+        name: None,
     }
+}
+
+pub fn headers(pairs: &[(&str, &str)]) -> WebhookHeaders {
+    WebhookHeaders::parse(pairs.iter().copied()).expect("valid headers")
+}
+
+pub fn old_secret(ends_at_ms: i64) -> OldSecret {
+    let secret = Secret::parse("hunter1").expect("a valid secret");
+    OldSecret { secret, ends_at_ms, new_accepted_at_ms: None }
+}
+
+pub fn name(text: &str) -> WebhookName {
+    WebhookName::parse(text).expect("a valid name")
 }
 
 pub fn timeout(seconds: i64) -> WebhookTimeout {

@@ -1,8 +1,8 @@
 //! Programs, webhooks and drafts.
 
 use groundswell_engine::store::{
-    Batch, DraftRecord, EndpointRecord, HealthRecord, NoticeRecord, SettingsChange, Store, StoreError,
-    WebhooksChange,
+    Batch, DraftRecord, EndpointRecord, HealthRecord, NoticeRecord, OldSecret, OldSecretChange,
+    SettingsChange, Store, StoreError, WebhooksChange,
 };
 use groundswell_types::{NoticeId, NoticeKind, ProgramStatus};
 
@@ -55,6 +55,8 @@ pub async fn webhooks_are_added_changed_and_removed(store: &dyn Store) {
         auto_disabled: true,
         secret: None,
         timeout: Some(make::timeout(30)),
+        name: Some(make::name("O'Neil's \"CRM\" 販売")),
+        headers: make::headers(&[("x-a", "\"quoted\" and 'so'"), ("Authorization", "Bearer s3cret")]),
         ..first
     };
     let (upserts, deletes) = (vec![changed.clone()], vec![second.id]);
@@ -63,6 +65,34 @@ pub async fn webhooks_are_added_changed_and_removed(store: &dyn Store) {
     assert_eq!(store.endpoint_url(changed.id).await.expect("reads"), Some(changed.url));
     assert_eq!(store.endpoint_url(second.id).await.expect("reads"), Some(second.url));
     assert_eq!(store.endpoint_url(make::endpoint(30)).await.expect("reads"), None);
+}
+
+pub async fn an_old_secret_is_changed_and_erased_without_a_new_version(store: &dyn Store) {
+    make::create_program(store, 1).await;
+    let old = OldSecret { new_accepted_at_ms: Some(7), ..make::old_secret(5_000) };
+    let first =
+        EndpointRecord { old_secret: Some(make::old_secret(4_000)), ..make::endpoint_record(10, "primary") };
+    let second = EndpointRecord { old_secret: Some(old.clone()), ..make::endpoint_record(20, "wh_2") };
+    let upserts = vec![first.clone(), second.clone()];
+    make::apply(store, WebhooksChange { upserts, ..make::change(1) }).await;
+    assert_eq!(store.endpoints().await.expect("reads"), [first.clone(), second.clone()]);
+
+    let set = |number, old_secret| {
+        let (program_id, endpoint_id) = (make::program(1), make::endpoint(number));
+        SettingsChange::OldSecret(OldSecretChange { program_id, endpoint_id, old_secret })
+    };
+    store.apply(&set(10, Some(old.clone()))).await.expect("applies");
+    store.apply(&set(20, None)).await.expect("applies");
+    let changed = EndpointRecord { old_secret: Some(old.clone()), ..first };
+    let erased = EndpointRecord { old_secret: None, ..second };
+    assert_eq!(store.endpoints().await.expect("reads"), [changed, erased]);
+    assert_eq!(store.programs().await.expect("reads")[0].webhooks_version, 1);
+
+    make::apply(store, WebhooksChange { deletes: vec![make::endpoint(10)], ..make::change(2) }).await;
+    for number in [10, 30] {
+        let result = store.apply(&set(number, Some(old.clone()))).await;
+        assert!(matches!(result, Err(StoreError::Rejected(_))), "{result:?}");
+    }
 }
 
 pub async fn a_public_id_is_free_again_once_its_webhook_is_gone(store: &dyn Store) {

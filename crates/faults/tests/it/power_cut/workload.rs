@@ -12,7 +12,7 @@ use groundswell_engine::store::{
 use groundswell_faults::Disk;
 use groundswell_types::{
     Currency, DeliveryId, EventId, EventKind, FailureClass, ProgramId, ProgramStatus, ProgramType, Secret,
-    WebhookId,
+    WebhookHeaders, WebhookId,
 };
 use rand::rngs::SmallRng;
 use rand::seq::IteratorRandom as _;
@@ -310,6 +310,9 @@ impl Workload<'_> {
             auto_disabled: false,
             secret: Some(Secret::parse("hunter2").expect("a valid secret")),
             timeout: None,
+            headers: WebhookHeaders::NONE,
+            old_secret: None,
+            name: None,
             created_at_ms: 1,
             parked_at_ms: self.parked[place].then_some(self.now_ms),
         }

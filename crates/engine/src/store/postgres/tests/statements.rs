@@ -81,12 +81,15 @@ async fn both_databases_have_the_same_tables_and_columns() {
     let path = directory.path().join("groundswell.db");
     let options = crate::store::sqlite::Options::new(0);
     let sqlite = crate::store::sqlite::Sqlite::open(&path, options).await.expect("opens");
-    let rows = sqlx::query(
+    const COLUMNS: &str =
         "SELECT m.name || '.' || c.name || ' ' || c.type || CASE WHEN c.\"notnull\" THEN ' NO' ELSE ' YES' END
         FROM sqlite_schema AS m, pragma_table_info(m.name) AS c
-        WHERE m.type = 'table' AND m.name NOT LIKE '\\_sqlx%' ESCAPE '\\' AND m.name NOT LIKE 'sqlite%'",
+        WHERE m.type = 'table' AND m.name NOT LIKE '\\_sqlx%' ESCAPE '\\' AND m.name NOT LIKE 'sqlite%'";
+    let mut rows =
+        sqlx::query(COLUMNS).fetch_all(&mut *sqlite.reader().await.expect("reads")).await.expect("reads");
+    rows.extend(
+        sqlx::query(COLUMNS).fetch_all(&mut *sqlite.inbox().await.expect("opens")).await.expect("reads"),
     );
-    let rows = rows.fetch_all(&mut *sqlite.reader().await.expect("reads")).await.expect("reads");
     let mut of_sqlite: BTreeSet<String> = rows.iter().map(|row| row.get(0)).collect();
     // SQLite's attempts need a key of one number to be appended in order; PostgreSQL's are in partitions.
     assert!(of_sqlite.remove("attempt.id INTEGER NO"), "{of_sqlite:?}");

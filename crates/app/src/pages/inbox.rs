@@ -1,0 +1,167 @@
+//! A program's inbox: the address of the built-in receiver, and what has come to it, in one URL with the request that is
+//! open.
+
+use groundswell_types::{Inbox, InboxRequestDetail, InboxRequestId, Program, ProgramId};
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_query_map;
+use serde::{Deserialize, Serialize};
+
+use super::live::keep_fresh;
+use super::program_id;
+use crate::components::{CopyButton, FailureNotice, FailurePage, Icon, ProgramHead, Shape, Step};
+use crate::failure::Failure;
+use crate::functions::{self, respond};
+use crate::returned::returned;
+use crate::texts::texts;
+
+mod detail;
+mod list;
+mod verdict;
+
+use detail::Detail;
+use list::List;
+
+/// What the page shows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Loaded {
+    program: Program,
+    inbox: Inbox,
+}
+
+/// The URL of a program's inbox with that request open.
+fn url(program: &ProgramId, request: Option<InboxRequestId>) -> String {
+    match request {
+        Some(request) => format!("/programs/{program}/inbox?request={request}"),
+        None => format!("/programs/{program}/inbox"),
+    }
+}
+
+/// `/programs/{id}/inbox`.
+#[component]
+pub fn InboxPage() -> impl IntoView {
+    let id = program_id();
+    let params = use_query_map();
+    let open = Memo::new(move |_| {
+        params.with(|params| params.get("request").and_then(|text| InboxRequestId::parse(&text).ok()))
+    });
+    let loaded = Resource::new(move || id.get(), load);
+    view! {
+        <Transition fallback=|| view! { <div class="page wide loading" aria-busy="true"></div> }>
+            {move || Suspend::new(async move {
+                match loaded.await {
+                    Ok(loaded) => view! { <InboxView loaded open/> }.into_any(),
+                    Err(failure) => view! { <FailurePage failure/> }.into_any(),
+                }
+            })}
+        </Transition>
+    }
+    .into_any()
+}
+
+async fn load(id: Option<ProgramId>) -> Result<Loaded, Failure> {
+    let Some(id) = id else { return respond(Err(Failure::NotFound)) };
+    let program = functions::get_program(id.clone()).await?.program;
+    Ok(Loaded { program, inbox: functions::get_inbox(id).await? })
+}
+
+#[component]
+fn InboxView(loaded: Loaded, open: Memo<Option<InboxRequestId>>) -> impl IntoView {
+    let texts = texts();
+    let Loaded { program, inbox } = loaded;
+    let id = StoredValue::new(program.id.clone());
+    let shown = RwSignal::new(inbox);
+    keep_fresh(shown, move || {
+        let id = id.get_value();
+        async move { functions::get_inbox(id).await.ok() }
+    });
+    let failure = returned().map(|returned| view! { <FailureNotice failure=returned.failure/> });
+    let is_open = Memo::new(move |_| open.with(Option::is_some));
+    view! {
+        <Title text=texts.inbox_title(&program.name)/>
+        <div class="page wide">
+            <ProgramHead program step=Step::Inbox/>
+            {failure}
+            <div class="log" data-open=move || if is_open.get() { "true" } else { "false" }>
+                <div class="log-main">
+                    <Address program=id shown/>
+                    <List program=id shown open/>
+                </div>
+                <Side program=id open/>
+            </div>
+        </div>
+    }
+    .into_any()
+}
+
+/// The address, and what can be done with it.
+#[component]
+fn Address(program: StoredValue<ProgramId>, shown: RwSignal<Inbox>) -> impl IntoView {
+    let texts = texts();
+    let action = url(&program.get_value(), None);
+    let address = Memo::new(move |_| shown.with(|inbox| inbox.url.clone()));
+    view! {
+        <section class="inbox-address card" aria-labelledby="inbox">
+            <div>
+                <h2 id="inbox">{texts.inbox_name()}</h2>
+                <p class="hint">{texts.inbox_about()}</p>
+            </div>
+            <div class="inbox-url">
+                <code>{move || address.get()}</code>
+                {move || view! { <CopyButton text=address.get()/> }}
+            </div>
+            <div class="actions">
+                <form method="post" action=action.clone()>
+                    <button class="button primary" type="submit" name="intent" value="use">
+                        <Icon shape=Shape::Webhook/>{texts.inbox_use()}
+                    </button>
+                </form>
+                <details class="inbox-replace">
+                    <summary class="button quiet">{texts.inbox_replace()}</summary>
+                    <form method="post" action=action>
+                        <p>{texts.inbox_replace_means()}</p>
+                        <button class="button danger" type="submit" name="intent" value="replace">
+                            {texts.inbox_replace_now()}
+                        </button>
+                    </form>
+                </details>
+            </div>
+        </section>
+    }
+    .into_any()
+}
+
+/// The side panel of the request in the URL, if there is one.
+#[component]
+fn Side(program: StoredValue<ProgramId>, open: Memo<Option<InboxRequestId>>) -> impl IntoView {
+    let detail = Resource::new(
+        move || open.get(),
+        move |open| {
+            let id = program.get_value();
+            async move {
+                match open {
+                    Some(request) => functions::get_inbox_request(id, request).await.map(Some),
+                    None => Ok(None),
+                }
+            }
+        },
+    );
+    view! {
+        <Transition>
+            {move || Suspend::new(async move { side(program, detail.await) })}
+        </Transition>
+    }
+    .into_any()
+}
+
+fn side(program: StoredValue<ProgramId>, loaded: Result<Option<InboxRequestDetail>, Failure>) -> AnyView {
+    let texts = texts();
+    match loaded {
+        Ok(None) => ().into_any(),
+        Ok(Some(detail)) => view! { <Detail program detail/> }.into_any(),
+        Err(failure) => view! {
+            <aside class="side" aria-label=texts.inbox_request()><FailurePage failure/></aside>
+        }
+        .into_any(),
+    }
+}

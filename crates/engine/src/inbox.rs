@@ -1,0 +1,242 @@
+//! The built-in receiver for first steps: a program's inbox, with an address that can be put into a webhook.
+//!
+//! What is posted to the address over HTTP and what this server itself sends to it end in [`Inboxes::receive`]. The
+//! second goes nowhere near the network ([`transport`]): only a URL that is, to the letter, the address of an inbox that
+//! there is. So it passes the egress guard also where this server's own address would not.
+
+mod address;
+mod check;
+mod pace;
+pub(crate) mod transport;
+mod use_cases;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use groundswell_types::{EventId, EventKind, HeaderView, ProgramId, SignatureCheck, TestId, TestView};
+use serde::Deserialize;
+use thiserror::Error;
+use url::Url;
+
+use crate::clock::Clock;
+use crate::directory::{Directory, ProgramEntry};
+use crate::drafts;
+use crate::id::IdGenerator;
+use crate::store::{InboxRequestRecord, Store, StoreError};
+use address::Addresses;
+use check::Request;
+pub(crate) use check::Signer;
+use pace::Pace;
+
+/// The longest body an inbox takes.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Requests are kept for so long.
+pub(crate) const KEPT_MS: i64 = 86_400_000;
+
+/// Of a request's headers so many bytes are kept.
+const MAX_HEADER_BYTES: usize = 16 * 1024;
+
+/// Headers whose values let somebody in somewhere. That they came is shown, what they say is not kept.
+const AUTHORIZING: [&str; 5] =
+    ["authorization", "proxy-authorization", "cookie", "x-api-key", "x-auth-token"];
+
+const MASK: &str = "••••";
+
+/// All inboxes.
+pub(crate) struct Inboxes {
+    store: Arc<dyn Store>,
+    directory: Arc<Directory>,
+    ids: Arc<IdGenerator>,
+    clock: Clock,
+    addresses: Addresses,
+    pace: Pace,
+    /// Held while an address is made, so that a program gets one.
+    making: tokio::sync::Mutex<()>,
+}
+
+/// What [`Inboxes`] work with.
+pub(crate) struct InboxParts {
+    pub store: Arc<dyn Store>,
+    pub directory: Arc<Directory>,
+    pub ids: Arc<IdGenerator>,
+    pub clock: Clock,
+    /// The URL this server is reached at from outside; without one there are no inboxes.
+    pub public_url: Option<Url>,
+}
+
+/// A request that came to an inbox.
+#[derive(Debug)]
+pub struct Arrived {
+    pub method: String,
+    pub headers: Vec<HeaderView>,
+    pub body: Bytes,
+    pub from: Origin,
+}
+
+/// Where a request came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// This server sent it, without the network.
+    Here,
+    /// It came over HTTP.
+    Network,
+}
+
+/// Why an inbox does not take a request.
+#[derive(Debug, Error)]
+pub enum NotTaken {
+    /// There is no such inbox.
+    #[error("Not found.")]
+    Unknown,
+    /// The body is longer than [`MAX_BODY_BYTES`].
+    #[error("An inbox takes bodies of up to 64 KiB.")]
+    TooLarge,
+    /// More came lately than it takes.
+    #[error("An inbox takes 10 requests a second: it is for first steps.")]
+    TooMany,
+    /// It could not be kept.
+    #[error("The request could not be kept. Try again in a few seconds.")]
+    NotKept(#[source] StoreError),
+}
+
+impl NotTaken {
+    /// The HTTP status that says the same.
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::Unknown => 404,
+            Self::TooLarge => 413,
+            Self::TooMany => 429,
+            Self::NotKept(_) => 503,
+        }
+    }
+}
+
+/// What a sender reads when its request was taken.
+pub const TAKEN: &str = "Received. See it in the program's inbox.\n";
+
+impl Inboxes {
+    /// Reads the addresses there are.
+    pub(crate) async fn load(parts: InboxParts) -> Result<Self, StoreError> {
+        let InboxParts { store, directory, ids, clock, public_url } = parts;
+        let addresses = Addresses::new(public_url.as_ref());
+        for inbox in store.inboxes().await? {
+            addresses.put(inbox.program_id, inbox.token);
+        }
+        let making = tokio::sync::Mutex::new(());
+        Ok(Self { store, directory, ids, clock, addresses, pace: Pace::default(), making })
+    }
+
+    /// Whether a URL is, to the letter, the address of an inbox that there is.
+    pub(crate) fn is_own(&self, url: &Url) -> bool {
+        self.addresses.program_at(url).is_some()
+    }
+
+    /// Counts a request to the inbox whose address ends in `token`; one that is too many is refused before anything of it
+    /// is read.
+    pub(crate) fn admit(&self, token: &str) -> Result<ProgramId, NotTaken> {
+        let program = self.addresses.program_with(token).ok_or(NotTaken::Unknown)?;
+        if self.pace.admits(&program, self.clock.now_ms()) { Ok(program) } else { Err(NotTaken::TooMany) }
+    }
+
+    /// Keeps a request that was admitted.
+    pub(crate) async fn receive(&self, program: &ProgramId, arrived: Arrived) -> Result<(), NotTaken> {
+        let Arrived { method, headers, body, from } = arrived;
+        if body.len() > MAX_BODY_BYTES {
+            return Err(NotTaken::TooLarge);
+        }
+        let received_at_ms = self.clock.now_ms();
+        let check = self.check(program, Request { headers: &headers, body: &body, received_at_ms }).await?;
+        let webhook_id = check::header(&headers, groundswell_types::signature::WEBHOOK_ID);
+        let request = InboxRequestRecord {
+            id: self.ids.inbox_request(),
+            program_id: program.clone(),
+            received_at_ms,
+            method,
+            is_own: from == Origin::Here,
+            webhook_id: webhook_id.map(|id| id.chars().take(200).collect()),
+            event: event_of(&body),
+            check,
+            headers: kept(headers),
+            body,
+        };
+        self.store.save_inbox_request(&request).await.map_err(NotTaken::NotKept)
+    }
+
+    /// Checks the signatures by the secrets that are set now.
+    async fn check(&self, program: &ProgramId, request: Request<'_>) -> Result<SignatureCheck, NotTaken> {
+        let signers = match self.directory.program(program) {
+            Some(entry) => self.signers(&entry).await.map_err(NotTaken::NotKept)?,
+            None => Vec::new(),
+        };
+        let check = check::check(&signers, request, None);
+        if !check::is_in_doubt(&check) {
+            return Ok(check);
+        }
+        let sent = self.sent(program, request.headers).await.map_err(NotTaken::NotKept)?;
+        Ok(check::check(&signers, request, sent.as_deref()))
+    }
+
+    /// The webhooks of the program that have its inbox's address, published or in the draft.
+    async fn signers(&self, entry: &ProgramEntry) -> Result<Vec<Signer>, StoreError> {
+        let is_here = |url: &str| {
+            Url::parse(url.trim())
+                .is_ok_and(|url| self.addresses.program_at(&url).as_ref() == Some(&entry.record.id))
+        };
+        let live = entry.endpoints.iter().filter(|endpoint| is_here(&endpoint.record.url));
+        let mut signers: Vec<Signer> = live
+            .map(|endpoint| Signer {
+                webhook_id: Some(endpoint.record.public_id.clone()),
+                secrets: endpoint.record.secret.iter().cloned().collect(),
+            })
+            .collect();
+        // What is tested before it is published is signed as the draft says. A draft that cannot be read signs nothing.
+        if let Some(draft) = self.store.draft(&entry.record.id).await? {
+            signers.extend(drafts::signers(&draft, entry, is_here));
+        }
+        Ok(signers)
+    }
+
+    /// The body this server has for what a request says it is, if it has one.
+    async fn sent(&self, program: &ProgramId, headers: &[HeaderView]) -> Result<Option<Bytes>, StoreError> {
+        let id = check::header(headers, groundswell_types::signature::WEBHOOK_ID).unwrap_or_default();
+        if let Ok(id) = EventId::parse(id) {
+            let event = self.store.event(id).await?;
+            if event.is_none_or(|event| event.program_id != *program) {
+                return Ok(None);
+            }
+            return Ok(self.store.bodies(&[id]).await?.pop().map(|(_, body)| body));
+        }
+        let Ok(id) = TestId::parse(id) else { return Ok(None) };
+        let test = self.store.test(program, id).await?;
+        let view = test.and_then(|test| serde_json::from_str::<TestView>(&test.view_json).ok());
+        Ok(view.map(|view| Bytes::from(view.request.body)))
+    }
+}
+
+/// The event a body says it is about.
+fn event_of(body: &[u8]) -> Option<EventKind> {
+    #[derive(Deserialize)]
+    struct Head<'a> {
+        #[serde(borrow)]
+        event: std::borrow::Cow<'a, str>,
+    }
+    EventKind::parse(&serde_json::from_slice::<Head<'_>>(body).ok()?.event)
+}
+
+/// The headers as they are kept: what authorizes masked, and not more than there is room for.
+fn kept(headers: Vec<HeaderView>) -> Vec<HeaderView> {
+    let mut bytes = 0;
+    let mask = |header: HeaderView| {
+        let authorizes = AUTHORIZING.iter().any(|name| header.name.eq_ignore_ascii_case(name));
+        if authorizes { HeaderView { value: MASK.to_owned(), ..header } } else { header }
+    };
+    let fits = |header: &HeaderView| {
+        bytes += header.name.len() + header.value.len();
+        bytes <= MAX_HEADER_BYTES
+    };
+    headers.into_iter().map(mask).take_while(fits).collect()
+}
+
+#[cfg(test)]
+mod tests;

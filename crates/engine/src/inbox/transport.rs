@@ -1,0 +1,56 @@
+//! Requests of this server to its own inboxes: handed over, not sent.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use groundswell_types::ProgramId;
+
+use super::{Arrived, Inboxes, NotTaken, Origin, TAKEN};
+use crate::clock::Stopwatch;
+use crate::delivery::outcome::Exchange;
+use crate::delivery::sender::{Exchanged, Outgoing};
+use crate::delivery::transport::Transport;
+use crate::test_deliveries::shown_headers;
+
+/// Hands over what is for an inbox, and gives everything else to the transport that sends.
+pub(crate) struct InboxTransport {
+    pub inboxes: Arc<Inboxes>,
+    pub other: Arc<dyn Transport>,
+}
+
+#[async_trait]
+impl Transport for InboxTransport {
+    async fn send(&self, outgoing: Outgoing<'_>) -> Exchanged {
+        match self.inboxes.addresses.program_at(outgoing.url) {
+            Some(program) => hand_over(&self.inboxes, &program, outgoing).await,
+            None => self.other.send(outgoing).await,
+        }
+    }
+}
+
+async fn hand_over(inboxes: &Inboxes, program: &ProgramId, outgoing: Outgoing<'_>) -> Exchanged {
+    let watch = Stopwatch::start();
+    let headers = shown_headers(&outgoing);
+    let arrived = Arrived { method: "POST".to_owned(), headers, body: outgoing.body, from: Origin::Here };
+    let taken = if inboxes.pace.admits(program, inboxes.clock.now_ms()) {
+        inboxes.receive(program, arrived).await
+    } else {
+        Err(NotTaken::TooMany)
+    };
+    let (status, text) = match &taken {
+        Ok(()) => (200, TAKEN.to_owned()),
+        Err(why) => (why.status(), format!("{why}\n")),
+    };
+    let content_type = "text/plain; charset=utf-8".to_owned();
+    let retry_after = matches!(taken, Err(NotTaken::TooMany)).then(|| "1".to_owned());
+    Exchanged {
+        exchange: Exchange::Answer { status, location: None, content_type: Some(content_type.clone()) },
+        status: Some(status),
+        head: format!("content-type: {content_type}\n"),
+        body: Bytes::from(text),
+        is_truncated: false,
+        retry_after,
+        duration_ms: watch.elapsed_ms(),
+    }
+}

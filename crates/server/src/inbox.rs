@@ -1,0 +1,105 @@
+//! `/inbox/{token}`: the built-in receiver for first steps. Open to whoever knows the address; everything it says is plain
+//! text, and to a wrong address it says no more than to any other path.
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use bytes::Bytes;
+use groundswell_engine::inbox::{Arrived, MAX_BODY_BYTES, NotTaken, Origin, TAKEN};
+use groundswell_types::{ErrorCode, HeaderView};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+
+use crate::http::AppState;
+
+/// What somebody reads who opens the address in a browser.
+const ABOUT: &str = "This is a Groundswell inbox, a receiver for trying webhooks. What is sent here with POST, PUT or PATCH \
+                     is shown in its program, for 24 hours.\n";
+
+/// The methods an inbox answers.
+const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, OPTIONS";
+
+/// The one route.
+pub fn router() -> Router<AppState> {
+    Router::new().route("/inbox/{token}", any(receive))
+}
+
+async fn receive(
+    State(state): State<AppState>,
+    Path(token): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    if !state.engine.has_inbox(&token) {
+        return refuse(&NotTaken::Unknown);
+    }
+    match method {
+        Method::GET | Method::HEAD => text(StatusCode::OK, ABOUT.to_owned()),
+        Method::POST | Method::PUT | Method::PATCH => {
+            match take(&state, &token, (method, headers, body)).await {
+                Ok(()) => text(StatusCode::OK, TAKEN.to_owned()),
+                Err(response) => response,
+            }
+        }
+        other => {
+            let mut response = if other == Method::OPTIONS {
+                StatusCode::NO_CONTENT.into_response()
+            } else {
+                text(StatusCode::METHOD_NOT_ALLOWED, format!("{other} is not possible here.\n"))
+            };
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static(METHODS));
+            response
+        }
+    }
+}
+
+async fn take(
+    state: &AppState,
+    token: &str,
+    (method, headers, body): (Method, HeaderMap, Body),
+) -> Result<(), Response> {
+    let program = state.engine.admit_to_inbox(token).map_err(|why| refuse(&why))?;
+    let read = state.bodies.read(&headers, body, MAX_BODY_BYTES).await;
+    let read = read.map_err(|failed| match failed.code {
+        ErrorCode::PayloadTooLarge => refuse(&NotTaken::TooLarge),
+        code => {
+            let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            text(status, format!("{}\n", failed.message))
+        }
+    })?;
+    let view = |(name, value): (&http::HeaderName, &HeaderValue)| HeaderView {
+        name: name.as_str().to_owned(),
+        value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
+    };
+    let arrived = Arrived {
+        method: method.to_string(),
+        headers: headers.iter().map(view).collect(),
+        body: Bytes::copy_from_slice(&read),
+        from: Origin::Network,
+    };
+    state.engine.receive_in_inbox(&program, arrived).await.map_err(|why| refuse(&why))
+}
+
+fn refuse(why: &NotTaken) -> Response {
+    if let NotTaken::NotKept(cause) = why {
+        tracing::warn!(error = %cause, "a request to an inbox could not be kept");
+    }
+    let status = StatusCode::from_u16(why.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = text(status, format!("{why}\n"));
+    if matches!(why, NotTaken::TooMany | NotTaken::NotKept(_)) {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+fn text(status: StatusCode, text: String) -> Response {
+    let headers = [
+        (CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (CACHE_CONTROL, "no-store"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    (status, headers, text).into_response()
+}
