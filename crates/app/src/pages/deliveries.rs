@@ -1,7 +1,7 @@
 //! The delivery log: a list and a side panel in one URL.
 
 use groundswell_types::editor::{DeliveryPage, Panel};
-use groundswell_types::{DeliveryDetail, DeliveryId, ProgramId, ResendJob};
+use groundswell_types::{DeliveryDetail, DeliveryId, ProgramId, ResendJob, ResendSelection};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
@@ -58,12 +58,14 @@ pub fn DeliveriesPage() -> impl IntoView {
     let list = Memo::new(move |_| query.with(LogQuery::list));
     let log = Resource::new(move || (id.get(), list.get()), |(id, list)| load(id, list));
     let (is_pending, set_pending) = signal(false);
+    // Of the form this page is the answer to; what is looked at next has nothing to do with it.
+    let refused = StoredValue::new(returned().map(|returned| returned.failure));
     view! {
         <Transition set_pending=set_pending fallback=|| view! { <div class="page wide loading" aria-busy="true"></div> }>
             {move || {
                 Suspend::new(async move {
                     match log.await {
-                        Ok(log) => view! { <LogView log list=list.get_untracked() query is_pending/> }.into_any(),
+                        Ok(log) => view! { <LogView log list=list.get_untracked() query is_pending refused/> }.into_any(),
                         Err(failure) => view! { <FailurePage failure/> }.into_any(),
                     }
                 })
@@ -82,14 +84,20 @@ async fn load(id: Option<ProgramId>, list: LogQuery) -> Result<Log, Failure> {
 }
 
 #[component]
-fn LogView(log: Log, list: LogQuery, query: Memo<LogQuery>, is_pending: ReadSignal<bool>) -> impl IntoView {
+fn LogView(
+    log: Log,
+    list: LogQuery,
+    query: Memo<LogQuery>,
+    is_pending: ReadSignal<bool>,
+    refused: StoredValue<Option<Failure>>,
+) -> impl IntoView {
     let Log { panel, page, jobs } = log;
     let program = panel.program.clone();
     let is_open = Memo::new(move |_| query.with(|query| query.delivery.is_some()));
     let failure = page.as_ref().err().cloned();
     let nothing = DeliveryPage { deliveries: Vec::new(), next_id: None, searched_until: None };
     let shown = Shown::new(program.id.clone(), list.clone(), query, page.unwrap_or(nothing), jobs);
-    shown.failure.set(returned().map(|returned| returned.failure));
+    shown.failure.set(refused.try_update_value(Option::take).flatten());
     let content = match failure {
         Some(failure) => view! { <NoList shown failure/> }.into_any(),
         None => view! { <ListWithActions shown/> }.into_any(),
@@ -117,8 +125,22 @@ fn LogView(log: Log, list: LogQuery, query: Memo<LogQuery>, is_pending: ReadSign
 #[component]
 fn ListWithActions(shown: Shown) -> impl IntoView {
     let asks_to_resend = Memo::new(move |_| shown.query.with(|query| query.asks_to_resend));
+    let filter = shown.list.with_value(|list| list.filter.clone());
+    // Not where it is shown: resources must be made in the same order on both sides.
+    let count = Resource::new(
+        move || asks_to_resend.get(),
+        move |asks| {
+            let (program, filter) = (shown.program.get_value(), filter.clone());
+            async move {
+                if !asks {
+                    return None;
+                }
+                Some(functions::count_resends(program, ResendSelection::matching(filter)).await)
+            }
+        },
+    );
     view! {
-        <Show when=move || asks_to_resend.get()><ResendAll shown/></Show>
+        <Show when=move || asks_to_resend.get()><ResendAll shown count/></Show>
         <Actions shown/>
         <List shown/>
     }

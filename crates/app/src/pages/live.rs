@@ -62,20 +62,24 @@ where
 
 /// Focuses the element with that id when the navigation that begins now has drawn its page.
 pub fn focus_after_navigation(id: Option<String>) {
-    let Some(id) = id.filter(|id| !id.is_empty()) else { return };
-    try_focus(id, 20);
+    focus_first_after_navigation(id.into_iter().filter(|id| !id.is_empty()).collect());
 }
 
-fn try_focus(id: String, tries_left: u32) {
+/// The same for the first of several that is there then.
+pub fn focus_first_after_navigation(ids: Vec<String>) {
+    if !ids.is_empty() {
+        try_focus(ids, 20);
+    }
+}
+
+fn try_focus(ids: Vec<String>, tries_left: u32) {
     set_timeout(
         move || {
             let is_lost = document().active_element().is_none_or(|element| element.tag_name() == "BODY");
-            let element = document()
-                .get_element_by_id(&id)
-                .and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok());
-            match element {
+            let element = ids.iter().find_map(|id| document().get_element_by_id(id));
+            match element.and_then(|element| element.dyn_into::<web_sys::HtmlElement>().ok()) {
                 Some(element) if is_lost => drop(element.focus()),
-                _ if tries_left > 0 => try_focus(id, tries_left - 1),
+                _ if tries_left > 0 => try_focus(ids, tries_left - 1),
                 _ => {}
             }
         },

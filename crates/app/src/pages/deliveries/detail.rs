@@ -13,7 +13,7 @@ use super::shown::{Shown, has_ended, is_resendable};
 use crate::components::{CodeBlock, Icon, Shape, Status, Time};
 use crate::functions;
 use crate::log_intent::LogIntent;
-use crate::pages::live::{focus_after_navigation, keep_fresh_unless};
+use crate::pages::live::{focus_after_navigation, focus_first_after_navigation, keep_fresh_unless};
 use crate::texts::texts;
 use crate::words;
 
@@ -93,7 +93,9 @@ fn Neighbours(shown: Shown, id: DeliveryId) -> impl IntoView {
             neighbour.get().map(|other| {
                 let url = move || shown.url(|query| query.delivery = Some(other));
                 let place = if steps < 0 { "previous" } else { "next" };
-                let on_click = move |_| focus_after_navigation(Some(format!("go-{place}")));
+                // At the end of the list there is no such way any more.
+                let on_click =
+                    move |_| focus_first_after_navigation(vec![format!("go-{place}"), "delivery".to_owned()]);
                 view! {
                     <a class="button quiet small" id=format!("go-{place}") href=url on:click=on_click>
                         <Icon shape=shape/>{name}

@@ -1,6 +1,5 @@
 //! The question whether all that match are to be sent again, with how many they are.
 
-use groundswell_types::ResendSelection;
 use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
@@ -8,23 +7,19 @@ use super::resending;
 use super::shown::Shown;
 use crate::components::FailureNotice;
 use crate::failure::Failure;
-use crate::functions;
 use crate::log_intent::LogIntent;
 use crate::texts::texts;
 
 #[component]
-pub fn ResendAll(shown: Shown) -> impl IntoView {
+pub fn ResendAll(shown: Shown, count: Resource<Option<Result<i64, Failure>>>) -> impl IntoView {
     let texts = texts();
-    let selection = ResendSelection::matching(shown.list.with_value(|list| list.filter.clone()));
-    let count = Resource::new(
-        || (),
-        move |()| functions::count_resends(shown.program.get_value(), selection.clone()),
-    );
     view! {
         <section class="card resend-all" aria-labelledby="resend-all">
             <h2 id="resend-all" tabindex="-1">{texts.log_resend_all_title()}</h2>
             <Suspense fallback=move || view! { <p aria-busy="true">{texts.log_counting()}</p> }>
-                {move || Suspend::new(async move { view! { <Question shown count=count.await/> } })}
+                {move || Suspend::new(async move {
+                    count.await.map(|count| view! { <Question shown count/> })
+                })}
             </Suspense>
         </section>
     }

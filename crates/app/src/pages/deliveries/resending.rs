@@ -11,6 +11,7 @@ use super::live::show_newest;
 use super::shown::Shown;
 use crate::failure::Failure;
 use crate::functions;
+use crate::pages::live::focus_after_navigation;
 
 /// Sends one again, and opens the new delivery.
 pub fn one(shown: Shown, id: DeliveryId, navigate: impl Fn(&str, NavigateOptions) + 'static) {
@@ -23,6 +24,7 @@ pub fn one(shown: Shown, id: DeliveryId, navigate: impl Fn(&str, NavigateOptions
                     show_newest(shown).await;
                 }
                 go(shown, navigate, |query| query.delivery = Some(delivery.id));
+                focus_after_navigation(Some("delivery".to_owned()));
             }
             Err(failure) => drop(shown.failure.try_set(Some(failure))),
         }
@@ -61,7 +63,7 @@ fn begin(
                     query.job = Some(id);
                     query.asks_to_resend = false;
                 });
-                crate::pages::live::focus_after_navigation(Some(format!("job-{id}")));
+                focus_after_navigation(Some(format!("job-{id}")));
             }
             Err(failure) => drop(shown.failure.try_set(Some(failure))),
         }
