@@ -7,6 +7,7 @@ mod list;
 pub mod memory;
 mod moves;
 pub mod postgres;
+mod publication;
 mod query;
 mod record;
 mod rows;
@@ -21,6 +22,7 @@ use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, Re
 use thiserror::Error;
 
 pub use moves::{Move, MoveStep, Moved};
+pub use publication::{PublicationRecord, Published, PublishedWebhook};
 pub use record::*;
 
 /// Why the store could not do something.
@@ -127,6 +129,14 @@ pub trait Store: Send + Sync + 'static {
 
     /// Removes a program's draft.
     async fn delete_draft(&self, program: &ProgramId) -> Result<(), StoreError>;
+
+    /// A program's history, newest first: the versions up to `newest`, at most `limit`.
+    async fn publications(
+        &self,
+        program: &ProgramId,
+        newest: i64,
+        limit: usize,
+    ) -> Result<Vec<PublicationRecord>, StoreError>;
 
     // ---- log
 

@@ -14,8 +14,8 @@ use self::state::State;
 use super::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DraftRecord, EndpointId,
     EndpointRecord, EventRecord, Expired, Forget, HealthRecord, MoveStep, Moved, NoticeRecord, PARKED_DUE_MS,
-    Pending, PendingKey, ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SMALL_BODY,
-    SessionRecord, SettingsChange, Standing, Store, StoreError, TestRecord,
+    Pending, PendingKey, ProgramRecord, PublicationRecord, ResendBatch, ResendJobRecord, ResendRecord,
+    SMALL_BODY, SessionRecord, SettingsChange, Standing, Store, StoreError, TestRecord,
 };
 
 /// The in-memory store.
@@ -155,6 +155,15 @@ impl Store for Memory {
 
     async fn save_draft(&self, draft: &DraftRecord) -> Result<bool, StoreError> {
         self.state().save_draft(draft)
+    }
+
+    async fn publications(
+        &self,
+        program: &ProgramId,
+        newest: i64,
+        limit: usize,
+    ) -> Result<Vec<PublicationRecord>, StoreError> {
+        Ok(self.state().publications_of(program, newest).take(limit).cloned().collect())
     }
 
     async fn delete_draft(&self, program: &ProgramId) -> Result<(), StoreError> {

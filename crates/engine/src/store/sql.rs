@@ -14,8 +14,8 @@ use super::query::{
 use super::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DraftRecord, EndpointId,
     EndpointRecord, EventRecord, Expired, Forget, HealthRecord, MoveStep, Moved, NoticeRecord, Pending,
-    PendingKey, ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange,
-    Standing, Store, StoreError, TestRecord,
+    PendingKey, ProgramRecord, PublicationRecord, ResendBatch, ResendJobRecord, ResendRecord, SessionRecord,
+    SettingsChange, Standing, Store, StoreError, TestRecord,
 };
 
 /// What each database does in its own way.
@@ -196,6 +196,15 @@ impl<D: Database> Store for D {
         let mut db = Database::begin(self).await?;
         let result = drafts::save(&mut *db, draft).await;
         db.finish(result).await
+    }
+
+    async fn publications(
+        &self,
+        program: &ProgramId,
+        newest: i64,
+        limit: usize,
+    ) -> Result<Vec<PublicationRecord>, StoreError> {
+        webhooks::publications(&mut *Database::reader(self).await?, program, newest, limit).await
     }
 
     async fn delete_draft(&self, program: &ProgramId) -> Result<(), StoreError> {

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use groundswell_engine::store::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DraftRecord, EndpointId,
     EndpointRecord, EventRecord, Expired, Forget, HealthRecord, MoveStep, Moved, NoticeRecord, Pending,
-    PendingKey, ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange,
-    Store, StoreError, TestRecord,
+    PendingKey, ProgramRecord, PublicationRecord, ResendBatch, ResendJobRecord, ResendRecord, SessionRecord,
+    SettingsChange, Store, StoreError, TestRecord,
 };
 use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, ResendJobId, TestId};
 
@@ -89,6 +89,15 @@ impl Store for Disk {
 
     async fn save_draft(&self, draft: &DraftRecord) -> Result<bool, StoreError> {
         self.write(self.memory.save_draft(draft), |_| ()).await
+    }
+
+    async fn publications(
+        &self,
+        program: &ProgramId,
+        newest: i64,
+        limit: usize,
+    ) -> Result<Vec<PublicationRecord>, StoreError> {
+        self.read(self.memory.publications(program, newest, limit)).await
     }
 
     async fn delete_draft(&self, program: &ProgramId) -> Result<(), StoreError> {
