@@ -7,7 +7,9 @@ use leptos_router::{SsrMode, path};
 
 use crate::components::LanguageSwitch;
 use crate::functions;
-use crate::pages::{DeliveriesPage, NotFoundPage, OptionsPage, ProgramsPage, SignInPage, WebhooksPage};
+use crate::pages::{
+    DeliveriesPage, HistoryPage, NotFoundPage, OptionsPage, ProgramsPage, SignInPage, WebhooksPage,
+};
 use crate::texts::texts;
 
 /// The app. Every page is rendered whole before the first byte is sent: streamed pages would need JavaScript to
@@ -26,6 +28,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async/>
                     <Route path=path!("/programs/:id/options") view=OptionsPage ssr=SsrMode::Async/>
                     <Route path=path!("/programs/:id/options/webhooks") view=WebhooksPage ssr=SsrMode::Async/>
+                    <Route path=path!("/programs/:id/options/webhooks/history") view=HistoryPage ssr=SsrMode::Async/>
                     <Route path=path!("/programs/:id/deliveries") view=DeliveriesPage ssr=SsrMode::Async/>
                 </Routes>
             </main>

@@ -9,6 +9,7 @@ use groundswell_types::{Problem, ProgramId, ProgramType};
 
 use crate::backend::Backend;
 use crate::failure::Failure;
+use crate::intent::Done;
 use crate::language::Language;
 use crate::returned::Returned;
 use crate::said::Said;
@@ -18,7 +19,14 @@ mod panel;
 mod panel_form;
 
 /// Where forms are posted to, in axum's path syntax.
-pub const PATHS: [&str; 5] = ["/", "/language", "/sign-in", "/sign-out", "/programs/{id}/options/webhooks"];
+pub const PATHS: [&str; 6] = [
+    "/",
+    "/language",
+    "/sign-in",
+    "/sign-out",
+    "/programs/{id}/options/webhooks",
+    "/programs/{id}/options/webhooks/history",
+];
 
 /// What is to be answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +95,10 @@ async fn act(backend: &dyn Backend, post: Post<'_>) -> Answer {
             Ok(id) => panel::submit(backend, Texts::of(post.language), &id, &form).await,
             Err(_) => Answer::failed(Failure::NotFound),
         },
+        ["programs", id, "options", "webhooks", "history"] => match ProgramId::parse(id) {
+            Ok(id) => restore(backend, &id, &form).await,
+            Err(_) => Answer::failed(Failure::NotFound),
+        },
         _ => Answer::failed(Failure::NotFound),
     }
 }
@@ -143,6 +155,17 @@ fn own_page(back: &str) -> String {
     // A path that begins with two slashes would name another host.
     let own = own.filter(|url| back.starts_with('/') && !url.path().starts_with("//"));
     own.map_or("/".to_owned(), |url| url[url::Position::BeforePath..url::Position::AfterQuery].to_owned())
+}
+
+async fn restore(backend: &dyn Backend, id: &ProgramId, form: &Form) -> Answer {
+    let number = |name| form.get(name).parse::<i64>().ok();
+    let (Some(version), Some(draft)) = (number("version"), number("draft")) else {
+        return Answer::failed(Failure::NotFound);
+    };
+    match backend.restore(id, version, draft).await {
+        Ok(()) => Answer::redirect(format!("/programs/{id}/options/webhooks?done={}", Done::Restored)),
+        Err(failure) => Answer::failed(failure),
+    }
 }
 
 async fn sign_in(backend: &dyn Backend, form: &Form) -> Answer {

@@ -4,7 +4,7 @@
 //! [`crate::forms`] answers it; with it, [`Editor`] does the same in place.
 
 use groundswell_types::editor::Panel;
-use groundswell_types::{TestId, TestView};
+use groundswell_types::{EventKind, TestId, TestView};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -14,15 +14,19 @@ use super::program_id;
 use crate::components::{FailurePage, ProgramHead, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
+use crate::intent::Done;
 use crate::returned::returned;
 use crate::texts::texts;
 
 mod actions;
 mod bar;
 mod conflict;
+mod disabled;
 mod editor;
 mod events;
 mod form;
+mod headers;
+mod history;
 mod inputs;
 mod parked;
 mod row;
@@ -35,6 +39,7 @@ mod timeout;
 
 use editor::Editor;
 use form::PanelForm;
+pub use history::HistoryPage;
 
 /// What the page shows, and what the redirect after a plain form post asked it to show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,8 +51,10 @@ pub struct Loaded {
     generated: Option<(String, String)>,
     /// The key of the row whose settings are open.
     open: Option<String>,
-    /// Whether the draft was just published.
-    is_published: bool,
+    /// What was just done.
+    done: Option<Done>,
+    /// A sample of each event the program can have, as JSON.
+    examples: Vec<(EventKind, String)>,
 }
 
 /// What the query asks for.
@@ -57,7 +64,7 @@ struct Wanted {
     row: Option<String>,
     generate: Option<String>,
     open: Option<String>,
-    is_published: bool,
+    done: Option<Done>,
 }
 
 /// `/programs/{id}/options/webhooks`.
@@ -71,7 +78,7 @@ pub fn WebhooksPage() -> impl IntoView {
             row: query.get("row"),
             generate: query.get("generate"),
             open: query.get("open"),
-            is_published: query.get("published").is_some(),
+            done: query.get("done").and_then(|text| Done::parse(&text)),
         })
     });
     let loaded = Resource::new(
@@ -86,7 +93,8 @@ pub fn WebhooksPage() -> impl IntoView {
                 test: None,
                 generated: None,
                 open: wanted.open,
-                is_published: wanted.is_published,
+                done: wanted.done,
+                examples: functions::get_examples(id.clone()).await?,
             };
             if let (Some(test), Some(row)) = (wanted.test, wanted.row) {
                 loaded.test = functions::test_result(id, test).await?.map(|test| (row, test));
@@ -122,6 +130,7 @@ fn WebhooksPanel(editor: Editor) -> impl IntoView {
     let texts = texts();
     let program = editor.program.get_value();
     let options = format!("/programs/{}/options", program.id);
+    let history = format!("{options}/webhooks/history");
     editor.keep_up_to_date();
     view! {
         <Title text=format!("{} · {}", texts.webhooks_title(), program.name)/>
@@ -131,6 +140,7 @@ fn WebhooksPanel(editor: Editor) -> impl IntoView {
                 <nav class="crumbs" aria-label=texts.program_options()><a href=options>{texts.program_integrations()}</a></nav>
                 <h2 id="webhooks">{texts.webhooks_title()}</h2>
                 <p class="hint">{texts.webhooks_what()}</p>
+                <p><a href=history>{texts.history_title()}</a></p>
             </div>
             <PanelForm editor/>
         </div>

@@ -2,8 +2,10 @@
 
 mod contrast;
 mod deliveries;
+mod history;
 mod languages;
 mod memory;
 mod programs;
 mod site;
+mod webhook_settings;
 mod webhooks;

@@ -5,8 +5,10 @@ use groundswell_types::editor::SecretDraft;
 use leptos::html;
 use leptos::prelude::*;
 
+use super::disabled::DisabledBanner;
 use super::editor::Editor;
 use super::events::Events;
+use super::headers::HeaderSettings;
 use super::inputs::{sync_check, sync_text};
 use super::parked::ParkedBanner;
 use super::row_state::Row;
@@ -39,6 +41,7 @@ pub fn WebhookRow(editor: Editor, row: Row) -> impl IntoView {
             <Problem row/>
             <StatusLine row/>
             {failure}
+            <DisabledBanner row/>
             <ParkedBanner row/>
             <TestOutcome editor row/>
             <Settings editor row/>
@@ -92,14 +95,11 @@ fn Switch(editor: Editor, row: Row) -> impl IntoView {
     let texts = texts();
     let key = row.key.get_value();
     let input = NodeRef::<html::Input>::new();
-    let switch = move |is_on: bool| {
-        row.is_enabled.set(is_on);
-        editor.touch();
-    };
+    let switch = move |is_on: bool| editor.switch(row, is_on);
     sync_check(input, row.is_enabled.into(), switch);
     view! {
         <label class="switch">
-            <input type="checkbox" role="switch" node_ref=input name=format!("enabled.{key}") value="on"
+            <input type="checkbox" role="switch" node_ref=input id=format!("enabled-{key}") name=format!("enabled.{key}") value="on"
                 checked=row.is_enabled.get_untracked()
                 aria-label=move || texts.webhook_switch_label(editor.number(row))
                 on:change:target=move |event| switch(event.target().checked())/>
@@ -186,6 +186,7 @@ fn Settings(editor: Editor, row: Row) -> impl IntoView {
             <div class="settings-body">
                 <Events editor row/>
                 <SecretSettings editor row/>
+                <HeaderSettings editor row/>
                 <TimeoutField editor row/>
             </div>
         </details>
