@@ -131,6 +131,7 @@ pub fn field(texts: Texts, value: &FieldValue) -> (&'static str, String) {
             (texts.webhook_events(), or_none(&titles.join(", ")))
         }
         FieldValue::Timeout(seconds) => (texts.webhook_timeout(), or_none(seconds)),
+        FieldValue::Name(name) => (texts.webhook_name_label(), or_none(name)),
         FieldValue::Headers(names) => (texts.header_title(), or_none(&names.join(", "))),
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use groundswell_types::editor::ChangedBy;
 use groundswell_types::{
     EventKind, MAX_WEBHOOKS, PayloadUrl, ProgramId, RESERVED_PUBLIC_ID, Secret, SecretOverlap, Webhook,
-    WebhookHeaders, WebhookId, WebhookTimeout,
+    WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
 };
 
 use crate::delivery::guard::Guard;
@@ -24,6 +24,23 @@ pub struct WebhookInput {
     pub timeout: Option<TimeoutInput>,
     /// All of them: what is not among them is removed.
     pub headers: Option<WebhookHeaders>,
+    pub name: Option<NameInput>,
+}
+
+/// What people are to call it.
+#[derive(Debug, Clone)]
+pub enum NameInput {
+    Set(WebhookName),
+    Remove,
+}
+
+impl NameInput {
+    fn name(self) -> Option<WebhookName> {
+        match self {
+            Self::Set(name) => Some(name),
+            Self::Remove => None,
+        }
+    }
 }
 
 /// How long the receiver is to have.
@@ -102,6 +119,7 @@ impl Engine {
                     timeout: input.timeout.and_then(TimeoutInput::timeout),
                     headers: input.headers.unwrap_or_default(),
                     old_secret: None,
+                    name: input.name.and_then(NameInput::name),
                 };
                 Ok(change(&entry, now_ms, |change| change.upserts.push(record)))
             })
@@ -146,6 +164,9 @@ impl Engine {
                 if let Some(timeout) = input.timeout {
                     after.timeout = timeout.timeout();
                 }
+                if let Some(name) = input.name {
+                    after.name = name.name();
+                }
                 if let Some(headers) = input.headers {
                     after.headers = headers;
                 }
@@ -187,6 +208,7 @@ impl Engine {
             header_names: endpoint.record.headers.names().map(str::to_owned).collect(),
             old_secret_ends_at: old_secret.map(|old| old.ends_at_ms),
             new_secret_accepted_at: old_secret.and_then(|old| old.new_accepted_at_ms),
+            name: endpoint.record.name.clone(),
         }
     }
 }

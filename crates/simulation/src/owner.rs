@@ -45,6 +45,7 @@ fn input(host: usize, hook: Hook) -> WebhookInput {
         secret: Some(SecretInput::Set(secret, SecretOverlap::None)),
         timeout: None,
         headers: Some(headers.expect("a header")),
+        name: None,
     }
 }
 

@@ -32,6 +32,10 @@ pub struct DraftRow {
     pub events: Vec<EventKind>,
     /// What is to become of its secret. The secret itself never comes back.
     pub secret: SecretDraft,
+    /// What people call it, as typed, valid or not; empty for nothing. Always there in what is shown; saving a row without
+    /// it leaves it as it is.
+    #[serde(default)]
+    pub name: Option<String>,
     /// How long the live secret stays valid beside a new one, once that is live. Always there in what is shown; saving a
     /// row without it leaves it as it is.
     #[serde(default)]
@@ -175,7 +179,7 @@ pub struct PanelRow {
     /// As it is being edited.
     pub row: DraftRow,
     /// Everything that keeps it from being published; pointers are `/url`, `/events`, `/secret`, `/timeout`,
-    /// `/headers` and, counted from 0, `/headers/0/name`, `/headers/0/value`.
+    /// `/name`, `/headers` and, counted from 0, `/headers/0/name`, `/headers/0/value`.
     pub problems: Vec<Problem>,
     /// How it is doing, when it is live.
     pub live: Option<LiveStatus>,

@@ -12,6 +12,7 @@ mod event;
 mod headers;
 mod id;
 pub mod json;
+mod name;
 mod notice;
 mod open_enum;
 mod overlap;
@@ -35,6 +36,7 @@ pub use headers::{
     MAX_HEADERS_BYTES, Reserved, WebhookHeaders,
 };
 pub use id::{DeliveryId, EventId, InvalidId, NoticeId, ProgramId, ResendJobId, TestId, WebhookId};
+pub use name::{InvalidName, WebhookName};
 pub use notice::{Notice, NoticeKind};
 pub use overlap::{InvalidOverlap, SecretOverlap};
 pub use problem::{Problem, pointer_segment};

@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::event::EventKind;
 use crate::id::WebhookId;
+use crate::name::WebhookName;
 
 /// A program has at most this many webhooks.
 pub const MAX_WEBHOOKS: usize = 5;
@@ -53,6 +54,9 @@ pub struct Webhook {
     /// one alone, so the receiver does without the old one. Read-only. Our own addition.
     #[serde(default)]
     pub new_secret_accepted_at: Option<i64>,
+    /// What people call it. Our own addition.
+    #[serde(default)]
+    pub name: Option<WebhookName>,
 }
 
 /// The answer to a test delivery over REST.

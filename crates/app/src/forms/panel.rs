@@ -97,6 +97,7 @@ impl Post<'_> {
                 events: fitting,
                 secret: groundswell_types::editor::SecretDraft::None,
                 timeout: String::new(),
+                name: None,
                 secret_overlap: None,
                 headers: None,
             }),
@@ -123,6 +124,9 @@ impl Post<'_> {
         for row in &mut saved {
             if let Some(typed) = self.form.rows.iter().find(|typed| typed.key == row.key) {
                 row.secret = typed.secret;
+                if typed.name.is_none() {
+                    row.name = None;
+                }
                 if typed.secret_overlap.is_none() {
                     row.secret_overlap = None;
                 }

@@ -1,5 +1,5 @@
 //! The Webhooks panel as a form: `version` and `live`, a `row` with its key for each row in order, for each key the fields
-//! `url.KEY`, `enabled.KEY`, `event.KEY` (repeated), `secret.KEY`, `overlap.KEY` and `timeout.KEY`, and the `intent` of the
+//! `url.KEY`, `enabled.KEY`, `event.KEY` (repeated), `secret.KEY`, `name.KEY`, `overlap.KEY` and `timeout.KEY`, and the `intent` of the
 //! pressed button. A row that shows its headers has `headers.KEY`, and for each of them `header.KEY`, `header-name.KEY` and
 //! `header-value.KEY`.
 
@@ -55,6 +55,7 @@ fn row(form: &Form, key: &str) -> DraftRow {
         events: EventKind::ALL.into_iter().filter(|kind| events.contains(&kind.name())).collect(),
         secret: SecretDraft::None,
         timeout: form.get(&format!("timeout.{key}")).trim().to_owned(),
+        name: form.all(&format!("name.{key}")).next().map(|name| name.trim().to_owned()),
         secret_overlap: overlap(form.get(&format!("overlap.{key}"))),
         headers: headers(form, key),
     }
@@ -92,7 +93,7 @@ mod tests {
     fn a_form_becomes_rows() {
         let body = "version=7&live=3&row=primary&url.primary=+https%3A%2F%2Fa.example%2F&enabled.primary=on\
                     &event.primary=CAMPAIGN_ENDED&event.primary=NEW_PARTICIPANT_ADDED&event.primary=NONSENSE\
-                    &secret.primary=s3cret&timeout.primary=+20+&overlap.primary=3600&headers.primary=\
+                    &secret.primary=s3cret&timeout.primary=+20+&name.primary=+CRM+&overlap.primary=3600&headers.primary=\
                     &header.primary=live-x-a&header-name.primary=+x-a&header-value.primary=\
                     &header.primary=new-1&header-name.primary=x-b&header-value.primary=+v+&row=new-1&url.new-1=&secret.new-1=&row=primary&row=a%20b\
                     &intent=test%3Anew-1%3ACAMPAIGN_ENDED";
@@ -104,6 +105,7 @@ mod tests {
             events: vec![EventKind::NewParticipantAdded, EventKind::CampaignEnded],
             secret: SecretDraft::None,
             timeout: "20".to_owned(),
+            name: Some("CRM".to_owned()),
             secret_overlap: Some(SecretOverlap::Hour),
             headers: Some(vec![header("live-x-a", "x-a", None), header("new-1", "x-b", Some(" v "))]),
         };
@@ -114,6 +116,7 @@ mod tests {
             events: Vec::new(),
             secret: SecretDraft::None,
             timeout: String::new(),
+            name: None,
             secret_overlap: None,
             headers: None,
         };

@@ -28,6 +28,7 @@ mod form;
 mod headers;
 mod history;
 mod inputs;
+mod name;
 mod parked;
 mod row;
 mod row_state;

@@ -130,6 +130,7 @@ impl State {
                     .and_then(|live| live.live.clone()),
                 row: DraftRow {
                     secret: known(&row.key).map_or(SecretDraft::None, |known| known.row.secret),
+                    name: row.name.or_else(|| known(&row.key).and_then(|known| known.row.name.clone())),
                     secret_overlap: row
                         .secret_overlap
                         .or_else(|| known(&row.key).and_then(|known| known.row.secret_overlap)),

@@ -174,3 +174,15 @@ async fn what_two_changed_is_shown_with_both_values_and_decided() {
         assert_eq!(site.backend.state.lock().expect("not poisoned").resolved, [side]);
     }
 }
+
+#[tokio::test]
+async fn a_name_is_typed_and_shown_at_its_row() {
+    let site = Site::new(Memory::full());
+    let page = site.post_and_follow(PAGE, &format!("{ROW}&name.primary=+The+%3CCRM%3E+&intent=save")).await;
+    assert!(
+        page.tags("name=\"name.primary\"")[0].contains("value=\"The &lt;CRM"),
+        "{:?}",
+        page.tags("name=\"name.primary\"")
+    );
+    assert!(page.html.contains("<p class=\"webhook-name\">The &lt;CRM&gt;"));
+}

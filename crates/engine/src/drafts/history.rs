@@ -94,6 +94,7 @@ fn restored(webhook: &PublishedWebhook, entry: &ProgramEntry) -> StoredRow {
         events: webhook.events.clone(),
         secret: StoredSecret::Kept,
         secret_overlap: SecretOverlap::None,
+        name: webhook.name.as_ref().map_or_else(String::new, ToString::to_string),
         timeout: timeout_text(webhook),
         headers: headers::of_names(&webhook.header_names),
     }
@@ -144,6 +145,7 @@ fn endpoint_of(webhook: &PublishedWebhook, entry: &ProgramEntry) -> Endpoint {
             timeout: webhook.timeout_seconds,
             headers: WebhookHeaders::parse(names).unwrap_or_default(),
             old_secret: None,
+            name: webhook.name.clone(),
         },
         url: None,
         headers: OwnHeaders::default(),

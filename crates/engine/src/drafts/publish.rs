@@ -121,6 +121,7 @@ fn fill(
         // Rows with problems are not published, so this is what was typed.
         let timeout = row.parsed_timeout().ok().flatten();
         let headers = row.effective_headers(entry).unwrap_or_default();
+        let name = row.parsed_name().ok().flatten();
         if let Some(live) = row.live(entry) {
             let before = &live.record;
             let mut after = EndpointRecord {
@@ -130,6 +131,7 @@ fn fill(
                 auto_disabled: before.auto_disabled && !row.is_enabled,
                 timeout,
                 headers,
+                name,
                 ..before.clone()
             };
             if row.secret != StoredSecret::Kept {
@@ -158,6 +160,7 @@ fn fill(
             timeout,
             headers,
             old_secret: None,
+            name,
         };
         primary_from.endpoints.push(std::sync::Arc::new(crate::directory::Endpoint {
             record: record.clone(),

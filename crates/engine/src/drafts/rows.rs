@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use groundswell_types::editor::DraftRow;
 use groundswell_types::{
-    EventKind, InvalidTimeout, Problem, Secret, SecretOverlap, WebhookHeaders, WebhookTimeout,
+    EventKind, InvalidName, InvalidTimeout, Problem, Secret, SecretOverlap, WebhookHeaders, WebhookName,
+    WebhookTimeout,
 };
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,9 @@ pub(super) const RESTORED_PREFIX: &str = "restored-";
 /// A URL longer than this is not even kept as a draft.
 const MAX_DRAFT_URL_BYTES: usize = 4096;
 
+/// A name longer than this is not even kept as a draft.
+const MAX_DRAFT_NAME_BYTES: usize = 1024;
+
 /// A timeout longer than this is not even kept as a draft.
 const MAX_DRAFT_TIMEOUT_BYTES: usize = 40;
 
@@ -38,6 +42,9 @@ pub(super) struct StoredRow {
     pub is_enabled: bool,
     pub events: Vec<EventKind>,
     pub secret: StoredSecret,
+    /// As typed; drafts of versions without names have none.
+    #[serde(default)]
+    pub name: String,
     /// What is live ends so long after a new one is; drafts of versions without overlaps have none.
     #[serde(default)]
     pub secret_overlap: SecretOverlap,
@@ -101,6 +108,10 @@ pub(super) fn merge(
         let secret = old.map_or(StoredSecret::Kept, |old| old.secret.clone());
         let kept_overlap = old.map(|old| old.secret_overlap).unwrap_or_default();
         let secret_overlap = row.secret_overlap.unwrap_or(kept_overlap);
+        let name = row.name.or_else(|| old.map(|old| old.name.clone())).unwrap_or_default();
+        if name.len() > MAX_DRAFT_NAME_BYTES {
+            return Err(EngineError::invalid(&format!("/rows/{at}/name"), InvalidName::Length.to_string()));
+        }
         let stored = old.map_or(&[][..], |old| &old.headers);
         let headers = match row.headers {
             Some(typed) => headers::merge(typed, stored, &format!("/rows/{at}"))?,
@@ -112,6 +123,7 @@ pub(super) fn merge(
             is_enabled: row.is_enabled,
             events: distinct(row.events),
             secret,
+            name,
             secret_overlap,
             timeout: row.timeout,
             headers,
@@ -127,6 +139,7 @@ fn row_of(endpoint: &Endpoint) -> StoredRow {
         is_enabled: endpoint.record.is_enabled,
         events: endpoint.record.events.clone(),
         secret: StoredSecret::Kept,
+        name: endpoint.record.name.as_ref().map_or_else(String::new, ToString::to_string),
         secret_overlap: SecretOverlap::None,
         timeout: endpoint.record.timeout.map_or_else(String::new, |timeout| timeout.seconds().to_string()),
         headers: headers::of_live(&endpoint.record.headers),
@@ -152,6 +165,7 @@ impl StoredRow {
             is_enabled: self.is_enabled,
             events: self.events.clone(),
             secret: secret_draft(self, self.live(entry).map(AsRef::as_ref)),
+            name: Some(self.name.clone()),
             secret_overlap: Some(self.secret_overlap),
             timeout: self.timeout.clone(),
             headers: Some(headers::view(&self.headers, self.live_headers(entry))),
@@ -172,8 +186,16 @@ impl StoredRow {
         if let Err(why) = self.parsed_timeout() {
             problems.push(Problem::new("/timeout", why.to_string()));
         }
+        if let Err(why) = self.parsed_name() {
+            problems.push(Problem::new("/name", why.to_string()));
+        }
         problems.extend(self.effective_headers(entry).err().unwrap_or_default());
         problems
+    }
+
+    /// The name the row would have.
+    pub fn parsed_name(&self) -> Result<Option<WebhookName>, InvalidName> {
+        if self.name.trim().is_empty() { Ok(None) } else { WebhookName::parse(&self.name).map(Some) }
     }
 
     /// The timeout the row would be sent with.
@@ -206,6 +228,15 @@ impl StoredRow {
         let mut words = Vec::new();
         if self.url.trim() != record.url {
             words.push(format!("Change the URL {name} to {}.", self.url.trim()));
+        }
+        match (self.name.trim(), record.name.as_ref()) {
+            ("", None) => {}
+            ("", Some(before)) => words.push(format!("No longer call {name} “{before}”.")),
+            (label, before) => {
+                if before.is_none_or(|before| before.as_str() != label) {
+                    words.push(format!("Call {name} “{label}”."));
+                }
+            }
         }
         match (record.is_enabled, self.is_enabled) {
             (true, false) => words.push(format!("Turn off {name}; its deliveries are parked.")),

@@ -1,7 +1,7 @@
 //! History: what a program's live webhooks were at each version, and who made it so. Nothing in it is secret.
 
 use groundswell_types::editor::ChangedBy;
-use groundswell_types::{EventKind, ProgramId, WebhookId, WebhookTimeout};
+use groundswell_types::{EventKind, ProgramId, WebhookId, WebhookName, WebhookTimeout};
 use serde::{Deserialize, Serialize};
 
 use super::{EndpointId, EndpointRecord, StoreError};
@@ -42,6 +42,8 @@ pub struct PublishedWebhook {
     pub timeout_seconds: Option<WebhookTimeout>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub header_names: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<WebhookName>,
 }
 
 /// Versions that did not note who changed something stored the webhooks alone.
@@ -74,6 +76,7 @@ impl Published {
             has_secret: endpoint.secret.is_some(),
             timeout_seconds: endpoint.timeout,
             header_names: endpoint.headers.names().map(str::to_owned).collect(),
+            name: endpoint.name.clone(),
         };
         Self { by: Some(by), webhooks: live.into_iter().map(webhook).collect() }
     }

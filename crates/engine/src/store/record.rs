@@ -5,7 +5,7 @@ use groundswell_types::editor::ChangedBy;
 use groundswell_types::{
     Currency, DeliveryId, EventId, EventKind, FailureClass, NoticeId, NoticeKind, ProgramId, ProgramStatus,
     ProgramType, ResendJobId, ResendState, Secret, SecretOverlap, TestId, WebhookHeaders, WebhookId,
-    WebhookTimeout,
+    WebhookName, WebhookTimeout,
 };
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,8 @@ pub struct EndpointRecord {
     pub headers: WebhookHeaders,
     /// The secret before this one. There is none where there is no secret.
     pub old_secret: Option<OldSecret>,
+    /// What people call it.
+    pub name: Option<WebhookName>,
 }
 
 impl EndpointRecord {

@@ -6,6 +6,7 @@ use groundswell_engine::clock::Clock;
 use groundswell_engine::config::EngineConfig;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::{DraftRecord, ProgramRecord, SettingsChange, Store};
+use groundswell_engine::webhooks::WebhookInput;
 use groundswell_engine::{Engine, EngineError, EngineParts};
 use groundswell_types::editor::{DraftRow, SecretDraft};
 use groundswell_types::{Currency, ProgramId, ProgramStatus, ProgramType, WebhookTimeout};
@@ -84,6 +85,7 @@ async fn a_timeout_is_drafted_reviewed_and_published() {
         is_enabled: true,
         events: Vec::new(),
         secret: SecretDraft::None,
+        name: None,
         secret_overlap: None,
         timeout: timeout.to_owned(),
         headers: None,
@@ -107,6 +109,36 @@ async fn a_timeout_is_drafted_reviewed_and_published() {
     let usual = DraftRow { timeout: String::new(), ..shown };
     let saved = engine.save_draft(&program, 0, vec![usual]).await.expect("saved");
     assert_eq!(saved.changes, ["Give https://example.com/ the usual time to answer."]);
+    engine.publish(&program, saved.version).await.expect("published");
+    assert_eq!(live(), None);
+    engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_name_is_drafted_reviewed_and_published() {
+    let engine = start(&store_with_every_status().await, &Clock::manual(NOW_MS)).await;
+    let program = id_of(ProgramStatus::InProgress);
+    let url = "https://example.com/";
+    let input = WebhookInput { payload_url: Some(url.to_owned()), ..WebhookInput::default() };
+    engine.create_webhook(&program, input).await.expect("created");
+    let row = engine.panel(&program).await.expect("reads").rows[0].row.clone();
+    assert_eq!(row.name.as_deref(), Some(""));
+    let named = |name: Option<&str>| vec![DraftRow { name: name.map(str::to_owned), ..row.clone() }];
+    let live = || engine.webhooks(&program).expect("reads")[0].name.as_ref().map(ToString::to_string);
+
+    let saved = engine.save_draft(&program, 0, named(Some("a\nb"))).await.expect("a draft may be wrong");
+    assert_eq!(saved.problems[0][0].pointer, "/name");
+    engine.publish(&program, saved.version).await.expect_err("is wrong");
+    let saved = engine.save_draft(&program, saved.version, named(Some(" CRM "))).await.expect("saved");
+    // As an editor saves it that knows nothing of names.
+    let saved = engine.save_draft(&program, saved.version, named(None)).await.expect("saved");
+    assert_eq!(saved.changes, ["Call https://example.com/ “CRM”."]);
+    engine.publish(&program, saved.version).await.expect("published");
+    assert_eq!(live().as_deref(), Some("CRM"));
+    let saved = engine.save_draft(&program, 0, named(Some("CRM"))).await.expect("saved");
+    assert_eq!(saved.changes, [] as [&str; 0]);
+    let saved = engine.save_draft(&program, saved.version, named(Some(""))).await.expect("saved");
+    assert_eq!(saved.changes, ["No longer call https://example.com/ “CRM”."]);
     engine.publish(&program, saved.version).await.expect("published");
     assert_eq!(live(), None);
     engine.shut_down().await;

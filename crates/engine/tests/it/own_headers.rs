@@ -42,6 +42,7 @@ impl Fixture {
             is_enabled: true,
             events: Vec::new(),
             secret: SecretDraft::None,
+            name: None,
             secret_overlap: None,
             timeout: String::new(),
             headers,

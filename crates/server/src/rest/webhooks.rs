@@ -4,9 +4,10 @@ use axum::body::Body;
 use axum::extract::Path;
 use axum::response::Response;
 use groundswell_engine::EngineError;
-use groundswell_engine::webhooks::{SecretInput, TimeoutInput, WebhookInput};
+use groundswell_engine::webhooks::{NameInput, SecretInput, TimeoutInput, WebhookInput};
 use groundswell_types::{
-    Secret, SecretOverlap, Webhook, WebhookId, WebhookTestResponse, WebhookTestResult, WebhookTimeout,
+    Secret, SecretOverlap, Webhook, WebhookId, WebhookName, WebhookTestResponse, WebhookTestResult,
+    WebhookTimeout,
 };
 use http::StatusCode;
 use serde::Serialize;
@@ -99,6 +100,24 @@ pub async fn end_old_secret(call: Call, Path((program, webhook)): Path<(String, 
     call.context.answer(StatusCode::OK, result.await)
 }
 
+/// What people are to call a webhook; null and an empty text are nothing.
+fn name(fields: &mut Fields<'_>) -> Option<NameInput> {
+    if fields.is_null("name") {
+        return Some(NameInput::Remove);
+    }
+    let text = fields.text("name")?;
+    if text.trim().is_empty() {
+        return Some(NameInput::Remove);
+    }
+    match WebhookName::parse(&text) {
+        Ok(name) => Some(NameInput::Set(name)),
+        Err(why) => {
+            fields.problem("name", why.to_string());
+            None
+        }
+    }
+}
+
 /// How long the secret that is replaced stays valid. It goes with a new one only.
 fn overlap(fields: &mut Fields<'_>) -> SecretOverlap {
     const NAME: &str = "secretOverlapSeconds";
@@ -152,6 +171,7 @@ fn input(body: &[u8]) -> Result<WebhookInput, Failed> {
         })
     };
     let headers = fields.headers("headers");
+    let name = name(&mut fields);
     fields.finish()?;
-    Ok(WebhookInput { payload_url, events, is_enabled, secret, timeout, headers })
+    Ok(WebhookInput { payload_url, events, is_enabled, secret, timeout, headers, name })
 }

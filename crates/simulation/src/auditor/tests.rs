@@ -88,6 +88,7 @@ fn record(is_enabled: bool) -> EndpointRecord {
         timeout: None,
         headers: WebhookHeaders::NONE,
         old_secret: None,
+        name: None,
     }
 }
 

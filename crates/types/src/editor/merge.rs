@@ -47,6 +47,8 @@ pub enum FieldValue {
     Events(Vec<EventKind>),
     /// Its timeout in seconds; empty for the usual one.
     Timeout(String),
+    /// What people call it; empty for nothing.
+    Name(String),
     /// The names of its headers. Where they are the same, a value is another one.
     Headers(Vec<String>),
 }
@@ -114,6 +116,7 @@ fn take(row: &mut DraftRow, wanted: &DraftRow, field: &FieldValue) {
         FieldValue::IsEnabled(_) => row.is_enabled = wanted.is_enabled,
         FieldValue::Events(_) => row.events.clone_from(&wanted.events),
         FieldValue::Timeout(_) => row.timeout.clone_from(&wanted.timeout),
+        FieldValue::Name(_) => row.name.clone_from(&wanted.name),
         FieldValue::Headers(_) => row.headers.clone_from(&wanted.headers),
         FieldValue::Removed | FieldValue::Changed => {}
     }
@@ -125,6 +128,7 @@ fn is_same(one: &DraftRow, other: &DraftRow) -> bool {
         && one.is_enabled == other.is_enabled
         && sorted(&one.events) == sorted(&other.events)
         && one.timeout == other.timeout
+        && one.name == other.name
         && one.secret_overlap == other.secret_overlap
         && headers_of(one) == headers_of(other)
 }
@@ -165,6 +169,13 @@ fn merge_row(
         Some(timeout) => row.timeout.clone_from(timeout),
         None => {
             conflict(FieldValue::Timeout(mine.timeout.clone()), FieldValue::Timeout(theirs.timeout.clone()))
+        }
+    }
+    match pick(base.map(|base| &base.name), &theirs.name, &mine.name) {
+        Some(name) => row.name.clone_from(name),
+        None => {
+            let text = |row: &DraftRow| FieldValue::Name(row.name.clone().unwrap_or_default());
+            conflict(text(mine), text(theirs));
         }
     }
     if let Some(overlap) =

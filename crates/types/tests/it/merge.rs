@@ -13,8 +13,15 @@ fn header(key: usize, name: usize) -> HeaderDraft {
 /// What the fields of a row are, from few values, so that people often come to the same one.
 fn row(key: usize) -> impl Strategy<Value = DraftRow> {
     let headers = prop::collection::vec(prop::option::weighted(0.7, 0..3_usize), 3);
-    (0..3_usize, any::<bool>(), prop::sample::subsequence(&EventKind::ALL[..3], 0..=3), 0..3_usize, headers)
-        .prop_map(move |(url, is_enabled, events, timeout, headers)| DraftRow {
+    (
+        0..3_usize,
+        prop::sample::select(vec!["", "CRM", "Mail"]),
+        any::<bool>(),
+        prop::sample::subsequence(&EventKind::ALL[..3], 0..=3),
+        0..3_usize,
+        headers,
+    )
+        .prop_map(move |(url, name, is_enabled, events, timeout, headers)| DraftRow {
             key: format!("r{key}"),
             url: format!("https://{url}.example"),
             is_enabled,
@@ -22,6 +29,7 @@ fn row(key: usize) -> impl Strategy<Value = DraftRow> {
             secret: SecretDraft::None,
             secret_overlap: Some(SecretOverlap::None),
             timeout: timeout.to_string(),
+            name: Some(name.to_owned()),
             headers: Some(
                 headers.into_iter().enumerate().filter_map(|(key, name)| Some(header(key, name?))).collect(),
             ),
@@ -43,12 +51,13 @@ fn by_key(mut rows: Vec<DraftRow>) -> Vec<DraftRow> {
 
 type Field = Box<dyn Fn(&DraftRow) -> String>;
 
-fn fields() -> [Field; 4] {
+fn fields() -> [Field; 5] {
     [
         Box::new(|row| row.url.clone()),
         Box::new(|row| row.is_enabled.to_string()),
         Box::new(|row| format!("{:?}", row.events)),
         Box::new(|row| row.timeout.clone()),
+        Box::new(|row| format!("{:?}", row.name)),
     ]
 }
 
@@ -116,6 +125,7 @@ proptest! {
                 FieldValue::IsEnabled(is) => prop_assert_eq!(row.map(|row| row.is_enabled), Some(is)),
                 FieldValue::Events(events) => prop_assert_eq!(row.map(|row| row.events.clone()), Some(events)),
                 FieldValue::Timeout(text) => prop_assert_eq!(row.map(|row| row.timeout.clone()), Some(text)),
+                FieldValue::Name(text) => prop_assert_eq!(row.map(|row| row.name.clone()), Some(Some(text))),
                 FieldValue::Headers(_) => prop_assert_eq!(
                     row.map(|row| row.headers.clone()),
                     wanted.map(|row| row.headers.clone())

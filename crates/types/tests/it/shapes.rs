@@ -4,8 +4,8 @@ use groundswell_types::payload::CampaignReward;
 use groundswell_types::{
     ApiError, AttemptView, Currency, DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, ErrorCode,
     EventId, EventKind, FailureClass, HeaderView, Problem, Program, ProgramId, ProgramStatus, ProgramType,
-    RequestView, ResponseView, TestId, TestView, Webhook, WebhookId, WebhookTestResponse, WebhookTestResult,
-    WebhookTimeout,
+    RequestView, ResponseView, TestId, TestView, Webhook, WebhookId, WebhookName, WebhookTestResponse,
+    WebhookTestResult, WebhookTimeout,
 };
 use insta::assert_json_snapshot;
 use serde::Serialize;
@@ -77,6 +77,7 @@ fn a_webhook_has_the_shape_clients_parse() {
         header_names: vec!["authorization".to_owned(), "x-api-key".to_owned()],
         old_secret_ends_at: Some(NOW_MS + 3_600_000),
         new_secret_accepted_at: Some(NOW_MS),
+        name: Some(WebhookName::parse("CRM").expect("valid")),
     };
     assert_json_snapshot!(webhook);
     assert_reads_back(&webhook);
@@ -89,6 +90,7 @@ fn a_webhook_has_the_shape_clients_parse() {
         header_names: Vec::new(),
         old_secret_ends_at: None,
         new_secret_accepted_at: None,
+        name: None,
         ..webhook
     };
     assert_json_snapshot!("a_webhook_without_url_and_events", empty);

@@ -71,7 +71,7 @@ pub fn OutdatedBanner(editor: Editor) -> impl IntoView {
 #[component]
 fn BothValues(conflicts: RwSignal<Vec<Conflict>>, mine: &'static str, theirs: &'static str) -> impl IntoView {
     let texts = texts();
-    move || {
+    let list = move || {
         let list = conflicts.get();
         if list.is_empty() {
             return None;
@@ -88,9 +88,11 @@ fn BothValues(conflicts: RwSignal<Vec<Conflict>>, mine: &'static str, theirs: &'
                     </dl>
                 </li>
             }
+            .into_any()
         });
-        Some(view! { <ul class="conflicts">{rows.collect_view()}</ul> })
-    }
+        Some(view! { <ul class="conflicts">{rows.collect_view()}</ul> }.into_any())
+    };
+    list.into_any()
 }
 
 /// Throws the draft away after asking.

@@ -14,7 +14,7 @@ pub fn DisabledBanner(row: Row) -> impl IntoView {
     let key = StoredValue::new(row.key.get_value());
     let disabled =
         Memo::new(move |_| row.live.with(|live| live.as_ref().and_then(|live| live.disabled.clone())));
-    move || {
+    let banner = move || {
         disabled.get().map(|disabled| {
             let value = move |action| key.with_value(|key| Intent::row(key, action).to_string());
             let (test, enable) = (value(RowAction::Test(None)), value(RowAction::Enable));
@@ -32,6 +32,8 @@ pub fn DisabledBanner(row: Row) -> impl IntoView {
                     </div>
                 </div>
             }
+            .into_any()
         })
-    }
+    };
+    banner.into_any()
 }

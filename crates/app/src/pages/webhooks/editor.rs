@@ -138,7 +138,7 @@ impl Editor {
     fn take_typed(self, typed: Vec<DraftRow>) {
         let rows = typed.into_iter().map(|typed| match self.row(&typed.key) {
             Some(row) => {
-                row.take_typed(&typed);
+                self.owned(|| row.take_typed(&typed));
                 row
             }
             None => self.owned(|| Row::new(PanelRow { row: typed, problems: Vec::new(), live: None })),
@@ -192,7 +192,7 @@ impl Editor {
         self.saving.set(Saving::Saved);
         let rows = panel.rows.clone().into_iter().map(|known| match self.row(&known.row.key) {
             Some(row) => {
-                row.take_typed(&known.row);
+                self.owned(|| row.take_typed(&known.row));
                 row.take_facts(known);
                 row
             }

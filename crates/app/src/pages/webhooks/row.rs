@@ -10,6 +10,7 @@ use super::editor::Editor;
 use super::events::Events;
 use super::headers::HeaderSettings;
 use super::inputs::{sync_check, sync_text};
+use super::name::NameField;
 use super::parked::ParkedBanner;
 use super::row_state::Row;
 use super::secret::SecretSettings;
@@ -32,6 +33,7 @@ pub fn WebhookRow(editor: Editor, row: Row) -> impl IntoView {
         <li class="webhook" id=id aria-labelledby=label.clone()>
             <input type="hidden" name="row" value=key/>
             <h3 class="visually-hidden" id=label.clone()>{move || texts.webhook_name(editor.number(row))}</h3>
+            <p class="webhook-name">{move || row.name.get()}</p>
             <div class="webhook-line">
                 <UrlField editor row/>
                 <TestButton editor row/>
@@ -184,6 +186,7 @@ fn Settings(editor: Editor, row: Row) -> impl IntoView {
         <details class="settings" node_ref=details open=row.is_open.get_untracked()>
             <summary><Icon shape=Shape::ChevronRight/><span class="settings-name">{texts.webhook_settings()}</span><span class="hint">{glance}</span></summary>
             <div class="settings-body">
+                <NameField editor row/>
                 <Events editor row/>
                 <SecretSettings editor row/>
                 <HeaderSettings editor row/>

@@ -32,6 +32,8 @@ pub struct Row {
     /// How long the live secret stays valid beside a new one.
     pub overlap: RwSignal<SecretOverlap>,
     pub headers: RwSignal<Vec<HeaderRow>>,
+    /// What people call it, as typed.
+    pub name: RwSignal<String>,
     /// In seconds, as typed.
     pub timeout: RwSignal<String>,
     /// What keeps the row from being published, as of the last save.
@@ -64,6 +66,7 @@ impl Row {
             is_enabled: RwSignal::new(row.is_enabled),
             events: RwSignal::new(row.events),
             secret: RwSignal::new(row.secret),
+            name: RwSignal::new(row.name.unwrap_or_default()),
             overlap: RwSignal::new(row.secret_overlap.unwrap_or_default()),
             headers: RwSignal::new(row.headers.unwrap_or_default().into_iter().map(HeaderRow::new).collect()),
             timeout: RwSignal::new(row.timeout),
@@ -87,6 +90,7 @@ impl Row {
             events: EventKind::fitting(program).collect(),
             secret: SecretDraft::None,
             timeout: String::new(),
+            name: None,
             secret_overlap: None,
             headers: None,
         };
@@ -102,6 +106,7 @@ impl Row {
             events: self.events.get_untracked(),
             secret: self.secret.get_untracked(),
             timeout: self.timeout.get_untracked().trim().to_owned(),
+            name: Some(self.name.get_untracked().trim().to_owned()),
             secret_overlap: Some(self.overlap.get_untracked()),
             headers: Some(
                 self.headers.with_untracked(|headers| headers.iter().map(|header| header.draft()).collect()),
@@ -115,6 +120,9 @@ impl Row {
         self.is_enabled.set(typed.is_enabled);
         self.events.set(typed.events.clone());
         self.timeout.set(typed.timeout.clone());
+        if let Some(name) = &typed.name {
+            self.name.set(name.clone());
+        }
         if let Some(overlap) = typed.secret_overlap {
             self.overlap.set(overlap);
         }

@@ -158,7 +158,7 @@ fn OldSecret(row: Row) -> impl IntoView {
     let texts = texts();
     let key = StoredValue::new(row.key.get_value());
     let old = Memo::new(move |_| row.live.with(|live| live.as_ref().and_then(|live| live.old_secret)));
-    move || {
+    let banner = move || {
         old.get().map(|old| {
             let accepted = match old.new_accepted_at {
                 Some(at) => texts.secret_old_unneeded(view! { <Time at=at/> }).into_any(),
@@ -178,8 +178,10 @@ fn OldSecret(row: Row) -> impl IntoView {
                     </div>
                 </div>
             }
+            .into_any()
         })
-    }
+    };
+    banner.into_any()
 }
 
 #[component]

@@ -37,6 +37,7 @@ pub fn live_row(key: &str, url: &str) -> PanelRow {
         events: EventKind::fitting(ProgramType::Referral).collect(),
         secret: SecretDraft::Kept,
         timeout: String::new(),
+        name: Some(String::new()),
         secret_overlap: Some(SecretOverlap::None),
         headers: Some(Vec::new()),
     };

@@ -1,6 +1,8 @@
 //! Live webhooks, what they were before, and their health.
 
-use groundswell_types::{DeliveryId, ProgramId, Secret, WebhookHeaders, WebhookId, WebhookTimeout};
+use groundswell_types::{
+    DeliveryId, ProgramId, Secret, WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
+};
 use serde::Serialize;
 
 use super::deliveries::limit_of;
@@ -12,14 +14,14 @@ use crate::store::{
 
 const LIVE: &str = "
     SELECT id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms,
-        timeout_seconds, headers, old_secret, old_secret_ends_at_ms, new_secret_accepted_at_ms
+        timeout_seconds, headers, old_secret, old_secret_ends_at_ms, new_secret_accepted_at_ms, name
     FROM endpoint
     WHERE deleted_at_ms IS NULL
     ORDER BY created_at_ms, id";
 
 const LIVE_OF_PROGRAM: &str = "
     SELECT id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms,
-        timeout_seconds, headers, old_secret, old_secret_ends_at_ms, new_secret_accepted_at_ms
+        timeout_seconds, headers, old_secret, old_secret_ends_at_ms, new_secret_accepted_at_ms, name
     FROM endpoint
     WHERE program_id = $1 AND deleted_at_ms IS NULL
     ORDER BY created_at_ms, id";
@@ -27,8 +29,8 @@ const LIVE_OF_PROGRAM: &str = "
 const UPSERT: &str = "
     INSERT INTO endpoint
         (id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms,
-        timeout_seconds, headers, old_secret, old_secret_ends_at_ms, new_secret_accepted_at_ms, deleted_at_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, NULL)
+        timeout_seconds, headers, old_secret, old_secret_ends_at_ms, new_secret_accepted_at_ms, name, deleted_at_ms)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, NULL)
     ON CONFLICT (id) DO UPDATE SET
         program_id = excluded.program_id,
         public_id = excluded.public_id,
@@ -44,6 +46,7 @@ const UPSERT: &str = "
         old_secret = excluded.old_secret,
         old_secret_ends_at_ms = excluded.old_secret_ends_at_ms,
         new_secret_accepted_at_ms = excluded.new_secret_accepted_at_ms,
+        name = excluded.name,
         deleted_at_ms = NULL";
 
 /// The log still names the URL; nothing needs what is secret any more.
@@ -197,6 +200,7 @@ async fn upsert(db: &mut impl Connection, endpoint: &EndpointRecord) -> Result<(
         old.map(|old| old.secret.expose()).into(),
         old.map(|old| old.ends_at_ms).into(),
         old.and_then(|old| old.new_accepted_at_ms).into(),
+        endpoint.name.as_ref().map(WebhookName::as_str).into(),
     ];
     db.execute(UPSERT, values).await?;
     Ok(())
@@ -265,6 +269,7 @@ fn old_secret(row: &impl Columns, column: usize) -> Result<Option<OldSecret>, St
 
 fn endpoint(row: &impl Columns) -> Result<EndpointRecord, StoreError> {
     let secret = row.optional_text(7)?.map(|text| Secret::parse(&text)).transpose();
+    let name = row.optional_text(15)?.map(|text| WebhookName::parse(&text)).transpose();
     let timeout = row.optional_int(10)?.map(WebhookTimeout::try_from).transpose();
     Ok(EndpointRecord {
         id: EndpointId(row.int(0)?),
@@ -283,5 +288,6 @@ fn endpoint(row: &impl Columns) -> Result<EndpointRecord, StoreError> {
             None => WebhookHeaders::default(),
         },
         old_secret: old_secret(row, 12)?,
+        name: name.map_err(|_| damaged("a stored name is not valid".to_owned()))?,
     })
 }

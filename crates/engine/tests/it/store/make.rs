@@ -8,7 +8,7 @@ use groundswell_engine::store::{
 use groundswell_types::editor::ChangedBy;
 use groundswell_types::{
     Currency, DeliveryId, EventId, EventKind, FailureClass, ProgramId, ProgramStatus, ProgramType, Secret,
-    WebhookHeaders, WebhookId, WebhookTimeout,
+    WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
 };
 
 /// When every event of these tests is accepted, if it says nothing else.
@@ -146,6 +146,7 @@ pub fn endpoint_record(number: i64, public_id: &str) -> EndpointRecord {
         timeout: None,
         headers: WebhookHeaders::default(),
         old_secret: None,
+        name: None,
     }
 }
 
@@ -156,6 +157,10 @@ pub fn headers(pairs: &[(&str, &str)]) -> WebhookHeaders {
 pub fn old_secret(ends_at_ms: i64) -> OldSecret {
     let secret = Secret::parse("hunter1").expect("a valid secret");
     OldSecret { secret, ends_at_ms, new_accepted_at_ms: None }
+}
+
+pub fn name(text: &str) -> WebhookName {
+    WebhookName::parse(text).expect("a valid name")
 }
 
 pub fn timeout(seconds: i64) -> WebhookTimeout {

@@ -56,6 +56,7 @@ pub async fn webhooks_are_added_changed_and_removed(store: &dyn Store) {
         auto_disabled: true,
         secret: None,
         timeout: Some(make::timeout(30)),
+        name: Some(make::name("O'Neil's \"CRM\" 販売")),
         headers: make::headers(&[("x-a", "\"quoted\" and 'so'"), ("Authorization", "Bearer s3cret")]),
         ..first
     };

@@ -314,6 +314,7 @@ impl Workload<'_> {
             timeout: None,
             headers: WebhookHeaders::NONE,
             old_secret: None,
+            name: None,
             created_at_ms: 1,
             parked_at_ms: self.parked[place].then_some(self.now_ms),
         }

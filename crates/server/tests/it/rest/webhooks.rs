@@ -54,7 +54,7 @@ fn a_new_webhook_has_everything_clients_expect() {
         json!({
             "id": "primary", "payloadUrl": URL, "events": ["CAMPAIGN_ENDED"], "isEnabled": false,
             "autoDisabledDueToFailures": false, "failureCount": 0, "lastFailureAt": null, "timeoutSeconds": null,
-            "headerNames": [], "oldSecretEndsAt": null, "newSecretAcceptedAt": null,
+            "headerNames": [], "oldSecretEndsAt": null, "newSecretAcceptedAt": null, "name": null,
         })
     );
     assert_eq!(fixture.client.get(&fixture.path()).ok(), json!({ "webhooks": [made] }));
@@ -152,6 +152,23 @@ fn a_change_changes_what_it_names_and_nothing_else() {
 }
 
 #[test]
+fn a_name_is_what_people_call_it_and_survives_a_restart() {
+    let mut fixture = Fixture::new();
+    let new = json!({ "payloadUrl": URL, "name": "  Vertrieb – 販売 " });
+    assert_eq!(fixture.client.post(&fixture.path(), &new).ok()["name"], "Vertrieb – 販売");
+    let path = fixture.of("primary");
+    fixture.server.kill();
+    fixture.server.restart();
+    fixture.client = fixture.server.client();
+    let patched = |change: Value| fixture.client.patch(&path, &change).ok()["name"].clone();
+    assert_eq!(patched(json!({ "isEnabled": false })), "Vertrieb – 販売", "what is not named stays");
+    assert_eq!(patched(json!({ "name": "CRM" })), "CRM");
+    assert_eq!(patched(json!({ "name": "" })), Value::Null);
+    assert_eq!(patched(json!({ "name": "CRM" })), "CRM");
+    assert_eq!(patched(json!({ "name": null })), Value::Null);
+}
+
+#[test]
 fn what_is_wrong_with_a_webhook_is_named() {
     let fixture = Fixture::new();
     let id = fixture.add();
@@ -164,6 +181,9 @@ fn what_is_wrong_with_a_webhook_is_named() {
         (json!({ "events": ["CAMPAIGN_ENDED", "CAMPAIGN_STARTED", 7] }), vec!["/events/1", "/events/2"]),
         (json!({ "isEnabled": "yes" }), vec!["/isEnabled"]),
         (json!({ "isEnabled": null }), vec!["/isEnabled"]),
+        (json!({ "name": 7 }), vec!["/name"]),
+        (json!({ "name": "x".repeat(81) }), vec!["/name"]),
+        (json!({ "name": "a\nb" }), vec!["/name"]),
         (json!({ "secret": 7 }), vec!["/secret"]),
         (json!({ "secret": "whsec_short" }), vec!["/secret"]),
         (json!({ "secret": "whsec_" }), vec!["/secret"]),

@@ -56,6 +56,7 @@ async fn publish(store: &Sqlite) {
         parked_at_ms: None,
         timeout: None,
         headers: WebhookHeaders::parse([("X-Api-Key", HEADER_VALUE)]).expect("valid headers"),
+        name: None,
         old_secret: Some(OldSecret {
             secret: Secret::parse(OLD_SECRET).expect("a valid secret"),
             ends_at_ms: 5,
