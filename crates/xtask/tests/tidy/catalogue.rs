@@ -107,8 +107,18 @@ fn pages_take_their_words_from_the_catalogue() {
 /// Whether a literal stands where a page shows text, or is a sentence.
 fn is_for_people(literal: &Literal) -> bool {
     /// Names, examples and keys that are the same in every language.
-    const SAME_EVERYWHERE: [&str; 9] =
-        ["Groundswell", "https://example.com/webhooks", "Español", "j", "k", "Enter", "r", "c", "5xx"];
+    const SAME_EVERYWHERE: [&str; 10] = [
+        "Groundswell",
+        "https://example.com/webhooks",
+        "x-api-key",
+        "Español",
+        "j",
+        "k",
+        "Enter",
+        "r",
+        "c",
+        "5xx",
+    ];
     const SHOWN_ATTRIBUTES: [&str; 6] = ["label=", "title=", "placeholder=", "alt=", "text=", "word="];
     let Literal { text, before, .. } = literal;
     if !text.contains(char::is_alphabetic) || SAME_EVERYWHERE.contains(&text.as_str()) {
