@@ -107,3 +107,12 @@ export const panel = (page) => ({
     };
   },
 });
+
+/** What the delivery log consists of. */
+export const log = (page) => ({
+  rows: page.getByRole('table', { name: 'Deliveries, newest first' }).getByRole('row', { name: /dlv_|New participant/ }),
+  side: page.getByRole('complementary'),
+  search: page.getByRole('searchbox', { name: 'Search' }),
+  filter: (name) => page.getByRole('search').getByLabel(name),
+  job: page.getByRole('group', { name: 'Resend' }),
+});

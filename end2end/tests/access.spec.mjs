@@ -16,6 +16,11 @@ const PAGES = [
   { name: 'deliveries-empty', path: '/programs/{id}/deliveries', fill: empty },
   { name: 'deliveries', path: '/programs/{id}/deliveries', fill: full },
   { name: 'deliveries-filtered', path: '/programs/{id}/deliveries?state=cancelled', fill: full },
+  { name: 'deliveries-found', path: '/programs/{id}/deliveries?text=participant-3@&status=503', fill: full, before: select },
+  { name: 'deliveries-resend', path: '/programs/{id}/deliveries?state=delivered&resend=all', fill: full },
+  { name: 'deliveries-refused', path: '/programs/{id}/deliveries?since=2026-07-27T00:00&until=2026-07-26T00:00', fill: full, complaint: /status of 422/ },
+  { name: 'deliveries-keys', path: '/programs/{id}/deliveries', fill: full, before: (page) => page.keyboard.press('?') },
+  { name: 'deliveries-resent', path: '/programs/{id}/deliveries?state=delivered', fill: full, before: resend },
   { name: 'delivery', path: '/programs/{id}/deliveries', fill: full, before: openDelivery },
   { name: 'inbox-empty', path: '/programs/{id}/inbox', fill: empty },
   { name: 'inbox', path: '/programs/{id}/inbox', fill: received, before: openReplacing },
@@ -90,6 +95,20 @@ async function openDelivery(page) {
   await side.getByText('to come if all fail').click();
   await side.getByText('Answer', { exact: true }).click();
   for (const raw of await side.getByText('As sent', { exact: true }).all()) await raw.click();
+}
+
+async function select(page) {
+  await page.getByText('Export', { exact: true }).click();
+}
+
+async function resend(page) {
+  await page.getByRole('checkbox', { name: 'Select all on this page' }).check();
+  await page.getByRole('button', { name: /^Resend \d+ selected$/ }).click();
+  await expect(page.getByRole('group', { name: 'Resend' }).getByText(/queued to be sent again/)).toBeVisible();
+  await page.getByRole('row', { name: /Delivered/ }).first().getByRole('link').click();
+  await page.getByRole('complementary').getByRole('button', { name: 'Resend' }).click();
+  await expect(page.getByRole('complementary').getByText('Resend of')).toBeVisible();
+  await expect(page.getByRole('complementary').getByRole('status').getByText('Delivered')).toBeVisible();
 }
 
 /** What makes the page scroll sideways; empty when it does not. */

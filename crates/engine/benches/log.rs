@@ -18,7 +18,7 @@ use groundswell_engine::{Engine, EngineParts};
 use groundswell_types::editor::DeliveryQuery;
 use groundswell_types::{
     Currency, DeliveryFilter, DeliveryId, DeliveryState, EventId, EventKind, FailureClass, ProgramId,
-    ProgramStatus, ProgramType, StatusRange, WebhookId,
+    ProgramStatus, ProgramType, StatusRange, WebhookHeaders, WebhookId,
 };
 
 const EVENTS: i64 = 100_000;
@@ -147,6 +147,9 @@ async fn fill(store: &Sqlite) {
         created_at_ms: 0,
         parked_at_ms: Some(NOW_MS),
         timeout: None,
+        headers: WebhookHeaders::default(),
+        old_secret: None,
+        name: None,
     };
     let change = WebhooksChange {
         program_id: program(),
