@@ -83,7 +83,7 @@ impl Engine {
         }
         let before = self.rebased(&entry, draft.as_ref()).await?;
         let stored = rows::merge(rows, &before.stored, &entry)?;
-        let base_version = self.base_of(&entry, draft.as_ref(), &stored, seen).await?;
+        let base_version = self.base_of(&entry, (draft.as_ref(), &stored), seen).await?;
         let draft = DraftRecord { base_version, ..self.or_none(&entry, draft)? };
         self.put_draft(&entry, draft, stored).await
     }

@@ -48,8 +48,7 @@ impl Engine {
     pub(super) async fn base_of(
         &self,
         entry: &ProgramEntry,
-        draft: Option<&DraftRecord>,
-        stored: &[StoredRow],
+        (draft, stored): (Option<&DraftRecord>, &[StoredRow]),
         seen: Seen,
     ) -> Result<i64, EngineError> {
         let live_version = entry.record.webhooks_version;

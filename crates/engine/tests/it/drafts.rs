@@ -91,7 +91,7 @@ async fn what_rest_changes_elsewhere_is_taken_into_the_draft_and_published_with_
     let live = engine.webhooks(program).expect("reads");
     assert_eq!(live.len(), 2, "what REST added is not removed by a draft that did not know it");
     assert_eq!(live[0].payload_url.as_deref(), Some("https://example.com/rest"));
-    assert_eq!(live[0].timeout_seconds.map(|timeout| timeout.seconds()), Some(20));
+    assert_eq!(live[0].timeout_seconds.map(groundswell_types::WebhookTimeout::seconds), Some(20));
     assert_eq!(live[0].header_names, ["x-api-key"]);
     engine.shut_down().await;
 }
@@ -133,7 +133,7 @@ async fn what_both_changed_is_shown_with_both_values_and_published_only_when_it_
         assert_eq!(fixture.live_url().as_deref(), Some(wanted));
         let live = engine.webhook(program, &fixture.webhook).expect("is there");
         assert_eq!(
-            live.timeout_seconds.map(|timeout| timeout.seconds()),
+            live.timeout_seconds.map(groundswell_types::WebhookTimeout::seconds),
             Some(25),
             "the rest of the draft stays"
         );
@@ -180,7 +180,7 @@ async fn history_tells_who_changed_what_and_when_without_secrets() {
     fixture.clock.set(NOW_MS + 1_000);
     let version = fixture.save(|rows| rows[0].is_enabled = false).await;
     engine.publish(program, version).await.expect("published");
-    let version = fixture.save(|rows| rows.clear()).await;
+    let version = fixture.save(Vec::clear).await;
     engine.publish(program, version).await.expect("published");
 
     let history = engine.history(program, None).await.expect("reads");

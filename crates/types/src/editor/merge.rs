@@ -168,15 +168,14 @@ fn merge_row(
     match pick(base.map(|base| &base.timeout), &theirs.timeout, &mine.timeout) {
         Some(timeout) => row.timeout.clone_from(timeout),
         None => {
-            conflict(FieldValue::Timeout(mine.timeout.clone()), FieldValue::Timeout(theirs.timeout.clone()))
+            conflict(FieldValue::Timeout(mine.timeout.clone()), FieldValue::Timeout(theirs.timeout.clone()));
         }
     }
-    match pick(base.map(|base| &base.name), &theirs.name, &mine.name) {
-        Some(name) => row.name.clone_from(name),
-        None => {
-            let text = |row: &DraftRow| FieldValue::Name(row.name.clone().unwrap_or_default());
-            conflict(text(mine), text(theirs));
-        }
+    if let Some(name) = pick(base.map(|base| &base.name), &theirs.name, &mine.name) {
+        row.name.clone_from(name);
+    } else {
+        let text = |row: &DraftRow| FieldValue::Name(row.name.clone().unwrap_or_default());
+        conflict(text(mine), text(theirs));
     }
     if let Some(overlap) =
         pick(base.map(|base| &base.secret_overlap), &theirs.secret_overlap, &mine.secret_overlap)

@@ -115,7 +115,7 @@ impl Editor {
         let next =
             self.rows.with_untracked(|rows| rows.get(index).or(rows.last()).map(|row| row.key.get_value()));
         focus(&next.map_or("add-webhook".to_owned(), |key| format!("url-{key}")));
-        self.offer_undo(Undo::Removed(index, row));
+        self.offer_undo(&Undo::Removed(index, row));
     }
 
     /// Switches a row on or off.
@@ -125,16 +125,17 @@ impl Editor {
         if is_on {
             self.undo.set(None);
         } else {
-            self.offer_undo(Undo::SwitchedOff(row));
+            self.offer_undo(&Undo::SwitchedOff(row));
         }
     }
 
     /// Something can be undone for a while.
-    fn offer_undo(self, undo: Undo) {
-        self.undo.set(Some(undo));
+    fn offer_undo(self, undo: &Undo) {
+        let key = undo.row().key;
+        self.undo.set(Some(*undo));
         set_timeout(
             move || {
-                let is_same = |now: &Option<Undo>| now.is_some_and(|now| now.row().key == undo.row().key);
+                let is_same = |now: &Option<Undo>| now.is_some_and(|now| now.row().key == key);
                 if !self.is_gone() && self.undo.with_untracked(is_same) {
                     self.undo.set(None);
                 }
@@ -261,7 +262,7 @@ impl Editor {
         match outcome {
             Ok(panel) => {
                 for row in self.rows.get_untracked() {
-                    row.generated.set(None);
+                    row.typed_secret().generated.set(None);
                     row.failure.set(None);
                 }
                 self.take_panel(panel);
@@ -291,7 +292,7 @@ impl Editor {
     /// Saves a secret that was typed.
     pub fn set_secret(self, row: Row, secret: String) {
         row.failure.set(None);
-        row.generated.set(None);
+        row.typed_secret().generated.set(None);
         spawn_local(self.change_secret(row, SecretChange::Set(secret)));
     }
 
@@ -346,9 +347,9 @@ impl Editor {
                 self.change_secret(row, SecretChange::Set(secret.clone())).await;
                 let is_saved = !self.is_gone()
                     && row.failure.with_untracked(Option::is_none)
-                    && row.secret_problem.with_untracked(Option::is_none);
+                    && row.typed_secret().problem.with_untracked(Option::is_none);
                 if is_saved {
-                    row.generated.set(Some(secret));
+                    row.typed_secret().generated.set(Some(secret));
                     focus(&format!("generated-{}", row.key.get_value()));
                 }
             }
@@ -357,7 +358,7 @@ impl Editor {
     }
 
     async fn change_secret(self, row: Row, change: SecretChange) {
-        row.secret_problem.set(None);
+        row.typed_secret().problem.set(None);
         let (id, key) = (self.id(), row.key.get_value());
         let is_set = matches!(change, SecretChange::Set(_));
         // The row has to be in the draft before its secret can be.
@@ -378,7 +379,7 @@ impl Editor {
                 if is_set {
                     row.secret.set(SecretDraft::New);
                 } else {
-                    row.generated.set(None);
+                    row.typed_secret().generated.set(None);
                     let _ = self.refresh().await;
                 }
             }

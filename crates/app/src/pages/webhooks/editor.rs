@@ -106,7 +106,7 @@ impl Editor {
         if let Some((key, secret)) = loaded.generated
             && let Some(row) = editor.row(&key)
         {
-            row.generated.set(Some(secret));
+            row.typed_secret().generated.set(Some(secret));
             row.is_open.set(true);
         }
         if let Some(row) = loaded.open.and_then(|key| editor.row(&key)) {

@@ -21,6 +21,24 @@ pub enum Test {
     Failed(Failure),
 }
 
+/// What stands in the field for a row's secret.
+#[derive(Clone, Copy)]
+pub struct TypedSecret {
+    /// What is to be copied now, because it is never shown again.
+    pub generated: RwSignal<Option<String>>,
+    /// Whether a secret stands in its field, which is saved when it is left.
+    pub is_typing: StoredValue<bool>,
+    /// What is wrong with the secret that was typed last.
+    pub problem: RwSignal<Option<String>>,
+}
+
+impl TypedSecret {
+    fn new() -> Self {
+        let is_typing = StoredValue::new(false);
+        Self { generated: RwSignal::new(None), is_typing, problem: RwSignal::new(None) }
+    }
+}
+
 /// A row, as signals. Belongs to the [`super::Editor`] and lives as long.
 #[derive(Clone, Copy)]
 pub struct Row {
@@ -42,12 +60,7 @@ pub struct Row {
     pub shows_problems: RwSignal<bool>,
     pub live: RwSignal<Option<LiveStatus>>,
     pub test: RwSignal<Test>,
-    /// What is to be copied now, because it is never shown again.
-    pub generated: RwSignal<Option<String>>,
-    /// Whether a secret stands in its field, which is saved when it is left.
-    pub is_typing: StoredValue<bool>,
-    /// What is wrong with the secret that was typed last.
-    pub secret_problem: RwSignal<Option<String>>,
+    typed_secret: StoredValue<TypedSecret>,
     /// Why the last thing asked of the row, other than a test, was not done.
     pub failure: RwSignal<Option<Failure>>,
     /// Set to open the settings, because something in them is to be seen. Closing them is the browser's.
@@ -73,9 +86,7 @@ impl Row {
             problems: RwSignal::new(problems),
             live: RwSignal::new(live),
             test: RwSignal::new(Test::None),
-            generated: RwSignal::new(None),
-            is_typing: StoredValue::new(false),
-            secret_problem: RwSignal::new(None),
+            typed_secret: StoredValue::new(TypedSecret::new()),
             failure: RwSignal::new(None),
             is_open: RwSignal::new(false),
         }
@@ -95,6 +106,11 @@ impl Row {
             headers: None,
         };
         Self::new(PanelRow { row, problems: Vec::new(), live: None })
+    }
+
+    /// What stands in the field for the secret.
+    pub fn typed_secret(self) -> TypedSecret {
+        self.typed_secret.get_value()
     }
 
     /// What is typed in the row now.
@@ -183,7 +199,7 @@ impl Row {
 
     /// Whether something secret is typed in a field that was not left yet.
     pub fn is_typing_secret(self) -> bool {
-        self.is_typing.get_value()
+        self.typed_secret().is_typing.get_value()
             || self
                 .headers
                 .with_untracked(|headers| headers.iter().any(|header| header.is_typing.get_value()))
@@ -198,7 +214,7 @@ impl Row {
             _ => None,
         };
         match about_secret.map(|problem| sentence(&problem.message)) {
-            Some(problem) => self.secret_problem.set(Some(problem)),
+            Some(problem) => self.typed_secret().problem.set(Some(problem)),
             None => self.failure.set(Some(failure)),
         }
     }

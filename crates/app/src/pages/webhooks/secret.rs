@@ -44,7 +44,7 @@ fn Generated(row: Row) -> impl IntoView {
     let texts = texts();
     let key = row.key.get_value();
     // One that came with the page is offered in the field, and not saved yet.
-    let shown = move || row.generated.get().filter(|_| row.secret.get() == SecretDraft::New);
+    let shown = move || row.typed_secret().generated.get().filter(|_| row.secret.get() == SecretDraft::New);
     view! {
         <div role="status">
             {move || shown().map(|secret| view! {
@@ -66,14 +66,14 @@ fn SecretField(editor: Editor, row: Row) -> impl IntoView {
     let texts = texts();
     let key = row.key.get_value();
     let input = NodeRef::<html::Input>::new();
-    let offered = row.generated.get_untracked().unwrap_or_default();
+    let offered = row.typed_secret().generated.get_untracked().unwrap_or_default();
     let is_offered = !offered.is_empty();
     let save = move || {
         if let Some(input) = input.try_get_untracked().flatten() {
             let secret = input.value().trim().to_owned();
             if !secret.is_empty() {
                 input.set_value("");
-                row.is_typing.set_value(false);
+                row.typed_secret().is_typing.set_value(false);
                 editor.set_secret(row, secret);
             }
         }
@@ -93,10 +93,10 @@ fn SecretField(editor: Editor, row: Row) -> impl IntoView {
             <span class="field-label">{label}</span>
             <input class="input mono" type="text" node_ref=input id=format!("secret-{key}") name=format!("secret.{key}")
                 value=offered maxlength="256" autocomplete="off" autocapitalize="none" spellcheck="false"
-                on:input:target=move |event| row.is_typing.set_value(!event.target().value().is_empty())
+                on:input:target=move |event| row.typed_secret().is_typing.set_value(!event.target().value().is_empty())
                 on:change=move |_| save()/>
         </label>
-        <p class="problem" aria-live="polite">{move || row.secret_problem.get().or_else(|| row.problem("/secret"))}</p>
+        <p class="problem" aria-live="polite">{move || row.typed_secret().problem.get().or_else(|| row.problem("/secret"))}</p>
     }
     .into_any()
 }
