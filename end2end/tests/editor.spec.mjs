@@ -231,7 +231,7 @@ test('headers are typed, masked once they are saved, and sent', async ({ page, s
   await value.blur();
   await expect(value).toHaveValue('');
   await expect(value).toHaveAccessibleDescription(/A value is saved/);
-  await expect(name).toHaveAccessibleDescription(/follows from the URL/);
+  await expect(name).toHaveAccessibleDescription(/Follows from the URL/);
   await name.fill('x-api-key');
   await name.blur();
   await expect(name).toHaveAttribute('aria-invalid', 'false');
