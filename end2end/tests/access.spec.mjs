@@ -12,6 +12,7 @@ const PAGES = [
   { name: 'options', path: '/programs/{id}/options', fill: full },
   { name: 'webhooks-empty', path: '/programs/{id}/options/webhooks', fill: empty },
   { name: 'webhooks', path: '/programs/{id}/options/webhooks', fill: full, before: openEverything },
+  { name: 'history', path: '/programs/{id}/options/webhooks/history', fill: full },
   { name: 'deliveries-empty', path: '/programs/{id}/deliveries', fill: empty },
   { name: 'deliveries', path: '/programs/{id}/deliveries', fill: full },
   { name: 'deliveries-filtered', path: '/programs/{id}/deliveries?state=cancelled', fill: full },
@@ -78,6 +79,12 @@ async function openEverything(page) {
   await expect(row(2).self.getByText(/^503 in /)).toBeVisible();
   await row(2).settings.click();
   await row(3).settings.click();
+  await row(3).button('Add header').click();
+  await row(3).self.getByRole('textbox', { name: 'Name of header 1' }).fill('Content-Length');
+  await row(3).self.getByRole('textbox', { name: 'Value of header 1' }).fill('12');
+  await row(3).self.getByRole('textbox', { name: 'Value of header 1' }).blur();
+  await row(3).button('Generate').click();
+  await row(3).self.getByText(/^Example:/).first().click();
   for (const part of ['Request', 'cURL']) await row(2).self.getByText(part, { exact: true }).click();
 }
 

@@ -106,7 +106,23 @@ test.describe('with what is wrong', () => {
     expect(webhooks[0].payloadUrl).toBe('https://example.com/mine');
   });
 
-  test('a draft cannot be published over what REST changed meanwhile', async ({ page, server }) => {
+  test('two windows that edit different things are put together', async ({ page, context, server }) => {
+    const program = await programWith(server, [HOOK]);
+    const other = await context.newPage();
+    await page.open(panelOf(program));
+    await other.goto(page.url());
+    await alive(other);
+    const [mine, theirs] = [panel(page), panel(other)];
+    await theirs.row(1).url.fill('https://example.com/theirs');
+    await expect(theirs.bar).toContainText('1 change');
+    // Saved before this window has heard of it, or after: both is well.
+    await mine.row(1).isOn.uncheck();
+    await expect(mine.row(1).url).toHaveValue('https://example.com/theirs');
+    await expect(mine.row(1).isOn).not.toBeChecked();
+    await expect(mine.bar).toContainText(/Draft saved .* · 2 changes/);
+  });
+
+  test('what REST changed meanwhile is shown beside the draft, and one of them is chosen', async ({ page, server }) => {
     const program = await programWith(server, [HOOK]);
     await page.open(panelOf(program));
     const { row, bar, publish } = panel(page);
@@ -114,9 +130,16 @@ test.describe('with what is wrong', () => {
     await expect(bar).toContainText('1 change');
     await server.call('PATCH', `/campaign/${program}/webhooks/primary`, { payloadUrl: 'https://example.com/rest' });
     await publish.click();
-    await expect(page.getByText('What is live changed after this draft was begun.')).toBeVisible();
+    const conflict = page.getByRole('group', { name: /both changed the same/ });
+    await expect(conflict).toContainText('https://example.com/draft');
+    await expect(conflict).toContainText('https://example.com/rest');
     const { webhooks } = await server.call('GET', `/campaign/${program}/webhooks`);
     expect(webhooks[0].payloadUrl).toBe('https://example.com/rest');
+    await page.getByRole('button', { name: 'Keep what is in the draft' }).click();
+    await expect(said(page, /^Decided\./)).toBeVisible();
+    await publish.click();
+    await expect(said(page, /^Published\./)).toBeVisible();
+    expect((await server.call('GET', `/campaign/${program}/webhooks`)).webhooks[0].payloadUrl).toBe('https://example.com/draft');
   });
 });
 
@@ -176,4 +199,110 @@ test('what was parked while a webhook was off is sent when that is asked for', a
   await expect(page.getByText('2 deliveries are on their way now.')).toBeVisible();
   await receiver.waitFor(({ body }) => body.includes('"one"'));
   await receiver.waitFor(({ body }) => body.includes('"two"'));
+});
+
+test('what REST changes elsewhere appears while somebody edits, and both are published', async ({ page, server }) => {
+  const program = await programWith(server, [HOOK]);
+  await page.open(panelOf(program));
+  const { row, rows, bar, publish } = panel(page);
+  await row(1).settings.click();
+  await row(1).self.getByRole('textbox', { name: 'Timeout in seconds' }).fill('20');
+  await expect(bar).toContainText('1 change');
+  await server.call('PATCH', `/campaign/${program}/webhooks/primary`, { payloadUrl: 'https://example.com/rest' });
+  await server.call('POST', `/campaign/${program}/webhooks`, { payloadUrl: 'https://example.com/new', events: [] });
+  await expect(row(1).url).toHaveValue('https://example.com/rest');
+  await expect(rows).toHaveCount(2);
+  await publish.click();
+  await expect(said(page, /^Published\./)).toBeVisible();
+  const { webhooks } = await server.call('GET', `/campaign/${program}/webhooks`);
+  expect(webhooks).toMatchObject([{ payloadUrl: 'https://example.com/rest', timeoutSeconds: 20 }, { payloadUrl: 'https://example.com/new' }]);
+});
+
+test('headers are typed, masked once they are saved, and sent', async ({ page, server, receiver }) => {
+  const program = await programWith(server, [receiver.url('/hook')]);
+  await page.open(panelOf(program));
+  const { row, publish, bar } = panel(page);
+  await row(1).settings.click();
+  await row(1).button('Add header').click();
+  const [name, value] = ['Name', 'Value'].map((part) => row(1).self.getByRole('textbox', { name: `${part} of header 1` }));
+  await expect(name).toBeFocused();
+  await name.fill('Host');
+  await value.fill('s3cret');
+  await value.blur();
+  await expect(value).toHaveValue('');
+  await expect(value).toHaveAccessibleDescription(/A value is saved/);
+  await expect(name).toHaveAccessibleDescription(/Follows from the URL/);
+  await name.fill('x-api-key');
+  await name.blur();
+  await expect(name).toHaveAttribute('aria-invalid', 'false');
+  await expect(bar).toContainText(/Draft saved/);
+  expect(await page.content()).not.toContain('s3cret');
+  await row(1).test.click();
+  await expect(row(1).self.getByText(/^200 in /)).toBeVisible();
+  expect(receiver.requests.at(-1).headers['x-api-key']).toBe('s3cret');
+  await row(1).self.getByText('cURL', { exact: true }).click();
+  await expect(row(1).self.getByText(/x-api-key: <value of x-api-key>/).first()).toBeVisible();
+  await publish.click();
+  await expect(said(page, /^Published\./)).toBeVisible();
+  expect((await server.call('GET', `/campaign/${program}/webhooks`)).webhooks[0].headerNames).toEqual(['x-api-key']);
+  await row(1).button('Remove header 1').click();
+  await expect(row(1).button('Add header')).toBeFocused();
+  await expect(bar).toContainText('1 change');
+});
+
+test('a secret is replaced with an overlap, and the old one ended at once', async ({ page, server, receiver }) => {
+  const program = await programWith(server, [receiver.url('/hook')], { secret: 'hunter2' });
+  await page.open(panelOf(program));
+  const { row, publish } = panel(page);
+  await row(1).settings.click();
+  await row(1).self.getByRole('radio', { name: 'stays valid for 24 hours' }).check();
+  await row(1).button('Generate').click();
+  const generated = row(1).self.getByRole('textbox', { name: 'New secret', exact: true });
+  await expect(generated).toHaveValue(/^whsec_/);
+  await publish.click();
+  await expect(said(page, /^Published\./)).toBeVisible();
+  await expect(row(1).self.getByText(/is valid until/)).toBeVisible();
+  await server.join(program, 'gavin');
+  const both = await receiver.waitFor(({ headers }) => headers['webhook-signature']);
+  expect(both.headers['webhook-signature'].split(' ')).toHaveLength(2);
+  await row(1).test.click();
+  await expect(row(1).self.getByText(/^200 in /)).toBeVisible();
+  await expect(row(1).self.getByText(/does without the old one/)).toBeVisible();
+  await row(1).self.getByLabel('End the old one', { exact: true }).click();
+  await row(1).button('End the old one now').click();
+  await expect(said(page, /^The old secret has ended\./)).toBeVisible();
+  await expect(row(1).self.getByText(/is valid until/)).toHaveCount(0);
+});
+
+test('switching off can be undone for a while, by keyboard as well', async ({ page, server }) => {
+  const program = await programWith(server, [HOOK]);
+  await page.open(panelOf(program));
+  const { row, bar } = panel(page);
+  await row(1).isOn.focus();
+  await page.keyboard.press('Space');
+  await expect(said(page, 'Webhook switched off in the draft.')).toBeVisible();
+  await expect(row(1).isOn).not.toBeChecked();
+  await page.keyboard.press('Control+z');
+  await expect(row(1).isOn).toBeChecked();
+  await expect(row(1).isOn).toBeFocused();
+  await expect(bar).toContainText(/0 changes/);
+});
+
+test('a version of the history becomes the draft again', async ({ page, server }) => {
+  const program = await programWith(server, [HOOK]);
+  await server.call('PATCH', `/campaign/${program}/webhooks/primary`, { payloadUrl: 'https://example.com/later' });
+  await page.open(panelOf(program));
+  await page.getByRole('link', { name: 'History' }).click();
+  const versions = page.getByRole('list', { name: 'History' }).getByRole('listitem', { name: /^Version/ });
+  await expect(versions).toHaveCount(2);
+  await expect(versions.first()).toContainText('Live now');
+  await expect(versions.first()).toContainText(`Change the URL ${HOOK} to https://example.com/later.`);
+  await versions.last().getByRole('button', { name: /^Restore version \d as draft$/ }).click();
+  await expect(said(page, /^The version is your draft now\./)).toBeVisible();
+  const { row, publish } = panel(page);
+  await expect(row(1).url).toHaveValue(HOOK);
+  await alive(page);
+  await publish.click();
+  await expect(said(page, /^Published\./)).toBeVisible();
+  expect((await server.call('GET', `/campaign/${program}/webhooks`)).webhooks[0].payloadUrl).toBe(HOOK);
 });

@@ -51,6 +51,14 @@ test('everything can be done without JavaScript', async ({ context, server, rece
     await expect(first.event('NEW_PAYOUT_ISSUED')).toBeChecked();
   });
 
+  await test.step('add a header', async () => {
+    await first.button('Add header').click();
+    await first.self.getByRole('textbox', { name: 'Name of header 1' }).fill('x-api-key');
+    await first.self.getByRole('textbox', { name: 'Value of header 1' }).fill('s3cret');
+    await page.getByRole('button', { name: 'Save draft' }).last().click();
+    expect(await page.content()).not.toContain('s3cret');
+  });
+
   await test.step('publish', async () => {
     await publish.click();
     await expect(said(page, /^Published\./)).toBeVisible();
@@ -75,6 +83,13 @@ test('everything can be done without JavaScript', async ({ context, server, rece
     await expect(page.getByText('No delivery matches')).toBeVisible();
     await page.getByRole('link', { name: 'show all deliveries' }).click();
     await expect(page.getByRole('row', { name: /New payout issued/ })).toBeVisible();
+  });
+
+  await test.step('the history is there, and restores', async () => {
+    expect(receiver.requests.at(-1).headers['x-api-key']).toBe('s3cret');
+    await page.goto(`${server.url}/programs/${program}/options/webhooks/history`);
+    await expect(page.getByText('by the owner, in the editor')).toBeVisible();
+    await expect(page.getByText('Live now')).toBeVisible();
   });
 
   await test.step('switch it off, remove it', async () => {

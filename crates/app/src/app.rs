@@ -8,7 +8,7 @@ use leptos_router::{SsrMode, path};
 use crate::components::LanguageSwitch;
 use crate::functions;
 use crate::pages::{
-    DeliveriesPage, InboxPage, NotFoundPage, OptionsPage, ProgramsPage, SignInPage, WebhooksPage,
+    DeliveriesPage, HistoryPage, InboxPage, NotFoundPage, OptionsPage, ProgramsPage, SignInPage, WebhooksPage,
 };
 use crate::texts::texts;
 
@@ -28,6 +28,7 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async/>
                     <Route path=path!("/programs/:id/options") view=OptionsPage ssr=SsrMode::Async/>
                     <Route path=path!("/programs/:id/options/webhooks") view=WebhooksPage ssr=SsrMode::Async/>
+                    <Route path=path!("/programs/:id/options/webhooks/history") view=HistoryPage ssr=SsrMode::Async/>
                     <Route path=path!("/programs/:id/deliveries") view=DeliveriesPage ssr=SsrMode::Async/>
                     <Route path=path!("/programs/:id/inbox") view=InboxPage ssr=SsrMode::Async/>
                 </Routes>

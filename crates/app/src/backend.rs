@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use groundswell_types::editor::{
-    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, Panel, ProgramSummary, SecretChange,
+    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, History, Panel, ProgramSummary,
+    SecretChange, Seen, Side,
 };
 use groundswell_types::{
     DeliveryDetail, DeliveryId, DeliveryView, EventKind, Inbox, InboxRequestDetail, InboxRequestId,
@@ -41,13 +42,13 @@ pub trait Backend: Send + Sync + 'static {
     /// The Webhooks panel.
     async fn panel(&self, id: &ProgramId) -> Result<Panel, Failure>;
 
-    /// Saves the rows as the draft. `version` is the draft's number the browser started from;
-    /// [`Failure::Conflict`] when it is no longer that. `SecretDraft`s in rows are ignored: secrets change by
+    /// Saves the rows as the draft. `seen` is what the browser started from; [`Failure::Conflict`] when the draft is no
+    /// longer that. `SecretDraft`s in rows are ignored: secrets change by
     /// [`Backend::change_secret`] only.
     async fn save_draft(
         &self,
         id: &ProgramId,
-        version: i64,
+        seen: Seen,
         rows: Vec<DraftRow>,
     ) -> Result<DraftSaved, Failure>;
 
@@ -64,6 +65,20 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Throws the draft away.
     async fn discard_draft(&self, id: &ProgramId) -> Result<(), Failure>;
+
+    /// Decides everything that both the draft and what is live changed for one side; [`Failure::Conflict`] when either is no
+    /// longer what was `seen`.
+    async fn resolve_conflicts(&self, id: &ProgramId, seen: Seen, side: Side) -> Result<(), Failure>;
+
+    /// What the webhooks were before, newest first; those before a version.
+    async fn history(&self, id: &ProgramId, before: Option<i64>) -> Result<History, Failure>;
+
+    /// Makes the draft what was live at `version`, in the place of draft number `draft_version`, 0 for none. Secrets and
+    /// values of headers become what is live now.
+    async fn restore(&self, id: &ProgramId, version: i64, draft_version: i64) -> Result<(), Failure>;
+
+    /// Enables a live webhook at once.
+    async fn enable_webhook(&self, id: &ProgramId, row_key: &str) -> Result<(), Failure>;
 
     /// Makes draft number `version` live, all of it or nothing. [`Failure::Invalid`] with pointers like
     /// `/rows/0/url`; [`Failure::Conflict`] when the draft or what is live changed meanwhile.

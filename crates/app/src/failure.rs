@@ -6,7 +6,7 @@ use leptos::server_fn::codec::JsonEncoding;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// Why a page or an action failed. What people read of it is [`crate::words::failure`].
+/// Why a page or an action failed. What people read of it is `words::failure`.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum Failure {
     /// Nobody is signed in, or no longer.

@@ -9,6 +9,7 @@ use groundswell_types::{Problem, ProgramId, ProgramType};
 
 use crate::backend::Backend;
 use crate::failure::Failure;
+use crate::intent::Done;
 use crate::language::Language;
 use crate::returned::Returned;
 use crate::said::Said;
@@ -20,7 +21,7 @@ mod panel;
 mod panel_form;
 
 /// Where forms are posted to, in axum's path syntax.
-pub const PATHS: [&str; 8] = [
+pub const PATHS: [&str; 9] = [
     "/",
     "/language",
     "/sign-in",
@@ -29,6 +30,7 @@ pub const PATHS: [&str; 8] = [
     "/programs/{id}/options/webhooks",
     "/programs/{id}/inbox",
     "/programs/{id}/deliveries",
+    "/programs/{id}/options/webhooks/history",
 ];
 
 /// What is to be answered.
@@ -100,6 +102,7 @@ async fn act(backend: &dyn Backend, post: Post<'_>) -> Answer {
             (Ok(id), ["options", "webhooks"]) => {
                 panel::submit(backend, Texts::of(post.language), &id, &form).await
             }
+            (Ok(id), ["options", "webhooks", "history"]) => restore(backend, &id, &form).await,
             (Ok(id), ["options"]) => inbox::submit_to_options(backend, &id, &form).await,
             (Ok(id), ["deliveries"]) => log::submit(backend, &id, post.query, &form).await,
             (Ok(id), ["inbox"]) => inbox::submit(backend, &id, &form).await,
@@ -161,6 +164,17 @@ fn own_page(back: &str) -> String {
     // A path that begins with two slashes would name another host.
     let own = own.filter(|url| back.starts_with('/') && !url.path().starts_with("//"));
     own.map_or("/".to_owned(), |url| url[url::Position::BeforePath..url::Position::AfterQuery].to_owned())
+}
+
+async fn restore(backend: &dyn Backend, id: &ProgramId, form: &Form) -> Answer {
+    let number = |name| form.get(name).parse::<i64>().ok();
+    let (Some(version), Some(draft)) = (number("version"), number("draft")) else {
+        return Answer::failed(Failure::NotFound);
+    };
+    match backend.restore(id, version, draft).await {
+        Ok(()) => Answer::redirect(format!("/programs/{id}/options/webhooks?done={}", Done::Restored)),
+        Err(failure) => Answer::failed(failure),
+    }
 }
 
 async fn sign_in(backend: &dyn Backend, form: &Form) -> Answer {

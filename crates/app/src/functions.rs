@@ -1,8 +1,8 @@
 //! The server functions: each a line over [`crate::backend::Backend`], which checks who is asking.
 
 use groundswell_types::editor::{
-    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, LogNews, Panel, ProgramSummary,
-    SecretChange,
+    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, History, LogNews, Panel, ProgramSummary,
+    SecretChange, Seen, Side,
 };
 use groundswell_types::{
     DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryView, EventKind, Inbox, InboxRequestDetail,
@@ -65,10 +65,31 @@ pub async fn get_panel(id: ProgramId) -> Result<Panel, Failure> {
     respond_said(backend()?.panel(&id).await)
 }
 
+/// When the samples happened: 1 July 2026.
+#[cfg(feature = "ssr")]
+const SAMPLES_AT_MS: i64 = 1_782_864_000_000;
+
+/// A sample of each event that a program can have, as it would be sent.
+#[server(prefix = "/_fn", endpoint = "get_examples", input = Json)]
+pub async fn get_examples(id: ProgramId) -> Result<Vec<(EventKind, String)>, Failure> {
+    use groundswell_types::sample::{SampleProgram, sample_body};
+
+    let program = respond(backend()?.program(&id).await)?.program;
+    let about = SampleProgram {
+        id: program.id.as_str(),
+        name: &program.name,
+        kind: program.kind,
+        currency: program.currency.as_str(),
+    };
+    Ok(EventKind::fitting(program.kind)
+        .map(|event| (event, sample_body(event, about, SAMPLES_AT_MS)))
+        .collect())
+}
+
 /// Saves the rows as the draft.
 #[server(prefix = "/_fn", endpoint = "save_draft", input = Json)]
-pub async fn save_draft(id: ProgramId, version: i64, rows: Vec<DraftRow>) -> Result<DraftSaved, Failure> {
-    respond_said(backend()?.save_draft(&id, version, rows).await)
+pub async fn save_draft(id: ProgramId, seen: Seen, rows: Vec<DraftRow>) -> Result<DraftSaved, Failure> {
+    respond_said(backend()?.save_draft(&id, seen, rows).await)
 }
 
 /// Changes the secret of a row of the draft.
@@ -91,6 +112,24 @@ pub async fn generate_secret() -> Result<String, Failure> {
 #[server(prefix = "/_fn", endpoint = "discard_draft", input = Json)]
 pub async fn discard_draft(id: ProgramId) -> Result<(), Failure> {
     respond(backend()?.discard_draft(&id).await)
+}
+
+/// Decides what both the draft and what is live changed.
+#[server(prefix = "/_fn", endpoint = "resolve_conflicts", input = Json)]
+pub async fn resolve_conflicts(id: ProgramId, seen: Seen, side: Side) -> Result<(), Failure> {
+    respond(backend()?.resolve_conflicts(&id, seen, side).await)
+}
+
+/// What the webhooks were before.
+#[server(prefix = "/_fn", endpoint = "get_history", input = Json)]
+pub async fn get_history(id: ProgramId, before: Option<i64>) -> Result<History, Failure> {
+    respond_said(backend()?.history(&id, before).await)
+}
+
+/// Enables a live webhook at once.
+#[server(prefix = "/_fn", endpoint = "enable_webhook", input = Json)]
+pub async fn enable_webhook(id: ProgramId, row_key: String) -> Result<(), Failure> {
+    respond(backend()?.enable_webhook(&id, &row_key).await)
 }
 
 /// Makes the draft live.

@@ -4,6 +4,8 @@
 use std::fmt;
 
 use groundswell_types::EventKind;
+use groundswell_types::editor::Side;
+use serde::{Deserialize, Serialize};
 
 /// What is to be done with the Webhooks panel, after what is typed was saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,6 +16,8 @@ pub enum Intent {
     Publish,
     /// Throw the draft away.
     Discard,
+    /// Decide what both the draft and what is live changed.
+    Resolve(Side),
     /// Add a row.
     Add,
     /// Something with one row.
@@ -48,10 +52,18 @@ pub enum RowAction {
     SendParked,
     /// Discard what is parked.
     DiscardParked,
+    /// End the secret before the present one.
+    EndOldSecret,
+    /// Enable a webhook that was disabled because it kept failing.
+    Enable,
+    /// Add a header.
+    AddHeader,
+    /// Remove the header at this place, from 0.
+    RemoveHeader(usize),
 }
 
-/// The actions that are a plain word; testing takes an event as well.
-const WORDS: [(&str, RowAction); 10] = [
+/// The actions that are a plain word; testing takes an event as well, removing a header its place.
+const WORDS: [(&str, RowAction); 14] = [
     ("test", RowAction::Test(None)),
     ("remove", RowAction::Remove),
     ("all", RowAction::AllEvents),
@@ -62,6 +74,10 @@ const WORDS: [(&str, RowAction); 10] = [
     ("keep", RowAction::KeepSecret),
     ("send", RowAction::SendParked),
     ("drop", RowAction::DiscardParked),
+    ("end", RowAction::EndOldSecret),
+    ("enable", RowAction::Enable),
+    ("header", RowAction::AddHeader),
+    ("unheader", RowAction::RemoveHeader(0)),
 ];
 
 impl Intent {
@@ -79,6 +95,8 @@ impl Intent {
             "publish" => Self::Publish,
             "discard" => Self::Discard,
             "add" => Self::Add,
+            "mine" => Self::Resolve(Side::Mine),
+            "theirs" => Self::Resolve(Side::Theirs),
             _ => {
                 let &(_, mut action) = WORDS.iter().find(|(name, _)| *name == word)?;
                 let key = parts.next().filter(|key| is_row_key(key))?.to_owned();
@@ -86,6 +104,9 @@ impl Intent {
                     && let Some(name) = parts.next()
                 {
                     *event = Some(EventKind::parse(name)?);
+                }
+                if let RowAction::RemoveHeader(place) = &mut action {
+                    *place = parts.next()?.parse().ok()?;
                 }
                 Self::Row { key, action }
             }
@@ -101,14 +122,52 @@ impl fmt::Display for Intent {
             Self::Publish => formatter.write_str("publish"),
             Self::Discard => formatter.write_str("discard"),
             Self::Add => formatter.write_str("add"),
+            Self::Resolve(Side::Mine) => formatter.write_str("mine"),
+            Self::Resolve(Side::Theirs) => formatter.write_str("theirs"),
             Self::Row { key, action: RowAction::Test(Some(event)) } => {
                 write!(formatter, "test:{key}:{event}")
+            }
+            Self::Row { key, action: RowAction::RemoveHeader(place) } => {
+                write!(formatter, "unheader:{key}:{place}")
             }
             Self::Row { key, action } => {
                 let word = WORDS.iter().find(|(_, known)| known == action).map_or("", |(word, _)| word);
                 write!(formatter, "{word}:{key}")
             }
         }
+    }
+}
+
+/// What was done, for the page that is shown afterwards to say: `?done=…`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Done {
+    /// The draft was published.
+    Published,
+    /// The secret before the present one was ended.
+    OldSecretEnded,
+    /// A webhook was enabled.
+    Enabled,
+    /// A version of the history is the draft.
+    Restored,
+}
+
+impl Done {
+    const ALL: [Self; 4] = [Self::Published, Self::OldSecretEnded, Self::Enabled, Self::Restored];
+
+    /// Reads what [`fmt::Display`] writes.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|done| done.to_string() == text)
+    }
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Published => "published",
+            Self::OldSecretEnded => "ended",
+            Self::Enabled => "enabled",
+            Self::Restored => "restored",
+        })
     }
 }
 
@@ -125,8 +184,10 @@ mod tests {
     #[test]
     fn every_intent_reads_back() {
         let mut intents = vec![Intent::Save, Intent::Publish, Intent::Discard, Intent::Add];
+        intents.extend([Side::Mine, Side::Theirs].map(Intent::Resolve));
         intents.extend(WORDS.iter().map(|(_, action)| Intent::row("new-1", *action)));
         intents.extend(EventKind::ALL.map(|event| Intent::row("primary", RowAction::Test(Some(event)))));
+        intents.push(Intent::row("primary", RowAction::RemoveHeader(19)));
         for intent in intents {
             assert_eq!(Intent::parse(&intent.to_string()), Some(intent.clone()), "{intent}");
         }
@@ -134,9 +195,19 @@ mod tests {
 
     #[test]
     fn what_is_no_intent_is_refused() {
-        for text in
-            ["", "shout", "test", "test:", "test:a b", "test:a:NO_SUCH", "remove:a:b", "save:a", "add:"]
-        {
+        for text in [
+            "",
+            "shout",
+            "test",
+            "test:",
+            "test:a b",
+            "test:a:NO_SUCH",
+            "remove:a:b",
+            "unheader:a",
+            "unheader:a:b",
+            "save:a",
+            "add:",
+        ] {
             assert_eq!(Intent::parse(text), None, "{text}");
         }
     }

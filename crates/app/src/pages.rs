@@ -19,7 +19,7 @@ pub use not_found::NotFoundPage;
 pub use options::OptionsPage;
 pub use programs::ProgramsPage;
 pub use sign_in::{SignInHelp, SignInPage};
-pub use webhooks::WebhooksPage;
+pub use webhooks::{HistoryPage, WebhooksPage};
 
 /// The program in the path; `None` when what stands there cannot be an id.
 fn program_id() -> Memo<Option<ProgramId>> {

@@ -4,7 +4,7 @@
 //! keeps it with the attempt for as long as there is a log. Pages translate it when they show it, by finding the
 //! sentence in the catalogue's area `said`, whose English texts are those sentences. What is not found stays English.
 
-use groundswell_types::editor::{DraftSaved, Panel};
+use groundswell_types::editor::{DraftSaved, History, Panel};
 use groundswell_types::{DeliveryDetail, Problem, TestView};
 
 use crate::failure::Failure;
@@ -64,8 +64,20 @@ impl Said for Panel {
     fn said_in(mut self, language: Language) -> Self {
         for row in &mut self.rows {
             row.problems = std::mem::take(&mut row.problems).said_in(language);
+            if let Some(disabled) = row.live.as_mut().and_then(|live| live.disabled.as_mut()) {
+                disabled.last_error = disabled.last_error.take().said_in(language);
+            }
         }
         Self { changes: self.changes.said_in(language), ..self }
+    }
+}
+
+impl Said for History {
+    fn said_in(mut self, language: Language) -> Self {
+        for version in &mut self.versions {
+            version.changes = std::mem::take(&mut version.changes).said_in(language);
+        }
+        self
     }
 }
 
@@ -204,6 +216,37 @@ mod tests {
             ),
             "Der Empfänger hat mit 302 Found auf https://b.example/ weitergeleitet. Weiterleitungen wird nicht gefolgt."
         );
+    }
+
+    /// As the engine's `outcome` and `sender` say them.
+    #[test]
+    fn every_diagnosis_of_a_test_is_said_in_every_language() {
+        for sentence in [
+            "The receiver accepted it with 200 OK.",
+            "The receiver accepted it with 200 OK, but answered with a web page.",
+            "Check that the URL is your webhook handler and not a page of your site: a page accepts anything.",
+            "The receiver redirected to https://b.example/ with 302 Found. Redirects are not followed.",
+            "Enter the final URL, often the one with https:// or with (or without) www or a slash at the end.",
+            "The receiver answered 401 Unauthorized, which is not a success.",
+            "The endpoint asks for a login or blocks us. Let requests to it through without one and check their signature \
+             instead.",
+            "Nothing is at this path. Compare it with your server's routes, and check that the handler is deployed.",
+            "The receiver says this endpoint is gone for good. Enter the new URL, or remove the webhook.",
+            "The receiver limits how often we may call. Raise its limit for us; we slow down meanwhile.",
+            "The receiver failed while handling the request. Look into its log at this time.",
+            "The host name does not resolve to a public address.",
+            "Check the spelling of the host name, and that it is in public DNS.",
+            "The connection was refused: nothing listens on that port.",
+            "Check host and port, that the server is running, and that its firewall lets us through.",
+            "The TLS handshake failed: invalid peer certificate.",
+            "Check the certificate: it must be valid, for this host name, with all intermediates.",
+            "There was no complete answer within 15 seconds.",
+            "Answer with 200 at once and do the work afterwards.",
+        ] {
+            for language in [Language::German, Language::Spanish] {
+                assert_ne!(sentence.to_owned().said_in(language), sentence, "{language:?}");
+            }
+        }
     }
 
     #[test]

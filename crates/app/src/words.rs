@@ -1,11 +1,12 @@
 //! The words for states and numbers, each with the tone it is shown in.
 
-use groundswell_types::editor::{LiveStatus, ProgramSummary};
+use groundswell_types::editor::{FieldValue, LiveStatus, ProgramSummary};
 use groundswell_types::{
     DeliveryState, DeliveryView, EventKind, FailureClass, MAX_WEBHOOKS, ProgramStatus, ProgramType,
 };
 
 use crate::failure::Failure;
+use crate::intent::Done;
 use crate::texts::Texts;
 
 /// How something is doing; decides the colour and the shape of its dot. Never shown without a word.
@@ -118,6 +119,35 @@ pub fn failure(texts: Texts, failure: &Failure) -> String {
     .to_owned()
 }
 
+/// A field that two changed: what it is called, and what one of them made of it.
+pub fn field(texts: Texts, value: &FieldValue) -> (&'static str, String) {
+    let or_none = |text: &str| if text.is_empty() { "–".to_owned() } else { text.to_owned() };
+    match value {
+        FieldValue::Removed => (texts.webhooks_field_whole(), texts.webhooks_field_removed().to_owned()),
+        FieldValue::Changed => (texts.webhooks_field_whole(), texts.webhooks_field_changed().to_owned()),
+        FieldValue::Url(url) => (texts.webhooks_field_url(), or_none(url)),
+        FieldValue::IsEnabled(true) => (texts.webhooks_field_enabled(), texts.webhook_on().to_owned()),
+        FieldValue::IsEnabled(false) => (texts.webhooks_field_enabled(), texts.webhook_off().to_owned()),
+        FieldValue::Events(events) => {
+            let titles: Vec<_> = events.iter().map(|event| event_title(texts, *event)).collect();
+            (texts.webhook_events(), or_none(&titles.join(", ")))
+        }
+        FieldValue::Timeout(seconds) => (texts.webhook_timeout(), or_none(seconds)),
+        FieldValue::Name(name) => (texts.webhook_name_label(), or_none(name)),
+        FieldValue::Headers(names) => (texts.header_title(), or_none(&names.join(", "))),
+    }
+}
+
+/// What was just done, in a sentence.
+pub fn done(texts: Texts, done: Done) -> &'static str {
+    match done {
+        Done::Published => texts.webhooks_published(),
+        Done::OldSecretEnded => texts.secret_old_ended(),
+        Done::Enabled => texts.webhook_enabled(),
+        Done::Restored => texts.history_restored(),
+    }
+}
+
 /// How a webhook is doing; none when it is not live yet.
 pub fn webhook_status(texts: Texts, live: Option<&LiveStatus>) -> (Tone, &'static str) {
     match live {
@@ -209,6 +239,8 @@ mod tests {
             last_success_at: None,
             waiting: 0,
             parked: 0,
+            disabled: None,
+            has_secret: false,
             old_secret: None,
         };
         assert_eq!(webhook_status(texts, None).1, "Not published yet");

@@ -15,7 +15,7 @@ use groundswell_engine::store::{
     ProgramRecord, SettingsChange, Store, Target, WebhooksChange,
 };
 use groundswell_engine::{Engine, EngineParts};
-use groundswell_types::editor::DeliveryQuery;
+use groundswell_types::editor::{ChangedBy, DeliveryQuery};
 use groundswell_types::{
     Currency, DeliveryFilter, DeliveryId, DeliveryState, EventId, EventKind, FailureClass, ProgramId,
     ProgramStatus, ProgramType, StatusRange, WebhookHeaders, WebhookId,
@@ -158,6 +158,7 @@ async fn fill(store: &Sqlite) {
         deletes: Vec::new(),
         notices: Vec::new(),
         clears_draft: false,
+        by: ChangedBy::Rest,
         at_ms: 0,
     };
     store.apply(&SettingsChange::Webhooks(change)).await.expect("applies");

@@ -3,14 +3,18 @@
 //! REST changes are live at once; the editor's wait in a draft until they are published, all or nothing.
 
 mod headers;
+mod history;
 mod publish;
+mod rebase;
 mod rows;
 
 use groundswell_types::editor::{
-    DraftRow, DraftSaved, LiveStatus, OldSecretStatus, Panel, PanelRow, SecretChange, SecretDraft,
+    DisabledStatus, DraftRow, DraftSaved, LiveStatus, OldSecretStatus, Panel, PanelRow, SecretChange,
+    SecretDraft, Seen,
 };
 use groundswell_types::{EventKind, MAX_WEBHOOKS, Problem, ProgramId, Secret, TestView};
 
+use rebase::Rebased;
 use rows::{StoredRow, StoredSecret};
 
 use crate::delivery::own_headers::OwnHeaders;
@@ -25,59 +29,62 @@ use crate::webhooks::checked_url;
 const CHANGED_MEANWHILE: &str =
     "This draft was changed somewhere else meanwhile. Reload to see it; what you typed here is not saved.";
 
+const LIVE_CHANGED: &str = "The live webhooks were changed after this draft was begun, by somebody else or over REST. \
+    Choose which changes are to stay.";
+
 impl Engine {
     /// The Webhooks panel: the draft if there is one, else what is live.
     pub async fn panel(&self, program: &ProgramId) -> Result<Panel, EngineError> {
         let entry = self.program_entry(program)?;
         let draft = self.store.draft(program).await?;
-        let stored = match &draft {
-            Some(draft) => rows::read(draft)?,
-            None => rows::of_live(&entry),
-        };
+        let Rebased { stored, conflicts } = self.rebased(&entry, draft.as_ref()).await?;
         let ids: Vec<_> = entry.endpoints.iter().map(|endpoint| endpoint.record.id).collect();
         let backlogs = self.store.backlog(&ids, 10_000).await?;
-        let rows = stored
-            .iter()
-            .map(|row| {
-                let live = row.live(&entry);
-                PanelRow {
-                    row: row.view(&entry),
-                    problems: row.problems(&self.destinations, &entry),
-                    live: live.map(|endpoint| self.live_status(endpoint, &backlogs)),
-                }
-            })
-            .collect();
+        let mut rows = Vec::with_capacity(stored.len());
+        for row in &stored {
+            let live = match row.live(&entry) {
+                Some(endpoint) => Some(LiveStatus {
+                    disabled: self.disabled(endpoint).await?,
+                    ..self.live_status(endpoint, &backlogs)
+                }),
+                None => None,
+            };
+            let problems = row.problems(&self.destinations, &entry);
+            rows.push(PanelRow { row: row.view(&entry), problems, live });
+        }
         let changes = if draft.is_some() { rows::changes(&stored, &entry) } else { Vec::new() };
         Ok(Panel {
             program: crate::programs::view(&entry.record),
             rows,
             draft_version: draft.as_ref().map_or(0, |draft| draft.version),
             draft_saved_at: draft.as_ref().map(|draft| draft.saved_at_ms),
-            is_outdated: draft.is_some_and(|draft| draft.base_version != entry.record.webhooks_version),
+            live_version: entry.record.webhooks_version,
+            conflicts,
             changes,
         })
     }
 
-    /// Saves rows as the draft; `version` is the draft's number they were made from, 0 for none.
+    /// Saves rows as the draft, which has to be the one they were made from. What became live after that stays to be put
+    /// together with them.
     pub async fn save_draft(
         &self,
         program: &ProgramId,
-        version: i64,
+        seen: impl Into<Seen>,
         rows: Vec<DraftRow>,
     ) -> Result<DraftSaved, EngineError> {
+        let seen = seen.into();
         if rows.len() > MAX_WEBHOOKS {
             return Err(EngineError::WebhookLimit);
         }
         let entry = self.program_entry(program)?;
         let draft = self.store.draft(program).await?;
-        if draft.as_ref().map_or(0, |draft| draft.version) != version {
+        if draft.as_ref().map_or(0, |draft| draft.version) != seen.draft_version {
             return Err(EngineError::Conflict(CHANGED_MEANWHILE.to_owned()));
         }
-        let before = match &draft {
-            Some(draft) => rows::read(draft)?,
-            None => rows::of_live(&entry),
-        };
-        let stored = rows::merge(rows, &before, &entry)?;
+        let before = self.rebased(&entry, draft.as_ref()).await?;
+        let stored = rows::merge(rows, &before.stored, &entry)?;
+        let base_version = self.base_of(&entry, (draft.as_ref(), &stored), seen).await?;
+        let draft = DraftRecord { base_version, ..self.or_none(&entry, draft)? };
         self.put_draft(&entry, draft, stored).await
     }
 
@@ -89,11 +96,13 @@ impl Engine {
         change: SecretChange,
     ) -> Result<DraftSaved, EngineError> {
         let entry = self.program_entry(program)?;
-        let draft = self.store.draft(program).await?;
-        let mut stored = match &draft {
-            Some(draft) => rows::read(draft)?,
-            None => rows::of_live(&entry),
-        };
+        let draft = self.or_none(&entry, self.store.draft(program).await?)?;
+        let mut stored = rows::read(&draft)?;
+        let live = rows::of_live(&entry);
+        if !stored.iter().any(|row| row.key == row_key) {
+            // Added by somebody else after the draft was begun.
+            stored.extend(live.into_iter().filter(|row| row.key == row_key));
+        }
         let row = stored.iter_mut().find(|row| row.key == row_key).ok_or(EngineError::NotFound("row"))?;
         row.secret = match change {
             SecretChange::Set(text) => {
@@ -121,10 +130,7 @@ impl Engine {
         event: Option<EventKind>,
     ) -> Result<TestView, EngineError> {
         let entry = self.program_entry(program)?;
-        let stored = match self.store.draft(program).await? {
-            Some(draft) => rows::read(&draft)?,
-            None => rows::of_live(&entry),
-        };
+        let stored = self.rebased(&entry, self.store.draft(program).await?.as_ref()).await?.stored;
         let row = stored.iter().find(|row| row.key == row_key).ok_or(EngineError::NotFound("row"))?;
         let url =
             checked_url(&self.destinations, &row.url).map_err(|why| EngineError::invalid("/url", why))?;
@@ -147,18 +153,34 @@ impl Engine {
         self.send_test(&entry, target).await
     }
 
+    /// The draft, or one as it is before the first save: of what is live.
+    fn or_none(&self, entry: &ProgramEntry, draft: Option<DraftRecord>) -> Result<DraftRecord, EngineError> {
+        draft.map_or_else(
+            || {
+                Ok(DraftRecord {
+                    program_id: entry.record.id.clone(),
+                    version: 0,
+                    base_version: entry.record.webhooks_version,
+                    rows_json: rows::write(&rows::of_live(entry))?,
+                    saved_at_ms: self.clock.now_ms(),
+                })
+            },
+            Ok,
+        )
+    }
+
+    /// Saves rows over `before`, keeping what they are based on.
     async fn put_draft(
         &self,
         entry: &ProgramEntry,
-        before: Option<DraftRecord>,
+        before: DraftRecord,
         stored: Vec<StoredRow>,
     ) -> Result<DraftSaved, EngineError> {
         let record = DraftRecord {
-            program_id: entry.record.id.clone(),
-            version: before.as_ref().map_or(0, |draft| draft.version) + 1,
-            base_version: before.map_or(entry.record.webhooks_version, |draft| draft.base_version),
+            version: before.version + 1,
             rows_json: rows::write(&stored)?,
             saved_at_ms: self.clock.now_ms(),
+            ..before
         };
         if !self.store.save_draft(&record).await? {
             return Err(EngineError::Conflict(CHANGED_MEANWHILE.to_owned()));
@@ -167,8 +189,23 @@ impl Engine {
             version: record.version,
             saved_at: record.saved_at_ms,
             problems: stored.iter().map(|row| row.problems(&self.destinations, entry)).collect(),
-            changes: rows::changes(&stored, entry),
+            changes: rows::changes(&self.rebased(entry, Some(&record)).await?.stored, entry),
         })
+    }
+
+    /// Since when and why it is disabled, if the server did that.
+    async fn disabled(&self, endpoint: &Endpoint) -> Result<Option<DisabledStatus>, EngineError> {
+        let record = &endpoint.record;
+        let Some(at) = record.parked_at_ms.filter(|_| record.auto_disabled && !record.is_enabled) else {
+            return Ok(None);
+        };
+        let failing: Vec<_> = self.directory.health(record.id).failing.into_iter().flatten().collect();
+        let attempts = self.store.attempts(&failing).await?;
+        let last = attempts
+            .into_iter()
+            .filter(|attempt| attempt.failure.is_some())
+            .max_by_key(|attempt| attempt.started_at_ms);
+        Ok(Some(DisabledStatus { at, last_error: last.map(|attempt| attempt.message) }))
     }
 
     fn live_status(&self, endpoint: &Endpoint, backlogs: &[Backlog]) -> LiveStatus {
@@ -184,6 +221,8 @@ impl Engine {
             last_success_at: health.last_success_at_ms,
             waiting: backlog.map_or(0, |backlog| backlog.pending + backlog.parked) - parked,
             parked,
+            disabled: None,
+            has_secret: endpoint.record.secret.is_some(),
             old_secret: endpoint.record.old_secret_at(self.clock.now_ms()).map(|old| OldSecretStatus {
                 ends_at: old.ends_at_ms,
                 new_accepted_at: old.new_accepted_at_ms,

@@ -1,7 +1,7 @@
 //! The built-in receiver for first steps: a program's inbox, with an address that can be put into a webhook.
 //!
-//! What is posted to the address over HTTP and what this server itself sends to it end in [`Inboxes::receive`]. The
-//! second goes nowhere near the network ([`transport`]): only a URL that is, to the letter, the address of an inbox that
+//! What is posted to the address over HTTP and what this server itself sends to it end in `Inboxes::receive`. The
+//! second goes nowhere near the network (`transport`): only a URL that is, to the letter, the address of an inbox that
 //! there is. So it passes the egress guard also where this server's own address would not.
 
 mod address;

@@ -8,6 +8,7 @@ mod list;
 pub mod memory;
 mod moves;
 pub mod postgres;
+mod publication;
 mod query;
 mod record;
 mod rows;
@@ -24,6 +25,7 @@ use thiserror::Error;
 
 pub use first_steps::{FirstStepsStore, INBOX_REQUESTS, InboxRecord, InboxRequestRecord};
 pub use moves::{Move, MoveStep, Moved};
+pub use publication::{PublicationRecord, Published, PublishedWebhook};
 pub use record::*;
 pub use search::*;
 
@@ -131,6 +133,14 @@ pub trait Store: FirstStepsStore {
 
     /// Removes a program's draft.
     async fn delete_draft(&self, program: &ProgramId) -> Result<(), StoreError>;
+
+    /// A program's history, newest first: the versions up to `newest`, at most `limit`.
+    async fn publications(
+        &self,
+        program: &ProgramId,
+        newest: i64,
+        limit: usize,
+    ) -> Result<Vec<PublicationRecord>, StoreError>;
 
     // ---- log
 

@@ -3,7 +3,7 @@
 //! the one before it is still valid: so a 2xx says that the receiver does without the old one.
 
 use bytes::Bytes;
-use groundswell_types::sample::{SampleProgram, sample};
+use groundswell_types::sample::SampleProgram;
 use groundswell_types::{
     EventKind, HeaderView, PayloadUrl, ProgramId, RequestView, ResponseView, Secret, TestId, TestView,
     WebhookId, WebhookTimeout,
@@ -121,9 +121,7 @@ fn sample_body(entry: &ProgramEntry, event: EventKind, now_ms: i64) -> Bytes {
         kind: entry.record.kind,
         currency: entry.record.currency.as_str(),
     };
-    let text = serde_json::to_vec(&sample(event, program, now_ms)).expect("samples are plain JSON");
-    let json = groundswell_types::json::parse(&text).expect("samples hold nothing JavaScript cannot");
-    Bytes::from(json.render())
+    Bytes::from(groundswell_types::sample::sample_body(event, program, now_ms))
 }
 
 /// What a request is sent with, for people: the values of the webhook's own headers are secrets.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use groundswell_types::editor::ChangedBy;
 use groundswell_types::{
     EventKind, MAX_WEBHOOKS, PayloadUrl, ProgramId, RESERVED_PUBLIC_ID, Secret, SecretOverlap, Webhook,
     WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
@@ -227,7 +228,7 @@ pub(crate) fn next_public_id(entry: &ProgramEntry, fresh: WebhookId) -> WebhookI
     if entry.webhook(&primary).is_none() { primary } else { fresh }
 }
 
-/// A change of a program's webhooks on top of what is live.
+/// A change of a program's webhooks on top of what is live, over REST unless `fill` says otherwise.
 pub(crate) fn change(
     entry: &ProgramEntry,
     now_ms: i64,
@@ -240,6 +241,7 @@ pub(crate) fn change(
         deletes: Vec::new(),
         notices: Vec::new(),
         clears_draft: false,
+        by: ChangedBy::Rest,
         at_ms: now_ms,
     };
     fill(&mut change);

@@ -10,7 +10,8 @@ use groundswell_engine::access::SESSION_MS;
 use groundswell_engine::programs::NewProgram;
 use groundswell_engine::{Engine, EngineError};
 use groundswell_types::editor::{
-    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, Panel, ProgramSummary, SecretChange,
+    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, History, Panel, ProgramSummary,
+    SecretChange, Seen, Side,
 };
 use groundswell_types::{
     Currency, DeliveryDetail, DeliveryId, DeliveryView, EventKind, Inbox, InboxRequestDetail, InboxRequestId,
@@ -125,10 +126,10 @@ impl Backend for PageBackend {
     async fn save_draft(
         &self,
         id: &ProgramId,
-        version: i64,
+        seen: Seen,
         rows: Vec<DraftRow>,
     ) -> Result<DraftSaved, Failure> {
-        self.engine().await?.save_draft(id, version, rows).await.map_err(|error| self.failure(error))
+        self.engine().await?.save_draft(id, seen, rows).await.map_err(|error| self.failure(error))
     }
 
     async fn change_secret(
@@ -146,6 +147,24 @@ impl Backend for PageBackend {
 
     async fn discard_draft(&self, id: &ProgramId) -> Result<(), Failure> {
         self.engine().await?.discard_draft(id).await.map_err(|error| self.failure(error))
+    }
+
+    async fn resolve_conflicts(&self, id: &ProgramId, seen: Seen, side: Side) -> Result<(), Failure> {
+        let resolved = self.engine().await?.resolve_conflicts(id, seen, side).await;
+        resolved.map(drop).map_err(|error| self.failure(error))
+    }
+
+    async fn history(&self, id: &ProgramId, before: Option<i64>) -> Result<History, Failure> {
+        self.engine().await?.history(id, before).await.map_err(|error| self.failure(error))
+    }
+
+    async fn restore(&self, id: &ProgramId, version: i64, draft_version: i64) -> Result<(), Failure> {
+        let restored = self.engine().await?.restore(id, version, draft_version).await;
+        restored.map(drop).map_err(|error| self.failure(error))
+    }
+
+    async fn enable_webhook(&self, id: &ProgramId, row_key: &str) -> Result<(), Failure> {
+        self.engine().await?.enable_row(id, row_key).await.map_err(|error| self.failure(error))
     }
 
     async fn publish(&self, id: &ProgramId, version: i64) -> Result<(), Failure> {

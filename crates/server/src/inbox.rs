@@ -3,13 +3,14 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use bytes::Bytes;
 use groundswell_engine::inbox::{Arrived, MAX_BODY_BYTES, NotTaken, Origin, TAKEN};
 use groundswell_types::{ErrorCode, HeaderView};
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::http::AppState;
@@ -26,13 +27,8 @@ pub fn router() -> Router<AppState> {
     Router::new().route("/inbox/{token}", any(receive))
 }
 
-async fn receive(
-    State(state): State<AppState>,
-    Path(token): Path<String>,
-    method: Method,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
+async fn receive(State(state): State<AppState>, Path(token): Path<String>, request: Request) -> Response {
+    let (Parts { method, headers, .. }, body) = request.into_parts();
     if !state.engine.has_inbox(&token) {
         return refuse(&NotTaken::Unknown);
     }

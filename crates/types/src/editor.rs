@@ -1,6 +1,9 @@
 //! What the Program Editor and the engine say to each other: drafts of a program's webhooks and what is shown
 //! beside them. Not part of the REST API.
 
+mod history;
+mod merge;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +13,9 @@ use crate::id::WebhookId;
 use crate::overlap::SecretOverlap;
 use crate::problem::Problem;
 use crate::program::Program;
+
+pub use history::{ChangedBy, History, HistoryVersion};
+pub use merge::{Conflict, FieldValue, Merged, merge, merge_for_theirs};
 
 /// One row of the Webhooks panel as it is being edited.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +125,32 @@ impl fmt::Debug for SecretChange {
     }
 }
 
+/// What rows were made from when they are saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Seen {
+    /// The draft's number; 0 when there was none.
+    pub draft_version: i64,
+    /// The number of what was live; none stands for what is live now.
+    pub live_version: Option<i64>,
+}
+
+impl From<i64> for Seen {
+    fn from(draft_version: i64) -> Self {
+        Self { draft_version, live_version: None }
+    }
+}
+
+/// Whose is taken where two changed the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Side {
+    /// The draft's.
+    Mine,
+    /// What is live.
+    Theirs,
+}
+
 /// The Webhooks panel: the draft if there is one, else what is live.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -133,8 +165,11 @@ pub struct Panel {
     pub draft_saved_at: Option<i64>,
     /// What publishing would change, each in a sentence; empty when there is nothing to publish.
     pub changes: Vec<String>,
-    /// Whether somebody else published, or REST changed, something after the draft was begun.
-    pub is_outdated: bool,
+    /// The number of what is live, to be given back when saving.
+    pub live_version: i64,
+    /// What the draft changes and somebody else published, or REST changed, after it was begun. `rows` are as in the
+    /// draft there, and have everything else that was changed.
+    pub conflicts: Vec<Conflict>,
 }
 
 /// A row with what is known about it.
@@ -170,9 +205,25 @@ pub struct LiveStatus {
     pub waiting: i64,
     /// Deliveries that are parked because it is disabled; counted to 10,000.
     pub parked: i64,
+    /// When and why it was disabled, when that was because deliveries kept failing.
+    #[serde(default)]
+    pub disabled: Option<DisabledStatus>,
+    /// Whether it has a secret.
+    #[serde(default)]
+    pub has_secret: bool,
     /// The secret before the present one, while it is still valid.
     #[serde(default)]
     pub old_secret: Option<OldSecretStatus>,
+}
+
+/// A webhook that was disabled because its deliveries kept failing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DisabledStatus {
+    /// When, in Unix milliseconds.
+    pub at: i64,
+    /// What came of the last attempt, in a sentence; none when that is no longer known.
+    pub last_error: Option<String>,
 }
 
 /// A secret that was replaced and is still valid. Which of the two a receiver checks nobody can see: that it does without

@@ -28,6 +28,13 @@ pub struct SampleProgram<'a> {
     pub currency: &'a str,
 }
 
+/// The body of such an event as it is sent: on one line, printed as JavaScript does.
+pub fn sample_body(kind: EventKind, program: SampleProgram<'_>, now_ms: i64) -> String {
+    let text = serde_json::to_vec(&sample(kind, program, now_ms)).expect("samples are plain JSON");
+    let body = crate::json::parse(&text).expect("samples hold nothing JavaScript cannot").render();
+    String::from_utf8(body).expect("JSON is text")
+}
+
 /// A full event of `kind` that happened at `now_ms`.
 pub fn sample(kind: EventKind, program: SampleProgram<'_>, now_ms: i64) -> Event {
     let data = match kind {

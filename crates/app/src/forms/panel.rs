@@ -1,13 +1,13 @@
 //! What the Webhooks panel's form does, one function for each kind of button.
 
-use groundswell_types::editor::{DraftRow, Panel, SecretChange};
+use groundswell_types::editor::{DraftRow, HeaderDraft, HeaderState, Panel, SecretChange, Seen};
 use groundswell_types::{EventKind, MAX_WEBHOOKS, Problem, ProgramId};
 
 use super::panel_form::{self, PanelForm};
 use super::{Answer, Form};
 use crate::backend::Backend;
 use crate::failure::Failure;
-use crate::intent::{Intent, RowAction};
+use crate::intent::{Done, Intent, RowAction};
 use crate::returned::Returned;
 use crate::texts::Texts;
 
@@ -60,7 +60,7 @@ impl Post<'_> {
         let (backend, id) = (self.backend, self.id);
         match &self.form.intent {
             Intent::Publish => match backend.publish(id, version).await {
-                Ok(()) => Answer::redirect(format!("{}?published=1", page(id))),
+                Ok(()) => Answer::redirect(format!("{}?done={}", page(id), Done::Published)),
                 Err(failure) => Answer::failed(failure),
             },
             Intent::Row { key, action } => match self.act_on_row(key, *action).await {
@@ -70,6 +70,13 @@ impl Post<'_> {
             Intent::Add => {
                 let key = self.form.rows.last().map(|row| row.key.as_str()).unwrap_or_default();
                 Answer::redirect(row_on_page(id, "", key))
+            }
+            Intent::Resolve(side) => {
+                let seen = Seen { draft_version: version, ..self.seen() };
+                match backend.resolve_conflicts(id, seen, *side).await {
+                    Ok(()) => Answer::redirect(page(id)),
+                    Err(failure) => Answer::failed(failure),
+                }
             }
             Intent::Save | Intent::Discard => Answer::redirect(page(id)),
         }
@@ -100,11 +107,13 @@ impl Post<'_> {
                     match action {
                         RowAction::AllEvents => row.events = fitting,
                         RowAction::NoEvents => row.events.clear(),
+                        RowAction::AddHeader => add_header(self.form.version, row),
+                        RowAction::RemoveHeader(place) => remove_header(row, *place),
                         _ => {}
                     }
                 }
             }
-            Intent::Save | Intent::Publish | Intent::Discard => {}
+            Intent::Save | Intent::Publish | Intent::Discard | Intent::Resolve(_) => {}
         }
         Ok(())
     }
@@ -121,9 +130,10 @@ impl Post<'_> {
                 if typed.secret_overlap.is_none() {
                     row.secret_overlap = None;
                 }
-                if typed.headers.is_none() {
-                    row.headers = None;
+                if typed.secret_overlap.is_none() {
+                    row.secret_overlap = None;
                 }
+                row.headers = typed.headers.as_ref().and(row.headers.take()).map(stateless);
                 if same_events(row, typed) {
                     row.events.clone_from(&typed.events);
                 }
@@ -132,8 +142,12 @@ impl Post<'_> {
         if self.form.version == self.panel.draft_version && saved == self.form.rows {
             return Ok(self.form.version);
         }
-        let saved = self.backend.save_draft(self.id, self.form.version, self.form.rows.clone()).await?;
+        let saved = self.backend.save_draft(self.id, self.seen(), self.form.rows.clone()).await?;
         Ok(saved.version)
+    }
+
+    fn seen(&self) -> Seen {
+        Seen { draft_version: self.form.version, live_version: self.form.live_version }
     }
 
     /// Saves the secrets that were typed. Removing or keeping the secret of a row overrides what was typed in it.
@@ -186,11 +200,28 @@ impl Post<'_> {
             RowAction::DiscardParked => {
                 backend.discard_parked(id, key).await?;
             }
-            RowAction::AllEvents | RowAction::NoEvents | RowAction::SaveSecret => {}
+            RowAction::EndOldSecret => {
+                backend.end_old_secret(id, key).await?;
+                return Ok(row_on_page(id, &format!("?done={}", Done::OldSecretEnded), key));
+            }
+            RowAction::Enable => {
+                backend.enable_webhook(id, key).await?;
+                return Ok(row_on_page(id, &format!("?done={}", Done::Enabled), key));
+            }
+            RowAction::AllEvents
+            | RowAction::NoEvents
+            | RowAction::SaveSecret
+            | RowAction::AddHeader
+            | RowAction::RemoveHeader(_) => {}
         }
         let is_in_settings = matches!(
             action,
-            RowAction::AllEvents | RowAction::NoEvents | RowAction::SaveSecret | RowAction::KeepSecret
+            RowAction::AllEvents
+                | RowAction::NoEvents
+                | RowAction::SaveSecret
+                | RowAction::KeepSecret
+                | RowAction::AddHeader
+                | RowAction::RemoveHeader(_)
         );
         let query = if is_in_settings || action == RowAction::RemoveSecret {
             format!("?open={key}")
@@ -201,8 +232,31 @@ impl Post<'_> {
     }
 
     /// The page again, with everything as it was typed.
-    fn not_saved(self, failure: Failure) -> Answer {
+    fn not_saved(mut self, failure: Failure) -> Answer {
+        for header in self.form.rows.iter_mut().flat_map(|row| row.headers.iter_mut().flatten()) {
+            // What is secret goes one way only, so it has to be typed again.
+            header.value = None;
+        }
         Answer::page(Returned { rows: Some(self.form.rows), ..Returned::because(failure) })
+    }
+}
+
+/// Headers as a form has them: it does not say which values are stored.
+fn stateless(headers: Vec<HeaderDraft>) -> Vec<HeaderDraft> {
+    headers.into_iter().map(|header| HeaderDraft { state: HeaderState::Missing, ..header }).collect()
+}
+
+fn add_header(version: i64, row: &mut DraftRow) {
+    let headers = row.headers.get_or_insert_default();
+    let key = format!("new-{version}-{}", headers.len());
+    headers.push(HeaderDraft { key, name: String::new(), value: None, state: HeaderState::Missing });
+}
+
+fn remove_header(row: &mut DraftRow, place: usize) {
+    if let Some(headers) = &mut row.headers
+        && place < headers.len()
+    {
+        headers.remove(place);
     }
 }
 

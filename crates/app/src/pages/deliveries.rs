@@ -96,7 +96,7 @@ fn LogView(
     let is_open = Memo::new(move |_| query.with(|query| query.delivery.is_some()));
     let failure = page.as_ref().err().cloned();
     let nothing = DeliveryPage { deliveries: Vec::new(), next_id: None, searched_until: None };
-    let shown = Shown::new(program.id.clone(), list.clone(), query, page.unwrap_or(nothing), jobs);
+    let shown = Shown::new(program.id.clone(), list.clone(), query, (page.unwrap_or(nothing), jobs));
     shown.failure.set(refused.try_update_value(Option::take).flatten());
     let content = match failure {
         Some(failure) => view! { <NoList shown failure/> }.into_any(),

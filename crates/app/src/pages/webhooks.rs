@@ -4,7 +4,7 @@
 //! [`crate::forms`] answers it; with it, [`Editor`] does the same in place.
 
 use groundswell_types::editor::{FirstSteps, Panel};
-use groundswell_types::{TestId, TestView};
+use groundswell_types::{EventKind, TestId, TestView};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -14,16 +14,21 @@ use super::program_id;
 use crate::components::{FailurePage, FirstStepsList, ProgramHead, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
+use crate::intent::Done;
 use crate::returned::returned;
 use crate::texts::texts;
 
 mod actions;
 mod bar;
 mod conflict;
+mod disabled;
 mod editor;
 mod events;
 mod form;
+mod headers;
+mod history;
 mod inputs;
+mod name;
 mod parked;
 mod row;
 mod row_state;
@@ -35,6 +40,7 @@ mod timeout;
 
 use editor::Editor;
 use form::PanelForm;
+pub use history::HistoryPage;
 
 /// What the page shows, and what the redirect after a plain form post asked it to show.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,8 +54,10 @@ pub struct Loaded {
     generated: Option<(String, String)>,
     /// The key of the row whose settings are open.
     open: Option<String>,
-    /// Whether the draft was just published.
-    is_published: bool,
+    /// What was just done.
+    done: Option<Done>,
+    /// A sample of each event the program can have, as JSON.
+    examples: Vec<(EventKind, String)>,
 }
 
 /// What the query asks for.
@@ -59,7 +67,7 @@ struct Wanted {
     row: Option<String>,
     generate: Option<String>,
     open: Option<String>,
-    is_published: bool,
+    done: Option<Done>,
 }
 
 /// `/programs/{id}/options/webhooks`.
@@ -73,7 +81,7 @@ pub fn WebhooksPage() -> impl IntoView {
             row: query.get("row"),
             generate: query.get("generate"),
             open: query.get("open"),
-            is_published: query.get("published").is_some(),
+            done: query.get("done").and_then(|text| Done::parse(&text)),
         })
     });
     let loaded = Resource::new(
@@ -90,7 +98,8 @@ pub fn WebhooksPage() -> impl IntoView {
                 test: None,
                 generated: None,
                 open: wanted.open,
-                is_published: wanted.is_published,
+                done: wanted.done,
+                examples: functions::get_examples(id.clone()).await?,
             };
             if let (Some(test), Some(row)) = (wanted.test, wanted.row) {
                 loaded.test = functions::test_result(id, test).await?.map(|test| (row, test));
@@ -129,6 +138,7 @@ fn WebhooksPanel(editor: Editor, steps: Option<FirstSteps>) -> impl IntoView {
     let options = format!("/programs/{}/options", program.id);
     let inbox = format!("/programs/{}/inbox", program.id);
     let id = program.id.clone();
+    let history = format!("{options}/webhooks/history");
     editor.keep_up_to_date();
     view! {
         <Title text=format!("{} · {}", texts.webhooks_title(), program.name)/>
@@ -141,6 +151,7 @@ fn WebhooksPanel(editor: Editor, steps: Option<FirstSteps>) -> impl IntoView {
                     {texts.webhooks_what()} " "
                     {texts.inbox_instead(|words| view! { <a href=inbox>{words}</a> }.into_any())}
                 </p>
+                <p><a href=history>{texts.history_title()}</a></p>
             </div>
             <FirstStepsList program=id steps/>
             <PanelForm editor/>

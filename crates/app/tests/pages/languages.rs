@@ -8,13 +8,14 @@ use http::StatusCode;
 use crate::memory::Memory;
 use crate::site::Site;
 
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 14] = [
     "/",
     "/sign-in",
     "/sign-in?token=good",
     "/nothing",
     "/programs/p1/options",
     "/programs/p1/options/webhooks",
+    "/programs/p1/options/webhooks/history",
     "/programs/p1/deliveries",
     "/programs/p1/deliveries?delivery=dlv_0000000000010",
     "/programs/p1/inbox",

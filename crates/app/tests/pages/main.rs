@@ -2,9 +2,11 @@
 
 mod contrast;
 mod deliveries;
+mod history;
 mod inbox;
 mod languages;
 mod memory;
 mod programs;
 mod site;
+mod webhook_settings;
 mod webhooks;

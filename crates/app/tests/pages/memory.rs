@@ -9,8 +9,8 @@ use groundswell_app::Viewer;
 use groundswell_app::backend::Backend;
 use groundswell_app::failure::Failure;
 use groundswell_types::editor::{
-    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, LiveStatus, Panel, PanelRow,
-    ProgramSummary, SecretChange, SecretDraft,
+    Conflict, DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, HeaderState, History,
+    HistoryVersion, LiveStatus, Panel, PanelRow, ProgramSummary, SecretChange, SecretDraft, Seen, Side,
 };
 use groundswell_types::{
     DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventKind, Inbox, InboxRequestDetail,
@@ -40,15 +40,20 @@ pub struct State {
     pub searched_until: Option<i64>,
     pub jobs: Vec<ResendJob>,
     pub tests: Vec<TestView>,
-    /// The secrets that were set, by row.
+    /// The secrets that were set, by row, and the values of headers, by their key.
     pub secrets: Vec<(String, String)>,
-    pub is_outdated: bool,
     /// Newest first.
     pub inbox: Vec<InboxRequestDetail>,
     /// How often the inbox's address was replaced.
     pub addresses: usize,
     /// How far the program is; none once that has ended.
     pub first_steps: Option<FirstSteps>,
+    pub conflicts: Vec<Conflict>,
+    pub history: Vec<HistoryVersion>,
+    /// What was made the draft again.
+    pub restored: Vec<(i64, i64)>,
+    /// Whose was taken.
+    pub resolved: Vec<Side>,
     versions: i64,
 }
 
@@ -110,9 +115,14 @@ impl State {
                 draft_version: 0,
                 draft_saved_at: None,
                 changes: Vec::new(),
-                is_outdated: false,
+                live_version: 1,
+                conflicts: Vec::new(),
             },
-            |draft| Panel { is_outdated: self.is_outdated, ..draft },
+            |draft| {
+                let live = |key: &str| self.live.iter().find(|live| live.row.key == key)?.live.clone();
+                let rows = draft.rows.into_iter().map(|row| PanelRow { live: live(&row.row.key), ..row });
+                Panel { conflicts: self.conflicts.clone(), rows: rows.collect(), ..draft }
+            },
         ))
     }
 
@@ -123,6 +133,13 @@ impl State {
     fn save(&mut self, id: &ProgramId, rows: Vec<DraftRow>) -> Result<DraftSaved, Failure> {
         let before = self.panel(id)?;
         let known = |key: &str| before.rows.iter().find(|row| row.row.key == key);
+        let mut rows = rows;
+        for header in rows.iter_mut().flat_map(|row| row.headers.iter_mut().flatten()) {
+            if let Some(value) = header.value.take() {
+                self.secrets.push((header.key.clone(), value.0));
+                header.state = HeaderState::New;
+            }
+        }
         let rows: Vec<PanelRow> = rows
             .into_iter()
             .map(|row| PanelRow {
@@ -241,11 +258,11 @@ impl Backend for Memory {
     async fn save_draft(
         &self,
         id: &ProgramId,
-        version: i64,
+        seen: Seen,
         rows: Vec<DraftRow>,
     ) -> Result<DraftSaved, Failure> {
         self.with(|state| {
-            if state.panel(id)?.draft_version != version {
+            if state.panel(id)?.draft_version != seen.draft_version {
                 return Err(Failure::Conflict("The draft was changed meanwhile.".to_owned()));
             }
             if rows.len() > MAX_WEBHOOKS {
@@ -293,10 +310,52 @@ impl Backend for Memory {
         })
     }
 
+    async fn resolve_conflicts(&self, _: &ProgramId, _: Seen, side: Side) -> Result<(), Failure> {
+        self.with(|state| {
+            state.resolved.push(side);
+            state.conflicts.clear();
+            Ok(())
+        })
+    }
+
+    async fn history(&self, id: &ProgramId, before: Option<i64>) -> Result<History, Failure> {
+        self.with(|state| {
+            let program = state.program(id)?.program.clone();
+            let is_before = |version: &&HistoryVersion| before.is_none_or(|before| version.version < before);
+            let mut versions: Vec<_> = state.history.iter().filter(is_before).cloned().collect();
+            let next_before = versions.get(20).map(|_| versions[19].version);
+            versions.truncate(20);
+            let draft_version = state.draft.as_ref().map_or(0, |draft| draft.draft_version);
+            Ok(History { program, versions, next_before, draft_version })
+        })
+    }
+
+    async fn restore(&self, id: &ProgramId, version: i64, draft_version: i64) -> Result<(), Failure> {
+        self.with(|state| {
+            if state.panel(id)?.draft_version != draft_version {
+                return Err(Failure::Conflict("The draft was changed meanwhile.".to_owned()));
+            }
+            state.restored.push((version, draft_version));
+            Ok(())
+        })
+    }
+
+    async fn enable_webhook(&self, _: &ProgramId, row_key: &str) -> Result<(), Failure> {
+        self.with(|state| {
+            let row = state.live.iter_mut().find(|row| row.row.key == row_key).ok_or(Failure::NotFound)?;
+            row.row.is_enabled = true;
+            if let Some(live) = &mut row.live {
+                *live =
+                    LiveStatus { is_enabled: true, is_auto_disabled: false, disabled: None, ..live.clone() };
+            }
+            Ok(())
+        })
+    }
+
     async fn publish(&self, id: &ProgramId, version: i64) -> Result<(), Failure> {
         self.with(|state| {
             let panel = state.panel(id)?;
-            if panel.draft_version != version || state.is_outdated {
+            if panel.draft_version != version || !state.conflicts.is_empty() {
                 return Err(Failure::Conflict("Something else was published meanwhile.".to_owned()));
             }
             let at = |(index, row): (usize, &PanelRow)| {

@@ -194,17 +194,6 @@ async fn a_draft_that_was_changed_elsewhere_is_not_overwritten() {
 }
 
 #[tokio::test]
-async fn publishing_over_what_somebody_else_published_is_refused() {
-    let memory = Memory::full();
-    memory.state.lock().expect("not poisoned").is_outdated = true;
-    let site = Site::new(memory);
-    let page = site.post_and_follow(PAGE, &pressed("remove:wh2")).await;
-    page.shows(&["What is live changed after this draft was begun."]);
-    let page = site.post(PAGE, &pressed("publish")).await.expect_err("comes back");
-    assert_eq!(page.status, StatusCode::CONFLICT);
-}
-
-#[tokio::test]
 async fn a_secret_is_set_and_never_comes_back() {
     let site = Site::new(Memory::full());
     let typed = pressed("secret:wh2").replace("secret.wh2=", "secret.wh2=correct+horse");

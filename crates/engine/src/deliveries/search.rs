@@ -186,7 +186,7 @@ impl Engine {
         match original {
             Some(id) => named.push(id),
             None => {
-                named.extend((0..8).map(|slot| DeliveryId::new(event, slot)).filter(|id| !id.is_resend()))
+                named.extend((0..8).map(|slot| DeliveryId::new(event, slot)).filter(|id| !id.is_resend()));
             }
         }
         named.sort_unstable_by(|a, b| b.cmp(a));
@@ -232,7 +232,7 @@ impl Engine {
             return Ok(Part { matching: Vec::new(), next: None });
         }
         let (mut all, next) = match &search.source {
-            Source::Events => self.from_events(search, from).await?,
+            Source::Events => self.among_events(search, from).await?,
             other => {
                 let (ids, next) = self.ids_from(search, other, from).await?;
                 let mut all = self.known(&ids).await?;
@@ -284,7 +284,7 @@ impl Engine {
     }
 
     /// The next events that may match, with all of their deliveries, and the resends of the same stretch of time.
-    async fn from_events(
+    async fn among_events(
         &self,
         search: &Search,
         from: DeliveryId,

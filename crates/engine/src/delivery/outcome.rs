@@ -180,6 +180,46 @@ mod tests {
     }
 
     #[test]
+    fn each_diagnosis_says_what_happened_and_what_to_do() {
+        for (status, happened, to_do) in [
+            (308, "redirected to https://b.example/ with 308 Permanent Redirect", "Enter the final URL"),
+            (400, "answered 400 Bad Request", "often it is a signature check"),
+            (401, "answered 401 Unauthorized", "asks for a login or blocks us"),
+            (403, "answered 403 Forbidden", "asks for a login or blocks us"),
+            (404, "answered 404 Not Found", "Nothing is at this path"),
+            (405, "answered 405 Method Not Allowed", "does not take POST"),
+            (410, "answered 410 Gone", "gone for good"),
+            (413, "answered 413 Payload Too Large", "Raise its limit"),
+            (415, "answered 415 Unsupported Media Type", "does not take JSON"),
+            (429, "answered 429 Too Many Requests", "limits how often"),
+            (500, "answered 500 Internal Server Error", "failed while handling"),
+            (503, "answered 503 Service Unavailable", "failed while handling"),
+            (504, "answered 504 Gateway Timeout", "took too long"),
+        ] {
+            let verdict = answer(status);
+            assert!(verdict.message.contains(happened), "{}", verdict.message);
+            assert!(verdict.advice.is_some_and(|advice| advice.contains(to_do)), "{:?}", verdict.advice);
+        }
+        for (class, to_do) in [
+            (FailureClass::Dns, "spelling of the host name"),
+            (FailureClass::Connect, "Check host and port"),
+            (FailureClass::Tls, "Check the certificate"),
+            (FailureClass::Timeout, "Answer with 200 at once"),
+            (FailureClass::Broken, "closed the connection"),
+            (FailureClass::Blocked, "Use a public address"),
+        ] {
+            let verdict = judge(&Exchange::Failure { class, detail: "It failed.".to_owned() });
+            assert_eq!(verdict.message, "It failed.");
+            assert!(verdict.advice.is_some_and(|advice| advice.contains(to_do)), "{class:?}");
+        }
+        let page = Some("text/html; charset=utf-8".to_owned());
+        let verdict = judge(&Exchange::Answer { status: 200, location: None, content_type: page });
+        assert_eq!(verdict.failure, None);
+        assert!(verdict.message.contains("answered with a web page"));
+        assert!(verdict.advice.is_some_and(|advice| advice.contains("not a page of your site")));
+    }
+
+    #[test]
     fn retry_after_is_read_as_seconds_or_date() {
         let now_ms = 784_111_777_000; // Sun, 06 Nov 1994 08:49:37 GMT
         assert_eq!(retry_after_ms("120", now_ms), Some(120_000));

@@ -34,12 +34,17 @@ enum StoredValue {
 
 /// What is live.
 pub(super) fn of_live(live: &WebhookHeaders) -> Vec<StoredHeader> {
+    of_names(live.names())
+}
+
+/// Headers of those names in lower case, with the values that are live.
+pub(super) fn of_names(names: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<StoredHeader> {
     let header = |name: &str| StoredHeader {
         key: format!("{LIVE_PREFIX}{name}"),
         name: name.to_owned(),
         value: StoredValue::Kept,
     };
-    live.names().map(header).collect()
+    names.into_iter().map(|name| header(name.as_ref())).collect()
 }
 
 /// What was typed, with the values of the headers as they were stored before. `pointer` is the row's.
@@ -131,14 +136,20 @@ pub(super) fn changes(stored: &[StoredHeader], live: &WebhookHeaders, name: &str
     let has_changed =
         |header: &&str| !is_new(header) && wanted.expose_value(header) != live.expose_value(header);
     let mut words = Vec::new();
-    let mut say = |headers: Vec<&str>, before: &str, after: &str| {
+    let mut say = |headers: Vec<&str>, sentence: fn(&str, &str) -> String| {
         if !headers.is_empty() {
-            words.push(format!("{before} {name}{after}: {}.", headers.join(", ")));
+            words.push(sentence(name, &headers.join(", ")));
         }
     };
-    say(wanted.names().filter(is_new).collect(), "Send", " also the headers");
-    say(wanted.names().filter(has_changed).collect(), "Send", " other values of the headers");
-    say(live.names().filter(is_gone).collect(), "No longer send", " the headers");
+    say(wanted.names().filter(is_new).collect(), |name, list| {
+        format!("Send {name} also the headers: {list}.")
+    });
+    say(wanted.names().filter(has_changed).collect(), |name, list| {
+        format!("Send {name} other values of the headers: {list}.")
+    });
+    say(live.names().filter(is_gone).collect(), |name, list| {
+        format!("No longer send {name} the headers: {list}.")
+    });
     words
 }
 

@@ -1,9 +1,11 @@
 //! Publication: the draft becomes live, all of it or nothing; and what is parked is sent or discarded.
 
+use groundswell_types::editor::ChangedBy;
 use groundswell_types::{ProgramId, Secret};
 
+use super::rebase::Rebased;
 use super::rows::{self, StoredRow, StoredSecret};
-use super::{CHANGED_MEANWHILE, parked, problems_of_all};
+use super::{CHANGED_MEANWHILE, LIVE_CHANGED, parked, problems_of_all};
 use crate::delivery::own_headers::OwnHeaders;
 use crate::delivery::writer::ParkedMove;
 use crate::directory::ProgramEntry;
@@ -11,9 +13,6 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::{EndpointId, EndpointRecord, WebhooksChange};
 use crate::webhooks::{change, next_public_id};
-
-const LIVE_CHANGED: &str = "The live webhooks were changed after this draft was begun, by somebody else or over REST. \
-    Discard the draft to see them as they are now.";
 
 impl Engine {
     /// Makes draft number `version` live.
@@ -27,10 +26,11 @@ impl Engine {
         if draft.version != version {
             return Err(EngineError::Conflict(CHANGED_MEANWHILE.to_owned()));
         }
-        if draft.base_version != entry.record.webhooks_version {
+        let Rebased { stored, conflicts } = self.rebased(&entry, Some(&draft)).await?;
+        if !conflicts.is_empty() {
             return Err(EngineError::Conflict(LIVE_CHANGED.to_owned()));
         }
-        let stored = rows::read(&draft)?;
+        let live_version = entry.record.webhooks_version;
         let problems = problems_of_all(&stored, self, &entry);
         if !problems.is_empty() {
             return Err(EngineError::Invalid(problems));
@@ -41,10 +41,30 @@ impl Engine {
         self.writer
             .change(program, move |directory| {
                 let entry = directory.program(&program_id).ok_or(EngineError::NotFound("program"))?;
-                if draft.base_version != entry.record.webhooks_version {
+                if live_version != entry.record.webhooks_version {
                     return Err(EngineError::Conflict(LIVE_CHANGED.to_owned()));
                 }
                 Ok(change(&entry, now_ms, |change| fill(change, &entry, (stored, fresh), now_ms)))
+            })
+            .await?;
+        Ok(())
+    }
+
+    /// Enables a live webhook at once; a draft that does not touch that stays as it is.
+    pub async fn enable_row(&self, program: &ProgramId, row_key: &str) -> Result<(), EngineError> {
+        let entry = self.program_entry(program)?;
+        let id = rows::live(row_key, &entry).ok_or(EngineError::NotFound("webhook"))?.record.id;
+        let (program_id, now_ms) = (program.clone(), self.clock.now_ms());
+        self.writer
+            .change(program, move |directory| {
+                let entry = directory.program(&program_id).ok_or(EngineError::NotFound("program"))?;
+                let live = entry.endpoints.iter().find(|endpoint| endpoint.record.id == id);
+                let before = live.ok_or(EngineError::NotFound("webhook"))?.record.clone();
+                let after = EndpointRecord { is_enabled: true, auto_disabled: false, ..before };
+                Ok(change(&entry, now_ms, |change| {
+                    change.by = ChangedBy::Editor;
+                    change.upserts.push(after);
+                }))
             })
             .await?;
         Ok(())
@@ -88,6 +108,7 @@ fn fill(
     now_ms: i64,
 ) {
     change.clears_draft = true;
+    change.by = ChangedBy::Editor;
     let is_kept =
         |id: EndpointId| stored.iter().any(|row| row.live(entry).is_some_and(|live| live.record.id == id));
     let (kept, gone): (Vec<_>, Vec<_>) =

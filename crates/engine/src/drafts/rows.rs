@@ -18,7 +18,10 @@ use crate::store::DraftRecord;
 use crate::webhooks::{checked_url, distinct};
 
 /// Rows of live webhooks are named by their internal id behind this.
-const LIVE_PREFIX: &str = "live-";
+pub(super) const LIVE_PREFIX: &str = "live-";
+
+/// Webhooks that are gone come back as new ones, named by their old internal id behind this.
+pub(super) const RESTORED_PREFIX: &str = "restored-";
 
 /// A URL longer than this is not even kept as a draft.
 const MAX_DRAFT_URL_BYTES: usize = 4096;

@@ -1,6 +1,6 @@
 //! The inbox in a running engine: what is delivered to it, by whom, and what the checks say.
 
-use groundswell_types::editor::{FirstStep, SecretChange};
+use groundswell_types::editor::{DeliveryQuery, FirstStep, SecretChange};
 use groundswell_types::{Currency, DeliveryState, ProgramType, SchemeCheck, Secret, SecretOverlap};
 
 use super::*;
@@ -13,6 +13,9 @@ use crate::webhooks::{SecretInput, WebhookInput};
 
 const EVENT: &[u8] = br#"{"event":"NEW_PARTICIPANT_ADDED","data":{"id":"p1"}}"#;
 const NOW: i64 = 1_800_000_000_000;
+
+/// One byte more than an inbox takes.
+static LONG: [u8; MAX_BODY_BYTES + 1] = [b'x'; MAX_BODY_BYTES + 1];
 
 struct World {
     store: Arc<Memory>,
@@ -97,7 +100,7 @@ async fn an_event_is_delivered_to_the_inbox_without_the_network() {
     assert!(detail.is_text && detail.body.contains("NEW_PARTICIPANT_ADDED"), "{detail:?}");
     assert!(!format!("{detail:?}").contains("hunter2"));
     world.engine.shut_down().await;
-    let page = world.engine.deliveries(&world.program, &Default::default()).await.expect("reads");
+    let page = world.engine.deliveries(&world.program, &DeliveryQuery::default()).await.expect("reads");
     assert_eq!(page.deliveries[0].state, DeliveryState::Delivered);
     assert_eq!(page.deliveries[0].last_status_code, Some(200));
 }
@@ -169,7 +172,6 @@ async fn an_inbox_is_kept_for_a_day_and_takes_its_share_only() {
     assert_eq!(taken, 50);
     assert!(matches!(world.post(&[], b"{}").await, Err(NotTaken::TooMany)));
     world.clock.set(NOW + KEPT_MS);
-    static LONG: [u8; MAX_BODY_BYTES + 1] = [b'x'; MAX_BODY_BYTES + 1];
     assert!(matches!(world.post(&[], &LONG).await, Err(NotTaken::TooLarge)));
     world.post(&[], &LONG[1..]).await.expect("is not too long");
     assert_eq!(world.requests(1).await.len(), 51);

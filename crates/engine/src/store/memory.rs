@@ -16,9 +16,9 @@ use self::state::State;
 use super::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DeliverySearch, DraftRecord,
     EndpointId, EndpointRecord, EventRecord, EventSearch, EventsFound, Expired, Forget, HealthRecord,
-    MoveStep, Moved, NoticeRecord, PARKED_DUE_MS, Pending, PendingKey, ProgramRecord, ResendBatch,
-    ResendJobRecord, ResendRecord, SMALL_BODY, SessionRecord, SettingsChange, Standing, Store, StoreError,
-    TestRecord, Unsuccessful,
+    MoveStep, Moved, NoticeRecord, PARKED_DUE_MS, Pending, PendingKey, ProgramRecord, PublicationRecord,
+    ResendBatch, ResendJobRecord, ResendRecord, SMALL_BODY, SessionRecord, SettingsChange, Standing, Store,
+    StoreError, TestRecord, Unsuccessful,
 };
 
 /// The in-memory store.
@@ -158,6 +158,15 @@ impl Store for Memory {
 
     async fn save_draft(&self, draft: &DraftRecord) -> Result<bool, StoreError> {
         self.state().save_draft(draft)
+    }
+
+    async fn publications(
+        &self,
+        program: &ProgramId,
+        newest: i64,
+        limit: usize,
+    ) -> Result<Vec<PublicationRecord>, StoreError> {
+        Ok(self.state().publications_of(program, newest).take(limit).cloned().collect())
     }
 
     async fn delete_draft(&self, program: &ProgramId) -> Result<(), StoreError> {

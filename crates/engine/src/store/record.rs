@@ -1,11 +1,13 @@
 //! What the store keeps, as the engine's other modules see it. No SQL types here.
 
 use bytes::Bytes;
+use groundswell_types::editor::ChangedBy;
 use groundswell_types::{
     Currency, DeliveryId, EventId, EventKind, FailureClass, NoticeId, NoticeKind, ProgramId, ProgramStatus,
     ProgramType, ResendJobId, ResendState, Secret, SecretOverlap, TestId, WebhookHeaders, WebhookId,
     WebhookName, WebhookTimeout,
 };
+use serde::{Deserialize, Serialize};
 
 /// The due time of what is parked: behind everything that is ever due.
 pub const PARKED_DUE_MS: i64 = i64::MAX;
@@ -14,7 +16,7 @@ pub const PARKED_DUE_MS: i64 = i64::MAX;
 pub const SMALL_BODY: usize = 16 * 1024;
 
 /// A webhook as storage, log and scheduler name it. Never used twice, unlike the public [`WebhookId`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct EndpointId(pub i64);
 
 /// A program.
@@ -385,6 +387,8 @@ pub struct WebhooksChange {
     pub notices: Vec<NoticeRecord>,
     /// Whether the program's draft is removed, because this is its publication.
     pub clears_draft: bool,
+    /// For history: who.
+    pub by: ChangedBy,
     /// For history: when, Unix milliseconds.
     pub at_ms: i64,
 }

@@ -16,8 +16,9 @@ use super::query::{
 use super::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DeliverySearch, DraftRecord,
     EndpointId, EndpointRecord, EventRecord, EventSearch, EventsFound, Expired, Forget, HealthRecord,
-    MoveStep, Moved, NoticeRecord, Pending, PendingKey, ProgramRecord, ResendBatch, ResendJobRecord,
-    ResendRecord, SessionRecord, SettingsChange, Standing, Store, StoreError, TestRecord, Unsuccessful,
+    MoveStep, Moved, NoticeRecord, Pending, PendingKey, ProgramRecord, PublicationRecord, ResendBatch,
+    ResendJobRecord, ResendRecord, SessionRecord, SettingsChange, Standing, Store, StoreError, TestRecord,
+    Unsuccessful,
 };
 
 /// What each database does in its own way.
@@ -214,6 +215,15 @@ impl<D: Database> Store for D {
         let mut db = Database::begin(self).await?;
         let result = drafts::save(&mut *db, draft).await;
         db.finish(result).await
+    }
+
+    async fn publications(
+        &self,
+        program: &ProgramId,
+        newest: i64,
+        limit: usize,
+    ) -> Result<Vec<PublicationRecord>, StoreError> {
+        webhooks::publications(&mut *Database::reader(self).await?, program, newest, limit).await
     }
 
     async fn delete_draft(&self, program: &ProgramId) -> Result<(), StoreError> {

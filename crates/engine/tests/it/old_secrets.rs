@@ -160,7 +160,7 @@ async fn a_secret_is_replaced_with_an_overlap_by_publishing_and_ended_without_to
     assert_eq!(fixture.signatures().await, 1);
     assert!(!fixture.has_old_secret_stored().await);
     let panel = engine.panel(&program).await.expect("reads");
-    assert_eq!((panel.draft_version, panel.is_outdated), (saved.version, false));
+    assert_eq!((panel.draft_version, panel.conflicts), (saved.version, Vec::new()));
     engine.end_old_secret_of_row(&program, &key).await.expect("there is none any more, which is no failure");
     engine.publish(&program, saved.version).await.expect("published");
     engine.shut_down().await;

@@ -106,6 +106,7 @@ conformance! {
         a_removed_webhook_takes_its_health_along_and_its_log_stays
         a_draft_is_saved_only_over_the_version_before_it
         publishing_clears_the_draft
+        history_is_kept_by_program_and_read_from_any_version
         notices_are_listed_by_program_and_in_order;
     moves:
         disabling_parks_and_releasing_sends_again

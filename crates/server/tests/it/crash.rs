@@ -92,6 +92,8 @@ fn survive(mut server: Server, rounds: u64) {
     let mut kills = Vec::new();
     let posted: Vec<Posted> = thread::scope(|scope| {
         let stop = &stop;
+        // Also when a start fails: the scope waits for the producers.
+        let _stopping = StopsProducers(stop);
         let producers: Vec<_> = (0..PRODUCERS)
             .map(|number| {
                 let desk = Arc::clone(&desk);
@@ -117,6 +119,15 @@ fn survive(mut server: Server, rounds: u64) {
     let report = Report::of(&posted, &receiver.exchanges(), &kills, &PATHS);
     say(&format!("{rounds} kills in {:.0?}, seed {SEED}: {report}", began.elapsed()));
     report.judge();
+}
+
+/// Stops the producers when it is dropped.
+struct StopsProducers<'a>(&'a AtomicBool);
+
+impl Drop for StopsProducers<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 /// Waits until everything accepted has arrived everywhere, and then until nothing comes any more.

@@ -163,8 +163,8 @@ fn anybody_with_the_address_can_post_and_reads_plain_text() {
 #[test]
 fn bodies_and_numbers_have_their_limits() {
     let fixture = Fixture::new();
-    assert_eq!(fixture.send("POST", &[b'x'; 65_536]).status, 200);
-    let refused = fixture.send("POST", &[b'x'; 65_537]);
+    assert_eq!(fixture.send("POST", &vec![b'x'; 65_536]).status, 200);
+    let refused = fixture.send("POST", &vec![b'x'; 65_537]);
     assert_eq!((refused.status, refused.text.as_str()), (413, "An inbox takes bodies of up to 64 KiB.\n"));
     let mut taken = 0;
     let refused = loop {

@@ -4,6 +4,7 @@ use groundswell_engine::store::{
     After, EndpointId, EndpointRecord, Forget, Pending, PendingKey, ResendBatch, ResendRecord, Target,
     WebhooksChange,
 };
+use groundswell_types::editor::ChangedBy;
 use groundswell_types::{
     DeliveryId, DeliveryState, EventId, FailureClass, ProgramId, WebhookHeaders, WebhookId,
 };
@@ -67,6 +68,7 @@ fn change() -> WebhooksChange {
         deletes: Vec::new(),
         notices: Vec::new(),
         clears_draft: false,
+        by: ChangedBy::Rest,
         at_ms: 0,
     }
 }

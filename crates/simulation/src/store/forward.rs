@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use groundswell_engine::store::{
-    Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DraftRecord, EndpointId,
-    EndpointRecord, EventRecord, Expired, Forget, HealthRecord, MoveStep, Moved, NoticeRecord, Pending,
-    PendingKey, ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange,
-    Store, StoreError, TestRecord,
+    Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DeliverySearch, DraftRecord,
+    EndpointId, EndpointRecord, EventRecord, EventSearch, EventsFound, Expired, Forget, HealthRecord,
+    MoveStep, Moved, NoticeRecord, Pending, PendingKey, ProgramRecord, PublicationRecord, ResendBatch,
+    ResendJobRecord, ResendRecord, SessionRecord, SettingsChange, Store, StoreError, TestRecord,
+    Unsuccessful,
 };
 use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, ResendJobId, TestId};
 
@@ -59,6 +60,30 @@ impl Store for Disk {
         self.write(self.memory.end_boot(), |()| ()).await
     }
 
+    async fn find_events(&self, search: &EventSearch) -> Result<EventsFound, StoreError> {
+        self.read(self.memory.find_events(search)).await
+    }
+
+    async fn events_by_id(&self, ids: &[EventId]) -> Result<Vec<EventRecord>, StoreError> {
+        self.read(self.memory.events_by_id(ids)).await
+    }
+
+    async fn unsuccessful(
+        &self,
+        search: DeliverySearch,
+        wanted: Unsuccessful,
+    ) -> Result<Vec<DeliveryId>, StoreError> {
+        self.read(self.memory.unsuccessful(search, wanted)).await
+    }
+
+    async fn pending_deliveries(&self, search: DeliverySearch) -> Result<Vec<DeliveryId>, StoreError> {
+        self.read(self.memory.pending_deliveries(search)).await
+    }
+
+    async fn endpoints_of(&self, program: &ProgramId) -> Result<Vec<EndpointId>, StoreError> {
+        self.read(self.memory.endpoints_of(program)).await
+    }
+
     async fn boots(&self) -> Result<Vec<BootRecord>, StoreError> {
         self.read(self.memory.boots()).await
     }
@@ -89,6 +114,15 @@ impl Store for Disk {
 
     async fn save_draft(&self, draft: &DraftRecord) -> Result<bool, StoreError> {
         self.write(self.memory.save_draft(draft), |_| ()).await
+    }
+
+    async fn publications(
+        &self,
+        program: &ProgramId,
+        newest: i64,
+        limit: usize,
+    ) -> Result<Vec<PublicationRecord>, StoreError> {
+        self.read(self.memory.publications(program, newest, limit)).await
     }
 
     async fn delete_draft(&self, program: &ProgramId) -> Result<(), StoreError> {

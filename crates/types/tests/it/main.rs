@@ -3,6 +3,7 @@
 
 mod events;
 mod javascript;
+mod merge;
 mod shapes;
 mod typed;
 mod validation;

@@ -9,7 +9,9 @@ use crate::literal::{Literal, literals};
 use crate::source::{Source, Tree};
 
 /// Whose sentences pages show; nothing else in these files is a sentence, but what [`NOT_SHOWN`] names.
-const SPEAKERS: [&str; 18] = [
+const SPEAKERS: [&str; 21] = [
+    "crates/types/src/headers.rs",
+    "crates/types/src/name.rs",
     "crates/types/src/webhook.rs",
     "crates/engine/src/access.rs",
     "crates/engine/src/delivery/guard.rs",
@@ -18,6 +20,7 @@ const SPEAKERS: [&str; 18] = [
     "crates/engine/src/delivery/sender.rs",
     "crates/engine/src/delivery/writer/settings.rs",
     "crates/engine/src/drafts.rs",
+    "crates/engine/src/drafts/headers.rs",
     "crates/engine/src/drafts/publish.rs",
     "crates/engine/src/drafts/rows.rs",
     "crates/engine/src/error.rs",
@@ -104,8 +107,18 @@ fn pages_take_their_words_from_the_catalogue() {
 /// Whether a literal stands where a page shows text, or is a sentence.
 fn is_for_people(literal: &Literal) -> bool {
     /// Names, examples and keys that are the same in every language.
-    const SAME_EVERYWHERE: [&str; 9] =
-        ["Groundswell", "https://example.com/webhooks", "Español", "j", "k", "Enter", "r", "c", "5xx"];
+    const SAME_EVERYWHERE: [&str; 10] = [
+        "Groundswell",
+        "https://example.com/webhooks",
+        "x-api-key",
+        "Español",
+        "j",
+        "k",
+        "Enter",
+        "r",
+        "c",
+        "5xx",
+    ];
     const SHOWN_ATTRIBUTES: [&str; 6] = ["label=", "title=", "placeholder=", "alt=", "text=", "word="];
     let Literal { text, before, .. } = literal;
     if !text.contains(char::is_alphabetic) || SAME_EVERYWHERE.contains(&text.as_str()) {

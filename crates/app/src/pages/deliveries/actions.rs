@@ -35,10 +35,9 @@ fn Selection(shown: Shown) -> impl IntoView {
         resending::selected(shown, navigate.clone());
     };
     let possible = Memo::new(move |_| {
-        let ids = shown.page.with(|page| {
+        shown.page.with(|page| {
             page.deliveries.iter().filter(|row| is_resendable(row)).map(|row| row.id).collect::<Vec<_>>()
-        });
-        ids
+        })
     });
     let has_all = Memo::new(move |_| {
         possible.with(|possible| {
@@ -114,7 +113,7 @@ fn Following(shown: Shown) -> impl IntoView {
     let texts = texts();
     let is_paused = move || shown.live.get() == Live::Paused;
     let on_pause = move |_| {
-        shown.live.update(|live| *live = if *live == Live::Paused { Live::On } else { Live::Paused })
+        shown.live.update(|live| *live = if *live == Live::Paused { Live::On } else { Live::Paused });
     };
     let word = move || match shown.live.get() {
         Live::On => texts.log_live(),

@@ -41,8 +41,7 @@ impl Shown {
         program: ProgramId,
         list: LogQuery,
         query: Memo<LogQuery>,
-        page: DeliveryPage,
-        jobs: Vec<ResendJob>,
+        (page, jobs): (DeliveryPage, Vec<ResendJob>),
     ) -> Self {
         Self {
             program: StoredValue::new(program),

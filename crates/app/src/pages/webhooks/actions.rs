@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
-use groundswell_types::editor::{SecretChange, SecretDraft};
+use groundswell_types::editor::{SecretChange, SecretDraft, Side};
 use groundswell_types::{EventKind, MAX_WEBHOOKS};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 
-use super::editor::{Editor, Saving};
+use super::editor::{Editor, Saving, Undo};
+use super::headers::HeaderRow;
 use super::row_state::{Row, Test};
 use crate::failure::Failure;
 use crate::functions;
@@ -31,6 +32,7 @@ impl Editor {
             Intent::Add => self.add(),
             Intent::Publish => spawn_local(self.publish()),
             Intent::Discard => spawn_local(self.discard()),
+            Intent::Resolve(side) => spawn_local(self.resolve(*side)),
             Intent::Row { key, action } => {
                 if let Some(row) = self.row(key) {
                     row.failure.set(None);
@@ -59,6 +61,16 @@ impl Editor {
             RowAction::GenerateSecret => spawn_local(self.generate_secret(row)),
             RowAction::RemoveSecret => spawn_local(self.change_secret(row, SecretChange::Remove)),
             RowAction::KeepSecret => spawn_local(self.change_secret(row, SecretChange::Keep)),
+            RowAction::AddHeader => self.add_header(row),
+            RowAction::RemoveHeader(place) => self.remove_header(row, place),
+            RowAction::EndOldSecret => spawn_local(async move {
+                let outcome = functions::end_old_secret(self.id(), key).await;
+                self.say_done(row, outcome, texts().secret_old_ended()).await;
+            }),
+            RowAction::Enable => spawn_local(async move {
+                let outcome = functions::enable_webhook(self.id(), key).await;
+                self.say_done(row, outcome, texts().webhook_enabled()).await;
+            }),
             RowAction::SendParked => spawn_local(async move {
                 let id = self.id();
                 let outcome = functions::release_parked(id, key).await;
@@ -83,12 +95,7 @@ impl Editor {
             self.said.set(texts().webhooks_at_most(MAX_WEBHOOKS));
             return;
         }
-        // The clock, so that the key is not that of a row that was removed before.
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the clock's milliseconds are whole and far from 2^53"
-        )]
-        let key = format!("new-{}", js_sys::Date::now() as i64);
+        let key = fresh_key();
         let kind = self.program.with_value(|program| program.kind);
         let row = self.owned(|| Row::empty(key.clone(), kind));
         self.rows.update(|rows| rows.push(row));
@@ -108,23 +115,51 @@ impl Editor {
         let next =
             self.rows.with_untracked(|rows| rows.get(index).or(rows.last()).map(|row| row.key.get_value()));
         focus(&next.map_or("add-webhook".to_owned(), |key| format!("url-{key}")));
-        self.removed.set(Some((index, row)));
+        self.offer_undo(&Undo::Removed(index, row));
+    }
+
+    /// Switches a row on or off.
+    pub fn switch(self, row: Row, is_on: bool) {
+        row.is_enabled.set(is_on);
+        self.touch();
+        if is_on {
+            self.undo.set(None);
+        } else {
+            self.offer_undo(&Undo::SwitchedOff(row));
+        }
+    }
+
+    /// Something can be undone for a while.
+    fn offer_undo(self, undo: &Undo) {
+        let key = undo.row().key;
+        self.undo.set(Some(*undo));
         set_timeout(
             move || {
-                let is_same =
-                    |removed: &Option<(usize, Row)>| removed.is_some_and(|(_, other)| other.key == row.key);
-                if !self.is_gone() && self.removed.with_untracked(is_same) {
-                    self.removed.set(None);
+                let is_same = |now: &Option<Undo>| now.is_some_and(|now| now.row().key == key);
+                if !self.is_gone() && self.undo.with_untracked(is_same) {
+                    self.undo.set(None);
                 }
             },
             UNDO_FOR,
         );
     }
 
+    /// Undoes what was done last, if that is not too long ago.
+    pub fn undo(self) {
+        let Some(undo) = self.undo.get_untracked() else { return };
+        self.undo.set(None);
+        match undo {
+            Undo::Removed(index, row) => self.put_back(index, row),
+            Undo::SwitchedOff(row) => {
+                row.is_enabled.set(true);
+                self.touch();
+                focus(&format!("enabled-{}", row.key.get_value()));
+            }
+        }
+    }
+
     /// Puts a removed row back where it was.
-    pub fn undo_removal(self) {
-        let Some((index, row)) = self.removed.get_untracked() else { return };
-        self.removed.set(None);
+    fn put_back(self, index: usize, row: Row) {
         if self.rows.with_untracked(Vec::len) >= MAX_WEBHOOKS {
             self.said.set(texts().webhooks_at_most(MAX_WEBHOOKS));
             return;
@@ -201,7 +236,7 @@ impl Editor {
         }
         match outcome {
             Ok(()) => {
-                self.removed.set(None);
+                self.undo.set(None);
                 self.reload().await;
                 if self.is_gone() {
                     return;
@@ -227,7 +262,7 @@ impl Editor {
         match outcome {
             Ok(panel) => {
                 for row in self.rows.get_untracked() {
-                    row.generated.set(None);
+                    row.typed_secret().generated.set(None);
                     row.failure.set(None);
                 }
                 self.take_panel(panel);
@@ -245,6 +280,7 @@ impl Editor {
                 _ if self.is_gone() => return,
                 Ok(panel) => {
                     self.version.set(panel.draft_version);
+                    self.clashes.set(Vec::new());
                     self.saving.set(Saving::Pending);
                 }
                 Err(failure) => return self.show(failure),
@@ -256,8 +292,52 @@ impl Editor {
     /// Saves a secret that was typed.
     pub fn set_secret(self, row: Row, secret: String) {
         row.failure.set(None);
-        row.generated.set(None);
+        row.typed_secret().generated.set(None);
         spawn_local(self.change_secret(row, SecretChange::Set(secret)));
+    }
+
+    fn add_header(self, row: Row) {
+        let key = fresh_key();
+        let header = self.owned(|| HeaderRow::empty(key.clone()));
+        row.headers.update(|headers| headers.push(header));
+        self.touch();
+        focus(&format!("header-name-{}-{key}", row.key.get_value()));
+    }
+
+    fn remove_header(self, row: Row, place: usize) {
+        row.headers.update(|headers| {
+            if place < headers.len() {
+                headers.remove(place);
+            }
+        });
+        self.touch();
+        focus(&format!("add-header-{}", row.key.get_value()));
+    }
+
+    async fn resolve(self, side: Side) {
+        let outcome = match self.flush().await {
+            _ if self.is_gone() => return,
+            Ok(()) => {
+                let _turn = self.turn().await;
+                functions::resolve_conflicts(self.id(), self.seen(), side).await
+            }
+            Err(failure) => Err(failure),
+        };
+        if self.is_gone() {
+            return;
+        }
+        self.reload().await;
+        if self.is_gone() {
+            return;
+        }
+        match outcome {
+            Ok(()) => {
+                self.said.set(texts().webhooks_resolved().to_owned());
+                // The buttons are gone with the conflict.
+                focus("said");
+            }
+            Err(failure) => self.show(failure),
+        }
     }
 
     async fn generate_secret(self, row: Row) {
@@ -267,9 +347,9 @@ impl Editor {
                 self.change_secret(row, SecretChange::Set(secret.clone())).await;
                 let is_saved = !self.is_gone()
                     && row.failure.with_untracked(Option::is_none)
-                    && row.secret_problem.with_untracked(Option::is_none);
+                    && row.typed_secret().problem.with_untracked(Option::is_none);
                 if is_saved {
-                    row.generated.set(Some(secret));
+                    row.typed_secret().generated.set(Some(secret));
                     focus(&format!("generated-{}", row.key.get_value()));
                 }
             }
@@ -278,7 +358,7 @@ impl Editor {
     }
 
     async fn change_secret(self, row: Row, change: SecretChange) {
-        row.secret_problem.set(None);
+        row.typed_secret().problem.set(None);
         let (id, key) = (self.id(), row.key.get_value());
         let is_set = matches!(change, SecretChange::Set(_));
         // The row has to be in the draft before its secret can be.
@@ -299,7 +379,7 @@ impl Editor {
                 if is_set {
                     row.secret.set(SecretDraft::New);
                 } else {
-                    row.generated.set(None);
+                    row.typed_secret().generated.set(None);
                     let _ = self.refresh().await;
                 }
             }
@@ -308,22 +388,38 @@ impl Editor {
     }
 
     async fn say_how_many(self, row: Row, outcome: Result<i64, Failure>, done: fn(i64) -> String) {
+        let number = outcome.as_ref().copied().unwrap_or_default();
+        self.say_done(row, outcome.map(drop), &done(number)).await;
+    }
+
+    /// Says that something that acts at once was done, or at its row why not.
+    async fn say_done(self, row: Row, outcome: Result<(), Failure>, done: &str) {
         if self.is_gone() {
             return;
         }
         match outcome {
-            Ok(number) => {
+            Ok(()) => {
                 let _ = self.refresh().await;
                 if self.is_gone() {
                     return;
                 }
-                self.said.set(done(number));
-                // The button is gone with what was parked.
+                self.said.set(done.to_owned());
+                // The button is gone with what it was for.
                 focus("said");
             }
             Err(failure) => row.show(failure),
         }
     }
+}
+
+/// The clock, so that the key is not that of something that was removed before.
+fn fresh_key() -> String {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "the clock's milliseconds are whole and far from 2^53"
+    )]
+    let now_ms = js_sys::Date::now() as i64;
+    format!("new-{now_ms}")
 }
 
 /// Focuses the element with that id, once what just changed is on the page.

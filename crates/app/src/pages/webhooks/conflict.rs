@@ -1,5 +1,6 @@
 //! Two people, or one in two windows.
 
+use groundswell_types::editor::{Conflict, Side};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
@@ -7,6 +8,7 @@ use super::editor::{Editor, Saving};
 use crate::components::{Icon, Menu, Shape};
 use crate::intent::Intent;
 use crate::texts::texts;
+use crate::words;
 
 /// What is typed here could not be saved, because the draft is another one by now.
 #[component]
@@ -20,6 +22,7 @@ pub fn ConflictBanner(editor: Editor) -> impl IntoView {
                 <Icon shape=Shape::Warning/>
                 <div>
                     <p><strong>{texts.webhooks_conflict()}</strong>" "{texts.webhooks_conflict_means()}</p>
+                    <BothValues conflicts=editor.clashes mine=texts.webhooks_typed_here() theirs=texts.webhooks_saved_elsewhere()/>
                     <p class="actions">
                         <a class="button small" href=page.clone() rel="external"
                             on:click=move |event| { event.prevent_default(); spawn_local(editor.reload()); }>
@@ -37,22 +40,59 @@ pub fn ConflictBanner(editor: Editor) -> impl IntoView {
     .into_any()
 }
 
-/// What is live changed after the draft was begun.
+/// What the draft changes, and somebody else published or changed over REST after it was begun.
 #[component]
 pub fn OutdatedBanner(editor: Editor) -> impl IntoView {
     let texts = texts();
+    let is_shown = Memo::new(move |_| editor.conflicts.with(|conflicts| !conflicts.is_empty()));
     view! {
-        <Show when=move || editor.is_outdated.get()>
-            <div class="notice" data-tone="warn">
+        <Show when=move || is_shown.get()>
+            <div class="notice" data-tone="warn" role="group" aria-labelledby="outdated">
                 <Icon shape=Shape::Warning/>
                 <div>
-                    <p><strong>{texts.webhooks_outdated()}</strong>" "{texts.webhooks_outdated_means()}</p>
-                    <div class="actions"><DiscardMenu class="button small"/></div>
+                    <p><strong id="outdated">{texts.webhooks_outdated()}</strong>" "{texts.webhooks_outdated_means()}</p>
+                    <BothValues conflicts=editor.conflicts mine=texts.webhooks_in_draft() theirs=texts.webhooks_live_now()/>
+                    <div class="actions">
+                        <button class="button small" type="submit" name="intent" value=Intent::Resolve(Side::Mine).to_string()>
+                            {texts.webhooks_keep_draft()}
+                        </button>
+                        <button class="button small" type="submit" name="intent" value=Intent::Resolve(Side::Theirs).to_string()>
+                            {texts.webhooks_take_live()}
+                        </button>
+                    </div>
                 </div>
             </div>
         </Show>
     }
     .into_any()
+}
+
+/// What two changed, as each has it.
+#[component]
+fn BothValues(conflicts: RwSignal<Vec<Conflict>>, mine: &'static str, theirs: &'static str) -> impl IntoView {
+    let texts = texts();
+    let list = move || {
+        let list = conflicts.get();
+        if list.is_empty() {
+            return None;
+        }
+        let rows = list.into_iter().map(|conflict| {
+            let (field, own) = words::field(texts, &conflict.mine);
+            let (_, other) = words::field(texts, &conflict.theirs);
+            view! {
+                <li>
+                    <p><strong>{field}</strong>" "<span class="hint url">{conflict.url}</span></p>
+                    <dl class="facts both">
+                        <div><dt>{mine}</dt><dd>{own}</dd></div>
+                        <div><dt>{theirs}</dt><dd>{other}</dd></div>
+                    </dl>
+                </li>
+            }
+            .into_any()
+        });
+        Some(view! { <ul class="conflicts">{rows.collect_view()}</ul> }.into_any())
+    };
+    list.into_any()
 }
 
 /// Throws the draft away after asking.

@@ -1,7 +1,7 @@
 //! The panel's state: what is typed, what the server knows of it, and what is shown about both.
 
-use groundswell_types::editor::{DraftRow, DraftSaved, Panel, PanelRow};
-use groundswell_types::{Problem, Program, ProgramId};
+use groundswell_types::editor::{Conflict, DraftRow, DraftSaved, Merged, Panel, PanelRow, Seen, merge};
+use groundswell_types::{EventKind, Problem, Program, ProgramId};
 use leptos::prelude::*;
 
 use super::Loaded;
@@ -10,6 +10,7 @@ use super::saving::Progress;
 use crate::failure::Failure;
 use crate::returned::Returned;
 use crate::texts::texts;
+use crate::words;
 
 /// Where what is typed stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,24 @@ pub enum Saving {
     Conflict,
 }
 
+/// What can be undone for a while.
+#[derive(Clone, Copy)]
+pub enum Undo {
+    /// A row was removed that stood at this place.
+    Removed(usize, Row),
+    /// A row was switched off.
+    SwitchedOff(Row),
+}
+
+impl Undo {
+    /// The row it is about.
+    pub const fn row(self) -> Row {
+        match self {
+            Self::Removed(_, row) | Self::SwitchedOff(row) => row,
+        }
+    }
+}
+
 /// The panel. A handle: all copies are the same panel.
 #[derive(Clone, Copy)]
 pub struct Editor {
@@ -34,14 +53,23 @@ pub struct Editor {
     pub saved_at: RwSignal<Option<i64>>,
     /// What publishing would change.
     pub changes: RwSignal<Vec<String>>,
-    pub is_outdated: RwSignal<bool>,
+    /// The number of what is live.
+    pub live_version: RwSignal<i64>,
+    /// What the draft and what is live both changed.
+    pub conflicts: RwSignal<Vec<Conflict>>,
+    /// What was typed here and saved elsewhere.
+    pub clashes: RwSignal<Vec<Conflict>>,
+    /// The rows as the server had them last.
+    pub known: StoredValue<Vec<DraftRow>>,
     pub saving: RwSignal<Saving>,
     /// Why the last thing asked of the whole panel was not done.
     pub failure: RwSignal<Option<Failure>>,
     /// What was done, for everybody to see and for screen readers to say.
     pub said: RwSignal<String>,
-    /// A removed row and where it stood, as long as that can be undone.
-    pub removed: RwSignal<Option<(usize, Row)>>,
+    /// What was done last, as long as it can be undone.
+    pub undo: RwSignal<Option<Undo>>,
+    /// A sample of each event the program can have, as JSON.
+    pub examples: StoredValue<Vec<(EventKind, String)>>,
     /// How far saving is.
     pub progress: StoredValue<Progress>,
 }
@@ -49,19 +77,25 @@ pub struct Editor {
 impl Editor {
     /// The panel as it was loaded, or as it came back from a form that could not be saved.
     pub fn new(loaded: Loaded, returned: Option<Returned>) -> Self {
-        let Panel { program, rows, draft_version, draft_saved_at, changes, is_outdated } = loaded.panel;
-        let said = if loaded.is_published { texts().webhooks_published() } else { "" };
+        let Panel { program, rows, draft_version, draft_saved_at, changes, live_version, conflicts } =
+            loaded.panel;
+        let known = rows.iter().map(|row| row.row.clone()).collect();
+        let said = loaded.done.map_or("", |done| words::done(texts(), done));
         let editor = Self {
             program: StoredValue::new(program),
             rows: RwSignal::new(rows.into_iter().map(Row::new).collect()),
             version: RwSignal::new(draft_version),
             saved_at: RwSignal::new(draft_saved_at),
             changes: RwSignal::new(changes),
-            is_outdated: RwSignal::new(is_outdated),
+            live_version: RwSignal::new(live_version),
+            conflicts: RwSignal::new(conflicts),
+            clashes: RwSignal::new(Vec::new()),
+            known: StoredValue::new(known),
             saving: RwSignal::new(Saving::Saved),
             failure: RwSignal::new(None),
             said: RwSignal::new(said.to_owned()),
-            removed: RwSignal::new(None),
+            undo: RwSignal::new(None),
+            examples: StoredValue::new(loaded.examples),
             progress: StoredValue::new(Progress::new()),
         };
         if let Some((key, test)) = loaded.test
@@ -72,7 +106,7 @@ impl Editor {
         if let Some((key, secret)) = loaded.generated
             && let Some(row) = editor.row(&key)
         {
-            row.generated.set(Some(secret));
+            row.typed_secret().generated.set(Some(secret));
             row.is_open.set(true);
         }
         if let Some(row) = loaded.open.and_then(|key| editor.row(&key)) {
@@ -104,10 +138,10 @@ impl Editor {
     fn take_typed(self, typed: Vec<DraftRow>) {
         let rows = typed.into_iter().map(|typed| match self.row(&typed.key) {
             Some(row) => {
-                row.take_typed(&typed);
+                self.owned(|| row.take_typed(&typed));
                 row
             }
-            None => Row::new(PanelRow { row: typed, problems: Vec::new(), live: None }),
+            None => self.owned(|| Row::new(PanelRow { row: typed, problems: Vec::new(), live: None })),
         });
         self.rows.set(rows.collect());
     }
@@ -152,11 +186,13 @@ impl Editor {
 
     /// Shows the panel as the server has it, whatever was typed.
     pub fn take_panel(self, panel: Panel) {
+        self.known.set_value(panel.rows.iter().map(|row| row.row.clone()).collect());
+        self.clashes.set(Vec::new());
         self.mark_saved();
         self.saving.set(Saving::Saved);
         let rows = panel.rows.clone().into_iter().map(|known| match self.row(&known.row.key) {
             Some(row) => {
-                row.take_typed(&known.row);
+                self.owned(|| row.take_typed(&known.row));
                 row.take_facts(known);
                 row
             }
@@ -170,12 +206,35 @@ impl Editor {
         self.take_facts(panel);
     }
 
+    /// What the rows here are made from.
+    pub fn seen(self) -> Seen {
+        Seen {
+            draft_version: self.version.get_untracked(),
+            live_version: Some(self.live_version.get_untracked()),
+        }
+    }
+
+    /// Puts what was saved elsewhere together with what is typed here; says whether both changed the same.
+    pub fn merge_panel(self, panel: Panel) -> bool {
+        let theirs: Vec<DraftRow> = panel.rows.iter().map(|row| row.row.clone()).collect();
+        let Merged { rows, conflicts } = self.known.with_value(|known| merge(known, &theirs, &self.draft()));
+        if !conflicts.is_empty() {
+            self.clashes.set(conflicts);
+            return false;
+        }
+        self.take_panel(panel);
+        self.take_typed(rows);
+        self.mark_dirty();
+        true
+    }
+
     /// Takes over what the server knows that is not typed.
     pub fn take_facts(self, panel: Panel) {
         self.version.set(panel.draft_version);
         self.saved_at.set(panel.draft_saved_at);
         self.changes.set(panel.changes);
-        self.is_outdated.set(panel.is_outdated);
+        self.live_version.set(panel.live_version);
+        self.conflicts.set(panel.conflicts);
         for known in panel.rows {
             if let Some(row) = self.row(&known.row.key) {
                 row.take_facts(known);

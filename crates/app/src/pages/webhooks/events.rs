@@ -7,7 +7,9 @@ use leptos::prelude::*;
 use super::editor::Editor;
 use super::inputs::sync_check;
 use super::row_state::Row;
+use crate::components::{Icon, Shape};
 use crate::intent::{Intent, RowAction};
+use crate::json;
 use crate::texts::texts;
 use crate::words;
 
@@ -57,7 +59,12 @@ fn EventBox(editor: Editor, row: Row, event: EventKind) -> impl IntoView {
         editor.touch();
     };
     sync_check(input, is_ticked, tick);
+    let example = editor.examples.with_value(|examples| {
+        examples.iter().find(|(kind, _)| *kind == event).map(|(_, text)| text.clone())
+    });
+    let example = example.map(|text| view! { <Example event text/> });
     view! {
+        <div class="event">
         <label class="choice">
             <input type="checkbox" node_ref=input name=format!("event.{key}") value=event.name()
                 checked=is_ticked.get_untracked() on:change:target=move |event| tick(event.target().checked())/>
@@ -66,6 +73,22 @@ fn EventBox(editor: Editor, row: Row, event: EventKind) -> impl IntoView {
                 <span class="hint">{words::event_meaning(texts, event)}</span>
             </span>
         </label>
+        {example}
+        </div>
+    }
+    .into_any()
+}
+
+/// What is sent when it happens.
+#[component]
+fn Example(event: EventKind, text: String) -> impl IntoView {
+    let texts = texts();
+    let title = words::event_title(texts, event);
+    view! {
+        <details class="example">
+            <summary><Icon shape=Shape::ChevronRight/>{texts.webhook_example()}<span class="visually-hidden">": "{title}</span></summary>
+            <pre class="code-text" tabindex="0" role="region" aria-label=title>{json::pretty(&text).unwrap_or(text)}</pre>
+        </details>
     }
     .into_any()
 }

@@ -2,10 +2,11 @@
 
 use groundswell_types::MAX_WEBHOOKS;
 use leptos::prelude::*;
+use wasm_bindgen::JsCast;
 
 use super::bar::Bar;
 use super::conflict::{ConflictBanner, OutdatedBanner};
-use super::editor::Editor;
+use super::editor::{Editor, Undo};
 use super::row::WebhookRow;
 use crate::components::{FailureNotice, Icon, Shape};
 use crate::intent::Intent;
@@ -17,6 +18,7 @@ pub fn PanelForm(editor: Editor) -> impl IntoView {
     let texts = texts();
     let action = format!("/programs/{}/options/webhooks", editor.id());
     let version = editor.version.get_untracked().to_string();
+    let live = editor.live_version.get_untracked().to_string();
     let on_submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
         let pressed = event.submitter().and_then(|button| button.get_attribute("value"));
@@ -29,11 +31,23 @@ pub fn PanelForm(editor: Editor) -> impl IntoView {
             _ => {}
         }
     };
+    let on_key = move |event: web_sys::KeyboardEvent| {
+        let is_in_field = event.target().is_some_and(|target| {
+            let input = target.dyn_into::<web_sys::HtmlInputElement>().ok();
+            input.is_some_and(|input| input.type_() == "text")
+        });
+        // In a field it undoes what was typed there.
+        if event.key() == "z" && (event.ctrl_key() || event.meta_key()) && !is_in_field {
+            event.prevent_default();
+            editor.undo();
+        }
+    };
     view! {
-        <form class="panel" method="post" action=action autocomplete="off" on:submit=on_submit>
+        <form class="panel" method="post" action=action autocomplete="off" on:submit=on_submit on:keydown=on_key>
             // Pressing Enter in a field presses the first button, which must not be one that tests or removes.
             <button class="visually-hidden" type="submit" name="intent" value="save" tabindex="-1">{texts.webhooks_save_draft()}</button>
             <input type="hidden" name="version" value=version/>
+            <input type="hidden" name="live" value=live/>
             <ConflictBanner editor/>
             <OutdatedBanner editor/>
             <div class="panel-failure" tabindex="-1">
@@ -42,7 +56,7 @@ pub fn PanelForm(editor: Editor) -> impl IntoView {
             <Rows editor/>
             <AddButton editor/>
             <p class="said" id="said" role="status" tabindex="-1">{move || editor.said.get()}</p>
-            <Undo editor/>
+            <UndoToast editor/>
             <Bar editor/>
         </form>
     }
@@ -93,14 +107,17 @@ fn AddButton(editor: Editor) -> impl IntoView {
 }
 
 #[component]
-fn Undo(editor: Editor) -> impl IntoView {
+fn UndoToast(editor: Editor) -> impl IntoView {
     let texts = texts();
     view! {
         <div class="undo" role="status">
-            {move || editor.removed.get().map(|_| view! {
+            {move || editor.undo.get().map(|undo| view! {
                 <div class="toast">
-                    <span>{texts.webhooks_removed()}</span>
-                    <button class="button small" type="button" on:click=move |_| editor.undo_removal()>{texts.webhooks_undo()}</button>
+                    <span>{match undo {
+                        Undo::Removed(..) => texts.webhooks_removed(),
+                        Undo::SwitchedOff(_) => texts.webhooks_switched_off(),
+                    }}</span>
+                    <button class="button small" type="button" aria-keyshortcuts="Control+Z" on:click=move |_| editor.undo()>{texts.webhooks_undo()}</button>
                 </div>
             })}
         </div>

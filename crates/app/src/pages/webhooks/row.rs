@@ -5,9 +5,12 @@ use groundswell_types::editor::SecretDraft;
 use leptos::html;
 use leptos::prelude::*;
 
+use super::disabled::DisabledBanner;
 use super::editor::Editor;
 use super::events::Events;
+use super::headers::HeaderSettings;
 use super::inputs::{sync_check, sync_text};
+use super::name::NameField;
 use super::parked::ParkedBanner;
 use super::row_state::Row;
 use super::secret::SecretSettings;
@@ -30,6 +33,7 @@ pub fn WebhookRow(editor: Editor, row: Row) -> impl IntoView {
         <li class="webhook" id=id aria-labelledby=label.clone()>
             <input type="hidden" name="row" value=key/>
             <h3 class="visually-hidden" id=label.clone()>{move || texts.webhook_name(editor.number(row))}</h3>
+            <p class="webhook-name">{move || row.name.get()}</p>
             <div class="webhook-line">
                 <UrlField editor row/>
                 <TestButton editor row/>
@@ -39,6 +43,7 @@ pub fn WebhookRow(editor: Editor, row: Row) -> impl IntoView {
             <Problem row/>
             <StatusLine row/>
             {failure}
+            <DisabledBanner row/>
             <ParkedBanner row/>
             <TestOutcome editor row/>
             <Settings editor row/>
@@ -92,14 +97,11 @@ fn Switch(editor: Editor, row: Row) -> impl IntoView {
     let texts = texts();
     let key = row.key.get_value();
     let input = NodeRef::<html::Input>::new();
-    let switch = move |is_on: bool| {
-        row.is_enabled.set(is_on);
-        editor.touch();
-    };
+    let switch = move |is_on: bool| editor.switch(row, is_on);
     sync_check(input, row.is_enabled.into(), switch);
     view! {
         <label class="switch">
-            <input type="checkbox" role="switch" node_ref=input name=format!("enabled.{key}") value="on"
+            <input type="checkbox" role="switch" node_ref=input id=format!("enabled-{key}") name=format!("enabled.{key}") value="on"
                 checked=row.is_enabled.get_untracked()
                 aria-label=move || texts.webhook_switch_label(editor.number(row))
                 on:change:target=move |event| switch(event.target().checked())/>
@@ -184,8 +186,10 @@ fn Settings(editor: Editor, row: Row) -> impl IntoView {
         <details class="settings" node_ref=details open=row.is_open.get_untracked()>
             <summary><Icon shape=Shape::ChevronRight/><span class="settings-name">{texts.webhook_settings()}</span><span class="hint">{glance}</span></summary>
             <div class="settings-body">
+                <NameField editor row/>
                 <Events editor row/>
                 <SecretSettings editor row/>
+                <HeaderSettings editor row/>
                 <TimeoutField editor row/>
             </div>
         </details>

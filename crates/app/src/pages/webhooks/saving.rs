@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::lock::Mutex;
-use groundswell_types::editor::DraftRow;
+use groundswell_types::editor::{DraftRow, HeaderDraft, HeaderState, Seen};
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
 use leptos::reactive::owner::WeakOwner;
 use leptos::task::spawn_local;
+use wasm_bindgen::JsCast;
+use wasm_bindgen::closure::Closure;
 
 use super::editor::{Editor, Saving};
 use crate::failure::Failure;
 use crate::functions;
+use crate::texts::texts;
 
 /// How long nobody has to type before the draft is saved.
 const QUIET: Duration = Duration::from_millis(600);
@@ -69,6 +72,11 @@ impl Editor {
         self.progress.with_value(|progress| progress.edits != progress.saved_edits)
     }
 
+    /// Whether something secret is typed in a field that was not left yet.
+    fn is_typing_secret(self) -> bool {
+        self.rows.with_untracked(|rows| rows.iter().any(|row| row.is_typing_secret()))
+    }
+
     /// Notes that what is here is not what is on the server.
     pub fn mark_dirty(self) {
         self.progress.update_value(|progress| progress.edits += 1);
@@ -121,11 +129,12 @@ impl Editor {
             let id = self.id();
             let last_words = self.progress.with_value(|progress| Arc::clone(&progress.last_words));
             self.progress.update_value(|progress| progress.sent_edits = Some(progress.edits));
-            let outcome = functions::save_draft(id.clone(), self.version.get_untracked(), self.draft()).await;
+            let (draft, seen) = (self.draft(), self.seen());
+            let outcome = functions::save_draft(id.clone(), seen, draft.clone()).await;
             if self.is_gone() {
                 let rows = last_words.lock().ok().and_then(|mut rows| rows.take());
                 if let (Ok(saved), Some(rows)) = (&outcome, rows) {
-                    functions::save_draft(id, saved.version, rows).await?;
+                    functions::save_draft(id, Seen { draft_version: saved.version, ..seen }, rows).await?;
                 }
                 break;
             }
@@ -134,11 +143,19 @@ impl Editor {
                 Ok(saved) => {
                     self.progress
                         .update_value(|progress| progress.saved_edits = sent.unwrap_or(progress.edits));
+                    self.is_known(draft);
                     self.take_saved(saved);
                 }
                 Err(Failure::Conflict(text)) => {
-                    self.saving.set(Saving::Conflict);
-                    return Err(Failure::Conflict(text));
+                    // Somebody else saved. What they changed is taken in where it is not what is changed here.
+                    let panel = functions::get_panel(self.id()).await?;
+                    if self.is_gone() {
+                        break;
+                    }
+                    if !self.merge_panel(panel) {
+                        self.saving.set(Saving::Conflict);
+                        return Err(Failure::Conflict(text));
+                    }
                 }
                 Err(failure) => {
                     self.saving.set(Saving::Failed(failure.clone()));
@@ -162,10 +179,11 @@ impl Editor {
         if self.is_gone() || self.is_dirty() {
             return Ok(());
         }
-        if panel.draft_version == self.version.get_untracked() {
+        let seen = Seen { draft_version: panel.draft_version, live_version: Some(panel.live_version) };
+        if seen == self.seen() {
             self.take_facts(panel);
         } else {
-            // Changed in another window, and nothing here to lose.
+            // Changed in another window or over REST, and nothing here to lose.
             self.take_panel(panel);
         }
         Ok(())
@@ -183,17 +201,59 @@ impl Editor {
                 on_cleanup(move || interval.clear());
             }
             let guard = window_event_listener(leptos::ev::beforeunload, move |event| {
-                if !self.is_gone() && self.is_dirty() {
+                if !self.is_gone() && (self.is_dirty() || self.is_typing_secret()) {
                     self.save_now();
                     event.prevent_default();
                 }
             });
             on_cleanup(move || guard.remove());
+            self.guard_links();
             on_cleanup(move || self.leave());
             // What came back from a plain form post that failed for a moment is tried again.
             if self.is_dirty() {
                 self.save_now();
             }
+        });
+    }
+
+    /// Notes that those rows are on the server, with what is secret in them.
+    fn is_known(self, mut sent: Vec<DraftRow>) {
+        for sent in &sent {
+            if let Some(row) = self.row(&sent.key) {
+                row.values_are_saved(sent);
+            }
+        }
+        for header in sent.iter_mut().flat_map(|row| row.headers.iter_mut().flatten()) {
+            if header.value.is_some() {
+                *header = HeaderDraft { value: None, state: HeaderState::New, ..header.clone() };
+            }
+        }
+        self.known.set_value(sent);
+    }
+
+    /// Asks before a link leads away from what could not be saved. What can be is saved when the page is left.
+    fn guard_links(self) {
+        let listen = Closure::<dyn Fn(web_sys::MouseEvent)>::new(move |event: web_sys::MouseEvent| {
+            if self.is_gone() || !self.is_dirty() || !leads_away(&event) {
+                return;
+            }
+            let is_stuck = matches!(self.saving.get_untracked(), Saving::Conflict | Saving::Failed(_));
+            let leaves = || window().confirm_with_message(texts().webhooks_leave_asked()).unwrap_or(true);
+            if is_stuck && !leaves() {
+                event.prevent_default();
+                event.stop_immediate_propagation();
+            }
+        });
+        // Before the router's listener, which is on the window as well.
+        let target = |listen: &Closure<dyn Fn(web_sys::MouseEvent)>| {
+            listen.as_ref().unchecked_ref::<js_sys::Function>().clone()
+        };
+        let _ = window().add_event_listener_with_callback_and_bool("click", &target(&listen), true);
+        let listen = StoredValue::new_local(listen);
+        on_cleanup(move || {
+            listen.try_with_value(|listen| {
+                window().remove_event_listener_with_callback_and_bool("click", &target(listen), true)
+            });
         });
     }
 
@@ -211,8 +271,20 @@ impl Editor {
                 *last_words = Some(draft);
             }
         } else {
-            let (id, version) = (self.id(), self.version.get_untracked());
-            spawn_local(async move { drop(functions::save_draft(id, version, draft).await) });
+            let (id, seen) = (self.id(), self.seen());
+            spawn_local(async move { drop(functions::save_draft(id, seen, draft).await) });
         }
     }
+}
+
+/// Whether a click is on a link to another page of the app, in this window.
+fn leads_away(event: &web_sys::MouseEvent) -> bool {
+    let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
+    let link = target.and_then(|target| target.closest("a[href]").ok().flatten());
+    let opens_elsewhere = event.ctrl_key() || event.meta_key() || event.shift_key() || event.button() != 0;
+    link.is_some_and(|link| {
+        let is_here = link.get_attribute("href").is_some_and(|href| href.starts_with('#'));
+        let is_left_to_the_browser = link.has_attribute("rel") || link.has_attribute("target");
+        !is_here && !is_left_to_the_browser && !opens_elsewhere
+    })
 }

@@ -55,6 +55,7 @@ pub fn failing_row() -> PanelRow {
         last_success_at: Some(NOW - 7_200_000),
         waiting: 12,
         parked: 3,
+        has_secret: false,
         ..live
     });
     row
@@ -70,6 +71,8 @@ pub fn status(key: &str) -> LiveStatus {
         last_success_at: Some(NOW),
         waiting: 0,
         parked: 0,
+        disabled: None,
+        has_secret: true,
         old_secret: None,
     }
 }

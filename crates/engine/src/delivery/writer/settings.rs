@@ -3,6 +3,7 @@
 //! A change is live once it is committed; the rows it concerns are moved afterwards, in steps. Only enabling waits for
 //! that: what was there when a webhook was disabled is parked before anything is sent to it again.
 
+use groundswell_types::editor::ChangedBy;
 use groundswell_types::{DeliveryId, NoticeKind, ProgramId};
 use tokio::sync::oneshot;
 
@@ -200,6 +201,7 @@ impl Writer {
         let since_ms = self.directory.health(record.id).failing_since_ms.unwrap_or(now_ms);
         let notice = self.notice(&endpoint, kind, (since_ms, now_ms));
         let change = crate::webhooks::change(&entry, now_ms, |change| {
+            change.by = ChangedBy::Server;
             change.upserts.push(record);
             change.notices.push(notice);
         });

@@ -12,8 +12,8 @@ use crate::store::{
     Accept, Accepted, ApiKeyRecord, AttemptRecord, Batch, BootRecord, DraftRecord, EndpointId,
     EndpointRecord, EventRecord, Forget, HealthRecord, Idempotency, InboxRecord, InboxRequestRecord,
     MAX_TARGETS, MoveStep, Moved, NoticeRecord, Outcome, PARKED_DUE_MS, Pending, PendingKey, ProgramRecord,
-    ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange, StoreError, TestRecord,
-    WebhooksChange,
+    PublicationRecord, Published, ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange,
+    StoreError, TestRecord, WebhooksChange,
 };
 
 #[derive(Debug)]
@@ -46,6 +46,7 @@ pub(super) struct State {
     /// The program of every webhook there ever was.
     pub(super) owners: BTreeMap<EndpointId, ProgramId>,
     pub(super) drafts: BTreeMap<ProgramId, DraftRecord>,
+    publications: BTreeMap<(ProgramId, i64), PublicationRecord>,
     pub(super) tests: BTreeMap<TestId, TestRecord>,
     pub(super) api_keys: BTreeMap<String, ApiKeyRecord>,
     /// When each expires, by the token's hash.
@@ -204,12 +205,38 @@ impl State {
         self.endpoints = endpoints;
         self.urls.extend(change.upserts.iter().map(|endpoint| (endpoint.id, endpoint.url.clone())));
         self.owners.extend(change.upserts.iter().map(|endpoint| (endpoint.id, endpoint.program_id.clone())));
+        if !(change.deletes.is_empty() && change.upserts.is_empty()) {
+            self.publish(change);
+        }
         if change.clears_draft {
             self.drafts.remove(&change.program_id);
         }
         self.health.retain(|id, _| !change.deletes.contains(id));
         self.notices.extend(change.notices.iter().cloned());
         Ok(())
+    }
+
+    fn publish(&mut self, change: &WebhooksChange) {
+        let mut live: Vec<&EndpointRecord> =
+            self.endpoints.values().filter(|endpoint| endpoint.program_id == change.program_id).collect();
+        live.sort_by_key(|endpoint| (endpoint.created_at_ms, endpoint.id));
+        let record = PublicationRecord {
+            program_id: change.program_id.clone(),
+            version: change.version,
+            at_ms: change.at_ms,
+            published: Published::new(change.by, live),
+        };
+        self.publications.insert((change.program_id.clone(), change.version), record);
+    }
+
+    /// The versions up to `newest`, newest first.
+    pub(super) fn publications_of(
+        &self,
+        program: &ProgramId,
+        newest: i64,
+    ) -> impl Iterator<Item = &PublicationRecord> {
+        let range = (program.clone(), i64::MIN)..=(program.clone(), newest);
+        self.publications.range(range).rev().map(|(_, publication)| publication)
     }
 
     pub(super) fn move_pending(&mut self, step: &MoveStep) -> Moved {

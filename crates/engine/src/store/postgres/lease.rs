@@ -78,6 +78,9 @@ const RELEASE: &str = "UPDATE lease SET expires_at_ms = 0 WHERE id = 1 AND epoch
 /// How often a lease that another process holds is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
+/// So many looks in a row find the owner connected before it counts as living.
+const SIGNS_OF_LIFE: u32 = 4;
+
 /// What is known of the lease.
 #[derive(Debug, Clone, PartialEq)]
 struct Seen {
@@ -103,7 +106,8 @@ impl Lease {
     /// Takes the lease, or says who has it.
     ///
     /// One that is neither over nor left behind is watched: its owner either shows a sign of life within a third of the
-    /// lease's time, or it runs out.
+    /// lease's time, or it runs out. A change alone is none: the database may still be at what a process asked of it
+    /// before it was killed. The owner lives if it is connected for some looks after a change.
     pub(super) async fn take(
         db: &mut PgConnection,
         database: &str,
@@ -112,11 +116,14 @@ impl Lease {
     ) -> Result<Self, StoreError> {
         let watch = Stopwatch::start();
         let mut before: Option<Seen> = None;
+        let mut looks_since_change = 0;
         loop {
             let (seen, is_over, is_gone) = look(db).await?;
             let is_same = before.as_ref() == Some(&seen);
+            let has_changed = looks_since_change > 0 || before.is_some() && !is_same;
+            looks_since_change = if has_changed && !is_gone { looks_since_change + 1 } else { 0 };
             // The second is for a database whose clock was set back.
-            if before.is_some() && !is_same || watch.elapsed() > 2 * ttl {
+            if looks_since_change >= SIGNS_OF_LIFE || watch.elapsed() > 2 * ttl {
                 return Err(in_use(database, &seen));
             }
             if is_over || (is_same && is_gone) {

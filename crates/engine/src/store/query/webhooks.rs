@@ -1,14 +1,15 @@
 //! Live webhooks, what they were before, and their health.
 
 use groundswell_types::{
-    DeliveryId, EventKind, ProgramId, Secret, WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
+    DeliveryId, ProgramId, Secret, WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
 };
 use serde::Serialize;
 
+use super::deliveries::limit_of;
 use super::{Columns, Connection, damaged, drafts, notices};
 use crate::store::{
-    EndpointId, EndpointRecord, FAILING_DELIVERIES, HealthRecord, OldSecret, OldSecretChange, StoreError,
-    WebhooksChange,
+    EndpointId, EndpointRecord, FAILING_DELIVERIES, HealthRecord, OldSecret, OldSecretChange,
+    PublicationRecord, Published, StoreError, WebhooksChange,
 };
 
 const LIVE: &str = "
@@ -68,6 +69,13 @@ const PUBLISH: &str = "
     INSERT INTO publication (program_id, version, at_ms, rows_json)
     VALUES ($1, $2, $3, $4)
     ON CONFLICT (program_id, version) DO UPDATE SET at_ms = excluded.at_ms, rows_json = excluded.rows_json";
+
+const PUBLICATIONS: &str = "
+    SELECT version, at_ms, rows_json
+    FROM publication
+    WHERE program_id = $1 AND version <= $2
+    ORDER BY version DESC
+    LIMIT $3";
 
 const HEALTH: &str = "
     SELECT endpoint_id, consecutive_failures, last_failure_at_ms, last_success_at_ms, failing_deliveries,
@@ -198,43 +206,10 @@ async fn upsert(db: &mut impl Connection, endpoint: &EndpointRecord) -> Result<(
     Ok(())
 }
 
-/// A live webhook as history keeps it.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Published<'a> {
-    endpoint_id: i64,
-    id: &'a WebhookId,
-    payload_url: &'a str,
-    events: &'a [EventKind],
-    is_enabled: bool,
-    auto_disabled: bool,
-    has_secret: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timeout_seconds: Option<WebhookTimeout>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    header_names: Vec<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    name: Option<&'a WebhookName>,
-}
-
 async fn publish(db: &mut impl Connection, change: &WebhooksChange) -> Result<(), StoreError> {
     let rows = db.fetch(LIVE_OF_PROGRAM, vec![change.program_id.as_str().into()]).await?;
     let endpoints = rows.iter().map(endpoint).collect::<Result<Vec<_>, _>>()?;
-    let published: Vec<_> = endpoints
-        .iter()
-        .map(|endpoint| Published {
-            endpoint_id: endpoint.id.0,
-            id: &endpoint.public_id,
-            payload_url: &endpoint.url,
-            events: &endpoint.events,
-            is_enabled: endpoint.is_enabled,
-            auto_disabled: endpoint.auto_disabled,
-            has_secret: endpoint.secret.is_some(),
-            timeout_seconds: endpoint.timeout,
-            header_names: endpoint.headers.names().collect(),
-            name: endpoint.name.as_ref(),
-        })
-        .collect();
+    let published = Published::new(change.by, &endpoints);
     let values = [
         change.program_id.as_str().into(),
         change.version.into(),
@@ -243,6 +218,27 @@ async fn publish(db: &mut impl Connection, change: &WebhooksChange) -> Result<()
     ];
     db.execute(PUBLISH, values).await?;
     Ok(())
+}
+
+/// The versions up to `newest`, newest first.
+pub(in crate::store) async fn publications(
+    db: &mut impl Connection,
+    program: &ProgramId,
+    newest: i64,
+    limit: usize,
+) -> Result<Vec<PublicationRecord>, StoreError> {
+    let values = vec![program.as_str().into(), newest.into(), limit_of(limit)];
+    let rows = db.fetch(PUBLICATIONS, values).await?;
+    rows.iter()
+        .map(|row| {
+            Ok(PublicationRecord {
+                program_id: program.clone(),
+                version: row.int(0)?,
+                at_ms: row.int(1)?,
+                published: Published::read(&row.text(2)?)?,
+            })
+        })
+        .collect()
 }
 
 fn json(value: &impl Serialize) -> Result<String, StoreError> {

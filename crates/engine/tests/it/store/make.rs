@@ -5,6 +5,7 @@ use groundswell_engine::store::{
     Accept, Accepted, After, AttemptRecord, Batch, EndpointId, EndpointRecord, Idempotency, Move, MoveStep,
     OldSecret, Outcome, Pending, PendingKey, ProgramRecord, SettingsChange, Store, Target, WebhooksChange,
 };
+use groundswell_types::editor::ChangedBy;
 use groundswell_types::{
     Currency, DeliveryId, EventId, EventKind, FailureClass, ProgramId, ProgramStatus, ProgramType, Secret,
     WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
@@ -175,6 +176,7 @@ pub fn change(version: i64) -> WebhooksChange {
         deletes: Vec::new(),
         notices: Vec::new(),
         clears_draft: false,
+        by: ChangedBy::Rest,
         at_ms: ACCEPTED_AT_MS,
     }
 }

@@ -26,7 +26,7 @@ fn search() -> EventSearch {
 async fn found(store: &dyn Store, search: &EventSearch) -> (Vec<i64>, Option<i64>) {
     let found = store.find_events(search).await.expect("reads");
     let ids = found.events.iter().map(|event| event.id.number()).collect();
-    (ids, found.reached.map(|id| id.number()))
+    (ids, found.reached.map(groundswell_types::EventId::number))
 }
 
 pub async fn events_are_found_by_kind_webhook_and_what_they_say(store: &dyn Store) {

@@ -4,6 +4,7 @@ use groundswell_engine::store::{
     Batch, DraftRecord, EndpointRecord, HealthRecord, NoticeRecord, OldSecret, OldSecretChange,
     SettingsChange, Store, StoreError, WebhooksChange,
 };
+use groundswell_types::editor::ChangedBy;
 use groundswell_types::{NoticeId, NoticeKind, ProgramStatus};
 
 use super::commit;
@@ -175,6 +176,36 @@ pub async fn publishing_clears_the_draft(store: &dyn Store) {
     assert!(store.draft(&make::program(1)).await.expect("reads").is_some(), "that was no publication");
     make::apply(store, WebhooksChange { upserts, clears_draft: true, ..make::change(2) }).await;
     assert_eq!(store.draft(&make::program(1)).await.expect("reads"), None);
+}
+
+pub async fn history_is_kept_by_program_and_read_from_any_version(store: &dyn Store) {
+    make::create_program(store, 1).await;
+    make::create_program(store, 2).await;
+    let read = async |newest, limit| -> Vec<(i64, Vec<String>)> {
+        let records = store.publications(&make::program(1), newest, limit).await.expect("reads");
+        let urls = |one: groundswell_engine::store::PublicationRecord| {
+            assert_eq!((one.program_id, one.published.by), (make::program(1), Some(ChangedBy::Rest)));
+            (one.version, one.published.webhooks.into_iter().map(|webhook| webhook.payload_url).collect())
+        };
+        records.into_iter().map(urls).collect()
+    };
+    assert_eq!(read(i64::MAX, 10).await, []);
+    let first = make::endpoint_record(10, "primary");
+    let second =
+        EndpointRecord { created_at_ms: first.created_at_ms - 1, ..make::endpoint_record(20, "wh_2") };
+    let urls = [&first, &second].map(|endpoint| endpoint.url.clone());
+    make::apply(store, WebhooksChange { upserts: vec![first], ..make::change(1) }).await;
+    make::apply(store, WebhooksChange { upserts: vec![second], ..make::change(2) }).await;
+    // One that changes no webhook is no version.
+    make::apply(store, make::change(3)).await;
+    make::apply(store, WebhooksChange { deletes: vec![make::endpoint(10)], ..make::change(4) }).await;
+    let [one, two] = urls;
+    let wanted = [(4, vec![two.clone()]), (2, vec![two, one.clone()]), (1, vec![one])];
+    assert_eq!(read(i64::MAX, 10).await, wanted);
+    assert_eq!(read(3, 1).await, wanted[1..2]);
+    assert_eq!(read(1, 10).await, wanted[2..]);
+    let other = store.publications(&make::program(2), i64::MAX, 10).await.expect("reads");
+    assert_eq!(other, []);
 }
 
 pub async fn notices_are_listed_by_program_and_in_order(store: &dyn Store) {

@@ -10,6 +10,7 @@ use groundswell_engine::store::{
     Store, Target, WebhooksChange,
 };
 use groundswell_faults::Disk;
+use groundswell_types::editor::ChangedBy;
 use groundswell_types::{
     Currency, DeliveryId, EventId, EventKind, FailureClass, ProgramId, ProgramStatus, ProgramType, Secret,
     WebhookHeaders, WebhookId,
@@ -264,6 +265,7 @@ impl Workload<'_> {
             deletes: Vec::new(),
             notices: Vec::new(),
             clears_draft: false,
+            by: ChangedBy::Rest,
             at_ms: self.now_ms,
         };
         fill(&mut change);

@@ -63,6 +63,12 @@ async fn plan(db: &mut PgConnection, Statement { name, text, is_list }: &Stateme
     rows.iter().map(|row| row.get::<String, _>(0)).collect()
 }
 
+/// Columns with types and whether they may be empty, in SQLite.
+const COLUMNS: &str =
+    "SELECT m.name || '.' || c.name || ' ' || c.type || CASE WHEN c.\"notnull\" THEN ' NO' ELSE ' YES' END
+        FROM sqlite_schema AS m, pragma_table_info(m.name) AS c
+        WHERE m.type = 'table' AND m.name NOT LIKE '\\_sqlx%' ESCAPE '\\' AND m.name NOT LIKE 'sqlite%'";
+
 #[tokio::test]
 async fn both_databases_have_the_same_tables_and_columns() {
     let database = Database::new();
@@ -81,10 +87,6 @@ async fn both_databases_have_the_same_tables_and_columns() {
     let path = directory.path().join("groundswell.db");
     let options = crate::store::sqlite::Options::new(0);
     let sqlite = crate::store::sqlite::Sqlite::open(&path, options).await.expect("opens");
-    const COLUMNS: &str =
-        "SELECT m.name || '.' || c.name || ' ' || c.type || CASE WHEN c.\"notnull\" THEN ' NO' ELSE ' YES' END
-        FROM sqlite_schema AS m, pragma_table_info(m.name) AS c
-        WHERE m.type = 'table' AND m.name NOT LIKE '\\_sqlx%' ESCAPE '\\' AND m.name NOT LIKE 'sqlite%'";
     let mut rows =
         sqlx::query(COLUMNS).fetch_all(&mut *sqlite.reader().await.expect("reads")).await.expect("reads");
     rows.extend(

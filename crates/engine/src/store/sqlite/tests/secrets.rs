@@ -1,5 +1,6 @@
 //! Where secrets are, and where they are not.
 
+use groundswell_types::editor::ChangedBy;
 use groundswell_types::{Currency, ProgramId, ProgramStatus, ProgramType, Secret, WebhookHeaders, WebhookId};
 use sqlx::Row;
 
@@ -27,6 +28,7 @@ fn change(version: i64, upserts: Vec<EndpointRecord>, deletes: Vec<EndpointId>) 
         deletes,
         notices: Vec::new(),
         clears_draft: false,
+        by: ChangedBy::Rest,
         at_ms: 500,
     })
 }
@@ -78,9 +80,9 @@ async fn history_keeps_what_was_live_without_secrets() {
     let rows = rows.fetch_all(&mut *db).await.expect("reads");
     let history: Vec<(i64, i64, String)> =
         rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect();
-    let first = r#"[{"endpointId":10,"id":"primary","payloadUrl":"https://example.com","events":[],"isEnabled":true,"autoDisabled":false,"hasSecret":true,"headerNames":["x-api-key"]}]"#;
+    let first = r#"{"by":"rest","webhooks":[{"endpointId":10,"id":"primary","payloadUrl":"https://example.com","events":[],"isEnabled":true,"autoDisabled":false,"hasSecret":true,"headerNames":["x-api-key"]}]}"#;
     // The third changed no webhook.
-    assert_eq!(history, [(1, 500, first.to_owned()), (2, 500, "[]".to_owned())]);
+    assert_eq!(history, [(1, 500, first.to_owned()), (2, 500, r#"{"by":"rest","webhooks":[]}"#.to_owned())]);
 }
 
 #[tokio::test]
