@@ -1,7 +1,7 @@
 //! The delivery log: a list and a side panel in one URL.
 
 use groundswell_types::editor::{DeliveryPage, Panel};
-use groundswell_types::{DeliveryDetail, DeliveryId, ProgramId, ResendJob, ResendSelection};
+use groundswell_types::{DeliveryDetail, DeliveryId, Problem, ProgramId, ResendJob, ResendSelection};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_location;
@@ -57,15 +57,14 @@ pub fn DeliveriesPage() -> impl IntoView {
     // Opening a delivery must not load the list again.
     let list = Memo::new(move |_| query.with(LogQuery::list));
     let log = Resource::new(move || (id.get(), list.get()), |(id, list)| load(id, list));
-    let (is_pending, set_pending) = signal(false);
     // Of the form this page is the answer to; what is looked at next has nothing to do with it.
     let refused = StoredValue::new(returned().map(|returned| returned.failure));
     view! {
-        <Transition set_pending=set_pending fallback=|| view! { <div class="page wide loading" aria-busy="true"></div> }>
+        <Transition fallback=|| view! { <div class="page wide loading" aria-busy="true"></div> }>
             {move || {
                 Suspend::new(async move {
                     match log.await {
-                        Ok(log) => view! { <LogView log list=list.get_untracked() query is_pending refused/> }.into_any(),
+                        Ok(log) => view! { <LogView log list=list.get_untracked() query refused/> }.into_any(),
                         Err(failure) => view! { <FailurePage failure/> }.into_any(),
                     }
                 })
@@ -88,12 +87,14 @@ fn LogView(
     log: Log,
     list: LogQuery,
     query: Memo<LogQuery>,
-    is_pending: ReadSignal<bool>,
     refused: StoredValue<Option<Failure>>,
 ) -> impl IntoView {
     let Log { panel, page, jobs } = log;
     let program = panel.program.clone();
     let is_open = Memo::new(move |_| query.with(|query| query.delivery.is_some()));
+    // The list of the URL is on its way for as long as it is not this one.
+    let loaded = list.clone();
+    let is_busy = Memo::new(move |_| query.with(|query| query.list() != loaded));
     let failure = page.as_ref().err().cloned();
     let nothing = DeliveryPage { deliveries: Vec::new(), next_id: None, searched_until: None };
     let shown = Shown::new(program.id.clone(), list.clone(), query, (page.unwrap_or(nothing), jobs));
@@ -107,7 +108,7 @@ fn LogView(
         <div class="page wide">
             <ProgramHead program step=Step::Deliveries/>
             <div class="log" data-open=move || if is_open.get() { "true" } else { "false" }
-                aria-busy=move || if is_pending.get() { "true" } else { "false" }>
+                aria-busy=move || if is_busy.get() { "true" } else { "false" }>
                 <div class="log-main">
                     <Filters panel shown/>
                     {move || shown.failure.get().map(|failure| view! { <FailureNotice failure/> })}
@@ -150,10 +151,20 @@ fn ListWithActions(shown: Shown) -> impl IntoView {
 /// The list could not be had: most likely something is wrong with the filter.
 #[component]
 fn NoList(shown: Shown, failure: Failure) -> impl IntoView {
+    let texts = texts();
     let all = LogQuery::default().url(&shown.program.get_value());
+    // REST calls the times by other names.
+    let in_words_of_page = |problem: Problem| match problem.pointer.as_str() {
+        "/until" => Problem { message: texts.log_until_later().to_owned(), ..problem },
+        _ => problem,
+    };
+    let failure = match failure {
+        Failure::Invalid(problems) => Failure::Invalid(problems.into_iter().map(in_words_of_page).collect()),
+        other => other,
+    };
     view! {
         <FailureNotice failure/>
-        <p><a class="button" href=all>{texts().log_show_all()}</a></p>
+        <p><a class="button" href=all>{texts.log_show_all()}</a></p>
     }
     .into_any()
 }

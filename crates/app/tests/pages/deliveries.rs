@@ -74,7 +74,7 @@ async fn a_filter_that_makes_no_sense_says_why_and_stays() {
     let site = Site::new(Memory::full());
     let page = site.get(&format!("{PAGE}?since=2026-07-27T00:00&until=2026-07-26T00:00")).await;
     assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
-    page.shows(&["Must be later than since.", "Show all deliveries"]);
+    page.shows(&["“Until” must be later than “From”.", "Show all deliveries"]);
     assert_eq!(page.tags("value=\"2026-07-27T00:00\"").len(), 1);
 }
 

@@ -133,7 +133,7 @@ fn Schedule(detail: RwSignal<DeliveryDetail>) -> impl IntoView {
                 </summary>
                 <ol>
                     {move || schedule.get().into_iter().map(|at| view! {
-                        <li><Time at=at/> <span class="hint">{texts.log_after_accepted(&time::wait(at - accepted))}</span></li>
+                        <li><Time at=at/>" "<span class="hint">{texts.log_after_accepted(&time::wait(at - accepted))}</span></li>
                     }).collect_view()}
                 </ol>
                 <p class="hint">{texts.log_give_or_take()}</p>

@@ -110,7 +110,7 @@ fn StatusField(value: Option<String>) -> impl IntoView {
     let texts = texts();
     let is_active = value.is_some();
     view! {
-        <label class="filter" data-active=if is_active { "true" } else { "false" }>
+        <label class="filter filter-status" data-active=if is_active { "true" } else { "false" }>
             <span class="field-label">{texts.log_status()}</span>
             <input class="input" name="status" id="filter-status" value=value pattern=STATUS_PATTERN
                 title=texts.log_status_hint() placeholder="5xx" autocomplete="off" spellcheck="false"/>

@@ -23,7 +23,7 @@ pub fn MomentInput(
         is_local.set(true);
     });
     view! {
-        <label class="filter" data-active=if at.is_some() { "true" } else { "false" }>
+        <label class="filter filter-moment" data-active=if at.is_some() { "true" } else { "false" }>
             <span class="field-label">{move || if is_local.get() { label } else { utc_label }}</span>
             <input class="input" type="datetime-local" name=name id=format!("filter-{name}") value=value.get_untracked()
                 prop:value=move || value.get()/>
