@@ -95,10 +95,12 @@ fn chosen(form: &web_sys::HtmlFormElement) -> LogQuery {
 fn Search(text: Option<String>) -> impl IntoView {
     let texts = texts();
     let is_active = text.is_some();
+    // What was typed stays in a field whose attribute alone changes.
+    let shown = text.clone().unwrap_or_default();
     view! {
         <label class="filter filter-text" data-active=if is_active { "true" } else { "false" }>
             <span class="field-label">{texts.log_search()}</span>
-            <input class="input" type="search" name="text" id="filter-text" value=text maxlength=MAX_SEARCH_CHARS.to_string()
+            <input class="input" type="search" name="text" id="filter-text" value=text prop:value=shown maxlength=MAX_SEARCH_CHARS.to_string()
                 placeholder=texts.log_search_hint() autocomplete="off" spellcheck="false" autocapitalize="none"/>
         </label>
     }
@@ -109,11 +111,12 @@ fn Search(text: Option<String>) -> impl IntoView {
 fn StatusField(value: Option<String>) -> impl IntoView {
     let texts = texts();
     let is_active = value.is_some();
+    let shown = value.clone().unwrap_or_default();
     view! {
         <label class="filter filter-status" data-active=if is_active { "true" } else { "false" }>
             <span class="field-label">{texts.log_status()}</span>
-            <input class="input" name="status" id="filter-status" value=value pattern=STATUS_PATTERN
-                title=texts.log_status_hint() placeholder="5xx" autocomplete="off" spellcheck="false"/>
+            <input class="input" name="status" id="filter-status" value=value prop:value=shown
+                pattern=STATUS_PATTERN title=texts.log_status_hint() placeholder="5xx" autocomplete="off" spellcheck="false"/>
         </label>
     }
     .into_any()
