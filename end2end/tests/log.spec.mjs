@@ -54,6 +54,10 @@ test('deliveries are found by what they say, and the URL keeps how', async ({ pa
     await filter('Status code').press('Enter');
     await expect(page).toHaveURL(/\?status=5xx$/);
     expect(await filter('Status code').evaluate((field) => field.validity.patternMismatch)).toBe(true);
+    await test.step('what stays in the list can still be selected', async () => {
+      await rows.nth(1).getByRole('checkbox').check();
+      await expect(page.getByRole('button', { name: 'Resend 1 selected' })).toBeVisible();
+    });
     await page.goBack();
     await expect(rows).toHaveCount(4);
     await expect(filter('Status code')).toHaveValue('');
@@ -236,7 +240,10 @@ test('a delivery shows its request without what is secret, and its neighbours', 
   await expect(command).toContainText('--data-raw');
   expect(await page.content()).not.toContain('hunter2');
   await expect(side.getByRole('link', { name: 'Previous' })).toHaveCount(0);
+  const begun = () => side.getByRole('listitem').filter({ hasText: '#1' }).locator('time').first().getAttribute('datetime');
+  const ofFirst = await begun();
   await side.getByRole('link', { name: 'Next' }).click();
+  await expect.poll(begun).not.toBe(ofFirst);
   await expect(side.getByRole('link', { name: 'Previous' })).toBeVisible();
   await expect(side.getByRole('link', { name: 'Next' })).toHaveCount(0);
 });

@@ -19,7 +19,8 @@ pub fn Timeline(detail: RwSignal<DeliveryDetail>) -> impl IntoView {
     view! {
         <ol class="timeline">
             <li class="attempt"><p>{texts.log_accepted_at(view! { <Time at=accepted_at/> })}</p></li>
-            <For each=move || attempts.get() key=|attempt| attempt.number let:attempt>
+            // Another delivery's first attempt is another one.
+            <For each=move || attempts.get() key=move |attempt| (detail, attempt.number) let:attempt>
                 <Attempt attempt request/>
             </For>
             <li class="attempt"><WhatFollows detail/></li>

@@ -15,7 +15,7 @@ use crate::texts::texts;
 pub fn Jobs(shown: Shown) -> impl IntoView {
     let ids = Memo::new(move |_| shown.jobs_to_show().iter().map(|job| job.id).collect::<Vec<_>>());
     view! {
-        <For each=move || ids.get() key=|id| *id let:id>
+        <For each=move || ids.get() key=move |id| (shown.jobs, *id) let:id>
             <Job shown id/>
         </For>
     }

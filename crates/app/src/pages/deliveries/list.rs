@@ -108,7 +108,8 @@ fn Table(shown: Shown, ids: Memo<Vec<DeliveryId>>) -> impl IntoView {
                 </tr>
             </thead>
             <tbody>
-                <For each=move || ids.get() key=|id| *id let:id>
+                // A list that is loaded anew has rows of its own: those of before would follow the signals of before.
+                <For each=move || ids.get() key=move |id| (shown.page, *id) let:id>
                     <Row shown id/>
                 </For>
             </tbody>
