@@ -163,10 +163,10 @@ impl Inboxes {
         self.store.save_inbox_request(&request).await.map_err(NotTaken::NotKept)
     }
 
-    /// Checks the signatures by the secrets that are set now.
+    /// Checks the signatures by the secrets that are valid now.
     async fn check(&self, program: &ProgramId, request: Request<'_>) -> Result<SignatureCheck, NotTaken> {
         let signers = match self.directory.program(program) {
-            Some(entry) => self.signers(&entry).await.map_err(NotTaken::NotKept)?,
+            Some(entry) => self.signers(&entry, request.received_at_ms).await.map_err(NotTaken::NotKept)?,
             None => Vec::new(),
         };
         let check = check::check(&signers, request, None);
@@ -177,8 +177,9 @@ impl Inboxes {
         Ok(check::check(&signers, request, sent.as_deref()))
     }
 
-    /// The webhooks of the program that have its inbox's address, published or in the draft.
-    async fn signers(&self, entry: &ProgramEntry) -> Result<Vec<Signer>, StoreError> {
+    /// The webhooks of the program that have its inbox's address, published or in the draft, with what they sign with at
+    /// `now_ms`, Unix milliseconds.
+    async fn signers(&self, entry: &ProgramEntry, now_ms: i64) -> Result<Vec<Signer>, StoreError> {
         let is_here = |url: &str| {
             Url::parse(url.trim())
                 .is_ok_and(|url| self.addresses.program_at(&url).as_ref() == Some(&entry.record.id))
@@ -187,7 +188,7 @@ impl Inboxes {
         let mut signers: Vec<Signer> = live
             .map(|endpoint| Signer {
                 webhook_id: Some(endpoint.record.public_id.clone()),
-                secrets: endpoint.record.secret.iter().cloned().collect(),
+                secrets: endpoint.record.valid_secrets(now_ms).cloned().collect(),
             })
             .collect();
         // What is tested before it is published is signed as the draft says. A draft that cannot be read signs nothing.

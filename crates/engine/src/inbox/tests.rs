@@ -1,10 +1,13 @@
 //! The inbox in a running engine: what is delivered to it, by whom, and what the checks say.
 
 use groundswell_types::editor::{DeliveryQuery, FirstStep, SecretChange};
-use groundswell_types::{Currency, DeliveryState, ProgramType, SchemeCheck, Secret, SecretOverlap};
+use groundswell_types::{
+    Currency, DeliveryState, ProgramType, SchemeCheck, Secret, SecretOverlap, WebhookId,
+};
 
 use super::*;
 use crate::config::EngineConfig;
+use crate::delivery::signer::sign;
 use crate::engine::{Engine, EngineParts};
 use crate::programs::NewProgram;
 use crate::store::FirstStepsStore as _;
@@ -159,6 +162,28 @@ async fn a_changed_body_is_told_from_a_wrong_secret() {
         Arrived { method: "POST".to_owned(), headers: headers.to_vec(), body, from: Origin::Network };
     world.engine.receive_in_inbox(&world.program, arrived).await.expect("taken");
     assert_eq!(world.requests(3).await[0].signature.product, SchemeCheck::WrongSecret);
+    world.engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn an_old_secret_is_right_for_as_long_as_it_is_valid() {
+    let world = World::new().await;
+    world.webhook(&world.url().await, Some("old")).await.expect("added");
+    let old = Secret::parse("old").expect("a valid secret");
+    let secret = Some(SecretInput::Set(Secret::parse("new").expect("a valid secret"), SecretOverlap::Hour));
+    let id = WebhookId::parse("primary").expect("a valid id");
+    let input = WebhookInput { secret, ..WebhookInput::default() };
+    world.engine.patch_webhook(&world.program, &id, input).await.expect("replaced");
+    let post_signed = async |now_ms: i64| {
+        world.clock.set(now_ms);
+        let headers = sign(&[&old], "evt_1", now_ms, b"{}");
+        let product = headers.product.expect("signed");
+        world.post(&[("webhook-id", "evt_1"), ("growsurf-signature", &product)], b"{}").await.expect("taken");
+    };
+    post_signed(NOW + 3_599_999).await;
+    assert_eq!(world.requests(1).await[0].signature.product, SchemeCheck::Verified);
+    post_signed(NOW + 3_600_000).await;
+    assert_eq!(world.requests(2).await[0].signature.product, SchemeCheck::Mismatch);
     world.engine.shut_down().await;
 }
 
