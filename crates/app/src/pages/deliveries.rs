@@ -98,7 +98,9 @@ fn LogView(
     let failure = page.as_ref().err().cloned();
     let nothing = DeliveryPage { deliveries: Vec::new(), next_id: None, searched_until: None };
     let shown = Shown::new(program.id.clone(), list.clone(), query, (page.unwrap_or(nothing), jobs));
-    shown.failure.set(refused.try_update_value(Option::take).flatten());
+    shown.failure.set(refused.get_value());
+    // In the browser alone: a server may make this view more than once for one page.
+    Effect::new(move || refused.set_value(None));
     let content = match failure {
         Some(failure) => view! { <NoList shown failure/> }.into_any(),
         None => view! { <ListWithActions shown/> }.into_any(),
