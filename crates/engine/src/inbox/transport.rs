@@ -1,8 +1,9 @@
 //! Requests of this server to its own inboxes: handed over, not sent.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use groundswell_types::ProgramId;
 
@@ -19,12 +20,20 @@ pub(crate) struct InboxTransport {
     pub other: Arc<dyn Transport>,
 }
 
-#[async_trait]
+// By hand what `async_trait` would write, so that a request that is sent has no second future around its own.
 impl Transport for InboxTransport {
-    async fn send(&self, outgoing: Outgoing<'_>) -> Exchanged {
+    fn send<'own, 'out, 'sent>(
+        &'own self,
+        outgoing: Outgoing<'out>,
+    ) -> Pin<Box<dyn Future<Output = Exchanged> + Send + 'sent>>
+    where
+        'own: 'sent,
+        'out: 'sent,
+        Self: 'sent,
+    {
         match self.inboxes.addresses.program_at(outgoing.url) {
-            Some(program) => hand_over(&self.inboxes, &program, outgoing).await,
-            None => self.other.send(outgoing).await,
+            Some(program) => Box::pin(async move { hand_over(&self.inboxes, &program, outgoing).await }),
+            None => self.other.send(outgoing),
         }
     }
 }
