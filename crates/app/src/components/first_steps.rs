@@ -28,7 +28,7 @@ pub fn FirstStepsList(program: ProgramId, steps: Option<FirstSteps>) -> impl Int
     view! {
         <Show when=move || is_shown.get()>
             <section class="first-steps card" aria-labelledby="first-steps">
-                <div class="first-steps-head">
+                <div class="section-head">
                     <h3 id="first-steps">{texts.first_steps_title()}</h3>
                     <span class="hint" role="status">{move || shown.with(|steps| {
                         steps.as_ref().map(|steps| texts.first_steps_so_far(steps.done.len(), FirstStep::ALL.len()))

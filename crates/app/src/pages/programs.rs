@@ -70,7 +70,7 @@ fn ProgramItem(summary: ProgramSummary) -> impl IntoView {
         .then(|| view! { <span class="tag" data-tone="info">{texts.programs_draft()}</span> });
     view! {
         <li class="program">
-            <A href=format!("/programs/{}/options", summary.program.id) attr:class="program-link">
+            <A href=format!("/programs/{}/options", summary.program.id) attr:class="program-link row-link">
                 {summary.program.name.clone()}
             </A>
             <span class="program-facts">

@@ -38,7 +38,7 @@ fn Requests(
     let requests = Memo::new(move |_| shown.with(|inbox| inbox.requests.clone()));
     let count = move || texts.inbox_count(requests.with(Vec::len));
     view! {
-        <div class="inbox-head">
+        <div class="section-head">
             <h3 id="requests">{texts.inbox_requests()}</h3>
             <span class="hint" role="status">{count}</span>
             <span class="hint">{texts.inbox_kept()}</span>
@@ -68,7 +68,7 @@ fn Row(
     view! {
         <li class="inbox-request" data-open=move || if is_open.get() { "true" } else { "false" }>
             <span class="inbox-request-state"><Status tone=tone word=word.to_owned()/></span>
-            <a class="inbox-request-title" id=format!("row-{id}") href=url(&program.get_value(), Some(id))
+            <a class="inbox-request-title row-link" id=format!("row-{id}") href=url(&program.get_value(), Some(id))
                 aria-current=move || if is_open.get() { "true" } else { "false" }>
                 {title(texts, &request)}
             </a>
