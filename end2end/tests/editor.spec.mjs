@@ -4,6 +4,18 @@ import { alive, expect, panel, programWith, said, test } from '../fixtures.mjs';
 const HOOK = 'https://example.com/hook';
 const panelOf = (program) => `/programs/${program}/options/webhooks`;
 
+/** The panel, after somebody in another window has given its first webhook another URL. */
+async function besideSomebody(page, context, program) {
+  const other = await context.newPage();
+  await page.open(panelOf(program));
+  await other.goto(page.url());
+  await alive(other);
+  const theirs = panel(other);
+  await theirs.row(1).url.fill('https://example.com/theirs');
+  await expect(theirs.bar).toContainText('1 change');
+  return panel(page);
+}
+
 test('what is typed is kept as a draft over a reload and can be thrown away', async ({ page, server }) => {
   const program = await programWith(server, [HOOK]);
   await page.open(panelOf(program));
@@ -88,13 +100,7 @@ test.describe('with what is wrong', () => {
 
   test('two people who edit see each other and overwrite nothing', async ({ page, context, server }) => {
     const program = await programWith(server, [HOOK]);
-    const other = await context.newPage();
-    await page.open(panelOf(program));
-    await other.goto(page.url());
-    await alive(other);
-    const [mine, theirs] = [panel(page), panel(other)];
-    await theirs.row(1).url.fill('https://example.com/theirs');
-    await expect(theirs.bar).toContainText('1 change');
+    const mine = await besideSomebody(page, context, program);
     await mine.row(1).url.fill('https://example.com/mine');
     await expect(page.getByRole('alert').getByText('This draft was changed elsewhere.')).toBeVisible();
     await expect(mine.row(1).url).toHaveValue('https://example.com/mine');
@@ -108,13 +114,7 @@ test.describe('with what is wrong', () => {
 
   test('two windows that edit different things are put together', async ({ page, context, server }) => {
     const program = await programWith(server, [HOOK]);
-    const other = await context.newPage();
-    await page.open(panelOf(program));
-    await other.goto(page.url());
-    await alive(other);
-    const [mine, theirs] = [panel(page), panel(other)];
-    await theirs.row(1).url.fill('https://example.com/theirs');
-    await expect(theirs.bar).toContainText('1 change');
+    const mine = await besideSomebody(page, context, program);
     // Saved before this window has heard of it, or after: both is well.
     await mine.row(1).isOn.uncheck();
     await expect(mine.row(1).url).toHaveValue('https://example.com/theirs');
