@@ -9,7 +9,7 @@ mod rows;
 use groundswell_types::editor::{
     DraftRow, DraftSaved, LiveStatus, Panel, PanelRow, SecretChange, SecretDraft,
 };
-use groundswell_types::{EventKind, MAX_WEBHOOKS, Problem, ProgramId, Secret, TestView};
+use groundswell_types::{Change, EventKind, MAX_WEBHOOKS, Problem, ProgramId, Secret, TestView};
 
 use rows::{StoredRow, StoredSecret};
 
@@ -108,8 +108,10 @@ impl Engine {
 
     /// Throws the draft away.
     pub async fn discard_draft(&self, program: &ProgramId) -> Result<(), EngineError> {
-        self.program_entry(program)?;
-        Ok(self.store.delete_draft(program).await?)
+        let entry = self.program_entry(program)?;
+        self.store.delete_draft(program).await?;
+        self.changes.tell([(entry.flow, Change::Draft)]);
+        Ok(())
     }
 
     /// Tests a row as it is in the draft, or live when there is no draft.
@@ -160,6 +162,7 @@ impl Engine {
         if !self.store.save_draft(&record).await? {
             return Err(EngineError::Conflict(CHANGED_MEANWHILE.to_owned()));
         }
+        self.changes.tell([(entry.flow, Change::Draft)]);
         Ok(DraftSaved {
             version: record.version,
             saved_at: record.saved_at_ms,

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
+use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::config::EngineConfig;
 use crate::delivery::guard::Guard;
@@ -35,6 +36,7 @@ pub struct Engine {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) writer: WriterHandle,
     pub(crate) under_way: Arc<UnderWay>,
+    pub(crate) changes: Arc<Changes>,
     pub(crate) access: Access,
     /// The starts of the process, this one included, oldest first.
     pub(crate) boots: Vec<BootRecord>,
@@ -107,7 +109,7 @@ impl Engine {
         let boots = store.boots().await?;
         let due = store.earliest_due(&directory.enabled_endpoints()).await?;
 
-        let under_way = Arc::new(UnderWay::default());
+        let (under_way, changes) = (Arc::new(UnderWay::default()), Arc::new(Changes::default()));
         let (writer_stop, fatal) = (CancellationToken::new(), CancellationToken::new());
         let stop = fatal.child_token();
         let (outbox, inbox) = mpsc::channel(RUNTIME_INBOX);
@@ -117,6 +119,7 @@ impl Engine {
             ids: Arc::clone(&ids),
             breaker: config.breaker,
             runtime: outbox.clone(),
+            changes: Arc::clone(&changes),
             unfinished: unfinished_moves(store.as_ref(), &directory).await?,
             fatal: fatal.clone(),
             is_winding_down: stop.clone(),
@@ -134,6 +137,7 @@ impl Engine {
                 randomness,
                 retry: config.retry,
                 under_way: Arc::clone(&under_way),
+                changes: Arc::clone(&changes),
             },
             inbox,
             outbox,
@@ -156,6 +160,7 @@ impl Engine {
             transport,
             writer: handle,
             under_way,
+            changes,
             access,
             boots,
             resends_wanted: Arc::new(Notify::new()),

@@ -4,6 +4,7 @@ mod backend;
 mod config;
 mod front;
 mod http;
+mod live;
 mod origin;
 mod pages;
 mod rest;

@@ -6,6 +6,7 @@ mod crash;
 mod delivery;
 #[cfg(target_os = "linux")]
 mod failing_disk;
+mod live;
 mod process;
 mod receiver;
 mod rest;
