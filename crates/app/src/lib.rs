@@ -22,6 +22,7 @@ pub mod functions;
 mod intent;
 mod json;
 pub mod language;
+mod live;
 mod pages;
 mod returned;
 #[cfg(feature = "ssr")]

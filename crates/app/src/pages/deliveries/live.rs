@@ -3,46 +3,23 @@
 use std::future::Future;
 use std::time::Duration;
 
+use groundswell_types::Change;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 
-const REFRESH_EVERY: Duration = Duration::from_secs(2);
+use crate::live::{self, Watched};
+use crate::pages::program_id;
 
-/// Asks again and again while the page is visible, one question at a time, and keeps `shown` equal to the answer.
-/// A question that fails changes nothing: the next one follows soon.
+/// Keeps `shown` equal to what `ask` answers about the program in the path.
 pub fn keep_fresh<T, F, A>(shown: RwSignal<T>, ask: A)
 where
     T: PartialEq + Clone + Send + Sync + 'static,
     F: Future<Output = Option<T>> + 'static,
     A: Fn() -> F + Copy + 'static,
 {
-    Effect::new(move |_| {
-        let is_asking = StoredValue::new(false);
-        let refresh = move || {
-            let is_visible = document().visibility_state() == web_sys::VisibilityState::Visible;
-            if !is_visible || is_asking.try_get_value() != Some(false) {
-                return;
-            }
-            is_asking.set_value(true);
-            spawn_local(async move {
-                let answer = ask().await;
-                // The person may have left the page meanwhile.
-                if shown.is_disposed() || is_asking.is_disposed() {
-                    return;
-                }
-                is_asking.set_value(false);
-                if let Some(answer) = answer
-                    && shown.with_untracked(|shown| *shown != answer)
-                {
-                    shown.set(answer);
-                }
-            });
-        };
-        if let Ok(interval) = set_interval_with_handle(refresh, REFRESH_EVERY) {
-            on_cleanup(move || interval.clear());
-        }
-    });
+    if let Some(program) = program_id().get_untracked() {
+        live::keep(Watched::Program(program), &[Change::Deliveries, Change::Webhooks], shown, ask);
+    }
 }
 
 /// Focuses the element with that id when the navigation that begins now has drawn its page.

@@ -104,6 +104,19 @@ impl Row {
         self.timeout.set(typed.timeout.clone());
     }
 
+    /// Whether it shows what is typed there.
+    pub fn shows(self, typed: &DraftRow) -> bool {
+        let own = self.draft();
+        self.key.with_value(|key| *key == typed.key)
+            && (own.url, own.is_enabled, own.events, own.timeout)
+                == (
+                    typed.url.trim().to_owned(),
+                    typed.is_enabled,
+                    typed.events.clone(),
+                    typed.timeout.clone(),
+                )
+    }
+
     /// Takes over everything the server knows that is not typed.
     pub fn take_facts(self, known: PanelRow) {
         if self.live.get_untracked() != known.live {
