@@ -70,6 +70,13 @@ export async function open(page, url, javaScriptEnabled = true) {
 /** Waits until the browser half has taken over. */
 export const alive = (page) => page.locator('html[data-hydrated]').waitFor({ state: 'attached' });
 
+/** What the browser does when a tab is put behind another (`hidden`) or comes back (`visible`). */
+export const show = (page, state) =>
+  page.evaluate((state) => {
+    Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => state });
+    document.dispatchEvent(new Event('visibilitychange', { bubbles: true }));
+  }, state);
+
 /** A program with webhooks made over REST. */
 export async function programWith(server, urls, { type = 'REFERRAL', name = 'Pied Piper', ...more } = {}) {
   const { id } = await server.call('POST', '/campaigns', { type, name });

@@ -102,13 +102,25 @@ export class Server {
     return (await this.call('POST', `/campaign/${program}/events`, { event: 'NEW_PARTICIPANT_ADDED', data })).id;
   }
 
-  /** Asks it to stop, and waits until it has. */
-  async stop() {
+  /** Stops it and starts it again, on the same port and database. */
+  async restart() {
+    this.#environment = { ...this.#environment, GROUNDSWELL_LISTEN: new URL(this.url).host };
+    await this.#end();
+    this.#output = '';
+    await this.#spawn();
+  }
+
+  async #end() {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const ended = once(this.#child, 'exit', { signal: AbortSignal.timeout(STOP_MS) });
       this.#child.kill('SIGTERM');
       await ended.catch(() => this.#child.kill('SIGKILL'));
     }
+  }
+
+  /** Asks it to stop, and waits until it has. */
+  async stop() {
+    await this.#end();
     await rm(this.#directory, { recursive: true, force: true });
     if (this.#child.exitCode !== 0) throw new Error(`the server did not stop with 0:\n${this.#output}`);
   }

@@ -1,19 +1,21 @@
 // The Webhooks panel: drafts, limits, mistakes, two editors.
-import { alive, expect, panel, programWith, said, test } from '../fixtures.mjs';
+import { alive, expect, panel, programWith, said, show, test } from '../fixtures.mjs';
 
 const HOOK = 'https://example.com/hook';
+/** The URL of the first row in the draft, as a reload would show it. */
+const savedUrl = async (page) => {
+  const html = await (await page.request.get(page.url())).text();
+  return /id="url-[^>]*\bvalue="([^"]*)"/.exec(html)?.[1];
+};
 const panelOf = (program) => `/programs/${program}/options/webhooks`;
 
-/** The panel, after somebody in another window has given its first webhook another URL. */
+/** The panel in two windows: mine, and somebody else's with its page. */
 async function besideSomebody(page, context, program) {
   const other = await context.newPage();
   await page.open(panelOf(program));
   await other.goto(page.url());
   await alive(other);
-  const theirs = panel(other);
-  await theirs.row(1).url.fill('https://example.com/theirs');
-  await expect(theirs.bar).toContainText('1 change');
-  return panel(page);
+  return [panel(page), panel(other), other];
 }
 
 test('what is typed is kept as a draft over a reload and can be thrown away', async ({ page, server }) => {
@@ -100,7 +102,13 @@ test.describe('with what is wrong', () => {
 
   test('two people who edit see each other and overwrite nothing', async ({ page, context, server }) => {
     const program = await programWith(server, [HOOK]);
-    const mine = await besideSomebody(page, context, program);
+    const [mine, theirs, other] = await besideSomebody(page, context, program);
+    await theirs.row(1).url.fill('https://example.com/first');
+    await expect(mine.row(1).url).toHaveValue('https://example.com/first');
+    // A page that is hidden is told nothing.
+    await show(page, 'hidden');
+    await theirs.row(1).url.fill('https://example.com/theirs');
+    await expect.poll(() => savedUrl(other)).toBe('https://example.com/theirs');
     await mine.row(1).url.fill('https://example.com/mine');
     await expect(page.getByRole('alert').getByText('This draft was changed elsewhere.')).toBeVisible();
     await expect(mine.row(1).url).toHaveValue('https://example.com/mine');
@@ -114,7 +122,9 @@ test.describe('with what is wrong', () => {
 
   test('two windows that edit different things are put together', async ({ page, context, server }) => {
     const program = await programWith(server, [HOOK]);
-    const mine = await besideSomebody(page, context, program);
+    const [mine, theirs] = await besideSomebody(page, context, program);
+    await theirs.row(1).url.fill('https://example.com/theirs');
+    await expect(theirs.bar).toContainText('1 change');
     // Saved before this window has heard of it, or after: both is well.
     await mine.row(1).isOn.uncheck();
     await expect(mine.row(1).url).toHaveValue('https://example.com/theirs');

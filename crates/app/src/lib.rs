@@ -22,6 +22,7 @@ pub mod functions;
 mod intent;
 mod json;
 pub mod language;
+mod live;
 mod log_intent;
 mod log_query;
 mod pages;

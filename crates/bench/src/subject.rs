@@ -108,15 +108,26 @@ impl Subject {
         let program = self.call("/v2/campaigns", &json!({ "type": "REFERRAL", "name": "Benchmark" }))?;
         let id = program["id"].as_str().context("a new program has an id")?;
         for url in urls {
-            let settings = json!({
-                "payloadUrl": url,
-                "events": ["NEW_PARTICIPANT_ADDED"],
-                "isEnabled": webhook == Webhook::Enabled,
-                "secret": SECRET,
-            });
-            self.call(&format!("/v2/campaign/{id}/webhooks"), &settings)?;
+            self.add_webhook(id, url, webhook)?;
         }
         Ok(id.to_owned())
+    }
+
+    /// Adds a webhook to a program.
+    pub fn add_webhook(&self, program: &str, url: &str, webhook: Webhook) -> Result<()> {
+        let settings = json!({
+            "payloadUrl": url,
+            "events": ["NEW_PARTICIPANT_ADDED"],
+            "isEnabled": webhook == Webhook::Enabled,
+            "secret": SECRET,
+        });
+        self.call(&format!("/v2/campaign/{program}/webhooks"), &settings)?;
+        Ok(())
+    }
+
+    /// Where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Where events of a program are posted whose webhook is enabled.

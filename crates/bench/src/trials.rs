@@ -6,6 +6,7 @@ mod growth;
 mod idle;
 mod neighbours;
 mod operations;
+mod pages;
 mod retention;
 
 use std::fmt::Write as _;
@@ -66,6 +67,8 @@ impl Sizes {
 pub enum Trial {
     /// What the server takes up when nothing happens, and after it was busy.
     Idle,
+    /// What open pages take up when nothing happens.
+    Pages,
     /// Row operations and commits per delivered event.
     Operations,
     /// How fast a backlog goes out.
@@ -80,13 +83,21 @@ pub enum Trial {
 
 impl Trial {
     /// All, in the order in which they are made and shown.
-    pub const ALL: [Self; 6] =
-        [Self::Idle, Self::Operations, Self::Drain, Self::Retention, Self::Neighbours, Self::Growth];
+    pub const ALL: [Self; 7] = [
+        Self::Idle,
+        Self::Pages,
+        Self::Operations,
+        Self::Drain,
+        Self::Retention,
+        Self::Neighbours,
+        Self::Growth,
+    ];
 
     /// What people read.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Idle => "idle",
+            Self::Pages => "pages",
             Self::Operations => "operations",
             Self::Drain => "drain",
             Self::Retention => "retention",
@@ -100,6 +111,7 @@ impl Trial {
         let mut findings = Findings::new(self);
         match self {
             Self::Idle => idle::run(settings, &mut findings),
+            Self::Pages => pages::run(settings, &mut findings),
             Self::Operations => operations::run(settings, &mut findings),
             Self::Drain => drain::run(settings, &mut findings),
             Self::Retention => retention::run(settings, &mut findings),

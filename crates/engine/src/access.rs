@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
 use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
 
 use crate::delivery::signer::hex;
 use crate::engine::Engine;
@@ -21,12 +22,14 @@ pub const SESSION_MS: i64 = 30 * 86_400_000;
 /// API keys by their hashes, for each request.
 pub(crate) struct Access {
     keys: RwLock<HashMap<[u8; 32], String>>,
+    /// How many sessions were ended, for those who serve one for long.
+    ended: watch::Sender<u64>,
 }
 
 impl Access {
     pub(crate) async fn load(store: &dyn Store) -> Result<Self, StoreError> {
         let keys = store.api_keys().await?.into_iter().map(|key| (key.key_hash, key.id)).collect();
-        Ok(Self { keys: RwLock::new(keys) })
+        Ok(Self { keys: RwLock::new(keys), ended: watch::Sender::new(0) })
     }
 }
 
@@ -116,7 +119,14 @@ impl Engine {
 
     /// Ends a session.
     pub async fn sign_out(&self, session: &str) -> Result<(), EngineError> {
-        Ok(self.store.delete_session(hash_token(session)).await?)
+        self.store.delete_session(hash_token(session)).await?;
+        self.access.ended.send_modify(|ended| *ended += 1);
+        Ok(())
+    }
+
+    /// Changes whenever a session is ended: whoever goes on serving one has to ask again whether it is valid.
+    pub fn sessions_ended(&self) -> watch::Receiver<u64> {
+        self.access.ended.subscribe()
     }
 
     /// Whether nobody has ever signed in.

@@ -12,7 +12,7 @@ use groundswell_types::editor::{
     DisabledStatus, DraftRow, DraftSaved, LiveStatus, OldSecretStatus, Panel, PanelRow, SecretChange,
     SecretDraft, Seen,
 };
-use groundswell_types::{EventKind, MAX_WEBHOOKS, Problem, ProgramId, Secret, TestView};
+use groundswell_types::{Change, EventKind, MAX_WEBHOOKS, Problem, ProgramId, Secret, TestView};
 
 use rebase::Rebased;
 use rows::{StoredRow, StoredSecret};
@@ -118,8 +118,10 @@ impl Engine {
 
     /// Throws the draft away.
     pub async fn discard_draft(&self, program: &ProgramId) -> Result<(), EngineError> {
-        self.program_entry(program)?;
-        Ok(self.store.delete_draft(program).await?)
+        let entry = self.program_entry(program)?;
+        self.store.delete_draft(program).await?;
+        self.changes.tell([(entry.flow, Change::Draft)]);
+        Ok(())
     }
 
     /// Tests a row as it is in the draft, or live when there is no draft.
@@ -185,6 +187,7 @@ impl Engine {
         if !self.store.save_draft(&record).await? {
             return Err(EngineError::Conflict(CHANGED_MEANWHILE.to_owned()));
         }
+        self.changes.tell([(entry.flow, Change::Draft)]);
         Ok(DraftSaved {
             version: record.version,
             saved_at: record.saved_at_ms,

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
+use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::config::EngineConfig;
 use crate::delivery::destinations::Destinations;
@@ -39,6 +40,7 @@ pub struct Engine {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) writer: WriterHandle,
     pub(crate) under_way: Arc<UnderWay>,
+    pub(crate) changes: Arc<Changes>,
     pub(crate) access: Access,
     /// The starts of the process, this one included, oldest first.
     pub(crate) boots: Vec<BootRecord>,
@@ -102,7 +104,8 @@ impl Engine {
     pub async fn start_in(parts: EngineParts, outside: Outside) -> Result<Arc<Self>, StartError> {
         let EngineParts { store, config, clock } = parts;
         let Outside { transport, randomness } = outside;
-        let Ground { directory, ids, inboxes } = Ground::read(&store, &config, &clock, &randomness).await?;
+        let Ground { directory, ids, changes, inboxes } =
+            Ground::read(&store, &config, &clock, &randomness).await?;
         let destinations = Destinations::new(&config, Arc::clone(&inboxes));
         let transport: Arc<dyn Transport> =
             Arc::new(InboxTransport { inboxes: Arc::clone(&inboxes), other: transport });
@@ -121,6 +124,7 @@ impl Engine {
             ids: Arc::clone(&ids),
             breaker: config.breaker,
             runtime: outbox.clone(),
+            changes: Arc::clone(&changes),
             unfinished: unfinished_moves(store.as_ref(), &directory).await?,
             fatal: fatal.clone(),
             is_winding_down: stop.clone(),
@@ -138,6 +142,7 @@ impl Engine {
                 randomness,
                 retry: config.retry,
                 under_way: Arc::clone(&under_way),
+                changes: Arc::clone(&changes),
             },
             inbox,
             outbox,
@@ -161,6 +166,7 @@ impl Engine {
             transport,
             writer: handle,
             under_way,
+            changes,
             access,
             boots,
             resends_wanted: Arc::new(Notify::new()),
@@ -244,6 +250,7 @@ impl Engine {
 struct Ground {
     directory: Arc<Directory>,
     ids: Arc<IdGenerator>,
+    changes: Arc<Changes>,
     inboxes: Arc<Inboxes>,
 }
 
@@ -257,15 +264,17 @@ impl Ground {
         let directory = Arc::new(Directory::load(store.as_ref()).await?);
         let highest = store.highest_event_id().await?;
         let ids = Arc::new(IdGenerator::new(clock.clone(), randomness.clone(), highest));
+        let changes = Arc::new(Changes::default());
         let inboxes = Inboxes::load(InboxParts {
             store: Arc::clone(store),
             directory: Arc::clone(&directory),
             ids: Arc::clone(&ids),
             clock: clock.clone(),
+            changes: Arc::clone(&changes),
             public_url: config.public_url.clone(),
         });
         let inboxes = Arc::new(inboxes.await?);
-        Ok(Self { directory, ids, inboxes })
+        Ok(Self { directory, ids, changes, inboxes })
     }
 }
 

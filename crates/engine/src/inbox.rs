@@ -13,11 +13,14 @@ mod use_cases;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use groundswell_types::{EventId, EventKind, HeaderView, ProgramId, SignatureCheck, TestId, TestView};
+use groundswell_types::{
+    Change, EventId, EventKind, HeaderView, ProgramId, SignatureCheck, TestId, TestView,
+};
 use serde::Deserialize;
 use thiserror::Error;
 use url::Url;
 
+use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::directory::{Directory, ProgramEntry};
 use crate::drafts;
@@ -49,6 +52,7 @@ pub(crate) struct Inboxes {
     directory: Arc<Directory>,
     ids: Arc<IdGenerator>,
     clock: Clock,
+    changes: Arc<Changes>,
     addresses: Addresses,
     pace: Pace,
     /// Held while an address is made, so that a program gets one.
@@ -61,6 +65,7 @@ pub(crate) struct InboxParts {
     pub directory: Arc<Directory>,
     pub ids: Arc<IdGenerator>,
     pub clock: Clock,
+    pub changes: Arc<Changes>,
     /// The URL this server is reached at from outside; without one there are no inboxes.
     pub public_url: Option<Url>,
 }
@@ -118,13 +123,13 @@ pub const TAKEN: &str = "Received. See it in the program's inbox.\n";
 impl Inboxes {
     /// Reads the addresses there are.
     pub(crate) async fn load(parts: InboxParts) -> Result<Self, StoreError> {
-        let InboxParts { store, directory, ids, clock, public_url } = parts;
+        let InboxParts { store, directory, ids, clock, changes, public_url } = parts;
         let addresses = Addresses::new(public_url.as_ref());
         for inbox in store.inboxes().await? {
             addresses.put(inbox.program_id, inbox.token);
         }
         let making = tokio::sync::Mutex::new(());
-        Ok(Self { store, directory, ids, clock, addresses, pace: Pace::default(), making })
+        Ok(Self { store, directory, ids, clock, changes, addresses, pace: Pace::default(), making })
     }
 
     /// Whether a URL is, to the letter, the address of an inbox that there is.
@@ -160,7 +165,14 @@ impl Inboxes {
             headers: kept(headers),
             body,
         };
-        self.store.save_inbox_request(&request).await.map_err(NotTaken::NotKept)
+        self.store.save_inbox_request(&request).await.map_err(NotTaken::NotKept)?;
+        self.tell(program);
+        Ok(())
+    }
+
+    /// What a program's inbox shows has changed.
+    fn tell(&self, program: &ProgramId) {
+        self.changes.tell(self.directory.program(program).map(|entry| (entry.flow, Change::Inbox)));
     }
 
     /// Checks the signatures by the secrets that are valid now.

@@ -5,8 +5,8 @@
 use bytes::Bytes;
 use groundswell_types::sample::SampleProgram;
 use groundswell_types::{
-    EventKind, HeaderView, PayloadUrl, ProgramId, RequestView, ResponseView, Secret, TestId, TestView,
-    WebhookId, WebhookTimeout,
+    Change, EventKind, HeaderView, PayloadUrl, ProgramId, RequestView, ResponseView, Secret, TestId,
+    TestView, WebhookId, WebhookTimeout,
 };
 
 use crate::delivery::outcome::judge;
@@ -106,6 +106,7 @@ impl Engine {
             .map_err(|_| EngineError::Refused("The result cannot be shown.".to_owned()))?;
         let program_id = entry.record.id.clone();
         self.store.save_test(&TestRecord { id, program_id, started_at_ms, view_json }).await?;
+        self.changes.tell([(entry.flow, Change::Deliveries)]);
         if view.success {
             self.note_accepted(&entry.record.id, target, started_at_ms).await?;
         }

@@ -11,8 +11,10 @@ use groundswell_engine::Engine;
 use groundswell_engine::access::hash_token;
 use http::header::{HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
 use http::{HeaderValue, StatusCode};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::live::{self, LiveStreams};
 use crate::rest::{BodyRoom, RateLimiter};
 use crate::site::Site;
 use crate::{inbox, origin, pages, rest};
@@ -30,6 +32,7 @@ pub struct Shared {
     pub admin_key_hash: Option<[u8; 32]>,
     pub rate_limiter: Option<RateLimiter>,
     pub bodies: BodyRoom,
+    pub live: LiveStreams,
 }
 
 impl std::ops::Deref for AppState {
@@ -41,8 +44,13 @@ impl std::ops::Deref for AppState {
 }
 
 impl AppState {
-    /// The state of a server that is about to listen.
-    pub fn new(engine: Arc<Engine>, site: Option<Site>, public_url: String, config: &Config) -> Self {
+    /// The state of a server that is about to listen; `stop` ends what would never end by itself.
+    pub fn new(
+        engine: Arc<Engine>,
+        site: Option<Site>,
+        public_url: String,
+        (config, stop): (&Config, CancellationToken),
+    ) -> Self {
         Self(Arc::new(Shared {
             engine,
             site,
@@ -50,6 +58,7 @@ impl AppState {
             admin_key_hash: config.admin_key.as_ref().map(|key| hash_token(key.expose())),
             rate_limiter: config.rate_limit.map(RateLimiter::new),
             bodies: BodyRoom::default(),
+            live: LiveStreams::new(stop),
         }))
     }
 }
@@ -64,6 +73,7 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub fn router(state: AppState) -> Router {
     let health = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
     let pages = pages::router(&state)
+        .merge(live::router())
         .layer(middleware::from_fn(origin::refuse_other_sites))
         .layer(middleware::from_fn(add_page_headers));
     Router::new()

@@ -6,6 +6,7 @@ mod export;
 mod front;
 mod http;
 mod inbox;
+mod live;
 mod origin;
 mod pages;
 mod rest;

@@ -80,7 +80,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     if site.is_none() {
         tracing::warn!("the pages are not built (`cargo xtask build` makes them); only the API is served");
     }
-    let state = AppState::new(Arc::clone(&engine), site, public_url.clone(), &config);
+    let stop = CancellationToken::new();
+    let state = AppState::new(Arc::clone(&engine), site, public_url.clone(), (&config, stop.clone()));
     let app = Front::new(state.clone(), router(state)).into_make_service();
     say(&format!("Groundswell listens on http://{address}"));
     if engine.is_first_run().await.unwrap_or(false) {
@@ -88,7 +89,6 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         say(&format!("Sign in, once and within an hour: {public_url}/sign-in?token={token}"));
     }
 
-    let stop = CancellationToken::new();
     let listener = listener.tap_io(|connection| {
         // Answers are small and written at once; waiting for more only adds latency.
         let _ = connection.set_nodelay(true);

@@ -3,38 +3,25 @@
 use std::future::Future;
 use std::time::Duration;
 
+use groundswell_types::Change;
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 
-const REFRESH_EVERY: Duration = Duration::from_secs(2);
+use super::program_id;
+use crate::live::{self, Asked, Watched};
 
-/// Does something again and again while the page is visible and not paused, one at a time.
-pub fn again_and_again<F: Future<Output = ()> + 'static>(
+/// Does something whenever anything of the program in the path may have changed and it is not paused, one at a time.
+pub fn again_and_again<F: Future<Output = Asked> + 'static>(
     is_paused: impl Fn() -> bool + Copy + 'static,
     step: impl Fn() -> F + Copy + 'static,
 ) {
-    Effect::new(move |_| {
-        let is_busy = StoredValue::new(false);
-        let refresh = move || {
-            let is_visible = document().visibility_state() == web_sys::VisibilityState::Visible;
-            if !is_visible || is_paused() || is_busy.try_get_value() != Some(false) {
-                return;
-            }
-            is_busy.set_value(true);
-            spawn_local(async move {
-                step().await;
-                // The person may have left the page meanwhile.
-                let _ = is_busy.try_set_value(false);
-            });
-        };
-        if let Ok(interval) = set_interval_with_handle(refresh, REFRESH_EVERY) {
-            on_cleanup(move || interval.clear());
-        }
+    let Some(program) = program_id().get_untracked() else { return };
+    live::follow(Watched::Program(program), &Change::ALL, move || async move {
+        if is_paused() { Asked::NotNow } else { step().await }
     });
 }
 
-/// Keeps `shown` equal to what is answered. A question that fails changes nothing: the next one follows soon.
+/// Keeps `shown` equal to what is answered. A question that fails changes nothing, and is asked again.
 pub fn keep_fresh<T, F, A>(shown: RwSignal<T>, ask: A)
 where
     T: PartialEq + Clone + Send + Sync + 'static,
@@ -52,11 +39,12 @@ where
     A: Fn() -> F + Copy + 'static,
 {
     again_and_again(is_paused, move || async move {
-        if let Some(answer) = ask().await
-            && shown.try_with_untracked(|shown| *shown != answer) == Some(true)
-        {
+        let Some(answer) = ask().await else { return Asked::Failed };
+        // The person may have left the page meanwhile.
+        if shown.try_with_untracked(|shown| *shown != answer) == Some(true) {
             shown.set(answer);
         }
+        Asked::Done
     });
 }
 

@@ -1,16 +1,18 @@
 //! The Program Editor's step Options.
 
+use groundswell_types::Change;
 use groundswell_types::editor::{FirstSteps, ProgramSummary};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 
 use super::program_id;
-use crate::components::{FailurePage, FirstStepsCount, Icon, ProgramHead, Shape, Status, Step};
+use super::programs::Glance;
+use crate::components::{FailurePage, FirstStepsCount, Icon, ProgramHead, Shape, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
+use crate::live::{self, Watched};
 use crate::texts::texts;
-use crate::words;
 
 /// `/programs/{id}/options`.
 #[component]
@@ -61,20 +63,24 @@ fn Options(summary: ProgramSummary, steps: Option<FirstSteps>) -> impl IntoView 
 #[component]
 fn WebhooksCard(summary: ProgramSummary, steps: Option<FirstSteps>) -> impl IntoView {
     let texts = texts();
-    let (tone, glance) = words::webhooks_at_a_glance(texts, &summary);
-    let draft = summary
-        .has_draft
-        .then(|| view! { <span class="tag" data-tone="info">{texts.programs_draft()}</span> });
+    let id = StoredValue::new(summary.program.id.clone());
+    let summary = RwSignal::new(summary);
+    live::keep(
+        Watched::Program(id.get_value()),
+        &[Change::Webhooks, Change::Draft],
+        summary,
+        move || async move { functions::get_program(id.try_get_value()?).await.ok() },
+    );
     view! {
         <article class="card integration">
             <span class="integration-icon"><Icon shape=Shape::Webhook/></span>
             <h3>
-                <A href=format!("/programs/{}/options/webhooks", summary.program.id) attr:class="card-link">
+                <A href=format!("/programs/{}/options/webhooks", id.get_value()) attr:class="card-link">
                     {texts.program_webhooks()}
                 </A>
             </h3>
             <p class="hint">{texts.program_webhooks_are()}</p>
-            <p class="integration-state"><Status tone=tone word=glance/>{draft}<FirstStepsCount steps/></p>
+            <p class="integration-state"><Glance summary=summary.into()/><FirstStepsCount steps/></p>
         </article>
     }
     .into_any()

@@ -1,16 +1,20 @@
 //! All programs, and a new one.
 
-use groundswell_types::ProgramType;
 use groundswell_types::editor::ProgramSummary;
+use groundswell_types::{Change, ProgramId, ProgramType};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 
 use crate::components::{FailureNotice, FailurePage, Icon, Shape, Status};
 use crate::functions;
+use crate::live::{self, Watched};
 use crate::returned::{Returned, returned};
 use crate::texts::texts;
 use crate::words;
+
+/// What the list shows something of.
+const SHOWN: [Change; 4] = [Change::Program, Change::Webhooks, Change::Draft, Change::Deliveries];
 
 /// `/`.
 #[component]
@@ -38,22 +42,28 @@ pub fn ProgramsPage() -> impl IntoView {
 fn Programs(programs: Vec<ProgramSummary>, returned: Option<Returned>) -> impl IntoView {
     let texts = texts();
     let is_first = programs.is_empty();
-    let list = if is_first {
+    let programs = RwSignal::new(programs);
+    live::keep(Watched::AllPrograms, &SHOWN, programs, || async { functions::get_programs().await.ok() });
+    let is_empty = Memo::new(move |_| programs.with(Vec::is_empty));
+    let ids = Memo::new(move |_| {
+        programs.with(|all| all.iter().map(|summary| summary.program.id.clone()).collect::<Vec<_>>())
+    });
+    let list = move || {
         view! {
-            <div class="empty-box">
-                <h2>{texts.programs_none()}</h2>
-                <p>{texts.programs_what()}</p>
-            </div>
+            <ul class="programs">
+                <For each=move || ids.get() key=ProgramId::clone let:id><ProgramItem programs id/></For>
+            </ul>
         }
-        .into_any()
-    } else {
-        let items = programs.into_iter().map(|summary| view! { <ProgramItem summary/> });
-        view! { <ul class="programs">{items.collect_view()}</ul> }.into_any()
     };
     view! {
         <div class="page">
             <div class="page-head"><h1>{texts.programs_title()}</h1></div>
-            {list}
+            <Show when=move || is_empty.get() fallback=list>
+                <div class="empty-box">
+                    <h2>{texts.programs_none()}</h2>
+                    <p>{texts.programs_what()}</p>
+                </div>
+            </Show>
             <NewProgram is_open=is_first || returned.is_some() returned/>
         </div>
     }
@@ -61,27 +71,43 @@ fn Programs(programs: Vec<ProgramSummary>, returned: Option<Returned>) -> impl I
 }
 
 #[component]
-fn ProgramItem(summary: ProgramSummary) -> impl IntoView {
+fn ProgramItem(programs: RwSignal<Vec<ProgramSummary>>, id: ProgramId) -> impl IntoView {
     let texts = texts();
-    let (tone, glance) = words::webhooks_at_a_glance(texts, &summary);
-    let (_, status) = words::program_status(texts, summary.program.status);
-    let draft = summary
-        .has_draft
-        .then(|| view! { <span class="tag" data-tone="info">{texts.programs_draft()}</span> });
+    let href = format!("/programs/{id}/options");
+    let find = move |all: &Vec<ProgramSummary>| all.iter().find(|one| one.program.id == id).cloned();
+    // Keeps what it knew when the item is about to go.
+    let summary = Memo::new(move |before: Option<&Option<ProgramSummary>>| {
+        programs.with(&find).or_else(|| before.cloned().flatten())
+    });
+    let Some(first) = summary.get_untracked() else { return ().into_any() };
+    let kind = words::program_type(texts, first.program.kind);
+    let shown = Signal::derive(move || summary.get().unwrap_or_else(|| first.clone()));
     view! {
         <li class="program">
-            <A href=format!("/programs/{}/options", summary.program.id) attr:class="program-link row-link">
-                {summary.program.name.clone()}
-            </A>
+            <A href=href attr:class="program-link row-link">{move || shown.get().program.name}</A>
             <span class="program-facts">
-                {words::program_type(texts, summary.program.kind)} " · " {status}
+                {kind} " · " {move || words::program_status(texts, shown.get().program.status).1}
             </span>
-            <span class="program-state">
-                {draft}
-                <Status tone=tone word=glance/>
-            </span>
+            <span class="program-state"><Glance summary=shown/></span>
             <Icon shape=Shape::ChevronRight/>
         </li>
+    }
+    .into_any()
+}
+
+/// How a program's webhooks are doing.
+#[component]
+pub fn Glance(summary: Signal<ProgramSummary>) -> impl IntoView {
+    let texts = texts();
+    let glance = Memo::new(move |_| summary.with(|summary| words::webhooks_at_a_glance(texts, summary)));
+    let draft = move || {
+        summary
+            .with(|summary| summary.has_draft)
+            .then(|| view! { <span class="tag" data-tone="info">{texts.programs_draft()}</span> })
+    };
+    view! {
+        {draft}
+        <Status tone=Signal::derive(move || glance.get().0) word=Signal::derive(move || glance.get().1)/>
     }
     .into_any()
 }

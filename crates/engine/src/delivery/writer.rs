@@ -8,6 +8,7 @@ mod batch;
 mod commit;
 mod moves;
 mod settings;
+mod telling;
 mod unwritten;
 mod upkeep;
 
@@ -29,6 +30,7 @@ pub use self::upkeep::NewResends;
 use self::upkeep::Upkeep;
 use super::runtime::Message;
 use super::scheduler::Item;
+use crate::changes::Changes;
 use crate::config::BreakerPolicy;
 use crate::directory::Directory;
 use crate::error::EngineError;
@@ -150,6 +152,7 @@ pub struct Writer {
     ids: Arc<IdGenerator>,
     breaker: BreakerPolicy,
     runtime: mpsc::Sender<Message>,
+    changes: Arc<Changes>,
     accepts: mpsc::Receiver<AcceptJob>,
     outcomes: mpsc::Receiver<FinishedAttempt>,
     settings: mpsc::Receiver<SettingsJob>,
@@ -180,6 +183,7 @@ pub struct WriterParts {
     pub ids: Arc<IdGenerator>,
     pub breaker: BreakerPolicy,
     pub runtime: mpsc::Sender<Message>,
+    pub changes: Arc<Changes>,
     /// Moves that had not come to their end when the process ended.
     pub unfinished: Vec<(EndpointId, Move)>,
     pub fatal: CancellationToken,
@@ -201,14 +205,25 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         waiting_bytes: Arc::new(Semaphore::new(MAX_WAITING_BYTES)),
         store: Arc::clone(&parts.store),
     };
-    let WriterParts { store, directory, ids, breaker, runtime, unfinished, fatal, is_winding_down, stop } =
-        parts;
+    let WriterParts {
+        store,
+        directory,
+        ids,
+        breaker,
+        runtime,
+        changes,
+        unfinished,
+        fatal,
+        is_winding_down,
+        stop,
+    } = parts;
     let mut writer = Writer {
         store,
         directory,
         ids,
         breaker,
         runtime,
+        changes,
         accepts,
         outcomes,
         settings,
@@ -345,6 +360,9 @@ impl Writer {
         let Some(step) = self.moves.next() else { return };
         match self.store.move_pending(&step).await {
             Ok(moved) => {
+                if moved.rows > 0 {
+                    self.tell_of_moved([step.endpoint_id]);
+                }
                 let followed = self.moves.made(moved);
                 self.has_parked |= followed.is_parked;
                 if let Some(endpoint) = followed.opens {

@@ -45,7 +45,9 @@ impl Engine {
     /// Removes everything a program's inbox has got.
     pub async fn clear_inbox(&self, program: &ProgramId) -> Result<(), EngineError> {
         self.program_entry(program)?;
-        Ok(self.store.clear_inbox(program).await?)
+        self.store.clear_inbox(program).await?;
+        self.inboxes.tell(program);
+        Ok(())
     }
 
     /// Gives a program's inbox another address; the one it had is nobody's from now on.
@@ -117,6 +119,7 @@ impl Engine {
         };
         self.store.save_inbox(&record).await?;
         addresses.put(program.clone(), token);
+        self.inboxes.tell(program);
         addresses.url(program).ok_or(EngineError::NotFound("inbox"))
     }
 }

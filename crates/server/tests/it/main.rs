@@ -7,6 +7,7 @@ mod delivery;
 #[cfg(target_os = "linux")]
 mod failing_disk;
 mod inbox;
+mod live;
 mod process;
 mod receiver;
 mod rest;

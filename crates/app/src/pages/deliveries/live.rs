@@ -8,6 +8,7 @@ use leptos::task::spawn_local;
 use super::shown::{Live, Shown};
 use crate::failure::Failure;
 use crate::functions;
+use crate::live::Asked;
 use crate::log_query::PAGE;
 use crate::pages::live::again_and_again;
 
@@ -21,13 +22,13 @@ pub fn follow(shown: Shown) {
     again_and_again(move || is_paused(shown.live), move || refresh(shown));
 }
 
-async fn refresh(shown: Shown) {
+async fn refresh(shown: Shown) -> Asked {
     let (program, ids) = (shown.program.get_value(), shown.ids_untracked());
     let filter = shown.list.with_value(|list| list.next.is_none().then(|| list.filter.clone()));
     let news = functions::get_log_news(program.clone(), ids, filter).await;
     // The person may have left the page, or paused it, meanwhile.
     match shown.live.try_get_untracked() {
-        None | Some(Live::Paused) => return,
+        None | Some(Live::Paused) => return Asked::NotNow,
         Some(live) => {
             let now = if matches!(news, Err(Failure::Offline)) { Live::Lost } else { Live::On };
             if live != now {
@@ -35,6 +36,7 @@ async fn refresh(shown: Shown) {
             }
         }
     }
+    let has_failed = news.is_err();
     if let Ok(news) = news {
         let was_empty = shown.page.with_untracked(|page| page.deliveries.is_empty());
         let has_newer = news.newer > 0;
@@ -49,7 +51,10 @@ async fn refresh(shown: Shown) {
         && let Ok(jobs) = functions::get_resend_jobs(program).await
     {
         let _ = shown.jobs.try_set(jobs);
+        // A job tells of what it sends, not of its end.
+        return Asked::NotNow;
     }
+    if has_failed { Asked::Failed } else { Asked::Done }
 }
 
 /// Loads the newest page of the list in place of what is shown.

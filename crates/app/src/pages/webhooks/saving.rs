@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::lock::Mutex;
+use groundswell_types::Change;
 use groundswell_types::editor::{DraftRow, HeaderDraft, HeaderState, Seen};
 use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
@@ -15,13 +16,14 @@ use wasm_bindgen::closure::Closure;
 use super::editor::{Editor, Saving};
 use crate::failure::Failure;
 use crate::functions;
+use crate::live::{self, Asked, Watched};
 use crate::texts::texts;
 
 /// How long nobody has to type before the draft is saved.
 const QUIET: Duration = Duration::from_millis(600);
 
-/// How often the server is asked how the webhooks are doing.
-const REFRESH_EVERY: Duration = Duration::from_secs(5);
+/// What the panel shows something of.
+const SHOWN: [Change; 4] = [Change::Program, Change::Webhooks, Change::Draft, Change::Deliveries];
 
 /// How far saving is. Nothing on the page shows it.
 pub struct Progress {
@@ -189,17 +191,22 @@ impl Editor {
         Ok(())
     }
 
-    /// Refreshes while the page is visible, saves what was typed last when it is left.
+    async fn ask(self) -> Asked {
+        if self.is_gone() {
+            return Asked::Done;
+        }
+        match self.refresh().await {
+            Err(_) => Asked::Failed,
+            // What is being typed is saved first.
+            Ok(()) if !self.is_gone() && self.is_dirty() => Asked::NotNow,
+            Ok(()) => Asked::Done,
+        }
+    }
+
+    /// Shows what changes elsewhere, saves what was typed last when the page is left.
     pub fn keep_up_to_date(self) {
+        live::follow(Watched::Program(self.id()), &SHOWN, move || self.ask());
         Effect::new(move |_| {
-            let refresh = move || {
-                if !self.is_gone() && document().visibility_state() == web_sys::VisibilityState::Visible {
-                    spawn_local(async move { drop(self.refresh().await) });
-                }
-            };
-            if let Ok(interval) = set_interval_with_handle(refresh, REFRESH_EVERY) {
-                on_cleanup(move || interval.clear());
-            }
             let guard = window_event_listener(leptos::ev::beforeunload, move |event| {
                 if !self.is_gone() && (self.is_dirty() || self.is_typing_secret()) {
                     self.save_now();

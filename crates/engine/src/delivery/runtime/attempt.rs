@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use groundswell_types::{FailureClass, WebhookTimeout};
+use groundswell_types::{Change, FailureClass, WebhookTimeout};
 use tokio::sync::mpsc;
 
 use super::Message;
+use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::config::RetryPolicy;
 use crate::delivery::outcome::{judge, retry_after_ms};
@@ -33,6 +34,7 @@ pub struct AttemptContext {
     pub randomness: Randomness,
     pub retry: RetryPolicy,
     pub under_way: Arc<UnderWay>,
+    pub changes: Arc<Changes>,
 }
 
 /// Makes one attempt with the webhook's URL, secret and headers as they are now.
@@ -46,6 +48,7 @@ pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Se
     let Some(body) = item.body.clone() else { return give_up(context, item, outbox).await };
     let started_at_ms = context.clock.now_ms();
     context.under_way.begin(pending.key.delivery_id, pending.attempts);
+    context.changes.tell([(endpoint.flow, Change::Deliveries)]);
     let exchanged = exchange(context, &endpoint, body).await;
     let asked_ms = exchanged.as_ref().and_then(|exchanged| asked_ms(context, exchanged));
     let attempt = match exchanged {

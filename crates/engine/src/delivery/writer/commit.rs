@@ -51,8 +51,10 @@ impl Writer {
         // Else health, too, is written with the next outcome.
         let is_whole = outcome_fates.iter().all(|fate| matches!(fate, Fate::Committed(())));
         if is_whole {
+            self.tell_of_health(&consequences.health);
             self.directory.set_health(&consequences.health);
         }
+        self.tell_of_deliveries(&batch);
 
         let mut committed_items = Vec::new();
         for (job, of_job) in jobs.into_iter().zip(places) {

@@ -169,6 +169,7 @@ impl Writer {
         let moves = self.moves_of(&change);
         self.directory.take_over(&change);
         self.reset_health(&renewed).await;
+        self.tell_of_settings(&change);
         for (endpoint, kind) in moves {
             self.send(Message::Closed(endpoint)).await;
             self.begin(endpoint, kind);

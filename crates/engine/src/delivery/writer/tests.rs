@@ -40,6 +40,7 @@ async fn fixture() -> Fixture {
         ids: Arc::new(IdGenerator::new(Clock::system(), Randomness::system(), None)),
         breaker: BreakerPolicy::default(),
         runtime,
+        changes: Arc::default(),
         unfinished: Vec::new(),
         fatal: CancellationToken::new(),
         is_winding_down: stop.clone(),

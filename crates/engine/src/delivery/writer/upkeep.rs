@@ -54,7 +54,9 @@ impl Writer {
         match work {
             Upkeep::Resend(resends, reply) => _ = reply.send(self.resend(resends).await),
             Upkeep::Forget(forget, reply) => {
-                _ = reply.send(self.store.forget(&forget).await.map_err(|error| self.note(error)));
+                let result = self.store.forget(&forget).await.map_err(|error| self.note(error));
+                self.tell_of_moved(forget.parked.iter().map(|key| key.endpoint_id));
+                _ = reply.send(result);
             }
             Upkeep::Note(batch, reply) => {
                 let result = self.store.commit(&batch).await.map_err(|error| self.note(error));
@@ -82,6 +84,7 @@ impl Writer {
         if !items.is_empty() {
             self.send(Message::Committed(items)).await;
         }
+        self.tell_of_resends(&batch);
         Ok(batch.resends.len())
     }
 }

@@ -1,0 +1,63 @@
+//! Keeping open pages as the server has them.
+//!
+//! The server tells over a stream what kind of thing changed (`server/src/live.rs`), and whoever shows it asks for it
+//! anew, through the server function the page was made with. Where there is no stream, everybody asks every few seconds.
+//! While the page is hidden, nothing of this happens.
+
+mod line;
+mod turn;
+mod wire;
+
+use std::future::Future;
+
+use groundswell_types::{Change, ProgramId};
+use leptos::prelude::*;
+
+pub use turn::Asked;
+
+/// What a page is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Watched {
+    AllPrograms,
+    Program(ProgramId),
+}
+
+impl Watched {
+    /// Where the server tells what changed.
+    fn url(&self) -> String {
+        match self {
+            Self::AllPrograms => "/programs/live".to_owned(),
+            Self::Program(id) => format!("/programs/{id}/live"),
+        }
+    }
+}
+
+/// Calls `ask` whenever one of `changes` may have happened, one call at a time, for as long as the component lives.
+pub fn follow<F, A>(watched: Watched, changes: &'static [Change], ask: A)
+where
+    F: Future<Output = Asked> + 'static,
+    A: Fn() -> F + Copy + 'static,
+{
+    // Effects run in the browser only.
+    Effect::new(move |_| {
+        let follower = wire::join(watched.url(), changes, move || Box::pin(ask()));
+        on_cleanup(move || wire::leave(follower));
+    });
+}
+
+/// Keeps `shown` equal to what `ask` answers. A question that fails changes nothing, and is asked again.
+pub fn keep<T, F, A>(watched: Watched, changes: &'static [Change], shown: RwSignal<T>, ask: A)
+where
+    T: PartialEq + Clone + Send + Sync + 'static,
+    F: Future<Output = Option<T>> + 'static,
+    A: Fn() -> F + Copy + 'static,
+{
+    follow(watched, changes, move || async move {
+        let Some(answer) = ask().await else { return Asked::Failed };
+        // The person may have left the page meanwhile.
+        if shown.try_with_untracked(|shown| *shown != answer) == Some(true) {
+            shown.set(answer);
+        }
+        Asked::Done
+    });
+}

@@ -1,0 +1,90 @@
+//! Pages that stay open while nothing happens, each with a stream over which the server would tell what changed.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use groundswell_engine::access::hash_token;
+use rusqlite::{Connection, params};
+
+use super::{Aim, Findings};
+use crate::busy::Busy;
+use crate::measure::Settings;
+use crate::memory::Memory;
+use crate::numbers::float;
+use crate::subject::{self, Subject, Webhook};
+
+const PAGES: u32 = 200;
+
+/// How long the server is watched: long enough for what it says when there is nothing to say.
+const WATCHED: Duration = Duration::from_secs(60);
+
+const BUSY_PERCENT: f64 = 5.0;
+
+const SESSION: &str = "open-pages";
+
+/// Where nothing listens; nothing is sent there.
+const NOWHERE: &str = "http://127.0.0.1:9/";
+
+pub(super) fn run(settings: &Settings, findings: &mut Findings) -> Result<()> {
+    let directory = settings.scratch()?;
+    let place = directory.path();
+    let server = Subject::server(&settings.server, place)?;
+    let program = server.create(&[NOWHERE.to_owned()], Webhook::Enabled)?;
+    server.kill()?;
+    sign_in(place)?;
+
+    let server = Subject::server(&settings.server, place)?;
+    let before = Memory::of_process(server.id())?;
+    let mut pages =
+        (0..PAGES).map(|_| open(server.address(), &program)).collect::<Result<Vec<TcpStream>>>()?;
+    let busy = Busy::now(Some(server.id()));
+    thread::sleep(WATCHED);
+    let share = busy.since(Some(server.id())).subject.as_secs_f64() / WATCHED.as_secs_f64() * 100.0;
+    let after = Memory::of_process(server.id())?;
+    server.add_webhook(&program, NOWHERE, Webhook::Enabled)?;
+    for page in &mut pages {
+        read_until(page, "data: [\"webhooks\"]").context("a page is no longer told anything")?;
+    }
+    let title = format!("{PAGES} open pages, nothing happening: of a core over {} s", WATCHED.as_secs());
+    findings.aimed(title, (share, "%"), Aim::AtMost(BUSY_PERCENT));
+    let own = float(after.anonymous_kib.saturating_sub(before.anonymous_kib)) / f64::from(PAGES);
+    findings.told("memory of an open page", own, "KiB");
+    server.kill()
+}
+
+/// Somebody has signed in, as far as the database knows.
+fn sign_in(directory: &Path) -> Result<()> {
+    let db = Connection::open(subject::database(directory))?;
+    let sql = "INSERT INTO session (token_hash, created_at_ms, expires_at_ms) VALUES (?1, 0, ?2)";
+    db.execute(sql, params![hash_token(SESSION).as_slice(), i64::MAX])?;
+    Ok(())
+}
+
+/// A page's stream that stands.
+fn open(address: SocketAddr, program: &str) -> Result<TcpStream> {
+    let mut page = TcpStream::connect(address)?;
+    page.set_read_timeout(Some(Duration::from_secs(10)))?;
+    write!(
+        page,
+        "GET /programs/{program}/live HTTP/1.1\r\nhost: {address}\r\ncookie: groundswell_session={SESSION}\r\n\r\n"
+    )?;
+    let head = read_until(&mut page, "data: []")?;
+    ensure!(head.starts_with("HTTP/1.1 200 "), "no stream: {head}");
+    Ok(page)
+}
+
+/// Everything up to and with what was read last.
+fn read_until(page: &mut TcpStream, wanted: &str) -> Result<String> {
+    let mut read = String::new();
+    while !read.contains(wanted) {
+        let mut buffer = [0; 1024];
+        let bytes = page.read(&mut buffer)?;
+        ensure!(bytes > 0, "the stream has ended: {read}");
+        read.push_str(&String::from_utf8_lossy(&buffer[..bytes]));
+    }
+    Ok(read)
+}

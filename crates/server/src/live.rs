@@ -1,0 +1,149 @@
+//! Streams that tell open pages what changed, as server-sent events, so that they need not ask again and again.
+//!
+//! A message is a list of what changed, `["webhooks","draft"]`; the page reads it anew through its server functions. The
+//! first message says that the stream stands, and one that lists nothing comes whenever there was nothing to tell for a
+//! while: a page that hears neither has lost its connection, or has a proxy before it that holds answers back.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use futures::stream::{Stream, unfold};
+use groundswell_engine::EngineError;
+use groundswell_engine::changes::ChangeWatch;
+use groundswell_types::{Change, ProgramId};
+use http::header::{CACHE_CONTROL, HeaderName, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Interval, interval};
+use tokio_util::sync::CancellationToken;
+
+use crate::backend::SESSION_COOKIE;
+use crate::http::AppState;
+use crate::pages::cookie;
+
+/// Open at a time; beyond that pages go on by asking.
+const MAX_STREAMS: usize = 1_000;
+
+/// A page takes its stream for broken when it hears nothing for twice that time (`app/src/live/line.rs`).
+const HEARTBEAT: Duration = Duration::from_secs(20);
+
+/// How often it is asked whether the viewer is still signed in. Signing out is noticed at once.
+const SESSION_CHECK: Duration = Duration::from_secs(50);
+
+/// Room for streams, and their end.
+pub struct LiveStreams {
+    room: Arc<Semaphore>,
+    /// Cancelled when the server stops: it would wait for streams, and they have no end of their own.
+    stop: CancellationToken,
+}
+
+impl LiveStreams {
+    /// None yet; `stop` ends them.
+    pub fn new(stop: CancellationToken) -> Self {
+        Self { room: Arc::new(Semaphore::new(MAX_STREAMS)), stop }
+    }
+}
+
+/// A stream for each program, and one for all together.
+pub fn router() -> Router<AppState> {
+    Router::new().route("/programs/live", get(all_programs)).route("/programs/{id}/live", get(one_program))
+}
+
+async fn all_programs(State(state): State<AppState>, headers: HeaderMap) -> Response {
+    let watch = |state: &AppState| Ok(state.engine.watch_all());
+    answer(state, &headers, watch).await
+}
+
+async fn one_program(State(state): State<AppState>, Path(id): Path<String>, headers: HeaderMap) -> Response {
+    let watch = |state: &AppState| {
+        let id = ProgramId::parse(&id).map_err(|_| EngineError::NotFound("program"))?;
+        state.engine.watch(&id)
+    };
+    answer(state, &headers, watch).await
+}
+
+async fn answer(
+    state: AppState,
+    headers: &HeaderMap,
+    watch: impl FnOnce(&AppState) -> Result<ChangeWatch, EngineError>,
+) -> Response {
+    let session = cookie(headers, SESSION_COOKIE).unwrap_or_default().to_owned();
+    // From here on no end of the session is missed.
+    let ended = state.engine.sessions_ended();
+    match state.engine.is_signed_in(&session).await {
+        Ok(true) => {}
+        Ok(false) => return (StatusCode::UNAUTHORIZED, "Sign in first.\n").into_response(),
+        Err(_) => return (StatusCode::SERVICE_UNAVAILABLE, "The database is away.\n").into_response(),
+    }
+    let Ok(room) = Arc::clone(&state.live.room).try_acquire_owned() else {
+        let wait = [(RETRY_AFTER, "60")];
+        return (StatusCode::SERVICE_UNAVAILABLE, wait, "Too many pages are open.\n").into_response();
+    };
+    let Ok(watch) = watch(&state) else {
+        return (StatusCode::NOT_FOUND, "There is no such program.\n").into_response();
+    };
+    let mut checks = interval(SESSION_CHECK);
+    // The first one has just been made.
+    checks.reset();
+    let viewer = Viewer { state, session, ended, checks, watch, is_new: true, _room: room };
+    let keep_alive = KeepAlive::new().interval(HEARTBEAT).event(message(&[]));
+    let mut response = Sse::new(viewer.stream()).keep_alive(keep_alive).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+    // nginx would wait for more before it passes a message on.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+}
+
+fn message(changed: &[Change]) -> Event {
+    let changed = serde_json::to_string(changed).unwrap_or_else(|_| "[]".to_owned());
+    Event::default().data(changed)
+}
+
+/// Somebody who has a page open.
+struct Viewer {
+    state: AppState,
+    session: String,
+    ended: watch::Receiver<u64>,
+    checks: Interval,
+    watch: ChangeWatch,
+    /// Nothing was said yet.
+    is_new: bool,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Viewer {
+    fn stream(self) -> impl Stream<Item = Result<Event, Infallible>> {
+        unfold(self, async |mut viewer| {
+            let changed = viewer.next().await?;
+            Some((Ok(message(&changed)), viewer))
+        })
+    }
+
+    /// What to tell next; none when the stream is to end. Nothing queues up while the connection takes nothing.
+    async fn next(&mut self) -> Option<Vec<Change>> {
+        if std::mem::take(&mut self.is_new) {
+            return Some(Vec::new());
+        }
+        let stop = self.state.live.stop.clone();
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return None,
+                _ = self.ended.changed() => {}
+                _ = self.checks.tick() => {}
+                changed = self.watch.next() => return Some(changed),
+            }
+            // Who cannot be asked about is not told anything either; the page comes again.
+            if !matches!(self.state.engine.is_signed_in(&self.session).await, Ok(true)) {
+                return None;
+            }
+        }
+    }
+}
