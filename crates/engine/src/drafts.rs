@@ -6,10 +6,12 @@ mod headers;
 mod publish;
 mod rows;
 
+use std::collections::HashMap;
+
 use groundswell_types::editor::{
     DraftRow, DraftSaved, LiveStatus, Panel, PanelRow, SecretChange, SecretDraft,
 };
-use groundswell_types::{Change, EventKind, MAX_WEBHOOKS, Problem, ProgramId, Secret, TestView};
+use groundswell_types::{Activity, Change, EventKind, MAX_WEBHOOKS, Problem, ProgramId, Secret, TestView};
 
 use rows::{StoredRow, StoredSecret};
 
@@ -17,7 +19,7 @@ use crate::delivery::own_headers::OwnHeaders;
 use crate::directory::{Endpoint, ProgramEntry};
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::{Backlog, DraftRecord, EndpointRecord, StoreError};
+use crate::store::{Backlog, DraftRecord, EndpointId, EndpointRecord, StoreError};
 use crate::test_deliveries::TestTarget;
 use crate::webhooks::checked_url;
 
@@ -35,6 +37,7 @@ impl Engine {
         };
         let ids: Vec<_> = entry.endpoints.iter().map(|endpoint| endpoint.record.id).collect();
         let backlogs = self.store.backlog(&ids, 10_000).await?;
+        let activity = self.activity(&ids).await?;
         let rows = stored
             .iter()
             .map(|row| {
@@ -42,7 +45,7 @@ impl Engine {
                 PanelRow {
                     row: row.view(&entry),
                     problems: row.problems(&self.guard, &entry),
-                    live: live.map(|endpoint| self.live_status(endpoint, &backlogs)),
+                    live: live.map(|endpoint| self.live_status(endpoint, (&backlogs, &activity))),
                 }
             })
             .collect();
@@ -171,7 +174,11 @@ impl Engine {
         })
     }
 
-    fn live_status(&self, endpoint: &Endpoint, backlogs: &[Backlog]) -> LiveStatus {
+    fn live_status(
+        &self,
+        endpoint: &Endpoint,
+        (backlogs, activity): (&[Backlog], &HashMap<EndpointId, Activity>),
+    ) -> LiveStatus {
         let health = self.directory.health(endpoint.record.id);
         let backlog = backlogs.iter().find(|backlog| backlog.endpoint_id == endpoint.record.id);
         let parked = backlog.map_or(0, |backlog| parked(&endpoint.record, backlog));
@@ -184,6 +191,7 @@ impl Engine {
             last_success_at: health.last_success_at_ms,
             waiting: backlog.map_or(0, |backlog| backlog.pending + backlog.parked) - parked,
             parked,
+            activity: activity.get(&endpoint.record.id).cloned().unwrap_or_default(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::activity::Activity;
 use crate::event::EventKind;
 use crate::id::WebhookId;
 use crate::problem::Problem;
@@ -161,6 +162,8 @@ pub struct LiveStatus {
     pub waiting: i64,
     /// Deliveries that are parked because it is disabled; counted to 10,000.
     pub parked: i64,
+    /// What came of its attempts lately.
+    pub activity: Activity,
 }
 
 /// A program in the list.
@@ -175,6 +178,8 @@ pub struct ProgramSummary {
     pub needing_attention: usize,
     /// Whether there is an unpublished draft.
     pub has_draft: bool,
+    /// What came of the attempts at its live webhooks lately.
+    pub activity: Activity,
 }
 
 /// What saving a draft came to.

@@ -4,6 +4,7 @@
 pub(super) mod attempts;
 pub(super) mod deliveries;
 pub(super) mod drafts;
+pub(super) mod hours;
 pub(super) mod keys;
 pub(super) mod moves;
 pub(super) mod notices;

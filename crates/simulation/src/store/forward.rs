@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use groundswell_engine::store::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DraftRecord, EndpointId,
-    EndpointRecord, EventRecord, Expired, Forget, HealthRecord, MoveStep, Moved, NoticeRecord, Pending,
-    PendingKey, ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange,
-    Store, StoreError, TestRecord,
+    EndpointRecord, EventRecord, Expired, Forget, HealthRecord, HourRecord, MoveStep, Moved, NoticeRecord,
+    Pending, PendingKey, ProgramRecord, ResendBatch, ResendJobRecord, ResendRecord, SessionRecord,
+    SettingsChange, Store, StoreError, TestRecord,
 };
 use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, ResendJobId, TestId};
 
@@ -143,6 +143,14 @@ impl Store for Disk {
         kind: NoticeKind,
     ) -> Result<Option<i64>, StoreError> {
         self.read(self.memory.last_notice_at_ms(endpoint, kind)).await
+    }
+
+    async fn add_hours(&self, records: &[HourRecord]) -> Result<(), StoreError> {
+        self.write(self.memory.add_hours(records), |()| ()).await
+    }
+
+    async fn hours(&self, endpoints: &[EndpointId], first_hour: i64) -> Result<Vec<HourRecord>, StoreError> {
+        self.read(self.memory.hours(endpoints, first_hour)).await
     }
 
     async fn resend(&self, batch: &ResendBatch) -> Result<(), StoreError> {
