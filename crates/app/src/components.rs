@@ -1,5 +1,6 @@
 //! The parts pages are made of.
 
+mod activity;
 mod code;
 mod failure;
 mod icon;
@@ -9,6 +10,7 @@ mod program_head;
 mod status;
 mod time;
 
+pub use activity::ActivityChart;
 pub use code::{CodeBlock, CopyButton, HeaderList};
 pub use failure::{FailureNotice, FailurePage, sentence};
 pub use icon::{Icon, Shape};

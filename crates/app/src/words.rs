@@ -199,6 +199,7 @@ mod tests {
             last_success_at: None,
             waiting: 0,
             parked: 0,
+            activity: groundswell_types::Activity::default(),
         };
         assert_eq!(webhook_status(texts, None).1, "Not published yet");
         assert_eq!(webhook_status(texts, Some(&live)).1, "Nothing sent yet");

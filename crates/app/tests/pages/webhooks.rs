@@ -33,6 +33,12 @@ async fn webhooks_are_shown_with_how_they_are_doing() {
         "2 of 5",
     ]);
     assert_eq!(page.tags("value=\"https://example.com/webhooks\"").len(), 1);
+    for said in [
+        "Last 24 hours. Delivered: 3. Failed attempts: 0. Successful: 100%.",
+        "No attempts in the last 24 hours",
+    ] {
+        assert_eq!(page.tags(&format!("aria-label=\"{said}\"")).len(), 1, "{said}");
+    }
     // Affiliate programs have those, this one does not.
     assert!(!page.html.contains("NEW_PAYOUT_ISSUED"));
 }

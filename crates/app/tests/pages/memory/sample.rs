@@ -2,9 +2,9 @@
 
 use groundswell_types::editor::{DraftRow, LiveStatus, PanelRow, ProgramSummary, SecretDraft};
 use groundswell_types::{
-    AttemptView, Currency, DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventId, EventKind,
-    FailureClass, HeaderView, Program, ProgramId, ProgramStatus, ProgramType, RequestView, ResponseView,
-    TestId, TestView, WebhookId,
+    Activity, AttemptView, Currency, DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventId,
+    EventKind, FailureClass, HeaderView, Program, ProgramId, ProgramStatus, ProgramType, RequestView,
+    ResponseView, TestId, TestView, WebhookId,
 };
 
 /// When everything happened: 26 July 2026, 12:04:05 UTC.
@@ -25,7 +25,13 @@ pub fn summary(id: &str, name: &str, kind: ProgramType) -> ProgramSummary {
         winner_count: 0,
         rewards: Vec::new(),
     };
-    ProgramSummary { program, webhooks: 0, needing_attention: 0, has_draft: false }
+    ProgramSummary {
+        program,
+        webhooks: 0,
+        needing_attention: 0,
+        has_draft: false,
+        activity: activity(117, 3),
+    }
 }
 
 /// A live webhook that works.
@@ -52,6 +58,7 @@ pub fn failing_row() -> PanelRow {
         last_success_at: Some(NOW - 7_200_000),
         waiting: 12,
         parked: 3,
+        activity: Activity::default(),
         ..live
     });
     row
@@ -67,7 +74,16 @@ pub fn status(key: &str) -> LiveStatus {
         last_success_at: Some(NOW),
         waiting: 0,
         parked: 0,
+        activity: activity(3, 0),
     }
+}
+
+/// All that was delivered in one hour, and all that failed in another.
+pub fn activity(delivered: i64, failed: i64) -> Activity {
+    let mut activity = Activity::default();
+    activity.hours[5].delivered = delivered;
+    activity.hours[23].failed = failed;
+    activity
 }
 
 /// A delivery in that state.
