@@ -1,5 +1,5 @@
 // Pages that stay open: what changes elsewhere appears in them, over the stream or without it.
-import { expect, panel, programWith, show, test } from '../fixtures.mjs';
+import { alive, expect, panel, programWith, show, test } from '../fixtures.mjs';
 
 const HOOK = 'https://example.com/hook';
 const LIVE = /\/programs\/.*live$/;
@@ -53,6 +53,31 @@ test('what REST changes appears in the open panel, card and list', async ({ page
   await server.call('POST', '/campaigns', { type: 'AFFILIATE', name: 'Hooli' });
   await expect(pages.list.getByRole('listitem')).toContainText([/Hooli/, /Raviga/]);
   for (const one of Object.values(pages)) await isMarked(one);
+});
+
+test('charts of the last 24 hours say in words what they show, and go on counting', async ({ page, context, server, receiver }) => {
+  const program = await programWith(server, [receiver.url('/up')]);
+  const list = await context.newPage();
+  await page.open(panelOf(program));
+  await list.goto(server.url);
+  await alive(list);
+  const row = page.getByRole('listitem', { name: 'Webhook 1', exact: true });
+  const item = list.getByRole('listitem');
+  for (const place of [row, item]) {
+    await expect(place.getByRole('img', { name: 'No attempts in the last 24 hours' })).toBeVisible();
+  }
+  const height = await item.evaluate((element) => element.getBoundingClientRect().height);
+  await server.join(program, 'richard');
+  await receiver.waitFor(({ status }) => status === 200);
+  receiver.behave('/up', { failFirst: 1 });
+  await server.join(program, 'gavin');
+  const said = 'Last 24 hours. Delivered: 2. Failed attempts: 1. Successful: 66%.';
+  for (const place of [row, item]) {
+    await expect(place.getByRole('img', { name: said })).toBeVisible();
+    await expect(place.getByRole('img', { name: '66% of attempts successful' })).toBeVisible();
+  }
+  // The line stays where it is.
+  expect(await item.evaluate((element) => element.getBoundingClientRect().height)).toBe(height);
 });
 
 test('what is typed meanwhile stays', async ({ page, server }) => {

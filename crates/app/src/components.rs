@@ -1,5 +1,6 @@
 //! The parts pages are made of.
 
+mod activity;
 mod code;
 mod failure;
 mod first_steps;
@@ -10,6 +11,7 @@ mod program_head;
 mod status;
 mod time;
 
+pub use activity::ActivityChart;
 pub use code::{CodeBlock, CopyButton, HeaderList};
 pub use failure::{FailureNotice, FailurePage, sentence};
 pub use first_steps::{FirstStepsCount, FirstStepsList};

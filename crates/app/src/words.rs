@@ -242,6 +242,7 @@ mod tests {
             disabled: None,
             has_secret: false,
             old_secret: None,
+            activity: groundswell_types::Activity::default(),
         };
         assert_eq!(webhook_status(texts, None).1, "Not published yet");
         assert_eq!(webhook_status(texts, Some(&live)).1, "Nothing sent yet");

@@ -8,11 +8,13 @@ mod publish;
 mod rebase;
 mod rows;
 
+use std::collections::HashMap;
+
 use groundswell_types::editor::{
     DisabledStatus, DraftRow, DraftSaved, LiveStatus, OldSecretStatus, Panel, PanelRow, SecretChange,
     SecretDraft, Seen,
 };
-use groundswell_types::{Change, EventKind, MAX_WEBHOOKS, Problem, ProgramId, Secret, TestView};
+use groundswell_types::{Activity, Change, EventKind, MAX_WEBHOOKS, Problem, ProgramId, Secret, TestView};
 
 use rebase::Rebased;
 use rows::{StoredRow, StoredSecret};
@@ -40,12 +42,13 @@ impl Engine {
         let Rebased { stored, conflicts } = self.rebased(&entry, draft.as_ref()).await?;
         let ids: Vec<_> = entry.endpoints.iter().map(|endpoint| endpoint.record.id).collect();
         let backlogs = self.store.backlog(&ids, 10_000).await?;
+        let activity = self.activity(&ids).await?;
         let mut rows = Vec::with_capacity(stored.len());
         for row in &stored {
             let live = match row.live(&entry) {
                 Some(endpoint) => Some(LiveStatus {
                     disabled: self.disabled(endpoint).await?,
-                    ..self.live_status(endpoint, &backlogs)
+                    ..self.live_status(endpoint, (&backlogs, &activity))
                 }),
                 None => None,
             };
@@ -211,7 +214,11 @@ impl Engine {
         Ok(Some(DisabledStatus { at, last_error: last.map(|attempt| attempt.message) }))
     }
 
-    fn live_status(&self, endpoint: &Endpoint, backlogs: &[Backlog]) -> LiveStatus {
+    fn live_status(
+        &self,
+        endpoint: &Endpoint,
+        (backlogs, activity): (&[Backlog], &HashMap<EndpointId, Activity>),
+    ) -> LiveStatus {
         let health = self.directory.health(endpoint.record.id);
         let backlog = backlogs.iter().find(|backlog| backlog.endpoint_id == endpoint.record.id);
         let parked = backlog.map_or(0, |backlog| parked(&endpoint.record, backlog));
@@ -230,6 +237,7 @@ impl Engine {
                 ends_at: old.ends_at_ms,
                 new_accepted_at: old.new_accepted_at_ms,
             }),
+            activity: activity.get(&endpoint.record.id).cloned().unwrap_or_default(),
         }
     }
 }

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
+use crate::activity::Tally;
 use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::config::EngineConfig;
@@ -41,6 +42,7 @@ pub struct Engine {
     pub(crate) writer: WriterHandle,
     pub(crate) under_way: Arc<UnderWay>,
     pub(crate) changes: Arc<Changes>,
+    pub(crate) tally: Arc<Tally>,
     pub(crate) access: Access,
     /// The starts of the process, this one included, oldest first.
     pub(crate) boots: Vec<BootRecord>,
@@ -114,7 +116,7 @@ impl Engine {
         let boots = store.boots().await?;
         let due = store.earliest_due(&directory.enabled_endpoints()).await?;
 
-        let under_way = Arc::new(UnderWay::default());
+        let (under_way, tally) = <(Arc<UnderWay>, Arc<Tally>)>::default();
         let (writer_stop, fatal) = (CancellationToken::new(), CancellationToken::new());
         let stop = fatal.child_token();
         let (outbox, inbox) = mpsc::channel(RUNTIME_INBOX);
@@ -125,6 +127,7 @@ impl Engine {
             breaker: config.breaker,
             runtime: outbox.clone(),
             changes: Arc::clone(&changes),
+            tally: Arc::clone(&tally),
             unfinished: unfinished_moves(store.as_ref(), &directory).await?,
             fatal: fatal.clone(),
             is_winding_down: stop.clone(),
@@ -167,6 +170,7 @@ impl Engine {
             writer: handle,
             under_way,
             changes,
+            tally,
             access,
             boots,
             resends_wanted: Arc::new(Notify::new()),
@@ -176,12 +180,17 @@ impl Engine {
             fatal,
             tasks: std::sync::Mutex::new(Some(tasks)),
         });
-        let (stop, wanted) = (engine.stop.clone(), Arc::clone(&engine.resends_wanted));
-        if let Some(tasks) = engine.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).as_mut() {
-            tasks.resends = Some(tokio::spawn(resends::run(Arc::clone(&engine), wanted, stop.clone())));
-            tasks.retention = Some(tokio::spawn(retention::run(Arc::clone(&engine), stop)));
-        }
+        engine.start_upkeep();
         Ok(engine)
+    }
+
+    /// Starts what works with the engine as a whole.
+    fn start_upkeep(self: &Arc<Self>) {
+        let (stop, wanted) = (self.stop.clone(), Arc::clone(&self.resends_wanted));
+        if let Some(tasks) = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).as_mut() {
+            tasks.resends = Some(tokio::spawn(resends::run(Arc::clone(self), wanted, stop.clone())));
+            tasks.retention = Some(tokio::spawn(retention::run(Arc::clone(self), stop)));
+        }
     }
 
     /// Stops delivering, waits for the attempts under way, writes everything, closes the store.

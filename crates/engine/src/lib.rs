@@ -5,6 +5,7 @@
 //! task that commits ([`delivery::writer`]). Knows neither HTTP servers nor pages nor the environment.
 
 pub mod access;
+mod activity;
 pub mod changes;
 pub mod clock;
 pub mod config;

@@ -1,12 +1,18 @@
 //! Use cases on programs.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use groundswell_types::editor::ProgramSummary;
-use groundswell_types::{Currency, Program, ProgramId, ProgramStatus, ProgramType};
+use groundswell_types::{Activity, Currency, Program, ProgramId, ProgramStatus, ProgramType};
 
 use crate::directory::ProgramEntry;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::{ProgramRecord, SettingsChange};
+use crate::store::{EndpointId, ProgramRecord, SettingsChange};
+
+/// Of webhooks with attempts.
+type Activities = HashMap<EndpointId, Activity>;
 
 const MAX_NAME_CHARS: usize = 200;
 
@@ -82,20 +88,39 @@ impl Engine {
 
     /// All programs with the state of their webhooks, newest first.
     pub async fn program_summaries(&self) -> Result<Vec<ProgramSummary>, EngineError> {
+        let entries = self.directory.programs();
+        let activity = self.activity_at(&entries).await?;
         let mut all = Vec::new();
-        for entry in self.directory.programs() {
-            all.push(self.summary(&entry).await?);
+        for entry in entries {
+            all.push(self.summary(&entry, &activity).await?);
         }
         Ok(all)
     }
 
     /// One program with the state of its webhooks.
     pub async fn program_summary(&self, id: &ProgramId) -> Result<ProgramSummary, EngineError> {
-        self.summary(self.program_entry(id)?.as_ref()).await
+        let entry = self.program_entry(id)?;
+        let activity = self.activity_at(std::slice::from_ref(&entry)).await?;
+        self.summary(&entry, &activity).await
     }
 
-    async fn summary(&self, entry: &ProgramEntry) -> Result<ProgramSummary, EngineError> {
-        let needs_attention = |endpoint: &&std::sync::Arc<crate::directory::Endpoint>| {
+    /// The activity of all webhooks of these programs.
+    async fn activity_at(&self, entries: &[Arc<ProgramEntry>]) -> Result<Activities, EngineError> {
+        let endpoints = entries.iter().flat_map(|entry| &entry.endpoints);
+        let ids: Vec<EndpointId> = endpoints.map(|endpoint| endpoint.record.id).collect();
+        self.activity(&ids).await
+    }
+
+    async fn summary(
+        &self,
+        entry: &ProgramEntry,
+        activities: &Activities,
+    ) -> Result<ProgramSummary, EngineError> {
+        let mut activity = Activity::default();
+        for at_webhook in entry.endpoints.iter().filter_map(|endpoint| activities.get(&endpoint.record.id)) {
+            activity.add(at_webhook);
+        }
+        let needs_attention = |endpoint: &&Arc<crate::directory::Endpoint>| {
             endpoint.record.auto_disabled
                 || self.directory.health(endpoint.record.id).consecutive_failures > 0
         };
@@ -104,6 +129,7 @@ impl Engine {
             webhooks: entry.endpoints.len(),
             needing_attention: entry.endpoints.iter().filter(needs_attention).count(),
             has_draft: self.store.draft(&entry.record.id).await?.is_some(),
+            activity,
         })
     }
 }

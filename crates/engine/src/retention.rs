@@ -7,6 +7,7 @@ use std::time::Duration;
 use groundswell_types::{EventId, NoticeKind};
 use tokio_util::sync::CancellationToken;
 
+use crate::activity::hour_of;
 use crate::clock::Stopwatch;
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -31,6 +32,9 @@ pub(crate) async fn run(engine: Arc<Engine>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
+        if let Err(error) = engine.write_counts(&stop).await {
+            tracing::warn!(%error, "what was counted was not written; the next try follows");
+        }
         if let Err(error) = engine.sweep(&stop).await {
             tracing::warn!(%error, "what is too old was not all forgotten; the next sweep goes on");
         }
@@ -38,6 +42,15 @@ pub(crate) async fn run(engine: Arc<Engine>, stop: CancellationToken) {
 }
 
 impl Engine {
+    async fn write_counts(&self, stop: &CancellationToken) -> Result<(), EngineError> {
+        let mut watch = Stopwatch::start();
+        while !stop.is_cancelled() && self.writer.write_counts().await? {
+            rest(watch, stop).await;
+            watch = Stopwatch::start();
+        }
+        Ok(())
+    }
+
     async fn sweep(&self, stop: &CancellationToken) -> Result<(), EngineError> {
         let now_ms = self.clock.now_ms();
         let before_ms = now_ms.saturating_sub(self.config.retention_ms);
@@ -138,8 +151,10 @@ impl Engine {
         stop: &CancellationToken,
     ) -> Result<(), EngineError> {
         let keys_before_ms = Some(now_ms.saturating_sub(crate::events::IDEMPOTENCY_MS));
+        let hours_before = Some(hour_of(before_ms));
         let first = Forget {
             keys_before_ms,
+            hours_before,
             tests_before_ms: Some(before_ms),
             notices_before_ms: Some(before_ms),
             limit: STEP,
@@ -150,7 +165,8 @@ impl Engine {
         while removed >= STEP as u64 && !stop.is_cancelled() {
             rest(watch, stop).await;
             watch = Stopwatch::start();
-            removed = self.writer.forget(Forget { keys_before_ms, limit: STEP, ..Forget::default() }).await?;
+            let next = Forget { keys_before_ms, hours_before, limit: STEP, ..Forget::default() };
+            removed = self.writer.forget(next).await?;
         }
         Ok(())
     }

@@ -205,6 +205,12 @@ pub trait Store: FirstStepsStore {
         kind: NoticeKind,
     ) -> Result<Option<i64>, StoreError>;
 
+    /// Adds to the counts that are there. Called by the writer task alone.
+    async fn add_hours(&self, records: &[HourRecord]) -> Result<(), StoreError>;
+
+    /// The counts of these endpoints from an hour on, by endpoint and hour.
+    async fn hours(&self, endpoints: &[EndpointId], first_hour: i64) -> Result<Vec<HourRecord>, StoreError>;
+
     // ---- resends
 
     /// Commits resends, their pending rows and their job's new state in one transaction. Called by the writer task

@@ -8,6 +8,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::activity::Activity;
 use crate::event::EventKind;
 use crate::id::WebhookId;
 use crate::overlap::SecretOverlap;
@@ -214,6 +215,8 @@ pub struct LiveStatus {
     /// The secret before the present one, while it is still valid.
     #[serde(default)]
     pub old_secret: Option<OldSecretStatus>,
+    /// What came of its attempts lately.
+    pub activity: Activity,
 }
 
 /// A webhook that was disabled because its deliveries kept failing.
@@ -249,6 +252,8 @@ pub struct ProgramSummary {
     pub needing_attention: usize,
     /// Whether there is an unpublished draft.
     pub has_draft: bool,
+    /// What came of the attempts at its live webhooks lately.
+    pub activity: Activity,
 }
 
 /// What saving a draft came to.

@@ -5,6 +5,7 @@
 //! I/O, reads a clock or makes random numbers, and it all builds for wasm32. JSON shapes are pinned by snapshots:
 //! they are what existing receivers and clients rely on.
 
+mod activity;
 mod change;
 mod delivery;
 pub mod editor;
@@ -28,6 +29,7 @@ pub mod schema;
 pub mod signature;
 mod webhook;
 
+pub use activity::{Activity, HourCount};
 pub use change::Change;
 pub use delivery::{
     AttemptView, DeliveryDetail, DeliveryState, DeliveryView, FailureClass, HeaderView, RequestHead,

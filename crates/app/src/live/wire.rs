@@ -50,22 +50,20 @@ pub fn join(url: String, changes: &'static [Change], ask: impl Fn() -> Answer + 
         *next
     });
     let follower = Follower { number, changes, ask: Box::new(ask), turn: Turn::default() };
-    let is_new = LINES.with_borrow_mut(|lines| match lines.iter_mut().find(|held| held.url == url) {
-        Some(held) => {
+    let is_new = LINES.with_borrow_mut(|lines| {
+        if let Some(held) = lines.iter_mut().find(|held| held.url == url) {
             held.followers.push(follower);
-            false
+            return false;
         }
-        None => {
-            lines.push(Held {
-                url: url.clone(),
-                line: Line::default(),
-                stream: None,
-                timer: None,
-                followers: vec![follower],
-                _visibility: Visibility::watch(url.clone()),
-            });
-            true
-        }
+        lines.push(Held {
+            url: url.clone(),
+            line: Line::default(),
+            stream: None,
+            timer: None,
+            followers: vec![follower],
+            _visibility: Visibility::watch(url.clone()),
+        });
+        true
     });
     if is_new && is_visible() {
         hear(&url, Heard::Shown);

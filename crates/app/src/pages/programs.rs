@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 
-use crate::components::{FailureNotice, FailurePage, Icon, Shape, Status};
+use crate::components::{ActivityChart, FailureNotice, FailurePage, Icon, Shape, Status};
 use crate::functions;
 use crate::live::{self, Watched};
 use crate::returned::{Returned, returned};
@@ -87,6 +87,9 @@ fn ProgramItem(programs: RwSignal<Vec<ProgramSummary>>, id: ProgramId) -> impl I
             <A href=href attr:class="program-link row-link">{move || shown.get().program.name}</A>
             <span class="program-facts">
                 {kind} " · " {move || words::program_status(texts, shown.get().program.status).1}
+            </span>
+            <span class="program-activity">
+                <ActivityChart activity=Signal::derive(move || shown.with(|shown| shown.activity.clone()))/>
             </span>
             <span class="program-state"><Glance summary=shown/></span>
             <Icon shape=Shape::ChevronRight/>

@@ -16,8 +16,18 @@ use crate::subject::{self, Subject, Webhook};
 const ROWS_AT_MOST: f64 = 5.0;
 
 /// Tables that a delivered event may touch, and everything else the server keeps.
-const TABLES: [&str; 9] =
-    ["event", "pending", "attempt", "endpoint_state", "idempotency", "notice", "resend", "meta", "boot"];
+const TABLES: [&str; 10] = [
+    "event",
+    "pending",
+    "attempt",
+    "endpoint_state",
+    "endpoint_hour",
+    "idempotency",
+    "notice",
+    "resend",
+    "meta",
+    "boot",
+];
 
 const VERBS: [&str; 3] = ["INSERT", "DELETE", "UPDATE"];
 

@@ -6,6 +6,7 @@
 
 mod batch;
 mod commit;
+mod counts;
 mod moves;
 mod settings;
 mod telling;
@@ -30,6 +31,7 @@ pub use self::upkeep::NewResends;
 use self::upkeep::Upkeep;
 use super::runtime::Message;
 use super::scheduler::Item;
+use crate::activity::Tally;
 use crate::changes::Changes;
 use crate::config::BreakerPolicy;
 use crate::directory::Directory;
@@ -153,6 +155,7 @@ pub struct Writer {
     breaker: BreakerPolicy,
     runtime: mpsc::Sender<Message>,
     changes: Arc<Changes>,
+    tally: Arc<Tally>,
     accepts: mpsc::Receiver<AcceptJob>,
     outcomes: mpsc::Receiver<FinishedAttempt>,
     settings: mpsc::Receiver<SettingsJob>,
@@ -184,6 +187,7 @@ pub struct WriterParts {
     pub breaker: BreakerPolicy,
     pub runtime: mpsc::Sender<Message>,
     pub changes: Arc<Changes>,
+    pub tally: Arc<Tally>,
     /// Moves that had not come to their end when the process ended.
     pub unfinished: Vec<(EndpointId, Move)>,
     pub fatal: CancellationToken,
@@ -212,6 +216,7 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         breaker,
         runtime,
         changes,
+        tally,
         unfinished,
         fatal,
         is_winding_down,
@@ -224,6 +229,7 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         breaker,
         runtime,
         changes,
+        tally,
         accepts,
         outcomes,
         settings,
@@ -306,6 +312,7 @@ impl Writer {
             self.cycle(Vec::new(), last).await;
             last = if self.unwritten.is_due() { self.unwritten.take(MAX_BATCH_ITEMS) } else { Vec::new() };
         }
+        while !self.fatal.is_cancelled() && matches!(self.write_counts().await, Ok(true)) {}
         let is_complete = self.unwritten.wait().is_none() && !self.fatal.is_cancelled();
         if is_complete { Written::Everything } else { Written::NotAll }
     }

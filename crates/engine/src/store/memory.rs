@@ -16,9 +16,9 @@ use self::state::State;
 use super::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DeliverySearch, DraftRecord,
     EndpointId, EndpointRecord, EventRecord, EventSearch, EventsFound, Expired, Forget, HealthRecord,
-    MoveStep, Moved, NoticeRecord, PARKED_DUE_MS, Pending, PendingKey, ProgramRecord, PublicationRecord,
-    ResendBatch, ResendJobRecord, ResendRecord, SMALL_BODY, SessionRecord, SettingsChange, Standing, Store,
-    StoreError, TestRecord, Unsuccessful,
+    HourRecord, MoveStep, Moved, NoticeRecord, PARKED_DUE_MS, Pending, PendingKey, ProgramRecord,
+    PublicationRecord, ResendBatch, ResendJobRecord, ResendRecord, SMALL_BODY, SessionRecord, SettingsChange,
+    Standing, Store, StoreError, TestRecord, Unsuccessful,
 };
 
 /// The in-memory store.
@@ -285,6 +285,15 @@ impl Store for Memory {
         let state = self.state();
         let told = state.notices.iter().filter(|one| one.endpoint_id == endpoint && one.kind == kind);
         Ok(told.map(|notice| notice.at_ms).max())
+    }
+
+    async fn add_hours(&self, records: &[HourRecord]) -> Result<(), StoreError> {
+        self.state().add_hours(records);
+        Ok(())
+    }
+
+    async fn hours(&self, endpoints: &[EndpointId], first_hour: i64) -> Result<Vec<HourRecord>, StoreError> {
+        Ok(self.state().hours(endpoints, first_hour))
     }
 
     async fn resend(&self, batch: &ResendBatch) -> Result<(), StoreError> {

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use groundswell_types::editor::ChangedBy;
 use groundswell_types::{
-    Currency, DeliveryId, EventId, EventKind, FailureClass, NoticeId, NoticeKind, ProgramId, ProgramStatus,
-    ProgramType, ResendJobId, ResendState, Secret, SecretOverlap, TestId, WebhookHeaders, WebhookId,
-    WebhookName, WebhookTimeout,
+    Currency, DeliveryId, EventId, EventKind, FailureClass, HourCount, NoticeId, NoticeKind, ProgramId,
+    ProgramStatus, ProgramType, ResendJobId, ResendState, Secret, SecretOverlap, TestId, WebhookHeaders,
+    WebhookId, WebhookName, WebhookTimeout,
 };
 use serde::{Deserialize, Serialize};
 
@@ -172,7 +172,18 @@ pub struct Forget {
     pub keys_before_ms: Option<i64>,
     pub tests_before_ms: Option<i64>,
     pub notices_before_ms: Option<i64>,
+    /// Counts of hours before this one, oldest first; at most `limit`.
+    pub hours_before: Option<i64>,
     pub limit: usize,
+}
+
+/// What came of an endpoint's attempts within an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HourRecord {
+    pub endpoint_id: EndpointId,
+    /// Counted from the beginning of 1970.
+    pub hour: i64,
+    pub count: HourCount,
 }
 
 /// Something a webhook's owner is to be told; kept so that notifications can be sent from it.

@@ -10,15 +10,15 @@ use bytes::Bytes;
 use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, ResendJobId, TestId};
 
 use super::query::{
-    self, Connection, attempts, deliveries, drafts, keys, moves, notices, programs, resends, retention,
-    search, webhooks,
+    self, Connection, attempts, deliveries, drafts, hours, keys, moves, notices, programs, resends,
+    retention, search, webhooks,
 };
 use super::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DeliverySearch, DraftRecord,
     EndpointId, EndpointRecord, EventRecord, EventSearch, EventsFound, Expired, Forget, HealthRecord,
-    MoveStep, Moved, NoticeRecord, Pending, PendingKey, ProgramRecord, PublicationRecord, ResendBatch,
-    ResendJobRecord, ResendRecord, SessionRecord, SettingsChange, Standing, Store, StoreError, TestRecord,
-    Unsuccessful,
+    HourRecord, MoveStep, Moved, NoticeRecord, Pending, PendingKey, ProgramRecord, PublicationRecord,
+    ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange, Standing, Store, StoreError,
+    TestRecord, Unsuccessful,
 };
 
 /// What each database does in its own way.
@@ -304,6 +304,16 @@ impl<D: Database> Store for D {
         kind: NoticeKind,
     ) -> Result<Option<i64>, StoreError> {
         notices::last_at_ms(&mut *Database::reader(self).await?, endpoint, kind).await
+    }
+
+    async fn add_hours(&self, records: &[HourRecord]) -> Result<(), StoreError> {
+        let mut db = Database::begin(self).await?;
+        let result = hours::add(&mut *db, records).await;
+        db.finish(result).await
+    }
+
+    async fn hours(&self, endpoints: &[EndpointId], first_hour: i64) -> Result<Vec<HourRecord>, StoreError> {
+        hours::since(&mut *Database::reader(self).await?, endpoints, first_hour).await
     }
 
     async fn resend(&self, batch: &ResendBatch) -> Result<(), StoreError> {

@@ -4,6 +4,7 @@ mod accepts;
 mod database;
 mod file;
 mod first_steps;
+mod hours;
 mod log;
 pub mod make;
 mod moves;
@@ -78,6 +79,10 @@ conformance! {
         too_many_targets_are_rejected
         batches_of_every_size_are_written_whole
         the_highest_event_id_is_known;
+    hours:
+        counts_of_an_hour_add_up
+        hours_are_read_of_some_endpoints_and_from_one_on
+        old_hours_are_forgotten_oldest_first_a_few_at_a_time;
     outcomes:
         a_success_ends_the_delivery
         a_failure_moves_the_delivery_to_its_next_attempt

@@ -1,65 +1,25 @@
 //! The streams that tell open pages what changed.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::browser::Browser;
 use crate::client::Client;
 use crate::receiver::Receiver;
 use crate::server::{ADMIN_KEY, Server};
 use crate::waiting;
 
-/// Nothing is told for so long by a server that says something every 20 s.
-const PATIENCE: Duration = Duration::from_secs(40);
-
-/// A browser that is signed in.
-struct Browser {
-    address: String,
-    cookie: String,
-}
-
 /// An open stream.
 struct Stream(BufReader<TcpStream>);
 
-impl Browser {
-    fn signed_in(server: &Server) -> Self {
-        let link = server.client().post("/v2/sign-in-links", &json!({})).ok();
-        let link = link["url"].as_str().expect("a URL");
-        let token = link.split_once("token=").expect("a token").1;
-        let mut browser = Self { address: server.url()["http://".len()..].to_owned(), cookie: String::new() };
-        let answer = browser.post("/sign-in", &format!("token={token}"));
-        let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("a cookie");
-        browser.cookie = cookie.split(';').next().expect("a cookie").to_owned();
-        browser
-    }
-
-    fn post(&self, path: &str, form: &str) -> String {
-        let mut connection = self.connect();
-        let Self { address, cookie } = self;
-        write!(
-            connection,
-            "POST {path} HTTP/1.1\r\nhost: {address}\r\ncookie: {cookie}\r\nconnection: close\r\n\
-            content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
-            form.len(),
-        )
-        .expect("it listens");
-        let mut answer = String::new();
-        connection.read_to_string(&mut answer).expect("it answers");
-        answer
-    }
-
-    fn connect(&self) -> TcpStream {
-        let connection = TcpStream::connect(&self.address).expect("it listens");
-        connection.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-        connection
-    }
-
+impl Stream {
     /// The head of the answer, and what follows.
-    fn open(&self, path: &str) -> (String, Stream) {
-        let mut connection = self.connect();
-        let Self { address, cookie } = self;
+    fn open(browser: &Browser, path: &str) -> (String, Self) {
+        let mut connection = browser.connect();
+        let Browser { address, cookie } = browser;
         write!(connection, "GET {path} HTTP/1.1\r\nhost: {address}\r\ncookie: {cookie}\r\n\r\n")
             .expect("it listens");
         let mut reader = BufReader::new(connection);
@@ -67,26 +27,22 @@ impl Browser {
         while !head.ends_with("\r\n\r\n") {
             assert_ne!(reader.read_line(&mut head).expect("it answers"), 0, "{head}");
         }
-        (head, Stream(reader))
+        (head, Self(reader))
     }
 
     /// A stream that stands.
-    fn stream(&self, path: &str) -> Stream {
-        let (head, mut stream) = self.open(path);
+    fn standing(browser: &Browser, path: &str) -> Self {
+        let (head, mut stream) = Self::open(browser, path);
         assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
         assert_eq!(stream.next(), Some(json!([])), "the first message says that it stands");
         stream
     }
-}
-
-impl Stream {
     /// What the next message says; none when the stream has ended in order.
     fn next(&mut self) -> Option<Value> {
         loop {
             let mut line = String::new();
-            if self.0.read_line(&mut line).expect("it says something in time") == 0 {
-                panic!("the connection broke without an end");
-            }
+            let bytes = self.0.read_line(&mut line).expect("it says something in time");
+            assert!(bytes > 0, "the connection broke without an end");
             if line == "0\r\n" {
                 return None;
             }
@@ -119,14 +75,14 @@ fn an_open_page_is_told_what_changed_and_of_its_own_program() {
     let client = server.client();
     let (program, other) = (program_with_webhook(&client, &receiver.url("/")), client.program("REFERRAL"));
     let browser = Browser::signed_in(&server);
-    let (head, mut page) = browser.open(&format!("/programs/{program}/live"));
+    let (head, mut page) = Stream::open(&browser, &format!("/programs/{program}/live"));
     for wanted in ["text/event-stream", "no-store", "x-accel-buffering: no", "nosniff"] {
         assert!(head.to_lowercase().contains(wanted), "no {wanted} in {head}");
     }
     assert!(!head.contains("content-encoding") && !head.contains("content-length"), "{head}");
     assert_eq!(page.next(), Some(json!([])));
-    let mut list = browser.stream("/programs/live");
-    let mut elsewhere = browser.stream(&format!("/programs/{other}/live"));
+    let mut list = Stream::standing(&browser, "/programs/live");
+    let mut elsewhere = Stream::standing(&browser, &format!("/programs/{other}/live"));
 
     client.patch(&format!("/v2/campaign/{program}/webhooks/primary"), &json!({ "isEnabled": false })).ok();
     page.tells(&["webhooks"]);
@@ -147,16 +103,14 @@ fn only_who_is_signed_in_is_told_and_no_longer_once_signed_out() {
     let server = Server::start();
     let program = server.client().program("REFERRAL");
     let path = format!("/programs/{program}/live");
-    let (signed_out, browser) = (
-        Browser { address: server.url()["http://".len()..].to_owned(), cookie: String::new() },
-        Browser::signed_in(&server),
-    );
-    let head = |browser: &Browser, path: &str| browser.open(path).0;
+    let (signed_out, browser) = (Browser::signed_out(&server), Browser::signed_in(&server));
+    let head = |browser: &Browser, path: &str| Stream::open(browser, path).0;
     assert!(head(&signed_out, &path).starts_with("HTTP/1.1 401 "));
     assert!(head(&signed_out, "/programs/live").starts_with("HTTP/1.1 401 "));
     assert!(head(&browser, "/programs/nowhere/live").starts_with("HTTP/1.1 404 "));
-    let (mut page, mut list) = (browser.stream(&path), browser.stream("/programs/live"));
-    let mut stays = Browser::signed_in(&server).stream(&path);
+    let (mut page, mut list) =
+        (Stream::standing(&browser, &path), Stream::standing(&browser, "/programs/live"));
+    let mut stays = Stream::standing(&Browser::signed_in(&server), &path);
     browser.post("/sign-out", "");
     assert_eq!((page.next(), list.next()), (None, None));
     server.client().patch(&format!("/v2/campaign/{program}"), &json!({ "name": "Hooli" })).ok();
@@ -167,7 +121,7 @@ fn only_who_is_signed_in_is_told_and_no_longer_once_signed_out() {
 fn a_stop_ends_the_streams_and_does_not_wait_for_them() {
     let mut server = Server::start();
     let browser = Browser::signed_in(&server);
-    let mut open: Vec<Stream> = (0..20).map(|_| browser.stream("/programs/live")).collect();
+    let mut open: Vec<Stream> = (0..20).map(|_| Stream::standing(&browser, "/programs/live")).collect();
     server.terminate();
     assert!(open.iter_mut().all(|stream| stream.next().is_none()));
     // Requests would have ten seconds to come to their end.
@@ -178,12 +132,12 @@ fn a_stop_ends_the_streams_and_does_not_wait_for_them() {
 fn there_is_room_for_a_thousand_streams_and_what_is_beyond_is_told_to_come_back() {
     let server = Server::start();
     let browser = Browser::signed_in(&server);
-    let mut open: Vec<Stream> = (0..1_000).map(|_| browser.stream("/programs/live")).collect();
-    let (head, _) = browser.open("/programs/live");
+    let mut open: Vec<Stream> = (0..1_000).map(|_| Stream::standing(&browser, "/programs/live")).collect();
+    let (head, _) = Stream::open(&browser, "/programs/live");
     assert!(head.starts_with("HTTP/1.1 503 ") && head.contains("retry-after: "), "{head}");
     assert_eq!(Client::new(server.url(), ADMIN_KEY).get("/readyz").status, 200);
     open.clear();
     waiting::until("there is room again", || {
-        browser.open("/programs/live").0.starts_with("HTTP/1.1 200 ").then_some(())
+        Stream::open(&browser, "/programs/live").0.starts_with("HTTP/1.1 200 ").then_some(())
     });
 }

@@ -1,6 +1,8 @@
 //! The real binary, from outside: started as a process on a real file, called over REST, delivering to real
 //! receivers, killed, and judged by what its producers and receivers have seen.
 
+mod activity;
+mod browser;
 mod client;
 mod crash;
 mod delivery;

@@ -5,8 +5,8 @@ use bytes::Bytes;
 use groundswell_engine::store::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DeliverySearch, DraftRecord,
     EndpointId, EndpointRecord, EventRecord, EventSearch, EventsFound, Expired, Forget, HealthRecord,
-    MoveStep, Moved, NoticeRecord, Pending, PendingKey, ProgramRecord, PublicationRecord, ResendBatch,
-    ResendJobRecord, ResendRecord, SessionRecord, SettingsChange, Store, StoreError, TestRecord,
+    HourRecord, MoveStep, Moved, NoticeRecord, Pending, PendingKey, ProgramRecord, PublicationRecord,
+    ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange, Store, StoreError, TestRecord,
     Unsuccessful,
 };
 use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, ResendJobId, TestId};
@@ -177,6 +177,14 @@ impl Store for Disk {
         kind: NoticeKind,
     ) -> Result<Option<i64>, StoreError> {
         self.read(self.memory.last_notice_at_ms(endpoint, kind)).await
+    }
+
+    async fn add_hours(&self, records: &[HourRecord]) -> Result<(), StoreError> {
+        self.write(self.memory.add_hours(records), |()| ()).await
+    }
+
+    async fn hours(&self, endpoints: &[EndpointId], first_hour: i64) -> Result<Vec<HourRecord>, StoreError> {
+        self.read(self.memory.hours(endpoints, first_hour)).await
     }
 
     async fn resend(&self, batch: &ResendBatch) -> Result<(), StoreError> {

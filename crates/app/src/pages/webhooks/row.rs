@@ -17,7 +17,7 @@ use super::secret::SecretSettings;
 use super::test_button::TestButton;
 use super::test_result::TestOutcome;
 use super::timeout::TimeoutField;
-use crate::components::{FailureNotice, Icon, Menu, Shape, Status, Time};
+use crate::components::{ActivityChart, FailureNotice, Icon, Menu, Shape, Status, Time};
 use crate::intent::{Intent, RowAction};
 use crate::texts::texts;
 use crate::words;
@@ -139,6 +139,10 @@ fn More(editor: Editor, row: Row) -> impl IntoView {
 fn StatusLine(row: Row) -> impl IntoView {
     let texts = texts();
     let status = Memo::new(move |_| row.live.with(|live| words::webhook_status(texts, live.as_ref())));
+    let is_live = Memo::new(move |_| row.live.with(Option::is_some));
+    let activity = Memo::new(move |_| {
+        row.live.with(|live| live.as_ref().map(|live| live.activity.clone()).unwrap_or_default())
+    });
     view! {
         <p class="webhook-status">
             <Status tone=Signal::derive(move || status.get().0) word=Signal::derive(move || status.get().1.to_owned())/>
@@ -158,6 +162,7 @@ fn StatusLine(row: Row) -> impl IntoView {
                 });
                 view! { {failed} {succeeded} {waiting} {parked} }
             })}
+            <Show when=move || is_live.get()><ActivityChart activity/></Show>
         </p>
     }
     .into_any()

@@ -2,10 +2,10 @@
 
 use groundswell_types::editor::{DraftRow, LiveStatus, PanelRow, ProgramSummary, SecretDraft};
 use groundswell_types::{
-    AttemptView, Currency, DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventId, EventKind,
-    FailureClass, HeaderView, InboxRequest, InboxRequestDetail, InboxRequestId, Program, ProgramId,
-    ProgramStatus, ProgramType, RequestHead, RequestView, ResendJob, ResendJobId, ResendState, ResponseView,
-    SchemeCheck, SecretOverlap, SignatureCheck, TestId, TestView, WebhookId,
+    Activity, AttemptView, Currency, DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventId,
+    EventKind, FailureClass, HeaderView, InboxRequest, InboxRequestDetail, InboxRequestId, Program,
+    ProgramId, ProgramStatus, ProgramType, RequestHead, RequestView, ResendJob, ResendJobId, ResendState,
+    ResponseView, SchemeCheck, SecretOverlap, SignatureCheck, TestId, TestView, WebhookId,
 };
 
 /// When everything happened: 26 July 2026, 12:04:05 UTC.
@@ -26,7 +26,13 @@ pub fn summary(id: &str, name: &str, kind: ProgramType) -> ProgramSummary {
         winner_count: 0,
         rewards: Vec::new(),
     };
-    ProgramSummary { program, webhooks: 0, needing_attention: 0, has_draft: false }
+    ProgramSummary {
+        program,
+        webhooks: 0,
+        needing_attention: 0,
+        has_draft: false,
+        activity: activity(117, 3),
+    }
 }
 
 /// A live webhook that works.
@@ -56,6 +62,7 @@ pub fn failing_row() -> PanelRow {
         waiting: 12,
         parked: 3,
         has_secret: false,
+        activity: Activity::default(),
         ..live
     });
     row
@@ -74,6 +81,7 @@ pub fn status(key: &str) -> LiveStatus {
         disabled: None,
         has_secret: true,
         old_secret: None,
+        activity: activity(3, 0),
     }
 }
 
@@ -84,6 +92,14 @@ fn header(name: &str, value: &str) -> HeaderView {
 /// A job that has just begun.
 pub fn job(id: ResendJobId, total: i64) -> ResendJob {
     ResendJob { id, state: ResendState::Running, total, queued: 0, created_at: NOW, ended_at: None }
+}
+
+/// All that was delivered in one hour, and all that failed in another.
+pub fn activity(delivered: i64, failed: i64) -> Activity {
+    let mut activity = Activity::default();
+    activity.hours[5].delivered = delivered;
+    activity.hours[23].failed = failed;
+    activity
 }
 
 /// A delivery in that state.

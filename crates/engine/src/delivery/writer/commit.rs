@@ -104,6 +104,9 @@ impl Writer {
         if fates.iter().any(|fate| matches!(fate, Fate::Committed(()))) {
             self.unwritten.retry_now();
         }
+        let is_committed = |fate: &Fate<()>| matches!(fate, Fate::Committed(()));
+        let committed = batch.outcomes.iter().zip(&fates).filter(|(_, fate)| is_committed(fate));
+        self.tally.count(committed.map(|(outcome, _)| &outcome.attempt));
         let mut settled = Vec::with_capacity(finished.len());
         for ((one, outcome), fate) in finished.into_iter().zip(&batch.outcomes).zip(fates) {
             match fate {

@@ -22,6 +22,7 @@ pub struct NewResends {
 pub(super) enum Upkeep {
     Resend(NewResends, oneshot::Sender<Result<usize, EngineError>>),
     Forget(Forget, oneshot::Sender<Result<u64, EngineError>>),
+    Count(oneshot::Sender<Result<bool, EngineError>>),
     Note(Batch, oneshot::Sender<Result<(), EngineError>>),
 }
 
@@ -58,6 +59,7 @@ impl Writer {
                 self.tell_of_moved(forget.parked.iter().map(|key| key.endpoint_id));
                 _ = reply.send(result);
             }
+            Upkeep::Count(reply) => _ = reply.send(self.write_counts().await),
             Upkeep::Note(batch, reply) => {
                 let result = self.store.commit(&batch).await.map_err(|error| self.note(error));
                 _ = reply.send(result.map(drop));

@@ -5,15 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use bytes::Bytes;
-use groundswell_types::{DeliveryId, EventId, InboxRequestId, ProgramId, ResendJobId, TestId};
+use groundswell_types::{DeliveryId, EventId, HourCount, InboxRequestId, ProgramId, ResendJobId, TestId};
 
 use crate::store::moves::Fate;
 use crate::store::{
     Accept, Accepted, ApiKeyRecord, AttemptRecord, Batch, BootRecord, DraftRecord, EndpointId,
-    EndpointRecord, EventRecord, Forget, HealthRecord, Idempotency, InboxRecord, InboxRequestRecord,
-    MAX_TARGETS, MoveStep, Moved, NoticeRecord, Outcome, PARKED_DUE_MS, Pending, PendingKey, ProgramRecord,
-    PublicationRecord, Published, ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange,
-    StoreError, TestRecord, WebhooksChange,
+    EndpointRecord, EventRecord, Forget, HealthRecord, HourRecord, Idempotency, InboxRecord,
+    InboxRequestRecord, MAX_TARGETS, MoveStep, Moved, NoticeRecord, Outcome, PARKED_DUE_MS, Pending,
+    PendingKey, ProgramRecord, PublicationRecord, Published, ResendBatch, ResendJobRecord, ResendRecord,
+    SessionRecord, SettingsChange, StoreError, TestRecord, WebhooksChange,
 };
 
 #[derive(Debug)]
@@ -61,6 +61,8 @@ pub(super) struct State {
     pub(super) inboxes: BTreeMap<ProgramId, InboxRecord>,
     pub(super) inbox_requests: BTreeMap<InboxRequestId, InboxRequestRecord>,
     pub(super) first_steps_ended: BTreeSet<ProgramId>,
+    /// By endpoint and hour.
+    hours: BTreeMap<(EndpointId, i64), HourCount>,
     pub(super) boots: Vec<BootRecord>,
     /// Whether the last boot ended in order.
     pub(super) has_ended: bool,
@@ -274,6 +276,25 @@ impl State {
         Ok(())
     }
 
+    pub(super) fn add_hours(&mut self, records: &[HourRecord]) {
+        for HourRecord { endpoint_id, hour, count } in records {
+            let known = self.hours.entry((*endpoint_id, *hour)).or_default();
+            *known = known.plus(*count);
+        }
+    }
+
+    pub(super) fn hours(&self, endpoints: &[EndpointId], first_hour: i64) -> Vec<HourRecord> {
+        let wanted =
+            self.hours.iter().filter(|((id, hour), _)| *hour >= first_hour && endpoints.contains(id));
+        wanted
+            .map(|((endpoint_id, hour), count)| HourRecord {
+                endpoint_id: *endpoint_id,
+                hour: *hour,
+                count: *count,
+            })
+            .collect()
+    }
+
     pub(super) fn forget(&mut self, forget: &Forget) -> u64 {
         let before = self.rows();
         self.attempts.retain(|(delivery, _), _| !forget.deliveries.contains(delivery));
@@ -297,6 +318,13 @@ impl State {
                 self.first_answers.remove(&name);
             }
         }
+        if let Some(before_hour) = forget.hours_before {
+            let mut old: Vec<_> = self.hours.keys().filter(|key| key.1 < before_hour).copied().collect();
+            old.sort_by_key(|(_, hour)| *hour);
+            for key in old.into_iter().take(forget.limit) {
+                self.hours.remove(&key);
+            }
+        }
         if let Some(before_ms) = forget.tests_before_ms {
             self.tests.retain(|_, test| test.started_at_ms >= before_ms);
         }
@@ -310,6 +338,7 @@ impl State {
 
     fn rows(&self) -> usize {
         let logged = self.attempts.len() + self.resends.len() + self.events.len() + self.pending.len();
+        let logged = logged + self.hours.len();
         logged + self.first_answers.len() + self.tests.len() + self.notices.len() + self.resend_jobs.len()
     }
 

@@ -3,7 +3,7 @@
 use groundswell_types::EventId;
 
 use super::deliveries::{event_of, limit_of, pending};
-use super::{Connection, Value, moves};
+use super::{Connection, Value, hours, moves};
 use crate::store::list::{List, Marks, SIZES};
 use crate::store::{EndpointId, EventRecord, Forget, PARKED_DUE_MS, Pending, StoreError};
 
@@ -91,6 +91,9 @@ pub(in crate::store) async fn forget(db: &mut impl Connection, forget: &Forget) 
     if let Some(before_ms) = forget.notices_before_ms {
         removed += db.execute(DELETE_NOTICES, [before_ms.into()]).await?;
         removed += db.execute(DELETE_JOBS, [before_ms.into()]).await?;
+    }
+    if let Some(before_hour) = forget.hours_before {
+        removed += hours::forget(db, before_hour, forget.limit).await?;
     }
     Ok(removed)
 }

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::{
-    Accepted, After, ApiKeyRecord, AttemptRecord, Batch, DraftRecord, EndpointRecord, HealthRecord, Move,
-    OldSecret, Outcome, Pending, SessionRecord, Store, Target, TestRecord, WebhooksChange,
+    Accepted, After, ApiKeyRecord, AttemptRecord, Batch, DraftRecord, EndpointRecord, HealthRecord,
+    HourRecord, Move, OldSecret, Outcome, Pending, SessionRecord, Store, Target, TestRecord, WebhooksChange,
 };
-use groundswell_types::{FailureClass, Secret, TestId};
+use groundswell_types::{FailureClass, HourCount, Secret, TestId};
 
 use super::make::{self, ACCEPTED_AT_MS};
 use super::{File, commit, open};
@@ -144,6 +144,11 @@ async fn fill_since(store: &dyn Store, migration: &str) {
             WebhooksChange { program_id: make::program(3), upserts: vec![upsert], ..make::change(1) };
         make::apply(store, change).await;
     }
+    if migration >= "0008" {
+        let count = HourCount { delivered: 7, failed: 2, undeliverable: 1 };
+        let record = HourRecord { endpoint_id: make::endpoint(10), hour: 5, count };
+        store.add_hours(&[record]).await.expect("writes");
+    }
 }
 
 fn health() -> HealthRecord {
@@ -200,6 +205,7 @@ pub async fn read(store: &dyn Store) -> Vec<String> {
         format!("{:?}", store.bodies(&[make::event(2)]).await.expect("reads")),
         format!("{:?}", store.api_keys().await.expect("reads")),
         format!("{:?}", store.session([5; 32], 20).await.expect("reads")),
+        format!("{:?}", store.hours(&[make::endpoint(10)], 0).await.expect("reads")),
         format!("{:?}", store.backlog(&[10, 20, 30].map(make::endpoint), 100).await.expect("reads")),
     ];
     let queue: Vec<Pending> = make::queue(store, 10).await;

@@ -1,0 +1,78 @@
+//! What a browser does of HTTP: signs in, asks for pages, keeps its cookie.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::server::Server;
+
+/// Nothing is told for so long by a server that says something every 20 s.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A browser that is signed in.
+pub struct Browser {
+    pub address: String,
+    pub cookie: String,
+}
+
+impl Browser {
+    /// Somebody who has not signed in.
+    pub fn signed_out(server: &Server) -> Self {
+        Self { address: server.url()["http://".len()..].to_owned(), cookie: String::new() }
+    }
+
+    /// The same person at the server after its restart.
+    pub fn at(&self, server: &Server) -> Self {
+        Self { cookie: self.cookie.clone(), ..Self::signed_out(server) }
+    }
+
+    /// Uses a link that signs in.
+    pub fn signed_in(server: &Server) -> Self {
+        let link = server.client().post("/v2/sign-in-links", &json!({})).ok();
+        let link = link["url"].as_str().expect("a URL");
+        let token = link.split_once("token=").expect("a token").1;
+        let browser = Self::signed_out(server);
+        let answer = browser.post("/sign-in", &format!("token={token}"));
+        let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("a cookie");
+        Self { cookie: cookie.split(';').next().expect("a cookie").to_owned(), ..browser }
+    }
+
+    /// Posts a form; returns head and body of the answer.
+    pub fn post(&self, path: &str, form: &str) -> String {
+        let mut connection = self.connect();
+        let Self { address, cookie } = self;
+        write!(
+            connection,
+            "POST {path} HTTP/1.1\r\nhost: {address}\r\ncookie: {cookie}\r\nconnection: close\r\n\
+            content-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n{form}",
+            form.len(),
+        )
+        .expect("it listens");
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).expect("it answers");
+        answer
+    }
+
+    /// A connection that waits for long enough.
+    pub fn connect(&self) -> TcpStream {
+        let connection = TcpStream::connect(&self.address).expect("it listens");
+        connection.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        connection
+    }
+
+    /// A page as it is sent.
+    pub fn page(&self, path: &str) -> String {
+        let mut connection = self.connect();
+        let Self { address, cookie } = self;
+        write!(
+            connection,
+            "GET {path} HTTP/1.1\r\nhost: {address}\r\ncookie: {cookie}\r\naccept-language: en\r\nconnection: close\r\n\r\n"
+        )
+        .expect("it listens");
+        let mut page = String::new();
+        connection.read_to_string(&mut page).expect("it answers");
+        page
+    }
+}
