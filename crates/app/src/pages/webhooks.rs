@@ -37,6 +37,7 @@ mod secret;
 mod test_button;
 mod test_result;
 mod timeout;
+mod undeliverable;
 
 use editor::Editor;
 use form::PanelForm;

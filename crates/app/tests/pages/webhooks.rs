@@ -33,6 +33,12 @@ async fn webhooks_are_shown_with_how_they_are_doing() {
         "2 of 5",
     ]);
     assert_eq!(page.tags("value=\"https://example.com/webhooks\"").len(), 1);
+    for said in [
+        "Last 24 hours. Delivered: 3. Failed attempts: 0. Successful: 100%.",
+        "No attempts in the last 24 hours",
+    ] {
+        assert_eq!(page.tags(&format!("aria-label=\"{said}\"")).len(), 1, "{said}");
+    }
     // Affiliate programs have those, this one does not.
     assert!(!page.html.contains("NEW_PAYOUT_ISSUED"));
 }
@@ -245,6 +251,20 @@ async fn parked_deliveries_are_sent_or_discarded() {
         let site = Site::new(Memory::full());
         let page = site.post_and_follow(PAGE, &pressed(intent)).await;
         assert!(!page.text().contains("parked"), "{intent}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_given_up_is_said_and_leads_to_the_log() {
+    let memory = Memory::full();
+    if let Some(live) = &mut memory.state.lock().expect("not poisoned").live[1].live {
+        live.activity.hours[22].undeliverable = 4;
+    }
+    let page = Site::new(memory).get(PAGE).await;
+    page.shows(&["4 deliveries were given up in the last 24 hours."]);
+    let log = "/deliveries?state=undeliverable&amp;webhook=wh2";
+    for link in [format!("{log}\""), format!("{log}&amp;resend=all\"")] {
+        assert_eq!(page.tags(&link).len(), 1, "{link}");
     }
 }
 

@@ -15,6 +15,7 @@ use super::parked::ParkedBanner;
 use super::row_state::Row;
 use super::secret::SecretSettings;
 use super::test_button::TestButton;
+use super::undeliverable::UndeliverableBanner;
 use super::test_result::TestOutcome;
 use super::timeout::TimeoutField;
 use crate::components::{ActivityChart, FailureNotice, Icon, Menu, Shape, Status, Time};
@@ -45,6 +46,7 @@ pub fn WebhookRow(editor: Editor, row: Row) -> impl IntoView {
             {failure}
             <DisabledBanner row/>
             <ParkedBanner row/>
+            <UndeliverableBanner editor row/>
             <TestOutcome editor row/>
             <Settings editor row/>
         </li>
