@@ -99,7 +99,7 @@ export const panel = (page) => ({
   add: page.getByRole('button', { name: 'Add webhook' }),
   rows: page.getByRole('list', { name: 'Webhooks' }).getByRole('listitem', { name: /^Webhook \d$/ }),
   publish: page.getByRole('button', { name: 'Publish changes' }),
-  bar: page.getByRole('group', { name: 'Draft' }),
+  bar: page.getByRole('group', { name: 'Draft', exact: true }),
   row: (number) => {
     const row = page.getByRole('listitem', { name: `Webhook ${number}`, exact: true });
     return {

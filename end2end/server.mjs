@@ -102,10 +102,11 @@ export class Server {
     return (await this.call('POST', `/campaign/${program}/events`, { event: 'NEW_PARTICIPANT_ADDED', data })).id;
   }
 
-  /** Stops it and starts it again, on the same port and database. */
-  async restart() {
+  /** Stops it, does what is to be done meanwhile, and starts it again, on the same port and database. */
+  async restart(meanwhile = async () => {}) {
     this.#environment = { ...this.#environment, GROUNDSWELL_LISTEN: new URL(this.url).host };
     await this.#end();
+    await meanwhile();
     this.#output = '';
     await this.#spawn();
   }

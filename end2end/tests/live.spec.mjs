@@ -87,7 +87,8 @@ test('what is typed meanwhile stays', async ({ page, server }) => {
   await row(1).url.fill('https://example.com/typed');
   await expect(bar).toContainText('1 change');
   await server.call('PATCH', `/campaign/${program}/webhooks/primary`, { payloadUrl: 'https://example.com/rest' });
-  await expect(page.getByText('What is live changed after this draft was begun.')).toBeVisible();
+  const conflict = page.getByRole('group', { name: /both changed the same/ });
+  await expect(conflict).toContainText('https://example.com/rest');
   await expect(row(1).url).toHaveValue('https://example.com/typed');
   await expect(bar).toContainText(/Draft saved/);
 });

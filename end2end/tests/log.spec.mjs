@@ -272,16 +272,16 @@ test('what the filter lets through is exported', async ({ page, server, receiver
 });
 
 test.describe('without an answer', () => {
-  test.use({ expectedComplaints: [[/ERR_BLOCKED_BY_CLIENT/], { option: true }] });
+  test.use({ expectedComplaints: [[/ERR_/], { option: true }] });
 
   test('a server that does not answer is said, and what is shown stays', async ({ page, server, receiver }) => {
     const program = await undeliverable({ server, receiver }, 1);
     await page.open(`/programs/${program}/deliveries`);
     await expect(said(page, 'Live')).toBeVisible();
-    await page.route('**/_fn/**', (route) => route.abort('blockedbyclient'));
-    await expect(said(page, 'No connection')).toBeVisible();
-    await expect(log(page).rows).toHaveCount(1);
-    await page.unroute('**/_fn/**');
+    await server.restart(async () => {
+      await expect(said(page, 'No connection')).toBeVisible();
+      await expect(log(page).rows).toHaveCount(1);
+    });
     await expect(said(page, 'Live')).toBeVisible();
   });
 });

@@ -20,7 +20,7 @@ use crate::subject::{self, Subject, Webhook};
 const PAGES: u32 = 200;
 
 /// How long the server is watched: long enough for what it says when there is nothing to say.
-const WATCHED: Duration = Duration::from_secs(60);
+const WATCHED: Duration = Duration::from_mins(1);
 
 const BUSY_PERCENT: f64 = 5.0;
 

@@ -95,8 +95,6 @@ async fn go_through(
     places: &[(usize, Draw)],
     enough: impl Fn(&Tally) -> bool,
 ) -> Tally {
-    let directory = TempDir::new().expect("there is a temporary directory");
-    let _scratch = Disk::scratch(directory.path());
     let mut rng = SmallRng::seed_from_u64(SEED + 1);
     let mut tally = Tally::default();
     let (mut seen, mut last) = (BTreeSet::new(), 0);
@@ -111,6 +109,9 @@ async fn go_through(
         if seen.contains(&state) {
             continue;
         }
+        // One of its own: a database that could not be opened is closed in the background, with its files by name.
+        let directory = TempDir::new().expect("there is a temporary directory");
+        let _scratch = Disk::scratch(directory.path());
         state.write_to(directory.path()).expect("the state is written");
         seen.insert(state);
         if rng.random_bool(0.3) {
