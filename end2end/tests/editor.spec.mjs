@@ -2,20 +2,20 @@
 import { alive, expect, panel, programWith, said, show, test } from '../fixtures.mjs';
 
 const HOOK = 'https://example.com/hook';
+const panelOf = (program) => `/programs/${program}/options/webhooks`;
+
 /** The URL of the first row in the draft, as a reload would show it. */
 const savedUrl = async (page) => {
   const html = await (await page.request.get(page.url())).text();
   return /id="url-[^>]*\bvalue="([^"]*)"/.exec(html)?.[1];
 };
-const panelOf = (program) => `/programs/${program}/options/webhooks`;
 
-/** The panel in two windows: mine, and somebody else's with its page. */
-async function besideSomebody(page, context, program) {
+/** What is open, in somebody else's window: the panel and its page. */
+async function inAnotherWindow(page, context) {
   const other = await context.newPage();
-  await page.open(panelOf(program));
   await other.goto(page.url());
   await alive(other);
-  return [panel(page), panel(other), other];
+  return [panel(other), other];
 }
 
 test('what is typed is kept as a draft over a reload and can be thrown away', async ({ page, server }) => {
@@ -102,7 +102,9 @@ test.describe('with what is wrong', () => {
 
   test('two people who edit see each other and overwrite nothing', async ({ page, context, server }) => {
     const program = await programWith(server, [HOOK]);
-    const [mine, theirs, other] = await besideSomebody(page, context, program);
+    await page.open(panelOf(program));
+    const [theirs, other] = await inAnotherWindow(page, context);
+    const mine = panel(page);
     await theirs.row(1).url.fill('https://example.com/first');
     await expect(mine.row(1).url).toHaveValue('https://example.com/first');
     // A page that is hidden is told nothing.
@@ -120,9 +122,42 @@ test.describe('with what is wrong', () => {
     expect(webhooks[0].payloadUrl).toBe('https://example.com/mine');
   });
 
+  test('what could not be saved is not left by accident, neither by a link nor by going back', async ({ page, context, server }) => {
+    const program = await programWith(server, [HOOK]);
+    await page.open(`/programs/${program}/options`);
+    await page.getByRole('link', { name: 'Webhooks' }).click();
+    const mine = panel(page);
+    await expect(mine.rows).toHaveCount(1);
+    const [theirs, other] = await inAnotherWindow(page, context);
+    await show(page, 'hidden');
+    await theirs.row(1).url.fill('https://example.com/theirs');
+    await expect.poll(() => savedUrl(other)).toBe('https://example.com/theirs');
+    await mine.row(1).url.fill('https://example.com/mine');
+    await expect(page.getByRole('alert').getByText('This draft was changed elsewhere.')).toBeVisible();
+
+    const asked = [];
+    let leaves = false;
+    page.on('dialog', (dialog) => {
+      asked.push(dialog.message());
+      return leaves ? dialog.accept() : dialog.dismiss();
+    });
+    await page.getByRole('link', { name: 'Delivery log' }).click();
+    await expect.poll(() => asked.length).toBe(1);
+    await page.evaluate(() => history.back());
+    await expect.poll(() => asked.length).toBe(2);
+    await expect(mine.row(1).url).toHaveValue('https://example.com/mine');
+    expect(asked).toEqual(Array(2).fill('What you typed here could not be saved. Leave the page and lose it?'));
+    leaves = true;
+    await page.evaluate(() => history.back());
+    await expect(page.getByRole('heading', { name: 'Set up integrations' })).toBeVisible();
+    expect(asked).toHaveLength(3);
+  });
+
   test('two windows that edit different things are put together', async ({ page, context, server }) => {
     const program = await programWith(server, [HOOK]);
-    const [mine, theirs] = await besideSomebody(page, context, program);
+    await page.open(panelOf(program));
+    const [theirs] = await inAnotherWindow(page, context);
+    const mine = panel(page);
     await theirs.row(1).url.fill('https://example.com/theirs');
     await expect(theirs.bar).toContainText('1 change');
     // Saved before this window has heard of it, or after: both is well.

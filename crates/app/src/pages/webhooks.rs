@@ -25,6 +25,7 @@ mod disabled;
 mod editor;
 mod events;
 mod form;
+mod guard;
 mod headers;
 mod history;
 mod inputs;

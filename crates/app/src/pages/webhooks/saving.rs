@@ -10,14 +10,11 @@ use leptos::leptos_dom::helpers::TimeoutHandle;
 use leptos::prelude::*;
 use leptos::reactive::owner::WeakOwner;
 use leptos::task::spawn_local;
-use wasm_bindgen::JsCast;
-use wasm_bindgen::closure::Closure;
 
 use super::editor::{Editor, Saving};
 use crate::failure::Failure;
 use crate::functions;
 use crate::live::{self, Asked, Watched};
-use crate::texts::texts;
 
 /// How long nobody has to type before the draft is saved.
 const QUIET: Duration = Duration::from_millis(600);
@@ -214,7 +211,7 @@ impl Editor {
                 }
             });
             on_cleanup(move || guard.remove());
-            self.guard_links();
+            self.guard();
             on_cleanup(move || self.leave());
             // What came back from a plain form post that failed for a moment is tried again.
             if self.is_dirty() {
@@ -238,32 +235,6 @@ impl Editor {
         self.known.set_value(sent);
     }
 
-    /// Asks before a link leads away from what could not be saved. What can be is saved when the page is left.
-    fn guard_links(self) {
-        let listen = Closure::<dyn Fn(web_sys::MouseEvent)>::new(move |event: web_sys::MouseEvent| {
-            if self.is_gone() || !self.is_dirty() || !leads_away(&event) {
-                return;
-            }
-            let is_stuck = matches!(self.saving.get_untracked(), Saving::Conflict | Saving::Failed(_));
-            let leaves = || window().confirm_with_message(texts().webhooks_leave_asked()).unwrap_or(true);
-            if is_stuck && !leaves() {
-                event.prevent_default();
-                event.stop_immediate_propagation();
-            }
-        });
-        // Before the router's listener, which is on the window as well.
-        let target = |listen: &Closure<dyn Fn(web_sys::MouseEvent)>| {
-            listen.as_ref().unchecked_ref::<js_sys::Function>().clone()
-        };
-        let _ = window().add_event_listener_with_callback_and_bool("click", &target(&listen), true);
-        let listen = StoredValue::new_local(listen);
-        on_cleanup(move || {
-            listen.try_with_value(|listen| {
-                window().remove_event_listener_with_callback_and_bool("click", &target(listen), true)
-            });
-        });
-    }
-
     /// Saves what is not saved when the page is left within the app.
     fn leave(self) {
         self.stop_timer();
@@ -282,16 +253,4 @@ impl Editor {
             spawn_local(async move { drop(functions::save_draft(id, seen, draft).await) });
         }
     }
-}
-
-/// Whether a click is on a link to another page of the app, in this window.
-fn leads_away(event: &web_sys::MouseEvent) -> bool {
-    let target = event.target().and_then(|target| target.dyn_into::<web_sys::Element>().ok());
-    let link = target.and_then(|target| target.closest("a[href]").ok().flatten());
-    let opens_elsewhere = event.ctrl_key() || event.meta_key() || event.shift_key() || event.button() != 0;
-    link.is_some_and(|link| {
-        let is_here = link.get_attribute("href").is_some_and(|href| href.starts_with('#'));
-        let is_left_to_the_browser = link.has_attribute("rel") || link.has_attribute("target");
-        !is_here && !is_left_to_the_browser && !opens_elsewhere
-    })
 }
