@@ -19,6 +19,7 @@ mod setup;
 mod simulate;
 mod site;
 mod soak;
+mod speed;
 mod stamps;
 mod test;
 mod wasm;
@@ -65,6 +66,8 @@ enum Command {
     Simulate(simulate::Options),
     /// Measure the release server against what its parts can do, with fsync on.
     Bench(bench::Options),
+    /// Measure how soon the release build's pages are there, in Chromium on a slowed-down processor.
+    Speed,
 }
 
 fn main() -> ExitCode {
@@ -93,5 +96,6 @@ fn execute(command: Command) -> Result<()> {
         Command::Simulate(options) => simulate::simulate(&workspace, &options),
         Command::Lint => lint::lint(&workspace),
         Command::Bench(options) => bench::bench(&workspace, &options),
+        Command::Speed => speed::speed(&workspace),
     }
 }
