@@ -46,9 +46,9 @@ fn listen_first(target: EventTarget, name: &'static str, heed: impl Fn(Event) + 
     let function = |heed: &Closure<dyn Fn(Event)>| heed.as_ref().unchecked_ref::<js_sys::Function>().clone();
     // Adding a listener cannot fail.
     let _ = target.add_event_listener_with_callback_and_bool(name, &function(&heed), true);
-    let held = StoredValue::new_local((target, heed));
+    let kept = StoredValue::new_local((target, heed));
     on_cleanup(move || {
-        held.try_with_value(|(target, heed)| {
+        kept.try_with_value(|(target, heed)| {
             target.remove_event_listener_with_callback_and_bool(name, &function(heed), true)
         });
     });
