@@ -41,7 +41,7 @@ export class Server {
       env: {
         PATH: process.env.PATH,
         GROUNDSWELL_LISTEN: '127.0.0.1:0',
-        GROUNDSWELL_DATABASE_URL: `sqlite://${join(this.#directory, 'groundswell.db')}`,
+        GROUNDSWELL_DATABASE_URL: `sqlite://${this.database}`,
         GROUNDSWELL_ADMIN_KEY: ADMIN_KEY,
         GROUNDSWELL_EGRESS_ALLOW: '127.0.0.0/8,::1/128',
         GROUNDSWELL_RATE_LIMIT: 'off',
@@ -72,6 +72,11 @@ export class Server {
     this.url = line.exec(this.#output)[1];
     const isReady = () => fetch(`${this.url}/readyz`, { signal: deadline }).then(({ ok }) => ok, () => false);
     while (!(await isReady())) deadline.throwIfAborted();
+  }
+
+  /** The file its database is in. */
+  get database() {
+    return join(this.#directory, 'groundswell.db');
   }
 
   /** Everything it has printed. */

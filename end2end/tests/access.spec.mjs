@@ -150,38 +150,105 @@ for (const { name, path, fill, before, complaint } of PAGES) {
           });
         }
       }
+      await test.step('enlarged to 200 % on a wide screen', async () => {
+        await page.setViewportSize({ width: 640, height: 450 });
+        expect.soft(await tooWide(page), 'the page scrolls sideways').toEqual([]);
+      });
+      await test.step('in forced colours', async () => {
+        await page.emulateMedia({ colorScheme: 'light', forcedColors: 'active' });
+        await page.setViewportSize({ width: 1280, height: 900 });
+        const picture = `test-results/screens/${name}-forced-1280.png`;
+        await page.screenshot({ path: picture, fullPage: true, animations: 'disabled' });
+      });
     });
   });
 }
 
-test('the way to a published webhook can be gone by keyboard alone', async ({ page, server, receiver }) => {
-  const program = await programWith(server, []);
-  await page.open(`/programs/${program}/options`);
-  await page.keyboard.press('Tab');
+test('the whole way, from a new program to a delivery sent again, can be gone by keyboard alone', async ({ page, server, receiver }) => {
+  const { keyboard } = page;
+  const to = async (target, key = 'Enter') => {
+    await tabTo(page, target);
+    await keyboard.press(key);
+  };
+  await page.open('/');
+  await keyboard.press('Tab');
   await expect(page.getByRole('link', { name: 'Skip to content' })).toBeFocused();
-  await page.keyboard.press('Enter');
-  await tabTo(page, page.getByRole('link', { name: 'Webhooks' }));
-  await page.keyboard.press('Enter');
+  await keyboard.press('Enter');
+
+  await test.step('a program', async () => {
+    const name = page.getByLabel('Name');
+    await tabTo(page, name);
+    await keyboard.type('Pied Piper');
+    await to(page.getByRole('button', { name: 'Create program' }));
+    await to(page.getByRole('link', { name: 'Webhooks' }));
+  });
+
   const { add, row, publish } = panel(page);
-  await expect(add).toBeVisible();
-  await tabTo(page, add);
-  await page.keyboard.press('Enter');
-  await expect(row(1).url).toBeFocused();
-  await page.keyboard.type(receiver.url('/hook'));
-  await page.keyboard.press('Tab');
-  await expect(row(1).test).toBeFocused();
-  await page.keyboard.press('Enter');
-  await expect(row(1).self.getByText(/^200 in /)).toBeVisible();
-  await expect(row(1).test).toBeFocused();
-  await tabTo(page, row(1).isOn);
-  await page.keyboard.press('Space');
-  await expect(row(1).isOn).not.toBeChecked();
-  await page.keyboard.press('Space');
-  await expect(row(1).isOn).toBeChecked();
-  await tabTo(page, publish);
-  await page.keyboard.press('Enter');
-  await expect(said(page, /^Published\./)).toBeVisible();
-  expect((await server.call('GET', `/campaign/${program}/webhooks`)).webhooks).toHaveLength(1);
+  await test.step('a webhook, tested and published', async () => {
+    await expect(add).toBeVisible();
+    await to(add);
+    await expect(row(1).url).toBeFocused();
+    await keyboard.type(receiver.url('/hook'));
+    await keyboard.press('Tab');
+    await expect(row(1).test).toBeFocused();
+    await keyboard.press('Enter');
+    await expect(row(1).self.getByText(/^200 in /)).toBeVisible();
+    await expect(row(1).test).toBeFocused();
+    await to(row(1).isOn, 'Space');
+    await expect(row(1).isOn).not.toBeChecked();
+    await keyboard.press('Space');
+    await expect(row(1).isOn).toBeChecked();
+    await to(row(1).self.locator('summary').filter({ hasText: 'Advanced webhook settings' }));
+    await to(row(1).self.getByRole('checkbox', { name: /Program ended/ }), 'Space');
+    await to(row(1).button('Generate'));
+    await expect(row(1).self.getByText('Copy it now.')).toBeVisible();
+    await to(publish);
+    await expect(said(page, /^Published\./)).toBeVisible();
+  });
+  const program = /programs\/([^/]+)/.exec(page.url())[1];
+  const { webhooks } = await server.call('GET', `/campaign/${program}/webhooks`);
+  expect(webhooks).toHaveLength(1);
+  expect(webhooks[0].events).not.toContain('CAMPAIGN_ENDED');
+
+  await test.step('a delivery, looked at and sent again', async () => {
+    receiver.behave('/hook', {});
+    await server.join(program, 'gavin');
+    await tabTo(page, page.getByRole('link', { name: 'Delivery log' }), 'Shift+Tab');
+    await keyboard.press('Enter');
+    await expect(page.getByRole('row', { name: /Delivered/ })).toHaveCount(1);
+    await keyboard.press('j');
+    await keyboard.press('Enter');
+    const side = page.getByRole('complementary', { name: 'New participant added' });
+    await expect(side.getByRole('heading', { level: 2 })).toBeFocused();
+    await to(side.getByRole('button', { name: 'Resend' }));
+    await expect(side.getByText('Resend of')).toBeVisible();
+    // The test, the delivery, and the delivery again.
+    await expect.poll(() => receiver.at('/hook').length).toBe(3);
+    expect(receiver.at('/hook')[2].headers['growsurf-signature']).toMatch(/^ts=/);
+  });
+});
+
+test('nothing moves by itself while a page comes alive', async ({ page, server, receiver }) => {
+  const program = await full({ server, receiver });
+  await page.addInitScript(() => {
+    globalThis.shifts = [];
+    new PerformanceObserver((list) => {
+      for (const { value, sources } of list.getEntries()) {
+        globalThis.shifts.push([value, sources.map(({ node }) => node?.outerHTML?.slice(0, 100))]);
+      }
+    }).observe({ type: 'layout-shift', buffered: true });
+  });
+  for (const path of new Set(PAGES.map(({ path }) => path.replace('{id}', program)))) {
+    if (path === '/no/such/page' || path.includes('since=')) continue;
+    await test.step(path, async () => {
+      await page.open(path);
+      await page.waitForTimeout(500);
+      const shifts = await page.evaluate(() => globalThis.shifts);
+      // A time in a sentence becomes the viewer's own, which is shorter.
+      const sum = shifts.reduce((sum, [value]) => sum + value, 0);
+      expect.soft(sum, `${path}: ${JSON.stringify(shifts)}`).toBeLessThan(0.005);
+    });
+  }
 });
 
 test('a menu opens by keyboard, closes on Escape and gives the focus back', async ({ page, server }) => {

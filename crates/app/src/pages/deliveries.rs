@@ -8,7 +8,7 @@ use leptos_router::hooks::use_location;
 use serde::{Deserialize, Serialize};
 
 use super::program_id;
-use crate::components::{FailureNotice, FailurePage, ProgramHead, Step};
+use crate::components::{FailureNotice, FailurePage, Loading, ProgramHead, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::log_query::LogQuery;
@@ -60,7 +60,7 @@ pub fn DeliveriesPage() -> impl IntoView {
     // Of the form this page is the answer to; what is looked at next has nothing to do with it.
     let refused = StoredValue::new(returned().map(|returned| returned.failure));
     view! {
-        <Transition fallback=|| view! { <div class="page wide loading" aria-busy="true"></div> }>
+        <Transition fallback=|| view! { <Loading is_wide=true/> }>
             {move || {
                 Suspend::new(async move {
                     match log.await {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::live::keep_fresh;
 use super::program_id;
-use crate::components::{CopyButton, FailureNotice, FailurePage, Icon, ProgramHead, Shape, Step};
+use crate::components::{CopyButton, FailureNotice, FailurePage, Icon, Loading, ProgramHead, Shape, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::returned::returned;
@@ -47,7 +47,7 @@ pub fn InboxPage() -> impl IntoView {
     });
     let loaded = Resource::new(move || id.get(), load);
     view! {
-        <Transition fallback=|| view! { <div class="page wide loading" aria-busy="true"></div> }>
+        <Transition fallback=|| view! { <Loading is_wide=true/> }>
             {move || Suspend::new(async move {
                 match loaded.await {
                     Ok(loaded) => view! { <InboxView loaded open/> }.into_any(),

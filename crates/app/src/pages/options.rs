@@ -8,7 +8,7 @@ use leptos_router::components::A;
 
 use super::program_id;
 use super::programs::Glance;
-use crate::components::{FailurePage, FirstStepsCount, Icon, ProgramHead, Shape, Step};
+use crate::components::{FailurePage, FirstStepsCount, Icon, Loading, ProgramHead, Shape, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::live::{self, Watched};
@@ -31,7 +31,7 @@ pub fn OptionsPage() -> impl IntoView {
         },
     );
     view! {
-        <Transition fallback=|| view! { <div class="page loading" aria-busy="true"></div> }>
+        <Transition fallback=|| view! { <Loading/> }>
             {move || Suspend::new(async move {
                 match program.await {
                     Ok((summary, steps)) => view! { <Options summary steps/> }.into_any(),

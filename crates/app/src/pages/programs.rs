@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 
-use crate::components::{ActivityChart, FailureNotice, FailurePage, Icon, Shape, Status};
+use crate::components::{ActivityChart, FailureNotice, FailurePage, Icon, Loading, Shape, Status};
 use crate::functions;
 use crate::live::{self, Watched};
 use crate::returned::{Returned, returned};
@@ -23,7 +23,7 @@ pub fn ProgramsPage() -> impl IntoView {
     let returned = returned();
     view! {
         <Title text=texts().programs_title()/>
-        <Transition fallback=|| view! { <div class="page loading" aria-busy="true"></div> }>
+        <Transition fallback=|| view! { <Loading/> }>
             {move || {
                 let returned = returned.clone();
                 Suspend::new(async move {

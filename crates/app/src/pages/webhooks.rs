@@ -11,7 +11,7 @@ use leptos_router::hooks::use_query_map;
 use serde::{Deserialize, Serialize};
 
 use super::program_id;
-use crate::components::{FailurePage, FirstStepsList, ProgramHead, Step};
+use crate::components::{FailurePage, FirstStepsList, Loading, ProgramHead, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::intent::Done;
@@ -114,7 +114,7 @@ pub fn WebhooksPage() -> impl IntoView {
     );
     let returned = returned();
     view! {
-        <Transition fallback=|| view! { <div class="page loading" aria-busy="true"></div> }>
+        <Transition fallback=|| view! { <Loading/> }>
             {move || {
                 let returned = returned.clone();
                 Suspend::new(async move {

@@ -6,7 +6,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use super::super::program_id;
-use crate::components::{FailureNotice, FailurePage, Menu, ProgramHead, Step, Time};
+use crate::components::{FailureNotice, FailurePage, Loading, Menu, ProgramHead, Step, Time};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::returned::returned;
@@ -30,7 +30,7 @@ pub fn HistoryPage() -> impl IntoView {
     );
     let returned = returned();
     view! {
-        <Transition fallback=|| view! { <div class="page loading" aria-busy="true"></div> }>
+        <Transition fallback=|| view! { <Loading/> }>
             {move || {
                 let failure = returned.clone().map(|returned| returned.failure);
                 Suspend::new(async move {

@@ -147,10 +147,11 @@ impl Editor {
                 }
                 Err(Failure::Conflict(text)) => {
                     // Somebody else saved. What they changed is taken in where it is not what is changed here.
-                    let panel = functions::get_panel(self.id()).await?;
+                    let panel = functions::get_panel(self.id()).await;
                     if self.is_gone() {
                         break;
                     }
+                    let panel = panel.inspect_err(|failure| self.saving.set(Saving::Failed(failure.clone())))?;
                     if !self.merge_panel(panel) {
                         self.saving.set(Saving::Conflict);
                         return Err(Failure::Conflict(text));
@@ -191,6 +192,10 @@ impl Editor {
     async fn ask(self) -> Asked {
         if self.is_gone() {
             return Asked::Done;
+        }
+        // What could not reach the server may do so now.
+        if self.is_dirty() && self.saving.get_untracked() == Saving::Failed(Failure::Offline) {
+            self.save_now();
         }
         match self.refresh().await {
             Err(_) => Asked::Failed,

@@ -1,0 +1,19 @@
+//! What stands where a page will be.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use crate::texts::texts;
+
+/// A page on its way. It says so only when that takes a while.
+#[component]
+pub fn Loading(#[prop(optional)] is_wide: bool) -> impl IntoView {
+    let says = texts().frame_loading();
+    view! {
+        <Title text=says/>
+        <div class="page loading" class:wide=is_wide aria-busy="true">
+            <div role="status"><h1>{says}</h1></div>
+        </div>
+    }
+    .into_any()
+}
