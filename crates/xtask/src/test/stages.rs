@@ -25,6 +25,8 @@ pub enum Stage {
     TypesPackage,
     /// The editor in a browser.
     End2end,
+    /// The browser half as it is released.
+    ReleaseSite,
     /// The official client library.
     PythonClient,
 }
@@ -38,6 +40,7 @@ impl Stage {
             Self::TypesWasm => "types-wasm",
             Self::TypesPackage => "types-package",
             Self::End2end => "end2end",
+            Self::ReleaseSite => "release-site",
             Self::PythonClient => "python-client",
         }
     }
@@ -50,6 +53,7 @@ impl Stage {
             Self::TypesWasm => "groundswell-types compiles for wasm32",
             Self::TypesPackage => "a crate outside the workspace uses the packaged groundswell-types",
             Self::End2end => "the editor in Chromium (Playwright)",
+            Self::ReleaseSite => "what it weighs as it is released, and that it works so",
             Self::PythonClient => "the hosted product's Python client against our REST API",
         }
     }
@@ -58,7 +62,7 @@ impl Stage {
     pub fn needs(self) -> &'static [Self] {
         match self {
             // The server's own tests start it with the site beside it.
-            Self::Unit | Self::End2end | Self::PythonClient => &[Self::Build],
+            Self::Unit | Self::End2end | Self::ReleaseSite | Self::PythonClient => &[Self::Build],
             Self::Build | Self::TypesWasm | Self::TypesPackage => &[],
         }
     }
@@ -70,7 +74,7 @@ impl Stage {
             Self::Unit => &[Step::Wasm, Step::Node, Step::Postgres],
             Self::TypesWasm => &[Step::Wasm],
             Self::TypesPackage => &[],
-            Self::End2end => &[Step::Wasm, Step::Node, Step::Browser],
+            Self::End2end | Self::ReleaseSite => &[Step::Wasm, Step::Node, Step::Browser],
             Self::PythonClient => &[Step::Wasm, Step::Node, Step::Python],
         }
     }
@@ -82,7 +86,8 @@ impl Stage {
             Self::Unit => unit(workspace, count),
             Self::TypesWasm => types_wasm(workspace),
             Self::TypesPackage => types_package(workspace),
-            Self::End2end => end2end(workspace, count),
+            Self::End2end => playwright(workspace, &workspace.server(Profile::Debug), &[], count),
+            Self::ReleaseSite => release_site(workspace, count),
             Self::PythonClient => python_client(workspace, count),
         }
     }
@@ -165,10 +170,43 @@ fn unpack(workspace: &Workspace, into: &Path) -> Result<()> {
     process::stream(tar.arg(directory))
 }
 
-fn end2end(workspace: &Workspace, count: &mut Count) -> Result<()> {
+/// The release build's site is made in other ways than the other one (`wasm.rs`), so it is tried as well: with the same
+/// server, in a copy beside it.
+fn release_site(workspace: &Workspace, count: &mut Count) -> Result<()> {
+    /// Those that go through every page and write in it.
+    const TESTS: [&str; 4] = ["journey", "editor", "log", "inbox"];
+    site::build(workspace, Profile::Release)?;
+    let directory = workspace.site_directory(Profile::Release);
+    for (extension, most) in MOST_KIB {
+        check_weight(&directory.join(&workspace.site.site_pkg_dir), extension, most)?;
+    }
+    let server = directory.with_file_name("groundswell-debug");
+    fs::copy(workspace.server(Profile::Debug), &server)?;
+    playwright(workspace, &server, &TESTS, count)
+}
+
+/// What the files that are sent for a page may weigh in brotli, in KiB, by their kind.
+const MOST_KIB: [(&str, u64); 3] = [("wasm", 515), ("js", 12), ("css", 15)];
+
+fn check_weight(directory: &Path, extension: &str, most_kib: u64) -> Result<()> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().ends_with(&format!(".{extension}.br")) {
+            bytes += entry.metadata()?.len();
+        }
+    }
+    println!("{extension}: {} KiB in brotli, at most {most_kib}", bytes / 1024);
+    if bytes == 0 || bytes > most_kib * 1024 {
+        bail!("{extension} weighs {} KiB in brotli, more than {most_kib}, or is missing", bytes / 1024);
+    }
+    Ok(())
+}
+
+fn playwright(workspace: &Workspace, server: &Path, tests: &[&str], count: &mut Count) -> Result<()> {
     let mut playwright = process::command("npx");
-    playwright.args(["playwright", "test"]).current_dir(workspace.node_package());
-    playwright.env("GROUNDSWELL_BIN", workspace.server(Profile::Debug));
+    playwright.args(["playwright", "test"]).args(tests).current_dir(workspace.node_package());
+    playwright.env("GROUNDSWELL_BIN", server);
     playwright.env("CHROMIUM_PATH", setup::chromium(workspace)?);
     // Colours would stand between a number and its word where the output is counted.
     playwright.env("FORCE_COLOR", "0");
