@@ -324,6 +324,8 @@ test.describe('without JavaScript', () => {
       await page.goto(`${server.url}/programs/${program}/deliveries?state=undeliverable`);
       await page.getByRole('link', { name: 'Resend all that match…' }).click();
       await page.getByRole('button', { name: 'Resend 60 deliveries' }).click();
+      // The answer to the form has to be there before it can be loaded again.
+      await page.waitForURL(/[?&]job=/);
       await expect.poll(() => receiver.at('/hook').length).toBe(63);
       await page.reload();
       await expect(job.getByText('60 deliveries were queued to be sent again.')).toBeVisible();

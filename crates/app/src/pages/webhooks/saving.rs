@@ -151,7 +151,8 @@ impl Editor {
                     if self.is_gone() {
                         break;
                     }
-                    let panel = panel.inspect_err(|failure| self.saving.set(Saving::Failed(failure.clone())))?;
+                    let panel =
+                        panel.inspect_err(|failure| self.saving.set(Saving::Failed(failure.clone())))?;
                     if !self.merge_panel(panel) {
                         self.saving.set(Saving::Conflict);
                         return Err(Failure::Conflict(text));
