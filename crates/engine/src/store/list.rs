@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 
 use sqlx::AssertSqlSafe;
 
+use super::query::Value;
+
 /// The numbers of rows a statement is prepared for, largest first. The largest times the widest row stays below SQLite's 32,766 parameters.
 pub(super) const SIZES: [usize; 10] = [512, 256, 128, 64, 32, 16, 8, 4, 2, 1];
 
@@ -35,19 +37,26 @@ impl List {
         Self { before, columns, after, marks, texts: [const { OnceLock::new() }; SIZES.len()] }
     }
 
-    /// The place in [`SIZES`] of the smallest size that `rows` rows fit into, for lists that may be padded.
-    pub(super) fn fitting(rows: usize) -> usize {
-        SIZES.iter().rposition(|size| *size >= rows).unwrap_or(0)
+    /// The statements for all of `rows`, each with its values: the `leading` ones, then those of its rows, filled up with
+    /// nulls to the smallest size that they fit into. For lists in which a row of nulls finds nothing.
+    pub(super) fn padded<T, const N: usize>(
+        &'static self,
+        leading: &[i64],
+        rows: &[T],
+        numbers: impl Fn(&T) -> [i64; N],
+    ) -> impl Iterator<Item = (ListText, Vec<Value>)> {
+        rows.chunks(SIZES[0]).map(move |chunk| {
+            let place = SIZES.iter().rposition(|size| *size >= chunk.len()).unwrap_or(0);
+            let padding = std::iter::repeat_n([None; N], SIZES[place] - chunk.len());
+            let listed = chunk.iter().map(|row| numbers(row).map(Some)).chain(padding).flatten();
+            let values = leading.iter().copied().map(Some).chain(listed).map(Value::from).collect();
+            (self.text(place), values)
+        })
     }
 
     /// The statement for the size at `place`. Only constants of this program are in it.
     pub(super) fn text(&self, place: usize) -> ListText {
         AssertSqlSafe(Arc::clone(self.texts[place].get_or_init(|| self.write(SIZES[place]).into())))
-    }
-
-    /// How many values a row has.
-    pub(super) fn columns(&self) -> usize {
-        self.columns
     }
 
     fn write(&self, rows: usize) -> String {

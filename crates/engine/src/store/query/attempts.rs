@@ -3,7 +3,7 @@
 use groundswell_types::{DeliveryId, FailureClass};
 
 use super::{Columns, Connection, damaged};
-use crate::store::list::{List, Marks, SIZES};
+use crate::store::list::{List, Marks};
 use crate::store::{After, AttemptRecord, EndpointId, StoreError};
 
 const IN_FULL: &str = "
@@ -40,12 +40,8 @@ pub(in crate::store) async fn in_brief(
     deliveries: &[DeliveryId],
 ) -> Result<Vec<AttemptRecord>, StoreError> {
     let mut attempts = Vec::new();
-    for chunk in deliveries.chunks(SIZES[0]) {
-        let place = List::fitting(chunk.len());
-        let padding = std::iter::repeat_n(None, SIZES[place] - chunk.len());
-        let values = chunk.iter().map(|id| Some(id.number())).chain(padding).map(Into::into);
-        let rows = db.fetch_list(IN_BRIEF.text(place), values.collect()).await?;
-        for row in &rows {
+    for (statement, values) in IN_BRIEF.padded(&[], deliveries, |id| [id.number()]) {
+        for row in &db.fetch_list(statement, values).await? {
             attempts.push(attempt(row)?);
         }
     }

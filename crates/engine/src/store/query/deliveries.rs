@@ -3,7 +3,7 @@
 use groundswell_types::{DeliveryId, EventId, EventKind, ProgramId};
 
 use super::{Columns, Connection, Value, damaged};
-use crate::store::list::{List, Marks, SIZES};
+use crate::store::list::{List, Marks};
 use crate::store::{
     Backlog, EndpointId, EventRecord, Expired, PARKED_DUE_MS, Pending, PendingKey, StoreError,
 };
@@ -125,18 +125,17 @@ pub(in crate::store) async fn pending_at(
     keys: &[PendingKey],
 ) -> Result<Vec<Pending>, StoreError> {
     let mut found = Vec::new();
-    for chunk in keys.chunks(SIZES[0]) {
-        let place = List::fitting(chunk.len());
-        let numbers =
-            |key: &PendingKey| [key.endpoint_id.0, key.due_at_ms, key.delivery_id.number()].map(Some);
-        let padding = std::iter::repeat_n([None; 3], SIZES[place] - chunk.len());
-        let values = chunk.iter().map(numbers).chain(padding).flatten().map(Into::into);
-        let rows = db.fetch_list(PENDING_AT.text(place), values.collect()).await?;
-        for row in &rows {
+    for (statement, values) in PENDING_AT.padded(&[], keys, numbers_of) {
+        for row in &db.fetch_list(statement, values).await? {
             found.push(pending(row)?);
         }
     }
     Ok(found)
+}
+
+/// The columns of the primary key of `pending`, in their order.
+pub(in crate::store) fn numbers_of(key: &PendingKey) -> [i64; 3] {
+    [key.endpoint_id.0, key.due_at_ms, key.delivery_id.number()]
 }
 
 /// A row of `pending`, its columns in the order of the table.
@@ -159,12 +158,8 @@ pub(in crate::store) async fn backlog(
     cap: i64,
 ) -> Result<Vec<Backlog>, StoreError> {
     let mut backlogs = Vec::new();
-    for chunk in endpoints.chunks(SIZES[0]) {
-        let place = List::fitting(chunk.len());
-        let padding = std::iter::repeat_n(None, SIZES[place] - chunk.len());
-        let ids = chunk.iter().map(|id| Some(id.0)).chain(padding);
-        let values = [Some(PARKED_DUE_MS), Some(cap)].into_iter().chain(ids).map(Into::into);
-        for row in &db.fetch_list(BACKLOG.text(place), values.collect()).await? {
+    for (statement, values) in BACKLOG.padded(&[PARKED_DUE_MS, cap], endpoints, |id| [id.0]) {
+        for row in &db.fetch_list(statement, values).await? {
             let (pending, parked) = (row.int(1)?, row.int(2)?);
             backlogs.push(Backlog { endpoint_id: EndpointId(row.int(0)?), pending, parked });
         }

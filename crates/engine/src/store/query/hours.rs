@@ -4,7 +4,7 @@ use groundswell_types::HourCount;
 
 use super::deliveries::limit_of;
 use super::{Columns, Connection};
-use crate::store::list::{List, Marks, SIZES};
+use crate::store::list::{List, Marks};
 use crate::store::{EndpointId, HourRecord, StoreError};
 
 const ADD: &str = "
@@ -56,12 +56,8 @@ pub(in crate::store) async fn since(
     first_hour: i64,
 ) -> Result<Vec<HourRecord>, StoreError> {
     let mut records = Vec::new();
-    for chunk in endpoints.chunks(SIZES[0]) {
-        let place = List::fitting(chunk.len());
-        let padding = std::iter::repeat_n(None, SIZES[place] - chunk.len());
-        let ids = chunk.iter().map(|id| Some(id.0)).chain(padding);
-        let values = std::iter::once(Some(first_hour)).chain(ids).map(Into::into);
-        for row in db.fetch_list(SINCE.text(place), values.collect()).await? {
+    for (statement, values) in SINCE.padded(&[first_hour], endpoints, |id| [id.0]) {
+        for row in &db.fetch_list(statement, values).await? {
             records.push(HourRecord {
                 endpoint_id: EndpointId(row.int(0)?),
                 hour: row.int(1)?,

@@ -1,7 +1,7 @@
 //! Moving pending rows, a step at a time. The rows of a step are read and then written by key, so that exactly those
 //! are deleted that were read, whatever the move; a statement each would repeat its condition in every pair of them.
 
-use super::deliveries::{limit_of, pending};
+use super::deliveries::{limit_of, numbers_of, pending};
 use super::{Columns as _, Connection, Value};
 use crate::store::list::{List, Marks, SIZES};
 use crate::store::moves::Fate;
@@ -80,13 +80,8 @@ pub(in crate::store) async fn step(db: &mut impl Connection, step: &MoveStep) ->
 /// Removes pending rows; answers how many there were.
 pub(super) async fn delete(db: &mut impl Connection, keys: &[PendingKey]) -> Result<u64, StoreError> {
     let mut removed = 0;
-    for chunk in keys.chunks(SIZES[0]) {
-        let place = List::fitting(chunk.len());
-        let numbers =
-            |key: &PendingKey| [key.endpoint_id.0, key.due_at_ms, key.delivery_id.number()].map(Some);
-        let padding = std::iter::repeat_n([None; 3], SIZES[place] - chunk.len());
-        let values = chunk.iter().map(numbers).chain(padding).flatten().map(Value::from);
-        removed += db.execute_list(DELETE.text(place), values.collect()).await?;
+    for (statement, values) in DELETE.padded(&[], keys, numbers_of) {
+        removed += db.execute_list(statement, values).await?;
     }
     Ok(removed)
 }
@@ -96,8 +91,7 @@ async fn insert(db: &mut impl Connection, mut rows: &[Pending]) -> Result<(), St
     for (place, size) in SIZES.into_iter().enumerate() {
         while let Some((part, rest)) = rows.split_at_checked(size) {
             let numbers = |row: &Pending| {
-                let key = [row.key.endpoint_id.0, row.key.due_at_ms, row.key.delivery_id.number()];
-                let [endpoint_id, due_at_ms, delivery_id] = key;
+                let [endpoint_id, due_at_ms, delivery_id] = numbers_of(&row.key);
                 [endpoint_id, due_at_ms, delivery_id, row.attempts, row.accepted_at_ms, row.expires_at_ms]
             };
             let values = part.iter().flat_map(numbers).map(Value::from);

@@ -4,7 +4,7 @@ use groundswell_types::{DeliveryId, EventId, ProgramId, ResendJobId, ResendState
 
 use super::deliveries::limit_of;
 use super::{Columns, Connection};
-use crate::store::list::{List, Marks, SIZES};
+use crate::store::list::{List, Marks};
 use crate::store::{EndpointId, ResendBatch, ResendJobRecord, ResendRecord, StoreError};
 
 const INSERT: &str = "
@@ -149,11 +149,8 @@ async fn find(
     numbers: &[i64],
 ) -> Result<Vec<ResendRecord>, StoreError> {
     let mut found = Vec::new();
-    for chunk in numbers.chunks(SIZES[0]) {
-        let place = List::fitting(chunk.len());
-        let padding = std::iter::repeat_n(None, SIZES[place] - chunk.len());
-        let values = chunk.iter().copied().map(Some).chain(padding).map(Into::into).collect();
-        for row in &db.fetch_list(statement.text(place), values).await? {
+    for (statement, values) in statement.padded(&[], numbers, |number| [*number]) {
+        for row in &db.fetch_list(statement, values).await? {
             found.push(resend(row)?);
         }
     }

@@ -3,8 +3,8 @@
 use groundswell_types::EventId;
 
 use super::deliveries::{event_of, limit_of, pending};
-use super::{Connection, Value, hours, moves};
-use crate::store::list::{List, Marks, SIZES};
+use super::{Connection, hours, moves};
+use crate::store::list::{List, Marks};
 use crate::store::{EndpointId, EventRecord, Forget, PARKED_DUE_MS, Pending, StoreError};
 
 const OLDEST_EVENTS: &str = "
@@ -104,11 +104,8 @@ async fn delete<const N: usize>(
     rows: &[[i64; N]],
 ) -> Result<u64, StoreError> {
     let mut removed = 0;
-    for chunk in rows.chunks(SIZES[0]) {
-        let place = List::fitting(chunk.len());
-        let padding = std::iter::repeat_n([None; N], SIZES[place] - chunk.len());
-        let values = chunk.iter().map(|row| row.map(Some)).chain(padding).flatten().map(Value::from);
-        removed += db.execute_list(statement.text(place), values.collect()).await?;
+    for (statement, values) in statement.padded(&[], rows, |row| *row) {
+        removed += db.execute_list(statement, values).await?;
     }
     Ok(removed)
 }

@@ -4,7 +4,7 @@ use groundswell_types::{DeliveryId, EventId, ProgramId};
 
 use super::deliveries::{event_of, limit_of};
 use super::{Columns, Connection, Value};
-use crate::store::list::{List, Marks, SIZES};
+use crate::store::list::{List, Marks};
 use crate::store::{
     DeliverySearch, EndpointId, EventRecord, EventSearch, EventsFound, SMALL_BODY, StoreError, Unsuccessful,
 };
@@ -95,11 +95,8 @@ pub(in crate::store) async fn events_by_id(
     ids: &[EventId],
 ) -> Result<Vec<EventRecord>, StoreError> {
     let mut found = Vec::with_capacity(ids.len());
-    for chunk in ids.chunks(SIZES[0]) {
-        let place = List::fitting(chunk.len());
-        let padding = std::iter::repeat_n(None, SIZES[place] - chunk.len());
-        let values = chunk.iter().map(|id| Some(id.number())).chain(padding).map(Into::into).collect();
-        for row in &db.fetch_list(BY_ID.text(place), values).await? {
+    for (statement, values) in BY_ID.padded(&[], ids, |id| [id.number()]) {
+        for row in &db.fetch_list(statement, values).await? {
             found.push(event_of(row)?);
         }
     }
