@@ -67,9 +67,9 @@ impl Tally {
         let mut counts = self.lock();
         let mut records = Vec::new();
         while records.len() < STEP
-            && let Some(((endpoint_id, hour), count)) = counts.fresh.pop_first()
+            && let Some((key, count)) = counts.fresh.pop_first()
         {
-            records.push(HourRecord { endpoint_id, hour, count });
+            records.push(record(key, count));
         }
         if !records.is_empty() {
             counts.leaving.clone_from(&records);

@@ -117,8 +117,8 @@ fn generate(workspace: &Workspace, profile: Profile, compiled: &Path, directory:
 
 /// The compiled module with nothing in the functions that hydrate views whose code is loaded later, of which there are
 /// none. Leptos keeps one in a table beside every view whose type it erases, so that no optimiser can see that they are
-/// never called, nor all that they alone call. The stage `release-site` of the tests would
-/// find one that is called all the same: it traps.
+/// never called, nor all that they alone call. The stage `release-site` of the tests would find one that is called all the
+/// same: it traps.
 fn without_lazy_hydration(compiled: &Path) -> Result<Vec<u8>> {
     let bytes = fs::read(compiled).with_context(|| format!("cannot read {}", compiled.display()))?;
     // What LLVM wrote need not be checked.
