@@ -12,6 +12,7 @@ const PAGES = [
   { name: 'options', path: '/programs/{id}/options', fill: full },
   { name: 'webhooks-empty', path: '/programs/{id}/options/webhooks', fill: empty },
   { name: 'webhooks', path: '/programs/{id}/options/webhooks', fill: full, before: openEverything },
+  { name: 'webhooks-given-up', path: '/programs/{id}/options/webhooks', fill: givenUp, environment: { GROUNDSWELL_RETRY_DEADLINE_MS: '1' } },
   { name: 'history', path: '/programs/{id}/options/webhooks/history', fill: full },
   { name: 'deliveries-empty', path: '/programs/{id}/deliveries', fill: empty },
   { name: 'deliveries', path: '/programs/{id}/deliveries', fill: full },
@@ -43,6 +44,16 @@ async function full({ server, receiver }) {
   for (let number = 0; number < 6; number += 1) await server.join(program, `participant-${number}`);
   await receiver.waitFor(({ path, status }) => path === '/up' && status === 200);
   await receiver.waitFor(({ path }) => path === '/down');
+  return program;
+}
+
+/** A webhook with deliveries after which no other attempt is made. */
+async function givenUp({ server, receiver }) {
+  receiver.behave('/down', { status: 503 });
+  const program = await programWith(server, [receiver.url('/down')]);
+  for (const name of ['ada', 'grace']) await server.join(program, name);
+  const ended = async () => (await server.call('GET', `/campaign/${program}/deliveries?state=undeliverable`)).deliveries.length;
+  await expect.poll(ended).toBe(2);
   return program;
 }
 
@@ -128,11 +139,11 @@ async function barriers(page) {
   return violations.map(({ id, help, nodes }) => ({ id, help, where: nodes.map(({ html }) => html.slice(0, 160)) }));
 }
 
-for (const { name, path, fill, before, complaint } of PAGES) {
+for (const { name, path, fill, before, complaint, environment } of PAGES) {
   test.describe(name, () => {
     test.use({ expectedComplaints: [complaint ? [complaint] : [], { option: true }] });
     // Nothing moves while it is looked at.
-    test.use({ environment: { GROUNDSWELL_RETRY_BASE_MS: '3600000', GROUNDSWELL_RETRY_CAP_MS: '3600000' } });
+    test.use({ environment: { GROUNDSWELL_RETRY_BASE_MS: '3600000', GROUNDSWELL_RETRY_CAP_MS: '3600000', ...environment } });
 
     test('has no barrier, narrow and wide, light and dark', async ({ page, server, receiver }) => {
       const program = (await fill?.({ server, receiver })) ?? '';
