@@ -12,7 +12,7 @@ const PAGES = [
   { name: 'options', path: '/programs/{id}/options', fill: full },
   { name: 'webhooks-empty', path: '/programs/{id}/options/webhooks', fill: empty },
   { name: 'webhooks', path: '/programs/{id}/options/webhooks', fill: full, before: openEverything },
-  { name: 'webhooks-given-up', path: '/programs/{id}/options/webhooks', fill: givenUp, environment: { GROUNDSWELL_RETRY_DEADLINE_MS: '1' } },
+  { name: 'webhooks-troubled', path: '/programs/{id}/options/webhooks', fill: troubled, environment: { GROUNDSWELL_RETRY_DEADLINE_MS: '1' } },
   { name: 'history', path: '/programs/{id}/options/webhooks/history', fill: full },
   { name: 'deliveries-empty', path: '/programs/{id}/deliveries', fill: empty },
   { name: 'deliveries', path: '/programs/{id}/deliveries', fill: full },
@@ -47,13 +47,16 @@ async function full({ server, receiver }) {
   return program;
 }
 
-/** A webhook with deliveries after which no other attempt is made. */
-async function givenUp({ server, receiver }) {
+/** A webhook with deliveries that were given up, and one that was disabled because its receiver said that it is gone. */
+async function troubled({ server, receiver }) {
   receiver.behave('/down', { status: 503 });
-  const program = await programWith(server, [receiver.url('/down')]);
+  receiver.behave('/gone', { status: 410 });
+  const program = await programWith(server, [receiver.url('/down'), receiver.url('/gone')]);
   for (const name of ['ada', 'grace']) await server.join(program, name);
-  const ended = async () => (await server.call('GET', `/campaign/${program}/deliveries?state=undeliverable`)).deliveries.length;
-  await expect.poll(ended).toBe(2);
+  const givenUp = async () => (await server.call('GET', `/campaign/${program}/deliveries?state=undeliverable`)).deliveries.length;
+  await expect.poll(givenUp).toBeGreaterThan(1);
+  const disabled = async () => (await server.call('GET', `/campaign/${program}/webhooks`)).webhooks.map((one) => one.autoDisabledDueToFailures);
+  await expect.poll(disabled).toEqual([false, true]);
   return program;
 }
 

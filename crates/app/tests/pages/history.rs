@@ -33,7 +33,7 @@ async fn versions_say_who_changed_what_and_when() {
     page.shows(&["Version 4", "26 Jul 2026, 12:04:05 UTC · by the owner, in the editor · 2 webhooks"]);
     page.shows(&["Only a secret or the value of a header changed", "Live now"]);
     page.shows(&["Version 3", "over the REST API", "Add https://example.com/3 with 1 event."]);
-    page.shows(&["by the server, after failing for days", "by whom was not noted yet"]);
+    page.shows(&["by the server, because deliveries failed", "by whom was not noted yet"]);
     // What is live need not be restored.
     assert_eq!(page.tags("name=\"version\"").len(), 3);
     site.get("/programs/p1/options/webhooks").await.shows(&["History"]);

@@ -146,7 +146,7 @@ async fn a_disabled_webhook_says_since_when_and_why_and_is_enabled_at_once() {
         live.disabled = Some(DisabledStatus { at: NOW, last_error });
     });
     let page = site.get(PAGE).await;
-    page.shows(&["Disabled 26 Jul 2026, 12:04:05 UTC , after failing for days."]);
+    page.shows(&["Disabled 26 Jul 2026, 12:04:05 UTC , because deliveries failed."]);
     page.shows(&["Last error: The connection was refused: nothing listens on that port.", "Enable"]);
     let form = ROW.replace("&enabled.primary=on", "");
     let page = site.post_and_follow(PAGE, &format!("{form}&intent=enable:primary")).await;

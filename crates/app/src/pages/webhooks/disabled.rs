@@ -20,7 +20,7 @@ pub fn DisabledBanner(row: Row) -> impl IntoView {
             let (test, enable) = (value(RowAction::Test(None)), value(RowAction::Enable));
             let error = disabled.last_error.map(|error| view! { <p>{texts.webhook_last_error(&error)}</p> });
             view! {
-                <div class="notice compact" data-tone="error">
+                <div class="notice" data-tone="error">
                     <Icon shape=Shape::Warning/>
                     <div>
                         <p><strong>{texts.webhook_disabled_since(view! { <Time at=disabled.at/> })}</strong>" "{texts.webhook_disabled_means()}</p>

@@ -31,7 +31,7 @@ pub fn UndeliverableBanner(editor: Editor, row: Row) -> impl IntoView {
                 LogQuery { filter: filter.clone(), asks_to_resend, ..LogQuery::default() }.url(&editor.id())
             };
             view! {
-                <div class="notice compact" data-tone="error">
+                <div class="notice" data-tone="error">
                     <Icon shape=Shape::Warning/>
                     <div>
                         <p><strong>{texts.webhook_undeliverable_count(number)}</strong>" "{texts.webhook_undeliverable_means()}</p>
