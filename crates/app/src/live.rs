@@ -48,16 +48,19 @@ where
 /// Keeps `shown` equal to what `ask` answers. A question that fails changes nothing, and is asked again.
 pub fn keep<T, F, A>(watched: Watched, changes: &'static [Change], shown: RwSignal<T>, ask: A)
 where
-    T: PartialEq + Clone + Send + Sync + 'static,
+    T: PartialEq + Send + Sync + 'static,
     F: Future<Output = Option<T>> + 'static,
     A: Fn() -> F + Copy + 'static,
 {
-    follow(watched, changes, move || async move {
-        let Some(answer) = ask().await else { return Asked::Failed };
-        // The person may have left the page meanwhile.
-        if shown.try_with_untracked(|shown| *shown != answer) == Some(true) {
-            shown.set(answer);
-        }
-        Asked::Done
-    });
+    follow(watched, changes, move || async move { take(shown, ask().await) });
+}
+
+/// Shows an answer if it is another one than before.
+pub fn take<T: PartialEq + Send + Sync + 'static>(shown: RwSignal<T>, answer: Option<T>) -> Asked {
+    let Some(answer) = answer else { return Asked::Failed };
+    // The person may have left the page meanwhile.
+    if shown.try_with_untracked(|shown| *shown != answer) == Some(true) {
+        shown.set(answer);
+    }
+    Asked::Done
 }

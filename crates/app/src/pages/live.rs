@@ -24,7 +24,7 @@ pub fn again_and_again<F: Future<Output = Asked> + 'static>(
 /// Keeps `shown` equal to what is answered. A question that fails changes nothing, and is asked again.
 pub fn keep_fresh<T, F, A>(shown: RwSignal<T>, ask: A)
 where
-    T: PartialEq + Clone + Send + Sync + 'static,
+    T: PartialEq + Send + Sync + 'static,
     F: Future<Output = Option<T>> + 'static,
     A: Fn() -> F + Copy + 'static,
 {
@@ -34,18 +34,11 @@ where
 /// As [`keep_fresh`], but not while it is paused.
 pub fn keep_fresh_unless<T, F, A>(is_paused: impl Fn() -> bool + Copy + 'static, shown: RwSignal<T>, ask: A)
 where
-    T: PartialEq + Clone + Send + Sync + 'static,
+    T: PartialEq + Send + Sync + 'static,
     F: Future<Output = Option<T>> + 'static,
     A: Fn() -> F + Copy + 'static,
 {
-    again_and_again(is_paused, move || async move {
-        let Some(answer) = ask().await else { return Asked::Failed };
-        // The person may have left the page meanwhile.
-        if shown.try_with_untracked(|shown| *shown != answer) == Some(true) {
-            shown.set(answer);
-        }
-        Asked::Done
-    });
+    again_and_again(is_paused, move || async move { live::take(shown, ask().await) });
 }
 
 /// Focuses the element with that id when the navigation that begins now has drawn its page.
