@@ -7,11 +7,11 @@ use std::sync::{PoisonError, RwLock};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
-use crate::delivery::signer::hex;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::id;
 use crate::store::{ApiKeyRecord, SessionRecord, Store, StoreError};
+use groundswell_types::signature::hex;
 
 /// How long a sign-in link can be used: one hour.
 pub const SIGN_IN_LINK_MS: i64 = 3_600_000;
