@@ -22,6 +22,7 @@ use crate::delivery::under_way::UnderWay;
 use crate::delivery::writer::{Writer, WriterHandle, WriterParts, Written, writer};
 use crate::directory::Directory;
 use crate::error::EngineError;
+use crate::feeds::Feeds;
 use crate::id::{self, IdGenerator};
 use crate::inbox::transport::InboxTransport;
 use crate::inbox::{InboxParts, Inboxes};
@@ -42,6 +43,7 @@ pub struct Engine {
     pub(crate) writer: WriterHandle,
     pub(crate) under_way: Arc<UnderWay>,
     pub(crate) changes: Arc<Changes>,
+    pub(crate) feeds: Arc<Feeds>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) access: Access,
     /// The starts of the process, this one included, oldest first.
@@ -116,7 +118,7 @@ impl Engine {
         let boots = store.boots().await?;
         let due = store.earliest_due(&directory.enabled_endpoints()).await?;
 
-        let (under_way, tally) = <(Arc<UnderWay>, Arc<Tally>)>::default();
+        let (under_way, tally, feeds) = <(Arc<UnderWay>, Arc<Tally>, Arc<Feeds>)>::default();
         let (writer_stop, fatal) = (CancellationToken::new(), CancellationToken::new());
         let stop = fatal.child_token();
         let (outbox, inbox) = mpsc::channel(RUNTIME_INBOX);
@@ -127,6 +129,7 @@ impl Engine {
             breaker: config.breaker,
             runtime: outbox.clone(),
             changes: Arc::clone(&changes),
+            feeds: Arc::clone(&feeds),
             tally: Arc::clone(&tally),
             unfinished: unfinished_moves(store.as_ref(), &directory).await?,
             fatal: fatal.clone(),
@@ -151,14 +154,14 @@ impl Engine {
             outbox,
             stop: stop.clone(),
         });
-        let tasks = Tasks {
-            runtime: tokio::spawn(runtime.run(due)),
-            writer: tokio::spawn(writer.run()),
-            loss: tokio::spawn(heed_loss(Arc::clone(&store), fatal.clone(), stop.clone())),
-            resends: None,
-            retention: None,
-        };
         let engine = Arc::new(Self {
+            tasks: std::sync::Mutex::new(Some(Tasks {
+                runtime: tokio::spawn(runtime.run(due)),
+                writer: tokio::spawn(writer.run()),
+                loss: tokio::spawn(heed_loss(Arc::clone(&store), fatal.clone(), stop.clone())),
+                resends: None,
+                retention: None,
+            })),
             store,
             directory,
             ids,
@@ -170,6 +173,7 @@ impl Engine {
             writer: handle,
             under_way,
             changes,
+            feeds,
             tally,
             access,
             boots,
@@ -178,7 +182,6 @@ impl Engine {
             stop,
             writer_stop,
             fatal,
-            tasks: std::sync::Mutex::new(Some(tasks)),
         });
         engine.start_upkeep();
         Ok(engine)

@@ -12,6 +12,7 @@ mod limit;
 mod notices;
 mod programs;
 mod resends;
+mod stream;
 mod webhooks;
 
 use axum::Router;
@@ -22,6 +23,7 @@ use axum::routing::{any, delete, get, patch, post};
 
 pub use body::BodyRoom;
 pub use limit::RateLimiter;
+pub use stream::EventStreams;
 
 use crate::http::AppState;
 use answer::{Call, method_not_allowed, not_found};
@@ -38,6 +40,7 @@ pub fn router(state: AppState) -> Router<AppState> {
         .route("/v2/campaign/{id}/webhooks/{webhook}/old-secret", delete(webhooks::end_old_secret))
         .route("/v2/campaign/{id}/events", post(events::submit))
         .route("/v2/campaign/{id}/events/batch", post(events::submit_batch))
+        .route("/v2/campaign/{id}/events/stream", get(stream::stream))
         .route("/v2/campaign/{id}/notices", get(notices::list))
         .route("/v2/campaign/{id}/inbox", get(inbox::show))
         .route("/v2/campaign/{id}/inbox/address", post(inbox::replace))
