@@ -108,8 +108,7 @@ impl Engine {
 
     /// Reads settings and what is due from the store, and starts writing and delivering in the world given.
     pub async fn start_in(parts: EngineParts, outside: Outside) -> Result<Arc<Self>, StartError> {
-        let EngineParts { store, config, clock } = parts;
-        let Outside { transport, randomness } = outside;
+        let (EngineParts { store, config, clock }, Outside { transport, randomness }) = (parts, outside);
         let Ground { directory, ids, changes, inboxes } =
             Ground::read(&store, &config, &clock, &randomness).await?;
         let destinations = Destinations::new(&config, Arc::clone(&inboxes));
