@@ -213,7 +213,8 @@ impl Answer {
     }
 
     fn ok(self, api: &Api<'_>) -> Result<String, Failure> {
-        if (200..300).contains(&self.status) { Ok(self.text) } else { Err(self.failure(api)) }
+        let is_json = || serde_json::from_str::<serde::de::IgnoredAny>(&self.text).is_ok();
+        if (200..300).contains(&self.status) && is_json() { Ok(self.text) } else { Err(self.failure(api)) }
     }
 
     /// The error in the API's shape.

@@ -11,10 +11,8 @@ use crate::failure::Failure;
 
 /// Prints completions for a shell.
 ///
-/// For bash, for example:
-/// groundswell completions bash > ~/.local/share/bash-completion/completions/groundswell
+/// Where they belong differs; for bash it is `~/.local/share/bash-completion/completions/groundswell`.
 #[derive(Debug, clap::Args)]
-#[command(verbatim_doc_comment)]
 pub struct Completions {
     /// Which shell.
     shell: Shell,

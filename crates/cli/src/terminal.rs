@@ -14,11 +14,12 @@ pub struct Output {
     #[arg(long)]
     json: bool,
     /// No colours, as when the output is no terminal.
-    // Set to anything but an empty text it counts, whatever it says: <https://no-color.org>.
+    // A variable that is not empty counts, whatever it says: <https://no-color.org>.
     #[arg(long, env = "NO_COLOR", hide_env = true, value_parser = is_set)]
     no_color: bool,
 }
 
+/// A flag that is not there is `false` to clap.
 #[expect(clippy::unnecessary_wraps, reason = "clap wants a result")]
 fn is_set(text: &str) -> Result<bool, std::convert::Infallible> {
     Ok(!text.is_empty() && text != "false")

@@ -70,7 +70,14 @@ impl Engine {
 
 impl Follower {
     /// Of what is up to this id nothing is to come any more: whoever follows behind it misses nothing.
-    pub const fn reached(&self) -> EventId {
+    ///
+    /// It moves on with the events of other programs, so whoever comes back to a quiet program need not look through them.
+    pub fn reached(&mut self) -> EventId {
+        if self.has_caught_up
+            && let Recent::NothingTo(id) = self.following.recent(self.reached, 1)
+        {
+            self.reached = id;
+        }
         self.reached
     }
 

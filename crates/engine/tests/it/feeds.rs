@@ -154,8 +154,6 @@ async fn where_a_quiet_program_stands_moves_on_with_the_others() {
     let (quiet, busy) = (program(&engine).await, program(&engine).await);
     let mut follower = engine.follow(&quiet, None, Vec::new()).expect("there");
     let busy = submit(&engine, &busy, 10).await;
-    let nothing = tokio::time::timeout(Duration::from_millis(1), follower.next()).await;
-    assert!(nothing.is_err(), "{nothing:?}");
     assert!(follower.reached() >= busy[9]);
     engine.shut_down().await;
 }
