@@ -166,7 +166,14 @@ test('either signature is enough, and a wrong, foreign, old or missing one is re
 
 test('what cannot be stored is answered with an error, so that it is sent again', async (t) => {
   const { app } = await start(t);
-  const body = JSON.stringify({ event: GOAL, createdAt: Date.now(), data: {} });
-  assert.equal(await send(app, body, signatures(body, SECRET).standard), 500);
+  const post = (data) => {
+    const body = JSON.stringify({ event: GOAL, createdAt: Date.now(), data });
+    return send(app, body, signatures(body, SECRET, { id: 'evt_1' }).standard);
+  };
+  assert.equal(await post({ ...goal('prew_1', 'ada'), reward: {} }), 500);
+  assert.equal(await post(goal('prew_1', 'ada')), 204);
+  // Now the event is remembered, and whatever comes under its id is a repeat.
+  assert.equal(await post(goal('prew_2', 'ada')), 204);
+  assert.deepEqual(await balances(app), { ada: [100, 0] });
   assert.equal((await fetch(`${app.url}/elsewhere`, { method: 'POST', body: '{}' })).status, 404);
 });

@@ -148,7 +148,8 @@ export async function startLossyProxy(target) {
   const agent = new Agent();
   const proxy = { losesAnswers: true, lost: 0 };
   const server = createServer((request, response) => {
-    const onward = httpRequest(new URL(request.url, target), { method: request.method, headers: request.headers, agent });
+    const { method, headers } = request;
+    const onward = httpRequest(new URL(request.url, target), { method, headers, agent });
     onward.on('error', () => response.destroy());
     onward.on('response', (answer) => {
       if (proxy.losesAnswers) {
