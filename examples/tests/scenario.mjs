@@ -143,11 +143,20 @@ export class Program {
   }
 }
 
-/** A proxy before `target` that hands on what comes and, as long as `losesAnswers`, hangs up instead of answering. */
-export async function startLossyProxy(target) {
+/**
+ * A proxy before `target` that hands on what comes and, as long as `losesAnswers`, hangs up instead of answering. It
+ * first answers itself what is in `refusals`, `{status, headers}`, one for each request. `arrivals` has their times.
+ */
+export async function startLossyProxy(target, { losesAnswers = true, refusals = [] } = {}) {
   const agent = new Agent();
-  const proxy = { losesAnswers: true, lost: 0 };
+  const proxy = { losesAnswers, lost: 0, arrivals: [] };
   const server = createServer((request, response) => {
+    proxy.arrivals.push(Date.now());
+    const refusal = refusals.shift();
+    if (refusal) {
+      request.resume().on('end', () => response.writeHead(refusal.status, refusal.headers).end());
+      return;
+    }
     const { method, headers } = request;
     const onward = httpRequest(new URL(request.url, target), { method, headers, agent });
     onward.on('error', () => response.destroy());
