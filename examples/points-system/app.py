@@ -1,6 +1,6 @@
 """An internal points system: credits for every referral reward, each exactly once, in an SQLite database.
 
-WEBHOOK_SECRET='my secret' python3 app.py
+WEBHOOK_SECRET='your webhook secret' python3 app.py
 
 `POST /webhooks` takes a program's events, `GET /` shows the balances, `GET /balances` gives them as JSON.
 """

@@ -4,6 +4,7 @@ import { after, before, test } from 'node:test';
 import { Server } from '../../end2end/server.mjs';
 import { App, Program, QUICK_PROBES, send, signatures, startLossyProxy, until } from './scenario.mjs';
 
+const PYTHON = process.env.GROUNDSWELL_PYTHON ?? 'python3';
 const GOAL = 'PARTICIPANT_REACHED_A_GOAL';
 const SECRET = 'a secret of the points system';
 const WHSEC = `whsec_${Buffer.from('a key of twenty-four bytes').toString('base64')}`;
@@ -24,7 +25,7 @@ const goal = (rewardId, who, { approved = true, isReferrer = true } = {}) => ({
 
 /** A points system, and a program with two webhooks that both lead to it: each event comes twice, at once. */
 async function start(t, { secret = SECRET, by = (app) => app.url } = {}) {
-  const app = await App.start('points-system', ['python3', 'app.py'], { WEBHOOK_SECRET: secret });
+  const app = await App.start('points-system', [PYTHON, 'app.py'], { WEBHOOK_SECRET: secret });
   t.after(() => app.stop());
   const url = `${await by(app)}/webhooks`;
   const program = await Program.create(server, { urls: [url, url], events: [GOAL, 'NEW_PARTICIPANT_ADDED'], secret });

@@ -20,8 +20,8 @@ let server;
 let apiKey;
 let directory;
 before(async () => {
-  server = await Server.start({ GROUNDSWELL_RATE_LIMIT: '1/1000/1000' });
   directory = await mkdtemp(join(tmpdir(), 'producer-curl-'));
+  server = await Server.start({ GROUNDSWELL_RATE_LIMIT: '1/1000/1000' });
 });
 after(async () => {
   await rm(directory, { recursive: true, force: true });

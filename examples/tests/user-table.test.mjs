@@ -26,7 +26,7 @@ const participant = (id, more = {}) => ({
 
 /** An app with a user table, and a program with two webhooks that both lead to it: each event comes twice, at once. */
 async function start(t, { secret = SECRET, by = (app) => app.url } = {}) {
-  const app = await App.start('user-table', ['node', 'app.mjs'], { WEBHOOK_SECRET: secret });
+  const app = await App.start('user-table', [process.execPath, 'app.mjs'], { WEBHOOK_SECRET: secret });
   t.after(() => app.stop());
   const url = `${await by(app)}/webhooks`;
   const program = await Program.create(server, { urls: [url, url], events: [ADDED, FRAUD], secret });

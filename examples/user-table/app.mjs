@@ -1,7 +1,7 @@
 // A user table that knows each participant's referral link: the users of an app, in an SQLite database, with what their
 // referral program says about them.
 //
-//   npm install && WEBHOOK_SECRET='my secret' npm start
+//   npm install && WEBHOOK_SECRET='your webhook secret' npm start
 //
 // `POST /webhooks` takes a program's events, `GET /` shows the table, and `GET /users` gives it as JSON. `POST /users` is
 // the app's own sign-up.
