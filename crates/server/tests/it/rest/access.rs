@@ -101,6 +101,12 @@ fn an_error_says_what_is_wrong_in_the_documented_shape() {
         format!("/v2/campaign/{program}/deliveries/dlv_0000000000000"),
         format!("/v2/campaign/{program}/deliveries/no-such-id"),
         "/v2/no-such-path".to_owned(),
+        "/v2".to_owned(),
+        "/v2/".to_owned(),
+        "/v2/campaigns/".to_owned(),
+        "/v2/campaign/%ff".to_owned(),
+        format!("/v2/campaign/{program}/deliveries/%ff"),
+        "/v2/%ff".to_owned(),
     ];
     for path in not_found {
         assert_eq!(client.get(&path).refused(404, "NOT_FOUND"), Vec::<String>::new(), "{path}");
@@ -117,6 +123,31 @@ fn an_error_says_what_is_wrong_in_the_documented_shape() {
         client.delete(&path).refused(404, "NOT_FOUND");
         client.post(&format!("{path}/test"), &json!({})).refused(404, "NOT_FOUND");
     }
+}
+
+/// With 404 a client would say that there is no such participant.
+#[test]
+fn a_part_of_the_hosted_product_that_is_not_here_is_501_and_not_asked_for_again() {
+    let server = Server::start();
+    let client = server.client();
+    let program = client.program("REFERRAL");
+    for (method, path) in [
+        ("GET", "/v2/team".to_owned()),
+        ("POST", "/v2/api-key/rotate".to_owned()),
+        ("GET", format!("/v2/campaign/{program}/participants")),
+        ("DELETE", format!("/v2/campaign/{program}/participant/p1")),
+        ("PATCH", "/v2/campaign/nosuchprogram/reward-configs/r1".to_owned()),
+    ] {
+        let answer = client.send(Call { method, path: &path, headers: &[], body: b"" });
+        assert_eq!(answer.header("x-should-retry"), Some("false"), "{method} {path}");
+        assert!(answer.text.contains(&format!("{method} {path} ")), "{}", answer.text);
+        assert_eq!(answer.refused(501, "NOT_IMPLEMENTED"), Vec::<String>::new(), "{method} {path}");
+    }
+    let stranger = client.authorized_by(None);
+    assert_eq!(stranger.get("/v2/team").refused(401, "UNAUTHORIZED"), Vec::<String>::new());
+    // An account is what one asks for without a key.
+    let account = stranger.post("/v2/accounts", &json!({ "email": "ada@example.com" }));
+    assert_eq!(account.refused(501, "NOT_IMPLEMENTED"), Vec::<String>::new());
 }
 
 #[test]
