@@ -1,5 +1,8 @@
 //! Who may call, and what errors look like.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+
 use serde_json::{Value, json};
 
 use crate::client::Call;
@@ -78,6 +81,39 @@ fn the_calls_for_events_are_answered_alike_on_both_ways_to_them() {
         assert_eq!(unknown, routed_unknown, "{call} {body:?}");
     }
     assert_eq!(client.get(&format!("/v2/campaign/{program}/events")).status, 405);
+}
+
+/// A refusal needs no body, which may still be on its way when it is answered.
+#[test]
+fn a_connection_goes_on_after_a_refusal() {
+    let server = Server::start();
+    let address = server.url().strip_prefix("http://").expect("plain HTTP");
+    let mut stream = TcpStream::connect(address).expect("the server listens");
+    stream.set_nodelay(true).expect("an open connection");
+    let mut answers = BufReader::new(stream.try_clone().expect("an open connection"));
+    let refused = [
+        ("POST", "campaigns", "wrong", 401),
+        ("POST", "campaign/x/events", "wrong", 401),
+        ("POST", "no-such-path", ADMIN_KEY, 404),
+        ("POST", "team", ADMIN_KEY, 501),
+        ("PUT", "campaigns", ADMIN_KEY, 405),
+        ("PATCH", "campaign/%20/webhooks/%20", ADMIN_KEY, 404),
+    ];
+    for (method, path, key, status) in refused.into_iter().cycle().take(120) {
+        let head = format!(
+            "{method} /v2/{path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\ncontent-length: 2\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).expect("the server reads");
+        stream.write_all(b"{}").expect("the server still reads");
+        let head: Vec<String> = (&mut answers)
+            .lines()
+            .map(|line| line.expect("the server answers"))
+            .take_while(|line| !line.is_empty())
+            .collect();
+        assert!(head.first().is_some_and(|line| line.contains(&format!(" {status} "))), "{path}: {head:?}");
+        let length = head.iter().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
+        answers.read_exact(&mut vec![0; length.parse().expect("a number")]).expect("a body");
+    }
 }
 
 #[test]
