@@ -94,25 +94,6 @@ class Errors(ClientCase):
             ):
                 await self.error_of(kind, call)
 
-    async def test_403_for_a_key_without_the_right(self):
-        key = await settled(self.post("/api-keys", {"name": "python"}))
-        keyed = self.client_with(key["key"])
-        for call in (
-            lambda: keyed.get("/api-keys", cast_to=object),
-            lambda: keyed.post("/api-keys", cast_to=object, body={"name": "another"}),
-            lambda: keyed.post("/sign-in-links", cast_to=object),
-        ):
-            await self.refused(growsurf.PermissionDeniedError, "FORBIDDEN", call)
-
-    async def test_a_key_works_until_it_is_deleted(self):
-        made = await settled(self.post("/api-keys", {"name": "python"}))
-        keyed = self.client_with(made["key"])
-        id = (await settled(keyed.campaign.create(type="REFERRAL"))).id
-        await settled(keyed.campaign.webhooks.create(id, payload_url=URL))
-        gone = await settled(self.client.delete(f"/api-keys/{made['id']}", cast_to=object))
-        self.assertEqual(gone, {"id": made["id"], "success": True})
-        await self.refused(growsurf.AuthenticationError, "UNAUTHORIZED", lambda: keyed.campaign.retrieve(id))
-
     async def test_405_for_another_method_says_which_there_are(self):
         id = await self.program()
         for method, path, allowed in (
