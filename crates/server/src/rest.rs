@@ -4,6 +4,7 @@ mod absent;
 mod answer;
 mod auth;
 mod body;
+mod coding;
 mod deliveries;
 mod events;
 mod inbox;
