@@ -55,7 +55,7 @@ pub async fn answer(State(state): State<AppState>, request: Request) -> Response
         request.method(),
         request.uri().path(),
     );
-    let context = Context::of(&state, request.extensions().get());
+    let context = Context::of(&state, request.headers(), request.extensions().get());
     let mut response = context.fail(Failed::new(ErrorCode::NotImplemented, message));
     response.headers_mut().insert(X_SHOULD_RETRY, HeaderValue::from_static("false"));
     response
@@ -82,7 +82,8 @@ pub async fn refuse_unreadable(
         return next.run(request).await;
     }
     let message = format!("There is no {}: it has an id that is not UTF-8.", request.uri().path());
-    Context::of(&state, request.extensions().get()).fail(Failed::new(ErrorCode::NotFound, message))
+    Context::of(&state, request.headers(), request.extensions().get())
+        .fail(Failed::new(ErrorCode::NotFound, message))
 }
 
 #[cfg(test)]
