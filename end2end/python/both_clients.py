@@ -70,7 +70,7 @@ class ClientCase(unittest.IsolatedAsyncioTestCase):
             return error
         self.fail(f"{kind.__name__} was expected, but it returned {answer!r}")
 
-    def check_error(self, error, code):
+    def check_error(self, error, code, content_type="application/json"):
         body = error.body
         self.assertIsInstance(body, dict)
         for member, type_ in ERROR_MEMBERS.items():
@@ -80,7 +80,7 @@ class ClientCase(unittest.IsolatedAsyncioTestCase):
         self.assertTrue(body["supportUrl"].startswith("http"), body)
         self.assertLess(abs(time.time() - body["timestamp"] / 1000), 60, body)
         self.assertEqual(body["requestId"], error.response.headers["x-request-id"])
-        self.assertEqual(error.response.headers["content-type"], "application/json")
+        self.assertEqual(error.response.headers["content-type"], content_type)
         for problem in body.get("errors", []):
             self.assertEqual(set(problem), {"pointer", "message"}, body)
             self.assertTrue(problem["message"], body)

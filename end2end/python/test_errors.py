@@ -144,6 +144,27 @@ class Errors(ClientCase):
         self.assertEqual(len((await settled(self.webhooks.list(id))).webhooks), 2)
         self.assertEqual(len(at.requests), 1)
 
+    async def test_415_for_a_coding_that_is_not_read_here(self):
+        brotli = {"content-encoding": "br"}
+        call = lambda: self.campaigns.create(type="REFERRAL", extra_headers=brotli)
+        error = await self.error_of(growsurf.APIStatusError, call)
+        self.assertEqual(error.status_code, 415)
+        self.check_error(error, "UNSUPPORTED_MEDIA_TYPE")
+
+    async def test_an_error_is_problem_details_for_those_who_ask_for_it(self):
+        asking = self.client_with(default_headers={"accept": "application/problem+json"})
+        id = (await settled(asking.campaign.create(type="REFERRAL"))).id
+        for kind, code, call in (
+            (growsurf.NotFoundError, "NOT_FOUND", lambda: asking.campaign.retrieve("nosuchprogram")),
+            (growsurf.NotFoundError, "NOT_FOUND", lambda: asking.get("/nope", cast_to=object)),
+            (growsurf.BadRequestError, "BAD_REQUEST", lambda: asking.campaign.update(id, name="")),
+            (growsurf.InternalServerError, "NOT_IMPLEMENTED", lambda: asking.team.retrieve()),
+        ):
+            error = await self.error_of(kind, call)
+            self.check_error(error, code, "application/problem+json")
+            self.assertEqual(error.body["detail"], error.body["message"])
+            self.assertLessEqual({"type", "title", "instance"}, set(error.body))
+
     async def test_422_for_an_event_that_does_not_fit_the_program(self):
         path = f"/campaign/{await self.program('REFERRAL')}/events"
         event = {
