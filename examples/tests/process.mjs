@@ -61,7 +61,8 @@ export class Process extends EventEmitter {
 
   /** Waits until it says where it listens, and returns that URL. */
   async listening() {
-    const said = /listening on (http:\/\/127\.0\.0\.1:\d+)$/im;
+    // PHP's own server says it in its own words.
+    const said = /(?:^listening on |Development Server \()(http:\/\/127\.0\.0\.1:\d+)\b/m;
     await this.#until(() => said.test(this.#output), START_MS, 'the line that says where it listens');
     return said.exec(this.#output)[1];
   }

@@ -1,6 +1,6 @@
 // Receives webhooks with nothing but Node 20 or newer:
 //
-//   WEBHOOK_SECRET='the secret of your webhook' PORT=8080 node receiver.mjs
+//   WEBHOOK_SECRET='your webhook secret' PORT=8080 node receiver.mjs
 import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
 import { link, mkdir, unlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -20,7 +20,7 @@ const server = createServer((request, response) => {
   );
 });
 
-/** Takes a webhook, and returns the status to answer with. Whatever takes time comes later, from what was stored. */
+/** Takes a webhook, and returns the status to answer with. */
 async function receive(request) {
   const body = await read(request);
   if (!body) return 413;
@@ -32,7 +32,7 @@ async function receive(request) {
   return 204;
 }
 
-/** The body's bytes as they came, since they are what is signed; null if they are too many. */
+/** The body's bytes as they came, since they are what is signed; null if it is too large. */
 async function read(request) {
   if (Number(request.headers['content-length']) > MAX_BODY_BYTES) return null;
   const chunks = [];
@@ -45,7 +45,7 @@ async function read(request) {
   return Buffer.concat(chunks);
 }
 
-/** Each request has two signatures, and one is enough: keep the check you like. A wrong one is never let through. */
+/** Each request has two signatures, and one is enough: keep the check you like. */
 function isGenuine(headers, body) {
   const { 'growsurf-signature': product, 'webhook-signature': standard } = headers;
   if (product === undefined && standard === undefined) return false;
@@ -55,32 +55,34 @@ function isGenuine(headers, body) {
   );
 }
 
-/** `GrowSurf-Signature: ts=<Unix milliseconds>,v=<hex>`, with another `v=` while an old secret is still valid. */
+/** `GrowSurf-Signature: ts=<Unix ms>,v=<hex>`, with another `v=` while an old secret is valid. */
 function isProductSignature(header, body) {
   const [ts, ...digests] = header.split(',').map((part) => part.split('=')[1] ?? '');
   const wanted = createHmac('sha256', SECRET).update(`${ts}.`).update(body).digest('hex');
-  return isFresh(Number(ts)) && digests.some((digest) => isSame(digest, wanted));
+  return isFresh(ts) && digests.some((given) => isSame(given, wanted));
 }
 
-/** `webhook-signature: v1,<base64>`, one for each valid secret, as https://www.standardwebhooks.com says. */
+/** `webhook-signature: v1,<base64>`, one for each valid secret; see standardwebhooks.com. */
 function isStandardSignature(header, { 'webhook-id': id, 'webhook-timestamp': timestamp }, body) {
   const key = SECRET.startsWith('whsec_') ? Buffer.from(SECRET.slice(6), 'base64') : SECRET;
-  const wanted = createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body).digest('base64');
-  return isFresh(Number(timestamp) * 1000) && header.split(' ').some((entry) => isSame(entry, `v1,${wanted}`));
+  const hmac = createHmac('sha256', key).update(`${id}.${timestamp}.`).update(body);
+  const wanted = `v1,${hmac.digest('base64')}`;
+  return isFresh(timestamp * 1000) && header.split(' ').some((given) => isSame(given, wanted));
 }
 
 /** An old request may be a copy that somebody sends again. */
 const isFresh = (ms) => Math.abs(Date.now() - ms) <= TOLERANCE_MS;
 
-/** Takes equally long wherever the two differ, so that nobody can find a signature out byte by byte. */
+/** In constant time, so that nobody can find a signature out byte by byte. */
 function isSame(given, wanted) {
   const [a, b] = [Buffer.from(given), Buffer.from(wanted)];
   return a.length === b.length && timingSafeEqual(a, b);
 }
 
 /**
- * Keeps the event in a file of its own, and tells whether it is new: only one request can link the name. In a database
- * this is a unique column for the id, INSERT … ON CONFLICT DO NOTHING, in the same transaction as what the event does.
+ * Keeps the event in a file, and tells whether it is new: only one request can link its name.
+ * With a database, make the id unique there: INSERT … ON CONFLICT DO NOTHING, in the transaction
+ * that changes your own tables. Slow work, such as sending e-mail, comes after the answer.
  */
 async function store(id, body) {
   await mkdir('events', { recursive: true });
