@@ -7,8 +7,8 @@ import { promisify } from 'node:util';
 import { Process } from './process.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const TARGET = process.env.CARGO_TARGET_DIR ?? here('../../target');
-const PYTHON = process.env.GROUNDSWELL_PYTHON ?? join(TARGET, 'xtask/python-examples/bin/python');
+export const TARGET = process.env.CARGO_TARGET_DIR ?? here('../../target');
+export const PYTHON = process.env.GROUNDSWELL_PYTHON ?? join(TARGET, 'xtask/python-examples/bin/python');
 const GO_BINARY = join(TARGET, 'xtask/receiver-go');
 const file = (name) => here(`../receivers/${name}`);
 

@@ -1,6 +1,8 @@
 //! Receives webhooks with axum and groundswell-types:
 //!
-//!     WEBHOOK_SECRET='your webhook secret' PORT=8080 cargo run
+//! ```sh
+//! WEBHOOK_SECRET='your webhook secret' PORT=8080 cargo run
+//! ```
 
 use std::error::Error;
 use std::io::{self, ErrorKind, Write as _};
