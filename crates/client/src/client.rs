@@ -93,7 +93,8 @@ impl Client {
         let mut retries = self.retries();
         loop {
             let attempt = self.transport.post(program, &post, body.clone());
-            let outcome = retries.attempt(attempt).await.and_then(|answer| accepted(&answer));
+            let outcome = retries.attempt(self.transport.turns(), attempt).await;
+            let outcome = outcome.and_then(|answer| accepted(&answer));
             let failure = match outcome {
                 Ok(accepted) => return Ok(accepted),
                 Err(failure) => failure,
@@ -104,9 +105,15 @@ impl Client {
         }
     }
 
-    /// Sends lines of events, once.
-    pub(crate) async fn post_batch(&self, program: &ProgramId, body: Bytes) -> Result<Bytes, Failure> {
-        self.transport.post(program, &Post::Batch, body).await
+    /// Sends lines of events, once, and returns the answer's.
+    pub(crate) async fn post_batch(
+        &self,
+        retries: &mut Retries,
+        program: &ProgramId,
+        body: Bytes,
+    ) -> Result<Bytes, Failure> {
+        let attempt = self.transport.post(program, &Post::Batch, body);
+        retries.attempt(self.transport.turns(), attempt).await
     }
 
     /// Starts the attempts for a request.

@@ -91,6 +91,9 @@ pub enum Failure {
     /// There was no complete answer in time.
     #[error("there was no complete answer in time")]
     Timeout,
+    /// So many requests of this client were under way that this one was not begun in time.
+    #[error("too many requests of this client were under way")]
+    NoTurn,
     /// There was no connection, or it broke.
     #[error("the connection failed")]
     Connection(#[source] Box<dyn StdError + Send + Sync>),
@@ -104,7 +107,7 @@ impl Failure {
     pub(crate) fn is_passing(&self) -> bool {
         match self {
             Self::Answer(answer) => answer.is_passing(),
-            Self::Timeout | Self::Connection(_) | Self::Unreadable(_) => true,
+            Self::Timeout | Self::NoTurn | Self::Connection(_) | Self::Unreadable(_) => true,
         }
     }
 

@@ -50,6 +50,8 @@
 //!
 //! TLS is rustls with ring, and certificates are checked as the operating system does. No proxy is used.
 
+#![warn(missing_docs)]
+
 mod batcher;
 mod client;
 mod error;

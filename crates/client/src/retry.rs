@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::{DATE, RETRY_AFTER};
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::error::Failure;
@@ -16,8 +17,8 @@ pub struct RetryPolicy {
     pub first_wait: Duration,
     /// No wait grows beyond this, unless the server asks for more. 15 s by default.
     pub longest_wait: Duration,
-    /// Counted from the first attempt; then the last failure is the result. A wait that would end later is not begun.
-    /// 2 minutes by default.
+    /// For so long attempts are begun, counted from the first one; a wait that would end later is not begun either. Then
+    /// the last failure is the result. 2 minutes by default.
     pub give_up_after: Duration,
 }
 
@@ -65,13 +66,21 @@ impl Retries {
         self.attempts
     }
 
-    /// Makes an attempt, which the deadline may cut short.
+    /// Makes an attempt when it is its turn, which may not be before the deadline. One that is under way is not cut short:
+    /// it may be the one that succeeds, and has a timeout of its own.
     pub(crate) async fn attempt<T>(
         &mut self,
+        turns: &Semaphore,
         attempt: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
+        let Ok(_turn) = timeout_at(self.deadline, turns.acquire()).await else {
+            return Err(Failure::NoTurn);
+        };
         self.attempts += 1;
-        timeout_at(self.deadline, attempt).await.unwrap_or(Err(Failure::Timeout))
+        attempt.await.inspect_err(|failure| {
+            let error: &dyn std::error::Error = failure;
+            tracing::debug!(attempt = self.attempts, error, "an attempt to submit events has failed");
+        })
     }
 
     /// Waits until the next attempt is due.
@@ -146,18 +155,35 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn attempts_go_on_until_the_deadline_and_not_beyond() {
+    async fn attempts_are_begun_until_the_deadline_and_not_beyond() {
         let began = Instant::now();
+        let turns = Semaphore::new(1);
         let mut retries = Retries::begin(POLICY);
-        let never = std::future::pending::<Result<(), Failure>>();
         while retries.wait(None).await.is_ok() {
-            let outcome = retries.attempt(async { Err::<(), _>(Failure::Timeout) }).await;
+            let outcome = retries.attempt(&turns, async { Err::<(), _>(Failure::Timeout) }).await;
             assert!(outcome.is_err());
         }
-        assert!(began.elapsed() <= POLICY.give_up_after && began.elapsed() >= Duration::from_secs(9));
+        assert!(began.elapsed() < POLICY.give_up_after && began.elapsed() >= Duration::from_secs(9));
         assert!(retries.attempts() >= 12, "{}", retries.attempts());
-        assert!(matches!(retries.attempt(never).await, Err(Failure::Timeout)));
-        assert_eq!(began.elapsed().as_secs(), 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_under_way_at_the_deadline_may_still_succeed() {
+        let mut retries = Retries::begin(POLICY);
+        let slow = async {
+            sleep(Duration::from_secs(11)).await;
+            Ok(5)
+        };
+        assert_eq!(retries.attempt(&Semaphore::new(1), slow).await.ok(), Some(5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_does_not_get_its_turn_is_none() {
+        let began = Instant::now();
+        let mut retries = Retries::begin(POLICY);
+        let outcome = retries.attempt(&Semaphore::new(0), async { Ok(()) }).await;
+        assert!(matches!(outcome, Err(Failure::NoTurn)), "{outcome:?}");
+        assert_eq!((retries.attempts(), began.elapsed().as_secs()), (0, 10));
     }
 
     #[tokio::test(start_paused = true)]

@@ -48,8 +48,7 @@ pub(crate) struct Transport {
     /// Scheme, host and perhaps a path, without `/` at the end.
     base: String,
     authorization: HeaderValue,
-    /// Requests under way at the same time; further ones wait for their turn.
-    slots: Semaphore,
+    turns: Semaphore,
     attempt_timeout: Duration,
 }
 
@@ -77,12 +76,17 @@ impl Transport {
             http,
             base: base(base_url).ok_or_else(|| SetupError::Url(base_url.to_owned()))?,
             authorization,
-            slots: Semaphore::new(limits.in_flight.clamp(1, Semaphore::MAX_PERMITS)),
+            turns: Semaphore::new(limits.in_flight.clamp(1, Semaphore::MAX_PERMITS)),
             attempt_timeout: limits.attempt_timeout,
         })
     }
 
-    /// Sends a request when it is its turn, and returns the body of a successful answer.
+    /// Requests under way at the same time; further ones wait for their turn.
+    pub(crate) fn turns(&self) -> &Semaphore {
+        &self.turns
+    }
+
+    /// Sends a request and returns the body of a successful answer.
     pub(crate) async fn post(
         &self,
         program: &ProgramId,
@@ -90,8 +94,6 @@ impl Transport {
         body: Bytes,
     ) -> Result<Bytes, Failure> {
         let request = self.request(program, post, body).map_err(|error| Failure::Connection(error.into()))?;
-        // The semaphore is never closed.
-        let _slot = self.slots.acquire().await;
         timeout(self.attempt_timeout, self.exchange(request)).await.unwrap_or(Err(Failure::Timeout))
     }
 

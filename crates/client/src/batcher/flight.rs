@@ -33,7 +33,7 @@ pub(super) async fn send(client: &Client, program: &ProgramId, batch: Vec<Queued
     let mut retries = client.retries();
     let mut waiting = batch;
     loop {
-        let answer = retries.attempt(client.post_batch(program, body(&waiting))).await;
+        let answer = client.post_batch(&mut retries, program, body(&waiting)).await;
         let results = match answer {
             Ok(answer) => read(&answer, waiting.len()),
             Err(failure) => all(&Arc::new(failure), waiting.len()),
