@@ -29,7 +29,7 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 SCHEMA = """
 PRAGMA journal_mode = WAL;
 -- What was dealt with already, by webhook-id.
-CREATE TABLE IF NOT EXISTS events (id TEXT PRIMARY KEY, received_at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS events (id TEXT PRIMARY KEY, received_at TEXT DEFAULT CURRENT_TIMESTAMP);
 -- Who has points. In your product these are your users.
 CREATE TABLE IF NOT EXISTS accounts (
     participant_id TEXT PRIMARY KEY,
@@ -66,8 +66,7 @@ def take(event_id, event):
     with closing(database()) as db:
         db.execute("BEGIN IMMEDIATE")  # From here on, a second delivery of the same event waits for this one.
         with db:
-            now_ms = int(time.time() * 1000)
-            is_new = db.execute("INSERT INTO events VALUES (?, ?) ON CONFLICT DO NOTHING", (event_id, now_ms)).rowcount
+            is_new = db.execute("INSERT INTO events (id) VALUES (?) ON CONFLICT DO NOTHING", (event_id,)).rowcount
             if is_new and event["event"] == "PARTICIPANT_REACHED_A_GOAL":
                 credit(db, event["data"]["participant"], event["data"]["reward"], event["createdAt"])
 
@@ -76,13 +75,15 @@ def credit(db, participant, reward, happened_at):
     """Books a reward for whoever earned it. Of a double-sided reward, referrer and friend have an event each."""
     points = POINTS_OF_FRIEND if reward.get("isReferrer") is False else POINTS_OF_REFERRER
     db.execute(
-        "INSERT INTO accounts VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET email = excluded.email, as_of = excluded.as_of"
+        "INSERT INTO accounts VALUES (?, ?, ?) ON CONFLICT (participant_id)"
+        " DO UPDATE SET email = excluded.email, as_of = excluded.as_of"
         " WHERE excluded.email IS NOT NULL AND (email IS NULL OR excluded.as_of > as_of)",
         (participant["id"], participant.get("email"), happened_at),
     )
     # A reward that is approved by hand comes twice, as pending and as approved, in either order. Approved is final.
     db.execute(
-        "INSERT INTO credits VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET is_approved = 1 WHERE excluded.is_approved",
+        "INSERT INTO credits VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (reward_id, participant_id) DO UPDATE SET is_approved = 1 WHERE excluded.is_approved",
         (reward["id"], participant["id"], points, reward.get("approved") is True),
     )
 
@@ -147,9 +148,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(404)
         with closing(database()) as db:
             balances = [dict(row) for row in db.execute(BALANCES)]
-        if self.path == "/":
-            return self.answer(200, page(balances).encode(), "text/html; charset=utf-8")
-        return self.answer(200, json.dumps({"balances": balances}).encode(), "application/json")
+        if self.path == "/balances":
+            return self.answer(200, json.dumps({"balances": balances}).encode(), "application/json")
+        return self.answer(200, page(balances).encode(), "text/html; charset=utf-8")
 
     def answer(self, status, body=b"", content_type="text/plain; charset=utf-8"):
         self.send_response(status)
@@ -172,8 +173,7 @@ def page(balances):
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Points</title>
 <style>body {{ font: 1rem/1.5 sans-serif; margin: 2rem }} th, td {{ padding-right: 2rem; text-align: left }}</style>
-<main>
-<h1>Points</h1>
+<main><h1>Points</h1>
 <table>
 <caption>What referrals have earned</caption>
 <thead><tr><th scope="col">User</th><th scope="col">Points</th><th scope="col">Waiting for approval</th></tr></thead>
