@@ -42,6 +42,9 @@
 //! with that key is always safe (the server remembers keys for 7 days). Every other status is
 //! [`SubmitError::Refused`], with the server's code, message, and all problems by JSON pointer.
 //!
+//! Each failed attempt is logged by `tracing` at debug: a wrong host name or an untrusted certificate is a connection
+//! that cannot be made, and shows there long before the client gives up.
+//!
 //! # Which key
 //!
 //! Without a key of its own each event gets a random one, which covers repeats by this client. A key made from what
