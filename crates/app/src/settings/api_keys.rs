@@ -1,6 +1,6 @@
 //! `/settings/api-keys`: keys for the REST API are made here, shown once, and revoked.
 
-use groundswell_types::{ApiKey, CreatedApiKey, MAX_API_KEY_NAME_CHARS, ProgramId, Scope};
+use groundswell_types::{API_KEY_PREFIX, ApiKey, CreatedApiKey, MAX_API_KEY_NAME_CHARS, ProgramId, Scope};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
@@ -105,7 +105,7 @@ fn KeyItem(key_: ApiKey, programs: Vec<(ProgramId, String)>) -> impl IntoView {
         <li class="api-key">
             <div class="api-key-head">
                 <h2>{name.clone()}</h2>
-                <code>"gsk_…"{ends_with}</code>
+                <code>{format!("{API_KEY_PREFIX}…{}", ends_with.unwrap_or_default())}</code>
             </div>
             <ul class="api-key-scopes">{tags}</ul>
             <p class="hint">{reach} " · " {texts.keys_created(made)} " · " {used}</p>
