@@ -78,7 +78,7 @@ func receive(w http.ResponseWriter, r *http.Request) int {
 	return http.StatusNoContent
 }
 
-// Each request has two signatures, and one is enough: keep the check you like.
+// Each request has two signatures, and one is enough. The standard one covers the id as well.
 func isGenuine(header http.Header, body []byte) bool {
 	product, standard := header.Values("growsurf-signature"), header.Values("webhook-signature")
 	return len(product)+len(standard) > 0 &&

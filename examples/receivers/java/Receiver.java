@@ -59,7 +59,7 @@ public class Receiver {
         return 204;
     }
 
-    /** Each request has two signatures, and one is enough: keep the check you like. */
+    /** Each request has two signatures, and one is enough. The standard one covers the id as well. */
     static boolean isGenuine(Headers headers, byte[] body) {
         String product = headers.getFirst("growsurf-signature");
         String standard = headers.getFirst("webhook-signature");

@@ -24,7 +24,7 @@ app.post('/', rawBody, async (request, response) => {
   response.sendStatus(204);
 });
 
-/** Each request has two signatures, and one is enough: keep the check you like. */
+/** Each request has two signatures, and one is enough. The standard one covers the id as well. */
 function isGenuine(headers, body) {
   const { 'growsurf-signature': product, 'webhook-signature': standard } = headers;
   if (product === undefined && standard === undefined) return false;

@@ -45,7 +45,7 @@ async function read(request) {
   return Buffer.concat(chunks);
 }
 
-/** Each request has two signatures, and one is enough: keep the check you like. */
+/** Each request has two signatures, and one is enough. The standard one covers the id as well. */
 function isGenuine(headers, body) {
   const { 'growsurf-signature': product, 'webhook-signature': standard } = headers;
   if (product === undefined && standard === undefined) return false;

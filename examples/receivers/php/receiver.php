@@ -25,7 +25,7 @@ function receive(): int
     if (!isGenuine($secret, $body)) {
         return 401;
     }
-    $id = header_named('webhook-id');
+    $id = headerValue('webhook-id');
     if (($id ?? '') === '') {
         return 400;
     }
@@ -35,15 +35,15 @@ function receive(): int
     return 204;
 }
 
-function header_named(string $name): ?string
+function headerValue(string $name): ?string
 {
     return $_SERVER['HTTP_' . strtoupper(strtr($name, '-', '_'))] ?? null;
 }
 
-/** Each request has two signatures, and one is enough: keep the check you like. */
+/** Each request has two signatures, and one is enough. The standard one covers the id as well. */
 function isGenuine(string $secret, string $body): bool
 {
-    [$product, $standard] = [header_named('growsurf-signature'), header_named('webhook-signature')];
+    [$product, $standard] = [headerValue('growsurf-signature'), headerValue('webhook-signature')];
     return ($product !== null || $standard !== null)
         && ($product === null || isProductSignature($product, $secret, $body))
         && ($standard === null || isStandardSignature($standard, $secret, $body));
@@ -61,7 +61,7 @@ function isProductSignature(string $header, string $secret, string $body): bool
 /** `webhook-signature: v1,<base64>`, one for each valid secret; see standardwebhooks.com. */
 function isStandardSignature(string $header, string $secret, string $body): bool
 {
-    [$id, $timestamp] = [header_named('webhook-id'), header_named('webhook-timestamp')];
+    [$id, $timestamp] = [headerValue('webhook-id'), headerValue('webhook-timestamp')];
     $key = str_starts_with($secret, 'whsec_') ? base64_decode(substr($secret, 6)) : $secret;
     $wanted = base64_encode(hash_hmac('sha256', "$id.$timestamp.$body", $key, binary: true));
     return isFresh((float) $timestamp * 1000) && hasAny(explode(' ', $header), "v1,$wanted");
@@ -85,6 +85,7 @@ function hasAny(array $given, string $wanted): bool
  */
 function store(string $id, string $body): bool
 {
+    // A file must lie where the web server gives it to nobody.
     $db = new PDO('sqlite:events.db', options: [PDO::ATTR_TIMEOUT => 10]);
     $db->exec('CREATE TABLE IF NOT EXISTS events (id TEXT PRIMARY KEY, body TEXT NOT NULL)');
     $insert = $db->prepare('INSERT INTO events (id, body) VALUES (?, ?) ON CONFLICT DO NOTHING');

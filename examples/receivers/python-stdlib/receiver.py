@@ -44,7 +44,7 @@ class Receiver(BaseHTTPRequestHandler):
 
 
 def is_genuine(headers, body):
-    """Each request has two signatures, and one is enough: keep the check you like."""
+    """Each request has two signatures, and one is enough. The standard one covers the id as well."""
     product, standard = headers.get("growsurf-signature"), headers.get("webhook-signature")
     checks = []
     if product is not None:

@@ -39,7 +39,7 @@ class Receiver < WEBrick::HTTPServlet::AbstractServlet
     body
   end
 
-  # Each request has two signatures, and one is enough: keep the check you like.
+  # Each request has two signatures, and one is enough. The standard one covers the id as well.
   def genuine?(request, body)
     product, standard = request["growsurf-signature"], request["webhook-signature"]
     return false unless product || standard

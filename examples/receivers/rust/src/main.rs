@@ -60,7 +60,7 @@ async fn receive(State(secret): State<Arc<Secret>>, headers: HeaderMap, body: By
     StatusCode::NO_CONTENT
 }
 
-/// Each request has two signatures, and one is enough: keep the check you like.
+/// Each request has two signatures, and one is enough. The standard one covers the id as well.
 fn is_genuine(secret: &Secret, headers: &HeaderMap, body: &[u8]) -> bool {
     let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_millis() as i64);
     let product = header(headers, "growsurf-signature")
