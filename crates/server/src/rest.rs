@@ -1,5 +1,6 @@
 //! The REST API under `/v2`, as the hosted product's clients call it, and our own calls beside it.
 
+mod absent;
 mod answer;
 mod auth;
 mod body;
@@ -27,10 +28,10 @@ pub use limit::RateLimiter;
 pub use stream::EventStreams;
 
 use crate::http::AppState;
-use answer::{Call, method_not_allowed, not_found};
+use answer::{Call, method_not_allowed};
 
-/// All routes below `/v2`, with their whole paths: a nested router would write each request's path anew. Every one needs
-/// a key.
+/// All routes below `/v2`, with their whole paths: a nested router would write each request's path anew. Every
+/// one that this server has needs a key.
 pub fn router(state: AppState) -> Router<AppState> {
     Router::new()
         .route("/v2/campaigns", get(programs::list).post(programs::create))
@@ -56,10 +57,15 @@ pub fn router(state: AppState) -> Router<AppState> {
         .route("/v2/api-keys", get(keys::list).post(keys::create))
         .route("/v2/api-keys/{id}", delete(keys::remove))
         .route("/v2/sign-in-links", post(keys::create_sign_in_link))
-        .route("/v2", any(not_found))
-        .route("/v2/{*rest}", any(not_found))
+        .route("/v2", any(absent::answer))
+        // The wildcard does not match nothing.
+        .route("/v2/", any(absent::answer))
+        .route("/v2/{*rest}", any(absent::answer))
         .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(state.clone(), absent::refuse_unreadable))
         .layer(middleware::from_fn_with_state(state, auth::check))
+        // Whoever asks for an account has no key yet.
+        .route("/v2/accounts", any(absent::answer))
 }
 
 /// The calls that are made for every event.

@@ -29,6 +29,8 @@ pub enum Stage {
     ReleaseSite,
     /// The official client library.
     PythonClient,
+    /// The examples of the documentation.
+    Examples,
 }
 
 impl Stage {
@@ -42,6 +44,7 @@ impl Stage {
             Self::End2end => "end2end",
             Self::ReleaseSite => "release-site",
             Self::PythonClient => "python-client",
+            Self::Examples => "examples",
         }
     }
 
@@ -55,6 +58,7 @@ impl Stage {
             Self::End2end => "the editor in Chromium (Playwright)",
             Self::ReleaseSite => "what it weighs as it is released, and that it works so",
             Self::PythonClient => "the hosted product's Python client against our REST API",
+            Self::Examples => "the examples of the documentation, run for real",
         }
     }
 
@@ -62,7 +66,9 @@ impl Stage {
     pub fn needs(self) -> &'static [Self] {
         match self {
             // The server's own tests start it with the site beside it.
-            Self::Unit | Self::End2end | Self::ReleaseSite | Self::PythonClient => &[Self::Build],
+            Self::Unit | Self::End2end | Self::ReleaseSite | Self::PythonClient | Self::Examples => {
+                &[Self::Build]
+            }
             Self::Build | Self::TypesWasm | Self::TypesPackage => &[],
         }
     }
@@ -76,6 +82,7 @@ impl Stage {
             Self::TypesPackage => &[],
             Self::End2end | Self::ReleaseSite => &[Step::Wasm, Step::Node, Step::Browser],
             Self::PythonClient => &[Step::Wasm, Step::Node, Step::Python],
+            Self::Examples => &[Step::Wasm, Step::Node, Step::Languages, Step::Examples],
         }
     }
 
@@ -89,6 +96,7 @@ impl Stage {
             Self::End2end => playwright(workspace, &workspace.server(Profile::Debug), &[], count),
             Self::ReleaseSite => release_site(workspace, count),
             Self::PythonClient => python_client(workspace, count),
+            Self::Examples => examples(workspace, count),
         }
     }
 }
@@ -220,4 +228,29 @@ fn python_client(workspace: &Workspace, count: &mut Count) -> Result<()> {
     python.env("PYTHONUNBUFFERED", "1");
     python.env("GROUNDSWELL_BIN", workspace.server(Profile::Debug));
     counted(&mut python, count)
+}
+
+/// Those in Rust are packages of the workspace, so the stage `build` has compiled them.
+fn examples(workspace: &Workspace, count: &mut Count) -> Result<()> {
+    let tests = workspace.examples().join("tests");
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&tests).with_context(|| format!("cannot read {}", tests.display()))? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(".test.mjs") {
+            files.push(path);
+        }
+    }
+    // Node would succeed with nothing to do.
+    if files.is_empty() {
+        bail!("there is no test in {}", tests.display());
+    }
+    files.sort();
+    let mut node = process::command("node");
+    node.args(["--test", "--test-reporter=spec"]).args(files).current_dir(&workspace.root);
+    // Colours would stand before the words that are counted.
+    node.env("FORCE_COLOR", "0");
+    node.env("GROUNDSWELL_BIN", workspace.server(Profile::Debug));
+    node.env("GROUNDSWELL_PYTHON", setup::python_of_examples(workspace));
+    node.env("CARGO", process::cargo()).env("CARGO_TARGET_DIR", &workspace.target);
+    counted(&mut node, count)
 }
