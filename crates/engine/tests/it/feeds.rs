@@ -166,63 +166,76 @@ async fn there_is_nothing_to_follow_of_a_program_that_is_not_there() {
     engine.shut_down().await;
 }
 
-/// Producers of two programs at once, and followers that give up and begin again behind what they have reached: each gets
-/// every event once, in order.
+/// Follows behind `reached` for a while, gives up, and begins again after a while in which nobody follows, until it is
+/// over and nothing comes any more; answers what came.
+async fn follow_on_and_off(
+    engine: Arc<Engine>,
+    program: ProgramId,
+    mut reached: EventId,
+    is_over: Arc<AtomicBool>,
+) -> Vec<EventId> {
+    let mut found = Vec::new();
+    for round in 0.. {
+        // Read before looking: what is not found after that was not accepted before.
+        let is_last = is_over.load(Ordering::SeqCst);
+        let mut follower = engine.follow(&program, Some(reached), Vec::new()).expect("there");
+        let patience = Duration::from_millis(if is_last { 3_000 } else { round % 5 * 4 });
+        let gives_up = tokio::time::timeout(patience, async {
+            loop {
+                let events = follower.next().await.expect("readable");
+                found.extend(events.into_iter().map(|event| event.id));
+            }
+        });
+        let _ = gives_up.await;
+        reached = follower.reached();
+        drop(follower);
+        if is_last {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(round % 3 * 3)).await;
+    }
+    found
+}
+
+/// Producers of two programs at once, and for each a follower that comes and goes: it gets every event once, in order.
 async fn nothing_is_missed_under_load(store: Arc<dyn Store>) {
     const PRODUCERS: usize = 8;
     const EVENTS: usize = 150;
     let engine = start(store).await;
-    let (one, other) = (program(&engine).await, program(&engine).await);
+    let programs = [program(&engine).await, program(&engine).await];
     let is_over = Arc::new(AtomicBool::new(false));
-    let begin = engine.submit(&one, &event("first"), None).await.expect("accepted").id;
-    let followers: Vec<_> = (0..4)
-        .map(|number| {
-            let (engine, one, is_over) = (Arc::clone(&engine), one.clone(), Arc::clone(&is_over));
-            tokio::spawn(async move {
-                let (mut reached, mut found) = (begin, Vec::new());
-                loop {
-                    // Read before looking: what is not found after that was not accepted before.
-                    let is_last = is_over.load(Ordering::SeqCst);
-                    let mut follower = engine.follow(&one, Some(reached), Vec::new()).expect("there");
-                    let patience = Duration::from_millis(if is_last { 2_000 } else { 3 + number * 7 });
-                    let gives_up = tokio::time::timeout(patience, async {
-                        loop {
-                            let events = follower.next().await.expect("readable");
-                            found.extend(events.into_iter().map(|event| event.id));
-                        }
-                    });
-                    let _ = gives_up.await;
-                    reached = follower.reached();
-                    if is_last {
-                        return found;
-                    }
-                }
-            })
-        })
-        .collect();
+    let begin = engine.submit(&programs[0], &event("first"), None).await.expect("accepted").id;
+    let followers = programs.clone().map(|program| {
+        tokio::spawn(follow_on_and_off(Arc::clone(&engine), program, begin, Arc::clone(&is_over)))
+    });
     let producers: Vec<_> = (0..PRODUCERS)
         .map(|number| {
-            let (engine, one, other) = (Arc::clone(&engine), one.clone(), other.clone());
+            let (engine, programs) = (Arc::clone(&engine), programs.clone());
             tokio::spawn(async move {
-                let mut ids = Vec::new();
+                let mut ids = [Vec::new(), Vec::new()];
                 for at in 0..EVENTS {
                     let text = event(&format!("p{number}-{at}"));
-                    ids.push(engine.submit(&one, &text, None).await.expect("accepted").id);
-                    engine.submit(&other, &text, None).await.expect("accepted");
+                    for (program, ids) in programs.iter().zip(&mut ids) {
+                        ids.push(engine.submit(program, &text, None).await.expect("accepted").id);
+                    }
                 }
                 ids
             })
         })
         .collect();
-    let mut accepted = BTreeSet::new();
+    let mut accepted = [BTreeSet::new(), BTreeSet::new()];
     for producer in producers {
-        accepted.extend(producer.await.expect("no panic"));
+        for (all, ids) in accepted.iter_mut().zip(producer.await.expect("no panic")) {
+            all.extend(ids);
+        }
     }
     is_over.store(true, Ordering::SeqCst);
-    let accepted: Vec<EventId> = accepted.into_iter().collect();
-    assert_eq!(accepted.len(), PRODUCERS * EVENTS);
-    for follower in followers {
-        assert_eq!(follower.await.expect("no panic"), accepted);
+    for (follower, accepted) in followers.into_iter().zip(accepted) {
+        let accepted: Vec<EventId> = accepted.into_iter().collect();
+        assert_eq!(accepted.len(), PRODUCERS * EVENTS);
+        let found = follower.await.expect("no panic");
+        assert!(found.is_sorted_by(|a, b| a < b), "twice, or not in order");
+        assert_eq!(found, accepted);
     }
     engine.shut_down().await;
 }
