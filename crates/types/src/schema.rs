@@ -3,6 +3,11 @@
 //! The tables stand beside the typed structs in [`crate::payload`], written by the same macro, so that they cannot
 //! say different things.
 
+#[cfg(feature = "schema")]
+mod json_schema;
+#[cfg(feature = "schema")]
+mod texts;
+
 use std::borrow::Cow;
 
 use crate::json::{Json, Object};
