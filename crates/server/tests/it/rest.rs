@@ -4,6 +4,7 @@ mod access;
 mod batches;
 mod campaigns;
 mod deliveries;
+mod description;
 mod events;
 mod idempotency;
 mod log;
