@@ -1,7 +1,11 @@
 //! Reading what bodies say: every problem with its pointer, unknown keys ignored.
 
+use std::fmt::Display;
+
 use groundswell_types::json::{self, Json, Object};
-use groundswell_types::{EventKind, HeaderPlace, Problem, WebhookHeaders, pointer_segment};
+use groundswell_types::{
+    EventKind, HeaderPlace, InvalidScope, Problem, RateLimit, Scope, Scopes, WebhookHeaders, pointer_segment,
+};
 
 use super::answer::Failed;
 
@@ -31,6 +35,14 @@ impl<'a> Fields<'a> {
         self.problems.push(Problem::new(format!("/{name}"), message));
     }
 
+    /// Notes a problem with every member that is none of these.
+    pub fn only(&mut self, names: &[&str]) {
+        for (name, _) in self.object.iter().filter(|(name, _)| !names.contains(name)) {
+            let message = format!("is not known here; known are {}", names.join(", "));
+            self.problems.push(Problem::new(pointer_segment(name), message));
+        }
+    }
+
     /// Whether the member is there, be it null.
     pub fn has(&self, name: &str) -> bool {
         self.object.get(name).is_some()
@@ -56,6 +68,47 @@ impl<'a> Fields<'a> {
                 None
             }
         }
+    }
+
+    /// What `parse` makes of a string, when the member is there and not null.
+    pub fn parsed<T, Why: Display>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, Why>,
+    ) -> Option<T> {
+        if self.is_null(name) {
+            return None;
+        }
+        let text = self.text(name)?;
+        parse(&text).map_err(|why| self.problem(name, why.to_string())).ok()
+    }
+
+    /// What `parse` makes of each string of a list, when the member is there.
+    pub fn texts<T, Why: Display>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&str) -> Result<T, Why>,
+    ) -> Option<Vec<T>> {
+        let items = match self.object.get(name)? {
+            Json::Array(items) => items,
+            other => {
+                let message = format!("must be an array of strings, but is {}", other.kind_name());
+                self.problem(name, message);
+                return None;
+            }
+        };
+        let parsed: Vec<Result<T, String>> = (items.iter())
+            .map(|item| match item.as_str() {
+                Some(text) => parse(text).map_err(|why| why.to_string()),
+                None => Err(format!("must be a string, but is {}", item.kind_name())),
+            })
+            .collect();
+        for (at, item) in parsed.iter().enumerate() {
+            if let Err(why) = item {
+                self.problems.push(Problem::new(format!("/{name}/{at}"), why.clone()));
+            }
+        }
+        parsed.into_iter().collect::<Result<_, _>>().ok()
     }
 
     /// A boolean, when the member is there.
@@ -109,6 +162,53 @@ impl<'a> Fields<'a> {
             }
         }
         parsed.into_iter().collect()
+    }
+
+    /// A list of what a key may do, when the member is there.
+    pub fn scopes(&mut self, name: &str) -> Option<Scopes> {
+        let items = match self.object.get(name)? {
+            Json::Array(items) => items,
+            other => {
+                let message = format!("must be an array of scopes, but is {}", other.kind_name());
+                self.problem(name, message);
+                return None;
+            }
+        };
+        let parsed: Vec<_> =
+            items.iter().map(|item| item.as_str().map_or(Err(InvalidScope), Scope::parse)).collect();
+        for (at, scope) in parsed.iter().enumerate() {
+            if let Err(why) = scope {
+                self.problems.push(Problem::new(format!("/{name}/{at}"), why.to_string()));
+            }
+        }
+        parsed.into_iter().collect::<Result<_, _>>().ok()
+    }
+
+    /// Requests per second, minute and hour, when the member is there.
+    pub fn rate_limit(&mut self, name: &str) -> Option<RateLimit> {
+        let object = match self.object.get(name)? {
+            Json::Object(object) => object,
+            other => {
+                let message = format!("must be an object, but is {}", other.kind_name());
+                self.problem(name, message);
+                return None;
+            }
+        };
+        let window = |window: &str| {
+            let number =
+                object.get(window).and_then(Json::as_i64).and_then(|number| u32::try_from(number).ok());
+            number.filter(|number| *number > 0).ok_or_else(|| {
+                let message = format!("must be a whole number from 1 to {}", u32::MAX);
+                Problem::new(format!("/{name}/{window}"), message)
+            })
+        };
+        match [window("second"), window("minute"), window("hour")] {
+            [Ok(second), Ok(minute), Ok(hour)] => Some(RateLimit { second, minute, hour }),
+            windows => {
+                self.problems.extend(windows.into_iter().filter_map(Result::err));
+                None
+            }
+        }
     }
 
     /// An object of header names and values, when the member is there; null is an empty one. Problems are named by the

@@ -3,10 +3,13 @@
 mod access;
 mod batches;
 mod campaigns;
+#[cfg(target_os = "linux")]
+mod compressed;
 mod deliveries;
 mod description;
 mod events;
 mod idempotency;
+mod keys;
 mod log;
 mod overload;
 mod urls;
