@@ -2,14 +2,16 @@
 //! result is there, does only what is missing, and says in one line which of the two it was.
 //!
 //! The steps: the browser half's compiler (`wasm`), the Node tools (`node`), a browser for the tests
-//! (`browser`), the official Python client (`python`), PostgreSQL's programs (`postgres`). Commands ask for the steps they need, so that
-//! nobody waits for a browser to be installed in order to start the server.
+//! (`browser`), the official Python client (`python`), PostgreSQL's programs (`postgres`), the shells that completions
+//! are for (`shells`). Commands ask for the steps they need, so that nobody waits for a browser to be installed in order
+//! to start the server.
 
 mod browser;
 mod node;
 mod packages;
 mod postgres;
 mod python;
+mod shells;
 mod wasm;
 
 use std::path::PathBuf;
@@ -34,6 +36,8 @@ pub enum Step {
     Python,
     /// PostgreSQL's programs, for tests that start servers of their own.
     Postgres,
+    /// The shells that completions are tested with.
+    Shells,
 }
 
 /// How a step went.
@@ -50,7 +54,7 @@ pub fn everything(workspace: &Workspace, wasm_from: Option<WasmSource>) -> Resul
         wasm::forget(workspace);
         report("wasm", || wasm::prepare(workspace, Some(source)))?;
     }
-    ensure(workspace, &[Step::Wasm, Step::Node, Step::Browser, Step::Python, Step::Postgres])
+    ensure(workspace, &[Step::Wasm, Step::Node, Step::Browser, Step::Python, Step::Postgres, Step::Shells])
 }
 
 /// The steps that a command needs.
@@ -62,6 +66,7 @@ pub fn ensure(workspace: &Workspace, steps: &[Step]) -> Result<()> {
             Step::Browser => report("browser", || browser::prepare(workspace))?,
             Step::Python => report("python", || python::prepare(workspace))?,
             Step::Postgres => report("postgres", || postgres::prepare(workspace))?,
+            Step::Shells => report("shells", || shells::prepare(workspace))?,
         }
     }
     Ok(())

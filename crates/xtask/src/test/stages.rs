@@ -77,7 +77,7 @@ impl Stage {
     pub fn steps(self) -> &'static [Step] {
         match self {
             Self::Build => &[Step::Wasm, Step::Node],
-            Self::Unit => &[Step::Wasm, Step::Node, Step::Postgres],
+            Self::Unit => &[Step::Wasm, Step::Node, Step::Postgres, Step::Shells],
             Self::TypesWasm => &[Step::Wasm],
             Self::TypesPackage => &[],
             Self::End2end | Self::ReleaseSite => &[Step::Wasm, Step::Node, Step::Browser],
