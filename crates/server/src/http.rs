@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::live::{self, LiveStreams};
-use crate::rest::{BodyRoom, RateLimiter};
+use crate::rest::{BodyRoom, Description, EventStreams, RateLimiter};
 use crate::site::Site;
 use crate::{inbox, origin, pages, rest};
 
@@ -32,6 +32,8 @@ pub struct Shared {
     pub admin_key_hash: Option<[u8; 32]>,
     pub rate_limiter: Option<RateLimiter>,
     pub bodies: BodyRoom,
+    pub description: Description,
+    pub event_streams: EventStreams,
     pub live: LiveStreams,
 }
 
@@ -54,10 +56,12 @@ impl AppState {
         Self(Arc::new(Shared {
             engine,
             site,
+            description: Description::new(&public_url),
             public_url: public_url.into(),
             admin_key_hash: config.admin_key.as_ref().map(|key| hash_token(key.expose())),
             rate_limiter: config.rate_limit.map(RateLimiter::new),
             bodies: BodyRoom::default(),
+            event_streams: EventStreams::new(stop.clone()),
             live: LiveStreams::new(stop),
         }))
     }

@@ -3,9 +3,11 @@
 
 mod activity;
 mod browser;
+mod cli;
 mod client;
 mod crash;
 mod delivery;
+mod event_stream;
 #[cfg(target_os = "linux")]
 mod failing_disk;
 mod inbox;

@@ -31,6 +31,8 @@ pub enum Stage {
     PythonClient,
     /// The examples of the documentation.
     Examples,
+    /// What the API's description says of it.
+    Schemathesis,
 }
 
 impl Stage {
@@ -45,6 +47,7 @@ impl Stage {
             Self::ReleaseSite => "release-site",
             Self::PythonClient => "python-client",
             Self::Examples => "examples",
+            Self::Schemathesis => "schemathesis",
         }
     }
 
@@ -59,6 +62,7 @@ impl Stage {
             Self::ReleaseSite => "what it weighs as it is released, and that it works so",
             Self::PythonClient => "the hosted product's Python client against our REST API",
             Self::Examples => "the examples of the documentation, run for real",
+            Self::Schemathesis => "every call does what the API's description says (Schemathesis)",
         }
     }
 
@@ -66,9 +70,12 @@ impl Stage {
     pub fn needs(self) -> &'static [Self] {
         match self {
             // The server's own tests start it with the site beside it.
-            Self::Unit | Self::End2end | Self::ReleaseSite | Self::PythonClient | Self::Examples => {
-                &[Self::Build]
-            }
+            Self::Unit
+            | Self::End2end
+            | Self::ReleaseSite
+            | Self::PythonClient
+            | Self::Examples
+            | Self::Schemathesis => &[Self::Build],
             Self::Build | Self::TypesWasm | Self::TypesPackage => &[],
         }
     }
@@ -77,11 +84,11 @@ impl Stage {
     pub fn steps(self) -> &'static [Step] {
         match self {
             Self::Build => &[Step::Wasm, Step::Node],
-            Self::Unit => &[Step::Wasm, Step::Node, Step::Postgres],
+            Self::Unit => &[Step::Wasm, Step::Node, Step::Postgres, Step::Shells],
             Self::TypesWasm => &[Step::Wasm],
             Self::TypesPackage => &[],
             Self::End2end | Self::ReleaseSite => &[Step::Wasm, Step::Node, Step::Browser],
-            Self::PythonClient => &[Step::Wasm, Step::Node, Step::Python],
+            Self::PythonClient | Self::Schemathesis => &[Step::Wasm, Step::Node, Step::Python],
             Self::Examples => &[Step::Wasm, Step::Node, Step::Languages, Step::Examples],
         }
     }
@@ -97,6 +104,7 @@ impl Stage {
             Self::ReleaseSite => release_site(workspace, count),
             Self::PythonClient => python_client(workspace, count),
             Self::Examples => examples(workspace, count),
+            Self::Schemathesis => schemathesis(workspace, count),
         }
     }
 }
@@ -252,5 +260,14 @@ fn examples(workspace: &Workspace, count: &mut Count) -> Result<()> {
     node.env("GROUNDSWELL_BIN", workspace.server(Profile::Debug));
     node.env("GROUNDSWELL_PYTHON", setup::python_of_examples(workspace));
     node.env("CARGO", process::cargo()).env("CARGO_TARGET_DIR", &workspace.target);
+    counted(&mut node, count)
+}
+
+fn schemathesis(workspace: &Workspace, count: &mut Count) -> Result<()> {
+    let mut node = process::command("node");
+    node.arg(workspace.node_package().join("schemathesis/run.mjs")).arg(setup::python(workspace));
+    node.current_dir(&workspace.root);
+    node.env("PYTHONUNBUFFERED", "1");
+    node.env("GROUNDSWELL_BIN", workspace.server(Profile::Debug));
     counted(&mut node, count)
 }
