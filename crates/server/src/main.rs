@@ -15,6 +15,7 @@ mod pages;
 mod rest;
 mod serve;
 mod site;
+mod unread;
 
 use std::process::ExitCode;
 
