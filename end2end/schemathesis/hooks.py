@@ -29,6 +29,7 @@ STATUS_RANGE = re.compile("[1-9][0-9]{2}-[1-9][0-9]{2}")
 @schemathesis.hook
 def before_call(context, case, kwargs):
     use_known_ids(case)
+    use_up_key(case.headers)
     for members in (case.query, case.body):
         if isinstance(members, dict):
             order(members)
@@ -53,12 +54,12 @@ def use_known_ids(case):
     path = case.meta.components.get(ParameterLocation.PATH)
     if path is not None and path.mode.is_negative:
         return
-    chance = random.Random(repr(sorted(parameters.items())))
+    chance = random.Random(repr((sorted(parameters.items()), case.body)))
     if not PROGRAM_ID.fullmatch(str(parameters["id"])) or chance.random() < 0.25:
         return
     label = case.operation.label
     if label == "POST /v2/campaign/{id}/webhooks":
-        parameters["id"] = random.Random(repr(case.body)).choice(EMPTY)
+        parameters["id"] = chance.choice(EMPTY)
         return
     if label == "DELETE /v2/campaign/{id}/webhooks/{webhookId}":
         # Not those that other calls are made of.
@@ -68,7 +69,6 @@ def use_known_ids(case):
     if label == "POST /v2/campaign/{id}/events" and isinstance(case.body, dict):
         fitting = [program for program in FILLED if case.body.get("event") in program["events"]]
         program = chance.choice(fitting or FILLED)
-        use_up_key(case.headers)
     for name in parameters:
         if name == "id":
             parameters[name] = program["id"]
