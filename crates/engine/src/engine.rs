@@ -109,12 +109,11 @@ impl Engine {
     /// Reads settings and what is due from the store, and starts writing and delivering in the world given.
     pub async fn start_in(parts: EngineParts, outside: Outside) -> Result<Arc<Self>, StartError> {
         let (EngineParts { store, config, clock }, Outside { transport, randomness }) = (parts, outside);
-        let Ground { directory, ids, changes, inboxes } =
+        let Ground { directory, ids, changes, inboxes, api_keys } =
             Ground::read(&store, &config, &clock, &randomness).await?;
         let destinations = Destinations::new(&config, Arc::clone(&inboxes));
         let transport: Arc<dyn Transport> =
             Arc::new(InboxTransport { inboxes: Arc::clone(&inboxes), other: transport });
-        let api_keys = ApiKeys::load(store.as_ref()).await?;
         store.begin_boot(clock.now_ms(), clock.now_ms().saturating_sub(BOOTS_KEPT_MS)).await?;
         let boots = store.boots().await?;
         let due = store.earliest_due(&directory.enabled_endpoints()).await?;
@@ -269,6 +268,7 @@ struct Ground {
     ids: Arc<IdGenerator>,
     changes: Arc<Changes>,
     inboxes: Arc<Inboxes>,
+    api_keys: ApiKeys,
 }
 
 impl Ground {
@@ -291,7 +291,8 @@ impl Ground {
             public_url: config.public_url.clone(),
         });
         let inboxes = Arc::new(inboxes.await?);
-        Ok(Self { directory, ids, changes, inboxes })
+        let api_keys = ApiKeys::load(store.as_ref()).await?;
+        Ok(Self { directory, ids, changes, inboxes, api_keys })
     }
 }
 
