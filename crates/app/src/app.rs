@@ -59,6 +59,8 @@ fn Header() -> impl IntoView {
             </A>
             <nav class="header-nav" aria-label=texts.frame_main()>
                 <A href="/">{texts.frame_programs()}</A>
+                // Not one of the app's pages: the server's documentation, which needs no script.
+                <a href="/docs" rel="external" hreflang="en">{texts.frame_docs()}</a>
             </nav>
             <Account/>
         </header>

@@ -2,6 +2,7 @@
 
 mod backend;
 mod config;
+mod docs;
 mod export;
 mod front;
 mod http;
