@@ -1,5 +1,6 @@
 //! All pages, in the order in which somebody who reads all of them would.
 
+mod api;
 mod delivery;
 mod events;
 mod examples;
@@ -25,6 +26,7 @@ pub fn all(settings: &Settings) -> Vec<Page> {
         page(examples::ABOUT, &examples::text()),
         page(delivery::ABOUT, &delivery::text(&settings.delivery)),
         page(events::ABOUT, &events::text()),
+        page(api::ABOUT, &api::text(&settings.public_url)),
     ]
 }
 

@@ -168,7 +168,8 @@ fn meaning(field: &Field) -> String {
     }
 }
 
-fn object_anchor(schema: &Schema) -> String {
+/// The anchor of a kind of object.
+pub fn object_anchor(schema: &Schema) -> String {
     // `EarnedReward` is read as two words.
     let mut words = String::new();
     for (at, c) in schema.name.chars().enumerate() {
