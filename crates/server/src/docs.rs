@@ -4,17 +4,16 @@ use std::sync::OnceLock;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Query, Request, State};
+use axum::extract::{RawQuery, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 use groundswell_docs::{DeliverySettings, Docs, Document, Settings};
 use groundswell_engine::config::EngineConfig;
 use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
-    IF_NONE_MATCH, VARY,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
-use serde::Deserialize;
 
 use crate::http::AppState;
 
@@ -83,14 +82,12 @@ async fn document(State(state): State<AppState>, request: Request) -> Response {
     }
 }
 
-#[derive(Deserialize)]
-struct Search {
-    #[serde(default)]
-    q: String,
-}
-
-async fn search(State(state): State<AppState>, Query(search): Query<Search>, headers: HeaderMap) -> Response {
-    answer(&Document::html(state.docs.get().search(&search.q)), &headers)
+async fn search(State(state): State<AppState>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
+    let query = query.unwrap_or_default();
+    // Whatever stands in an address is a search for something, if only for nothing.
+    let wanted = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "q");
+    let wanted = wanted.map(|(_, wanted)| wanted).unwrap_or_default();
+    answer(&Document::html(state.docs.get().search(&wanted)), &headers)
 }
 
 /// The document in the encoding the client takes, or nothing when it has it already.

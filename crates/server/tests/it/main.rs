@@ -6,6 +6,7 @@ mod browser;
 mod client;
 mod crash;
 mod delivery;
+mod docs;
 #[cfg(target_os = "linux")]
 mod failing_disk;
 mod inbox;

@@ -31,6 +31,11 @@ pub fn curl(server: &str, call: &Call<'_>) -> String {
     if !str_of(&operation["security"][0]["apiKey"][0]).is_empty() {
         line.push_str(" \\\n  -H \"Authorization: Bearer $KEY\"");
     }
+    for parameter in list(&operation["parameters"]).iter().filter(|parameter| parameter["in"] == "header") {
+        let name = str_of(&parameter["name"]);
+        let example = parameter["example"].as_str().unwrap_or("joined-p1");
+        let _ = write!(line, " \\\n  -H \"{name}: {example}\"");
+    }
     if let Some((media_type, content)) = members(&operation["requestBody"]["content"]).next() {
         let _ = write!(line, " \\\n  -H \"Content-Type: {media_type}\"");
         let option = if media_type == "application/json" { "-d" } else { "--data-binary" };
@@ -40,12 +45,14 @@ pub fn curl(server: &str, call: &Call<'_>) -> String {
     line
 }
 
-/// The shortest example there is.
+/// The example; of several, somebody who joins, since every program has that.
 fn body(content: &Value) -> Value {
-    let several = members(&content["examples"]).map(|(_, example)| &example["value"]);
-    let one = content.get("example");
-    let shortest = several.chain(one).min_by_key(|example| example.to_string().len());
-    shortest.cloned().unwrap_or_default()
+    let of_joining = &content["examples"]["NEW_PARTICIPANT_ADDED"]["value"];
+    let all = [&content["example"], of_joining].into_iter();
+    all.chain(members(&content["examples"]).map(|(_, example)| &example["value"]))
+        .find(|example| !example.is_null())
+        .cloned()
+        .unwrap_or_default()
 }
 
 fn printed(body: &Value) -> String {
