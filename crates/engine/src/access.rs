@@ -1,8 +1,5 @@
-//! Who may call: API keys, one-time sign-in links, sessions. Only hashes are kept; what is random enough needs no
-//! slow hash.
-
-use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+//! Who may use the editor: one-time sign-in links, sessions. Only hashes are kept; what is random enough needs no slow
+//! hash.
 
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
@@ -11,7 +8,7 @@ use crate::delivery::signer::hex;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::id;
-use crate::store::{ApiKeyRecord, SessionRecord, Store, StoreError};
+use crate::store::SessionRecord;
 
 /// How long a sign-in link can be used: one hour.
 pub const SIGN_IN_LINK_MS: i64 = 3_600_000;
@@ -19,25 +16,16 @@ pub const SIGN_IN_LINK_MS: i64 = 3_600_000;
 /// How long a session lasts: 30 days.
 pub const SESSION_MS: i64 = 30 * 86_400_000;
 
-/// API keys by their hashes, for each request.
+/// What those who serve a session for long have to know.
 pub(crate) struct Access {
-    keys: RwLock<HashMap<[u8; 32], String>>,
-    /// How many sessions were ended, for those who serve one for long.
+    /// How many sessions were ended.
     ended: watch::Sender<u64>,
 }
 
-impl Access {
-    pub(crate) async fn load(store: &dyn Store) -> Result<Self, StoreError> {
-        let keys = store.api_keys().await?.into_iter().map(|key| (key.key_hash, key.id)).collect();
-        Ok(Self { keys: RwLock::new(keys), ended: watch::Sender::new(0) })
+impl Default for Access {
+    fn default() -> Self {
+        Self { ended: watch::Sender::new(0) }
     }
-}
-
-/// A new API key, shown this once.
-#[derive(Clone, PartialEq, Eq)]
-pub struct NewApiKey {
-    pub record: ApiKeyRecord,
-    pub key: String,
 }
 
 /// The SHA-256 a key or token is kept as.
@@ -46,46 +34,6 @@ pub fn hash_token(token: &str) -> [u8; 32] {
 }
 
 impl Engine {
-    /// The id of the API key whose text this is. Looked up by hash, so timing tells nothing about stored keys.
-    pub fn api_key(&self, key: &str) -> Option<String> {
-        let keys = self.access.keys.read().unwrap_or_else(PoisonError::into_inner);
-        keys.get(&hash_token(key)).cloned()
-    }
-
-    /// All API keys.
-    pub async fn api_keys(&self) -> Result<Vec<ApiKeyRecord>, EngineError> {
-        Ok(self.store.api_keys().await?)
-    }
-
-    /// Makes an API key.
-    pub async fn create_api_key(&self, name: &str) -> Result<NewApiKey, EngineError> {
-        let name = name.trim();
-        if name.is_empty() || name.chars().count() > 100 {
-            return Err(EngineError::invalid("/name", "must have 1 to 100 characters"));
-        }
-        let key = format!("gsk_{}", id::random_text(40));
-        let record = ApiKeyRecord {
-            id: format!("key_{}", id::random_text(10)),
-            name: name.to_owned(),
-            key_hash: hash_token(&key),
-            created_at_ms: self.clock.now_ms(),
-        };
-        self.store.save_api_key(&record).await?;
-        let mut keys = self.access.keys.write().unwrap_or_else(PoisonError::into_inner);
-        keys.insert(record.key_hash, record.id.clone());
-        Ok(NewApiKey { record, key })
-    }
-
-    /// Removes an API key; it stops working at once.
-    pub async fn delete_api_key(&self, id: &str) -> Result<(), EngineError> {
-        if !self.store.delete_api_key(id).await? {
-            return Err(EngineError::NotFound("API key"));
-        }
-        let mut keys = self.access.keys.write().unwrap_or_else(PoisonError::into_inner);
-        keys.retain(|_, known| known != id);
-        Ok(())
-    }
-
     /// Makes a one-time sign-in link's token; returns it with its end, Unix milliseconds.
     pub async fn create_sign_in_token(&self) -> Result<(String, i64), EngineError> {
         let token = hex(&id::random_bytes());

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::access::Access;
 use crate::activity::Tally;
+use crate::api_keys::ApiKeys;
 use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::config::EngineConfig;
@@ -44,6 +45,7 @@ pub struct Engine {
     pub(crate) changes: Arc<Changes>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) access: Access,
+    pub(crate) api_keys: ApiKeys,
     /// The starts of the process, this one included, oldest first.
     pub(crate) boots: Vec<BootRecord>,
     pub(crate) resends_wanted: Arc<Notify>,
@@ -111,7 +113,7 @@ impl Engine {
         let destinations = Destinations::new(&config, Arc::clone(&inboxes));
         let transport: Arc<dyn Transport> =
             Arc::new(InboxTransport { inboxes: Arc::clone(&inboxes), other: transport });
-        let access = Access::load(store.as_ref()).await?;
+        let api_keys = ApiKeys::load(store.as_ref()).await?;
         store.begin_boot(clock.now_ms(), clock.now_ms().saturating_sub(BOOTS_KEPT_MS)).await?;
         let boots = store.boots().await?;
         let due = store.earliest_due(&directory.enabled_endpoints()).await?;
@@ -171,7 +173,8 @@ impl Engine {
             under_way,
             changes,
             tally,
-            access,
+            access: Access::default(),
+            api_keys,
             boots,
             resends_wanted: Arc::new(Notify::new()),
             resend_steps: tokio::sync::Mutex::new(()),
@@ -203,6 +206,9 @@ impl Engine {
                 if let Some(task) = task {
                     report_panic(name, task.await);
                 }
+            }
+            if let Err(error) = self.write_used_keys().await {
+                tracing::warn!(%error, "when API keys were last used was not written");
             }
             self.writer_stop.cancel();
             let written = writer.await;

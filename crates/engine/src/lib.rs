@@ -6,6 +6,7 @@
 
 pub mod access;
 mod activity;
+pub mod api_keys;
 pub mod changes;
 pub mod clock;
 pub mod config;

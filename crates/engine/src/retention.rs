@@ -35,6 +35,9 @@ pub(crate) async fn run(engine: Arc<Engine>, stop: CancellationToken) {
         if let Err(error) = engine.write_counts(&stop).await {
             tracing::warn!(%error, "what was counted was not written; the next try follows");
         }
+        if let Err(error) = engine.write_used_keys().await {
+            tracing::warn!(%error, "when API keys were used was not written; the next try follows");
+        }
         if let Err(error) = engine.sweep(&stop).await {
             tracing::warn!(%error, "what is too old was not all forgotten; the next sweep goes on");
         }

@@ -269,6 +269,9 @@ pub trait Store: FirstStepsStore {
     /// All API keys, oldest first.
     async fn api_keys(&self) -> Result<Vec<ApiKeyRecord>, StoreError>;
 
+    /// Keeps when these API keys were last used, Unix milliseconds; of one that is gone nothing.
+    async fn note_api_keys_used(&self, used: &[(&str, i64)]) -> Result<(), StoreError>;
+
     /// Removes an API key; says whether it was there.
     async fn delete_api_key(&self, id: &str) -> Result<bool, StoreError>;
 

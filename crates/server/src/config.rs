@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use groundswell_engine::config::{BreakerPolicy, EngineConfig, RetryPolicy, SendingConfig};
+use groundswell_types::RateLimit;
 use serde::Deserialize;
 
 const MIN_ADMIN_KEY_CHARS: usize = 32;
@@ -184,21 +185,6 @@ impl std::fmt::Debug for AdminKey {
     }
 }
 
-/// Requests that one API key may make in each window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateLimit {
-    pub second: u32,
-    pub minute: u32,
-    pub hour: u32,
-}
-
-impl Default for RateLimit {
-    /// Generous for automation, far below what a runaway loop does.
-    fn default() -> Self {
-        Self { second: 1_000, minute: 30_000, hour: 1_000_000 }
-    }
-}
-
 impl Config {
     /// Reads and checks all settings.
     pub fn load(args: ServeArgs) -> anyhow::Result<Self> {
@@ -357,12 +343,9 @@ fn rate_limit(text: Option<&str>) -> anyhow::Result<Option<RateLimit>> {
     if text == "off" {
         return Ok(None);
     }
-    let parts: Vec<Option<u32>> = text.split('/').map(|part| part.trim().parse().ok()).collect();
-    match parts[..] {
-        [Some(second), Some(minute), Some(hour)] if second.min(minute).min(hour) > 0 => {
-            Ok(Some(RateLimit { second, minute, hour }))
-        }
-        _ => bail!("the rate limit must be `off` or like 100/2000/50000: per second, minute and hour"),
+    match RateLimit::parse(text) {
+        Ok(limit) => Ok(Some(limit)),
+        Err(why) => bail!("the rate limit {why}, or `off`"),
     }
 }
 

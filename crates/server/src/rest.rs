@@ -3,6 +3,7 @@
 mod answer;
 mod auth;
 mod body;
+mod coding;
 mod deliveries;
 mod events;
 mod inbox;

@@ -105,6 +105,12 @@ impl ErrorCode {
     }
 }
 
+impl AsRef<Self> for ApiError {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 /// The body of every error answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

@@ -6,6 +6,7 @@
 //! they are what existing receivers and clients rely on.
 
 mod activity;
+mod api_key;
 mod change;
 mod delivery;
 pub mod editor;
@@ -30,6 +31,9 @@ pub mod signature;
 mod webhook;
 
 pub use activity::{Activity, HourCount};
+pub use api_key::{
+    API_KEY_PREFIX, ApiKey, InvalidRateLimit, InvalidScope, MAX_API_KEY_NAME_CHARS, RateLimit, Scope, Scopes,
+};
 pub use change::Change;
 pub use delivery::{
     AttemptView, DeliveryDetail, DeliveryState, DeliveryView, FailureClass, HeaderView, RequestHead,

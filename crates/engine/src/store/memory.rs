@@ -379,6 +379,16 @@ impl Store for Memory {
         Ok(keys)
     }
 
+    async fn note_api_keys_used(&self, used: &[(&str, i64)]) -> Result<(), StoreError> {
+        let mut state = self.state();
+        for (id, at_ms) in used {
+            if let Some(key) = state.api_keys.get_mut(*id) {
+                key.last_used_at_ms = Some(*at_ms);
+            }
+        }
+        Ok(())
+    }
+
     async fn delete_api_key(&self, id: &str) -> Result<bool, StoreError> {
         Ok(self.state().api_keys.remove(id).is_some())
     }

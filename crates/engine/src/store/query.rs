@@ -129,6 +129,15 @@ pub(super) trait Columns {
         let text = self.text(column)?;
         parse(&text).ok_or_else(|| damaged(format!("`{text}` is no {}", std::any::type_name::<T>())))
     }
+
+    /// The same, when there is something.
+    fn optional_parsed<T>(
+        &self,
+        column: usize,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, StoreError> {
+        if self.optional_text(column)?.is_none() { Ok(None) } else { self.parsed(column, parse).map(Some) }
+    }
 }
 
 pub(super) fn damaged(message: String) -> StoreError {

@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use groundswell_types::editor::ChangedBy;
 use groundswell_types::{
-    Currency, DeliveryId, EventId, EventKind, FailureClass, HourCount, NoticeId, NoticeKind, ProgramId,
-    ProgramStatus, ProgramType, ResendJobId, ResendState, Secret, SecretOverlap, TestId, WebhookHeaders,
-    WebhookId, WebhookName, WebhookTimeout,
+    ApiKey, Currency, DeliveryId, EventId, EventKind, FailureClass, HourCount, NoticeId, NoticeKind,
+    ProgramId, ProgramStatus, ProgramType, RateLimit, ResendJobId, ResendState, Scopes, Secret,
+    SecretOverlap, TestId, WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
 };
 use serde::{Deserialize, Serialize};
 
@@ -435,7 +435,30 @@ pub struct ApiKeyRecord {
     pub name: String,
     /// SHA-256 of the key.
     pub key_hash: [u8; 32],
+    pub scopes: Scopes,
+    /// The one program it is good for.
+    pub program_id: Option<ProgramId>,
+    pub rate_limit: Option<RateLimit>,
+    /// The end of its text; `None` for keys from before it was kept.
+    pub ends_with: Option<String>,
     pub created_at_ms: i64,
+    pub last_used_at_ms: Option<i64>,
+}
+
+impl ApiKeyRecord {
+    /// As people and programs see it.
+    pub fn view(self) -> ApiKey {
+        ApiKey {
+            id: self.id,
+            name: self.name,
+            scopes: self.scopes,
+            campaign_id: self.program_id,
+            rate_limit: self.rate_limit,
+            ends_with: self.ends_with,
+            created_at: self.created_at_ms,
+            last_used_at: self.last_used_at_ms,
+        }
+    }
 }
 
 /// A signed-in browser. Only its token's hash is kept.

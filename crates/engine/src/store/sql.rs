@@ -391,6 +391,12 @@ impl<D: Database> Store for D {
         keys::all(&mut *Database::reader(self).await?).await
     }
 
+    async fn note_api_keys_used(&self, used: &[(&str, i64)]) -> Result<(), StoreError> {
+        let mut db = Database::begin(self).await?;
+        let result = keys::note_used(&mut *db, used).await;
+        db.finish(result).await
+    }
+
     async fn delete_api_key(&self, id: &str) -> Result<bool, StoreError> {
         let mut db = Database::begin(self).await?;
         let result = keys::delete(&mut *db, id).await;

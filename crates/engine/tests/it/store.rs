@@ -140,6 +140,7 @@ conformance! {
         the_webhooks_of_a_program_are_known_when_they_are_gone;
     people:
         api_keys_are_kept_until_removed
+        an_api_key_keeps_what_it_may_do_and_when_it_was_used
         an_api_key_used_twice_is_rejected
         a_sign_in_link_works_once_and_in_time
         a_session_lasts_until_it_ends

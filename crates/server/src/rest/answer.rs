@@ -6,13 +6,16 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::response::{IntoResponse, Response};
 use groundswell_engine::EngineError;
 use groundswell_types::{ApiError, ErrorCode, Problem};
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
 use super::auth::Caller;
+use super::coding;
 use crate::http::{AppState, RequestId};
+
+const PROBLEM_JSON: &str = "application/problem+json";
 
 /// An error before it knows of the request it answers.
 #[derive(Debug)]
@@ -93,7 +96,7 @@ impl FromRequestParts<AppState> for Call {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
-        let context = Context::of(state, parts.extensions.get());
+        let context = Context::of(state, &parts.headers, parts.extensions.get());
         let Some(caller) = parts.extensions.get::<Caller>().cloned() else {
             // Every route is behind the check that finds the caller.
             return Err(context.fail(Failed::new(ErrorCode::Unauthorized, "Send a valid API key.")));
@@ -109,12 +112,39 @@ pub struct Context {
     pub now_ms: i64,
     pub support_url: Arc<str>,
     pub request_id: Option<Arc<str>>,
+    pub shape: ErrorShape,
+}
+
+/// How the body of an error is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorShape {
+    /// As the hosted product's clients expect it.
+    Product,
+    /// As RFC 9457 has it, with the product's members beside; for those who ask for it by `Accept`.
+    ProblemDetails,
+}
+
+impl ErrorShape {
+    fn wanted(headers: &HeaderMap) -> Self {
+        let is_problem = |range: &str| {
+            let mut parts = range.split(';').map(str::trim);
+            parts.next().is_some_and(|media| media.eq_ignore_ascii_case(PROBLEM_JSON))
+                && !parts.any(|parameter| matches!(parameter, "q=0" | "q=0.0" | "q=0.00" | "q=0.000"))
+        };
+        let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        if accepted.flat_map(|value| value.split(',')).any(is_problem) {
+            Self::ProblemDetails
+        } else {
+            Self::Product
+        }
+    }
 }
 
 impl Context {
     /// The context of a request.
-    pub fn of(state: &AppState, request_id: Option<&RequestId>) -> Self {
+    pub fn of(state: &AppState, headers: &HeaderMap, request_id: Option<&RequestId>) -> Self {
         Self {
+            shape: ErrorShape::wanted(headers),
             now_ms: state.engine.now_ms(),
             support_url: Arc::clone(&state.public_url),
             request_id: request_id.map(|id| Arc::clone(&id.0)),
@@ -129,17 +159,53 @@ impl Context {
         }
     }
 
+    /// An error's body as the client wants it.
+    pub fn error<Body: Serialize + AsRef<ApiError>>(&self, status: StatusCode, body: &Body) -> Response {
+        match self.shape {
+            ErrorShape::Product => json(status, body),
+            ErrorShape::ProblemDetails => {
+                let error: &ApiError = body.as_ref();
+                let details = ProblemDetails {
+                    // What kind it is, `code` says; there is no page for each.
+                    r#type: "about:blank",
+                    title: status.canonical_reason().unwrap_or("Error"),
+                    detail: &error.message,
+                    instance: error.request_id.as_ref().map(|id| format!("urn:groundswell:request:{id}")),
+                    body,
+                };
+                let mut response = json(status, &details);
+                response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+                response
+            }
+        }
+    }
+
     /// The answer to an error.
     pub fn fail(&self, failed: Failed) -> Response {
         let code = failed.code;
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = json(status, &failed.body(self));
+        let mut response = self.error(status, &failed.body(self));
+        if code == ErrorCode::UnsupportedMediaType {
+            response.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static(coding::ACCEPTED));
+        }
         if matches!(code, ErrorCode::Overloaded | ErrorCode::StorageFull) {
             let wait = if code == ErrorCode::Overloaded { "1" } else { "30" };
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(wait));
         }
         response
     }
+}
+
+/// The members that RFC 9457 has, and the product's.
+#[derive(Serialize)]
+struct ProblemDetails<'a, Body> {
+    r#type: &'static str,
+    title: &'static str,
+    detail: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instance: Option<String>,
+    #[serde(flatten)]
+    body: &'a Body,
 }
 
 /// A JSON answer.
@@ -163,13 +229,15 @@ pub async fn not_found(State(state): State<AppState>, request: Request) -> Respo
         request.method(),
         request.uri().path(),
     );
-    Context::of(&state, request.extensions().get()).fail(Failed::new(ErrorCode::NotFound, message))
+    Context::of(&state, request.headers(), request.extensions().get())
+        .fail(Failed::new(ErrorCode::NotFound, message))
 }
 
 /// The answer to a path that exists with another method.
 pub async fn method_not_allowed(State(state): State<AppState>, request: Request) -> Response {
     let message = format!("{} is not possible here.", request.method());
-    Context::of(&state, request.extensions().get()).fail(Failed::new(ErrorCode::MethodNotAllowed, message))
+    Context::of(&state, request.headers(), request.extensions().get())
+        .fail(Failed::new(ErrorCode::MethodNotAllowed, message))
 }
 
 #[cfg(test)]
@@ -177,8 +245,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_error_is_written_as_the_client_asks_for_it() {
+        let shape = |accept: &[&'static str]| {
+            let accepted = accept.iter().map(|value| (ACCEPT, HeaderValue::from_static(value)));
+            ErrorShape::wanted(&accepted.collect())
+        };
+        for accept in
+            [&["application/problem+json"][..], &["application/json, Application/Problem+JSON;q=0.9"]]
+        {
+            assert_eq!(shape(accept), ErrorShape::ProblemDetails, "{accept:?}");
+        }
+        assert_eq!(shape(&["text/html", "application/problem+json"]), ErrorShape::ProblemDetails);
+        for accept in [&[][..], &["*/*"], &["application/json"], &["application/problem+json;q=0"]] {
+            assert_eq!(shape(accept), ErrorShape::Product, "{accept:?}");
+        }
+    }
+
+    #[test]
     fn overload_is_503_and_a_full_disk_507_and_both_say_when_to_come_back() {
-        let context = Context { now_ms: 0, support_url: "".into(), request_id: None };
+        let context =
+            Context { now_ms: 0, support_url: "".into(), request_id: None, shape: ErrorShape::Product };
         for (error, status, wait) in [
             (EngineError::Overloaded, 503, "1"),
             (EngineError::Stopping, 503, "1"),

@@ -1,36 +1,95 @@
-//! Who calls: the admin key or an API key, as `Authorization: Bearer <key>`.
+//! Who calls, and whether they may: the admin key or an API key, as `Authorization: Bearer <key>`.
+//!
+//! Architecture invariant: what a call needs is decided here, from its method and path alone, before any handler; a call
+//! that is not named needs at least [`Scope::Webhooks`].
+
+use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use groundswell_engine::access::hash_token;
-use groundswell_types::ErrorCode;
-use http::HeaderValue;
+use groundswell_engine::api_keys::KnownKey;
+use groundswell_types::{ErrorCode, ProgramId, Scope};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method};
 
 use super::answer::{Context, Failed};
 use crate::http::AppState;
 
 /// Who made a request.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Caller {
     /// The holder of the admin key from the configuration.
     Admin,
-    /// The holder of the API key with this id.
-    Key(String),
+    /// The holder of an API key.
+    Key(Arc<KnownKey>),
 }
 
 impl Caller {
-    /// Fails for everybody but the admin.
-    pub fn must_be_admin(&self) -> Result<(), Failed> {
+    /// The one program that is in the caller's reach, if it is not all of them.
+    pub fn program(&self) -> Option<&ProgramId> {
         match self {
-            Self::Admin => Ok(()),
-            Self::Key(_) => Err(Failed::new(ErrorCode::Forbidden, "Only the admin key may do this.")),
+            Self::Admin => None,
+            Self::Key(key) => key.program.as_ref(),
         }
+    }
+
+    /// Fails for those who may only do this in one program.
+    pub fn must_reach_all(&self) -> Result<(), Failed> {
+        match self.program() {
+            None => Ok(()),
+            Some(program) => {
+                let message = format!("This API key is for the program {program} only.");
+                Err(Failed::new(ErrorCode::Forbidden, message))
+            }
+        }
+    }
+
+    /// Fails when the caller may not do what needs `need`. A program out of reach is as one that is not there.
+    fn check(&self, need: &Need<'_>) -> Result<(), Failed> {
+        let Self::Key(key) = self else { return Ok(()) };
+        if let (Some(own), Some(program)) = (&key.program, need.program)
+            && own.as_str() != program
+        {
+            return Err(Failed::new(ErrorCode::NotFound, "There is no such program."));
+        }
+        if key.may(need.scope) {
+            return Ok(());
+        }
+        let message = format!(
+            "This API key may not do that: it has the scopes {}, and this call needs {}.",
+            key.scopes, need.scope
+        );
+        Err(Failed::new(ErrorCode::Forbidden, message))
     }
 }
 
-/// Refuses requests without a valid key; counts the others against the key's limits.
+/// What a call needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Need<'a> {
+    scope: Scope,
+    /// The program in the path, as it is written there.
+    program: Option<&'a str>,
+}
+
+impl<'a> Need<'a> {
+    fn of(method: &Method, path: &'a str) -> Self {
+        // `/v2/…`
+        let mut segments = path.split('/').skip(2);
+        let first = segments.next().unwrap_or_default();
+        let program = if first == "campaign" { segments.next() } else { None };
+        let scope = match (first, segments.next()) {
+            ("api-keys" | "sign-in-links", _) => Scope::Admin,
+            _ if method.is_safe() => Scope::Read,
+            ("campaign", Some("events")) => Scope::Events,
+            _ => Scope::Webhooks,
+        };
+        Self { scope, program }
+    }
+}
+
+/// Refuses requests without a valid key, or whose key may not do that; counts the others against the key's limits.
 pub async fn check(State(state): State<AppState>, request: Request, next: Next) -> Response {
     checked(&state, request, |request| next.run(request)).await
 }
@@ -41,29 +100,32 @@ pub async fn checked<Answer: Future<Output = Response>>(
     mut request: Request,
     next: impl FnOnce(Request) -> Answer,
 ) -> Response {
+    let context = |request: &Request| Context::of(state, request.headers(), request.extensions().get());
     let Some(caller) = identify(state, &request) else {
-        let context = Context::of(state, request.extensions().get());
         let message = "Send a valid API key as `Authorization: Bearer <key>`.";
-        let mut response = context.fail(Failed::new(ErrorCode::Unauthorized, message));
+        let mut response = context(&request).fail(Failed::new(ErrorCode::Unauthorized, message));
         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         return response;
     };
     let limited = match (&state.rate_limiter, &caller) {
-        (Some(limiter), Caller::Key(id)) => Some(limiter.count(id, state.engine.now_ms())),
+        (Some(limiter), Caller::Key(key)) => {
+            Some(limiter.count(&key.id, key.rate_limit, state.engine.now_ms()))
+        }
         _ => None,
     };
-    request.extensions_mut().insert(caller);
-    match limited {
-        None => next(request).await,
-        Some(standing) => {
-            let mut response = match standing.exceeded() {
-                None => next(request).await,
-                Some(policy) => standing.refuse(policy, &Context::of(state, request.extensions().get())),
-            };
-            standing.add_headers(response.headers_mut());
-            response
-        }
+    let mut response = if let Some((standing, policy)) = limited.and_then(|one| Some((one, one.exceeded()?)))
+    {
+        standing.refuse(policy, &context(&request))
+    } else if let Err(failed) = caller.check(&Need::of(request.method(), request.uri().path())) {
+        context(&request).fail(failed)
+    } else {
+        request.extensions_mut().insert(caller);
+        next(request).await
+    };
+    if let Some(standing) = limited {
+        standing.add_headers(response.headers_mut());
     }
+    response
 }
 
 /// Keys are compared by their hashes, so how long it takes tells nothing about them.
@@ -78,4 +140,29 @@ fn identify(state: &AppState, request: &Request) -> Option<Caller> {
         return Some(Caller::Admin);
     }
     state.engine.api_key(key).map(Caller::Key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_call_needs_is_in_its_method_and_path() {
+        let need = |method: Method, path| {
+            let Need { scope, program } = Need::of(&method, path);
+            (scope.as_str(), program)
+        };
+        assert_eq!(need(Method::GET, "/v2/campaigns"), ("read", None));
+        assert_eq!(need(Method::POST, "/v2/campaigns"), ("webhooks", None));
+        assert_eq!(need(Method::PATCH, "/v2/campaign/p1"), ("webhooks", Some("p1")));
+        assert_eq!(need(Method::POST, "/v2/campaign/p1/events"), ("events", Some("p1")));
+        assert_eq!(need(Method::POST, "/v2/campaign/p1/events/batch"), ("events", Some("p1")));
+        assert_eq!(need(Method::GET, "/v2/campaign/p1/events/stream"), ("read", Some("p1")));
+        assert_eq!(need(Method::POST, "/v2/campaign/p1/deliveries/d/resend"), ("webhooks", Some("p1")));
+        assert_eq!(need(Method::HEAD, "/v2/campaign/p1/deliveries"), ("read", Some("p1")));
+        assert_eq!(need(Method::GET, "/v2/api-keys"), ("admin", None));
+        assert_eq!(need(Method::DELETE, "/v2/api-keys/key_1"), ("admin", None));
+        assert_eq!(need(Method::POST, "/v2/sign-in-links"), ("admin", None));
+        assert_eq!(need(Method::GET, "/v2"), ("read", None));
+    }
 }

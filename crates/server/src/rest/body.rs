@@ -1,5 +1,6 @@
 //! Reading request bodies: each within its bound, all together within one, none for ever.
 
+use std::io::Read as _;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::answer::Failed;
+use super::coding::Coding;
 
 /// Bodies of settings calls.
 pub const MAX_SETTINGS_BYTES: usize = 1024 * 1024;
@@ -22,6 +24,9 @@ pub const MAX_SETTINGS_BYTES: usize = 1024 * 1024;
 /// All bodies that are being read or worked on. Without this, as many large bodies as there are connections would be in
 /// memory before the engine's writer is asked for the first of them. Enough for sixteen events of the largest size.
 const MAX_TOGETHER_BYTES: usize = 64 * 1024 * 1024;
+
+/// Bodies that are decompressed at the same time; others wait the milliseconds it takes.
+const MAX_DECOMPRESSORS: usize = 8;
 
 /// Of a body that is refused this much more is read and thrown away before the answer: a client that is still sending
 /// when the connection closes would see a broken pipe instead of the answer.
@@ -37,16 +42,22 @@ const LONGEST_READ: Duration = Duration::from_mins(2);
 #[derive(Debug, Clone)]
 pub struct BodyRoom {
     bytes: Arc<Semaphore>,
+    /// What a decompressor needs besides is not counted in bytes: a window of up to 8 MiB each.
+    decompressors: Arc<Semaphore>,
     longest_silence: Duration,
 }
 
 impl Default for BodyRoom {
     fn default() -> Self {
-        Self { bytes: Arc::new(Semaphore::new(MAX_TOGETHER_BYTES)), longest_silence: LONGEST_SILENCE }
+        Self {
+            bytes: Arc::new(Semaphore::new(MAX_TOGETHER_BYTES)),
+            decompressors: Arc::new(Semaphore::new(MAX_DECOMPRESSORS)),
+            longest_silence: LONGEST_SILENCE,
+        }
     }
 }
 
-/// A body that was read. Its room is free again when it is dropped, so it is kept until the request is answered.
+/// A body that was read, and decompressed if it was compressed. Its room is free again when it is dropped, so it is kept until the request is answered.
 #[derive(Debug)]
 pub struct Received {
     bytes: Bytes,
@@ -68,14 +79,71 @@ enum Refusal {
     NoRoom,
 }
 
-impl BodyRoom {
-    /// Reads a body of at most `max` bytes. What is announced gets its room before anything is read, so a flood is
-    /// refused at its beginning instead of in the middle of every body; what is not announced gets it as it arrives.
-    pub async fn read(&self, headers: &HeaderMap, body: Body, max: usize) -> Result<Received, Failed> {
-        match timeout(LONGEST_READ, self.read_frames(headers, body, max)).await {
-            Ok(result) => result,
-            Err(_) => Err(too_slow()),
+impl Refusal {
+    fn failed(self, max: usize) -> Failed {
+        match self {
+            Self::TooLarge => {
+                let message = if max < 1024 * 1024 {
+                    format!("The body is larger than {} KiB.", max / 1024)
+                } else {
+                    format!("The body is larger than {} MiB.", max / 1024 / 1024)
+                };
+                Failed::new(ErrorCode::PayloadTooLarge, message)
+            }
+            Self::NoRoom => EngineError::Overloaded.into(),
         }
+    }
+}
+
+impl BodyRoom {
+    /// Reads a body of at most `max` bytes, compressed or not. What is announced gets its room before anything is read,
+    /// so a flood is refused at its beginning instead of in the middle of every body; what is not announced gets it as
+    /// it arrives, or as it is decompressed.
+    pub async fn read(&self, headers: &HeaderMap, body: Body, max: usize) -> Result<Received, Failed> {
+        let coding = Coding::of(headers)?;
+        let received = match timeout(LONGEST_READ, self.read_frames(headers, body, max)).await {
+            Ok(result) => result?,
+            Err(_) => return Err(too_slow()),
+        };
+        match coding {
+            None => Ok(received),
+            Some(coding) => self.decompress(coding, received, max).await,
+        }
+    }
+
+    /// What was compressed, on a thread where its time costs nobody else any.
+    async fn decompress(&self, coding: Coding, received: Received, max: usize) -> Result<Received, Failed> {
+        let room = self.clone();
+        let turn = Arc::clone(&self.decompressors).acquire_owned().await;
+        let Ok(turn) = turn else { return Err(Refusal::NoRoom.failed(max)) };
+        let decompressed = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            room.decompress_now(coding, &received, max)
+        });
+        decompressed.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "a body was not decompressed");
+            Err(Failed::new(ErrorCode::Internal, "Something went wrong on our side."))
+        })
+    }
+
+    fn decompress_now(&self, coding: Coding, compressed: &[u8], max: usize) -> Result<Received, Failed> {
+        let broken = || Failed::new(ErrorCode::BadRequest, format!("The body is not valid {coding}."));
+        let mut reader = coding.reader(compressed).map_err(|_| broken())?;
+        let mut bytes = Vec::new();
+        let mut room = self.take(0);
+        let mut piece = [0; 16 * 1024];
+        loop {
+            let read = reader.read(&mut piece).map_err(|_| broken())?;
+            if read == 0 {
+                break;
+            }
+            match self.make_room(&mut room, bytes.len() + read, max) {
+                None => bytes.extend_from_slice(&piece[..read]),
+                Some(refusal) => return Err(refusal.failed(max)),
+            }
+        }
+        let Some(room) = room else { return Err(Refusal::NoRoom.failed(max)) };
+        Ok(Received { bytes: bytes.into(), _room: room })
     }
 
     async fn read_frames(&self, headers: &HeaderMap, mut body: Body, max: usize) -> Result<Received, Failed> {
@@ -111,11 +179,8 @@ impl BodyRoom {
         }
         match (refusal, room) {
             (None, Some(room)) => Ok(Received { bytes: kept.freeze(), _room: room }),
-            (Some(Refusal::TooLarge), _) => {
-                let message = format!("The body is larger than {} MiB.", max / 1024 / 1024);
-                Err(Failed::new(ErrorCode::PayloadTooLarge, message))
-            }
-            (Some(Refusal::NoRoom), _) | (None, None) => Err(EngineError::Overloaded.into()),
+            (Some(refusal), _) => Err(refusal.failed(max)),
+            (None, None) => Err(Refusal::NoRoom.failed(max)),
         }
     }
 

@@ -1,7 +1,9 @@
 //! Reading what bodies say: every problem with its pointer, unknown keys ignored.
 
 use groundswell_types::json::{self, Json, Object};
-use groundswell_types::{EventKind, HeaderPlace, Problem, WebhookHeaders, pointer_segment};
+use groundswell_types::{
+    EventKind, HeaderPlace, InvalidScope, Problem, RateLimit, Scope, Scopes, WebhookHeaders, pointer_segment,
+};
 
 use super::answer::Failed;
 
@@ -109,6 +111,53 @@ impl<'a> Fields<'a> {
             }
         }
         parsed.into_iter().collect()
+    }
+
+    /// A list of what a key may do, when the member is there.
+    pub fn scopes(&mut self, name: &str) -> Option<Scopes> {
+        let items = match self.object.get(name)? {
+            Json::Array(items) => items,
+            other => {
+                let message = format!("must be an array of scopes, but is {}", other.kind_name());
+                self.problem(name, message);
+                return None;
+            }
+        };
+        let parsed: Vec<_> =
+            items.iter().map(|item| item.as_str().map_or(Err(InvalidScope), Scope::parse)).collect();
+        for (at, scope) in parsed.iter().enumerate() {
+            if let Err(why) = scope {
+                self.problems.push(Problem::new(format!("/{name}/{at}"), why.to_string()));
+            }
+        }
+        parsed.into_iter().collect::<Result<_, _>>().ok()
+    }
+
+    /// Requests per second, minute and hour, when the member is there.
+    pub fn rate_limit(&mut self, name: &str) -> Option<RateLimit> {
+        let object = match self.object.get(name)? {
+            Json::Object(object) => object,
+            other => {
+                let message = format!("must be an object, but is {}", other.kind_name());
+                self.problem(name, message);
+                return None;
+            }
+        };
+        let window = |window: &str| {
+            let number =
+                object.get(window).and_then(Json::as_i64).and_then(|number| u32::try_from(number).ok());
+            number.filter(|number| *number > 0).ok_or_else(|| {
+                let message = format!("must be a whole number from 1 to {}", u32::MAX);
+                Problem::new(format!("/{name}/{window}"), message)
+            })
+        };
+        match [window("second"), window("minute"), window("hour")] {
+            [Ok(second), Ok(minute), Ok(hour)] => Some(RateLimit { second, minute, hour }),
+            windows => {
+                self.problems.extend(windows.into_iter().filter_map(Result::err));
+                None
+            }
+        }
     }
 
     /// An object of header names and values, when the member is there; null is an empty one. Problems are named by the

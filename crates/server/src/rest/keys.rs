@@ -1,9 +1,10 @@
-//! `/v2/api-keys` and `/v2/sign-in-links`: ours, for the admin key only.
+//! `/v2/api-keys` and `/v2/sign-in-links`: ours, for those with the scope `admin`.
 
 use axum::body::Body;
 use axum::extract::Path;
 use axum::response::Response;
-use groundswell_engine::store::ApiKeyRecord;
+use groundswell_engine::api_keys::NewApiKey;
+use groundswell_types::{ApiKey, ProgramId, Scopes};
 use http::StatusCode;
 use serde::Serialize;
 
@@ -11,26 +12,17 @@ use super::answer::{Call, Failed};
 use super::body::MAX_SETTINGS_BYTES;
 use super::input::Fields;
 
+/// The answer that creates a key; the only one with its text.
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ApiKey {
-    id: String,
-    name: String,
-    created_at: i64,
-    /// Only in the answer that created it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
-}
-
-impl ApiKey {
-    fn of(record: ApiKeyRecord, key: Option<String>) -> Self {
-        Self { id: record.id, name: record.name, created_at: record.created_at_ms, key }
-    }
+struct Created {
+    #[serde(flatten)]
+    view: ApiKey,
+    key: String,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct ApiKeys {
+struct Keys {
     api_keys: Vec<ApiKey>,
 }
 
@@ -47,35 +39,55 @@ struct SignInLink {
     expires_at: i64,
 }
 
-/// `GET /v2/api-keys`
+/// `GET /v2/api-keys`: those of the caller's program, or all.
 pub async fn list(call: Call) -> Response {
+    let result = async { Ok(Keys { api_keys: call.state.engine.api_keys(call.caller.program()).await? }) };
+    call.context.answer(StatusCode::OK, result.await)
+}
+
+/// `POST /v2/api-keys` with `name`, `scopes?`, `campaignId?`, `rateLimit?`
+pub async fn create(call: Call, body: Body) -> Response {
     let result = async {
-        call.caller.must_be_admin()?;
-        let keys = call.state.engine.api_keys().await?;
-        Ok::<_, Failed>(ApiKeys { api_keys: keys.into_iter().map(|key| ApiKey::of(key, None)).collect() })
+        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let mut new = new_key(&body)?;
+        if let Some(own) = call.caller.program() {
+            // Whoever reaches one program makes keys that reach no further.
+            if new.program.get_or_insert_with(|| own.clone()) != own {
+                call.caller.must_reach_all()?;
+            }
+        }
+        let created = call.state.engine.create_api_key(new).await?;
+        Ok(Created { view: created.view, key: created.text })
     };
     call.context.answer(StatusCode::OK, result.await)
 }
 
-/// `POST /v2/api-keys`
-pub async fn create(call: Call, body: Body) -> Response {
-    let result = async {
-        call.caller.must_be_admin()?;
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
-        let mut fields = Fields::parse(&body)?;
-        let name = fields.text("name").unwrap_or_default();
-        fields.finish()?;
-        let created = call.state.engine.create_api_key(&name).await?;
-        Ok::<_, Failed>(ApiKey::of(created.record, Some(created.key)))
+fn new_key(body: &[u8]) -> Result<NewApiKey, Failed> {
+    let mut fields = Fields::parse(body)?;
+    let name = if fields.has("name") {
+        fields.text("name").unwrap_or_default()
+    } else {
+        fields.problem("name", "is required: what people are to call the key");
+        String::new()
     };
-    call.context.answer(StatusCode::OK, result.await)
+    let scopes = if fields.is_null("scopes") { None } else { fields.scopes("scopes") };
+    let program = if fields.is_null("campaignId") { None } else { fields.text("campaignId") };
+    let program = program.and_then(|text| {
+        let program = ProgramId::parse(&text).ok();
+        if program.is_none() {
+            fields.problem("campaignId", "must be the id of a program");
+        }
+        program
+    });
+    let rate_limit = if fields.is_null("rateLimit") { None } else { fields.rate_limit("rateLimit") };
+    fields.finish()?;
+    Ok(NewApiKey { name, scopes: scopes.unwrap_or(Scopes::USUAL), program, rate_limit })
 }
 
 /// `DELETE /v2/api-keys/{id}`
 pub async fn remove(call: Call, Path(key): Path<String>) -> Response {
     let result = async {
-        call.caller.must_be_admin()?;
-        call.state.engine.delete_api_key(&key).await?;
+        call.state.engine.delete_api_key(&key, call.caller.program()).await?;
         Ok::<_, Failed>(Deleted { id: key, success: true })
     };
     call.context.answer(StatusCode::OK, result.await)
@@ -84,7 +96,7 @@ pub async fn remove(call: Call, Path(key): Path<String>) -> Response {
 /// `POST /v2/sign-in-links`: a one-time link to the Program Editor.
 pub async fn create_sign_in_link(call: Call) -> Response {
     let result = async {
-        call.caller.must_be_admin()?;
+        call.caller.must_reach_all()?;
         let (token, expires_at) = call.state.engine.create_sign_in_token().await?;
         Ok::<_, Failed>(SignInLink {
             url: format!("{}/sign-in?token={token}", call.state.public_url),

@@ -4,19 +4,20 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use axum::response::Response;
-use groundswell_types::ErrorCode;
+use groundswell_types::{ApiError, ErrorCode, RateLimit};
 use http::header::RETRY_AFTER;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
 
 use super::answer::{Context, Failed};
-use crate::config::RateLimit;
 
 const WINDOWS: [(&str, i64); 3] = [("Second", 1_000), ("Minute", 60_000), ("Hour", 3_600_000)];
 
 /// Counts requests.
 #[derive(Debug)]
 pub struct RateLimiter {
-    limits: [u32; 3],
+    /// Of keys that have no limits of their own.
+    usual: RateLimit,
     keys: Mutex<HashMap<String, [Window; 3]>>,
 }
 
@@ -24,6 +25,21 @@ pub struct RateLimiter {
 struct Window {
     number: i64,
     count: u32,
+}
+
+/// The body of the answer to a request over a limit.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Limited {
+    #[serde(flatten)]
+    error: ApiError,
+    policy_name: String,
+}
+
+impl AsRef<ApiError> for Limited {
+    fn as_ref(&self) -> &ApiError {
+        &self.error
+    }
 }
 
 /// Where a key stands after a request.
@@ -38,11 +54,13 @@ pub struct Standing {
 impl RateLimiter {
     /// Nothing counted yet.
     pub fn new(limit: RateLimit) -> Self {
-        Self { limits: [limit.second, limit.minute, limit.hour], keys: Mutex::new(HashMap::new()) }
+        Self { usual: limit, keys: Mutex::new(HashMap::new()) }
     }
 
     /// Counts a request of the key with this id. One that is over a limit uses up nothing.
-    pub fn count(&self, key_id: &str, now_ms: i64) -> Standing {
+    pub fn count(&self, key_id: &str, own: Option<RateLimit>, now_ms: i64) -> Standing {
+        let limit = own.unwrap_or(self.usual);
+        let limits = [limit.second, limit.minute, limit.hour];
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if !keys.contains_key(key_id) {
             keys.insert(key_id.to_owned(), <[Window; 3]>::default());
@@ -57,13 +75,13 @@ impl RateLimiter {
             *left_ms = length_ms - now_ms.rem_euclid(length_ms);
         }
         let counts = windows.map(|window| window.count.saturating_add(1));
-        if counts.iter().zip(&self.limits).all(|(count, limit)| count <= limit) {
+        if counts.iter().zip(&limits).all(|(count, limit)| count <= limit) {
             for (window, count) in windows.iter_mut().zip(counts) {
                 window.count = count;
             }
         }
         keys.insert(key_id.to_owned(), windows);
-        Standing { limits: self.limits, counts, left_ms }
+        Standing { limits, counts, left_ms }
     }
 }
 
@@ -77,10 +95,9 @@ impl Standing {
     pub fn refuse(&self, at: usize, context: &Context) -> Response {
         let (name, _) = WINDOWS[at];
         let message = format!("More than {} requests per {}.", self.limits[at], name.to_lowercase());
-        let mut body = serde_json::to_value(Failed::new(ErrorCode::RateLimit, message).body(context))
-            .unwrap_or_default();
-        body["policyName"] = name.to_uppercase().into();
-        let mut response = super::answer::json(http::StatusCode::TOO_MANY_REQUESTS, &body);
+        let error = Failed::new(ErrorCode::RateLimit, message).body(context);
+        let body = Limited { error, policy_name: name.to_uppercase() };
+        let mut response = context.error(StatusCode::TOO_MANY_REQUESTS, &body);
         let headers = response.headers_mut();
         insert(headers, &format!("growsurf-retry-after-{name}-milliseconds"), self.left_ms[at]);
         headers.insert(RETRY_AFTER, HeaderValue::from((self.left_ms[at] + 999) / 1000));
@@ -110,21 +127,32 @@ mod tests {
     #[test]
     fn a_key_may_do_as_much_as_its_limits_and_no_more() {
         let limiter = RateLimiter::new(RateLimit { second: 2, minute: 3, hour: 100 });
-        assert_eq!(limiter.count("a", 1_000).exceeded(), None);
-        assert_eq!(limiter.count("a", 1_500).exceeded(), None);
-        assert_eq!(limiter.count("a", 1_999).exceeded(), Some(0));
-        assert_eq!(limiter.count("b", 1_999).exceeded(), None);
+        assert_eq!(limiter.count("a", None, 1_000).exceeded(), None);
+        assert_eq!(limiter.count("a", None, 1_500).exceeded(), None);
+        assert_eq!(limiter.count("a", None, 1_999).exceeded(), Some(0));
+        assert_eq!(limiter.count("b", None, 1_999).exceeded(), None);
         // The refused request used up nothing: one is left in this minute.
-        assert_eq!(limiter.count("a", 2_000).exceeded(), None);
-        assert_eq!(limiter.count("a", 3_000).exceeded(), Some(1));
-        assert_eq!(limiter.count("a", 60_000).exceeded(), None);
+        assert_eq!(limiter.count("a", None, 2_000).exceeded(), None);
+        assert_eq!(limiter.count("a", None, 3_000).exceeded(), Some(1));
+        assert_eq!(limiter.count("a", None, 60_000).exceeded(), None);
+    }
+
+    #[test]
+    fn a_key_may_have_limits_of_its_own() {
+        let limiter = RateLimiter::new(RateLimit { second: 1, minute: 1, hour: 1 });
+        let own = Some(RateLimit { second: 2, minute: 2, hour: 2 });
+        assert_eq!(limiter.count("a", own, 1_000).exceeded(), None);
+        assert_eq!(limiter.count("a", own, 1_000).exceeded(), None);
+        assert_eq!(limiter.count("a", own, 1_000).exceeded(), Some(2));
+        assert_eq!(limiter.count("b", None, 1_000).exceeded(), None);
+        assert_eq!(limiter.count("b", None, 1_000).exceeded(), Some(2));
     }
 
     #[test]
     fn the_headers_say_what_is_left() {
         let limiter = RateLimiter::new(RateLimit { second: 2, minute: 3, hour: 100 });
         let mut headers = HeaderMap::new();
-        limiter.count("a", 1_000).add_headers(&mut headers);
+        limiter.count("a", None, 1_000).add_headers(&mut headers);
         assert_eq!(headers["GrowSurf-RateLimit-Minute-Limit"], "3");
         assert_eq!(headers["GrowSurf-RateLimit-Minute-Remaining"], "2");
         assert_eq!(headers.len(), 6);

@@ -25,13 +25,18 @@ pub fn program_id(text: &str) -> Result<ProgramId, Failed> {
 
 /// `GET /v2/campaigns`
 pub async fn list(call: Call) -> Response {
-    let programs = Programs { campaigns: call.state.engine.programs() };
+    let mut campaigns = call.state.engine.programs();
+    if let Some(own) = call.caller.program() {
+        campaigns.retain(|program| program.id == *own);
+    }
+    let programs = Programs { campaigns };
     call.context.answer(StatusCode::OK, Ok(programs))
 }
 
 /// `POST /v2/campaigns`
 pub async fn create(call: Call, body: Body) -> Response {
     let result = async {
+        call.caller.must_reach_all()?;
         let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
         Ok(call.state.engine.create_program(new_program(&body)?).await?)
     };

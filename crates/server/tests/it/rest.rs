@@ -3,9 +3,12 @@
 mod access;
 mod batches;
 mod campaigns;
+#[cfg(target_os = "linux")]
+mod compressed;
 mod deliveries;
 mod events;
 mod idempotency;
+mod keys;
 mod log;
 mod overload;
 mod urls;

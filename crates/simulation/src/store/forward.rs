@@ -252,6 +252,10 @@ impl Store for Disk {
         self.memory.api_keys().await
     }
 
+    async fn note_api_keys_used(&self, used: &[(&str, i64)]) -> Result<(), StoreError> {
+        self.memory.note_api_keys_used(used).await
+    }
+
     async fn delete_api_key(&self, id: &str) -> Result<bool, StoreError> {
         self.memory.delete_api_key(id).await
     }

@@ -1,13 +1,21 @@
 //! API keys, sign-in links and sessions.
 
 use groundswell_engine::store::{ApiKeyRecord, SessionRecord, Store, StoreError};
+use groundswell_types::{RateLimit, Scope, Scopes};
+
+use super::make;
 
 fn key(number: u8) -> ApiKeyRecord {
     ApiKeyRecord {
         id: format!("key_{number}"),
         name: format!("Key {number}"),
         key_hash: [number; 32],
+        scopes: Scopes::USUAL,
+        program_id: None,
+        rate_limit: None,
+        ends_with: None,
         created_at_ms: 100 - i64::from(number),
+        last_used_at_ms: None,
     }
 }
 
@@ -19,6 +27,22 @@ pub async fn api_keys_are_kept_until_removed(store: &dyn Store) {
     assert!(store.delete_api_key("key_2").await.expect("deletes"));
     assert!(!store.delete_api_key("key_2").await.expect("answers"));
     assert_eq!(store.api_keys().await.expect("reads"), [key(1)]);
+}
+
+pub async fn an_api_key_keeps_what_it_may_do_and_when_it_was_used(store: &dyn Store) {
+    let narrow = ApiKeyRecord {
+        scopes: Scopes::from_iter([Scope::Events]),
+        program_id: Some(make::program(1)),
+        rate_limit: Some(RateLimit { second: 1, minute: 2, hour: 3 }),
+        ends_with: Some("a1B2".to_owned()),
+        last_used_at_ms: Some(5),
+        ..key(1)
+    };
+    store.save_api_key(&narrow).await.expect("saves");
+    assert_eq!(store.api_keys().await.expect("reads"), [narrow.clone()]);
+    store.note_api_keys_used(&[("key_1", 77), ("key_2", 78)]).await.expect("saves");
+    let used = ApiKeyRecord { last_used_at_ms: Some(77), ..narrow };
+    assert_eq!(store.api_keys().await.expect("reads"), [used]);
 }
 
 pub async fn an_api_key_used_twice_is_rejected(store: &dyn Store) {

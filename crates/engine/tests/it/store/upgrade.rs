@@ -11,7 +11,7 @@ use groundswell_engine::store::{
     Accepted, After, ApiKeyRecord, AttemptRecord, Batch, DraftRecord, EndpointRecord, HealthRecord,
     HourRecord, Move, OldSecret, Outcome, Pending, SessionRecord, Store, Target, TestRecord, WebhooksChange,
 };
-use groundswell_types::{FailureClass, HourCount, Secret, TestId};
+use groundswell_types::{FailureClass, HourCount, RateLimit, Scope, Scopes, Secret, TestId};
 
 use super::make::{self, ACCEPTED_AT_MS};
 use super::{File, commit, open};
@@ -121,9 +121,7 @@ pub async fn fill(store: &dyn Store) {
     make::move_in_steps(store, 30, Move::Delete, 100).await;
     store.save_draft(&draft()).await.expect("saves");
     store.save_test(&test()).await.expect("saves");
-    let key =
-        ApiKeyRecord { id: "key_1".to_owned(), name: "CI".to_owned(), key_hash: [3; 32], created_at_ms: 7 };
-    store.save_api_key(&key).await.expect("saves");
+    store.save_api_key(&key(1)).await.expect("saves");
     store.save_sign_in_link([4; 32], 9000).await.expect("saves");
     let session = SessionRecord { token_hash: [5; 32], created_at_ms: 10, expires_at_ms: 9000 };
     store.save_session(&session).await.expect("saves");
@@ -148,6 +146,31 @@ async fn fill_since(store: &dyn Store, migration: &str) {
         let count = HourCount { delivered: 7, failed: 2, undeliverable: 1 };
         let record = HourRecord { endpoint_id: make::endpoint(10), hour: 5, count };
         store.add_hours(&[record]).await.expect("writes");
+    }
+    if migration >= "0009" {
+        let narrow = ApiKeyRecord {
+            scopes: Scopes::from_iter([Scope::Events]),
+            program_id: Some(make::program(1)),
+            rate_limit: Some(RateLimit { second: 1, minute: 2, hour: 3 }),
+            ends_with: Some("a1B2".to_owned()),
+            last_used_at_ms: Some(9),
+            ..key(2)
+        };
+        store.save_api_key(&narrow).await.expect("saves");
+    }
+}
+
+fn key(number: u8) -> ApiKeyRecord {
+    ApiKeyRecord {
+        id: format!("key_{number}"),
+        name: "CI".to_owned(),
+        key_hash: [2 + number; 32],
+        scopes: Scopes::USUAL,
+        program_id: None,
+        rate_limit: None,
+        ends_with: None,
+        created_at_ms: 7,
+        last_used_at_ms: None,
     }
 }
 
