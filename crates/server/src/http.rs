@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::docs::LazyDocs;
 use crate::live::{self, LiveStreams};
-use crate::rest::{BodyRoom, RateLimiter};
+use crate::rest::{BodyRoom, Description, RateLimiter};
 use crate::site::Site;
 use crate::{docs, inbox, origin, pages, rest};
 
@@ -33,6 +33,7 @@ pub struct Shared {
     pub admin_key_hash: Option<[u8; 32]>,
     pub rate_limiter: Option<RateLimiter>,
     pub bodies: BodyRoom,
+    pub description: Description,
     pub live: LiveStreams,
     pub docs: LazyDocs,
 }
@@ -59,6 +60,7 @@ impl AppState {
             engine,
             site,
             docs,
+            description: Description::new(&public_url),
             public_url: public_url.into(),
             admin_key_hash: config.admin_key.as_ref().map(|key| hash_token(key.expose())),
             rate_limiter: config.rate_limit.map(RateLimiter::new),

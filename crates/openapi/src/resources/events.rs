@@ -68,6 +68,7 @@ fn batch() -> Operation {
             json!({
                 "schema": {
                     "type": "string",
+                    "pattern": "\\S",
                     "description": "Lines of `NewEvent`; an `idempotencyKey` stands in the line.",
                 },
                 "example": batch_example(),

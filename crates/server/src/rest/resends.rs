@@ -95,6 +95,12 @@ fn read(body: &[u8]) -> Result<(bool, ResendSelection), Failed> {
     let problem =
         |error: serde_json::Error| Failed::invalid(vec![Problem::new(String::new(), error.to_string())]);
     let request: Request = serde_json::from_slice(body).map_err(problem)?;
+    // Whoever has no list, where one was meant, must not have everything sent again.
+    if request.selection.get("deliveries").is_some_and(serde_json::Value::is_null) {
+        return Err(
+            EngineError::invalid("/deliveries", "must be an array of delivery ids, but is null").into()
+        );
+    }
     let selection = serde_json::from_value(serde_json::Value::Object(request.selection)).map_err(problem)?;
     Ok((request.dry_run, selection))
 }

@@ -1,5 +1,6 @@
 //! The hosted product's official Python client, in a virtual environment under the target directory:
-//! what it calls must keep working, so the tests call it.
+//! what it calls must keep working, so the tests call it. Beside it Schemathesis, which holds the server against the
+//! description of its API.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use crate::process;
 use crate::stamps::Stamp;
 use crate::workspace::Workspace;
 
-const CLIENT: &str = "growsurf-python==1.16.0";
+const PACKAGES: [&str; 2] = ["growsurf-python==1.16.0", "schemathesis==4.32.5"];
 const INSTALL_LIMIT: Duration = Duration::from_mins(10);
 
 fn environment(workspace: &Workspace) -> PathBuf {
@@ -24,12 +25,13 @@ pub fn interpreter(workspace: &Workspace) -> PathBuf {
     environment(workspace).join("bin/python")
 }
 
-/// Creates the environment and installs the client, unless that was done already.
+/// Creates the environment and installs both, unless that was done already.
 pub fn prepare(workspace: &Workspace) -> Result<Outcome> {
     let stamp = Stamp::of(workspace, "setup-python");
+    let names = PACKAGES.join(" and ");
     let installed: Option<String> = stamp.read();
-    if installed.as_deref() == Some(CLIENT) && interpreter(workspace).exists() {
-        return Ok(Outcome::Skipped(format!("{CLIENT} is installed")));
+    if installed.as_deref() == Some(&names) && interpreter(workspace).exists() {
+        return Ok(Outcome::Skipped(format!("{names} are installed")));
     }
     let directory = environment(workspace);
     let log = workspace.cache().join("python.log");
@@ -39,11 +41,11 @@ pub fn prepare(workspace: &Workspace) -> Result<Outcome> {
         create(workspace)?;
     }
     let mut pip = process::command(interpreter(workspace));
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", CLIENT]);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES);
     process::quietly(&mut pip, &log, INSTALL_LIMIT)
-        .with_context(|| format!("cannot install {CLIENT} into {}", directory.display()))?;
-    stamp.write(&CLIENT)?;
-    Ok(Outcome::Done(format!("installed {CLIENT} in a virtual environment")))
+        .with_context(|| format!("cannot install {names} into {}", directory.display()))?;
+    stamp.write(&names)?;
+    Ok(Outcome::Done(format!("installed {names} in a virtual environment")))
 }
 
 fn create(workspace: &Workspace) -> Result<()> {

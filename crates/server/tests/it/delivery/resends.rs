@@ -146,6 +146,7 @@ fn what_makes_no_sense_is_refused_with_a_reason() {
         json!({ "state": "waiting" }),
         json!({ "since": 5, "until": 5 }),
         json!({ "deliveries": [] }),
+        json!({ "deliveries": null }),
         json!({ "deliveries": ["dlv_000000000000z"], "state": "delivered" }),
         json!({ "sate": "delivered" }),
         json!({ "state": "gone" }),
