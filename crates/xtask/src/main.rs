@@ -2,7 +2,7 @@
 //! the others are their parts, and what CI calls is what a developer can call.
 //!
 //! Architecture invariant: everything here works with Rust, Node and a package manager alone, honours
-//! `CARGO_TARGET_DIR`, and writes nothing outside the target directory except `end2end/node_modules`,
+//! `CARGO_TARGET_DIR`, and writes nothing outside the target directory except `node_modules`,
 //! `.groundswell/` and what set-up installs.
 #![expect(
     clippy::disallowed_methods,

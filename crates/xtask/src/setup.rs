@@ -2,10 +2,12 @@
 //! result is there, does only what is missing, and says in one line which of the two it was.
 //!
 //! The steps: the browser half's compiler (`wasm`), the Node tools (`node`), a browser for the tests
-//! (`browser`), the official Python client (`python`), PostgreSQL's programs (`postgres`). Commands ask for the steps they need, so that
-//! nobody waits for a browser to be installed in order to start the server.
+//! (`browser`), the official Python client (`python`), PostgreSQL's programs (`postgres`), the languages of the examples
+//! (`languages`) and what they import (`examples`). Commands ask for the steps they need, so that nobody waits for a
+//! browser to be installed in order to start the server.
 
 mod browser;
+mod languages;
 mod node;
 mod packages;
 mod postgres;
@@ -34,6 +36,10 @@ pub enum Step {
     Python,
     /// PostgreSQL's programs, for tests that start servers of their own.
     Postgres,
+    /// The languages of the examples that nothing else here is written in.
+    Languages,
+    /// The packages of `examples/package-lock.json`, and a virtual environment with what the examples require.
+    Examples,
 }
 
 /// How a step went.
@@ -50,7 +56,18 @@ pub fn everything(workspace: &Workspace, wasm_from: Option<WasmSource>) -> Resul
         wasm::forget(workspace);
         report("wasm", || wasm::prepare(workspace, Some(source)))?;
     }
-    ensure(workspace, &[Step::Wasm, Step::Node, Step::Browser, Step::Python, Step::Postgres])
+    ensure(
+        workspace,
+        &[
+            Step::Wasm,
+            Step::Node,
+            Step::Browser,
+            Step::Python,
+            Step::Postgres,
+            Step::Languages,
+            Step::Examples,
+        ],
+    )
 }
 
 /// The steps that a command needs.
@@ -58,10 +75,15 @@ pub fn ensure(workspace: &Workspace, steps: &[Step]) -> Result<()> {
     for step in steps {
         match step {
             Step::Wasm => report("wasm", || wasm::prepare(workspace, None))?,
-            Step::Node => report("node", || node::prepare(workspace))?,
+            Step::Node => report("node", || node::prepare(workspace, &workspace.node_package()))?,
             Step::Browser => report("browser", || browser::prepare(workspace))?,
-            Step::Python => report("python", || python::prepare(workspace))?,
+            Step::Python => report("python", || python::prepare_client(workspace))?,
             Step::Postgres => report("postgres", || postgres::prepare(workspace))?,
+            Step::Languages => report("languages", || languages::prepare(workspace))?,
+            Step::Examples => {
+                report("examples", || node::prepare(workspace, &workspace.examples()))?;
+                report("examples", || python::prepare_examples(workspace))?;
+            }
         }
     }
     Ok(())
@@ -79,15 +101,20 @@ pub fn chromium(workspace: &Workspace) -> Result<PathBuf> {
 
 /// The interpreter that has the official client, once [`Step::Python`] has been taken.
 pub fn python(workspace: &Workspace) -> PathBuf {
-    python::interpreter(workspace)
+    python::with_client(workspace)
+}
+
+/// The interpreter that has what the examples import, once [`Step::Examples`] has been taken.
+pub fn python_of_examples(workspace: &Workspace) -> PathBuf {
+    python::with_examples(workspace)
 }
 
 fn report(name: &str, step: impl FnOnce() -> Result<Outcome>) -> Result<()> {
     let began = Instant::now();
     match step().with_context(|| format!("setup: {name}"))? {
-        Outcome::Skipped(what) => println!("setup: {name:<9}skipped, {what}"),
+        Outcome::Skipped(what) => println!("setup: {name:<11}skipped, {what}"),
         Outcome::Done(what) => {
-            println!("setup: {name:<9}{what} ({})", process::seconds(began.elapsed()));
+            println!("setup: {name:<11}{what} ({})", process::seconds(began.elapsed()));
         }
     }
     Ok(())

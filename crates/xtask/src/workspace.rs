@@ -120,6 +120,11 @@ impl Workspace {
         self.root.join("end2end")
     }
 
+    /// The examples of the documentation, a Node package as well.
+    pub fn examples(&self) -> PathBuf {
+        self.root.join("examples")
+    }
+
     /// The server's executable.
     pub fn server(&self, profile: Profile) -> PathBuf {
         self.target.join(profile.directory()).join(&self.site.output_name)

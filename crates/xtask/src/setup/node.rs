@@ -1,9 +1,9 @@
-//! The Node packages of `end2end/`: Playwright for the tests, and for the build `wasm-opt` (binaryen)
-//! and the CSS bundler (lightningcss). The last two exist as Rust crates or Debian packages as well,
-//! but the crate adds a minute to the first `cargo xtask` and Debian's wasm-opt is years too old.
+//! Node packages. Those of `end2end/`: Playwright for the tests, and for the build `wasm-opt` (binaryen) and the CSS
+//! bundler (lightningcss). The last two exist as Rust crates or Debian packages as well, but the crate adds a minute to
+//! the first `cargo xtask` and Debian's wasm-opt is years too old. And those of `examples/`, for its tests.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -16,24 +16,25 @@ use crate::workspace::Workspace;
 const INSTALL_LIMIT: Duration = Duration::from_mins(10);
 const OLDEST_NODE: u32 = 20;
 
-/// Installs what the lock file names, unless that was done already.
-pub fn prepare(workspace: &Workspace) -> Result<Outcome> {
-    let package = workspace.node_package();
+/// Installs what the lock file in `package` names, unless that was done already.
+pub fn prepare(workspace: &Workspace, package: &Path) -> Result<Outcome> {
     let lock = package.join("package-lock.json");
     let contents = fs::read(&lock).with_context(|| format!("cannot read {}", lock.display()))?;
     let wanted = content_hash(&contents);
+    let modules = package.join("node_modules");
+    let shown = workspace.relative(&modules).display();
     // Inside node_modules rather than under the target directory: whatever deletes the packages then
     // deletes this as well, and two target directories share one installation.
-    let stamp: PathBuf = package.join("node_modules/.installed-lock-hash");
+    let stamp: PathBuf = modules.join(".installed-lock-hash");
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
-        return Ok(Outcome::Skipped("end2end/node_modules is as package-lock.json says".to_owned()));
+        return Ok(Outcome::Skipped(format!("{shown} is as package-lock.json says")));
     }
     check_version()?;
     let mut npm = process::command("npm");
-    npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(&package);
+    npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(package);
     process::quietly(&mut npm, &workspace.cache().join("npm.log"), INSTALL_LIMIT)?;
     fs::write(&stamp, wanted)?;
-    Ok(Outcome::Done("installed end2end/node_modules with npm ci".to_owned()))
+    Ok(Outcome::Done(format!("installed {shown} with npm ci")))
 }
 
 fn check_version() -> Result<()> {

@@ -1,4 +1,4 @@
-//! Counting tests by what their runners print: libtest, Playwright, and our own Python script.
+//! Counting tests by what their runners print: libtest, Playwright, Node, and our own Python script.
 
 /// How many tests passed and failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -13,6 +13,11 @@ impl Count {
     /// Takes in one line of output, if it is a summary.
     pub fn see(&mut self, line: &str) {
         let line = line.trim();
+        // Node, a line each: `ℹ pass 12`, or `# pass 12` as TAP
+        if let Some(summary) = line.strip_prefix("ℹ ").or_else(|| line.strip_prefix("# ")) {
+            self.add_of_node(summary);
+            return;
+        }
         // libtest: `test result: ok. 12 passed; 0 failed; 0 ignored; …`
         // the Python script: `12 passed, 0 failed`
         // Playwright, a line each: `12 passed (3.4s)`, `1 failed`, `1 flaky`, `2 did not run`
@@ -33,6 +38,18 @@ impl Count {
             "passed" => self.passed += number,
             // A test that passes only when repeated has not shown what it is there to show.
             "failed" | "flaky" | "did not run" | "interrupted" => self.failed += number,
+            _ => {}
+        }
+    }
+
+    /// Node says first what, and then how many; a test is in one of these numbers only.
+    fn add_of_node(&mut self, summary: &str) {
+        let Some((what, number)) = summary.split_once(' ') else { return };
+        let Ok(number) = number.parse::<u64>() else { return };
+        match what {
+            "pass" => self.passed += number,
+            // Here nothing is skipped: what a test needs and does not find is a failure.
+            "fail" | "cancelled" | "skipped" | "todo" => self.failed += number,
             _ => {}
         }
     }
@@ -75,6 +92,36 @@ mod tests {
         let seen =
             count(&["  1 failed", "    [chromium] › a.spec.ts:3:1 › a", "  1 flaky", "  12 passed (3.4s)"]);
         assert_eq!(seen, Count { passed: 12, failed: 2 });
+    }
+
+    #[test]
+    fn node_counts_what_was_skipped_as_failed() {
+        let spec = [
+            "▶ node-plain",
+            "  ✔ takes what the server sends (12.3ms)",
+            "ℹ tests 15",
+            "ℹ suites 0",
+            "ℹ pass 10",
+            "ℹ fail 2",
+            "ℹ cancelled 1",
+            "ℹ skipped 1",
+            "ℹ todo 1",
+            "ℹ duration_ms 154.2",
+        ];
+        assert_eq!(count(&spec), Count { passed: 10, failed: 5 });
+        let tap = ["TAP version 13", "# tests 3", "# suites 1", "# pass 2", "# fail 1", "# cancelled 0"];
+        assert_eq!(count(&tap), Count { passed: 2, failed: 1 });
+    }
+
+    #[test]
+    fn a_file_of_node_that_fails_to_load_is_a_failure() {
+        assert_eq!(count(&["ℹ tests 1", "ℹ pass 0", "ℹ fail 1"]), Count { passed: 0, failed: 1 });
+    }
+
+    #[test]
+    fn what_a_program_under_test_prints_is_no_summary() {
+        let printed = ["event=PASS id=1", "# pass", "# passed 3", "ℹ pass the salt", "pass 3"];
+        assert_eq!(count(&printed), Count::default());
     }
 
     #[test]

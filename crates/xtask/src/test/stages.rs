@@ -31,6 +31,8 @@ pub enum Stage {
     PythonClient,
     /// What the API's description says of it.
     Schemathesis,
+    /// The examples of the documentation.
+    Examples,
 }
 
 impl Stage {
@@ -45,6 +47,7 @@ impl Stage {
             Self::ReleaseSite => "release-site",
             Self::PythonClient => "python-client",
             Self::Schemathesis => "schemathesis",
+            Self::Examples => "examples",
         }
     }
 
@@ -59,6 +62,7 @@ impl Stage {
             Self::ReleaseSite => "what it weighs as it is released, and that it works so",
             Self::PythonClient => "the hosted product's Python client against our REST API",
             Self::Schemathesis => "every call does what the API's description says (Schemathesis)",
+            Self::Examples => "the examples of the documentation, run for real",
         }
     }
 
@@ -66,9 +70,12 @@ impl Stage {
     pub fn needs(self) -> &'static [Self] {
         match self {
             // The server's own tests start it with the site beside it.
-            Self::Unit | Self::End2end | Self::ReleaseSite | Self::PythonClient | Self::Schemathesis => {
-                &[Self::Build]
-            }
+            Self::Unit
+            | Self::End2end
+            | Self::ReleaseSite
+            | Self::PythonClient
+            | Self::Schemathesis
+            | Self::Examples => &[Self::Build],
             Self::Build | Self::TypesWasm | Self::TypesPackage => &[],
         }
     }
@@ -82,6 +89,7 @@ impl Stage {
             Self::TypesPackage => &[],
             Self::End2end | Self::ReleaseSite => &[Step::Wasm, Step::Node, Step::Browser],
             Self::PythonClient | Self::Schemathesis => &[Step::Wasm, Step::Node, Step::Python],
+            Self::Examples => &[Step::Wasm, Step::Node, Step::Languages, Step::Examples],
         }
     }
 
@@ -96,6 +104,7 @@ impl Stage {
             Self::ReleaseSite => release_site(workspace, count),
             Self::PythonClient => python_client(workspace, count),
             Self::Schemathesis => schemathesis(workspace, count),
+            Self::Examples => examples(workspace, count),
         }
     }
 }
@@ -235,5 +244,30 @@ fn schemathesis(workspace: &Workspace, count: &mut Count) -> Result<()> {
     node.current_dir(&workspace.root);
     node.env("PYTHONUNBUFFERED", "1");
     node.env("GROUNDSWELL_BIN", workspace.server(Profile::Debug));
+    counted(&mut node, count)
+}
+
+/// Those in Rust are packages of the workspace, so the stage `build` has compiled them.
+fn examples(workspace: &Workspace, count: &mut Count) -> Result<()> {
+    let tests = workspace.examples().join("tests");
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&tests).with_context(|| format!("cannot read {}", tests.display()))? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(".test.mjs") {
+            files.push(path);
+        }
+    }
+    // Node would succeed with nothing to do.
+    if files.is_empty() {
+        bail!("there is no test in {}", tests.display());
+    }
+    files.sort();
+    let mut node = process::command("node");
+    node.args(["--test", "--test-reporter=spec"]).args(files).current_dir(&workspace.root);
+    // Colours would stand before the words that are counted.
+    node.env("FORCE_COLOR", "0");
+    node.env("GROUNDSWELL_BIN", workspace.server(Profile::Debug));
+    node.env("GROUNDSWELL_PYTHON", setup::python_of_examples(workspace));
+    node.env("CARGO", process::cargo()).env("CARGO_TARGET_DIR", &workspace.target);
     counted(&mut node, count)
 }
