@@ -116,6 +116,13 @@ export class Server {
     await this.#spawn();
   }
 
+  /** Ends it as a crash would, with kill -9; `restart` starts it again. */
+  async kill() {
+    const ended = once(this.#child, 'exit', { signal: AbortSignal.timeout(STOP_MS) });
+    this.#child.kill('SIGKILL');
+    await ended;
+  }
+
   async #end() {
     if (this.#child.exitCode === null && this.#child.signalCode === null) {
       const ended = once(this.#child, 'exit', { signal: AbortSignal.timeout(STOP_MS) });
