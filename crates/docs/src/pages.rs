@@ -1,6 +1,7 @@
 //! All pages, in the order in which somebody who reads all of them would.
 
 mod api;
+mod cli;
 mod delivery;
 mod events;
 mod examples;
@@ -27,6 +28,7 @@ pub fn all(settings: &Settings) -> Vec<Page> {
         page(delivery::ABOUT, &delivery::text(&settings.delivery)),
         page(events::ABOUT, &events::text()),
         page(api::ABOUT, &api::text(&settings.public_url)),
+        page(cli::ABOUT, &cli::text(&settings.command)),
     ]
 }
 

@@ -9,6 +9,8 @@ pub struct Settings {
     pub style_sheet: Option<String>,
     /// How this server delivers.
     pub delivery: DeliverySettings,
+    /// The command line of the program that serves the pages.
+    pub command: clap::Command,
 }
 
 /// The numbers of the delivery contract that an operator can change. Times in milliseconds.

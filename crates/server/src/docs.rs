@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
+use clap::CommandFactory as _;
 use groundswell_docs::{DeliverySettings, Docs, Document, Settings};
 use groundswell_engine::config::EngineConfig;
 use http::header::{
@@ -15,6 +16,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
+use crate::Cli;
 use crate::http::AppState;
 
 /// The pages are HTML and a style sheet; nothing else is ever loaded.
@@ -57,7 +59,7 @@ pub fn settings(public_url: String, style_sheet: Option<String>, engine: &Engine
         slots: count(engine.slots),
         endpoint_slots: count(engine.endpoint_slots),
     };
-    Settings { public_url, style_sheet, delivery }
+    Settings { public_url, style_sheet, delivery, command: Cli::command() }
 }
 
 /// The routes.

@@ -23,7 +23,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Webhooks for referral and affiliate programs that always arrive.
 #[derive(clap::Parser)]
-#[command(version)]
+#[command(name = "groundswell", version)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -17,7 +17,7 @@ fn is_the_servers(path: &str) -> bool {
 
 /// Whether a link on the page `from` leads somewhere.
 fn leads(link: &str, from: &str) -> bool {
-    if link.starts_with("https://") {
+    if link.starts_with("https://") || link.starts_with("http://127.0.0.1:") {
         return true;
     }
     let (path, anchor) = link.split_once('#').map_or((link, None), |(path, anchor)| (path, Some(anchor)));

@@ -9,8 +9,14 @@ pub static DOCS: LazyLock<Docs> = LazyLock::new(|| {
         public_url: "https://webhooks.example.com".to_owned(),
         style_sheet: Some("/pkg/groundswell.css".to_owned()),
         delivery: DeliverySettings::default(),
+        command: command(),
     })
 });
+
+/// A command line such as the server has.
+pub fn command() -> clap::Command {
+    clap::Command::new("groundswell").subcommand(clap::Command::new("serve").about("Serves the pages."))
+}
 
 /// A document's text.
 pub fn text(path: &str) -> &'static str {
