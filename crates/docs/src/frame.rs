@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::markdown::Section;
 use crate::page::{Group, Page};
-use crate::search::{Hit, Piece};
+use crate::search::{Found, Piece};
 
 /// The navigation, and what else all pages have.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Frame {
     }
 
     /// The answer to a search.
-    pub fn search(&self, query: &str, hits: &[Hit<'_>]) -> String {
+    pub fn search(&self, query: &str, found: &Found<'_>) -> String {
         let title =
             if query.trim().is_empty() { "Search".to_owned() } else { format!("Search: {}", query.trim()) };
         self.whole(&Whole {
@@ -68,7 +68,7 @@ impl Frame {
             markdown_address: None,
             query,
             contents: &[],
-            article: results(query.trim(), hits),
+            article: results(query.trim(), found),
         })
     }
 
@@ -249,12 +249,14 @@ fn footer(markdown_address: Option<&str>) -> Markup {
     }
 }
 
-fn results(query: &str, hits: &[Hit<'_>]) -> Markup {
+fn results(query: &str, found: &Found<'_>) -> Markup {
+    let hits = &found.hits;
     let summary = match hits.len() {
         _ if query.is_empty() => {
             "Type what you are looking for: an event, a field, a header, a word.".to_owned()
         }
         0 => format!("Nothing has “{query}” in it. Try fewer or other words, or look through the pages."),
+        _ if !found.has_all => format!("No place has all the words of “{query}”. These have some of them, the best first."),
         1 => format!("One place has “{query}” in it."),
         count => format!("{count} places have “{query}” in them, the best first."),
     };

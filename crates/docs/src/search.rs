@@ -28,6 +28,15 @@ struct Entry {
     is_whole_page: bool,
 }
 
+/// What a search found.
+#[derive(Debug)]
+pub struct Found<'a> {
+    /// Whether these have all the words, not only some.
+    pub has_all: bool,
+    /// The best first.
+    pub hits: Vec<Hit<'a>>,
+}
+
 /// A section that was found.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Hit<'a> {
@@ -67,23 +76,21 @@ impl Index {
     }
 
     /// The sections with all words of the query, else those with any of them; the best first.
-    pub fn find(&self, query: &str) -> Vec<Hit<'_>> {
+    pub fn find(&self, query: &str) -> Found<'_> {
         let query: String = query.chars().take(MAX_QUERY_CHARS).collect();
         let wanted: Vec<String> = words(&query);
-        if wanted.is_empty() {
-            return Vec::new();
-        }
         let scored = |needs_all: bool| -> Vec<(u32, &Entry)> {
             let score = |entry| score(entry, &wanted, needs_all).map(|score| (score, entry));
             self.entries.iter().filter_map(score).collect()
         };
         let mut found = scored(true);
-        if found.is_empty() {
+        let has_all = !found.is_empty();
+        if !has_all {
             found = scored(false);
         }
         // Equal ones stay in the order of the pages.
         found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
-        found.into_iter().take(MAX_HITS).map(|(_, entry)| entry.hit(&wanted)).collect()
+        Found { has_all, hits: found.into_iter().take(MAX_HITS).map(|(_, entry)| entry.hit(&wanted)).collect() }
     }
 }
 

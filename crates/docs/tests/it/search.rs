@@ -32,7 +32,9 @@ fn a_header_a_field_and_a_word_are_found() {
 fn sections_with_all_words_come_alone_and_else_those_with_any() {
     let both = found("constant time");
     assert!(both.iter().all(|address| address.starts_with("/docs/")), "{both:?}");
+    assert!(words(&DOCS.search("constant time")).contains("have “constant time” in them"));
     assert!(!found("raw zzzzz").is_empty());
+    assert!(words(&DOCS.search("raw zzzzz")).contains("No place has all the words of “raw zzzzz”."));
     assert!(found("zzzzz").is_empty());
 }
 
