@@ -5,6 +5,7 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 
 import { Server } from '../../end2end/server.mjs';
 import { RECEIVERS, start } from './receivers.mjs';
@@ -18,6 +19,7 @@ const BODY = '{"event":"NEW_PARTICIPANT_ADDED","createdAt":1700000000000,"data":
 const AWKWARD = { firstName: 'Zoë \u2028 <b>"☂"</b>', metadata: { b: 1e21, 7: '\u007f', a: [1.5, -0, null, ''] } };
 const MINUTE_MS = 60_000;
 const SETTLE_MS = 20_000;
+const LOOK_EVERY_MS = 20;
 
 let server;
 before(async () => {
@@ -28,7 +30,10 @@ after(() => server.stop());
 /** Waits for what becomes true soon. */
 async function eventually(isTrue, what) {
   const deadline = AbortSignal.timeout(SETTLE_MS);
-  while (!(await isTrue())) assert.ok(!deadline.aborted, `${what} within ${SETTLE_MS} ms`);
+  while (!(await isTrue())) {
+    assert.ok(!deadline.aborted, `${what}: not within ${SETTLE_MS} ms`);
+    await setTimeout(LOOK_EVERY_MS);
+  }
 }
 
 /** A program whose events go to `payloadUrl`. */
@@ -117,6 +122,17 @@ for (const receiver of RECEIVERS) {
         assert.equal(second.count(`event=NEW_PARTICIPANT_ADDED id=${id}`), 0, 'it had this event before');
       });
     }
+
+    test('takes the tests of the Program Editor', async () => {
+      const { process, url } = await shared();
+      const { program, webhook } = await programFor(`${url}/`, WHSEC);
+      for (const event of ['NEW_PARTICIPANT_ADDED', 'PARTICIPANT_REACHED_A_GOAL', 'CAMPAIGN_ENDED']) {
+        const result = await server.call('POST', `/campaign/${program}/webhooks/${webhook}/test`, { event });
+        assert.deepEqual([result.success, result.response.statusCode], [true, 204], process.output);
+        const line = new RegExp(`^event=${event} id=test_\\w+$`, 'm');
+        await eventually(() => line.test(process.output), `a line for the test of ${event}`);
+      }
+    });
 
     test('takes real events while its secret is the old one of two', async () => {
       const process = await begin(PLAIN);
@@ -207,6 +223,7 @@ for (const receiver of RECEIVERS) {
       const statuses = await Promise.all(Array.from({ length: 20 }, () => post(url, headers)));
       assert.deepEqual(new Set(statuses), new Set([204]), process.output);
       await process.line('duplicate id=evt_once', 19);
+      await process.line('event=NEW_PARTICIPANT_ADDED id=evt_once');
       assert.equal(process.count('event=NEW_PARTICIPANT_ADDED id=evt_once'), 1);
     });
 

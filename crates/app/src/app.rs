@@ -16,13 +16,8 @@ use crate::texts::texts;
 /// put their parts into place, and could not have a status of their own.
 #[component]
 pub fn App() -> impl IntoView {
-    provide_meta_context();
     view! {
-        <Title formatter=document_title/>
-        <Router>
-            <a class="skip-link" href="#main" rel="external">{texts().frame_skip()}</a>
-            <Header/>
-            <main id="main" tabindex="-1">
+        <Frame>
                 <Routes fallback=NotFoundPage>
                     <Route path=path!("/") view=ProgramsPage ssr=SsrMode::Async/>
                     <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async/>
@@ -32,7 +27,20 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/programs/:id/deliveries") view=DeliveriesPage ssr=SsrMode::Async/>
                     <Route path=path!("/programs/:id/inbox") view=InboxPage ssr=SsrMode::Async/>
                 </Routes>
-            </main>
+        </Frame>
+    }
+}
+
+/// What is around every page.
+#[component]
+pub fn Frame(children: Children) -> impl IntoView {
+    provide_meta_context();
+    view! {
+        <Title formatter=document_title/>
+        <Router>
+            <a class="skip-link" href="#main" rel="external">{texts().frame_skip()}</a>
+            <Header/>
+            <main id="main" tabindex="-1">{children()}</main>
             <footer class="footer"><LanguageSwitch/></footer>
         </Router>
     }
@@ -59,6 +67,7 @@ fn Header() -> impl IntoView {
             </A>
             <nav class="header-nav" aria-label=texts.frame_main()>
                 <A href="/">{texts.frame_programs()}</A>
+                <a href="/settings/api-keys" rel="external">{texts.frame_api_keys()}</a>
                 // Not one of the app's pages: the server's documentation, which needs no script.
                 <a href="/docs" rel="external" hreflang="en">{texts.frame_docs()}</a>
             </nav>

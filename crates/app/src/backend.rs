@@ -9,8 +9,9 @@ use groundswell_types::editor::{
     SecretChange, Seen, Side,
 };
 use groundswell_types::{
-    DeliveryDetail, DeliveryId, DeliveryView, EventKind, Inbox, InboxRequestDetail, InboxRequestId,
-    ProgramId, ProgramType, ResendJob, ResendJobId, ResendSelection, TestId, TestView,
+    ApiKey, CreatedApiKey, DeliveryDetail, DeliveryId, DeliveryView, EventKind, Inbox, InboxRequestDetail,
+    InboxRequestId, NewApiKey, ProgramId, ProgramType, ResendJob, ResendJobId, ResendSelection, TestId,
+    TestView,
 };
 use leptos::prelude::use_context;
 
@@ -35,6 +36,15 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Creates a program; its type never changes.
     async fn create_program(&self, name: &str, kind: ProgramType) -> Result<ProgramId, Failure>;
+
+    /// All API keys, oldest first.
+    async fn api_keys(&self) -> Result<Vec<ApiKey>, Failure>;
+
+    /// Makes an API key; its text is in this answer only.
+    async fn create_api_key(&self, new: NewApiKey) -> Result<CreatedApiKey, Failure>;
+
+    /// Revokes an API key, at once.
+    async fn delete_api_key(&self, id: &str) -> Result<(), Failure>;
 
     /// One program.
     async fn program(&self, id: &ProgramId) -> Result<ProgramSummary, Failure>;

@@ -13,16 +13,19 @@ use crate::intent::Done;
 use crate::language::Language;
 use crate::returned::Returned;
 use crate::said::Said;
+use crate::settings::Outcome;
 use crate::texts::Texts;
 
+mod api_keys;
 mod inbox;
 mod log;
 mod panel;
 mod panel_form;
 
 /// Where forms are posted to, in axum's path syntax.
-pub const PATHS: [&str; 9] = [
+pub const PATHS: [&str; 10] = [
     "/",
+    "/settings/api-keys",
     "/language",
     "/sign-in",
     "/sign-out",
@@ -49,6 +52,13 @@ pub enum Answer {
         status: u16,
         /// To be given to the page as context.
         returned: Box<Returned>,
+    },
+    /// The page of API keys.
+    ApiKeys {
+        /// The HTTP status.
+        status: u16,
+        /// To be shown on it.
+        outcome: Box<Outcome>,
     },
 }
 
@@ -87,6 +97,9 @@ pub async fn submit(backend: &dyn Backend, post: Post<'_>) -> Answer {
             returned.failure = returned.failure.said_in(post.language);
             Answer::Page { status, returned }
         }
+        Answer::ApiKeys { status, outcome } => {
+            Answer::ApiKeys { status, outcome: Box::new(outcome.said_in(post.language)) }
+        }
         redirect @ Answer::Redirect { .. } => redirect,
     }
 }
@@ -98,6 +111,7 @@ async fn act(backend: &dyn Backend, post: Post<'_>) -> Answer {
         ["language"] => choose_language(backend, &form),
         ["sign-in"] => sign_in(backend, &form).await,
         ["sign-out"] => sign_out(backend).await,
+        ["settings", "api-keys"] => api_keys::submit(backend, &form).await,
         ["programs", id, page @ ..] => match (ProgramId::parse(id), page) {
             (Ok(id), ["options", "webhooks"]) => {
                 panel::submit(backend, Texts::of(post.language), &id, &form).await

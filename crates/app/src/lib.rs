@@ -30,6 +30,8 @@ mod returned;
 #[cfg(feature = "ssr")]
 mod said;
 #[cfg(feature = "ssr")]
+pub mod settings;
+#[cfg(feature = "ssr")]
 mod shell;
 pub mod texts;
 pub mod time;
@@ -41,5 +43,5 @@ pub use language::Language;
 pub use log_query::LogQuery;
 pub use returned::Returned;
 #[cfg(feature = "ssr")]
-pub use shell::{SiteAssets, shell};
+pub use shell::{SiteAssets, settings_shell, shell};
 pub use viewer::Viewer;

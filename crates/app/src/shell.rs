@@ -6,6 +6,7 @@ use leptos_meta::MetaTags;
 
 use crate::app::App;
 use crate::language::language;
+use crate::settings::Settings;
 
 /// The URLs of the site's files. Their names have hashes of their contents, so browsers keep them for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +27,20 @@ pub fn shell(assets: SiteAssets) -> impl IntoView {
         js = quoted(&assets.js),
         wasm = quoted(&assets.wasm),
     );
+    let browser_half = view! {
+        <link rel="modulepreload" href=assets.js nonce=use_nonce()/>
+        <link rel="preload" href=assets.wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
+        <script type="module" nonce=use_nonce()>{start}</script>
+    };
+    document(assets.css, browser_half, view! { <App/> })
+}
+
+/// A page of the settings: HTML and forms alone, without the browser half.
+pub fn settings_shell(assets: SiteAssets) -> impl IntoView {
+    document(assets.css, (), view! { <Settings/> })
+}
+
+fn document(css: String, head: impl IntoView, body: impl IntoView) -> impl IntoView {
     view! {
         <!DOCTYPE html>
         <html lang=language().tag()>
@@ -34,16 +49,12 @@ pub fn shell(assets: SiteAssets) -> impl IntoView {
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content="light dark"/>
                 <meta name="referrer" content="same-origin"/>
-                <link rel="stylesheet" href=assets.css/>
+                <link rel="stylesheet" href=css/>
                 <link rel="icon" type="image/svg+xml" href="/favicon.svg"/>
-                <link rel="modulepreload" href=assets.js nonce=use_nonce()/>
-                <link rel="preload" href=assets.wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
-                <script type="module" nonce=use_nonce()>{start}</script>
+                {head}
                 <MetaTags/>
             </head>
-            <body>
-                <App/>
-            </body>
+            <body>{body}</body>
         </html>
     }
 }

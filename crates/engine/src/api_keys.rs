@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use groundswell_types::{
-    API_KEY_PREFIX, ApiKey, MAX_API_KEY_NAME_CHARS, Problem, ProgramId, RateLimit, Scope, Scopes,
+    API_KEY_PREFIX, ApiKey, CreatedApiKey, MAX_API_KEY_NAME_CHARS, NewApiKey, Problem, ProgramId, RateLimit,
+    Scope, Scopes,
 };
 
 use crate::access::hash_token;
@@ -62,22 +63,6 @@ impl From<&ApiKeyRecord> for KnownKey {
             written_at_ms: AtomicI64::new(used),
         }
     }
-}
-
-/// What a key is to be.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewApiKey {
-    pub name: String,
-    pub scopes: Scopes,
-    pub program: Option<ProgramId>,
-    pub rate_limit: Option<RateLimit>,
-}
-
-/// A key that was made. Its text is shown this once.
-#[derive(Clone, PartialEq, Eq)]
-pub struct CreatedApiKey {
-    pub view: ApiKey,
-    pub text: String,
 }
 
 impl KnownKey {
@@ -155,7 +140,7 @@ impl Engine {
 
     /// Makes an API key.
     pub async fn create_api_key(&self, new: NewApiKey) -> Result<CreatedApiKey, EngineError> {
-        let NewApiKey { name, scopes, program, rate_limit } = new;
+        let NewApiKey { name, scopes, campaign_id: program, rate_limit } = new;
         let name = name.trim();
         let mut problems = Vec::new();
         if name.is_empty() || name.chars().count() > MAX_API_KEY_NAME_CHARS || name.contains('\0') {
@@ -188,7 +173,7 @@ impl Engine {
         self.store.save_api_key(&record).await?;
         let mut keys = self.api_keys.by_hash.write().unwrap_or_else(PoisonError::into_inner);
         keys.insert(record.key_hash, Arc::new(KnownKey::from(&record)));
-        Ok(CreatedApiKey { view: record.view(), text })
+        Ok(CreatedApiKey { view: record.view(), key: text })
     }
 
     /// Revokes an API key, one of `program` if that is given; it stops working at once.

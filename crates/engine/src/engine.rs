@@ -108,17 +108,16 @@ impl Engine {
     pub async fn start_in(parts: EngineParts, outside: Outside) -> Result<Arc<Self>, StartError> {
         let EngineParts { store, config, clock } = parts;
         let Outside { transport, randomness } = outside;
-        let Ground { directory, ids, changes, inboxes } =
+        let Ground { directory, ids, changes, inboxes, api_keys } =
             Ground::read(&store, &config, &clock, &randomness).await?;
         let destinations = Destinations::new(&config, Arc::clone(&inboxes));
         let transport: Arc<dyn Transport> =
             Arc::new(InboxTransport { inboxes: Arc::clone(&inboxes), other: transport });
-        let api_keys = ApiKeys::load(store.as_ref()).await?;
         store.begin_boot(clock.now_ms(), clock.now_ms().saturating_sub(BOOTS_KEPT_MS)).await?;
         let boots = store.boots().await?;
         let due = store.earliest_due(&directory.enabled_endpoints()).await?;
 
-        let (under_way, tally) = <(Arc<UnderWay>, Arc<Tally>)>::default();
+        let (under_way, tally): (Arc<UnderWay>, Arc<Tally>) = Default::default();
         let (writer_stop, fatal) = (CancellationToken::new(), CancellationToken::new());
         let stop = fatal.child_token();
         let (outbox, inbox) = mpsc::channel(RUNTIME_INBOX);
@@ -267,6 +266,7 @@ struct Ground {
     ids: Arc<IdGenerator>,
     changes: Arc<Changes>,
     inboxes: Arc<Inboxes>,
+    api_keys: ApiKeys,
 }
 
 impl Ground {
@@ -289,7 +289,8 @@ impl Ground {
             public_url: config.public_url.clone(),
         });
         let inboxes = Arc::new(inboxes.await?);
-        Ok(Self { directory, ids, changes, inboxes })
+        let api_keys = ApiKeys::load(store.as_ref()).await?;
+        Ok(Self { directory, ids, changes, inboxes, api_keys })
     }
 }
 

@@ -14,8 +14,9 @@ use groundswell_types::editor::{
     SecretChange, Seen, Side,
 };
 use groundswell_types::{
-    Currency, DeliveryDetail, DeliveryId, DeliveryView, EventKind, Inbox, InboxRequestDetail, InboxRequestId,
-    ProgramId, ProgramType, ResendJob, ResendJobId, ResendSelection, TestId, TestView,
+    ApiKey, CreatedApiKey, Currency, DeliveryDetail, DeliveryId, DeliveryView, EventKind, Inbox,
+    InboxRequestDetail, InboxRequestId, NewApiKey, ProgramId, ProgramType, ResendJob, ResendJobId,
+    ResendSelection, TestId, TestView,
 };
 
 use crate::http::AppState;
@@ -113,6 +114,18 @@ impl Backend for PageBackend {
         let new = NewProgram { kind, name, currency: Currency::default() };
         let program = self.engine().await?.create_program(new).await.map_err(|error| self.failure(error))?;
         Ok(program.id)
+    }
+
+    async fn api_keys(&self) -> Result<Vec<ApiKey>, Failure> {
+        self.engine().await?.api_keys(None).await.map_err(|error| self.failure(error))
+    }
+
+    async fn create_api_key(&self, new: NewApiKey) -> Result<CreatedApiKey, Failure> {
+        self.engine().await?.create_api_key(new).await.map_err(|error| self.failure(error))
+    }
+
+    async fn delete_api_key(&self, id: &str) -> Result<(), Failure> {
+        self.engine().await?.delete_api_key(id, None).await.map_err(|error| self.failure(error))
     }
 
     async fn program(&self, id: &ProgramId) -> Result<ProgramSummary, Failure> {

@@ -17,6 +17,7 @@ use tower_service::Service;
 
 use crate::http::{AppState, named};
 use crate::rest::{EventCall, submit_events};
+use crate::unread;
 
 /// The whole server as a service.
 #[derive(Clone)]
@@ -42,9 +43,16 @@ impl Service<Request> for Front {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let Some(call) = event_call(&request) else { return Box::pin(self.router.call(request)) };
+        let (request, body) = unread::lend(request);
+        let Some(call) = event_call(&request) else {
+            let answer = self.router.call(request);
+            return Box::pin(async move { Ok(unread::settle(body, answer.await?).await) });
+        };
         let state = self.state.clone();
-        Box::pin(async move { Ok(named(request, |request| submit_events(state, request, call)).await) })
+        Box::pin(async move {
+            let answer = named(request, |request| submit_events(state, request, call)).await;
+            Ok(unread::settle(body, answer).await)
+        })
     }
 }
 

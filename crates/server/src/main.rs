@@ -13,6 +13,7 @@ mod pages;
 mod rest;
 mod serve;
 mod site;
+mod unread;
 
 use clap::Parser as _;
 

@@ -8,12 +8,14 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use groundswell_app::backend::Backend;
+use groundswell_app::failure::Failure;
 use groundswell_app::forms::{self, Answer, Post};
-use groundswell_app::{App, Language, language, shell};
+use groundswell_app::settings::{ApiKeysShown, Outcome};
+use groundswell_app::{App, Language, language, settings_shell, shell};
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, COOKIE, LOCATION, SET_COOKIE, VARY};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode};
-use leptos::prelude::{LeptosOptions, provide_context};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use leptos::prelude::{IntoView, LeptosOptions, provide_context};
 use leptos_axum::generate_route_list;
 
 use crate::backend::{PageBackend, SESSION_COOKIE};
@@ -52,7 +54,14 @@ pub fn router(state: &AppState) -> Router<AppState> {
             }),
         );
     }
+    let renderer = page_renderer.clone();
     pages
+        .route(
+            "/settings/api-keys",
+            get(async move |State(state): State<AppState>, request: Request| {
+                renderer.render_api_keys(&state, request, None).await
+            }),
+        )
         .route("/programs/{id}/deliveries/export", get(export::of_page))
         .route("/_fn/{*name}", any(server_function))
         .fallback(fallback)
@@ -74,20 +83,55 @@ impl PageRenderer {
         request: Request,
         returned: Option<groundswell_app::Returned>,
     ) -> Response {
+        let context = move || {
+            if let Some(returned) = &returned {
+                provide_context(returned.clone());
+            }
+        };
+        self.render_as(state, request, (context, shell)).await
+    }
+
+    async fn render_api_keys(
+        &self,
+        state: &AppState,
+        request: Request,
+        outcome: Option<Outcome>,
+    ) -> Response {
+        let backend = backend_for(state, request.headers(), request.extensions().get());
+        let shown = ApiKeysShown::read(backend.as_ref(), outcome).await;
+        let status = shown.as_ref().err().map(Failure::status);
+        let context = move || provide_context(shown.clone());
+        let mut response = self.render_as(state, request, (context, settings_shell)).await;
+        if let Some(status) = status.and_then(|status| StatusCode::from_u16(status).ok()) {
+            *response.status_mut() = status;
+        }
+        // A key may be in it.
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+        response
+    }
+
+    /// Renders one of the app's documents over what the request brings and `provide` gives.
+    async fn render_as<Document: IntoView + 'static>(
+        &self,
+        state: &AppState,
+        request: Request,
+        (provide, document): (
+            impl Fn() + Clone + Send + Sync + 'static,
+            fn(groundswell_app::SiteAssets) -> Document,
+        ),
+    ) -> Response {
         let backend = backend_for(state, request.headers(), request.extensions().get());
         let language = language_for(request.headers());
         let assets = self.assets.clone();
         let context = move || {
             provide_context(Arc::clone(&backend));
             provide_context(language);
-            if let Some(returned) = &returned {
-                provide_context(returned.clone());
-            }
+            provide();
         };
         let options = self.options.clone();
         let render = leptos_axum::render_app_async_with_context(context, move || {
             provide_context(options.clone());
-            shell(assets.clone())
+            document(assets.clone())
         });
         let mut response = render(request).await;
         let headers = response.headers_mut();
@@ -164,17 +208,33 @@ async fn submit(
             response
         }
         Answer::Page { status, returned } => {
-            let mut page = Request::new(Body::empty());
-            *page.uri_mut() = uri;
-            *page.headers_mut() = headers;
-            if let Some(id) = id {
-                page.extensions_mut().insert(id);
-            }
-            let mut response = pages.render(&state, page, Some(*returned)).await;
-            *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
-            response
+            let page = get_of((uri, headers, id));
+            with_status(status, pages.render(&state, page, Some(*returned)).await)
+        }
+        Answer::ApiKeys { status, outcome } => {
+            let page = get_of((uri, headers, id));
+            with_status(status, pages.render_api_keys(&state, page, Some(*outcome)).await)
         }
     }
+}
+
+/// The request for the page that a form was on.
+fn get_of((uri, headers, id): (Uri, HeaderMap, Option<RequestId>)) -> Request {
+    let mut page = Request::new(Body::empty());
+    *page.uri_mut() = uri;
+    *page.headers_mut() = headers;
+    if let Some(id) = id {
+        page.extensions_mut().insert(id);
+    }
+    page
+}
+
+/// A page that could not be made keeps the status that says so.
+fn with_status(status: u16, mut page: Response) -> Response {
+    if page.status() == StatusCode::OK {
+        *page.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::OK);
+    }
+    page
 }
 
 /// A file of the site, else the app, which says that there is no such page.

@@ -1,5 +1,6 @@
 //! The REST API under `/v2`, as the hosted product's clients call it, and our own calls beside it.
 
+mod absent;
 mod answer;
 mod auth;
 mod body;
@@ -27,7 +28,7 @@ pub use description::Description;
 pub use limit::RateLimiter;
 
 use crate::http::AppState;
-use answer::{Call, method_not_allowed, not_found};
+use answer::{Call, method_not_allowed};
 
 /// Makes routes from a table, and a list of them, which the tests hold against the API's description.
 macro_rules! calls {
@@ -79,10 +80,15 @@ calls! {
 /// All routes below `/v2`. Every one needs a key, but the description of the others.
 pub fn router(state: AppState) -> Router<AppState> {
     let with_key = with_key()
-        .route("/v2", any(not_found))
-        .route("/v2/{*rest}", any(not_found))
+        .route("/v2", any(absent::answer))
+        // The wildcard does not match nothing.
+        .route("/v2/", any(absent::answer))
+        .route("/v2/{*rest}", any(absent::answer))
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn_with_state(state, auth::check));
+        .layer(middleware::from_fn_with_state(state.clone(), absent::refuse_unreadable))
+        .layer(middleware::from_fn_with_state(state, auth::check))
+        // Whoever asks for an account has no key yet.
+        .route("/v2/accounts", any(absent::answer));
     with_key.merge(open().method_not_allowed_fallback(method_not_allowed))
 }
 

@@ -196,6 +196,36 @@ pub struct ApiKey {
     pub last_used_at: Option<i64>,
 }
 
+/// What a key is to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NewApiKey {
+    /// What people are to call it: 1 to [`MAX_API_KEY_NAME_CHARS`] characters.
+    pub name: String,
+    /// What it may do; at least one.
+    pub scopes: Scopes,
+    /// The one program it is good for; null is all.
+    pub campaign_id: Option<ProgramId>,
+    /// Its own limits; null are the server's.
+    pub rate_limit: Option<RateLimit>,
+}
+
+impl fmt::Debug for CreatedApiKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("CreatedApiKey").field("view", &self.view).finish_non_exhaustive()
+    }
+}
+
+/// A key that was made. Its text is shown this once; being a secret, it is not in the `Debug` output.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CreatedApiKey {
+    /// The key as it is shown from now on.
+    #[serde(flatten)]
+    pub view: ApiKey,
+    /// Its text.
+    pub key: String,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -32,7 +32,8 @@ mod webhook;
 
 pub use activity::{Activity, HourCount};
 pub use api_key::{
-    API_KEY_PREFIX, ApiKey, InvalidRateLimit, InvalidScope, MAX_API_KEY_NAME_CHARS, RateLimit, Scope, Scopes,
+    API_KEY_PREFIX, ApiKey, CreatedApiKey, InvalidRateLimit, InvalidScope, MAX_API_KEY_NAME_CHARS, NewApiKey,
+    RateLimit, Scope, Scopes,
 };
 pub use change::Change;
 pub use delivery::{

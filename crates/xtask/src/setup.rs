@@ -7,6 +7,7 @@
 //! browser to be installed in order to start the server.
 
 mod browser;
+mod examples;
 mod languages;
 mod node;
 mod packages;
@@ -38,7 +39,7 @@ pub enum Step {
     Postgres,
     /// The languages of the examples that nothing else here is written in.
     Languages,
-    /// The packages of `examples/package-lock.json`, and a virtual environment with what the examples require.
+    /// What the examples take from npm, and a virtual environment with what they take from PyPI.
     Examples,
 }
 
@@ -81,7 +82,9 @@ pub fn ensure(workspace: &Workspace, steps: &[Step]) -> Result<()> {
             Step::Postgres => report("postgres", || postgres::prepare(workspace))?,
             Step::Languages => report("languages", || languages::prepare(workspace))?,
             Step::Examples => {
-                report("examples", || node::prepare(workspace, &workspace.examples()))?;
+                for package in examples::node_packages(workspace)? {
+                    report("examples", || node::prepare(workspace, &package))?;
+                }
                 report("examples", || python::prepare_examples(workspace))?;
             }
         }

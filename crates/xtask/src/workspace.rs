@@ -120,7 +120,7 @@ impl Workspace {
         self.root.join("end2end")
     }
 
-    /// The examples of the documentation, a Node package as well.
+    /// The examples of the documentation.
     pub fn examples(&self) -> PathBuf {
         self.root.join("examples")
     }

@@ -11,9 +11,9 @@ use groundswell_types::editor::{
     LiveStatus, Panel, PanelRow, ProgramSummary, SecretChange, SecretDraft, Seen, Side,
 };
 use groundswell_types::{
-    DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventKind, Inbox, InboxRequestDetail,
-    InboxRequestId, MAX_WEBHOOKS, Problem, ProgramId, ProgramType, ResendJob, ResendJobId, ResendSelection,
-    ResendState, TestId, TestView,
+    ApiKey, CreatedApiKey, DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventKind, Inbox,
+    InboxRequestDetail, InboxRequestId, MAX_WEBHOOKS, NewApiKey, Problem, ProgramId, ProgramType, ResendJob,
+    ResendJobId, ResendSelection, ResendState, TestId, TestView,
 };
 
 pub use sample::*;
@@ -31,6 +31,7 @@ pub struct State {
     /// What every call that reads or changes anything fails with.
     pub failure: Option<Failure>,
     pub programs: Vec<ProgramSummary>,
+    pub api_keys: Vec<ApiKey>,
     pub live: Vec<PanelRow>,
     pub draft: Option<Panel>,
     /// Newest first.
@@ -114,6 +115,37 @@ impl State {
 impl Backend for Memory {
     async fn viewer(&self) -> Result<Option<Viewer>, Failure> {
         Ok(self.state.lock().expect("not poisoned").viewer.clone())
+    }
+
+    async fn api_keys(&self) -> Result<Vec<ApiKey>, Failure> {
+        self.with(|state| Ok(state.api_keys.clone()))
+    }
+
+    async fn create_api_key(&self, new: NewApiKey) -> Result<CreatedApiKey, Failure> {
+        self.with(|state| {
+            let NewApiKey { name, scopes, campaign_id, rate_limit } = new;
+            let number = state.api_keys.len() + 1;
+            let view = ApiKey {
+                id: format!("key_{number}"),
+                name,
+                scopes,
+                campaign_id,
+                rate_limit,
+                ends_with: Some(format!("00{number:02}")),
+                created_at: NOW,
+                last_used_at: None,
+            };
+            state.api_keys.push(view.clone());
+            Ok(CreatedApiKey { view, key: format!("gsk_secret00{number:02}") })
+        })
+    }
+
+    async fn delete_api_key(&self, id: &str) -> Result<(), Failure> {
+        self.with(|state| {
+            let before = state.api_keys.len();
+            state.api_keys.retain(|key| key.id != id);
+            if state.api_keys.len() == before { Err(Failure::NotFound) } else { Ok(()) }
+        })
     }
 
     async fn sign_in(&self, token: &str) -> Result<String, Failure> {

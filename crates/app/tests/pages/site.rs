@@ -7,15 +7,19 @@ use axum::body::Body;
 use axum::extract::Request;
 use groundswell_app::backend::Backend;
 use groundswell_app::forms::{self, Answer, Post};
-use groundswell_app::{Language, Returned, SiteAssets, shell};
+use groundswell_app::settings::{ApiKeysShown, Outcome};
+use groundswell_app::{Language, Returned, SiteAssets, settings_shell, shell};
 use http::{StatusCode, Uri};
 use http_body_util::BodyExt;
-use leptos::prelude::provide_context;
+use leptos::prelude::{IntoView, provide_context};
 
 use crate::memory::Memory;
 
 /// A page that takes longer waits for something that never comes.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The page of API keys.
+pub const API_KEYS: &str = "/settings/api-keys";
 
 /// A browser without JavaScript.
 pub struct Site {
@@ -49,18 +53,36 @@ impl Site {
     }
 
     async fn render(&self, path: &str, returned: Option<Returned>) -> Page {
+        let context = move || {
+            if let Some(returned) = &returned {
+                provide_context(returned.clone());
+            }
+        };
+        self.render_as(path, context, shell).await
+    }
+
+    /// The page of API keys, which the browser half has nothing of.
+    pub async fn api_keys(&self, outcome: Option<Outcome>) -> Page {
+        let shown = ApiKeysShown::read(self.backend.as_ref(), outcome).await;
+        self.render_as(API_KEYS, move || provide_context(shown.clone()), settings_shell).await
+    }
+
+    async fn render_as<Document: IntoView + 'static>(
+        &self,
+        path: &str,
+        provide: impl Fn() + Clone + Send + Sync + 'static,
+        document: fn(SiteAssets) -> Document,
+    ) -> Page {
         let backend: Arc<dyn Backend> = self.backend.clone();
         let language = self.language;
         let context = move || {
             provide_context(Arc::clone(&backend));
             provide_context(language);
-            if let Some(returned) = &returned {
-                provide_context(returned.clone());
-            }
+            provide();
         };
         let url = |extension: &str| format!("/pkg/groundswell.{extension}");
         let assets = SiteAssets { js: url("js"), wasm: url("wasm"), css: url("css") };
-        let render = leptos_axum::render_app_async_with_context(context, move || shell(assets.clone()));
+        let render = leptos_axum::render_app_async_with_context(context, move || document(assets.clone()));
         let mut request = Request::new(Body::empty());
         *request.uri_mut() = Uri::try_from(path).expect("a path");
         let whole = async {
@@ -82,6 +104,10 @@ impl Site {
             Answer::Redirect { location, .. } => Ok(location),
             Answer::Page { status, returned } => {
                 let page = self.render(path, Some(*returned)).await;
+                Err(Page { status: StatusCode::from_u16(status).expect("a status"), ..page })
+            }
+            Answer::ApiKeys { status, outcome } => {
+                let page = self.api_keys(Some(*outcome)).await;
                 Err(Page { status: StatusCode::from_u16(status).expect("a status"), ..page })
             }
         }

@@ -3,22 +3,13 @@
 use axum::body::Body;
 use axum::extract::Path;
 use axum::response::Response;
-use groundswell_engine::api_keys::NewApiKey;
-use groundswell_types::{ApiKey, ProgramId, Scopes};
+use groundswell_types::{ApiKey, NewApiKey, ProgramId, Scopes};
 use http::StatusCode;
 use serde::Serialize;
 
 use super::answer::{Call, Failed};
 use super::body::MAX_SETTINGS_BYTES;
 use super::input::Fields;
-
-/// The answer that creates a key; the only one with its text.
-#[derive(Serialize)]
-struct Created {
-    #[serde(flatten)]
-    view: ApiKey,
-    key: String,
-}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -52,12 +43,11 @@ pub async fn create(call: Call, body: Body) -> Response {
         let mut new = new_key(&body)?;
         if let Some(own) = call.caller.program() {
             // Whoever reaches one program makes keys that reach no further.
-            if new.program.get_or_insert_with(|| own.clone()) != own {
+            if new.campaign_id.get_or_insert_with(|| own.clone()) != own {
                 call.caller.must_reach_all()?;
             }
         }
-        let created = call.state.engine.create_api_key(new).await?;
-        Ok(Created { view: created.view, key: created.text })
+        Ok(call.state.engine.create_api_key(new).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
 }
@@ -81,7 +71,7 @@ fn new_key(body: &[u8]) -> Result<NewApiKey, Failed> {
     });
     let rate_limit = if fields.is_null("rateLimit") { None } else { fields.rate_limit("rateLimit") };
     fields.finish()?;
-    Ok(NewApiKey { name, scopes: scopes.unwrap_or(Scopes::USUAL), program, rate_limit })
+    Ok(NewApiKey { name, scopes: scopes.unwrap_or(Scopes::USUAL), campaign_id: program, rate_limit })
 }
 
 /// `DELETE /v2/api-keys/{id}`

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::{Outcome, packages};
+use super::{Outcome, examples, packages};
 use crate::process;
-use crate::stamps::{Stamp, content_hash, files_below};
+use crate::stamps::{Stamp, content_hash};
 use crate::workspace::Workspace;
 
 const PACKAGES: [&str; 2] = ["growsurf-python==1.16.0", "schemathesis==4.32.5"];
@@ -67,12 +67,9 @@ fn examples_directory(workspace: &Workspace) -> PathBuf {
 fn of_examples(workspace: &Workspace) -> Result<Environment> {
     let mut arguments = Vec::new();
     let mut texts = Vec::new();
-    for file in files_below(&workspace.examples())? {
-        let is_of_a_package = file.iter().any(|part| part == "node_modules");
-        if !is_of_a_package && file.file_name().is_some_and(|name| name == "requirements.txt") {
-            texts.extend(fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?);
-            arguments.extend(["--requirement".into(), file.into()]);
-        }
+    for file in examples::requirements(workspace)? {
+        texts.extend(fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?);
+        arguments.extend(["--requirement".into(), file.into()]);
     }
     Ok(Environment {
         directory: examples_directory(workspace),

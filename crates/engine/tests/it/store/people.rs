@@ -39,7 +39,7 @@ pub async fn an_api_key_keeps_what_it_may_do_and_when_it_was_used(store: &dyn St
         ..key(1)
     };
     store.save_api_key(&narrow).await.expect("saves");
-    assert_eq!(store.api_keys().await.expect("reads"), [narrow.clone()]);
+    assert_eq!(store.api_keys().await.expect("reads"), std::slice::from_ref(&narrow));
     store.note_api_keys_used(&[("key_1", 77), ("key_2", 78)]).await.expect("saves");
     let used = ApiKeyRecord { last_used_at_ms: Some(77), ..narrow };
     assert_eq!(store.api_keys().await.expect("reads"), [used]);

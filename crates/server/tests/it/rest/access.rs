@@ -1,5 +1,8 @@
 //! Who may call, and what errors look like.
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+
 use serde_json::{Value, json};
 
 use crate::client::Call;
@@ -80,6 +83,39 @@ fn the_calls_for_events_are_answered_alike_on_both_ways_to_them() {
     assert_eq!(client.get(&format!("/v2/campaign/{program}/events")).status, 405);
 }
 
+/// A refusal needs no body, which may still be on its way when it is answered.
+#[test]
+fn a_connection_goes_on_after_a_refusal() {
+    let server = Server::start();
+    let address = server.url().strip_prefix("http://").expect("plain HTTP");
+    let mut stream = TcpStream::connect(address).expect("the server listens");
+    stream.set_nodelay(true).expect("an open connection");
+    let mut answers = BufReader::new(stream.try_clone().expect("an open connection"));
+    let refused = [
+        ("POST", "campaigns", "wrong", 401),
+        ("POST", "campaign/x/events", "wrong", 401),
+        ("POST", "no-such-path", ADMIN_KEY, 404),
+        ("POST", "team", ADMIN_KEY, 501),
+        ("PUT", "campaigns", ADMIN_KEY, 405),
+        ("PATCH", "campaign/%20/webhooks/%20", ADMIN_KEY, 404),
+    ];
+    for (method, path, key, status) in refused.into_iter().cycle().take(120) {
+        let head = format!(
+            "{method} /v2/{path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\ncontent-length: 2\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).expect("the server reads");
+        stream.write_all(b"{}").expect("the server still reads");
+        let head: Vec<String> = (&mut answers)
+            .lines()
+            .map(|line| line.expect("the server answers"))
+            .take_while(|line| !line.is_empty())
+            .collect();
+        assert!(head.first().is_some_and(|line| line.contains(&format!(" {status} "))), "{path}: {head:?}");
+        let length = head.iter().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
+        answers.read_exact(&mut vec![0; length.parse().expect("a number")]).expect("a body");
+    }
+}
+
 #[test]
 fn health_is_open_to_everybody() {
     let server = Server::start();
@@ -101,6 +137,12 @@ fn an_error_says_what_is_wrong_in_the_documented_shape() {
         format!("/v2/campaign/{program}/deliveries/dlv_0000000000000"),
         format!("/v2/campaign/{program}/deliveries/no-such-id"),
         "/v2/no-such-path".to_owned(),
+        "/v2".to_owned(),
+        "/v2/".to_owned(),
+        "/v2/campaigns/".to_owned(),
+        "/v2/campaign/%ff".to_owned(),
+        format!("/v2/campaign/{program}/deliveries/%ff"),
+        "/v2/%ff".to_owned(),
     ];
     for path in not_found {
         assert_eq!(client.get(&path).refused(404, "NOT_FOUND"), Vec::<String>::new(), "{path}");
@@ -117,6 +159,31 @@ fn an_error_says_what_is_wrong_in_the_documented_shape() {
         client.delete(&path).refused(404, "NOT_FOUND");
         client.post(&format!("{path}/test"), &json!({})).refused(404, "NOT_FOUND");
     }
+}
+
+/// With 404 a client would say that there is no such participant.
+#[test]
+fn a_part_of_the_hosted_product_that_is_not_here_is_501_and_not_asked_for_again() {
+    let server = Server::start();
+    let client = server.client();
+    let program = client.program("REFERRAL");
+    for (method, path) in [
+        ("GET", "/v2/team".to_owned()),
+        ("POST", "/v2/api-key/rotate".to_owned()),
+        ("GET", format!("/v2/campaign/{program}/participants")),
+        ("DELETE", format!("/v2/campaign/{program}/participant/p1")),
+        ("PATCH", "/v2/campaign/nosuchprogram/reward-configs/r1".to_owned()),
+    ] {
+        let answer = client.send(Call { method, path: &path, headers: &[], body: b"" });
+        assert_eq!(answer.header("x-should-retry"), Some("false"), "{method} {path}");
+        assert!(answer.text.contains(&format!("{method} {path} ")), "{}", answer.text);
+        assert_eq!(answer.refused(501, "NOT_IMPLEMENTED"), Vec::<String>::new(), "{method} {path}");
+    }
+    let stranger = client.authorized_by(None);
+    assert_eq!(stranger.get("/v2/team").refused(401, "UNAUTHORIZED"), Vec::<String>::new());
+    // An account is what one asks for without a key.
+    let account = stranger.post("/v2/accounts", &json!({ "email": "ada@example.com" }));
+    assert_eq!(account.refused(501, "NOT_IMPLEMENTED"), Vec::<String>::new());
 }
 
 #[test]
