@@ -12,6 +12,7 @@ const PAGES = {
   delivery: '/docs/delivery',
   events: '/docs/events',
   api: '/docs/api',
+  cli: '/docs/cli',
   search: '/docs/search?q=signature',
   'search-without-result': '/docs/search?q=zzzzz',
   'not-found': '/docs/no/such/page',
@@ -25,7 +26,7 @@ const EVENTS = [
   'new_payout_issued',
   'campaign_ended',
 ];
-const FIRST_KEYS = 4;
+const FIRST_KEYS = 5;
 
 /** One server for all readers: reading changes nothing. */
 const readers = plain.extend({
@@ -149,7 +150,7 @@ readers('Tab reaches the skip link first, then header, search and navigation', a
     await page.keyboard.press('Tab');
     names.push(await page.evaluate(() => document.activeElement.textContent.trim() || document.activeElement.name));
   }
-  expect(names).toEqual(['Skip to content', 'Groundswell', 'Programs', 'Docs']);
+  expect(names).toEqual(['Skip to content', 'Groundswell', 'Programs', 'API keys', 'Docs']);
   await page.keyboard.press('Tab');
   await expect(page.getByRole('searchbox')).toBeFocused();
 });
