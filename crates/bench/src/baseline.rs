@@ -13,7 +13,7 @@ use groundswell_engine::config::SendingConfig;
 use groundswell_engine::delivery::guard::Guard;
 use groundswell_engine::delivery::own_headers::OwnHeaders;
 use groundswell_engine::delivery::sender::{Outgoing, Sender};
-use groundswell_engine::delivery::signer::SignedHeaders;
+use groundswell_types::signature::SignedHeaders;
 use http::StatusCode;
 use tokio::net::TcpListener;
 use url::Url;

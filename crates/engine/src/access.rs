@@ -1,10 +1,10 @@
 //! Who may use the editor: one-time sign-in links, sessions. Only hashes are kept; what is random enough needs no slow
 //! hash.
 
+use groundswell_types::signature::hex;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
-use crate::delivery::signer::hex;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::id;

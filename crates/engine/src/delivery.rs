@@ -9,7 +9,6 @@ pub mod policy;
 pub mod runtime;
 pub mod scheduler;
 pub mod sender;
-pub mod signer;
 pub mod transport;
 pub mod under_way;
 pub mod writer;

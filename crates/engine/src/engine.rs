@@ -23,6 +23,7 @@ use crate::delivery::under_way::UnderWay;
 use crate::delivery::writer::{Writer, WriterHandle, WriterParts, Written, writer};
 use crate::directory::Directory;
 use crate::error::EngineError;
+use crate::feeds::Feeds;
 use crate::id::{self, IdGenerator};
 use crate::inbox::transport::InboxTransport;
 use crate::inbox::{InboxParts, Inboxes};
@@ -43,6 +44,7 @@ pub struct Engine {
     pub(crate) writer: WriterHandle,
     pub(crate) under_way: Arc<UnderWay>,
     pub(crate) changes: Arc<Changes>,
+    pub(crate) feeds: Arc<Feeds>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) access: Access,
     pub(crate) api_keys: ApiKeys,
@@ -106,8 +108,7 @@ impl Engine {
 
     /// Reads settings and what is due from the store, and starts writing and delivering in the world given.
     pub async fn start_in(parts: EngineParts, outside: Outside) -> Result<Arc<Self>, StartError> {
-        let EngineParts { store, config, clock } = parts;
-        let Outside { transport, randomness } = outside;
+        let (EngineParts { store, config, clock }, Outside { transport, randomness }) = (parts, outside);
         let Ground { directory, ids, changes, inboxes, api_keys } =
             Ground::read(&store, &config, &clock, &randomness).await?;
         let destinations = Destinations::new(&config, Arc::clone(&inboxes));
@@ -117,7 +118,7 @@ impl Engine {
         let boots = store.boots().await?;
         let due = store.earliest_due(&directory.enabled_endpoints()).await?;
 
-        let (under_way, tally): (Arc<UnderWay>, Arc<Tally>) = Default::default();
+        let (under_way, tally, feeds) = <(Arc<UnderWay>, Arc<Tally>, Arc<Feeds>)>::default();
         let (writer_stop, fatal) = (CancellationToken::new(), CancellationToken::new());
         let stop = fatal.child_token();
         let (outbox, inbox) = mpsc::channel(RUNTIME_INBOX);
@@ -128,6 +129,7 @@ impl Engine {
             breaker: config.breaker,
             runtime: outbox.clone(),
             changes: Arc::clone(&changes),
+            feeds: Arc::clone(&feeds),
             tally: Arc::clone(&tally),
             unfinished: unfinished_moves(store.as_ref(), &directory).await?,
             fatal: fatal.clone(),
@@ -152,14 +154,14 @@ impl Engine {
             outbox,
             stop: stop.clone(),
         });
-        let tasks = Tasks {
-            runtime: tokio::spawn(runtime.run(due)),
-            writer: tokio::spawn(writer.run()),
-            loss: tokio::spawn(heed_loss(Arc::clone(&store), fatal.clone(), stop.clone())),
-            resends: None,
-            retention: None,
-        };
         let engine = Arc::new(Self {
+            tasks: std::sync::Mutex::new(Some(Tasks {
+                runtime: tokio::spawn(runtime.run(due)),
+                writer: tokio::spawn(writer.run()),
+                loss: tokio::spawn(heed_loss(Arc::clone(&store), fatal.clone(), stop.clone())),
+                resends: None,
+                retention: None,
+            })),
             store,
             directory,
             ids,
@@ -171,6 +173,7 @@ impl Engine {
             writer: handle,
             under_way,
             changes,
+            feeds,
             tally,
             access: Access::default(),
             api_keys,
@@ -180,7 +183,6 @@ impl Engine {
             stop,
             writer_stop,
             fatal,
-            tasks: std::sync::Mutex::new(Some(tasks)),
         });
         engine.start_upkeep();
         Ok(engine)

@@ -53,6 +53,11 @@ impl IdGenerator {
         EventId::from_number(self.next())
     }
 
+    /// The highest number so far, as an event's id.
+    pub fn latest_event(&self) -> EventId {
+        EventId::from_number(*self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
     /// An id for a webhook's internal use.
     pub fn endpoint(&self) -> EndpointId {
         EndpointId(self.next())

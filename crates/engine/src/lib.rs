@@ -17,6 +17,7 @@ pub mod drafts;
 mod engine;
 pub mod error;
 pub mod events;
+pub mod feeds;
 mod first_steps;
 pub mod id;
 pub mod inbox;

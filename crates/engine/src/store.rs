@@ -4,6 +4,7 @@
 mod calendar;
 mod first_steps;
 mod idempotency;
+pub mod inspection;
 mod list;
 pub mod memory;
 mod moves;

@@ -12,11 +12,11 @@ use groundswell_types::{
 use crate::delivery::outcome::judge;
 use crate::delivery::own_headers::OwnHeaders;
 use crate::delivery::sender::{Exchanged, Outgoing, Sender, head_lines};
-use crate::delivery::signer::sign;
 use crate::directory::ProgramEntry;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::{EndpointId, StoreError, TestRecord};
+use groundswell_types::signature::sign;
 
 /// What a test is sent to.
 pub(crate) struct TestTarget {

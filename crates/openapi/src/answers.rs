@@ -2,7 +2,7 @@
 
 use groundswell_types::editor::DeliveryPage;
 use groundswell_types::{
-    ApiError, DeliveryDetail, DeliveryView, EventId, Inbox, InboxRequestDetail, Notice, Program, ProgramId,
+    ApiError, ApiKey, DeliveryDetail, DeliveryView, EventId, Inbox, InboxRequestDetail, Notice, Program,
     ResendJob, Webhook, WebhookId, WebhookTestResponse,
 };
 use schemars::{JsonSchema, SchemaGenerator};
@@ -87,39 +87,6 @@ answers! {
         /// Until when it can be used, in Unix milliseconds.
         expires_at: i64,
     }
-}
-
-/// What a key may do.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[expect(dead_code, reason = "only its schema is used")]
-enum Scope {
-    /// Every GET.
-    Read,
-    /// Posting events.
-    Events,
-    /// Changing programs, webhooks and inboxes, testing, sending again; includes `read`.
-    Webhooks,
-    /// Everything, with API keys and sign-in links.
-    Admin,
-}
-
-/// An API key, without its text.
-#[derive(Serialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-struct ApiKey {
-    /// `key_…`
-    id: String,
-    /// What people call it.
-    name: String,
-    /// What it may do.
-    scopes: Vec<Scope>,
-    /// The one program it is good for; null is all.
-    campaign_id: Option<ProgramId>,
-    /// When it was made, in Unix milliseconds.
-    created_at: i64,
-    /// When it was last used, in Unix milliseconds; null is never.
-    last_used_at: Option<i64>,
 }
 
 /// A new API key. This is the only answer that has its text.

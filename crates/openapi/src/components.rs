@@ -75,6 +75,14 @@ fn headers() -> Value {
             "required": true,
             "schema": { "type": "integer", "minimum": 0 },
         },
+        "RetryAfterMilliseconds": {
+            "description": "How long the window of the limit lasts.",
+            "schema": { "type": "integer", "minimum": 0 },
+        },
+        "AcceptEncoding": {
+            "description": "The encodings of a body that are read.",
+            "schema": { "type": "string" },
+        },
         "Challenge": {
             "description": "How a key is sent.",
             "required": true,

@@ -32,6 +32,13 @@ pub const RATE_LIMIT_HEADERS: [(&str, &str); 6] = [
     ("GrowSurf-RateLimit-Hour-Remaining", "RateLimitRemaining"),
 ];
 
+/// Over the limit one of them says how long the window lasts.
+const RETRY_AFTER_HEADERS: [(&str, &str); 3] = [
+    ("GrowSurf-Retry-After-Second-Milliseconds", "RetryAfterMilliseconds"),
+    ("GrowSurf-Retry-After-Minute-Milliseconds", "RetryAfterMilliseconds"),
+    ("GrowSurf-Retry-After-Hour-Milliseconds", "RetryAfterMilliseconds"),
+];
+
 impl Errors {
     const ALL: [Self; 12] = [
         Self::BadRequest,
@@ -93,9 +100,16 @@ pub fn responses(code_schema: &Value) -> Value {
 fn response(errors: Errors, codes: &[ErrorCode], text: &str) -> Value {
     let codes: Vec<Value> = codes.iter().map(|code| json!(code)).collect();
     let of = |name: &str| {
-        let narrower = json!({
+        let mut narrower = json!({
             "properties": { "code": { "enum": codes }, "status": { "const": errors.status() } },
         });
+        if errors == Errors::RateLimit {
+            narrower["properties"]["policyName"] = json!({
+                "enum": ["SECOND", "MINUTE", "HOUR"],
+                "description": "Which limit it was.",
+            });
+            narrower["required"] = json!(["policyName"]);
+        }
         json!({ "allOf": [schema(name), narrower] })
     };
     let reference = |name: &str| json!({ "$ref": format!("#/components/headers/{name}") });
@@ -107,6 +121,10 @@ fn response(errors: Errors, codes: &[ErrorCode], text: &str) -> Value {
     };
     if errors == Errors::RateLimit {
         more.extend(RATE_LIMIT_HEADERS);
+        more.extend(RETRY_AFTER_HEADERS);
+    }
+    if errors == Errors::UnsupportedMediaType {
+        more.push(("Accept-Encoding", "AcceptEncoding"));
     }
     headers.extend(more.into_iter().map(|(name, component)| (name.to_owned(), reference(component))));
     json!({

@@ -2,8 +2,9 @@
 //! from the types that check the members.
 
 use groundswell_types::{
-    DeliveryState, EventKind, MAX_HEADER_NAME_BYTES, MAX_HEADER_VALUE_BYTES, MAX_HEADERS, MAX_SEARCH_CHARS,
-    MAX_SELECTED, ProgramStatus, ProgramType, SecretOverlap, WebhookName, WebhookTimeout,
+    DeliveryState, EventKind, MAX_API_KEY_NAME_CHARS, MAX_HEADER_NAME_BYTES, MAX_HEADER_VALUE_BYTES,
+    MAX_HEADERS, MAX_SEARCH_CHARS, MAX_SELECTED, ProgramStatus, ProgramType, Scopes, SecretOverlap,
+    WebhookName, WebhookTimeout,
 };
 use serde_json::{Value, json};
 
@@ -250,20 +251,25 @@ fn api_key() -> Value {
             "name": {
                 "type": "string",
                 "minLength": 1,
-                "maxLength": 100,
-                "pattern": r"\S",
+                "maxLength": MAX_API_KEY_NAME_CHARS,
+                "pattern": r"^[^\x00]*[^\x00\s][^\x00]*$",
                 "description": "What people call it.",
             },
             "scopes": {
-                "type": "array",
+                "type": ["array", "null"],
                 "items": schema("Scope"),
-                "default": ["read", "events", "webhooks"],
+                "minItems": 1,
+                "default": Scopes::USUAL,
                 "description": "What it may do.",
             },
             "campaignId": {
                 "type": ["string", "null"],
                 "pattern": "^[A-Za-z0-9_-]{1,64}$",
                 "description": "The one program it is to be good for; all, if none is named.",
+            },
+            "rateLimit": {
+                "anyOf": [schema("RateLimit"), { "type": "null" }],
+                "description": "Limits of its own, in the place of the server's.",
             },
         },
         "required": ["name"],

@@ -5,6 +5,12 @@
 //! the server reads member by member without a type of its own. The server's tests hold its routes against this, and
 //! Schemathesis holds its answers against it.
 
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "`json!` borrows what it puts into a document, so schemas could be passed by reference; but each is made for its \
+              one place, and reads better there without a `&`"
+)]
+
 mod answers;
 mod components;
 mod errors;
@@ -22,7 +28,8 @@ pub use events::event_schema;
 const ABOUT: &str = "Post your referral or affiliate program's events; they are delivered to your webhooks, signed, with \
     retries for days. Programs are called campaigns here, as in the hosted product, whose clients work unchanged.\n\n\
     All times are Unix milliseconds, all amounts whole numbers in the currency's minor unit. Unknown members of requests \
-    are ignored unless said otherwise, and unknown members of events are kept and passed on. A number is refused when \
+    are ignored unless said otherwise, and unknown members of events are kept and passed on. Bodies may be compressed, \
+    with `Content-Encoding: gzip` or `zstd`. A number is refused when \
     JavaScript cannot hold it exactly (9007199254740993, 1e400), and so is text with half a surrogate pair, since \
     receivers may check signatures over what JavaScript prints.\n\n\
     Errors have the same shape everywhere; send `Accept: application/problem+json` to get them as problem details \

@@ -1,28 +1,9 @@
 //! One call of the API: what it takes, what it answers, and what can go wrong.
 
+pub use groundswell_types::Scope;
 use serde_json::{Map, Value, json};
 
 use crate::errors::{self, Errors};
-
-/// What a key must be allowed to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Scope {
-    Read,
-    Events,
-    Webhooks,
-    Admin,
-}
-
-impl Scope {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Events => "events",
-            Self::Webhooks => "webhooks",
-            Self::Admin => "admin",
-        }
-    }
-}
 
 /// A call.
 #[derive(Debug)]

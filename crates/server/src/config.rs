@@ -1,6 +1,8 @@
 //! Where settings come from: flags, then the environment, then a TOML file, then defaults. The only file that reads
 //! the environment (through clap).
 
+mod shown;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -202,16 +204,13 @@ impl Config {
         let engine = EngineConfig {
             retry: retry_policy(&retry, &file.retry)?,
             breaker: breaker_policy(&breaker, &file.breaker)?,
-            sending: SendingConfig {
-                connect_timeout_ms: file.delivery.connect_timeout_ms.unwrap_or(5_000),
-                total_timeout_ms: file.delivery.total_timeout_ms.unwrap_or(15_000),
-            },
+            sending: sending(&file.delivery)?,
             // Known for sure only when the server listens.
             public_url: None,
             egress_allow: networks(args.egress_allow.as_deref(), &file.egress.allow)?,
             retention_ms: retention_ms(args.retention_ms.or(file.retention.ms))?,
-            slots: file.delivery.slots.unwrap_or(1024).max(1),
-            endpoint_slots: file.delivery.endpoint_slots.unwrap_or(64).max(1),
+            slots: file.delivery.slots.unwrap_or(1024),
+            endpoint_slots: file.delivery.endpoint_slots.unwrap_or(64),
         };
         Ok(Self {
             listen: args.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000))),
@@ -252,6 +251,15 @@ fn retention_ms(given: Option<i64>) -> anyhow::Result<i64> {
         bail!("retention must be at least 1000 ms");
     }
     Ok(retention_ms)
+}
+
+fn sending(file: &DeliverySection) -> anyhow::Result<SendingConfig> {
+    let timeouts_ms = [file.connect_timeout_ms.unwrap_or(5_000), file.total_timeout_ms.unwrap_or(15_000)];
+    if timeouts_ms.contains(&0) || [file.slots, file.endpoint_slots].contains(&Some(0)) {
+        bail!("the slots and timeouts of delivery must be at least 1, else nothing could be sent");
+    }
+    let [connect_timeout_ms, total_timeout_ms] = timeouts_ms;
+    Ok(SendingConfig { connect_timeout_ms, total_timeout_ms })
 }
 
 fn breaker_policy(args: &BreakerSection, file: &BreakerSection) -> anyhow::Result<BreakerPolicy> {

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config::Config;
 use crate::docs::LazyDocs;
 use crate::live::{self, LiveStreams};
-use crate::rest::{BodyRoom, Description, RateLimiter};
+use crate::rest::{BodyRoom, Description, EventStreams, RateLimiter};
 use crate::site::Site;
 use crate::{docs, inbox, origin, pages, rest};
 
@@ -34,6 +34,7 @@ pub struct Shared {
     pub rate_limiter: Option<RateLimiter>,
     pub bodies: BodyRoom,
     pub description: Description,
+    pub event_streams: EventStreams,
     pub live: LiveStreams,
     pub docs: LazyDocs,
 }
@@ -65,6 +66,7 @@ impl AppState {
             admin_key_hash: config.admin_key.as_ref().map(|key| hash_token(key.expose())),
             rate_limiter: config.rate_limit.map(RateLimiter::new),
             bodies: BodyRoom::default(),
+            event_streams: EventStreams::new(stop.clone()),
             live: LiveStreams::new(stop),
         }))
     }

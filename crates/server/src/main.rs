@@ -1,13 +1,16 @@
 //! The binary `groundswell`.
 
 mod backend;
+mod check_config;
 mod config;
 mod docs;
+mod doctor;
 mod export;
 mod front;
 mod http;
 mod inbox;
 mod live;
+mod migrate;
 mod origin;
 mod pages;
 mod rest;
@@ -15,7 +18,10 @@ mod serve;
 mod site;
 mod unread;
 
-use clap::Parser as _;
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+use groundswell_cli::{Failure, Surroundings};
 
 /// Most of what is allocated here is freed by another thread: the database's, or the one that took over the task. The
 /// system's allocator takes a lock then, which two busy processors wait for at every second event.
@@ -33,17 +39,33 @@ struct Cli {
 #[derive(clap::Subcommand)]
 enum Command {
     /// Accepts and delivers events, and serves the Program Editor.
-    Serve(config::ServeArgs),
+    Serve(Box<config::ServeArgs>),
+    Migrate(Box<migrate::Migrate>),
+    CheckConfig(Box<check_config::CheckConfig>),
+    Doctor(Box<doctor::Doctor>),
+    #[command(flatten)]
+    Api(Box<groundswell_cli::Command>),
 }
 
-fn main() -> std::process::ExitCode {
-    let Command::Serve(args) = Cli::parse().command;
-    let result = config::Config::load(args).and_then(serve::run);
-    match result {
-        Ok(()) => std::process::ExitCode::SUCCESS,
-        Err(error) => {
+fn main() -> ExitCode {
+    let surroundings = Surroundings {
+        now_ms: || groundswell_engine::clock::Clock::system().now_ms(),
+        random_bytes: groundswell_engine::id::random_bytes,
+        whole: Cli::command,
+    };
+    let result = match Cli::parse().command {
+        Command::Serve(args) => config::Config::load(*args).and_then(serve::run),
+        Command::Migrate(migrate) => migrate.run(),
+        Command::CheckConfig(check) => check.run(),
+        Command::Doctor(doctor) => doctor.run(),
+        Command::Api(command) => return groundswell_cli::run(*command, &surroundings),
+    };
+    match result.map_err(anyhow::Error::downcast::<Failure>) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Ok(failure)) => groundswell_cli::finish(Err(failure)),
+        Err(Err(error)) => {
             serve::say(&format!("groundswell: {error:#}"));
-            std::process::ExitCode::FAILURE
+            ExitCode::FAILURE
         }
     }
 }

@@ -15,6 +15,7 @@ mod limit;
 mod notices;
 mod programs;
 mod resends;
+mod stream;
 mod webhooks;
 
 use axum::Router;
@@ -26,6 +27,7 @@ use axum::routing::{MethodRouter, any};
 pub use body::BodyRoom;
 pub use description::Description;
 pub use limit::RateLimiter;
+pub use stream::EventStreams;
 
 use crate::http::AppState;
 use answer::{Call, method_not_allowed};
@@ -53,6 +55,7 @@ calls! {
         "/v2/campaign/{id}/webhooks/{webhook}/old-secret": delete webhooks::end_old_secret;
         "/v2/campaign/{id}/events": post events::submit;
         "/v2/campaign/{id}/events/batch": post events::submit_batch;
+        "/v2/campaign/{id}/events/stream": get stream::stream;
         "/v2/campaign/{id}/notices": get notices::list;
         "/v2/campaign/{id}/inbox": get inbox::show;
         "/v2/campaign/{id}/inbox/address": post inbox::replace;

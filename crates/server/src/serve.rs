@@ -8,9 +8,9 @@ use axum::ServiceExt as _;
 use axum::serve::ListenerExt as _;
 use groundswell_engine::clock::Clock;
 use groundswell_engine::config::EngineConfig;
-use groundswell_engine::store::Store;
 use groundswell_engine::store::postgres::{Options as PostgresOptions, Postgres};
 use groundswell_engine::store::sqlite::{Options as SqliteOptions, Sqlite};
+use groundswell_engine::store::{Store, StoreError};
 use groundswell_engine::{Engine, EngineParts};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -46,9 +46,23 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     runtime.block_on(serve(config))
 }
 
+/// What is to be logged.
+pub fn log_filter(config: &Config) -> anyhow::Result<tracing_subscriber::EnvFilter> {
+    tracing_subscriber::EnvFilter::try_new(&config.log_filter)
+        .with_context(|| format!("`{}` is no log filter such as info", config.log_filter))
+}
+
+/// Opens the database, bringing it up to date.
+pub async fn open(database: &Database) -> Result<Arc<dyn Store>, StoreError> {
+    let now_ms = Clock::system().now_ms();
+    Ok(match database {
+        Database::Sqlite(path) => Arc::new(Sqlite::open(path, SqliteOptions::new(now_ms)).await?),
+        Database::Postgres(url) => Arc::new(Postgres::open(url, PostgresOptions::new(now_ms)).await?),
+    })
+}
+
 fn start_log(config: &Config) -> anyhow::Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_new(&config.log_filter)
-        .with_context(|| format!("`{}` is no log filter such as info", config.log_filter))?;
+    let filter = log_filter(config)?;
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let log =
         tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_writer(std::io::stderr);
@@ -62,10 +76,7 @@ fn start_log(config: &Config) -> anyhow::Result<()> {
 async fn serve(config: Config) -> anyhow::Result<()> {
     let mut stop_signals = StopSignals::new()?;
     let clock = Clock::system();
-    let store: Arc<dyn Store> = match &config.database {
-        Database::Sqlite(path) => Arc::new(Sqlite::open(path, SqliteOptions::new(clock.now_ms())).await?),
-        Database::Postgres(url) => Arc::new(Postgres::open(url, PostgresOptions::new(clock.now_ms())).await?),
-    };
+    let store = open(&config.database).await?;
     // Before the engine starts: it may deliver to this server's own inboxes, and must know their addresses.
     let listener = TcpListener::bind(config.listen)
         .await

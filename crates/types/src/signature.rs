@@ -1,4 +1,5 @@
-//! The headers that sign a request, in both schemes, and (feature `verify`) how a receiver checks them.
+//! The headers that sign a request, in both schemes, and (feature `verify`) how they are made and how a receiver checks
+//! them.
 //!
 //! - `GrowSurf-Signature: ts=<unix ms>,v=<hex>[,v=<hex>]`: HMAC-SHA256 with the secret's UTF-8 bytes over
 //!   `<ts>.<body>`. Receivers split at commas and take the first two parts, so `ts` is first and the newest
@@ -7,8 +8,12 @@
 //!   with the decoded secret over `<id>.<timestamp>.<body>` (<https://www.standardwebhooks.com>).
 
 #[cfg(feature = "verify")]
+mod sign;
+#[cfg(feature = "verify")]
 mod verify;
 
+#[cfg(feature = "verify")]
+pub use sign::{SignedHeaders, hex, sign};
 #[cfg(feature = "verify")]
 pub use verify::{StandardHeaders, VerifyError, hmac_sha256, verify_product, verify_standard};
 

@@ -2,9 +2,9 @@
 //! result is there, does only what is missing, and says in one line which of the two it was.
 //!
 //! The steps: the browser half's compiler (`wasm`), the Node tools (`node`), a browser for the tests
-//! (`browser`), the official Python client (`python`), PostgreSQL's programs (`postgres`), the languages of the examples
-//! (`languages`) and what they import (`examples`). Commands ask for the steps they need, so that nobody waits for a
-//! browser to be installed in order to start the server.
+//! (`browser`), the official Python client (`python`), PostgreSQL's programs (`postgres`), the shells that completions
+//! are for (`shells`), the languages of the examples (`languages`) and what they import (`examples`). Commands ask for the
+//! steps they need, so that nobody waits for a browser to be installed in order to start the server.
 
 mod browser;
 mod examples;
@@ -13,6 +13,7 @@ mod node;
 mod packages;
 mod postgres;
 mod python;
+mod shells;
 mod wasm;
 
 use std::path::PathBuf;
@@ -41,6 +42,8 @@ pub enum Step {
     Languages,
     /// What the examples take from npm, and a virtual environment with what they take from PyPI.
     Examples,
+    /// The shells that completions are tested with.
+    Shells,
 }
 
 /// How a step went.
@@ -65,6 +68,7 @@ pub fn everything(workspace: &Workspace, wasm_from: Option<WasmSource>) -> Resul
             Step::Browser,
             Step::Python,
             Step::Postgres,
+            Step::Shells,
             Step::Languages,
             Step::Examples,
         ],
@@ -87,6 +91,7 @@ pub fn ensure(workspace: &Workspace, steps: &[Step]) -> Result<()> {
                 }
                 report("examples", || python::prepare_examples(workspace))?;
             }
+            Step::Shells => report("shells", || shells::prepare(workspace))?,
         }
     }
     Ok(())

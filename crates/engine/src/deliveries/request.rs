@@ -4,9 +4,9 @@ use bytes::Bytes;
 use groundswell_types::{EventId, RequestHead};
 
 use crate::delivery::sender::Outgoing;
-use crate::delivery::signer::SignedHeaders;
 use crate::directory::Endpoint;
 use crate::test_deliveries::shown_headers;
+use groundswell_types::signature::SignedHeaders;
 
 /// The head of a request with an event to a webhook at a time, Unix milliseconds; none when its URL cannot be requested.
 pub(super) fn head(endpoint: &Endpoint, event: EventId, at_ms: i64) -> Option<RequestHead> {

@@ -17,9 +17,9 @@ use self::client::{Answer, Client, Trouble, Unresolvable};
 use super::guard::Guard;
 use super::outcome::Exchange;
 use super::own_headers::OwnHeaders;
-use super::signer::SignedHeaders;
 use crate::clock::Stopwatch;
 use crate::config::SendingConfig;
+use groundswell_types::signature::SignedHeaders;
 
 /// At most this much of a response's body is read and kept.
 pub const MAX_RESPONSE_BODY: usize = 16 * 1024;

@@ -36,6 +36,7 @@ use crate::changes::Changes;
 use crate::config::BreakerPolicy;
 use crate::directory::Directory;
 use crate::error::EngineError;
+use crate::feeds::Feeds;
 use crate::id::IdGenerator;
 use crate::store::{AttemptRecord, EndpointId, Idempotency, Move, Standing, Store};
 
@@ -155,6 +156,7 @@ pub struct Writer {
     breaker: BreakerPolicy,
     runtime: mpsc::Sender<Message>,
     changes: Arc<Changes>,
+    feeds: Arc<Feeds>,
     tally: Arc<Tally>,
     accepts: mpsc::Receiver<AcceptJob>,
     outcomes: mpsc::Receiver<FinishedAttempt>,
@@ -187,6 +189,7 @@ pub struct WriterParts {
     pub breaker: BreakerPolicy,
     pub runtime: mpsc::Sender<Message>,
     pub changes: Arc<Changes>,
+    pub feeds: Arc<Feeds>,
     pub tally: Arc<Tally>,
     /// Moves that had not come to their end when the process ended.
     pub unfinished: Vec<(EndpointId, Move)>,
@@ -216,6 +219,7 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         breaker,
         runtime,
         changes,
+        feeds,
         tally,
         unfinished,
         fatal,
@@ -229,6 +233,7 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         breaker,
         runtime,
         changes,
+        feeds,
         tally,
         accepts,
         outcomes,

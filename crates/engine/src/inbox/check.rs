@@ -114,7 +114,7 @@ fn mismatch(secret: &Secret, request: Request<'_>, sent: Option<&[u8]>, verify: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::signer::sign;
+    use groundswell_types::signature::sign;
 
     const NOW: i64 = 1_785_067_445_123;
     const BODY: &[u8] = br#"{"event":"CAMPAIGN_ENDED","data":{"id":"p1"}}"#;

@@ -7,12 +7,12 @@ use groundswell_types::{
 
 use super::*;
 use crate::config::EngineConfig;
-use crate::delivery::signer::sign;
 use crate::engine::{Engine, EngineParts};
 use crate::programs::NewProgram;
 use crate::store::FirstStepsStore as _;
 use crate::store::memory::Memory;
 use crate::webhooks::{SecretInput, WebhookInput};
+use groundswell_types::signature::sign;
 
 const EVENT: &[u8] = br#"{"event":"NEW_PARTICIPANT_ADDED","data":{"id":"p1"}}"#;
 const NOW: i64 = 1_800_000_000_000;

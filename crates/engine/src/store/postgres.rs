@@ -25,6 +25,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::open::Connector;
 use self::writer::Writer;
+use super::inspection::Inspection;
 use super::sql::{Database, Transaction as _};
 use super::{Accepted, Batch, EndpointId, Pending, PendingKey, Standing, StoreError};
 use crate::id::day_of;
@@ -57,6 +58,11 @@ pub struct Postgres {
     keeper: Mutex<Option<JoinHandle<()>>>,
     /// Stops the keeper, also when the store is dropped without being closed.
     stop: DropGuard,
+}
+
+/// [`super::inspection::of_postgres`].
+pub(super) async fn inspect(url: &str) -> Result<Inspection, StoreError> {
+    Connector::parse(url)?.inspect().await
 }
 
 impl Postgres {

@@ -31,6 +31,7 @@ use self::lock::Lock;
 use self::queue::QueueReader;
 use self::thread::Place;
 use self::writer::Writer;
+use super::inspection::Inspection;
 use super::sql::Database;
 use super::{Accepted, Batch, EndpointId, Pending, PendingKey, StoreError};
 
@@ -64,6 +65,11 @@ pub struct Sqlite {
     inbox: InboxFile,
     /// Given back when the database is closed.
     lock: Mutex<Option<Lock>>,
+}
+
+/// [`super::inspection::of_sqlite`].
+pub(super) async fn inspect(path: &Path) -> Result<Inspection, StoreError> {
+    open::inspect(path).await
 }
 
 impl Sqlite {

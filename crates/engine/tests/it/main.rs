@@ -2,6 +2,7 @@
 
 mod drafts;
 mod engine;
+mod feeds;
 mod moves;
 mod old_secrets;
 mod own_headers;

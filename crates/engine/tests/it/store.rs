@@ -1,7 +1,7 @@
 //! The stores. Every case of the conformance suite runs on each; what concerns one of them alone follows.
 
 mod accepts;
-mod database;
+pub mod database;
 mod file;
 mod first_steps;
 mod hours;

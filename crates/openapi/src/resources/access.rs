@@ -2,7 +2,9 @@
 
 use serde_json::json;
 
-use crate::errors::Errors::{BadRequest, NotFound, PayloadTooLarge, StorageFull, UnsupportedMediaType};
+use crate::errors::Errors::{
+    BadRequest, Conflict, NotFound, PayloadTooLarge, StorageFull, UnsupportedMediaType,
+};
 use crate::operation::{Operation, Scope, schema};
 use crate::parameters::in_path;
 
@@ -20,7 +22,7 @@ pub fn operations() -> Vec<Operation> {
             .body(schema("ApiKeyToBe"), json!({ "name": "Our shop", "scopes": ["events"] }))
             .answers(200, "The key, with its text, which no other answer has.", schema("NewApiKey"))
             .leads_to("deleteApiKey", &[("keyId", "$response.body#/id")])
-            .fails(&[BadRequest, NotFound, PayloadTooLarge, UnsupportedMediaType, StorageFull]),
+            .fails(&[BadRequest, Conflict, PayloadTooLarge, UnsupportedMediaType, StorageFull]),
         Operation::new("DELETE /v2/api-keys/{keyId}", "deleteApiKey", "Revoke an API key")
             .tag(TAG)
             .about("It stops working at once.")

@@ -129,7 +129,7 @@ pub async fn checked<Answer: Future<Output = Response>>(
 }
 
 /// Keys are compared by their hashes, so how long it takes tells nothing about them.
-fn identify(state: &AppState, request: &Request) -> Option<Caller> {
+pub fn identify(state: &AppState, request: &Request) -> Option<Caller> {
     let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, key) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("bearer") {

@@ -95,7 +95,8 @@ pub async fn event_schema(State(state): State<AppState>, request: Request) -> Re
         None => {
             let message =
                 "There is no such schema. They are called like the events, for example CAMPAIGN_ENDED.json.";
-            Context::of(&state, request.headers(), request.extensions().get()).fail(Failed::new(ErrorCode::NotFound, message))
+            Context::of(&state, request.headers(), request.extensions().get())
+                .fail(Failed::new(ErrorCode::NotFound, message))
         }
     }
 }

@@ -3,10 +3,12 @@
 
 mod activity;
 mod browser;
+mod cli;
 mod client;
 mod crash;
 mod delivery;
 mod docs;
+mod event_stream;
 #[cfg(target_os = "linux")]
 mod failing_disk;
 mod inbox;

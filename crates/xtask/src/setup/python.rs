@@ -1,6 +1,6 @@
-//! Python packages, in virtual environments under the target directory. One has the hosted product's official client:
-//! what it calls must keep working, so the tests call it; and Schemathesis, which holds the server against the
-//! description of its API. The other has what the examples import.
+//! Python packages, in virtual environments under the target directory. One has the hosted product's official client,
+//! since what it calls must keep working, and Schemathesis, which holds the server against the description of its API. The
+//! other has what the examples import.
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,6 +14,7 @@ use crate::process;
 use crate::stamps::{Stamp, content_hash};
 use crate::workspace::Workspace;
 
+/// The official client, and what reads the API's description.
 const PACKAGES: [&str; 2] = ["growsurf-python==1.16.0", "schemathesis==4.32.5"];
 const INSTALL_LIMIT: Duration = Duration::from_mins(10);
 
@@ -30,7 +31,7 @@ struct Environment {
     wanted: String,
 }
 
-/// The interpreter that has the official client.
+/// The interpreter that has the official client and Schemathesis.
 pub fn with_client(workspace: &Workspace) -> PathBuf {
     of_client(workspace).interpreter()
 }
@@ -54,9 +55,9 @@ fn of_client(workspace: &Workspace) -> Environment {
     Environment {
         directory: workspace.cache().join("python"),
         stamp: Stamp::of(workspace, "setup-python"),
-        contents: PACKAGES.join(" and "),
-        arguments: PACKAGES.map(OsString::from).to_vec(),
-        wanted: PACKAGES.join(" and "),
+        contents: PACKAGES.join(" with "),
+        arguments: PACKAGES.map(Into::into).to_vec(),
+        wanted: PACKAGES.join(" "),
     }
 }
 

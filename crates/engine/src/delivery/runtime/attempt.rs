@@ -14,13 +14,13 @@ use crate::delivery::outcome::{judge, retry_after_ms};
 use crate::delivery::policy::{Failed, MAX_RETRY_AFTER_MS, Next};
 use crate::delivery::scheduler::{Answer, Body, Ended, Item};
 use crate::delivery::sender::{Exchanged, Outgoing};
-use crate::delivery::signer::sign;
 use crate::delivery::transport::Transport;
 use crate::delivery::under_way::UnderWay;
 use crate::delivery::writer::{FinishedAttempt, WriterHandle};
 use crate::directory::{Directory, Endpoint};
 use crate::randomness::Randomness;
 use crate::store::{After, AttemptRecord, Pending};
+use groundswell_types::signature::sign;
 
 /// Statuses by which a receiver says that it is asked too much: they slow the whole endpoint.
 const OVERLOAD: [u16; 4] = [429, 502, 503, 504];

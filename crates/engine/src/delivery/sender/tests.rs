@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::delivery::signer::sign;
+use groundswell_types::signature::sign;
 
 /// A server that answers each connection's first request with `answer` and keeps the connection open, or closes it.
 async fn serve(answer: Vec<u8>, then: Then) -> SocketAddr {

@@ -12,6 +12,7 @@ impl Writer {
         let accepted = batch.accepts.iter().filter_map(|accept| self.flow(&accept.program_id));
         let ended = batch.outcomes.iter().filter_map(|outcome| self.flow_of(outcome.attempt.endpoint_id));
         self.changes.tell(accepted.chain(ended).map(|flow| (flow, Change::Deliveries)));
+        self.feeds.tell(batch.accepts.iter().map(|accept| (&accept.program_id, accept.event_id)));
     }
 
     /// Called before the directory knows. The time of another success is news about deliveries only.

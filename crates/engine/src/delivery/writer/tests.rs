@@ -41,6 +41,7 @@ async fn fixture() -> Fixture {
         breaker: BreakerPolicy::default(),
         runtime,
         changes: Arc::default(),
+        feeds: Arc::default(),
         tally: Arc::default(),
         unfinished: Vec::new(),
         fatal: CancellationToken::new(),

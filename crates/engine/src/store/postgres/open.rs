@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, PgConnection, Row};
+use sqlx::{ConnectOptions, Connection as _, PgConnection, Row};
 
 use super::error::{self, READ_LIMIT, within};
 use super::lease::Lease;
 use super::writer::Writer;
 use super::{Options, keeper};
+use crate::store::inspection::Inspection;
 use crate::store::{StoreError, schema};
 
 /// The oldest version that is tested and that PostgreSQL's own project still looks after.
@@ -29,6 +30,10 @@ const ACQUIRE_LIMIT: Duration = Duration::from_secs(5);
 const SETTINGS: &str = "
     SELECT current_setting('synchronous_commit'), current_setting('fsync'), current_setting('server_encoding'),
         CAST(current_setting('server_version_num') AS BIGINT), current_setting('server_version')";
+
+const HAS_MIGRATIONS: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
+
+const APPLIED: &str = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
 
 const HAS_LEASE: &str = "SELECT to_regclass('lease') IS NOT NULL";
 
@@ -108,6 +113,31 @@ impl Connector {
             return Ok(());
         };
         Err(StoreError::Unusable(format!("the database {} {refusal}", self.database)))
+    }
+
+    /// The database as it is. Connecting checks the settings; nothing is written.
+    pub(super) async fn inspect(&self) -> Result<Inspection, StoreError> {
+        let mut connection = self.connect_first().await?;
+        let query = sqlx::query_scalar(HAS_MIGRATIONS);
+        let has_migrations: bool =
+            within(READ_LIMIT, query.fetch_one(&mut connection)).await.map_err(error::of_read)?;
+        let applied = if has_migrations {
+            let query = sqlx::query_scalar(APPLIED);
+            within(READ_LIMIT, query.fetch_all(&mut connection)).await.map_err(error::of_read)?
+        } else {
+            Vec::new()
+        };
+        let row = within(READ_LIMIT, sqlx::query(SETTINGS).fetch_one(&mut connection)).await;
+        let row = row.map_err(error::of_read)?;
+        let text = |column| row.try_get::<String, _>(column).map_err(error::of_read);
+        let settings = vec![
+            ("synchronous_commit", text(0)?),
+            ("fsync", text(1)?),
+            ("encoding", text(2)?),
+            ("version", text(4)?),
+        ];
+        within(CONNECT_LIMIT, connection.close()).await.map_err(error::of_read)?;
+        Ok(Inspection { settings, ..Inspection::new(&migrator(), applied) })
     }
 
     /// The connections that read, opened when they are needed.

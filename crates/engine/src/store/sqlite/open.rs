@@ -8,9 +8,10 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
 
 use super::lock;
+use crate::store::inspection::Inspection;
 use crate::store::{StoreError, schema};
 
 /// The SQLite before this can lose committed data when one connection writes while another checkpoints.
@@ -27,6 +28,11 @@ pub(super) const PAGE_BYTES: u32 = 8192;
 const JOURNAL_SIZE_LIMIT_BYTES: &str = "67108864";
 
 pub(super) static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/sqlite");
+
+const HAS_MIGRATIONS: &str =
+    "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'";
+
+const APPLIED: &str = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
 
 const VERSION: &str = "SELECT sqlite_version()";
 pub(super) const SYNCHRONOUS: &str = "PRAGMA synchronous";
@@ -106,6 +112,35 @@ pub(super) async fn readers(
         });
     let options = options.clone().pragma("query_only", "ON");
     pool.connect_with(options).await.map_err(super::error::of_read)
+}
+
+/// The database as it is. Waits for nobody and writes nothing; a file that is not there is not made.
+pub(super) async fn inspect(path: &Path) -> Result<Inspection, StoreError> {
+    if !path.exists() {
+        return Ok(Inspection::new(&MIGRATOR, Vec::new()));
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(2))
+        .disable_statement_logging();
+    let unreadable = |error: sqlx::Error| {
+        StoreError::Unusable(format!("cannot read the database {}: {error}", path.display()))
+    };
+    let mut connection = options.connect().await.map_err(unreadable)?;
+    let has_migrations: i64 =
+        sqlx::query_scalar(HAS_MIGRATIONS).fetch_one(&mut connection).await.map_err(unreadable)?;
+    let applied = if has_migrations > 0 {
+        sqlx::query_scalar(APPLIED).fetch_all(&mut connection).await.map_err(unreadable)?
+    } else {
+        Vec::new()
+    };
+    let journal_mode: String = scalar(&mut connection, JOURNAL_MODE).await?;
+    let synchronous: i64 = scalar(&mut connection, SYNCHRONOUS).await?;
+    let settings = vec![("journal_mode", journal_mode), ("synchronous", synchronous.to_string())];
+    connection.close().await.map_err(unreadable)?;
+    Ok(Inspection { settings, ..Inspection::new(&MIGRATOR, applied) })
 }
 
 /// Creates the file, for this user alone: there are secrets in it.

@@ -75,3 +75,39 @@ fn who_has_the_document_is_not_sent_it_again() {
         .map(|path| get(&stranger, path, &[]).header("etag").map(str::to_owned));
     assert!(tags[0] != tags[1] && tags[1] != tags[2], "{tags:?}");
 }
+
+/// What the document says of keys is what the server does with them: a call is forbidden exactly to keys whose scopes do
+/// not have the one that the document names, and open to everybody exactly where it names none.
+#[test]
+fn each_call_needs_the_scope_that_is_described() {
+    let server = Server::start();
+    let admin = server.client();
+    let scopes = ["read", "events", "webhooks", "admin"];
+    let keys = scopes.map(|scope| {
+        let made = admin.post("/v2/api-keys", &json!({ "name": scope, "scopes": [scope] })).ok();
+        admin.authorized_by(Some(&format!("Bearer {}", made["key"].as_str().expect("a key"))))
+    });
+    let document = admin.get("/v2/openapi.json").ok();
+    let mut calls = 0;
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for (method, call) in methods.as_object().expect("methods") {
+            // Nobody has an id like this, so no call does anything.
+            let path = path.split('/').map(|part| if part.starts_with('{') { "none" } else { part });
+            let path = path.collect::<Vec<_>>().join("/");
+            let method = method.to_uppercase();
+            let needed = call["security"][0]["apiKey"][0].as_str();
+            let send = |client: &Client| {
+                client.send(Call { method: &method, path: &path, headers: &[], body: b"" }).status
+            };
+            assert_eq!(send(&admin.authorized_by(None)) == 401, needed.is_some(), "{method} {path}");
+            for (scope, key) in scopes.iter().zip(&keys) {
+                let is_allowed = needed.is_none_or(|needed| {
+                    needed == *scope || *scope == "admin" || (needed == "read" && *scope == "webhooks")
+                });
+                assert_eq!(send(key) != 403, is_allowed, "{method} {path} with {scope}");
+            }
+            calls += 1;
+        }
+    }
+    assert!(calls > 30, "only {calls} calls were made");
+}

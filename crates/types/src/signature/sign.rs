@@ -1,9 +1,10 @@
-//! The headers of one attempt, signed in both schemes. Pure.
+//! The headers of one attempt, signed in both schemes.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use groundswell_types::Secret;
-use groundswell_types::signature::{hmac_sha256, product_header, standard_header};
+
+use super::{hmac_sha256, product_header, standard_header};
+use crate::webhook::Secret;
 
 /// The headers that identify and sign an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]

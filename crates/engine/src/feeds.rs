@@ -1,0 +1,158 @@
+//! A program's events as they are accepted, for those who follow it.
+//!
+//! The writer gives ids in the order of its commits, and one commit ends before the next begins. So whoever has seen an
+//! event has seen every earlier one that there will ever be, and "behind this id" leaves nothing out.
+//!
+//! The ids of a followed program's new events are remembered here, and read from the store by those who follow; the events
+//! of others are not looked at. Whoever begins further back, or falls further behind than is remembered, looks through the
+//! store step by step until it is there. What nobody follows costs a commit one look at a number.
+
+mod follower;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use groundswell_types::{EventId, ProgramId};
+use tokio::sync::watch;
+
+pub use self::follower::{FollowedEvent, Follower};
+
+/// Ids of a program that are remembered.
+const REMEMBERED: usize = 4096;
+
+/// The feeds somebody follows.
+#[derive(Debug, Default)]
+pub struct Feeds {
+    /// So that nobody takes the lock when nobody follows.
+    followers: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    feeds: HashMap<ProgramId, Feed>,
+    /// Of every program that is followed, everything up to here was told.
+    told_to: EventId,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self { feeds: HashMap::new(), told_to: EventId::from_number(0) }
+    }
+}
+
+#[derive(Debug)]
+struct Feed {
+    /// Ascending; the program's events since somebody follows it. Some were not stored after all.
+    recent: VecDeque<EventId>,
+    /// The highest id that has no room any more.
+    forgotten_to: Option<EventId>,
+    /// There is something that nobody was woken for.
+    has_news: bool,
+    news: watch::Sender<()>,
+    followers: usize,
+}
+
+/// What is remembered behind an id.
+#[derive(Debug, PartialEq, Eq)]
+enum Recent {
+    /// These come next.
+    Ids(Vec<EventId>),
+    /// Nothing up to this id.
+    NothingTo(EventId),
+    /// Not everything.
+    Forgotten,
+}
+
+impl Feeds {
+    /// Tells those who follow. Called after a commit, with what it accepted, in order; when nobody follows, `accepted` is not
+    /// even looked at.
+    pub(crate) fn tell<'a>(&self, accepted: impl IntoIterator<Item = (&'a ProgramId, EventId)>) {
+        if self.followers.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        let mut state = self.lock();
+        let State { feeds, told_to } = &mut *state;
+        for (program, id) in accepted {
+            *told_to = id;
+            if let Some(feed) = feeds.get_mut(program) {
+                if feed.recent.len() == REMEMBERED {
+                    feed.forgotten_to = feed.recent.pop_front();
+                }
+                feed.recent.push_back(id);
+                feed.has_news = true;
+            }
+        }
+        for feed in feeds.values_mut() {
+            if std::mem::take(&mut feed.has_news) {
+                feed.news.send_replace(());
+            }
+        }
+    }
+
+    /// From here on every event of the program is told: one that is not has been committed before.
+    fn follow(self: &Arc<Self>, program: &ProgramId) -> Following {
+        let mut state = self.lock();
+        let feed = state.feeds.entry(program.clone()).or_insert_with(|| Feed {
+            recent: VecDeque::new(),
+            forgotten_to: None,
+            has_news: false,
+            news: watch::Sender::new(()),
+            followers: 0,
+        });
+        feed.followers += 1;
+        self.followers.fetch_add(1, Ordering::SeqCst);
+        Following { feeds: Arc::clone(self), program: program.clone(), news: feed.news.subscribe() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Somebody who is told.
+#[derive(Debug)]
+struct Following {
+    feeds: Arc<Feeds>,
+    program: ProgramId,
+    news: watch::Receiver<()>,
+}
+
+impl Following {
+    /// What is remembered behind `reached`, at most `limit` ids. Whatever is told later wakes [`Self::news`].
+    fn recent(&mut self, reached: EventId, limit: usize) -> Recent {
+        self.news.borrow_and_update();
+        let state = self.feeds.lock();
+        let Some(feed) = state.feeds.get(&self.program) else { return Recent::Forgotten };
+        if feed.forgotten_to.is_some_and(|forgotten| forgotten > reached) {
+            return Recent::Forgotten;
+        }
+        let from = feed.recent.partition_point(|id| *id <= reached);
+        let ids: Vec<EventId> = feed.recent.range(from..).take(limit).copied().collect();
+        if ids.is_empty() { Recent::NothingTo(state.told_to.max(reached)) } else { Recent::Ids(ids) }
+    }
+
+    /// Waits until something was told since the last [`Self::recent`]. Nothing is lost when the wait is given up.
+    async fn news(&mut self) {
+        if self.news.changed().await.is_err() {
+            // The feed stays for as long as somebody follows.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        let mut state = self.feeds.lock();
+        self.feeds.followers.fetch_sub(1, Ordering::SeqCst);
+        if let Some(feed) = state.feeds.get_mut(&self.program) {
+            feed.followers -= 1;
+            if feed.followers == 0 {
+                state.feeds.remove(&self.program);
+            }
+        }
+    }
+}

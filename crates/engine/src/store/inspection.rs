@@ -1,0 +1,42 @@
+//! A database as it is, looked at without changing anything: for people who ask, not for the engine.
+
+use std::path::Path;
+
+use sqlx::migrate::Migrator;
+
+use super::{StoreError, postgres, sqlite};
+
+/// What is known of a database.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Inspection {
+    /// Migrations that were made, by number.
+    pub applied: Vec<i64>,
+    /// Migrations that this version would still make, by number, and what they are about.
+    pub missing: Vec<(i64, String)>,
+    /// The highest one that this version does not know: a newer version has used the database.
+    pub newer: Option<i64>,
+    /// Settings that decide whether a commit is safe, as the database has them.
+    pub settings: Vec<(&'static str, String)>,
+}
+
+/// Looks at a file; a database that is not there yet lacks every migration.
+pub async fn of_sqlite(path: &Path) -> Result<Inspection, StoreError> {
+    sqlite::inspect(path).await
+}
+
+/// Looks at a database on a server.
+pub async fn of_postgres(url: &str) -> Result<Inspection, StoreError> {
+    postgres::inspect(url).await
+}
+
+impl Inspection {
+    pub(super) fn new(migrator: &Migrator, applied: Vec<i64>) -> Self {
+        let known = || migrator.iter().filter(|migration| migration.migration_type.is_up_migration());
+        let missing = known().filter(|migration| !applied.contains(&migration.version));
+        let missing =
+            missing.map(|migration| (migration.version, migration.description.to_string())).collect();
+        let newest = known().map(|migration| migration.version).max().unwrap_or_default();
+        let newer = applied.iter().copied().filter(|version| *version > newest).max();
+        Self { applied, missing, newer, settings: Vec::new() }
+    }
+}

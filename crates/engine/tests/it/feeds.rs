@@ -1,0 +1,246 @@
+//! Following a program's events, on every store.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use groundswell_engine::clock::Clock;
+use groundswell_engine::config::EngineConfig;
+use groundswell_engine::feeds::{FollowedEvent, Follower};
+use groundswell_engine::programs::NewProgram;
+use groundswell_engine::store::Store;
+use groundswell_engine::store::memory::Memory;
+use groundswell_engine::store::sqlite::{Options, Sqlite};
+use groundswell_engine::{Engine, EngineError, EngineParts};
+use groundswell_types::{Currency, EventId, EventKind, ProgramId, ProgramType};
+
+use crate::store::database::Database;
+
+/// Nothing that works takes so long.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+async fn start(store: Arc<dyn Store>) -> Arc<Engine> {
+    let parts = EngineParts { store, config: EngineConfig::default(), clock: Clock::system() };
+    Engine::start(parts).await.expect("starts")
+}
+
+async fn program(engine: &Engine) -> ProgramId {
+    let new = NewProgram { kind: ProgramType::Referral, name: None, currency: Currency::default() };
+    engine.create_program(new).await.expect("created").id
+}
+
+fn event(participant: &str) -> Vec<u8> {
+    format!(r#"{{"event":"NEW_PARTICIPANT_ADDED","data":{{"id":"{participant}"}}}}"#).into_bytes()
+}
+
+/// A hundred events at a time, each of a line.
+fn lines(count: usize) -> Vec<u8> {
+    (0..count).flat_map(|number| [event(&format!("p{number}")), vec![b'\n']].concat()).collect()
+}
+
+async fn next(follower: &mut Follower) -> Vec<FollowedEvent> {
+    tokio::time::timeout(PATIENCE, follower.next()).await.expect("in time").expect("readable")
+}
+
+/// Follows until `last` was given.
+async fn until(follower: &mut Follower, last: EventId) -> Vec<EventId> {
+    let mut ids = Vec::new();
+    while ids.last() != Some(&last) {
+        ids.extend(next(follower).await.into_iter().map(|event| event.id));
+    }
+    assert!(follower.reached() >= last);
+    ids
+}
+
+async fn submit(engine: &Engine, program: &ProgramId, count: usize) -> Vec<EventId> {
+    let answers = engine.submit_batch(program, &lines(count)).await.expect("accepted");
+    answers.into_iter().map(|answer| answer.expect("accepted").id).collect()
+}
+
+#[tokio::test]
+async fn events_of_one_program_and_of_the_kinds_wanted_come_with_their_bytes() {
+    let engine = start(Arc::new(Memory::new())).await;
+    let (one, other) = (program(&engine).await, program(&engine).await);
+    submit(&engine, &one, 1).await;
+    let mut all = engine.follow(&one, None, Vec::new()).expect("there");
+    let mut ended = engine.follow(&one, None, vec![EventKind::CampaignEnded]).expect("there");
+    submit(&engine, &other, 3).await;
+    let joined = engine.submit(&one, &event("ann"), None).await.expect("accepted").id;
+    let text = br#"{"event":"CAMPAIGN_ENDED","createdAt":5,"data":{"id":"p","x":[1.0]}}"#;
+    let end = engine.submit(&one, text, None).await.expect("accepted").id;
+    assert_eq!(until(&mut all, end).await, [joined, end]);
+    let body = (&br#"{"event":"CAMPAIGN_ENDED","createdAt":5,"data":{"id":"p","x":[1]}}"#[..]).into();
+    let wanted = FollowedEvent { id: end, kind: EventKind::CampaignEnded, created_at_ms: 5, body };
+    assert_eq!(next(&mut ended).await, [wanted]);
+    engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_repeat_with_the_same_key_is_no_event() {
+    let engine = start(Arc::new(Memory::new())).await;
+    let one = program(&engine).await;
+    let mut follower = engine.follow(&one, None, Vec::new()).expect("there");
+    let first = engine.submit(&one, &event("ann"), Some("key")).await.expect("accepted").id;
+    engine.submit(&one, &event("ann"), Some("key")).await.expect("accepted");
+    let last = engine.submit(&one, &event("bob"), None).await.expect("accepted").id;
+    assert_eq!(until(&mut follower, last).await, [first, last]);
+    engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn what_was_accepted_before_is_found_behind_an_id_also_by_the_next_process() {
+    let store = Arc::new(Memory::new());
+    let engine = start(Arc::clone(&store) as Arc<dyn Store>).await;
+    let (one, other) = (program(&engine).await, program(&engine).await);
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        submit(&engine, &other, 300).await;
+        ids.extend(submit(&engine, &one, 150).await);
+    }
+    let (first, last) = (ids[0], *ids.last().expect("some"));
+    let mut follower = engine.follow(&one, Some(first), Vec::new()).expect("there");
+    assert_eq!(until(&mut follower, last).await, ids[1..]);
+    engine.shut_down().await;
+
+    let engine = start(store).await;
+    let mut follower = engine.follow(&one, Some(follower.reached()), Vec::new()).expect("there");
+    let after = submit(&engine, &one, 1).await;
+    assert_eq!(until(&mut follower, after[0]).await, after);
+    // Of an id that was never made nothing can be known; everything new comes.
+    let never = EventId::from_number(i64::MAX >> 3);
+    let mut follower = engine.follow(&one, Some(never), Vec::new()).expect("there");
+    let after = submit(&engine, &one, 1).await;
+    assert_eq!(until(&mut follower, after[0]).await, after);
+    engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn who_takes_nothing_for_long_gets_everything_all_the_same() {
+    let engine = start(Arc::new(Memory::new())).await;
+    let one = program(&engine).await;
+    let mut follower = engine.follow(&one, None, Vec::new()).expect("there");
+    let mut ids = Vec::new();
+    for _ in 0..6 {
+        ids.extend(submit(&engine, &one, 1000).await);
+    }
+    assert_eq!(until(&mut follower, ids[ids.len() - 1]).await, ids);
+    engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn large_events_come_a_few_at_a_time_and_all_of_them() {
+    let engine = start(Arc::new(Memory::new())).await;
+    let one = program(&engine).await;
+    let mut follower = engine.follow(&one, None, Vec::new()).expect("there");
+    let large = event(&"x".repeat(3 << 20));
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        ids.push(engine.submit(&one, &large, None).await.expect("accepted").id);
+    }
+    let mut found = Vec::new();
+    while found.len() < ids.len() {
+        let events = next(&mut follower).await;
+        assert!(events.len() <= 2, "{} of 3 MiB each", events.len());
+        found.extend(events.into_iter().map(|event| event.id));
+    }
+    assert_eq!(found, ids);
+    engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn where_a_quiet_program_stands_moves_on_with_the_others() {
+    let engine = start(Arc::new(Memory::new())).await;
+    let (quiet, busy) = (program(&engine).await, program(&engine).await);
+    let mut follower = engine.follow(&quiet, None, Vec::new()).expect("there");
+    let busy = submit(&engine, &busy, 10).await;
+    assert!(follower.reached() >= busy[9]);
+    engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn there_is_nothing_to_follow_of_a_program_that_is_not_there() {
+    let engine = start(Arc::new(Memory::new())).await;
+    let nowhere = ProgramId::parse("nowhere").expect("valid");
+    assert!(matches!(engine.follow(&nowhere, None, Vec::new()), Err(EngineError::NotFound("program"))));
+    engine.shut_down().await;
+}
+
+/// Producers of two programs at once, and followers that give up and begin again behind what they have reached: each gets
+/// every event once, in order.
+async fn nothing_is_missed_under_load(store: Arc<dyn Store>) {
+    const PRODUCERS: usize = 8;
+    const EVENTS: usize = 150;
+    let engine = start(store).await;
+    let (one, other) = (program(&engine).await, program(&engine).await);
+    let is_over = Arc::new(AtomicBool::new(false));
+    let begin = engine.submit(&one, &event("first"), None).await.expect("accepted").id;
+    let followers: Vec<_> = (0..4)
+        .map(|number| {
+            let (engine, one, is_over) = (Arc::clone(&engine), one.clone(), Arc::clone(&is_over));
+            tokio::spawn(async move {
+                let (mut reached, mut found) = (begin, Vec::new());
+                loop {
+                    // Read before looking: what is not found after that was not accepted before.
+                    let is_last = is_over.load(Ordering::SeqCst);
+                    let mut follower = engine.follow(&one, Some(reached), Vec::new()).expect("there");
+                    let patience = Duration::from_millis(if is_last { 2_000 } else { 3 + number * 7 });
+                    let gives_up = tokio::time::timeout(patience, async {
+                        loop {
+                            let events = follower.next().await.expect("readable");
+                            found.extend(events.into_iter().map(|event| event.id));
+                        }
+                    });
+                    let _ = gives_up.await;
+                    reached = follower.reached();
+                    if is_last {
+                        return found;
+                    }
+                }
+            })
+        })
+        .collect();
+    let producers: Vec<_> = (0..PRODUCERS)
+        .map(|number| {
+            let (engine, one, other) = (Arc::clone(&engine), one.clone(), other.clone());
+            tokio::spawn(async move {
+                let mut ids = Vec::new();
+                for at in 0..EVENTS {
+                    let text = event(&format!("p{number}-{at}"));
+                    ids.push(engine.submit(&one, &text, None).await.expect("accepted").id);
+                    engine.submit(&other, &text, None).await.expect("accepted");
+                }
+                ids
+            })
+        })
+        .collect();
+    let mut accepted = BTreeSet::new();
+    for producer in producers {
+        accepted.extend(producer.await.expect("no panic"));
+    }
+    is_over.store(true, Ordering::SeqCst);
+    let accepted: Vec<EventId> = accepted.into_iter().collect();
+    assert_eq!(accepted.len(), PRODUCERS * EVENTS);
+    for follower in followers {
+        assert_eq!(follower.await.expect("no panic"), accepted);
+    }
+    engine.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_missed_and_nothing_comes_twice_under_load_in_memory() {
+    nothing_is_missed_under_load(Arc::new(Memory::new())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_missed_and_nothing_comes_twice_under_load_on_sqlite() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let store = Sqlite::open(&directory.path().join("g.db"), Options::new(0)).await.expect("opens");
+    nothing_is_missed_under_load(Arc::new(store)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_missed_and_nothing_comes_twice_under_load_on_postgresql() {
+    let database = Database::new().await;
+    nothing_is_missed_under_load(Arc::new(database.open().await)).await;
+}

@@ -1,0 +1,34 @@
+//! `groundswell check-config`: what `serve` would be started with.
+
+use anyhow::Context as _;
+use groundswell_cli::{Output, Terminal};
+
+use crate::config::{Config, ServeArgs};
+use crate::serve;
+
+/// Checks the settings and prints those that count.
+///
+/// Reads flags, environment and file exactly as `serve` does; the answer is in the words of the file, secrets masked. Exit
+/// code 1 means that `serve` would not start with them.
+#[derive(Debug, clap::Args)]
+pub struct CheckConfig {
+    #[command(flatten)]
+    serve: ServeArgs,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl CheckConfig {
+    /// Loads, checks, prints.
+    pub fn run(self) -> anyhow::Result<()> {
+        let config = Config::load(self.serve)?;
+        serve::log_filter(&config)?;
+        let shown = config.shown();
+        let mut terminal = Terminal::new(&self.output);
+        if terminal.is_json() {
+            return Ok(terminal.json(&shown)?);
+        }
+        let text = toml::to_string(&shown).context("the settings cannot be printed")?;
+        Ok(terminal.line(text.trim_end())?)
+    }
+}

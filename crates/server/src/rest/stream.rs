@@ -1,0 +1,247 @@
+//! `GET /v2/campaign/{id}/events/stream`: a program's events as they are accepted, as server-sent events.
+//!
+//! Each message has the event's id, to go on behind with `Last-Event-ID` or `after`, and as its data a line of JSON:
+//! `id`, `event`, `createdAt`, and `body`, the bytes that a webhook gets, as a string. The first message, and one every
+//! 15 seconds when there is nothing else to say, has an id and no data: everything up to it was given. So whoever comes
+//! back, however late, misses nothing and gets nothing twice.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, Request};
+use axum::response::sse::{Event, Sse};
+use axum::response::{IntoResponse, Response};
+use futures::stream::{Stream, unfold};
+use groundswell_engine::EngineError;
+use groundswell_engine::feeds::{FollowedEvent, Follower};
+use groundswell_types::{ErrorCode, EventId, EventKind, Problem};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderName};
+use http::{HeaderMap, HeaderValue};
+use serde::Serialize;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Interval, interval_at};
+use tokio_util::sync::CancellationToken;
+
+use super::answer::{Call, Failed};
+use super::auth;
+use super::input::event_names;
+use super::programs::program_id;
+use crate::http::AppState;
+
+/// Open at a time. They are for developers' machines, not for production.
+const MAX_STREAMS: usize = 100;
+
+/// Who follows takes the stream for broken after three times that long.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// How often it is asked whether key and program are still there.
+const CHECK: Duration = Duration::from_secs(30);
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// Room for streams of events, and their end.
+pub struct EventStreams {
+    room: Arc<Semaphore>,
+    /// Cancelled when the server stops: it would wait for streams, and they have no end of their own.
+    stop: CancellationToken,
+}
+
+impl EventStreams {
+    /// None yet; `stop` ends them.
+    pub fn new(stop: CancellationToken) -> Self {
+        Self { room: Arc::new(Semaphore::new(MAX_STREAMS)), stop }
+    }
+}
+
+/// `GET /v2/campaign/{id}/events/stream?after=&events=`
+pub async fn stream(call: Call, Path(program): Path<String>, RawQuery(query): RawQuery) -> Response {
+    let begun = || {
+        let program = program_id(&program)?;
+        let Wanted { after, kinds } = Wanted::parse(query.as_deref().unwrap_or_default(), &call.headers)?;
+        let full = |_| Failed::new(ErrorCode::Overloaded, "Too many streams of events are open.");
+        let room = Arc::clone(&call.state.event_streams.room).try_acquire_owned().map_err(full)?;
+        Ok((call.state.engine.follow(&program, after, kinds)?, room))
+    };
+    match begun() {
+        Ok((follower, room)) => answer(Listener::new(call.state, &call.headers, (follower, room))),
+        Err(failed) => call.context.fail(failed),
+    }
+}
+
+/// Which events.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Wanted {
+    /// Those behind this one; without it those that are accepted from now on.
+    after: Option<EventId>,
+    /// All, when it is empty.
+    kinds: Vec<EventKind>,
+}
+
+impl Wanted {
+    /// `Last-Event-ID` is newer than the URL: browsers send it when they come back.
+    fn parse(query: &str, headers: &HeaderMap) -> Result<Self, Failed> {
+        let mut wanted = Self::default();
+        let mut problems = Vec::new();
+        let mut after =
+            headers.get(LAST_EVENT_ID).map(|id| String::from_utf8_lossy(id.as_bytes()).into_owned());
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            match name.as_ref() {
+                "after" => after = after.or_else(|| Some(value.into_owned())),
+                "events" => {
+                    for name in value.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+                        match EventKind::parse(name) {
+                            Some(kind) => wanted.kinds.push(kind),
+                            None => problems.push(Problem::new("/events", event_names())),
+                        }
+                    }
+                }
+                _ => {}
+            }
+        }
+        if let Some(after) = after.filter(|after| !after.is_empty()) {
+            match EventId::parse(&after) {
+                Ok(id) => wanted.after = Some(id),
+                Err(_) => problems.push(Problem::new("/after", "must be an event's id")),
+            }
+        }
+        if problems.is_empty() { Ok(wanted) } else { Err(Failed::invalid(problems)) }
+    }
+}
+
+fn answer(listener: Listener) -> Response {
+    let mut response = Sse::new(listener.stream()).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+    // nginx would wait for more before it passes a message on.
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    response
+}
+
+/// The data of a message.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Data<'a> {
+    id: EventId,
+    event: EventKind,
+    created_at: i64,
+    body: &'a str,
+}
+
+fn message(event: &FollowedEvent) -> Option<Event> {
+    // What was rendered as JSON is UTF-8.
+    let body = std::str::from_utf8(&event.body).ok()?;
+    let data = Data { id: event.id, event: event.kind, created_at: event.created_at_ms, body };
+    let data = serde_json::to_string(&data).ok()?;
+    Some(Event::default().id(event.id.to_string()).data(data))
+}
+
+/// Everything up to here was given.
+fn place(id: EventId) -> Event {
+    Event::default().id(id.to_string()).comment("")
+}
+
+/// Somebody who listens.
+struct Listener {
+    state: AppState,
+    follower: Follower,
+    /// The key it came with, to be looked at again.
+    key: Request,
+    /// Read, and not given yet; the next one last.
+    ready: Vec<FollowedEvent>,
+    heartbeat: Interval,
+    checks: Interval,
+    is_new: bool,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Listener {
+    fn new(state: AppState, headers: &HeaderMap, (follower, room): (Follower, OwnedSemaphorePermit)) -> Self {
+        let mut key = Request::new(Body::empty());
+        if let Some(authorization) = headers.get(AUTHORIZATION) {
+            key.headers_mut().insert(AUTHORIZATION, authorization.clone());
+        }
+        let every = |period| interval_at(Instant::now() + period, period);
+        Self {
+            state,
+            follower,
+            key,
+            ready: Vec::new(),
+            heartbeat: every(HEARTBEAT),
+            checks: every(CHECK),
+            is_new: true,
+            _room: room,
+        }
+    }
+
+    fn stream(self) -> impl Stream<Item = Result<Event, Infallible>> {
+        unfold(self, async |mut listener| {
+            let message = listener.next().await?;
+            Some((Ok(message), listener))
+        })
+    }
+
+    /// What to say next; none when the stream is to end. Nothing queues up while the connection takes nothing.
+    async fn next(&mut self) -> Option<Event> {
+        if std::mem::take(&mut self.is_new) {
+            return Some(place(self.follower.reached()));
+        }
+        let stop = self.state.event_streams.stop.clone();
+        loop {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return None,
+                _ = self.checks.tick() => {
+                    if !self.may_listen() {
+                        return None;
+                    }
+                    continue;
+                }
+                () = std::future::ready(()), if !self.ready.is_empty() => {}
+                _ = self.heartbeat.tick() => return Some(place(self.follower.reached())),
+                events = self.follower.next() => self.take(events)?,
+            }
+            if let Some(message) = self.ready.pop().as_ref().and_then(message) {
+                self.heartbeat.reset();
+                return Some(message);
+            }
+        }
+    }
+
+    /// When the store is away the stream ends; whoever listens comes again.
+    fn take(&mut self, events: Result<Vec<FollowedEvent>, EngineError>) -> Option<()> {
+        let mut events = events
+            .inspect_err(|error| tracing::warn!(%error, "a stream of events ends: the store failed it"))
+            .ok()?;
+        events.reverse();
+        self.ready = events;
+        Some(())
+    }
+
+    fn may_listen(&self) -> bool {
+        self.follower.has_program() && auth::identify(&self.state, &self.key).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_to_begin_is_said_by_header_or_query_and_mistakes_are_named() {
+        let id = EventId::from_number(7);
+        let headers = HeaderMap::from_iter([(LAST_EVENT_ID, HeaderValue::from_static("evt_0000000000009"))]);
+        let none = HeaderMap::new();
+        let wanted = |query: &str, headers| Wanted::parse(query, headers).expect("good");
+        assert_eq!(wanted("", &none), Wanted::default());
+        assert_eq!(wanted("after=&events=", &none), Wanted::default());
+        assert_eq!(wanted(&format!("after={id}"), &none).after, Some(id));
+        assert_eq!(wanted(&format!("after={id}"), &headers).after, Some(EventId::from_number(9)));
+        let kinds = [EventKind::CampaignEnded, EventKind::NewPayoutIssued];
+        assert_eq!(wanted("events=CAMPAIGN_ENDED,NEW_PAYOUT_ISSUED", &none).kinds, kinds);
+        let failed = Wanted::parse("after=x&events=NO,CAMPAIGN_ENDED", &none).expect_err("refused");
+        let pointers: Vec<&str> = failed.errors.iter().map(|problem| problem.pointer.as_str()).collect();
+        assert_eq!(pointers, ["/events", "/after"]);
+    }
+}

@@ -1,0 +1,188 @@
+//! The stream of a program's events over REST.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::server::{ADMIN_KEY, Server, on};
+use crate::waiting::{self, PATIENCE};
+
+/// An open stream.
+struct Stream(BufReader<TcpStream>);
+
+/// A message: its id, and its data if it has any.
+type Message = (String, Option<Value>);
+
+impl Stream {
+    /// The head of the answer, and what follows.
+    fn open(server: &Server, key: &str, path: &str) -> (String, Self) {
+        Self::open_with(server, path, &format!("authorization: Bearer {key}\r\n"))
+    }
+
+    fn open_with(server: &Server, path: &str, headers: &str) -> (String, Self) {
+        let address = server.url().trim_start_matches("http://");
+        let mut connection = TcpStream::connect(address).expect("it listens");
+        connection.set_read_timeout(Some(Duration::from_mins(1))).expect("a timeout");
+        write!(connection, "GET {path} HTTP/1.1\r\nhost: {address}\r\n{headers}\r\n").expect("it reads");
+        let mut reader = BufReader::new(connection);
+        let mut head = String::new();
+        while !head.ends_with("\r\n\r\n") {
+            assert_ne!(reader.read_line(&mut head).expect("it answers"), 0, "{head}");
+        }
+        (head, Self(reader))
+    }
+
+    /// A stream that stands, and where it begins.
+    fn standing(server: &Server, program: &str, query: &str) -> (String, Self) {
+        let (head, mut stream) = Self::open(server, ADMIN_KEY, &path(program, query));
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        let (id, data) = stream.next().expect("it begins");
+        assert_eq!(data, None, "the first message says where it begins");
+        (id, stream)
+    }
+
+    /// The next message; none when the stream has ended in order.
+    fn next(&mut self) -> Option<Message> {
+        let (mut id, mut data) = (None, None);
+        loop {
+            let mut line = String::new();
+            let bytes = self.0.read_line(&mut line).expect("it says something in time");
+            assert!(bytes > 0, "the connection broke without an end");
+            if line == "0\r\n" {
+                return None;
+            }
+            if let Some(value) = line.strip_prefix("id: ") {
+                id = Some(value.trim_end().to_owned());
+            } else if let Some(value) = line.strip_prefix("data: ") {
+                data = Some(serde_json::from_str(value).expect("JSON"));
+            } else if line == "\n"
+                && let Some(id) = id.take()
+            {
+                return Some((id, data));
+            }
+        }
+    }
+
+    /// The next event.
+    fn event(&mut self) -> Value {
+        loop {
+            let (id, data) = self.next().expect("it goes on");
+            if let Some(data) = data {
+                assert_eq!(data["id"], id);
+                return data;
+            }
+        }
+    }
+}
+
+fn path(program: &str, query: &str) -> String {
+    format!("/v2/campaign/{program}/events/stream{query}")
+}
+
+fn post(client: &Client, program: &str, event: &Value) -> String {
+    let answer = client.post(&format!("/v2/campaign/{program}/events"), event).ok();
+    answer["id"].as_str().expect("an id").to_owned()
+}
+
+fn events_come_and_are_found_again(server: &Server) {
+    let client = server.client();
+    let (program, other) = (client.program("REFERRAL"), client.program("REFERRAL"));
+    client.join(&program, "before");
+    let (begin, mut stream) = Stream::standing(server, &program, "");
+    let (_, mut ended) = Stream::standing(server, &program, "?events=CAMPAIGN_ENDED,NEW_PAYOUT_ISSUED");
+    client.join(&other, "elsewhere");
+    let joined = client.join(&program, "ann");
+    let end = json!({ "event": "CAMPAIGN_ENDED", "createdAt": 5, "data": { "ä\n": 1.50, "id": "p" } });
+    let end = post(&client, &program, &end);
+    let first = stream.event();
+    assert_eq!((&first["id"], &first["event"]), (&json!(joined), &json!("NEW_PARTICIPANT_ADDED")));
+    let body = "{\"event\":\"CAMPAIGN_ENDED\",\"createdAt\":5,\"data\":{\"ä\\n\":1.5,\"id\":\"p\"}}";
+    let second = json!({ "id": end, "event": "CAMPAIGN_ENDED", "createdAt": 5, "body": body });
+    assert_eq!((stream.event(), ended.event()), (second.clone(), second.clone()));
+
+    let (at, mut again) = Stream::standing(server, &program, &format!("?after={begin}"));
+    assert_eq!(at, begin);
+    assert_eq!((again.event(), again.event()), (first, second.clone()));
+    let headers = format!("authorization: Bearer {ADMIN_KEY}\r\nlast-event-id: {joined}\r\n");
+    let (_, mut browser) = Stream::open_with(server, &path(&program, &format!("?after={begin}")), &headers);
+    assert_eq!(browser.event(), second);
+}
+
+#[test]
+fn events_come_as_they_are_accepted_with_their_bytes_and_are_found_behind_an_id() {
+    events_come_and_are_found_again(&Server::start());
+}
+
+#[test]
+fn events_come_from_postgresql_as_well() {
+    let (name, url) = on(private_postgres::Server::shared());
+    events_come_and_are_found_again(&Server::with(&[(name, &url)]));
+}
+
+#[test]
+fn a_stream_is_for_keys_that_may_read_that_program() {
+    let server = Server::start();
+    let client = server.client();
+    let (program, other) = (client.program("REFERRAL"), client.program("REFERRAL"));
+    let key = |scopes: Value, campaign: Option<&str>| {
+        let wanted = json!({ "name": "k", "scopes": scopes, "campaignId": campaign });
+        client.post("/v2/api-keys", &wanted).ok()["key"].as_str().expect("a key").to_owned()
+    };
+    let head = |key: &str, path: &str| Stream::open(&server, key, path).0.to_lowercase();
+    let status = |key: &str, path: &str| head(key, path)[9..12].to_owned();
+    assert_eq!(status("wrong", &path(&program, "")), "401");
+    assert_eq!(status(ADMIN_KEY, &path("nowhere", "")), "404");
+    assert_eq!(status(ADMIN_KEY, &path(&program, "?events=NO&after=x")), "400");
+    assert_eq!(status(&key(json!(["events"]), None), &path(&program, "")), "403");
+    let own = key(json!(["read"]), Some(&program));
+    assert_eq!(status(&own, &path(&other, "")), "404");
+    let good = head(&own, &path(&program, ""));
+    for wanted in ["http/1.1 200 ", "text/event-stream", "no-store", "x-accel-buffering: no"] {
+        assert!(good.contains(wanted), "no {wanted} in {good}");
+    }
+    assert!(!good.contains("content-encoding") && !good.contains("content-length"), "{good}");
+}
+
+#[test]
+fn a_stream_ends_soon_after_its_key_is_removed_and_says_every_while_where_it_is() {
+    let server = Server::start();
+    let client = server.client();
+    let program = client.program("REFERRAL");
+    let key = client.post("/v2/api-keys", &json!({ "name": "k" })).ok();
+    let text = key["key"].as_str().expect("a key");
+    let (_, mut stream) = Stream::open(&server, text, &path(&program, ""));
+    let (begin, _) = stream.next().expect("it begins");
+    let elsewhere = client.join(&client.program("REFERRAL"), "ann");
+    client.delete(&format!("/v2/api-keys/{}", key["id"].as_str().expect("an id"))).ok();
+    // The connection would time out after a minute of silence.
+    let places: Vec<String> = std::iter::from_fn(|| stream.next()).map(|(id, _)| id).collect();
+    assert!(!places.is_empty() && places.len() < 4, "every 15 s for a minute at most: {places:?}");
+    assert!(
+        places.is_sorted() && places[0] >= begin && places[0] >= elsewhere,
+        "{begin} {elsewhere} {places:?}"
+    );
+}
+
+#[test]
+fn a_stop_ends_streams_and_there_is_room_for_a_hundred() {
+    let mut server = Server::start();
+    let program = server.client().program("REFERRAL");
+    let mut open: Vec<Stream> = (0..100).map(|_| Stream::standing(&server, &program, "").1).collect();
+    let (head, _) = Stream::open(&server, ADMIN_KEY, &path(&program, ""));
+    assert!(head.starts_with("HTTP/1.1 503 ") && head.contains("retry-after: "), "{head}");
+    drop(open.pop());
+    waiting::within(PATIENCE, "there is room again", || {
+        // Noticed when something is to be written.
+        server.client().join(&program, "ann");
+        let (head, _) = Stream::open(&server, ADMIN_KEY, &path(&program, ""));
+        head.starts_with("HTTP/1.1 200 ").then_some(())
+    });
+    server.terminate();
+    for stream in &mut open {
+        while stream.next().is_some() {}
+    }
+    assert!(server.wait(Duration::from_secs(8)).success());
+}
