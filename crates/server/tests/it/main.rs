@@ -7,6 +7,7 @@ mod cli;
 mod client;
 mod crash;
 mod delivery;
+mod docs;
 mod event_stream;
 #[cfg(target_os = "linux")]
 mod failing_disk;
