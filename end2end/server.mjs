@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const BINARY =
   process.env.GROUNDSWELL_BIN ?? fileURLToPath(new URL('../target/debug/groundswell', import.meta.url));
-const ADMIN_KEY = 'the-admin-key-of-the-browser-tests-is-long-enough';
+export const ADMIN_KEY = 'the-admin-key-of-the-browser-tests-is-long-enough';
 const START_MS = 30_000;
 const STOP_MS = 30_000;
 

@@ -68,6 +68,8 @@ fn Header() -> impl IntoView {
             <nav class="header-nav" aria-label=texts.frame_main()>
                 <A href="/">{texts.frame_programs()}</A>
                 <a href="/settings/api-keys" rel="external">{texts.frame_api_keys()}</a>
+                // Not one of the app's pages: the server's documentation, which needs no script.
+                <a href="/docs" rel="external" hreflang="en">{texts.frame_docs()}</a>
             </nav>
             <Account/>
         </header>

@@ -212,12 +212,7 @@ fn parse_kind(object: &Object<'_>, problems: &mut Vec<Problem>) -> Option<EventK
 }
 
 fn parse_key(object: &Object<'_>, header_key: Option<&str>, problems: &mut Vec<Problem>) -> Option<String> {
-    let (key, pointer) = match (header_key, object.get("idempotencyKey")) {
-        (Some(key), _) => (Some(key), ""),
-        (None, None | Some(Json::Null)) => return None,
-        (None, Some(value)) => (value.as_str(), "/idempotencyKey"),
-    };
-    match key {
+    let mut checked = |key: Option<&str>, pointer: &str| match key {
         // PostgreSQL's texts have no NUL.
         Some(key) if !key.is_empty() && key.len() <= MAX_KEY_BYTES && !key.contains('\0') => {
             Some(key.to_owned())
@@ -229,7 +224,14 @@ fn parse_key(object: &Object<'_>, header_key: Option<&str>, problems: &mut Vec<P
             ));
             None
         }
-    }
+    };
+    let in_header = header_key.and_then(|key| checked(Some(key), ""));
+    // Like any known member it has its type if it is there, even where the header counts.
+    let in_body = match object.get("idempotencyKey") {
+        None | Some(Json::Null) => None,
+        Some(value) => checked(value.as_str(), "/idempotencyKey"),
+    };
+    in_header.or(in_body)
 }
 
 #[cfg(test)]
@@ -261,6 +263,23 @@ mod tests {
         assert_eq!(problems.len(), 2);
         assert!(ParsedEvent::parse(b"[]", None).is_err());
         assert!(ParsedEvent::parse(br#"{"event":"X","data":[]}"#, None).is_err());
+    }
+
+    #[test]
+    fn the_key_in_the_header_counts_and_the_one_in_the_event_is_checked_all_the_same() {
+        let key = |more: &str, header: Option<&str>| {
+            let text =
+                format!(r#"{{"event":"NEW_PARTICIPANT_ADDED","data":{{"id":"a"}},"idempotencyKey":{more}}}"#);
+            let parsed = ParsedEvent::parse(text.as_bytes(), header);
+            parsed.map(|event| event.idempotency_key).map_err(|problems| problems[0].pointer.clone())
+        };
+        assert_eq!(key(r#""b""#, Some("h")), Ok(Some("h".to_owned())));
+        assert_eq!(key(r#""b""#, None), Ok(Some("b".to_owned())));
+        assert_eq!(key("null", Some("h")), Ok(Some("h".to_owned())));
+        for wrong in ["5", r#""""#, r#""a\u0000""#, "[]"] {
+            assert_eq!(key(wrong, Some("h")), Err("/idempotencyKey".to_owned()), "{wrong}");
+            assert_eq!(key(wrong, None), Err("/idempotencyKey".to_owned()), "{wrong}");
+        }
     }
 
     #[test]

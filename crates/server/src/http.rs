@@ -14,10 +14,11 @@ use http::{HeaderValue, StatusCode};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::docs::LazyDocs;
 use crate::live::{self, LiveStreams};
-use crate::rest::{BodyRoom, EventStreams, RateLimiter};
+use crate::rest::{BodyRoom, Description, EventStreams, RateLimiter};
 use crate::site::Site;
-use crate::{inbox, origin, pages, rest};
+use crate::{docs, inbox, origin, pages, rest};
 
 /// What every handler can reach.
 #[derive(Clone)]
@@ -32,8 +33,10 @@ pub struct Shared {
     pub admin_key_hash: Option<[u8; 32]>,
     pub rate_limiter: Option<RateLimiter>,
     pub bodies: BodyRoom,
+    pub description: Description,
     pub event_streams: EventStreams,
     pub live: LiveStreams,
+    pub docs: LazyDocs,
 }
 
 impl std::ops::Deref for AppState {
@@ -52,9 +55,13 @@ impl AppState {
         public_url: String,
         (config, stop): (&Config, CancellationToken),
     ) -> Self {
+        let style_sheet = site.as_ref().map(|site| site.assets.css.clone());
+        let docs = LazyDocs::new(docs::settings(public_url.clone(), style_sheet, &config.engine));
         Self(Arc::new(Shared {
             engine,
             site,
+            docs,
+            description: Description::new(&public_url),
             public_url: public_url.into(),
             admin_key_hash: config.admin_key.as_ref().map(|key| hash_token(key.expose())),
             rate_limiter: config.rate_limit.map(RateLimiter::new),
@@ -76,6 +83,7 @@ pub fn router(state: AppState) -> Router {
     let health = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
     let pages = pages::router(&state)
         .merge(live::router())
+        .merge(docs::router())
         .layer(middleware::from_fn(origin::refuse_other_sites))
         .layer(middleware::from_fn(add_page_headers));
     Router::new()

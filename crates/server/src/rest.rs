@@ -6,6 +6,7 @@ mod auth;
 mod body;
 mod coding;
 mod deliveries;
+mod description;
 mod events;
 mod inbox;
 mod input;
@@ -21,51 +22,79 @@ use axum::Router;
 use axum::extract::{FromRequestParts as _, Request};
 use axum::middleware;
 use axum::response::Response;
-use axum::routing::{any, delete, get, patch, post};
+use axum::routing::{MethodRouter, any};
 
 pub use body::BodyRoom;
+pub use description::Description;
 pub use limit::RateLimiter;
 pub use stream::EventStreams;
 
 use crate::http::AppState;
 use answer::{Call, method_not_allowed};
 
-/// All routes below `/v2`, with their whole paths: a nested router would write each request's path anew. Every
-/// one that this server has needs a key.
+/// Makes routes from a table, and a list of them, which the tests hold against the API's description.
+macro_rules! calls {
+    ($list:ident $router:ident { $($path:literal: $($method:ident $handler:path),+;)+ }) => {
+        #[cfg(test)]
+        const $list: &[(&str, &str)] = &[$($((stringify!($method), $path)),+),+];
+
+        fn $router() -> Router<AppState> {
+            Router::new()$(.route($path, MethodRouter::new()$(.$method($handler))+))+
+        }
+    };
+}
+
+// With their whole paths: a nested router would write each request's path anew.
+calls! {
+    CALLS_WITH_KEY with_key {
+        "/v2/campaigns": get programs::list, post programs::create;
+        "/v2/campaign/{id}": get programs::show, patch programs::change;
+        "/v2/campaign/{id}/webhooks": get webhooks::list, post webhooks::create;
+        "/v2/campaign/{id}/webhooks/{webhook}": patch webhooks::change, delete webhooks::remove;
+        "/v2/campaign/{id}/webhooks/{webhook}/test": post webhooks::test;
+        "/v2/campaign/{id}/webhooks/{webhook}/old-secret": delete webhooks::end_old_secret;
+        "/v2/campaign/{id}/events": post events::submit;
+        "/v2/campaign/{id}/events/batch": post events::submit_batch;
+        "/v2/campaign/{id}/events/stream": get stream::stream;
+        "/v2/campaign/{id}/notices": get notices::list;
+        "/v2/campaign/{id}/inbox": get inbox::show;
+        "/v2/campaign/{id}/inbox/address": post inbox::replace;
+        "/v2/campaign/{id}/inbox/requests": delete inbox::clear;
+        "/v2/campaign/{id}/inbox/requests/{request}": get inbox::request;
+        "/v2/campaign/{id}/deliveries": get deliveries::list;
+        "/v2/campaign/{id}/deliveries/export": get deliveries::export;
+        "/v2/campaign/{id}/deliveries/{delivery}": get deliveries::show;
+        "/v2/campaign/{id}/deliveries/{delivery}/resend": post resends::one;
+        "/v2/campaign/{id}/resends": get resends::list, post resends::begin;
+        "/v2/campaign/{id}/resends/{job}": get resends::show, delete resends::cancel;
+        "/v2/api-keys": get keys::list, post keys::create;
+        "/v2/api-keys/{id}": delete keys::remove;
+        "/v2/sign-in-links": post keys::create_sign_in_link;
+    }
+}
+
+calls! {
+    OPEN_CALLS open {
+        "/v2/openapi.json": get description::document;
+        "/v2/schemas/{file}": get description::event_schema;
+    }
+}
+
+/// All routes below `/v2`. Every one that this server has needs a key, but the description of the others.
 pub fn router(state: AppState) -> Router<AppState> {
-    Router::new()
-        .route("/v2/campaigns", get(programs::list).post(programs::create))
-        .route("/v2/campaign/{id}", get(programs::show).patch(programs::change))
-        .route("/v2/campaign/{id}/webhooks", get(webhooks::list).post(webhooks::create))
-        .route("/v2/campaign/{id}/webhooks/{webhook}", patch(webhooks::change).delete(webhooks::remove))
-        .route("/v2/campaign/{id}/webhooks/{webhook}/test", post(webhooks::test))
-        .route("/v2/campaign/{id}/webhooks/{webhook}/old-secret", delete(webhooks::end_old_secret))
-        .route("/v2/campaign/{id}/events", post(events::submit))
-        .route("/v2/campaign/{id}/events/batch", post(events::submit_batch))
-        .route("/v2/campaign/{id}/events/stream", get(stream::stream))
-        .route("/v2/campaign/{id}/notices", get(notices::list))
-        .route("/v2/campaign/{id}/inbox", get(inbox::show))
-        .route("/v2/campaign/{id}/inbox/address", post(inbox::replace))
-        .route("/v2/campaign/{id}/inbox/requests", delete(inbox::clear))
-        .route("/v2/campaign/{id}/inbox/requests/{request}", get(inbox::request))
-        .route("/v2/campaign/{id}/deliveries", get(deliveries::list))
-        .route("/v2/campaign/{id}/deliveries/export", get(deliveries::export))
-        .route("/v2/campaign/{id}/deliveries/{delivery}", get(deliveries::show))
-        .route("/v2/campaign/{id}/deliveries/{delivery}/resend", post(resends::one))
-        .route("/v2/campaign/{id}/resends", get(resends::list).post(resends::begin))
-        .route("/v2/campaign/{id}/resends/{job}", get(resends::show).delete(resends::cancel))
-        .route("/v2/api-keys", get(keys::list).post(keys::create))
-        .route("/v2/api-keys/{id}", delete(keys::remove))
-        .route("/v2/sign-in-links", post(keys::create_sign_in_link))
+    let with_key = with_key()
         .route("/v2", any(absent::answer))
         // The wildcard does not match nothing.
         .route("/v2/", any(absent::answer))
         .route("/v2/{*rest}", any(absent::answer))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(state.clone(), absent::refuse_unreadable))
-        .layer(middleware::from_fn_with_state(state, auth::check))
+        .layer(middleware::from_fn_with_state(state, auth::check));
+    let open = open()
         // Whoever asks for an account has no key yet.
         .route("/v2/accounts", any(absent::answer))
+        .method_not_allowed_fallback(method_not_allowed);
+    with_key.merge(open)
 }
 
 /// The calls that are made for every event.
@@ -91,4 +120,41 @@ pub async fn submit_events(state: AppState, request: Request, call: EventCall) -
         }
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// The routes of `http.rs` that are no pages.
+    const HEALTH: &[(&str, &str)] = &[("get", "/healthz"), ("get", "/readyz")];
+
+    /// A call whose parameters have no names: the description calls them more than the code has to.
+    fn nameless(method: &str, path: &str) -> String {
+        let segments = path.split('/').map(|segment| if segment.starts_with('{') { "{}" } else { segment });
+        format!("{method} {}", segments.collect::<Vec<_>>().join("/"))
+    }
+
+    #[test]
+    fn every_call_is_described_and_every_description_is_of_a_call() {
+        let calls = [CALLS_WITH_KEY, OPEN_CALLS, HEALTH].concat();
+        let calls: BTreeSet<String> = calls.iter().map(|(method, path)| nameless(method, path)).collect();
+        let document = groundswell_openapi::document("http://localhost");
+        let mut described = BTreeSet::new();
+        let mut without_key = BTreeSet::new();
+        for (path, methods) in document["paths"].as_object().expect("paths") {
+            for (method, call) in methods.as_object().expect("methods") {
+                described.insert(nameless(method, path));
+                if call["security"] == serde_json::json!([]) {
+                    without_key.insert(nameless(method, path));
+                }
+            }
+        }
+        assert_eq!(described, calls);
+        let open = [OPEN_CALLS, HEALTH].concat();
+        let open: BTreeSet<String> = open.iter().map(|(method, path)| nameless(method, path)).collect();
+        assert_eq!(without_key, open);
+    }
 }

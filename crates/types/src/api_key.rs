@@ -15,6 +15,7 @@ pub const MAX_API_KEY_NAME_CHARS: usize = 100;
 
 /// One thing a key may be allowed to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     /// Reading: programs, webhooks, deliveries, inboxes.
@@ -134,12 +135,16 @@ impl fmt::Display for Scopes {
 
 /// Requests that one key may make in each window; each at least 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RateLimit {
     /// In a second.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 4_294_967_295_u32)))]
     pub second: u32,
     /// In a minute.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 4_294_967_295_u32)))]
     pub minute: u32,
     /// In an hour.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 4_294_967_295_u32)))]
     pub hour: u32,
 }
 
@@ -176,6 +181,7 @@ impl fmt::Display for RateLimit {
 
 /// A key as it is shown: never its text, but in the answer that made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ApiKey {
     /// `key_…`
@@ -183,6 +189,7 @@ pub struct ApiKey {
     /// What people call it.
     pub name: String,
     /// What it may do.
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<Scope>"))]
     pub scopes: Scopes,
     /// The one program it is good for; null is all.
     pub campaign_id: Option<ProgramId>,

@@ -7,6 +7,7 @@ use crate::id::{DeliveryId, EventId, TestId, WebhookId};
 
 /// Where a delivery is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum DeliveryState {
     /// The first attempt was not made yet.
@@ -62,6 +63,7 @@ impl DeliveryState {
 
 /// Why an attempt failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FailureClass {
     /// The host name does not resolve, or not to an address that may be reached.
@@ -116,6 +118,7 @@ impl FailureClass {
 
 /// One delivery, as a row of the log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DeliveryView {
     /// Its id.
@@ -153,6 +156,7 @@ pub struct DeliveryView {
 
 /// One delivery with everything known about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DeliveryDetail {
     /// What the log's row shows.
@@ -177,6 +181,7 @@ pub struct DeliveryDetail {
 
 /// One attempt of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct AttemptView {
     /// 1 for the first.
@@ -201,6 +206,7 @@ pub struct AttemptView {
 
 /// One HTTP header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct HeaderView {
     /// The name.
     pub name: String,
@@ -217,6 +223,7 @@ impl HeaderView {
 
 /// A request without its body. What is secret, and what is signed with it, stands as `<value of …>`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct RequestHead {
     /// Where to.
     pub url: String,
@@ -237,6 +244,7 @@ pub struct RequestView {
 
 /// An answer, as far as it was kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ResponseView {
     /// The HTTP status.

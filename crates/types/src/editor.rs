@@ -272,6 +272,7 @@ pub struct DraftSaved {
 
 /// A page of the delivery log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DeliveryPage {
     /// Newest first.
@@ -279,7 +280,7 @@ pub struct DeliveryPage {
     /// Where the next page begins; none on the last.
     pub next_id: Option<crate::id::DeliveryId>,
     /// The page may have fewer deliveries than wanted because the search stopped here, so that it does not take long: what
-    /// was accepted since then was looked at, in Unix milliseconds. `next_id` goes on from there.
+    /// was accepted since then was looked at, in Unix milliseconds. The next page goes on from there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub searched_until: Option<i64>,
 }

@@ -6,6 +6,7 @@ use crate::problem::Problem;
 
 /// What went wrong, for programs to decide by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorCode {
     /// 400: the input is wrong; `errors` names every problem.
@@ -43,6 +44,26 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::BadRequest,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::IdempotencyConflict,
+        Self::Conflict,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::EventNotAccepted,
+        Self::WebhookLimit,
+        Self::RateLimit,
+        Self::NotImplemented,
+        Self::Overloaded,
+        Self::StorageFull,
+        Self::Internal,
+    ];
+
     /// The HTTP status that goes with the code.
     pub const fn status(self) -> u16 {
         match self {
@@ -92,6 +113,7 @@ impl AsRef<Self> for ApiError {
 
 /// The body of every error answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ApiError {
     /// The kind of error in words, for example `NotFoundError`.

@@ -14,6 +14,7 @@ use crate::schema::Schema;
 
 /// The kinds of events, in the order in which people are shown them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum EventKind {
     /// A participant unlocks a reward.

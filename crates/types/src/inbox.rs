@@ -8,6 +8,7 @@ use crate::id::{InboxRequestId, WebhookId};
 
 /// A program's inbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Inbox {
     /// What is put into a webhook, or posted to from anywhere.
@@ -18,6 +19,7 @@ pub struct Inbox {
 
 /// A request that an inbox has got.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct InboxRequest {
     /// Its id in the inbox.
@@ -40,6 +42,7 @@ pub struct InboxRequest {
 
 /// A request in full.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct InboxRequestDetail {
     /// The request.
@@ -54,6 +57,7 @@ pub struct InboxRequestDetail {
 
 /// What the signatures of a request are worth.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SignatureCheck {
     /// The webhook whose secret fits; else the first one with the inbox's URL. None when there is none, or when it is
@@ -67,6 +71,7 @@ pub struct SignatureCheck {
 
 /// What a signature of one scheme is worth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum SchemeCheck {
     /// It fits the body and the secret, and is fresh.

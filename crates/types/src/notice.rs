@@ -6,6 +6,7 @@ use crate::id::{NoticeId, WebhookId};
 
 /// What a notice is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum NoticeKind {
     /// Every attempt has failed for a day.
@@ -44,6 +45,7 @@ impl NoticeKind {
 
 /// A notice to a webhook's owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Notice {
     /// Its id; later notices have higher ones.

@@ -75,6 +75,17 @@ macro_rules! payload {
                 presence: crate::schema::Presence::$presence,
             }),*],
         };
+
+        #[cfg(feature = "schema")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                $table.json_schema(generator)
+            }
+        }
     };
 }
 

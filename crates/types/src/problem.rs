@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// One thing wrong with an input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Problem {
     /// Where, as a JSON pointer (RFC 6901); the empty string is the whole input.
     pub pointer: String,

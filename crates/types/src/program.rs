@@ -9,6 +9,7 @@ use crate::payload::CampaignReward;
 
 /// What kind of program it is; decides which events it can have. Never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum ProgramType {
     /// Participants earn rewards for friends they bring.
@@ -43,6 +44,7 @@ impl fmt::Display for ProgramType {
 
 /// Where a program is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ProgramStatus {
     /// Not started.
@@ -116,6 +118,7 @@ impl<'de> Deserialize<'de> for Currency {
 
 /// A program as the REST API shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Program {
     /// Its id.

@@ -54,6 +54,7 @@ impl ResendSelection {
 
 /// How far a resend job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum ResendState {
     /// It is working.
@@ -82,6 +83,7 @@ impl ResendState {
 
 /// Many resends, made in the background.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ResendJob {
     /// Its id.

@@ -3,6 +3,13 @@
 //! The tables stand beside the typed structs in [`crate::payload`], written by the same macro, so that they cannot
 //! say different things.
 
+#[cfg(feature = "schema")]
+mod json_schema;
+#[cfg(feature = "schema")]
+mod texts;
+
+use std::borrow::Cow;
+
 use crate::json::{Json, Object};
 use crate::problem::{Problem, pointer_segment};
 
@@ -73,6 +80,27 @@ pub enum Kind {
 }
 
 impl Schema {
+    /// What it is, in a sentence.
+    pub fn description(&self) -> &'static str {
+        self.doc.trim()
+    }
+
+    /// The schema itself and every other one that its members lead to, each once, in the order in which they are first
+    /// met: members refer to one another in circles (a participant has a referrer, who is a participant).
+    pub fn reachable(&'static self) -> Vec<&'static Self> {
+        let mut found = vec![self];
+        let mut at = 0;
+        while let Some(schema) = found.get(at).copied() {
+            for next in schema.fields.iter().filter_map(|field| field.kind.schema()) {
+                if !found.iter().any(|known| std::ptr::eq(*known, next)) {
+                    found.push(next);
+                }
+            }
+            at += 1;
+        }
+        found
+    }
+
     /// Checks `object` against the schema and adds everything wrong with it to `problems`, each with its pointer
     /// below `pointer`.
     pub fn check(&self, object: &Object<'_>, pointer: &str, problems: &mut Vec<Problem>) {
@@ -89,7 +117,55 @@ impl Schema {
     }
 }
 
+impl Field {
+    /// What it means, in a sentence.
+    pub fn description(&self) -> &'static str {
+        self.doc.trim()
+    }
+
+    /// Whether ingest refuses an object without it.
+    pub fn is_required(&self) -> bool {
+        self.presence == Presence::Required
+    }
+
+    /// Whether its value may be null.
+    pub fn is_nullable(&self) -> bool {
+        self.presence == Presence::Nullable
+    }
+}
+
 impl Kind {
+    /// The type in a word or two, for tables: `string`, `integer`, `Participant`, `array of CampaignReward`.
+    pub fn type_name(&self) -> Cow<'static, str> {
+        match self {
+            Self::Id | Self::Text | Self::OneOf(_) => "string".into(),
+            Self::Integer | Self::Timestamp | Self::Amount => "integer".into(),
+            Self::Number => "number".into(),
+            Self::Boolean => "boolean".into(),
+            Self::TextList => "array of strings".into(),
+            Self::Map => "object".into(),
+            Self::CountOrMap => "integer or object".into(),
+            Self::Object(schema) => schema.name.into(),
+            Self::List(schema) => format!("array of {}", schema.name).into(),
+        }
+    }
+
+    /// The values that are known, where any other is allowed as well; none for other kinds.
+    pub fn known_values(&self) -> &'static [&'static str] {
+        match self {
+            Self::OneOf(known) => known,
+            _ => &[],
+        }
+    }
+
+    /// The schema of the object, or of each object in the array.
+    pub fn schema(&self) -> Option<&'static Schema> {
+        match self {
+            Self::Object(schema) | Self::List(schema) => Some(schema),
+            _ => None,
+        }
+    }
+
     /// What is expected, in words.
     pub fn description(&self) -> &'static str {
         match self {
@@ -149,5 +225,31 @@ impl Kind {
             let message = format!("must be {}, but is {found}", self.description());
             problems.push(Problem::new(here(), message));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::EventKind;
+
+    #[test]
+    fn every_member_of_every_event_says_what_it_means() {
+        for kind in EventKind::ALL {
+            let schemas = kind.schema().reachable();
+            assert_eq!(schemas[0].name, kind.schema().name);
+            for schema in schemas {
+                let texts = schema.fields.iter().map(super::Field::description);
+                for text in texts.chain([schema.description()]) {
+                    assert!(text.ends_with('.') && !text.starts_with(' '), "{}: {text:?}", schema.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_schema_that_leads_back_to_itself_is_reached_once() {
+        let names: Vec<&str> =
+            EventKind::NewParticipantAdded.schema().reachable().iter().map(|one| one.name).collect();
+        assert_eq!(names, ["NewParticipantAdded", "Participant", "Campaign", "CampaignReward"]);
     }
 }

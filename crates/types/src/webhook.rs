@@ -21,6 +21,7 @@ pub const RESERVED_PUBLIC_ID: &str = "primary";
 
 /// A webhook as the REST API shows it. Its secret is never shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Webhook {
     /// `primary`, or a generated id.
@@ -61,6 +62,7 @@ pub struct Webhook {
 
 /// The answer to a test delivery over REST.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WebhookTestResponse {
     /// Whether the receiver answered 2xx.
     pub success: bool,
@@ -72,6 +74,7 @@ pub struct WebhookTestResponse {
 
 /// What came back from a test delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct WebhookTestResult {
     /// The HTTP status, when there was an answer.

@@ -157,7 +157,7 @@ fn succeed(command: &Command, status: ExitStatus) -> Result<()> {
 fn remedy(program: &str) -> &'static str {
     match program {
         "node" | "npm" | "npx" => "install Node 20 or newer (Debian: apt-get install nodejs npm)",
-        "python3" => "install Python 3.9 or newer (Debian: apt-get install python3 python3-venv)",
+        "python3" => "install Python 3.10 or newer (Debian: apt-get install python3 python3-venv)",
         "cargo" | "rustup" => "install Rust from https://rustup.rs",
         _ => "install it or put it on the PATH",
     }

@@ -153,7 +153,10 @@ fn WebhooksPanel(editor: Editor, steps: Option<FirstSteps>) -> impl IntoView {
                     {texts.webhooks_what()} " "
                     {texts.inbox_instead(|words| view! { <a href=inbox>{words}</a> }.into_any())}
                 </p>
-                <p><a href=history>{texts.history_title()}</a></p>
+                <p>
+                    <a href=history>{texts.history_title()}</a> " · "
+                    <a href="/docs" rel="external" hreflang="en">{texts.webhooks_docs()}</a>
+                </p>
             </div>
             <FirstStepsList program=id steps/>
             <PanelForm editor/>

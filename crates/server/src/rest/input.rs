@@ -1,5 +1,7 @@
 //! Reading what bodies say: every problem with its pointer, unknown keys ignored.
 
+use std::fmt::Display;
+
 use groundswell_types::json::{self, Json, Object};
 use groundswell_types::{
     EventKind, HeaderPlace, InvalidScope, Problem, RateLimit, Scope, Scopes, WebhookHeaders, pointer_segment,
@@ -33,6 +35,14 @@ impl<'a> Fields<'a> {
         self.problems.push(Problem::new(format!("/{name}"), message));
     }
 
+    /// Notes a problem with every member that is none of these.
+    pub fn only(&mut self, names: &[&str]) {
+        for (name, _) in self.object.iter().filter(|(name, _)| !names.contains(name)) {
+            let message = format!("is not known here; known are {}", names.join(", "));
+            self.problems.push(Problem::new(pointer_segment(name), message));
+        }
+    }
+
     /// Whether the member is there, be it null.
     pub fn has(&self, name: &str) -> bool {
         self.object.get(name).is_some()
@@ -58,6 +68,47 @@ impl<'a> Fields<'a> {
                 None
             }
         }
+    }
+
+    /// What `parse` makes of a string, when the member is there and not null.
+    pub fn parsed<T, Why: Display>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, Why>,
+    ) -> Option<T> {
+        if self.is_null(name) {
+            return None;
+        }
+        let text = self.text(name)?;
+        parse(&text).map_err(|why| self.problem(name, why.to_string())).ok()
+    }
+
+    /// What `parse` makes of each string of a list, when the member is there.
+    pub fn texts<T, Why: Display>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&str) -> Result<T, Why>,
+    ) -> Option<Vec<T>> {
+        let items = match self.object.get(name)? {
+            Json::Array(items) => items,
+            other => {
+                let message = format!("must be an array of strings, but is {}", other.kind_name());
+                self.problem(name, message);
+                return None;
+            }
+        };
+        let parsed: Vec<Result<T, String>> = (items.iter())
+            .map(|item| match item.as_str() {
+                Some(text) => parse(text).map_err(|why| why.to_string()),
+                None => Err(format!("must be a string, but is {}", item.kind_name())),
+            })
+            .collect();
+        for (at, item) in parsed.iter().enumerate() {
+            if let Err(why) = item {
+                self.problems.push(Problem::new(format!("/{name}/{at}"), why.clone()));
+            }
+        }
+        parsed.into_iter().collect::<Result<_, _>>().ok()
     }
 
     /// A boolean, when the member is there.

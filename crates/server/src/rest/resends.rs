@@ -4,24 +4,18 @@ use axum::body::Body;
 use axum::extract::Path;
 use axum::response::Response;
 use groundswell_engine::EngineError;
-use groundswell_types::{DeliveryId, Problem, ResendJob, ResendJobId, ResendSelection};
+use groundswell_types::{
+    DeliveryId, DeliveryState, EventKind, ResendJob, ResendJobId, ResendSelection, StatusRange, WebhookId,
+};
 use http::StatusCode;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::answer::{Call, Failed};
+use super::input::{Fields, event_names};
 use super::programs::program_id;
 
 /// A thousand ids and their quotes.
 const MAX_BODY: usize = 64 * 1024;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Request {
-    #[serde(default)]
-    dry_run: bool,
-    #[serde(flatten)]
-    selection: serde_json::Map<String, serde_json::Value>,
-}
 
 #[derive(Serialize)]
 struct Count {
@@ -91,10 +85,31 @@ fn job_id(text: &str) -> Result<ResendJobId, Failed> {
     ResendJobId::parse(text).map_err(|_| EngineError::NotFound("resend job").into())
 }
 
+/// What is to be sent again, and whether it is only to be counted. Here unknown members are refused: a filter that was
+/// misspelt would mean more deliveries than were meant.
 fn read(body: &[u8]) -> Result<(bool, ResendSelection), Failed> {
-    let problem =
-        |error: serde_json::Error| Failed::invalid(vec![Problem::new(String::new(), error.to_string())]);
-    let request: Request = serde_json::from_slice(body).map_err(problem)?;
-    let selection = serde_json::from_value(serde_json::Value::Object(request.selection)).map_err(problem)?;
-    Ok((request.dry_run, selection))
+    const MEMBERS: [&str; 9] =
+        ["deliveries", "state", "event", "webhookId", "status", "since", "until", "text", "dryRun"];
+    if body.trim_ascii().is_empty() {
+        let message = "is empty: send a list of `deliveries`, or a filter; `{}` is everything that has ended";
+        return Err(EngineError::invalid("", message).into());
+    }
+    let mut fields = Fields::parse(body)?;
+    fields.only(&MEMBERS);
+    let selection = ResendSelection {
+        // Whoever has no list, where one was meant, must not have everything sent again: null is none.
+        deliveries: fields.texts("deliveries", DeliveryId::parse),
+        state: fields.parsed("state", |text| {
+            DeliveryState::parse(text).ok_or("must be delivered, undeliverable or cancelled")
+        }),
+        event: fields.parsed("event", |text| EventKind::parse(text).ok_or_else(event_names)),
+        webhook_id: fields.parsed("webhookId", WebhookId::parse),
+        status: fields.parsed("status", StatusRange::parse),
+        since: if fields.is_null("since") { None } else { fields.integer("since") },
+        until: if fields.is_null("until") { None } else { fields.integer("until") },
+        text: fields.parsed("text", |text| Ok::<_, String>(text.to_owned())),
+    };
+    let is_dry_run = fields.boolean("dryRun").unwrap_or(false);
+    fields.finish()?;
+    Ok((is_dry_run, selection))
 }

@@ -7,11 +7,13 @@ mod cli;
 mod client;
 mod crash;
 mod delivery;
+mod docs;
 mod event_stream;
 #[cfg(target_os = "linux")]
 mod failing_disk;
 mod inbox;
 mod live;
+mod pages;
 mod process;
 mod receiver;
 mod rest;

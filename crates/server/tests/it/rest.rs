@@ -6,6 +6,7 @@ mod campaigns;
 #[cfg(target_os = "linux")]
 mod compressed;
 mod deliveries;
+mod description;
 mod events;
 mod idempotency;
 mod keys;

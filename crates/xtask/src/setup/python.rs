@@ -1,5 +1,6 @@
 //! Python packages, in virtual environments under the target directory. One has the hosted product's official client:
-//! what it calls must keep working, so the tests call it. The other has what the examples import.
+//! what it calls must keep working, so the tests call it. Beside it is Schemathesis, which holds the server against the
+//! description of its API. The other has what the examples import.
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,6 +15,7 @@ use crate::stamps::{Stamp, content_hash};
 use crate::workspace::Workspace;
 
 const CLIENT: &str = "growsurf-python==1.16.0";
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 const INSTALL_LIMIT: Duration = Duration::from_mins(10);
 
 /// A virtual environment.
@@ -29,7 +31,7 @@ struct Environment {
     wanted: String,
 }
 
-/// The interpreter that has the official client.
+/// The interpreter that has the official client and Schemathesis.
 pub fn with_client(workspace: &Workspace) -> PathBuf {
     of_client(workspace).interpreter()
 }
@@ -53,9 +55,9 @@ fn of_client(workspace: &Workspace) -> Environment {
     Environment {
         directory: workspace.cache().join("python"),
         stamp: Stamp::of(workspace, "setup-python"),
-        contents: CLIENT.to_owned(),
-        arguments: vec![CLIENT.into()],
-        wanted: CLIENT.to_owned(),
+        contents: format!("{CLIENT} with {SCHEMATHESIS}"),
+        arguments: vec![CLIENT.into(), SCHEMATHESIS.into()],
+        wanted: format!("{CLIENT} {SCHEMATHESIS}"),
     }
 }
 

@@ -29,6 +29,8 @@ pub enum Stage {
     ReleaseSite,
     /// The official client library.
     PythonClient,
+    /// What the API's description says of it.
+    Schemathesis,
     /// The examples of the documentation.
     Examples,
 }
@@ -44,6 +46,7 @@ impl Stage {
             Self::End2end => "end2end",
             Self::ReleaseSite => "release-site",
             Self::PythonClient => "python-client",
+            Self::Schemathesis => "schemathesis",
             Self::Examples => "examples",
         }
     }
@@ -58,6 +61,7 @@ impl Stage {
             Self::End2end => "the editor in Chromium (Playwright)",
             Self::ReleaseSite => "what it weighs as it is released, and that it works so",
             Self::PythonClient => "the hosted product's Python client against our REST API",
+            Self::Schemathesis => "every call does what the API's description says (Schemathesis)",
             Self::Examples => "the examples of the documentation, run for real",
         }
     }
@@ -66,9 +70,12 @@ impl Stage {
     pub fn needs(self) -> &'static [Self] {
         match self {
             // The server's own tests start it with the site beside it.
-            Self::Unit | Self::End2end | Self::ReleaseSite | Self::PythonClient | Self::Examples => {
-                &[Self::Build]
-            }
+            Self::Unit
+            | Self::End2end
+            | Self::ReleaseSite
+            | Self::PythonClient
+            | Self::Schemathesis
+            | Self::Examples => &[Self::Build],
             Self::Build | Self::TypesWasm | Self::TypesPackage => &[],
         }
     }
@@ -81,7 +88,7 @@ impl Stage {
             Self::TypesWasm => &[Step::Wasm],
             Self::TypesPackage => &[],
             Self::End2end | Self::ReleaseSite => &[Step::Wasm, Step::Node, Step::Browser],
-            Self::PythonClient => &[Step::Wasm, Step::Node, Step::Python],
+            Self::PythonClient | Self::Schemathesis => &[Step::Wasm, Step::Node, Step::Python],
             Self::Examples => &[Step::Wasm, Step::Node, Step::Languages, Step::Examples],
         }
     }
@@ -96,6 +103,7 @@ impl Stage {
             Self::End2end => playwright(workspace, &workspace.server(Profile::Debug), &[], count),
             Self::ReleaseSite => release_site(workspace, count),
             Self::PythonClient => python_client(workspace, count),
+            Self::Schemathesis => schemathesis(workspace, count),
             Self::Examples => examples(workspace, count),
         }
     }
@@ -228,6 +236,15 @@ fn python_client(workspace: &Workspace, count: &mut Count) -> Result<()> {
     python.env("PYTHONUNBUFFERED", "1");
     python.env("GROUNDSWELL_BIN", workspace.server(Profile::Debug));
     counted(&mut python, count)
+}
+
+fn schemathesis(workspace: &Workspace, count: &mut Count) -> Result<()> {
+    let mut node = process::command("node");
+    node.arg(workspace.node_package().join("schemathesis/run.mjs")).arg(setup::python(workspace));
+    node.current_dir(&workspace.root);
+    node.env("PYTHONUNBUFFERED", "1");
+    node.env("GROUNDSWELL_BIN", workspace.server(Profile::Debug));
+    counted(&mut node, count)
 }
 
 /// Those in Rust are packages of the workspace, so the stage `build` has compiled them.

@@ -79,15 +79,17 @@ fn EventBox(editor: Editor, row: Row, event: EventKind) -> impl IntoView {
     .into_any()
 }
 
-/// What is sent when it happens.
+/// What is sent when it happens, and where its fields are explained.
 #[component]
 fn Example(event: EventKind, text: String) -> impl IntoView {
     let texts = texts();
     let title = words::event_title(texts, event);
+    let docs = format!("/docs/events#{}", event.name().to_ascii_lowercase());
     view! {
         <details class="example">
             <summary><Icon shape=Shape::ChevronRight/>{texts.webhook_example()}<span class="visually-hidden">": "{title}</span></summary>
             <pre class="code-text" tabindex="0" role="region" aria-label=title>{json::pretty(&text).unwrap_or(text)}</pre>
+            <p><a href=docs rel="external" hreflang="en">{texts.webhook_event_docs()}<span class="visually-hidden">": "{title}</span></a></p>
         </details>
     }
     .into_any()

@@ -32,7 +32,10 @@ pub fn SecretSettings(editor: Editor, row: Row) -> impl IntoView {
             <SecretField editor row/>
             <Overlap editor row/>
             <SecretButtons row/>
-            <p class="hint">{texts.secret_headers(code, code, code)}</p>
+            <p class="hint">
+                {texts.secret_headers(code, code, code)} " "
+                <a href="/docs/security" rel="external" hreflang="en">{texts.secret_docs()}</a>
+            </p>
         </fieldset>
     }
     .into_any()

@@ -141,16 +141,33 @@ fn a_job_can_be_stopped_and_survives_a_restart() {
 #[test]
 fn what_makes_no_sense_is_refused_with_a_reason() {
     let fixture = Fixture::new(Receiver::start());
-    let refused = |body: Value| fixture.client.post(&fixture.resends(), &body).status;
+    let refused = |body: &Value| fixture.client.post(&fixture.resends(), body).refused(400, "BAD_REQUEST");
     for body in [
         json!({ "state": "waiting" }),
         json!({ "since": 5, "until": 5 }),
         json!({ "deliveries": [] }),
+        json!({ "deliveries": null }),
         json!({ "deliveries": ["dlv_000000000000z"], "state": "delivered" }),
         json!({ "sate": "delivered" }),
         json!({ "state": "gone" }),
         json!([]),
     ] {
-        assert_eq!(refused(body.clone()), 400, "{body}");
+        refused(&body);
     }
+    let everything_wrong = json!({
+        "deliveries": ["dlv_000000000000z", 5, "no id"],
+        "state": "gone",
+        "sate": 1,
+        "status": "5x",
+        "until": "now",
+        "dryRun": null,
+    });
+    assert_eq!(
+        refused(&everything_wrong),
+        ["/sate", "/deliveries/1", "/deliveries/2", "/state", "/status", "/until", "/dryRun"]
+    );
+    // Nothing at all is not everything.
+    assert_eq!(fixture.client.post_text(&fixture.resends(), "", &[]).refused(400, "BAD_REQUEST"), [""]);
+    let whole_numbers = json!({ "dryRun": true, "since": 0.0, "text": null, "webhookId": null });
+    assert_eq!(fixture.client.post(&fixture.resends(), &whole_numbers).ok(), json!({ "total": 0 }));
 }

@@ -1,0 +1,38 @@
+//! All pages, in the order in which somebody who reads all of them would.
+
+mod api;
+mod cli;
+mod delivery;
+mod events;
+mod examples;
+mod receivers;
+mod security;
+
+use crate::page::{About, Group, Page};
+use crate::settings::Settings;
+
+const GETTING_STARTED: About = About {
+    name: "getting-started",
+    title: "Getting started",
+    description: "Add a webhook, test it, publish it, and send a first event.",
+    group: Group::Guides,
+};
+
+/// All pages of a server with these settings.
+pub fn all(settings: &Settings) -> Vec<Page> {
+    let page = |about: About, text: &str| Page::new(about, addressed(text, settings));
+    vec![
+        page(GETTING_STARTED, include_str!("../text/getting-started.md")),
+        page(security::ABOUT, &security::text()),
+        page(examples::ABOUT, &examples::text()),
+        page(delivery::ABOUT, &delivery::text(&settings.delivery)),
+        page(events::ABOUT, &events::text()),
+        page(api::ABOUT, &api::text(&settings.public_url)),
+        page(cli::ABOUT, &cli::text(&settings.command)),
+    ]
+}
+
+/// Puts the server's own address where the texts have `{{server}}`.
+fn addressed(text: &str, settings: &Settings) -> String {
+    text.replace("{{server}}", &settings.public_url)
+}

@@ -1,0 +1,122 @@
+//! Answers that the server puts together from several types, or that have none in `groundswell-types`.
+
+use groundswell_types::editor::DeliveryPage;
+use groundswell_types::{
+    ApiError, ApiKey, DeliveryDetail, DeliveryView, EventId, Inbox, InboxRequestDetail, Notice, Program,
+    ResendJob, Webhook, WebhookId, WebhookTestResponse,
+};
+use schemars::{JsonSchema, SchemaGenerator};
+use serde::Serialize;
+
+macro_rules! answers {
+    ($($(#[$doc:meta])+ $name:ident { $($(#[$field_doc:meta])+ $field:ident: $type:ty,)+ })+) => {
+        $(
+            $(#[$doc])+
+            #[derive(Serialize, JsonSchema)]
+            #[serde(rename_all = "camelCase")]
+            struct $name {
+                $($(#[$field_doc])+ $field: $type,)+
+            }
+        )+
+    };
+}
+
+answers! {
+    /// The server's programs.
+    ProgramList {
+        /// Newest first.
+        campaigns: Vec<Program>,
+    }
+    /// A program's webhooks.
+    WebhookList {
+        /// Oldest first.
+        webhooks: Vec<Webhook>,
+    }
+    /// A webhook that is no more.
+    WebhookDeleted {
+        /// The id it had.
+        id: WebhookId,
+        /// Always true.
+        success: bool,
+    }
+    /// An event that is stored and will be delivered.
+    EventAccepted {
+        /// The event's id, the `webhook-id` of every request that carries it.
+        id: EventId,
+        /// How many webhooks it goes to.
+        deliveries: i64,
+        /// Whether it was accepted before, with the same idempotency key; then nothing was stored anew.
+        duplicate: bool,
+    }
+    /// What a webhook's owner is to be told.
+    NoticeList {
+        /// Oldest first, at most 100.
+        notices: Vec<Notice>,
+    }
+    /// Where an inbox can be reached from now on.
+    InboxAddress {
+        /// What is put into a webhook.
+        url: String,
+    }
+    /// An inbox that is empty.
+    InboxCleared {
+        /// Always true.
+        success: bool,
+    }
+    /// What a selection matches.
+    ResendCount {
+        /// How many deliveries would be sent again.
+        total: i64,
+    }
+    /// A program's resend jobs.
+    ResendJobList {
+        /// Newest first, at most 50.
+        resends: Vec<ResendJob>,
+    }
+    /// A key that is no more.
+    ApiKeyDeleted {
+        /// The id it had.
+        id: String,
+        /// Always true.
+        success: bool,
+    }
+    /// A one-time link to the Program Editor.
+    SignInLink {
+        /// Signs whoever opens it in, once.
+        url: String,
+        /// Until when it can be used, in Unix milliseconds.
+        expires_at: i64,
+    }
+}
+
+/// A new API key. This is the only answer that has its text.
+#[derive(Serialize, JsonSchema)]
+struct NewApiKey {
+    /// The key as it is shown from now on.
+    #[serde(flatten)]
+    shown: ApiKey,
+    /// The key's text, for `Authorization: Bearer`. Keep it: nobody can show it again.
+    key: String,
+}
+
+/// All API keys.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct ApiKeyList {
+    /// Oldest first.
+    api_keys: Vec<ApiKey>,
+}
+
+/// Adds everything that answers refer to.
+pub fn add_schemas(generator: &mut SchemaGenerator) {
+    macro_rules! add {
+        ($($type:ty)+) => {
+            $(let _ = generator.subschema_for::<$type>();)+
+        };
+    }
+    add! {
+        ApiError ProgramList Webhook WebhookList WebhookDeleted WebhookTestResponse EventAccepted NoticeList Inbox
+        InboxRequestDetail InboxAddress InboxCleared DeliveryPage DeliveryView DeliveryDetail ResendCount ResendJob
+        ResendJobList ApiKeyList NewApiKey ApiKeyDeleted SignInLink
+    }
+}
