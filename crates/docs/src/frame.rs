@@ -257,7 +257,9 @@ fn results(query: &str, found: &Found<'_>) -> Markup {
             "Type what you are looking for: an event, a field, a header, a word.".to_owned()
         }
         0 => format!("Nothing has “{query}” in it. Try fewer or other words, or look through the pages."),
-        _ if !found.has_all => format!("No place has all the words of “{query}”. These have some of them, the best first."),
+        _ if !found.has_all => {
+            format!("No place has all the words of “{query}”. These have some of them, the best first.")
+        }
         1 => format!("One place has “{query}” in it."),
         count => format!("{count} places have “{query}” in them, the best first."),
     };

@@ -90,7 +90,10 @@ impl Index {
         }
         // Equal ones stay in the order of the pages.
         found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
-        Found { has_all, hits: found.into_iter().take(MAX_HITS).map(|(_, entry)| entry.hit(&wanted)).collect() }
+        Found {
+            has_all,
+            hits: found.into_iter().take(MAX_HITS).map(|(_, entry)| entry.hit(&wanted)).collect(),
+        }
     }
 }
 
