@@ -1,5 +1,6 @@
 """What Schemathesis has to be told to get beyond the first 404, and what no schema can say."""
 
+import itertools
 import json
 import os
 import random
@@ -20,12 +21,15 @@ MAX_SAFE = 2**53 - 1
 # Ids that could be of a program; calls with others are meant to be refused.
 PROGRAM_ID = re.compile("[A-Za-z0-9_-]{1,64}")
 
+KEYS = itertools.count()
+
 STATUS_RANGE = re.compile("[1-9][0-9]{2}-[1-9][0-9]{2}")
 
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
     use_known_ids(case)
+    use_up_key(case.headers)
     for members in (case.query, case.body):
         if isinstance(members, dict):
             order(members)
@@ -50,18 +54,32 @@ def use_known_ids(case):
     path = case.meta.components.get(ParameterLocation.PATH)
     if path is not None and path.mode.is_negative:
         return
-    chance = random.Random(repr(sorted(parameters.items())))
+    chance = random.Random(repr((sorted(parameters.items()), case.body)))
     if not PROGRAM_ID.fullmatch(str(parameters["id"])) or chance.random() < 0.25:
         return
-    if case.operation.label == "POST /v2/campaign/{id}/webhooks":
-        parameters["id"] = random.Random(repr(case.body)).choice(EMPTY)
+    label = case.operation.label
+    if label == "POST /v2/campaign/{id}/webhooks":
+        parameters["id"] = chance.choice(EMPTY)
+        return
+    if label == "DELETE /v2/campaign/{id}/webhooks/{webhookId}":
+        # Not those that other calls are made of.
+        parameters |= {"id": chance.choice(EMPTY), "webhookId": "primary"}
         return
     program = chance.choice(FILLED)
+    if label == "POST /v2/campaign/{id}/events" and isinstance(case.body, dict):
+        fitting = [program for program in FILLED if case.body.get("event") in program["events"]]
+        program = chance.choice(fitting or FILLED)
     for name in parameters:
         if name == "id":
             parameters[name] = program["id"]
         elif name in program:
             parameters[name] = chance.choice(program[name])
+
+
+def use_up_key(headers):
+    """The document's example would be the key of a thousand different events."""
+    if headers is not None and headers.get("Idempotency-Key") == "signup-1":
+        headers["Idempotency-Key"] = f"key-{next(KEYS)}"
 
 
 def order(members):

@@ -15,8 +15,8 @@ import { ADMIN_KEY, Server } from '../server.mjs';
 const [python = 'python3'] = process.argv.slice(2);
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const ALL_EVENTS = {
-  REFERRAL: ['PARTICIPANT_REACHED_A_GOAL', 'NEW_PARTICIPANT_ADDED', 'PARTICIPANT_FRAUD_STATUS_UPDATED', 'CAMPAIGN_ENDED'],
-  AFFILIATE: ['NEW_COMMISSION_ADDED', 'COMMISSION_ADJUSTED', 'NEW_PAYOUT_ISSUED', 'NEW_PARTICIPANT_ADDED'],
+  REFERRAL: ['NEW_PARTICIPANT_ADDED', 'PARTICIPANT_REACHED_A_GOAL', 'PARTICIPANT_FRAUD_STATUS_UPDATED', 'CAMPAIGN_ENDED'],
+  AFFILIATE: ['NEW_PARTICIPANT_ADDED', 'NEW_COMMISSION_ADDED', 'COMMISSION_ADJUSTED', 'NEW_PAYOUT_ISSUED'],
 };
 
 /** A program with something of everything in it, whose ids calls can be made with. */
@@ -34,6 +34,7 @@ async function filledProgram(server, receiver, type) {
   const { requests } = await server.call('GET', at('/inbox'));
   return {
     id,
+    events: ALL_EVENTS[type],
     webhookId: webhooks.map((one) => one.id),
     deliveryId: (await delivered()).map((one) => one.id),
     jobId: [job.id],

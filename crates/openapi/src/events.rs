@@ -23,7 +23,7 @@ pub fn event_schema(kind: EventKind) -> Value {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": kind.name(),
     });
-    extend(&mut schema, delivered(kind, data));
+    extend(&mut schema, delivered(kind, &data));
     schema["examples"] = json!([example(kind)]);
     schema["$defs"] = generator.take_definitions(true).into();
     schema
@@ -43,7 +43,7 @@ pub fn example(kind: EventKind) -> Value {
 pub fn add_schemas(generator: &mut SchemaGenerator) {
     for kind in EventKind::ALL {
         let data = kind.schema().reference(generator).to_value();
-        let mut whole = delivered(kind, data);
+        let mut whole = delivered(kind, &data);
         whole["title"] = kind.title().into();
         generator.definitions_mut().insert(delivered_name(kind), whole);
     }
@@ -92,7 +92,7 @@ fn delivered_name(kind: EventKind) -> String {
     format!("{}Event", kind.schema().name)
 }
 
-fn delivered(kind: EventKind, data: Value) -> Value {
+fn delivered(kind: EventKind, data: &Value) -> Value {
     json!({
         "description": kind.description(),
         "type": "object",

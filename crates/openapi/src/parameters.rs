@@ -28,6 +28,7 @@ pub fn in_path(name: &'static str) -> Value {
 }
 
 /// Something behind the question mark.
+#[expect(clippy::needless_pass_by_value, reason = "what is described is made where it is handed over")]
 pub fn in_query(name: &str, text: &str, schema: Value) -> Value {
     json!({ "name": name, "in": "query", "description": text, "schema": schema })
 }

@@ -12,11 +12,15 @@ use groundswell_app::failure::Failure;
 use groundswell_app::forms::{self, Answer, Post};
 use groundswell_app::settings::{ApiKeysShown, Outcome};
 use groundswell_app::{App, Language, language, settings_shell, shell};
-use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, COOKIE, LOCATION, SET_COOKIE, VARY};
+use http::header::{
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE, VARY,
+};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, Version};
 use leptos::prelude::{IntoView, LeptosOptions, provide_context};
 use leptos_axum::generate_route_list;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
 
 use crate::backend::{PageBackend, SESSION_COOKIE};
 use crate::export;
@@ -66,7 +70,15 @@ pub fn router(state: &AppState) -> Router<AppState> {
         .route("/_fn/{*name}", any(server_function))
         .fallback(fallback)
         .layer(axum::Extension(page_renderer))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(is_worth_compressing))
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
+}
+
+/// Pages, and what server functions answer: up to 100 kB, of which a tenth is left. Files of the site are compressed
+/// already, and exports are sent as they are read.
+fn is_worth_compressing(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    kind.starts_with("text/html") || kind.starts_with("application/json")
 }
 
 /// Renders the app.

@@ -80,7 +80,7 @@ calls! {
     }
 }
 
-/// All routes below `/v2`. Every one needs a key, but the description of the others.
+/// All routes below `/v2`. Every one that this server has needs a key, but the description of the others.
 pub fn router(state: AppState) -> Router<AppState> {
     let with_key = with_key()
         .route("/v2", any(absent::answer))
@@ -89,10 +89,12 @@ pub fn router(state: AppState) -> Router<AppState> {
         .route("/v2/{*rest}", any(absent::answer))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(state.clone(), absent::refuse_unreadable))
-        .layer(middleware::from_fn_with_state(state, auth::check))
+        .layer(middleware::from_fn_with_state(state, auth::check));
+    let open = open()
         // Whoever asks for an account has no key yet.
-        .route("/v2/accounts", any(absent::answer));
-    with_key.merge(open().method_not_allowed_fallback(method_not_allowed))
+        .route("/v2/accounts", any(absent::answer))
+        .method_not_allowed_fallback(method_not_allowed);
+    with_key.merge(open)
 }
 
 /// The calls that are made for every event.

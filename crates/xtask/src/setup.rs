@@ -3,8 +3,8 @@
 //!
 //! The steps: the browser half's compiler (`wasm`), the Node tools (`node`), a browser for the tests
 //! (`browser`), the official Python client (`python`), PostgreSQL's programs (`postgres`), the shells that completions
-//! are for (`shells`), the languages of the examples (`languages`) and what they import (`examples`). Commands ask for the
-//! steps they need, so that nobody waits for a browser to be installed in order to start the server.
+//! are for (`shells`), the languages of the examples (`languages`) and what they import (`examples`). Commands ask for
+//! the steps they need, so that nobody waits for a browser to be installed in order to start the server.
 
 mod browser;
 mod examples;
@@ -38,12 +38,12 @@ pub enum Step {
     Python,
     /// PostgreSQL's programs, for tests that start servers of their own.
     Postgres,
+    /// The shells that completions are tested with.
+    Shells,
     /// The languages of the examples that nothing else here is written in.
     Languages,
     /// What the examples take from npm, and a virtual environment with what they take from PyPI.
     Examples,
-    /// The shells that completions are tested with.
-    Shells,
 }
 
 /// How a step went.
@@ -84,6 +84,7 @@ pub fn ensure(workspace: &Workspace, steps: &[Step]) -> Result<()> {
             Step::Browser => report("browser", || browser::prepare(workspace))?,
             Step::Python => report("python", || python::prepare_client(workspace))?,
             Step::Postgres => report("postgres", || postgres::prepare(workspace))?,
+            Step::Shells => report("shells", || shells::prepare(workspace))?,
             Step::Languages => report("languages", || languages::prepare(workspace))?,
             Step::Examples => {
                 for package in examples::node_packages(workspace)? {
@@ -91,7 +92,6 @@ pub fn ensure(workspace: &Workspace, steps: &[Step]) -> Result<()> {
                 }
                 report("examples", || python::prepare_examples(workspace))?;
             }
-            Step::Shells => report("shells", || shells::prepare(workspace))?,
         }
     }
     Ok(())

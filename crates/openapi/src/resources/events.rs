@@ -8,7 +8,7 @@ use crate::errors::Errors::{
 };
 use crate::events::example;
 use crate::operation::{Operation, Scope, schema};
-use crate::parameters::in_path;
+use crate::parameters::{in_path, in_query};
 
 pub const TAG: &str = "Events";
 
@@ -42,6 +42,7 @@ pub fn operations() -> Vec<Operation> {
                 StorageFull,
             ]),
         batch(),
+        stream(),
     ]
 }
 
@@ -85,6 +86,34 @@ fn batch() -> Operation {
             line("Lines with an `index`, from 0, and either the members of `EventAccepted` or an `error`, an `ApiError`."),
         )
         .fails(&[BadRequest, NotFound, PayloadTooLarge, UnsupportedMediaType, StorageFull])
+}
+
+fn stream() -> Operation {
+    let id = || json!({ "type": "string", "pattern": "^evt_[0-7][0-9a-hjkmnp-tv-z]{12}$" });
+    Operation::new("GET /v2/campaign/{id}/events/stream", "streamEvents", "Follow a program's events")
+        .tag(TAG)
+        .about(
+            "Server-sent events, from now on or from behind `after`, for as long as the connection stands; for developers' \
+             machines, not for production. Each message has the event's id, and as its data a JSON object with `id`, \
+             `event`, `createdAt`, and `body`, the bytes that a webhook gets, as a string. A message without data says that \
+             everything up to its id was given.",
+        )
+        .scope(Scope::Read)
+        .parameter(in_path("id"))
+        .parameter(in_query("after", "Only events accepted after this one.", id()))
+        .parameter(in_query("events", "Only these events, by name, with commas between them.", json!({ "type": "string" })))
+        .parameter(json!({
+            "name": "Last-Event-ID",
+            "in": "header",
+            "description": "As `after`, and counts when both are there: browsers send it when they come back.",
+            "schema": id(),
+        }))
+        .answers_with(
+            200,
+            "The stream.",
+            json!({ "text/event-stream": { "schema": { "type": "string" } } }),
+        )
+        .fails(&[BadRequest, NotFound])
 }
 
 fn examples() -> Value {

@@ -15,6 +15,12 @@ fn webhook() -> [Value; 2] {
 }
 
 pub fn operations() -> Vec<Operation> {
+    let mut all = settings();
+    all.extend(beside_settings());
+    all
+}
+
+fn settings() -> Vec<Operation> {
     let of_webhook = [("id", "$request.path.id"), ("webhookId", "$response.body#/id")];
     vec![
         Operation::new("GET /v2/campaign/{id}/webhooks", "listWebhooks", "List a program's webhooks")
@@ -60,6 +66,11 @@ pub fn operations() -> Vec<Operation> {
             .parameters(webhook())
             .answers(200, "It is removed.", schema("WebhookDeleted"))
             .fails(&[NotFound, StorageFull]),
+    ]
+}
+
+fn beside_settings() -> Vec<Operation> {
+    vec![
         Operation::new(
             "POST /v2/campaign/{id}/webhooks/{webhookId}/test",
             "testWebhook",

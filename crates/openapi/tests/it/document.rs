@@ -166,9 +166,7 @@ fn examples_fit_what_they_are_examples_of() {
             let mut whole = serde_json::json!({ "components": document["components"] });
             whole.as_object_mut().expect("an object").extend(schema.as_object().expect("a schema").clone());
             let validator = jsonschema::draft202012::new(&whole).expect("a schema");
-            for error in validator.iter_errors(example) {
-                panic!("{at}: {error}");
-            }
+            validator.validate(example).unwrap_or_else(|error| panic!("{at}: {error}"));
             seen += 1;
         }
     });

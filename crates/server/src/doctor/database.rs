@@ -119,9 +119,9 @@ fn settings(inspection: &Inspection, database: &Database) -> Option<Finding> {
         inspection.settings.iter().any(|(name, found)| *name == wanted && found != value)
     };
     let has_tables = !inspection.applied.is_empty();
-    let is_unsafe = matches!(database, Database::Sqlite(_))
+    let may_lose = matches!(database, Database::Sqlite(_))
         && (is_other("synchronous", "2") || (has_tables && is_other("journal_mode", "wal")));
-    Some(if is_unsafe {
+    Some(if may_lose {
         Finding::warn(
             NAME,
             format!("{said}; synchronous 2 (FULL) and journal_mode wal keep what was accepted"),

@@ -90,13 +90,12 @@ pub async fn document(State(state): State<AppState>, headers: HeaderMap) -> Resp
 pub async fn event_schema(State(state): State<AppState>, request: Request) -> Response {
     // As it stands there: no name has a character that would have to be decoded.
     let wanted = request.uri().path().rsplit('/').next();
-    match state.description.schemas.iter().find(|(name, _)| Some(name.as_str()) == wanted) {
-        Some((_, file)) => file.answer(request.headers()),
-        None => {
-            let message =
-                "There is no such schema. They are called like the events, for example CAMPAIGN_ENDED.json.";
-            Context::of(&state, request.headers(), request.extensions().get())
-                .fail(Failed::new(ErrorCode::NotFound, message))
-        }
+    let known = state.description.schemas.iter().find(|(name, _)| Some(name.as_str()) == wanted);
+    if let Some((_, file)) = known {
+        return file.answer(request.headers());
     }
+    let message =
+        "There is no such schema. They are called like the events, for example CAMPAIGN_ENDED.json.";
+    Context::of(&state, request.headers(), request.extensions().get())
+        .fail(Failed::new(ErrorCode::NotFound, message))
 }

@@ -21,7 +21,7 @@ use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderName};
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Interval, interval_at};
+use tokio::time::{Interval, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::{Call, Failed};
@@ -162,7 +162,12 @@ impl Listener {
         if let Some(authorization) = headers.get(AUTHORIZATION) {
             key.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
-        let every = |period| interval_at(Instant::now() + period, period);
+        let every = |period| {
+            let mut interval = interval(period);
+            // The first tick is one period from now.
+            interval.reset();
+            interval
+        };
         Self {
             state,
             follower,

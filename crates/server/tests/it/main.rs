@@ -13,6 +13,7 @@ mod event_stream;
 mod failing_disk;
 mod inbox;
 mod live;
+mod pages;
 mod process;
 mod receiver;
 mod rest;

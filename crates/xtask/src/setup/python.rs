@@ -1,6 +1,6 @@
-//! Python packages, in virtual environments under the target directory. One has the hosted product's official client,
-//! since what it calls must keep working, and Schemathesis, which holds the server against the description of its API. The
-//! other has what the examples import.
+//! Python packages, in virtual environments under the target directory. One has the hosted product's official client:
+//! what it calls must keep working, so the tests call it. Beside it is Schemathesis, which holds the server against the
+//! description of its API. The other has what the examples import.
 
 use std::ffi::OsString;
 use std::fs;
@@ -14,8 +14,8 @@ use crate::process;
 use crate::stamps::{Stamp, content_hash};
 use crate::workspace::Workspace;
 
-/// The official client, and what reads the API's description.
-const PACKAGES: [&str; 2] = ["growsurf-python==1.16.0", "schemathesis==4.32.5"];
+const CLIENT: &str = "growsurf-python==1.16.0";
+const SCHEMATHESIS: &str = "schemathesis==4.32.5";
 const INSTALL_LIMIT: Duration = Duration::from_mins(10);
 
 /// A virtual environment.
@@ -55,9 +55,9 @@ fn of_client(workspace: &Workspace) -> Environment {
     Environment {
         directory: workspace.cache().join("python"),
         stamp: Stamp::of(workspace, "setup-python"),
-        contents: PACKAGES.join(" with "),
-        arguments: PACKAGES.map(Into::into).to_vec(),
-        wanted: PACKAGES.join(" "),
+        contents: format!("{CLIENT} with {SCHEMATHESIS}"),
+        arguments: vec![CLIENT.into(), SCHEMATHESIS.into()],
+        wanted: format!("{CLIENT} {SCHEMATHESIS}"),
     }
 }
 

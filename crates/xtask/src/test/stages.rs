@@ -29,10 +29,10 @@ pub enum Stage {
     ReleaseSite,
     /// The official client library.
     PythonClient,
-    /// The examples of the documentation.
-    Examples,
     /// What the API's description says of it.
     Schemathesis,
+    /// The examples of the documentation.
+    Examples,
 }
 
 impl Stage {
@@ -46,8 +46,8 @@ impl Stage {
             Self::End2end => "end2end",
             Self::ReleaseSite => "release-site",
             Self::PythonClient => "python-client",
-            Self::Examples => "examples",
             Self::Schemathesis => "schemathesis",
+            Self::Examples => "examples",
         }
     }
 
@@ -61,8 +61,8 @@ impl Stage {
             Self::End2end => "the editor in Chromium (Playwright)",
             Self::ReleaseSite => "what it weighs as it is released, and that it works so",
             Self::PythonClient => "the hosted product's Python client against our REST API",
-            Self::Examples => "the examples of the documentation, run for real",
             Self::Schemathesis => "every call does what the API's description says (Schemathesis)",
+            Self::Examples => "the examples of the documentation, run for real",
         }
     }
 
@@ -74,8 +74,8 @@ impl Stage {
             | Self::End2end
             | Self::ReleaseSite
             | Self::PythonClient
-            | Self::Examples
-            | Self::Schemathesis => &[Self::Build],
+            | Self::Schemathesis
+            | Self::Examples => &[Self::Build],
             Self::Build | Self::TypesWasm | Self::TypesPackage => &[],
         }
     }
@@ -103,8 +103,8 @@ impl Stage {
             Self::End2end => playwright(workspace, &workspace.server(Profile::Debug), &[], count),
             Self::ReleaseSite => release_site(workspace, count),
             Self::PythonClient => python_client(workspace, count),
-            Self::Examples => examples(workspace, count),
             Self::Schemathesis => schemathesis(workspace, count),
+            Self::Examples => examples(workspace, count),
         }
     }
 }
@@ -238,6 +238,15 @@ fn python_client(workspace: &Workspace, count: &mut Count) -> Result<()> {
     counted(&mut python, count)
 }
 
+fn schemathesis(workspace: &Workspace, count: &mut Count) -> Result<()> {
+    let mut node = process::command("node");
+    node.arg(workspace.node_package().join("schemathesis/run.mjs")).arg(setup::python(workspace));
+    node.current_dir(&workspace.root);
+    node.env("PYTHONUNBUFFERED", "1");
+    node.env("GROUNDSWELL_BIN", workspace.server(Profile::Debug));
+    counted(&mut node, count)
+}
+
 /// Those in Rust are packages of the workspace, so the stage `build` has compiled them.
 fn examples(workspace: &Workspace, count: &mut Count) -> Result<()> {
     let tests = workspace.examples().join("tests");
@@ -260,14 +269,5 @@ fn examples(workspace: &Workspace, count: &mut Count) -> Result<()> {
     node.env("GROUNDSWELL_BIN", workspace.server(Profile::Debug));
     node.env("GROUNDSWELL_PYTHON", setup::python_of_examples(workspace));
     node.env("CARGO", process::cargo()).env("CARGO_TARGET_DIR", &workspace.target);
-    counted(&mut node, count)
-}
-
-fn schemathesis(workspace: &Workspace, count: &mut Count) -> Result<()> {
-    let mut node = process::command("node");
-    node.arg(workspace.node_package().join("schemathesis/run.mjs")).arg(setup::python(workspace));
-    node.current_dir(&workspace.root);
-    node.env("PYTHONUNBUFFERED", "1");
-    node.env("GROUNDSWELL_BIN", workspace.server(Profile::Debug));
     counted(&mut node, count)
 }

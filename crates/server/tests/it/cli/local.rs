@@ -32,11 +32,10 @@ fn a_database_that_is_in_use_or_newer_is_refused_in_a_sentence() {
     let url = postgres.url(&database);
     let first = run(&["migrate", "--database-url", &url, "--json"], &[]).json();
     assert_eq!(first["migrations"][0], json!({ "version": 1, "description": "initial" }));
-    postgres.sql(
-        &database,
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-         VALUES (9999, 'future', true, '', 0)",
-    );
+    let table = postgres.sql(&database, "SELECT tablename FROM pg_tables WHERE tablename LIKE '%migrations'");
+    let columns = "(version, description, success, checksum, execution_time)";
+    let insert = format!("INSERT INTO {} {columns} VALUES (9999, 'future', true, '', 0)", table.trim());
+    postgres.sql(&database, &insert);
     let ran = run(&["migrate", "--database-url", &url], &[]);
     assert_eq!(ran.code, Some(1));
     let lines: Vec<&str> = ran.out.lines().collect();
