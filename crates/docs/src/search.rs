@@ -168,10 +168,11 @@ fn parts(name: &str) -> Vec<String> {
         if begins_next {
             parts.push(String::new());
         }
-        if c != '_' && c != '-' {
-            if let Some(part) = parts.last_mut() {
-                part.extend(c.to_lowercase());
-            }
+        if c != '_'
+            && c != '-'
+            && let Some(part) = parts.last_mut()
+        {
+            part.extend(c.to_lowercase());
         }
         was_lower = c.is_lowercase();
     }

@@ -74,14 +74,12 @@ pub fn router() -> Router<AppState> {
 
 async fn document(State(state): State<AppState>, request: Request) -> Response {
     let docs = state.docs.get();
-    match docs.document(request.uri().path()) {
-        Some(document) => answer(document, request.headers()),
-        None => {
-            let mut response = answer(&Document::html(docs.not_found()), &HeaderMap::new());
-            *response.status_mut() = StatusCode::NOT_FOUND;
-            response
-        }
+    if let Some(document) = docs.document(request.uri().path()) {
+        return answer(document, request.headers());
     }
+    let mut response = answer(&Document::html(docs.not_found()), &HeaderMap::new());
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
 }
 
 async fn search(State(state): State<AppState>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {

@@ -24,10 +24,29 @@ pub fn text(whole: &Command) -> String {
         let name = path_of(&whole, command);
         let _ = writeln!(text, "| [`{name}`](#{}) | {} |", slug(&name), cell(&about(command)));
     }
+    let settings = Settings(shown(&whole).find(|command| command.get_name() == SERVER));
     for command in shown(&whole) {
-        section(&mut text, &path_of(&whole, command), command, 2);
+        section(&mut text, &path_of(&whole, command), command, (&settings, 2));
     }
     text
+}
+
+/// The command that has all settings; some others take them as well.
+const SERVER: &str = "serve";
+
+/// What the server is started with, if the program has a server.
+struct Settings<'a>(Option<&'a Command>);
+
+impl Settings<'_> {
+    /// Whether the argument of another command is one of these.
+    fn have(&self, command: &Command, argument: &Arg) -> bool {
+        let known = self.0.filter(|server| server.get_name() != command.get_name());
+        known.is_some_and(|server| {
+            server.get_arguments().any(|setting| {
+                (setting.get_id(), setting.get_env()) == (argument.get_id(), argument.get_env())
+            })
+        })
+    }
 }
 
 /// The commands a reader is to know of.
@@ -43,8 +62,8 @@ fn about(command: &Command) -> String {
     command.get_about().map(ToString::to_string).unwrap_or_default()
 }
 
-fn section(text: &mut String, path: &str, command: &Command, level: usize) {
-    let long = command.get_long_about().map(ToString::to_string).unwrap_or_else(|| about(command));
+fn section(text: &mut String, path: &str, command: &Command, (settings, level): (&Settings<'_>, usize)) {
+    let long = command.get_long_about().map_or_else(|| sentence(&about(command)), ToString::to_string);
     let _ = write!(
         text,
         "\n{} {path} {{#{}}}\n\n{long}\n\n```text title=\"Usage\"\n{}\n```\n",
@@ -52,23 +71,29 @@ fn section(text: &mut String, path: &str, command: &Command, level: usize) {
         slug(path),
         usage(path, command)
     );
-    let arguments: Vec<&Arg> = command.get_arguments().filter(|argument| is_shown(argument)).collect();
-    if !arguments.is_empty() {
+    let all = command.get_arguments().filter(|argument| is_shown(argument));
+    let (known, own): (Vec<&Arg>, Vec<&Arg>) = all.partition(|argument| settings.have(command, argument));
+    if !own.is_empty() {
         text.push_str("\n| Argument | Variable | Meaning |\n|---|---|---|\n");
-        for argument in arguments {
-            let variable =
-                argument.get_env().map(|name| format!("`{}`", name.to_string_lossy())).unwrap_or_default();
-            let _ = writeln!(
-                text,
-                "| `{}` | {variable} | {} |",
-                cell(&written(argument)),
-                cell(&meaning(argument))
-            );
-        }
+    }
+    for argument in own {
+        let variable =
+            argument.get_env().map(|name| format!("`{}`", name.to_string_lossy())).unwrap_or_default();
+        let _ =
+            writeln!(text, "| `{}` | {variable} | {} |", cell(&written(argument)), cell(&meaning(argument)));
+    }
+    if !known.is_empty() {
+        text.push_str("\nIt takes the settings of [`groundswell serve`](#groundswell-serve) as well.\n");
     }
     for inner in shown(command) {
-        section(text, &format!("{path} {}", inner.get_name()), inner, level + 1);
+        section(text, &format!("{path} {}", inner.get_name()), inner, (settings, level + 1));
     }
+}
+
+/// With a full stop at its end.
+fn sentence(text: &str) -> String {
+    let text = text.trim();
+    if text.is_empty() || text.ends_with(['.', '!', '?']) { text.to_owned() } else { format!("{text}.") }
 }
 
 fn is_shown(argument: &Arg) -> bool {
@@ -123,10 +148,7 @@ fn written(argument: &Arg) -> String {
 fn meaning(argument: &Arg) -> String {
     let help =
         argument.get_long_help().or_else(|| argument.get_help()).map(ToString::to_string).unwrap_or_default();
-    let mut text = help.trim().to_owned();
-    if !text.is_empty() && !text.ends_with(['.', '!', '?']) {
-        text.push('.');
-    }
+    let mut text = sentence(&help);
     let values: Vec<String> = argument
         .get_possible_values()
         .iter()
@@ -160,7 +182,8 @@ mod tests {
                 .help("Where a|b"),
         );
         Command::new("groundswell")
-            .subcommand(serve)
+            .subcommand(serve.clone())
+            .subcommand(serve.name("migrate"))
             .subcommand(Command::new("deliveries").about("Deliveries.").subcommand(list))
             .subcommand(Command::new("secret-door").hide(true))
     }
@@ -172,6 +195,13 @@ mod tests {
         assert!(text.contains("## groundswell serve {#groundswell-serve}\n\nServes.\n"), "{text}");
         assert!(text.contains("\ngroundswell serve [OPTIONS]\n"), "{text}");
         assert!(text.contains("| `-l, --listen <ADDRESS>` |  | Where a\\|b. Without it: `::1`. |"), "{text}");
+        assert_eq!(text.matches("--listen").count(), 1, "{text}");
+        assert!(
+            text.contains(
+                "[OPTIONS]\n```\n\nIt takes the settings of [`groundswell serve`](#groundswell-serve)"
+            ),
+            "{text}"
+        );
         assert!(text.contains("### groundswell deliveries list {#groundswell-deliveries-list}"), "{text}");
         assert!(text.contains("\ngroundswell deliveries list <PROGRAM>\n"), "{text}");
         assert!(!text.contains("secret-door") && !text.contains("--help"), "{text}");

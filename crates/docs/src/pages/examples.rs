@@ -1,5 +1,7 @@
 //! The files in `examples/`, which the tests run, and what stands beside them, as they are.
 
+use std::fmt::Write as _;
+
 use super::receivers::{self, example, file};
 use crate::markdown::slug;
 use crate::page::{About, Group};
@@ -41,13 +43,11 @@ fn readme(text: &mut String, anchor: &str, readme: &str) {
         } else {
             line.split_once("# ").filter(|(level, _)| level.trim_matches('#').is_empty())
         };
-        match heading {
-            Some(("", title)) => text.push_str(&format!("### {title} {{#{anchor}}}")),
-            Some((level, title)) => {
-                text.push_str(&format!("##{level}# {title} {{#{anchor}-{}}}", slug(title)))
-            }
-            None => text.push_str(line),
-        }
+        let _ = match heading {
+            Some(("", title)) => write!(text, "### {title} {{#{anchor}}}"),
+            Some((level, title)) => write!(text, "##{level}# {title} {{#{anchor}-{}}}", slug(title)),
+            None => write!(text, "{line}"),
+        };
         text.push('\n');
     }
     text.push('\n');

@@ -109,7 +109,7 @@ pub fn verifying() -> String {
 pub fn whole(text: &mut String) {
     let links: Vec<String> =
         ALL.iter().map(|receiver| format!("[{}](#{})", receiver.title, receiver.anchor)).collect();
-    let _ = write!(text, "{}\n", links.join(" · "));
+    let _ = writeln!(text, "{}", links.join(" · "));
     for Receiver { anchor, title, language, path, source, start, .. } in &ALL {
         let _ = write!(
             text,

@@ -50,6 +50,11 @@ fn the_pages_speak_of_this_server() {
     // The retries of these tests are quick, and the page says so.
     let delivery = get(&server.client(), "/docs/delivery.md", &[]).text;
     assert!(QUICK_RETRY.contains(&("GROUNDSWELL_RETRY_BASE_MS", "100")));
+    // So is the command line that of the very program.
+    let commands = get(&server.client(), "/docs/cli.md", &[]).text;
+    for command in ["serve", "migrate", "doctor", "listen", "deliveries resend"] {
+        assert!(commands.contains(&format!("# groundswell {command} {{#")), "{command}: {commands}");
+    }
     assert!(delivery.contains("| Wait after the first failed attempt | **100 ms** | 5 s |"), "{delivery}");
 }
 

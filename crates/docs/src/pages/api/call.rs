@@ -24,7 +24,7 @@ impl Api {
         }
         parameters(text, list(&operation["parameters"]));
         self.body(text, &operation["requestBody"]);
-        self.answers(text, &operation["responses"]);
+        answers(text, &operation["responses"]);
         let _ = write!(text, "\n```sh title=\"Example\"\n{}\n```\n", example::curl(&self.server(), call));
     }
 
@@ -47,27 +47,27 @@ impl Api {
             }
         }
     }
+}
 
-    fn answers(&self, text: &mut String, responses: &Value) {
-        text.push_str("\n**Answers**\n\n");
-        let mut errors = Vec::new();
-        for (status, answer) in members(responses) {
-            if answer.get("$ref").is_some() {
-                errors.push(format!("`{status}`"));
-                continue;
+fn answers(text: &mut String, responses: &Value) {
+    text.push_str("\n**Answers**\n\n");
+    let mut errors = Vec::new();
+    for (status, answer) in members(responses) {
+        if answer.get("$ref").is_some() {
+            errors.push(format!("`{status}`"));
+            continue;
+        }
+        let of = members(&answer["content"]).next().map(|(media_type, content)| {
+            match str_of(&content["schema"]["$ref"]) {
+                "" => format!(": `{media_type}`. {}", str_of(&content["schema"]["description"])),
+                _ => format!(": {}", words::kind(&content["schema"])),
             }
-            let of = members(&answer["content"]).next().map(|(media_type, content)| {
-                match str_of(&content["schema"]["$ref"]) {
-                    "" => format!(": `{media_type}`. {}", str_of(&content["schema"]["description"])),
-                    _ => format!(": {}", words::kind(&content["schema"])),
-                }
-            });
-            let description = str_of(&answer["description"]).trim_end_matches('.');
-            let _ = writeln!(text, "- `{status}` {description}{}", of.unwrap_or_default());
-        }
-        if !errors.is_empty() {
-            let _ = writeln!(text, "- {}: [errors](#errors)", errors.join(" "));
-        }
+        });
+        let description = str_of(&answer["description"]).trim_end_matches('.');
+        let _ = writeln!(text, "- `{status}` {description}{}", of.unwrap_or_default());
+    }
+    if !errors.is_empty() {
+        let _ = writeln!(text, "- {}: [errors](#errors)", errors.join(" "));
     }
 }
 

@@ -78,9 +78,10 @@ fn fields(text: &mut String, schema: &Value, alternatives: Option<&[Value]>) {
             (false, _) => kind(field),
         };
         let presence = if required.iter().any(|required| required == name) { "required" } else { "optional" };
-        let about = match differs && field.get("$ref").is_some() {
-            true => "The fields of this event.".to_owned(),
-            false => with_limits(str_of(&field["description"]), field),
+        let about = if differs && field.get("$ref").is_some() {
+            "The fields of this event.".to_owned()
+        } else {
+            with_limits(str_of(&field["description"]), field)
         };
         let _ = writeln!(text, "| `{name}` | {kind} | {presence} | {} |", cell(&about));
     }
