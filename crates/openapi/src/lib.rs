@@ -5,12 +5,6 @@
 //! the server reads member by member without a type of its own. The server's tests hold its routes against this, and
 //! Schemathesis holds its answers against it.
 
-#![expect(
-    clippy::needless_pass_by_value,
-    reason = "`json!` borrows what it puts into a document, so schemas could be passed by reference; but each is made for its \
-              one place, and reads better there without a `&`"
-)]
-
 mod answers;
 mod components;
 mod errors;
