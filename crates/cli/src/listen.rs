@@ -40,7 +40,7 @@ pub struct Listen {
     #[arg(long, value_name = "EVENTS", value_delimiter = ',', value_parser = trigger::event)]
     events: Vec<EventKind>,
     /// The secret to sign with, the one your receiver has; without it a new one is made and printed.
-    #[arg(long, value_name = "SECRET", value_parser = secret)]
+    #[arg(long, env = "GROUNDSWELL_WEBHOOK_SECRET", value_name = "SECRET", value_parser = secret, hide_env_values = true)]
     secret: Option<Secret>,
     #[command(flatten)]
     connection: Connection,

@@ -1,7 +1,8 @@
 //! Many events, sent together: the queue, what bounds it, and the task that empties it.
 //!
 //! An event holds its room from [`Batcher::enqueue`] until it has a result, wherever it is meanwhile, so the bounds
-//! hold for everything this process has in memory.
+//! hold for queue, requests and waits together. Each request under way has a copy of its lines beside that, at most a
+//! batch's bytes.
 
 mod flight;
 

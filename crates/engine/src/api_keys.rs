@@ -12,6 +12,8 @@ use groundswell_types::{
     Scope, Scopes,
 };
 
+use tokio::sync::watch;
+
 use crate::access::hash_token;
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -31,10 +33,14 @@ const USED_STEP_MS: i64 = 60_000;
 /// Keys are looked through in memory at every start and shown on one page.
 const MAX_KEYS: usize = 1_000;
 
+/// Of one program.
+const MAX_KEYS_OF_PROGRAM: usize = 100;
+
 /// All keys, for each request.
-#[derive(Default)]
 pub(crate) struct ApiKeys {
     by_hash: RwLock<HashMap<[u8; 32], Arc<KnownKey>>>,
+    /// How many were revoked.
+    revoked: watch::Sender<u64>,
 }
 
 /// A key that a request came with.
@@ -76,11 +82,18 @@ impl ApiKeys {
     pub(crate) async fn load(store: &dyn Store) -> Result<Self, StoreError> {
         let keys = store.api_keys().await?;
         let by_hash = keys.iter().map(|key| (key.key_hash, Arc::new(KnownKey::from(key)))).collect();
-        Ok(Self { by_hash: RwLock::new(by_hash) })
+        Ok(Self { by_hash: RwLock::new(by_hash), revoked: watch::Sender::new(0) })
     }
 
     fn find(&self, hash: &[u8; 32]) -> Option<Arc<KnownKey>> {
         self.by_hash.read().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
+    }
+
+    fn forget(&self, id: &str) {
+        let mut keys = self.by_hash.write().unwrap_or_else(PoisonError::into_inner);
+        keys.retain(|_, known| known.id != id);
+        drop(keys);
+        self.revoked.send_modify(|revoked| *revoked += 1);
     }
 
     fn known(&self) -> Vec<Arc<KnownKey>> {
@@ -155,8 +168,16 @@ impl Engine {
         if !problems.is_empty() {
             return Err(EngineError::Invalid(problems));
         }
-        if self.api_keys.known().len() >= MAX_KEYS {
+        let known = self.api_keys.known();
+        if known.len() >= MAX_KEYS {
             return Err(EngineError::Conflict("There are 1,000 API keys; revoke some first.".to_owned()));
+        }
+        // So that one program's admin cannot take all.
+        let of_program = known.iter().filter(|key| key.program == program).count();
+        if program.is_some() && of_program >= MAX_KEYS_OF_PROGRAM {
+            return Err(EngineError::Conflict(
+                "There are 100 API keys for this program; revoke some first.".to_owned(),
+            ));
         }
         let text = new_text();
         let record = ApiKeyRecord {
@@ -179,13 +200,18 @@ impl Engine {
     /// Revokes an API key, one of `program` if that is given; it stops working at once.
     pub async fn delete_api_key(&self, id: &str, program: Option<&ProgramId>) -> Result<(), EngineError> {
         let is_in_reach =
-            |key: &Arc<KnownKey>| key.id == id && (program.is_none() || key.program.as_ref() == program);
-        if !self.api_keys.known().iter().any(is_in_reach) || !self.store.delete_api_key(id).await? {
+            |key: &ApiKeyRecord| key.id == id && (program.is_none() || key.program_id.as_ref() == program);
+        if !self.store.api_keys().await?.iter().any(is_in_reach) {
             return Err(EngineError::NotFound("API key"));
         }
-        let mut keys = self.api_keys.by_hash.write().unwrap_or_else(PoisonError::into_inner);
-        keys.retain(|_, known| known.id != id);
-        Ok(())
+        // First, so that it stops working whatever becomes of the write and of whoever waits for it.
+        self.api_keys.forget(id);
+        if self.store.delete_api_key(id).await? { Ok(()) } else { Err(EngineError::NotFound("API key")) }
+    }
+
+    /// Changes whenever a key is revoked: whoever goes on serving one has to ask again whether it is valid.
+    pub fn api_keys_revoked(&self) -> watch::Receiver<u64> {
+        self.api_keys.revoked.subscribe()
     }
 
     /// Writes when keys were last used, of those that were used since.

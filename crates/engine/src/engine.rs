@@ -118,7 +118,8 @@ impl Engine {
         let boots = store.boots().await?;
         let due = store.earliest_due(&directory.enabled_endpoints()).await?;
 
-        let (under_way, tally, feeds) = <(Arc<UnderWay>, Arc<Tally>, Arc<Feeds>)>::default();
+        let (under_way, tally) = <(Arc<UnderWay>, Arc<Tally>)>::default();
+        let feeds = Arc::new(Feeds::new(ids.latest_event()));
         let (writer_stop, fatal) = (CancellationToken::new(), CancellationToken::new());
         let stop = fatal.child_token();
         let (outbox, inbox) = mpsc::channel(RUNTIME_INBOX);

@@ -12,23 +12,42 @@ mod follower;
 mod tests;
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use groundswell_types::{EventId, ProgramId};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 
 pub use self::follower::{FollowedEvent, Follower};
 
 /// Ids of a program that are remembered.
 const REMEMBERED: usize = 4096;
 
+/// Followers that look through the store at the same time.
+const LOOKING: usize = 4;
+
 /// The feeds somebody follows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Feeds {
     /// So that nobody takes the lock when nobody follows.
     followers: AtomicUsize,
+    /// The newest id whose commit has ended, followed or not. Ids are given before the commit, so the newest that was
+    /// given may be of an event that is still to come.
+    committed_to: AtomicI64,
+    /// Looking through the store reads the events of all programs; only so many do at a time.
+    looking: Arc<Semaphore>,
     state: Mutex<State>,
+}
+
+impl Default for Feeds {
+    fn default() -> Self {
+        Self {
+            followers: AtomicUsize::new(0),
+            committed_to: AtomicI64::new(0),
+            looking: Arc::new(Semaphore::new(LOOKING)),
+            state: Mutex::default(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -68,9 +87,20 @@ enum Recent {
 }
 
 impl Feeds {
-    /// Tells those who follow. Called after a commit, with what it accepted, in order; when nobody follows, `accepted` is not
-    /// even looked at.
-    pub(crate) fn tell<'a>(&self, accepted: impl IntoIterator<Item = (&'a ProgramId, EventId)>) {
+    /// Everything up to `newest` was committed before the process began.
+    pub(crate) fn new(newest: EventId) -> Self {
+        Self { committed_to: AtomicI64::new(newest.number()), ..Self::default() }
+    }
+
+    /// Tells those who follow. Called after a commit, with what it accepted, in order; when nobody follows, only its last one
+    /// is looked at.
+    pub(crate) fn tell<'a>(
+        &self,
+        accepted: impl DoubleEndedIterator<Item = (&'a ProgramId, EventId)> + Clone,
+    ) {
+        let Some((_, newest)) = accepted.clone().next_back() else { return };
+        // Before it is asked who follows: who begins to afterwards begins behind this commit.
+        self.committed_to.store(newest.number(), Ordering::SeqCst);
         if self.followers.load(Ordering::SeqCst) == 0 {
             return;
         }
@@ -91,6 +121,11 @@ impl Feeds {
                 feed.news.send_replace(());
             }
         }
+    }
+
+    /// The newest id whose commit has ended.
+    fn committed_to(&self) -> EventId {
+        EventId::from_number(self.committed_to.load(Ordering::SeqCst))
     }
 
     /// From here on every event of the program is told: one that is not has been committed before.

@@ -12,6 +12,7 @@ pub enum Errors {
     Unauthorized,
     Forbidden,
     NotFound,
+    RequestTimeout,
     Conflict,
     PayloadTooLarge,
     UnsupportedMediaType,
@@ -40,11 +41,12 @@ const RETRY_AFTER_HEADERS: [(&str, &str); 3] = [
 ];
 
 impl Errors {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
         Self::NotFound,
+        Self::RequestTimeout,
         Self::Conflict,
         Self::PayloadTooLarge,
         Self::UnsupportedMediaType,
@@ -62,6 +64,7 @@ impl Errors {
             Self::Unauthorized => ErrorCode::Unauthorized,
             Self::Forbidden => ErrorCode::Forbidden,
             Self::NotFound => ErrorCode::NotFound,
+            Self::RequestTimeout => ErrorCode::RequestTimeout,
             Self::Conflict => ErrorCode::Conflict,
             Self::PayloadTooLarge => ErrorCode::PayloadTooLarge,
             Self::UnsupportedMediaType => ErrorCode::UnsupportedMediaType,

@@ -147,6 +147,11 @@ impl Operation {
         for error in errors {
             self.answers.insert(error.status().to_string(), error.reference());
         }
+        // What can be too large can also be too slow.
+        if errors.contains(&Errors::PayloadTooLarge) {
+            let slow = Errors::RequestTimeout;
+            self.answers.insert(slow.status().to_string(), slow.reference());
+        }
         self
     }
 

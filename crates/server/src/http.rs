@@ -31,7 +31,7 @@ pub struct Shared {
     /// Without a slash at its end.
     pub public_url: Arc<str>,
     pub admin_key_hash: Option<[u8; 32]>,
-    pub rate_limiter: Option<RateLimiter>,
+    pub rate_limiter: RateLimiter,
     pub bodies: BodyRoom,
     pub description: Description,
     pub event_streams: EventStreams,
@@ -64,7 +64,7 @@ impl AppState {
             description: Description::new(&public_url),
             public_url: public_url.into(),
             admin_key_hash: config.admin_key.as_ref().map(|key| hash_token(key.expose())),
-            rate_limiter: config.rate_limit.map(RateLimiter::new),
+            rate_limiter: RateLimiter::new(config.rate_limit),
             bodies: BodyRoom::default(),
             event_streams: EventStreams::new(stop.clone()),
             live: LiveStreams::new(stop),

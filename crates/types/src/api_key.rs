@@ -166,6 +166,13 @@ impl RateLimit {
     }
 }
 
+impl RateLimit {
+    /// Whether `other` is nowhere above this one.
+    pub const fn allows(self, other: Self) -> bool {
+        other.second <= self.second && other.minute <= self.minute && other.hour <= self.hour
+    }
+}
+
 impl Default for RateLimit {
     /// Generous for automation, far below what a runaway loop does.
     fn default() -> Self {

@@ -19,6 +19,8 @@ pub enum ErrorCode {
     NotFound,
     /// 405: the path exists, the method does not.
     MethodNotAllowed,
+    /// 408: the body did not arrive in time; it can be sent again.
+    RequestTimeout,
     /// 409: the idempotency key was used with other content.
     IdempotencyConflict,
     /// 409: somebody else changed it meanwhile.
@@ -45,12 +47,13 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
         Self::NotFound,
         Self::MethodNotAllowed,
+        Self::RequestTimeout,
         Self::IdempotencyConflict,
         Self::Conflict,
         Self::PayloadTooLarge,
@@ -72,6 +75,7 @@ impl ErrorCode {
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::RequestTimeout => 408,
             Self::IdempotencyConflict | Self::Conflict => 409,
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
@@ -92,6 +96,7 @@ impl ErrorCode {
             Self::Forbidden => "PermissionDeniedError",
             Self::NotFound => "NotFoundError",
             Self::MethodNotAllowed => "MethodNotAllowedError",
+            Self::RequestTimeout => "RequestTimeoutError",
             Self::IdempotencyConflict | Self::Conflict => "ConflictError",
             Self::PayloadTooLarge => "PayloadTooLargeError",
             Self::UnsupportedMediaType => "UnsupportedMediaTypeError",

@@ -19,7 +19,7 @@ const BATCH: usize = 64;
 const STEP: usize = 256;
 
 /// Large bodies are read one by one until they have so much together.
-const BATCH_BYTES: usize = 4 * 1024 * 1024;
+const BATCH_BYTES: usize = 1024 * 1024;
 
 /// An event of a followed program.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,8 +55,8 @@ impl Engine {
             return Err(EngineError::NotFound("program"));
         }
         let following = self.feeds.follow(program);
-        // Made after it is told of everything: what is committed later has a higher one.
-        let newest = self.ids.latest_event();
+        // Asked after it is told of everything: what is committed later has a higher one.
+        let newest = self.feeds.committed_to();
         Ok(Follower {
             engine: Arc::clone(self),
             following,
@@ -127,9 +127,11 @@ impl Follower {
 
     /// Makes a step through the events of all programs.
     async fn look(&mut self) -> Result<Vec<FollowedEvent>, EngineError> {
+        let turn = Arc::clone(&self.following.feeds.looking).acquire_owned().await;
         let records = self.engine.store.oldest_events(self.reached, STEP).await?;
         // Everything that was committed when it began to follow has been looked at; the rest was told.
         let is_last = records.len() < STEP;
+        drop(turn);
         let Some(last) = records.last().map(|record| record.id) else {
             self.has_caught_up = true;
             return Ok(Vec::new());

@@ -257,3 +257,32 @@ async fn nothing_is_missed_and_nothing_comes_twice_under_load_on_postgresql() {
     let database = Database::new().await;
     nothing_is_missed_under_load(Arc::new(database.open().await)).await;
 }
+
+/// Whoever begins while a commit is under way begins before it: what it accepts is still to come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_begins_is_behind_nothing_that_is_not_stored_yet() {
+    const BEGINNINGS: usize = 200;
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let store = Sqlite::open(&directory.path().join("g.db"), Options::new(0)).await.expect("opens");
+    let store: Arc<dyn Store> = Arc::new(store);
+    let engine = start(Arc::clone(&store)).await;
+    let program = program(&engine).await;
+    submit(&engine, &program, 1).await;
+    let is_over = Arc::new(AtomicBool::new(false));
+    let producer = tokio::spawn({
+        let (engine, program, is_over) = (Arc::clone(&engine), program.clone(), Arc::clone(&is_over));
+        async move {
+            while !is_over.load(Ordering::Relaxed) {
+                submit(&engine, &program, 20).await;
+            }
+        }
+    });
+    for _ in 0..BEGINNINGS {
+        let reached = engine.follow(&program, None, Vec::new()).expect("there").reached();
+        assert!(store.event(reached).await.expect("readable").is_some(), "{reached} is not stored yet");
+        tokio::task::yield_now().await;
+    }
+    is_over.store(true, Ordering::Relaxed);
+    producer.await.expect("it ends");
+    engine.shut_down().await;
+}

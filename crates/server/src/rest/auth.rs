@@ -107,11 +107,9 @@ pub async fn checked<Answer: Future<Output = Response>>(
         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         return response;
     };
-    let limited = match (&state.rate_limiter, &caller) {
-        (Some(limiter), Caller::Key(key)) => {
-            Some(limiter.count(&key.id, key.rate_limit, state.engine.now_ms()))
-        }
-        _ => None,
+    let limited = match &caller {
+        Caller::Key(key) => state.rate_limiter.count(&key.id, key.rate_limit, state.engine.now_ms()),
+        Caller::Admin => None,
     };
     let mut response = if let Some((standing, policy)) = limited.and_then(|one| Some((one, one.exceeded()?)))
     {

@@ -212,7 +212,7 @@ impl BodyRoom {
 }
 
 fn too_slow() -> Failed {
-    Failed::new(ErrorCode::BadRequest, "The body did not arrive in time.")
+    Failed::new(ErrorCode::RequestTimeout, "The body did not arrive in time. Send it again.")
 }
 
 #[cfg(test)]
@@ -265,7 +265,7 @@ mod tests {
         let room = BodyRoom { longest_silence: Duration::from_millis(20), ..BodyRoom::default() };
         let silent = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
         let refused = room.read(&announcing(4 * MIB), silent, 4 * MIB).await.expect_err("too slow");
-        assert_eq!(refused.code, ErrorCode::BadRequest);
+        assert_eq!(refused.code, ErrorCode::RequestTimeout);
         assert_eq!(room.bytes.available_permits(), MAX_TOGETHER_BYTES);
     }
 }

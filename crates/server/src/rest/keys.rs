@@ -3,11 +3,12 @@
 use axum::body::Body;
 use axum::extract::Path;
 use axum::response::Response;
-use groundswell_types::{ApiKey, NewApiKey, ProgramId, Scopes};
+use groundswell_types::{ApiKey, ErrorCode, NewApiKey, ProgramId, Scopes};
 use http::StatusCode;
 use serde::Serialize;
 
 use super::answer::{Call, Failed};
+use super::auth::Caller;
 use super::body::MAX_SETTINGS_BYTES;
 use super::input::Fields;
 
@@ -40,16 +41,24 @@ pub async fn list(call: Call) -> Response {
 pub async fn create(call: Call, body: Body) -> Response {
     let result = async {
         let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
-        let mut new = new_key(&body)?;
-        if let Some(own) = call.caller.program() {
-            // Whoever reaches one program makes keys that reach no further.
-            if new.campaign_id.get_or_insert_with(|| own.clone()) != own {
-                call.caller.must_reach_all()?;
-            }
-        }
+        let new = within_reach(new_key(&body)?, &call.caller)?;
         Ok(call.state.engine.create_api_key(new).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
+}
+
+/// Whoever reaches one program makes keys that reach no further, and may not be used more often.
+fn within_reach(new: NewApiKey, caller: &Caller) -> Result<NewApiKey, Failed> {
+    let Caller::Key(own) = caller else { return Ok(new) };
+    let Some(program) = &own.program else { return Ok(new) };
+    if new.campaign_id.as_ref().is_some_and(|wanted| wanted != program) {
+        caller.must_reach_all()?;
+    }
+    if new.rate_limit.is_some_and(|wanted| !own.rate_limit.is_some_and(|limit| limit.allows(wanted))) {
+        let message = "An API key for one program can only make keys with lower limits than its own.";
+        return Err(Failed::new(ErrorCode::Forbidden, message));
+    }
+    Ok(NewApiKey { campaign_id: Some(program.clone()), rate_limit: new.rate_limit.or(own.rate_limit), ..new })
 }
 
 fn new_key(body: &[u8]) -> Result<NewApiKey, Failed> {

@@ -13,11 +13,14 @@ use super::answer::{Context, Failed};
 
 const WINDOWS: [(&str, i64); 3] = [("Second", 1_000), ("Minute", 60_000), ("Hour", 3_600_000)];
 
+/// There are not many more at a time.
+const MANY_KEYS: usize = 2_000;
+
 /// Counts requests.
 #[derive(Debug)]
 pub struct RateLimiter {
-    /// Of keys that have no limits of their own.
-    usual: RateLimit,
+    /// Of keys that have no limits of their own; none is without limits.
+    usual: Option<RateLimit>,
     keys: Mutex<HashMap<String, [Window; 3]>>,
 }
 
@@ -53,16 +56,21 @@ pub struct Standing {
 
 impl RateLimiter {
     /// Nothing counted yet.
-    pub fn new(limit: RateLimit) -> Self {
-        Self { usual: limit, keys: Mutex::new(HashMap::new()) }
+    pub fn new(usual: Option<RateLimit>) -> Self {
+        Self { usual, keys: Mutex::new(HashMap::new()) }
     }
 
-    /// Counts a request of the key with this id. One that is over a limit uses up nothing.
-    pub fn count(&self, key_id: &str, own: Option<RateLimit>, now_ms: i64) -> Standing {
-        let limit = own.unwrap_or(self.usual);
+    /// Counts a request of the key with this id, if it has limits. One that is over a limit uses up nothing.
+    pub fn count(&self, key_id: &str, own: Option<RateLimit>, now_ms: i64) -> Option<Standing> {
+        let limit = own.or(self.usual)?;
         let limits = [limit.second, limit.minute, limit.hour];
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if !keys.contains_key(key_id) {
+            if keys.len() >= MANY_KEYS {
+                // Most of them were revoked, or are not used any more.
+                let hour = now_ms.div_euclid(WINDOWS[2].1);
+                keys.retain(|_, windows| windows[2].number == hour);
+            }
             keys.insert(key_id.to_owned(), <[Window; 3]>::default());
         }
         let mut windows = keys.get(key_id).copied().unwrap_or_default();
@@ -81,7 +89,7 @@ impl RateLimiter {
             }
         }
         keys.insert(key_id.to_owned(), windows);
-        Standing { limits, counts, left_ms }
+        Some(Standing { limits, counts, left_ms })
     }
 }
 
@@ -126,33 +134,42 @@ mod tests {
 
     #[test]
     fn a_key_may_do_as_much_as_its_limits_and_no_more() {
-        let limiter = RateLimiter::new(RateLimit { second: 2, minute: 3, hour: 100 });
-        assert_eq!(limiter.count("a", None, 1_000).exceeded(), None);
-        assert_eq!(limiter.count("a", None, 1_500).exceeded(), None);
-        assert_eq!(limiter.count("a", None, 1_999).exceeded(), Some(0));
-        assert_eq!(limiter.count("b", None, 1_999).exceeded(), None);
+        let limiter = RateLimiter::new(Some(RateLimit { second: 2, minute: 3, hour: 100 }));
+        assert_eq!(limiter.count("a", None, 1_000).expect("it has limits").exceeded(), None);
+        assert_eq!(limiter.count("a", None, 1_500).expect("it has limits").exceeded(), None);
+        assert_eq!(limiter.count("a", None, 1_999).expect("it has limits").exceeded(), Some(0));
+        assert_eq!(limiter.count("b", None, 1_999).expect("it has limits").exceeded(), None);
         // The refused request used up nothing: one is left in this minute.
-        assert_eq!(limiter.count("a", None, 2_000).exceeded(), None);
-        assert_eq!(limiter.count("a", None, 3_000).exceeded(), Some(1));
-        assert_eq!(limiter.count("a", None, 60_000).exceeded(), None);
+        assert_eq!(limiter.count("a", None, 2_000).expect("it has limits").exceeded(), None);
+        assert_eq!(limiter.count("a", None, 3_000).expect("it has limits").exceeded(), Some(1));
+        assert_eq!(limiter.count("a", None, 60_000).expect("it has limits").exceeded(), None);
     }
 
     #[test]
     fn a_key_may_have_limits_of_its_own() {
-        let limiter = RateLimiter::new(RateLimit { second: 1, minute: 1, hour: 1 });
+        let limiter = RateLimiter::new(Some(RateLimit { second: 1, minute: 1, hour: 1 }));
         let own = Some(RateLimit { second: 2, minute: 2, hour: 2 });
-        assert_eq!(limiter.count("a", own, 1_000).exceeded(), None);
-        assert_eq!(limiter.count("a", own, 1_000).exceeded(), None);
-        assert_eq!(limiter.count("a", own, 1_000).exceeded(), Some(2));
-        assert_eq!(limiter.count("b", None, 1_000).exceeded(), None);
-        assert_eq!(limiter.count("b", None, 1_000).exceeded(), Some(2));
+        assert_eq!(limiter.count("a", own, 1_000).expect("it has limits").exceeded(), None);
+        assert_eq!(limiter.count("a", own, 1_000).expect("it has limits").exceeded(), None);
+        assert_eq!(limiter.count("a", own, 1_000).expect("it has limits").exceeded(), Some(2));
+        assert_eq!(limiter.count("b", None, 1_000).expect("it has limits").exceeded(), None);
+        assert_eq!(limiter.count("b", None, 1_000).expect("it has limits").exceeded(), Some(2));
+    }
+
+    #[test]
+    fn a_key_with_limits_of_its_own_has_them_where_others_have_none() {
+        let limiter = RateLimiter::new(None);
+        assert_eq!(limiter.count("a", None, 1_000), None);
+        let own = Some(RateLimit { second: 1, minute: 1, hour: 1 });
+        let standing = |now_ms| limiter.count("b", own, now_ms).expect("it has limits").exceeded();
+        assert_eq!((standing(1_000), standing(1_000)), (None, Some(2)));
     }
 
     #[test]
     fn the_headers_say_what_is_left() {
-        let limiter = RateLimiter::new(RateLimit { second: 2, minute: 3, hour: 100 });
+        let limiter = RateLimiter::new(Some(RateLimit { second: 2, minute: 3, hour: 100 }));
         let mut headers = HeaderMap::new();
-        limiter.count("a", None, 1_000).add_headers(&mut headers);
+        limiter.count("a", None, 1_000).expect("it has limits").add_headers(&mut headers);
         assert_eq!(headers["GrowSurf-RateLimit-Minute-Limit"], "3");
         assert_eq!(headers["GrowSurf-RateLimit-Minute-Remaining"], "2");
         assert_eq!(headers.len(), 6);

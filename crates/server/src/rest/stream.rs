@@ -5,33 +5,42 @@
 //! 15 seconds when there is nothing else to say, has an id and no data: everything up to it was given. So whoever comes
 //! back, however late, misses nothing and gets nothing twice.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, Request};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
-use futures::stream::{Stream, unfold};
+use futures::StreamExt as _;
+use futures::stream::poll_fn;
 use groundswell_engine::EngineError;
 use groundswell_engine::feeds::{FollowedEvent, Follower};
 use groundswell_types::{ErrorCode, EventId, EventKind, Problem};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderName};
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Interval, interval};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::time::{Interval, interval, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::answer::{Call, Failed};
-use super::auth;
+use super::auth::{self, Caller};
 use super::input::event_names;
 use super::programs::program_id;
 use crate::http::AppState;
 
 /// Open at a time. They are for developers' machines, not for production.
 const MAX_STREAMS: usize = 100;
+
+/// Open at a time for one API key, so that one cannot take the room of all.
+const MAX_OF_A_KEY: usize = 10;
+
+/// Whoever takes nothing for so long has gone, or holds the room and the events of others.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Who follows takes the stream for broken after three times that long.
 const HEARTBEAT: Duration = Duration::from_secs(15);
@@ -44,6 +53,10 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Room for streams of events, and their end.
 pub struct EventStreams {
     room: Arc<Semaphore>,
+    /// Streams of each key, by its id.
+    of_keys: Arc<Mutex<HashMap<String, usize>>>,
+    /// What feeds them.
+    tasks: TaskTracker,
     /// Cancelled when the server stops: it would wait for streams, and they have no end of their own.
     stop: CancellationToken,
 }
@@ -51,7 +64,42 @@ pub struct EventStreams {
 impl EventStreams {
     /// None yet; `stop` ends them.
     pub fn new(stop: CancellationToken) -> Self {
-        Self { room: Arc::new(Semaphore::new(MAX_STREAMS)), stop }
+        let room = Arc::new(Semaphore::new(MAX_STREAMS));
+        Self { room, of_keys: Arc::default(), tasks: TaskTracker::new(), stop }
+    }
+
+    fn enter(&self, caller: &Caller) -> Option<Room> {
+        let whole = Arc::clone(&self.room).try_acquire_owned().ok()?;
+        let Caller::Key(key) = caller else { return Some(Room { of_key: None, _whole: whole }) };
+        let mut of_keys = self.of_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let streams = of_keys.entry(key.id.clone()).or_default();
+        if *streams == MAX_OF_A_KEY {
+            return None;
+        }
+        *streams += 1;
+        Some(Room { of_key: Some((Arc::clone(&self.of_keys), key.id.clone())), _whole: whole })
+    }
+}
+
+/// The keys that have streams, and one of them.
+type OfKey = (Arc<Mutex<HashMap<String, usize>>>, String);
+
+/// The room of one stream, free again when it is dropped.
+struct Room {
+    of_key: Option<OfKey>,
+    _whole: OwnedSemaphorePermit,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        let Some((of_keys, id)) = &self.of_key else { return };
+        let mut of_keys = of_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(streams) = of_keys.get_mut(id) {
+            *streams -= 1;
+            if *streams == 0 {
+                of_keys.remove(id);
+            }
+        }
     }
 }
 
@@ -60,8 +108,8 @@ pub async fn stream(call: Call, Path(program): Path<String>, RawQuery(query): Ra
     let begun = || {
         let program = program_id(&program)?;
         let Wanted { after, kinds } = Wanted::parse(query.as_deref().unwrap_or_default(), &call.headers)?;
-        let full = |_| Failed::new(ErrorCode::Overloaded, "Too many streams of events are open.");
-        let room = Arc::clone(&call.state.event_streams.room).try_acquire_owned().map_err(full)?;
+        let full = || Failed::new(ErrorCode::Overloaded, "Too many streams of events are open.");
+        let room = call.state.event_streams.enter(&call.caller).ok_or_else(full)?;
         Ok((call.state.engine.follow(&program, after, kinds)?, room))
     };
     match begun() {
@@ -110,8 +158,25 @@ impl Wanted {
     }
 }
 
-fn answer(listener: Listener) -> Response {
-    let mut response = Sse::new(listener.stream()).into_response();
+/// The stream is fed by a task of its own: were it read only when the connection takes something, whoever takes nothing
+/// would never be asked for the key again.
+fn answer(mut listener: Listener) -> Response {
+    let (sender, mut receiver) = mpsc::channel(1);
+    let tasks = listener.state.event_streams.tasks.clone();
+    tasks.spawn(async move {
+        loop {
+            let message = tokio::select! {
+                () = sender.closed() => return,
+                message = listener.next() => message,
+            };
+            let Some(message) = message else { return };
+            if !matches!(timeout(PATIENCE, sender.send(message)).await, Ok(Ok(()))) {
+                return;
+            }
+        }
+    });
+    let messages = poll_fn(move |context| receiver.poll_recv(context)).map(Ok::<_, Infallible>);
+    let mut response = Sse::new(messages).into_response();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
     // nginx would wait for more before it passes a message on.
@@ -152,12 +217,13 @@ struct Listener {
     ready: Vec<FollowedEvent>,
     heartbeat: Interval,
     checks: Interval,
+    revoked: watch::Receiver<u64>,
     is_new: bool,
-    _room: OwnedSemaphorePermit,
+    _room: Room,
 }
 
 impl Listener {
-    fn new(state: AppState, headers: &HeaderMap, (follower, room): (Follower, OwnedSemaphorePermit)) -> Self {
+    fn new(state: AppState, headers: &HeaderMap, (follower, room): (Follower, Room)) -> Self {
         let mut key = Request::new(Body::empty());
         if let Some(authorization) = headers.get(AUTHORIZATION) {
             key.headers_mut().insert(AUTHORIZATION, authorization.clone());
@@ -169,6 +235,7 @@ impl Listener {
             interval
         };
         Self {
+            revoked: state.engine.api_keys_revoked(),
             state,
             follower,
             key,
@@ -180,14 +247,7 @@ impl Listener {
         }
     }
 
-    fn stream(self) -> impl Stream<Item = Result<Event, Infallible>> {
-        unfold(self, async |mut listener| {
-            let message = listener.next().await?;
-            Some((Ok(message), listener))
-        })
-    }
-
-    /// What to say next; none when the stream is to end. Nothing queues up while the connection takes nothing.
+    /// What to say next; none when the stream is to end.
     async fn next(&mut self) -> Option<Event> {
         if std::mem::take(&mut self.is_new) {
             return Some(place(self.follower.reached()));
@@ -198,9 +258,11 @@ impl Listener {
                 biased;
                 () = stop.cancelled() => return None,
                 _ = self.checks.tick() => {
-                    if !self.may_listen() {
-                        return None;
-                    }
+                    self.still_listens()?;
+                    continue;
+                }
+                _ = self.revoked.changed() => {
+                    self.still_listens()?;
                     continue;
                 }
                 () = std::future::ready(()), if !self.ready.is_empty() => {}
@@ -224,8 +286,9 @@ impl Listener {
         Some(())
     }
 
-    fn may_listen(&self) -> bool {
-        self.follower.has_program() && auth::identify(&self.state, &self.key).is_some()
+    /// None when the key or the program is gone.
+    fn still_listens(&self) -> Option<()> {
+        (self.follower.has_program() && auth::identify(&self.state, &self.key).is_some()).then_some(())
     }
 }
 

@@ -250,6 +250,7 @@ fn every_error_code_keeps_its_name_and_status() {
         ErrorCode::Forbidden,
         ErrorCode::NotFound,
         ErrorCode::MethodNotAllowed,
+        ErrorCode::RequestTimeout,
         ErrorCode::IdempotencyConflict,
         ErrorCode::Conflict,
         ErrorCode::PayloadTooLarge,

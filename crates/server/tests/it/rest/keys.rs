@@ -118,6 +118,29 @@ fn a_key_for_one_program_knows_of_no_other() {
 }
 
 #[test]
+fn a_key_for_one_program_makes_none_that_may_do_more_or_more_often() {
+    let server = Server::with(&[("GROUNDSWELL_RATE_LIMIT", "off")]);
+    let admin = server.client();
+    let own = admin.program("REFERRAL");
+    let limit = |most: u32| json!({ "second": most, "minute": most, "hour": most });
+    let key = |name: &str, most| json!({ "name": name, "scopes": ["admin"], "rateLimit": limit(most) });
+    let mut bound = key("bound", 150);
+    bound["campaignId"] = json!(own);
+    let bound = keyed(&admin, &bound);
+    bound.post("/v2/api-keys", &key("faster", 151)).refused(403, "FORBIDDEN");
+    assert_eq!(bound.post("/v2/api-keys", &key("slower", 149)).ok()["rateLimit"], limit(149));
+    assert_eq!(bound.post("/v2/api-keys", &json!({ "name": "same" })).ok()["rateLimit"], limit(150));
+    for number in 3..100 {
+        bound.post("/v2/api-keys", &json!({ "name": format!("{number}") })).ok();
+    }
+    bound.post("/v2/api-keys", &json!({ "name": "one too many" })).refused(409, "CONFLICT");
+    admin.post("/v2/api-keys", &json!({ "name": "of the team" })).ok();
+    // Its own limits hold where the server has none.
+    assert_eq!(admin.get("/v2/campaigns").header("growsurf-ratelimit-hour-limit"), None);
+    assert_eq!(bound.get("/v2/campaigns").header("growsurf-ratelimit-hour-limit"), Some("150"));
+}
+
+#[test]
 fn a_key_is_shown_once_kept_as_its_hash_and_stops_at_once() {
     let mut server = Server::start();
     let admin = server.client();
