@@ -6,7 +6,7 @@
 #
 # In the environment:
 #   GROUNDSWELL_API_KEY    an API key that may post events
-#   PROGRAM                the program's id
+#   GROUNDSWELL_PROGRAM    the program's id
 #   GROUNDSWELL_URL        where Groundswell is, http://127.0.0.1:3000 if not set
 #   TRIES                  how often to try, 8 if not set
 #
@@ -27,15 +27,15 @@ case "$#:${1-}" in
 esac
 file=$2
 key=${3-}
-if [ -z "${GROUNDSWELL_API_KEY-}" ] || [ -z "${PROGRAM-}" ]; then
-  echo 'Set GROUNDSWELL_API_KEY to an API key that may post events, and PROGRAM to the id of the program.' >&2
+if [ -z "${GROUNDSWELL_API_KEY-}" ] || [ -z "${GROUNDSWELL_PROGRAM-}" ]; then
+  echo 'Set GROUNDSWELL_API_KEY to an API key that may post events, and GROUNDSWELL_PROGRAM to the id of the program.' >&2
   exit 2
 fi
 if ! [ -r "$file" ]; then
   echo "$file cannot be read." >&2
   exit 2
 fi
-url=${GROUNDSWELL_URL:-http://127.0.0.1:3000}/v2/campaign/$PROGRAM/$path
+url=${GROUNDSWELL_URL:-http://127.0.0.1:3000}/v2/campaign/$GROUNDSWELL_PROGRAM/$path
 
 if [ "$path" = events ]; then
   if [ -z "$key" ]; then usage; fi

@@ -42,7 +42,7 @@ function begin(program, parameters, environment = {}) {
     PATH: process.env.PATH,
     GROUNDSWELL_URL: server.url,
     GROUNDSWELL_API_KEY: apiKey,
-    PROGRAM: program.id,
+    GROUNDSWELL_PROGRAM: program.id,
     ...environment,
   };
   const child = spawn('sh', ['send.sh', ...parameters], { cwd: HERE, env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -191,7 +191,7 @@ test('what is wrong is said and not repeated', async (t) => {
     [['event', 'event.json', ''], {}],
     [['event', 'not-there.json', 'key'], {}],
     [['batch', 'batch.ndjson'], { GROUNDSWELL_API_KEY: '' }],
-    [['batch', 'batch.ndjson'], { PROGRAM: '' }],
+    [['batch', 'batch.ndjson'], { GROUNDSWELL_PROGRAM: '' }],
   ]) {
     const { status, stderr } = await send(program, parameters, environment);
     assert.equal(status, 2, `${parameters} ${JSON.stringify(environment)}`);

@@ -50,7 +50,7 @@ async function start(program, ...words) {
   const { key } = await server.call('POST', '/api-keys', { name: 'shop', scopes: ['events'] });
   const child = spawn(PRODUCER, words, {
     stdio: ['pipe', 'pipe', 'inherit'],
-    env: { GROUNDSWELL_URL: server.url, PROGRAM: program, GROUNDSWELL_API_KEY: key },
+    env: { GROUNDSWELL_URL: server.url, GROUNDSWELL_PROGRAM: program, GROUNDSWELL_API_KEY: key },
   });
   const producer = { child, output: '' };
   child.stdout.setEncoding('utf8').on('data', (text) => (producer.output += text));

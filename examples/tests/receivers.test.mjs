@@ -1,6 +1,6 @@
 // Every receiver of `examples/receivers` against the real server: what it takes, what it refuses, what it remembers.
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -77,8 +77,8 @@ for (const receiver of RECEIVERS) {
     let started;
 
     /** Starts it with a directory of its own, or with one that it had before. */
-    const begin = async (secret, within) => {
-      const process = await start(receiver, within ?? (await mkdtemp(join(directory, 'receiver-'))), secret);
+    const begin = async (secret, within, options) => {
+      const process = await start(receiver, within ?? (await mkdtemp(join(directory, 'receiver-'))), secret, options);
       running.add(process);
       return process;
     };
@@ -150,7 +150,6 @@ for (const receiver of RECEIVERS) {
       const seconds = Math.floor(now / 1000);
       const accepted = {
         both: {},
-        'the product’s alone': { 'webhook-signature': undefined },
         'the standard one alone': { 'growsurf-signature': undefined },
         'a second v=': { 'growsurf-signature': productHeader(now, BODY, OTHER, WHSEC) },
         'a second v1': { 'webhook-signature': (id) => standardHeader(id, seconds, BODY, OTHER, WHSEC) },
@@ -170,6 +169,22 @@ for (const receiver of RECEIVERS) {
         assert.ok(status >= 200 && status < 300, `${name}: ${status}\n${process.output}`);
         await process.line(`event=NEW_PARTICIPANT_ADDED id=${id}`);
       }
+    });
+
+    test('knows a repeat by its body if only the product’s signature, which covers no id, is there', async () => {
+      const { process, url } = await shared();
+      const body = BODY.replace('ada', 'grace');
+      const { 'growsurf-signature': signature } = headersFor('', body, WHSEC);
+      for (const id of ['evt_captured1', 'evt_captured2', 'evt_captured3', undefined]) {
+        const status = await post(url, { 'growsurf-signature': signature, 'webhook-id': id }, body);
+        assert.equal(status, 204, `under the id ${id}\n${process.output}`);
+      }
+      const line = /^event=NEW_PARTICIPANT_ADDED id=(body-[0-9a-f]{64})\s*$/m;
+      await eventually(() => line.test(process.output), 'a line with the body’s hash');
+      const [, key] = line.exec(process.output);
+      await process.line(`duplicate id=${key}`, 3);
+      assert.equal(process.count(`event=NEW_PARTICIPANT_ADDED id=${key}`), 1);
+      assert.doesNotMatch(process.output, /evt_captured/);
     });
 
     test('refuses what is forged, changed, stale or malformed, and stays up', async () => {
@@ -239,10 +254,14 @@ for (const receiver of RECEIVERS) {
         assert.ok([413, 411, 401, null].includes(status), `a body that is too large: ${status}\n${process.output}`);
       }
 
-      const { 'growsurf-signature': signature } = headersFor('', BODY, WHSEC);
-      const identified = (id) => post(url, { 'growsurf-signature': signature, 'webhook-id': id });
-      for (const id of [undefined, '']) assert.equal(await identified(id), 400, `the id ${id}\n${process.output}`);
-      for (const id of ['../../outside', '..', 'a/b', 'é'.repeat(300)]) {
+      const identified = (id) => {
+        const signed = headersFor(id ?? '', BODY, WHSEC);
+        return post(url, { ...signed, 'growsurf-signature': undefined, 'webhook-id': id });
+      };
+      for (const id of [undefined, '']) {
+        assert.ok([400, 401].includes(await identified(id)), `the id ${id}\n${process.output}`);
+      }
+      for (const id of ['../../outside', '..', 'a/b', 'x'.repeat(300)]) {
         // In a database any text may be an id.
         assert.ok([400, 204].includes(await identified(id)), `the id ${id}\n${process.output}`);
       }
@@ -253,6 +272,47 @@ for (const receiver of RECEIVERS) {
       assert.equal(process.count('event=NEW_PARTICIPANT_ADDED id=evt_larger'), 0);
       assert.deepEqual((await readdir(directory)).filter((name) => name.includes('outside')), []);
     });
+
+    test('what cannot be stored is answered with an error, and is new when it comes again', async () => {
+      const within = await mkdtemp(join(directory, 'store-'));
+      const process = await begin(WHSEC, within);
+      const url = await process.listening();
+      assert.equal(await post(url, headersFor('evt_before', BODY, WHSEC)), 204, process.output);
+
+      const store = join(within, receiver.keeps);
+      await rename(store, `${store}.away`);
+      await (receiver.keeps === 'events' ? writeFile(store, '') : mkdir(store));
+      const headers = headersFor('evt_later', BODY, WHSEC);
+      // A connection that is cut is an error as well.
+      const answer = await fetch(url, { method: 'POST', headers, body: BODY }).catch(() => null);
+      assert.ok([500, undefined].includes(answer?.status), `${answer?.status}\n${process.output}`);
+      assert.doesNotMatch((await answer?.text()) ?? '', /trace|receiver\.|Receiver\./i);
+
+      await rm(store, { recursive: true });
+      await rename(`${store}.away`, store);
+      assert.equal(await post(url, headers), 204, process.output);
+      await process.line('event=NEW_PARTICIPANT_ADDED id=evt_later');
+    });
+
+    // A database sees to it by itself.
+    if (receiver.keeps === 'events') {
+      test('says 2xx only when the directory is on disk, too', async () => {
+        const within = await mkdtemp(join(directory, 'durable-'));
+        const store = join(within, 'events');
+        await mkdir(store, { mode: 0o300 }); // It can be written to, but not opened, and so not be flushed.
+        const process = await begin(WHSEC, within, { obeysModes: true });
+        const url = await process.listening();
+        const headers = headersFor('evt_durable', BODY, WHSEC);
+        for (const what of ['new', 'known']) {
+          const status = await post(url, headers);
+          assert.ok([500, null].includes(status), `what is ${what}: ${status}\n${process.output}`);
+        }
+        assert.equal(process.count('event=NEW_PARTICIPANT_ADDED id=evt_durable'), 0);
+        await chmod(store, 0o700);
+        assert.equal(await post(url, headers), 204, process.output);
+        await process.line('duplicate id=evt_durable');
+      });
+    }
 
     test('takes nothing without a secret, since anybody could sign with none', async () => {
       const process = await begin(undefined);

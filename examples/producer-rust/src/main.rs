@@ -25,7 +25,7 @@ struct Arguments {
     #[arg(long, env = "GROUNDSWELL_URL", default_value = "http://127.0.0.1:3000")]
     url: String,
     /// The program's id
-    #[arg(long, env = "PROGRAM")]
+    #[arg(long, env = "GROUNDSWELL_PROGRAM")]
     program: String,
     /// An API key that may post events
     #[arg(long, env = "GROUNDSWELL_API_KEY", hide_env_values = true)]

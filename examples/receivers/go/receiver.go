@@ -28,8 +28,8 @@ const (
 )
 
 var (
-	secret    = os.Getenv("WEBHOOK_SECRET")
-	webhookID = regexp.MustCompile(`^\w{1,100}$`)
+	secret = os.Getenv("WEBHOOK_SECRET")
+	isID   = regexp.MustCompile(`^[\w-]{1,100}$`).MatchString
 )
 
 func main() {
@@ -60,9 +60,9 @@ func receive(w http.ResponseWriter, r *http.Request) int {
 	if !isGenuine(r.Header, body) {
 		return http.StatusUnauthorized
 	}
-	id := r.Header.Get("webhook-id")
+	id := eventID(r.Header, body)
 	var envelope struct{ Event string }
-	if !webhookID.MatchString(id) || json.Unmarshal(body, &envelope) != nil {
+	if !isID(id) || json.Unmarshal(body, &envelope) != nil {
 		return http.StatusBadRequest
 	}
 	isNew, err := store(id, body)
@@ -78,12 +78,21 @@ func receive(w http.ResponseWriter, r *http.Request) int {
 	return http.StatusNoContent
 }
 
-// Each request has two signatures, and one is enough. The standard one covers the id as well.
+// Each request has two signatures, and one is enough.
 func isGenuine(header http.Header, body []byte) bool {
 	product, standard := header.Values("growsurf-signature"), header.Values("webhook-signature")
 	return len(product)+len(standard) > 0 &&
 		(len(product) == 0 || isProductSignature(product[0], body)) &&
 		(len(standard) == 0 || isStandardSignature(standard[0], header, body))
+}
+
+// By what a repeat is known. Only the standard signature covers the id: without it, anybody could
+// send a copy again under another id, so the body's hash is the key.
+func eventID(header http.Header, body []byte) string {
+	if len(header.Values("webhook-signature")) > 0 {
+		return header.Get("webhook-id")
+	}
+	return fmt.Sprintf("body-%x", sha256.Sum256(body))
 }
 
 // `GrowSurf-Signature: ts=<Unix ms>,v=<hex>`, with another `v=` while an old secret is valid.
@@ -148,9 +157,14 @@ func store(id string, body []byte) (bool, error) {
 	if err := file.Sync(); err != nil {
 		return false, err
 	}
-	err = os.Link(file.Name(), "events/"+id+".json")
-	if errors.Is(err, os.ErrExist) {
-		return false, nil
+	linked := os.Link(file.Name(), "events/"+id+".json")
+	if linked != nil && !errors.Is(linked, os.ErrExist) {
+		return false, linked
 	}
-	return err == nil, err
+	directory, err := os.Open("events")
+	if err != nil {
+		return false, err
+	}
+	defer directory.Close()
+	return linked == nil, directory.Sync() // Now the name is on disk as well.
 }

@@ -7,6 +7,7 @@ import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.channels.FileChannel;
 import java.nio.file.*;
 import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
@@ -51,21 +52,35 @@ public class Receiver {
         if (body.length > MAX_BODY_BYTES) return 413;
         Headers headers = exchange.getRequestHeaders();
         if (!isGenuine(headers, body)) return 401;
-        String id = headers.getFirst("webhook-id");
+        String id = eventId(headers, body);
         var event = EVENT.matcher(new String(body, UTF_8));
-        if (id == null || !id.matches("\\w{1,100}") || !event.find()) return 400;
+        if (id == null || !id.matches("[\\w-]{1,100}") || !event.find()) return 400;
         String what = store(id, body) ? "event=" + event.group(1) : "duplicate";
         System.out.println(what + " id=" + id);
         return 204;
     }
 
-    /** Each request has two signatures, and one is enough. The standard one covers the id as well. */
+    /** Each request has two signatures, and one is enough. */
     static boolean isGenuine(Headers headers, byte[] body) {
         String product = headers.getFirst("growsurf-signature");
         String standard = headers.getFirst("webhook-signature");
         return (product != null || standard != null)
             && (product == null || isProductSignature(product, body))
             && (standard == null || isStandardSignature(standard, headers, body));
+    }
+
+    /**
+     * By what a repeat is known. Only the standard signature covers the id: without it, anybody
+     * could send a copy again under another id, so the body's hash is the key.
+     */
+    static String eventId(Headers headers, byte[] body) {
+        if (headers.containsKey("webhook-signature")) return headers.getFirst("webhook-id");
+        try {
+            byte[] hash = MessageDigest.getInstance("SHA-256").digest(body);
+            return "body-" + HexFormat.of().formatHex(hash);
+        } catch (GeneralSecurityException error) {
+            throw new IllegalStateException("every Java has SHA-256", error);
+        }
     }
 
     /** `GrowSurf-Signature: ts=<Unix ms>,v=<hex>`, and `v=` again while an old secret is valid. */
@@ -121,14 +136,18 @@ public class Receiver {
      */
     static boolean store(String id, byte[] body) throws IOException {
         Path temporary = Files.createTempFile(Path.of("events"), "", ".part");
+        boolean isNew = true;
         try {
             Files.write(temporary, body, StandardOpenOption.SYNC);
             Files.createLink(Path.of("events", id + ".json"), temporary);
-            return true;
         } catch (FileAlreadyExistsException known) {
-            return false;
+            isNew = false;
         } finally {
             Files.delete(temporary);
         }
+        try (FileChannel directory = FileChannel.open(Path.of("events"), StandardOpenOption.READ)) {
+            directory.force(true); // Now the name is on disk as well.
+        }
+        return isNew;
     }
 }

@@ -1,8 +1,8 @@
 // Receives webhooks with Node and Express:
 //
 //   npm install && WEBHOOK_SECRET='your webhook secret' PORT=8080 node receiver.mjs
-import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
-import { link, mkdir, unlink, writeFile } from 'node:fs/promises';
+import { createHash, createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
+import { link, mkdir, open, unlink, writeFile } from 'node:fs/promises';
 import express from 'express';
 
 const SECRET = process.env.WEBHOOK_SECRET;
@@ -17,14 +17,20 @@ const app = express();
 app.post('/', rawBody, async (request, response) => {
   const body = request.body ?? Buffer.alloc(0);
   if (!isGenuine(request.headers, body)) return response.sendStatus(401);
-  const id = request.get('webhook-id') ?? '';
-  if (!/^\w{1,100}$/.test(id)) return response.sendStatus(400);
+  const id = eventId(request.headers, body);
+  if (!/^[\w-]{1,100}$/.test(id)) return response.sendStatus(400);
   const { event } = JSON.parse(body);
   console.log((await store(id, body)) ? `event=${event} id=${id}` : `duplicate id=${id}`);
   response.sendStatus(204);
 });
 
-/** Each request has two signatures, and one is enough. The standard one covers the id as well. */
+// Express itself would show the error to whoever sent the request.
+app.use((error, _request, response, _next) => {
+  console.error(error);
+  response.sendStatus(error.status ?? 500); // Not taken, so it is sent again.
+});
+
+/** Each request has two signatures, and one is enough. */
 function isGenuine(headers, body) {
   const { 'growsurf-signature': product, 'webhook-signature': standard } = headers;
   if (product === undefined && standard === undefined) return false;
@@ -32,6 +38,15 @@ function isGenuine(headers, body) {
     (product === undefined || isProductSignature(product, body)) &&
     (standard === undefined || isStandardSignature(standard, headers, body))
   );
+}
+
+/**
+ * By what a repeat is known. Only the standard signature covers the id: without it, anybody could send
+ * a copy again under another id, so the body's hash is the key.
+ */
+function eventId(headers, body) {
+  if (headers['webhook-signature'] !== undefined) return headers['webhook-id'] ?? '';
+  return `body-${createHash('sha256').update(body).digest('hex')}`;
 }
 
 /** `GrowSurf-Signature: ts=<Unix ms>,v=<hex>`, with another `v=` while an old secret is valid. */
@@ -67,15 +82,18 @@ async function store(id, body) {
   await mkdir('events', { recursive: true });
   const temporary = `events/${randomUUID()}.part`;
   await writeFile(temporary, body, { flush: true });
+  let isNew = true;
   try {
     await link(temporary, `events/${id}.json`);
-    return true;
   } catch (error) {
-    if (error.code === 'EEXIST') return false;
-    throw error;
+    if (error.code !== 'EEXIST') throw error;
+    isNew = false;
   } finally {
     await unlink(temporary);
   }
+  const directory = await open('events');
+  await directory.sync().finally(() => directory.close()); // Now the name is on disk as well.
+  return isNew;
 }
 
 const server = app.listen(Number(process.env.PORT ?? 8080), '127.0.0.1', () => {

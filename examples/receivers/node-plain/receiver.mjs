@@ -1,8 +1,8 @@
 // Receives webhooks with nothing but Node 20 or newer:
 //
 //   WEBHOOK_SECRET='your webhook secret' PORT=8080 node receiver.mjs
-import { createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
-import { link, mkdir, unlink, writeFile } from 'node:fs/promises';
+import { createHash, createHmac, randomUUID, timingSafeEqual } from 'node:crypto';
+import { link, mkdir, open, unlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 
 const SECRET = process.env.WEBHOOK_SECRET;
@@ -25,8 +25,8 @@ async function receive(request) {
   const body = await read(request);
   if (!body) return 413;
   if (!isGenuine(request.headers, body)) return 401;
-  const id = request.headers['webhook-id'] ?? '';
-  if (!/^\w{1,100}$/.test(id)) return 400;
+  const id = eventId(request.headers, body);
+  if (!/^[\w-]{1,100}$/.test(id)) return 400;
   const { event } = JSON.parse(body);
   console.log((await store(id, body)) ? `event=${event} id=${id}` : `duplicate id=${id}`);
   return 204;
@@ -45,7 +45,7 @@ async function read(request) {
   return Buffer.concat(chunks);
 }
 
-/** Each request has two signatures, and one is enough. The standard one covers the id as well. */
+/** Each request has two signatures, and one is enough. */
 function isGenuine(headers, body) {
   const { 'growsurf-signature': product, 'webhook-signature': standard } = headers;
   if (product === undefined && standard === undefined) return false;
@@ -53,6 +53,15 @@ function isGenuine(headers, body) {
     (product === undefined || isProductSignature(product, body)) &&
     (standard === undefined || isStandardSignature(standard, headers, body))
   );
+}
+
+/**
+ * By what a repeat is known. Only the standard signature covers the id: without it, anybody could send
+ * a copy again under another id, so the body's hash is the key.
+ */
+function eventId(headers, body) {
+  if (headers['webhook-signature'] !== undefined) return headers['webhook-id'] ?? '';
+  return `body-${createHash('sha256').update(body).digest('hex')}`;
 }
 
 /** `GrowSurf-Signature: ts=<Unix ms>,v=<hex>`, with another `v=` while an old secret is valid. */
@@ -88,15 +97,18 @@ async function store(id, body) {
   await mkdir('events', { recursive: true });
   const temporary = `events/${randomUUID()}.part`;
   await writeFile(temporary, body, { flush: true });
+  let isNew = true;
   try {
     await link(temporary, `events/${id}.json`);
-    return true;
   } catch (error) {
-    if (error.code === 'EEXIST') return false;
-    throw error;
+    if (error.code !== 'EEXIST') throw error;
+    isNew = false;
   } finally {
     await unlink(temporary);
   }
+  const directory = await open('events');
+  await directory.sync().finally(() => directory.close()); // Now the name is on disk as well.
+  return isNew;
 }
 
 server.listen(Number(process.env.PORT ?? 8080), '127.0.0.1', () => {

@@ -8,6 +8,8 @@ declare(strict_types=1);
 const MAX_BODY_BYTES = 5 * 1024 * 1024; // An event has 4 MiB at most.
 const TOLERANCE_MS = 5 * 60 * 1000;
 
+ini_set('display_errors', '0'); // They go to the log, and not to whoever sent the request.
+http_response_code(500); // It stays that if something goes wrong: not taken, so it is sent again.
 http_response_code(receive());
 
 /** Takes a webhook, and returns the status to answer with. */
@@ -25,8 +27,8 @@ function receive(): int
     if (!isGenuine($secret, $body)) {
         return 401;
     }
-    $id = headerValue('webhook-id');
-    if (($id ?? '') === '') {
+    $id = eventId($body);
+    if ($id === '') {
         return 400;
     }
     $event = json_decode($body, associative: true, flags: JSON_THROW_ON_ERROR)['event'];
@@ -40,13 +42,23 @@ function headerValue(string $name): ?string
     return $_SERVER['HTTP_' . strtoupper(strtr($name, '-', '_'))] ?? null;
 }
 
-/** Each request has two signatures, and one is enough. The standard one covers the id as well. */
+/** Each request has two signatures, and one is enough. */
 function isGenuine(string $secret, string $body): bool
 {
     [$product, $standard] = [headerValue('growsurf-signature'), headerValue('webhook-signature')];
     return ($product !== null || $standard !== null)
         && ($product === null || isProductSignature($product, $secret, $body))
         && ($standard === null || isStandardSignature($standard, $secret, $body));
+}
+
+/**
+ * By what a repeat is known. Only the standard signature covers the id: without it, anybody could
+ * send a copy again under another id, so the body's hash is the key.
+ */
+function eventId(string $body): string
+{
+    $isIdSigned = headerValue('webhook-signature') !== null;
+    return $isIdSigned ? headerValue('webhook-id') ?? '' : 'body-' . hash('sha256', $body);
 }
 
 /** `GrowSurf-Signature: ts=<Unix ms>,v=<hex>`, with another `v=` while an old secret is valid. */

@@ -34,17 +34,17 @@ class Receiver(BaseHTTPRequestHandler):
         body = self.rfile.read(length)  # The bytes as they came, since they are what is signed.
         if not is_genuine(self.headers, body):
             return 401
-        webhook_id = self.headers.get("webhook-id")
-        if not webhook_id:
+        key = event_id(self.headers, body)
+        if not key:
             return 400
         event = json.loads(body)["event"]
-        what = f"event={event}" if store(webhook_id, body) else "duplicate"
-        print(f"{what} id={webhook_id}", flush=True)
+        what = f"event={event}" if store(key, body) else "duplicate"
+        print(f"{what} id={key}", flush=True)
         return 204
 
 
 def is_genuine(headers, body):
-    """Each request has two signatures, and one is enough. The standard one covers the id as well."""
+    """Each request has two signatures, and one is enough."""
     product, standard = headers.get("growsurf-signature"), headers.get("webhook-signature")
     checks = []
     if product is not None:
@@ -53,6 +53,17 @@ def is_genuine(headers, body):
         webhook_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
         checks.append(is_standard_signature(standard, webhook_id, timestamp, body))
     return len(checks) > 0 and all(checks)
+
+
+def event_id(headers, body):
+    """By what a repeat is known.
+
+    Only the standard signature covers the id: without it, anybody could send a copy again under
+    another id, so the body's hash is the key.
+    """
+    if "webhook-signature" in headers:
+        return headers.get("webhook-id")
+    return "body-" + hashlib.sha256(body).hexdigest()
 
 
 def is_product_signature(header, body):
@@ -87,7 +98,7 @@ def database():
     return closing(sqlite3.connect("events.db", timeout=10))
 
 
-def store(webhook_id, body):
+def store(key, body):
     """Keeps the event, and tells whether it is new: the id is the primary key.
 
     Change your own tables in the same transaction. Slow work, such as sending e-mail, comes
@@ -95,7 +106,7 @@ def store(webhook_id, body):
     """
     with database() as db, db:
         insert = "INSERT INTO events (id, body) VALUES (?, ?) ON CONFLICT DO NOTHING"
-        return db.execute(insert, (webhook_id, body)).rowcount == 1
+        return db.execute(insert, (key, body)).rowcount == 1
 
 
 with database() as db, db:

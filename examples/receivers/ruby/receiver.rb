@@ -22,8 +22,8 @@ class Receiver < WEBrick::HTTPServlet::AbstractServlet
   def receive(request)
     body = read(request) or return 413
     return 401 unless genuine?(request, body)
-    id = request["webhook-id"].to_s
-    return 400 unless id.match?(/\A\w{1,100}\z/)
+    id = event_id(request, body)
+    return 400 unless id.match?(/\A[\w-]{1,100}\z/)
     event = JSON.parse(body).fetch("event")
     puts store(id, body) ? "event=#{event} id=#{id}" : "duplicate id=#{id}"
     204
@@ -39,12 +39,19 @@ class Receiver < WEBrick::HTTPServlet::AbstractServlet
     body
   end
 
-  # Each request has two signatures, and one is enough. The standard one covers the id as well.
+  # Each request has two signatures, and one is enough.
   def genuine?(request, body)
     product, standard = request["growsurf-signature"], request["webhook-signature"]
     return false unless product || standard
     (product.nil? || product_signature?(product, body)) &&
       (standard.nil? || standard_signature?(standard, request, body))
+  end
+
+  # By what a repeat is known. Only the standard signature covers the id: without it, anybody could
+  # send a copy again under another id, so the body's hash is the key.
+  def event_id(request, body)
+    return request["webhook-id"].to_s if request["webhook-signature"]
+    "body-" + OpenSSL::Digest::SHA256.hexdigest(body)
   end
 
   # `GrowSurf-Signature: ts=<Unix ms>,v=<hex>`, with another `v=` while an old secret is valid.
@@ -75,12 +82,18 @@ class Receiver < WEBrick::HTTPServlet::AbstractServlet
     FileUtils.mkdir_p("events")
     temporary = "events/#{SecureRandom.uuid}.part"
     File.open(temporary, "wb") { |file| file.write(body) && file.fsync }
-    File.link(temporary, "events/#{id}.json")
+    is_new = link(temporary, "events/#{id}.json")
+    File.open("events", &:fsync) # Now the name is on disk as well.
+    is_new
+  ensure
+    FileUtils.rm_f(temporary)
+  end
+
+  def link(temporary, name)
+    File.link(temporary, name)
     true
   rescue Errno::EEXIST
     false
-  ensure
-    FileUtils.rm_f(temporary)
   end
 end
 

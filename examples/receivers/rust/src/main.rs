@@ -5,6 +5,7 @@
 //! ```
 
 use std::error::Error;
+use std::fs::File;
 use std::io::{self, ErrorKind, Write as _};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -15,7 +16,7 @@ use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use groundswell_types::signature::{StandardHeaders, verify_product, verify_standard};
+use groundswell_types::signature::{StandardHeaders, hex, hmac_sha256, verify_product, verify_standard};
 use groundswell_types::{Event, Secret};
 use tempfile::NamedTempFile;
 use tokio::net::TcpListener;
@@ -43,9 +44,10 @@ async fn receive(State(secret): State<Arc<Secret>>, headers: HeaderMap, body: By
     if !is_genuine(&secret, &headers, &body) {
         return StatusCode::UNAUTHORIZED;
     }
-    let id = header(&headers, "webhook-id").unwrap_or_default().to_owned();
+    let id = event_id(&headers, &body);
     let Ok(event) = serde_json::from_slice::<Event>(&body) else { return StatusCode::BAD_REQUEST };
-    if id.is_empty() || id.contains(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if !(1..=100).contains(&id.len()) || !id.chars().all(is_allowed) {
         return StatusCode::BAD_REQUEST;
     }
     let name = format!("events/{id}.json");
@@ -60,7 +62,7 @@ async fn receive(State(secret): State<Arc<Secret>>, headers: HeaderMap, body: By
     StatusCode::NO_CONTENT
 }
 
-/// Each request has two signatures, and one is enough. The standard one covers the id as well.
+/// Each request has two signatures, and one is enough.
 fn is_genuine(secret: &Secret, headers: &HeaderMap, body: &[u8]) -> bool {
     let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_millis() as i64);
     let product = header(headers, "growsurf-signature")
@@ -75,6 +77,16 @@ fn is_genuine(secret: &Secret, headers: &HeaderMap, body: &[u8]) -> bool {
     checks.iter().any(Option::is_some) && checks.iter().flatten().all(Result::is_ok)
 }
 
+/// By what a repeat is known. Only the standard signature covers the id: without it, anybody could send
+/// a copy again under another id, so the body's hash is the key.
+fn event_id(headers: &HeaderMap, body: &[u8]) -> String {
+    if headers.contains_key("webhook-signature") {
+        return header(headers, "webhook-id").unwrap_or_default().to_owned();
+    }
+    // With a key that is no secret, a digest is a hash.
+    format!("body-{}", hex(&hmac_sha256(b"event", &[body])))
+}
+
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).map(|value| value.to_str().unwrap_or_default())
 }
@@ -86,9 +98,11 @@ fn store(name: &str, body: &[u8]) -> io::Result<bool> {
     let mut file = NamedTempFile::new_in("events")?;
     file.write_all(body)?;
     file.as_file().sync_all()?;
-    match file.persist_noclobber(name) {
-        Ok(_) => Ok(true),
-        Err(failed) if failed.error.kind() == ErrorKind::AlreadyExists => Ok(false),
-        Err(failed) => Err(failed.error),
-    }
+    let is_new = match file.persist_noclobber(name) {
+        Ok(_) => true,
+        Err(failed) if failed.error.kind() == ErrorKind::AlreadyExists => false,
+        Err(failed) => return Err(failed.error),
+    };
+    File::open("events")?.sync_all()?; // Now the name is on disk as well.
+    Ok(is_new)
 }
