@@ -109,7 +109,7 @@ impl Engine {
     /// Reads settings and what is due from the store, and starts writing and delivering in the world given.
     pub async fn start_in(parts: EngineParts, outside: Outside) -> Result<Arc<Self>, StartError> {
         let (EngineParts { store, config, clock }, Outside { transport, randomness }) = (parts, outside);
-        let Ground { directory, ids, changes, inboxes, api_keys } =
+        let Ground { directory, ids, changes, inboxes, api_keys, feeds } =
             Ground::read(&store, &config, &clock, &randomness).await?;
         let destinations = Destinations::new(&config, Arc::clone(&inboxes));
         let transport: Arc<dyn Transport> =
@@ -119,7 +119,6 @@ impl Engine {
         let due = store.earliest_due(&directory.enabled_endpoints()).await?;
 
         let (under_way, tally) = <(Arc<UnderWay>, Arc<Tally>)>::default();
-        let feeds = Arc::new(Feeds::new(ids.latest_event()));
         let (writer_stop, fatal) = (CancellationToken::new(), CancellationToken::new());
         let stop = fatal.child_token();
         let (outbox, inbox) = mpsc::channel(RUNTIME_INBOX);
@@ -270,6 +269,7 @@ struct Ground {
     changes: Arc<Changes>,
     inboxes: Arc<Inboxes>,
     api_keys: ApiKeys,
+    feeds: Arc<Feeds>,
 }
 
 impl Ground {
@@ -293,7 +293,8 @@ impl Ground {
         });
         let inboxes = Arc::new(inboxes.await?);
         let api_keys = ApiKeys::load(store.as_ref()).await?;
-        Ok(Self { directory, ids, changes, inboxes, api_keys })
+        let feeds = Arc::new(Feeds::new(ids.latest_event()));
+        Ok(Self { directory, ids, changes, inboxes, api_keys, feeds })
     }
 }
 
