@@ -199,3 +199,22 @@ export async function send(app, body, headers) {
   const init = { method: 'POST', body, headers: { 'content-type': 'application/json', ...headers } };
   return (await fetch(`${app.url}/webhooks`, init)).status;
 }
+
+/** Headers with which `body` must be refused, by what is wrong with them; `at` is when it is signed. */
+export function forgeries(body, secret, at) {
+  const { product, standard } = signatures(body, secret, { at });
+  const foreign = signatures(body, 'another secret', { at });
+  const old = signatures(body, secret, { at: at - 6 * 60_000 });
+  return {
+    none: {},
+    'foreign product': foreign.product,
+    'foreign standard': foreign.standard,
+    'one of two foreign': { ...product, ...foreign.standard },
+    'the other of two foreign': { ...foreign.product, ...standard },
+    'old product': old.product,
+    'old standard': old.standard,
+    'another id': { ...standard, 'webhook-id': 'evt_other' },
+    'id without signature': { 'webhook-id': 'evt_1', 'webhook-timestamp': standard['webhook-timestamp'] },
+    nonsense: { 'growsurf-signature': 'v=,ts=', 'webhook-signature': 'v1', 'webhook-timestamp': 'é' },
+  };
+}

@@ -128,10 +128,10 @@ fn new_text() -> String {
 }
 
 impl Engine {
-    /// The API key whose text this is, and notes that it was used. Looked up by hash, so timing tells nothing about
-    /// stored keys.
-    pub fn api_key(&self, text: &str) -> Option<Arc<KnownKey>> {
-        let key = self.api_keys.find(&hash_token(text))?;
+    /// The API key whose text has this hash, see [`hash_token`], and notes that it was used. Looked up by hash, so timing
+    /// tells nothing about stored keys.
+    pub fn api_key(&self, hash: &[u8; 32]) -> Option<Arc<KnownKey>> {
+        let key = self.api_keys.find(hash)?;
         key.last_used_at_ms.fetch_max(self.clock.now_ms(), Ordering::Relaxed);
         Some(key)
     }

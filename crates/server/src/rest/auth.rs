@@ -133,11 +133,11 @@ pub fn identify(state: &AppState, request: &Request) -> Option<Caller> {
     if !scheme.eq_ignore_ascii_case("bearer") {
         return None;
     }
-    let key = key.trim();
-    if state.admin_key_hash == Some(hash_token(key)) {
+    let hash = hash_token(key.trim());
+    if state.admin_key_hash == Some(hash) {
         return Some(Caller::Admin);
     }
-    state.engine.api_key(key).map(Caller::Key)
+    state.engine.api_key(&hash).map(Caller::Key)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::server::{ADMIN_KEY, Server, on};
+use crate::server_sent;
 use crate::waiting::{self, PATIENCE};
 
 /// An open stream.
@@ -48,12 +49,7 @@ impl Stream {
     fn next(&mut self) -> Option<Message> {
         let (mut id, mut data) = (None, None);
         loop {
-            let mut line = String::new();
-            let bytes = self.0.read_line(&mut line).expect("it says something in time");
-            assert!(bytes > 0, "the connection broke without an end");
-            if line == "0\r\n" {
-                return None;
-            }
+            let line = server_sent::line(&mut self.0)?;
             if let Some(value) = line.strip_prefix("id: ") {
                 id = Some(value.trim_end().to_owned());
             } else if let Some(value) = line.strip_prefix("data: ") {

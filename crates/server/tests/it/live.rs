@@ -10,6 +10,7 @@ use crate::browser::Browser;
 use crate::client::Client;
 use crate::receiver::Receiver;
 use crate::server::{ADMIN_KEY, Server};
+use crate::server_sent;
 use crate::waiting;
 
 /// An open stream.
@@ -40,12 +41,7 @@ impl Stream {
     /// What the next message says; none when the stream has ended in order.
     fn next(&mut self) -> Option<Value> {
         loop {
-            let mut line = String::new();
-            let bytes = self.0.read_line(&mut line).expect("it says something in time");
-            assert!(bytes > 0, "the connection broke without an end");
-            if line == "0\r\n" {
-                return None;
-            }
+            let line = server_sent::line(&mut self.0)?;
             if let Some(data) = line.strip_prefix("data: ") {
                 return Some(serde_json::from_str(data).expect("JSON"));
             }

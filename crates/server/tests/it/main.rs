@@ -18,4 +18,5 @@ mod process;
 mod receiver;
 mod rest;
 mod server;
+mod server_sent;
 mod waiting;
