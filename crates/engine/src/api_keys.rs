@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use groundswell_types::{
     API_KEY_PREFIX, ApiKey, CreatedApiKey, MAX_API_KEY_NAME_CHARS, NewApiKey, Problem, ProgramId, RateLimit,
-    Scope, Scopes,
+    Scope, Scopes, TeamId,
 };
 
 use tokio::sync::watch;
@@ -30,7 +30,7 @@ const SHOWN_CHARS: usize = 4;
 /// How exactly it is kept when a key was last used, so that a busy key costs a write a minute.
 const USED_STEP_MS: i64 = 60_000;
 
-/// Keys are looked through in memory at every start and shown on one page.
+/// Of a team: keys are looked through in memory at every start and shown on one page.
 const MAX_KEYS: usize = 1_000;
 
 /// Of one program.
@@ -47,6 +47,8 @@ pub(crate) struct ApiKeys {
 #[derive(Debug)]
 pub struct KnownKey {
     pub id: String,
+    pub name: String,
+    pub team: TeamId,
     pub scopes: Scopes,
     /// The one program it is good for.
     pub program: Option<ProgramId>,
@@ -57,11 +59,29 @@ pub struct KnownKey {
     written_at_ms: AtomicI64,
 }
 
+/// Some of the keys.
+#[derive(Debug, Clone, Default)]
+pub struct Reach {
+    /// Of all teams if none.
+    pub team: Option<TeamId>,
+    /// Only those of this program.
+    pub program: Option<ProgramId>,
+}
+
+impl Reach {
+    fn has(&self, key: &ApiKeyRecord) -> bool {
+        self.team.as_ref().is_none_or(|team| key.team_id == *team)
+            && (self.program.is_none() || key.program_id == self.program)
+    }
+}
+
 impl From<&ApiKeyRecord> for KnownKey {
     fn from(record: &ApiKeyRecord) -> Self {
         let used = record.last_used_at_ms.unwrap_or(0);
         Self {
             id: record.id.clone(),
+            name: record.name.clone(),
+            team: record.team_id.clone(),
             scopes: record.scopes,
             program: record.program_id.clone(),
             rate_limit: record.rate_limit,
@@ -136,13 +156,13 @@ impl Engine {
         Some(key)
     }
 
-    /// The API keys of a program, or all of them; oldest first.
-    pub async fn api_keys(&self, program: Option<&ProgramId>) -> Result<Vec<ApiKey>, EngineError> {
+    /// The API keys in reach, oldest first.
+    pub async fn api_keys(&self, reach: &Reach) -> Result<Vec<ApiKey>, EngineError> {
         let used: HashMap<String, i64> = (self.api_keys.known().iter())
             .map(|key| (key.id.clone(), key.last_used_at_ms.load(Ordering::Relaxed)))
             .collect();
         let records = self.store.api_keys().await?.into_iter();
-        let records = records.filter(|key| program.is_none() || key.program_id.as_ref() == program);
+        let records = records.filter(|key| reach.has(key));
         Ok(records
             .map(|record| {
                 let used_at_ms = used.get(&record.id).copied().filter(|at_ms| *at_ms > 0);
@@ -151,8 +171,8 @@ impl Engine {
             .collect())
     }
 
-    /// Makes an API key.
-    pub async fn create_api_key(&self, new: NewApiKey) -> Result<CreatedApiKey, EngineError> {
+    /// Makes an API key of a team.
+    pub async fn create_api_key(&self, team: TeamId, new: NewApiKey) -> Result<CreatedApiKey, EngineError> {
         let NewApiKey { name, scopes, campaign_id: program, rate_limit } = new;
         let name = name.trim();
         let mut problems = Vec::new();
@@ -162,14 +182,17 @@ impl Engine {
         if scopes.is_empty() {
             problems.push(Problem::new("/scopes", "must have at least one scope"));
         }
-        if program.as_ref().is_some_and(|program| self.directory.program(program).is_none()) {
+        let is_elsewhere = |program: &ProgramId| {
+            !self.directory.program(program).is_some_and(|entry| entry.record.team_id == team)
+        };
+        if program.as_ref().is_some_and(is_elsewhere) {
             problems.push(Problem::new("/campaignId", "must be the id of a program"));
         }
         if !problems.is_empty() {
             return Err(EngineError::Invalid(problems));
         }
         let known = self.api_keys.known();
-        if known.len() >= MAX_KEYS {
+        if known.iter().filter(|key| key.team == team).count() >= MAX_KEYS {
             return Err(EngineError::Conflict("There are 1,000 API keys; revoke some first.".to_owned()));
         }
         // So that one program's admin cannot take all.
@@ -182,6 +205,7 @@ impl Engine {
         let text = new_text();
         let record = ApiKeyRecord {
             id: format!("key_{}", id::random_text(10)),
+            team_id: team,
             name: name.to_owned(),
             key_hash: hash_token(&text),
             scopes,
@@ -197,10 +221,9 @@ impl Engine {
         Ok(CreatedApiKey { view: record.view(), key: text })
     }
 
-    /// Revokes an API key, one of `program` if that is given; it stops working at once.
-    pub async fn delete_api_key(&self, id: &str, program: Option<&ProgramId>) -> Result<(), EngineError> {
-        let is_in_reach =
-            |key: &ApiKeyRecord| key.id == id && (program.is_none() || key.program_id.as_ref() == program);
+    /// Revokes an API key in reach; it stops working at once.
+    pub async fn delete_api_key(&self, id: &str, reach: &Reach) -> Result<(), EngineError> {
+        let is_in_reach = |key: &ApiKeyRecord| key.id == id && reach.has(key);
         if !self.store.api_keys().await?.iter().any(is_in_reach) {
             return Err(EngineError::NotFound("API key"));
         }

@@ -14,6 +14,9 @@ pub enum EngineError {
     /// There is no such thing.
     #[error("there is no such {0}")]
     NotFound(&'static str),
+    /// Whoever asks may not do that; the text says who can.
+    #[error("{0}")]
+    Forbidden(String),
     /// A part of the input is larger than it may be.
     #[error("{0}")]
     TooLarge(&'static str),

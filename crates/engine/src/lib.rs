@@ -1,10 +1,11 @@
 //! Everything durable and everything that delivers.
 //!
-//! The use cases ([`programs`], [`webhooks`], [`drafts`], [`events`], [`deliveries`], [`tests`](test_deliveries), [`inbox`])
+//! Adapters reach the use cases through [`acting`], which asks [`access`] who may. The use cases ([`programs`], [`webhooks`], [`drafts`], [`events`], [`deliveries`], [`tests`](test_deliveries), [`inbox`])
 //! are called by REST and editor alike. They read through [`store`] and [`directory`], and write through the one
 //! task that commits ([`delivery::writer`]). Knows neither HTTP servers nor pages nor the environment.
 
 pub mod access;
+pub mod acting;
 mod activity;
 pub mod api_keys;
 pub mod changes;
@@ -23,6 +24,7 @@ pub mod id;
 pub mod inbox;
 pub mod notices;
 mod old_secrets;
+pub mod people;
 pub mod programs;
 pub mod randomness;
 pub mod resends;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use groundswell_types::editor::ProgramSummary;
-use groundswell_types::{Activity, Currency, Program, ProgramId, ProgramStatus, ProgramType};
+use groundswell_types::{Activity, Currency, Program, ProgramId, ProgramStatus, ProgramType, TeamId};
 
 use crate::directory::ProgramEntry;
 use crate::engine::Engine;
@@ -33,9 +33,10 @@ pub struct ProgramPatch {
 }
 
 impl Engine {
-    /// All programs, newest first.
-    pub fn programs(&self) -> Vec<Program> {
-        self.directory.programs().iter().map(|entry| view(&entry.record)).collect()
+    /// The programs that are `wanted`, newest first.
+    pub fn programs_that(&self, wanted: impl Fn(&ProgramRecord) -> bool) -> Vec<Program> {
+        let all = self.directory.programs();
+        all.iter().filter(|entry| wanted(&entry.record)).map(|entry| view(&entry.record)).collect()
     }
 
     /// One program.
@@ -43,8 +44,13 @@ impl Engine {
         Ok(view(&self.program_entry(id)?.record))
     }
 
-    /// Creates a program; it begins as a draft.
+    /// Creates a program in the first team; it begins as a draft.
     pub async fn create_program(&self, new: NewProgram) -> Result<Program, EngineError> {
+        self.create_program_in(TeamId::first(), new).await
+    }
+
+    /// Creates a program; it begins as a draft.
+    pub async fn create_program_in(&self, team: TeamId, new: NewProgram) -> Result<Program, EngineError> {
         let now_ms = self.clock.now_ms();
         let name = match new.name {
             Some(name) => checked_name(&name)?,
@@ -52,6 +58,7 @@ impl Engine {
         };
         let record = ProgramRecord {
             id: self.ids.program(),
+            team_id: team,
             name,
             kind: new.kind,
             status: ProgramStatus::Draft,
@@ -86,9 +93,13 @@ impl Engine {
         self.program(id)
     }
 
-    /// All programs with the state of their webhooks, newest first.
-    pub async fn program_summaries(&self) -> Result<Vec<ProgramSummary>, EngineError> {
-        let entries = self.directory.programs();
+    /// The programs that are `wanted` with the state of their webhooks, newest first.
+    pub async fn program_summaries_that(
+        &self,
+        wanted: impl Fn(&ProgramRecord) -> bool + Send,
+    ) -> Result<Vec<ProgramSummary>, EngineError> {
+        let mut entries = self.directory.programs();
+        entries.retain(|entry| wanted(&entry.record));
         let activity = self.activity_at(&entries).await?;
         let mut all = Vec::new();
         for entry in entries {

@@ -8,6 +8,7 @@ pub mod inspection;
 mod list;
 pub mod memory;
 mod moves;
+mod people;
 pub mod postgres;
 mod publication;
 mod query;
@@ -26,6 +27,7 @@ use thiserror::Error;
 
 pub use first_steps::{FirstStepsStore, INBOX_REQUESTS, InboxRecord, InboxRequestRecord};
 pub use moves::{Move, MoveStep, Moved};
+pub use people::*;
 pub use publication::{PublicationRecord, Published, PublishedWebhook};
 pub use record::*;
 pub use search::*;
@@ -62,7 +64,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Reads may run at any time and see only committed data. Of the writes, [`Store::commit`], [`Store::apply`] and
 /// [`Store::move_pending`] are called by the writer task alone, one at a time; the others may be called by anybody.
 #[async_trait]
-pub trait Store: FirstStepsStore {
+pub trait Store: FirstStepsStore + PeopleStore {
     // ---- hot path, written by hand for each database
 
     /// Commits a batch in one transaction and returns, fsynced, what became of each accept, in order. Accepts with
@@ -262,7 +264,7 @@ pub trait Store: FirstStepsStore {
     /// A test delivery of a program.
     async fn test(&self, program: &ProgramId, id: TestId) -> Result<Option<TestRecord>, StoreError>;
 
-    // ---- people and keys
+    // ---- keys
 
     /// Keeps an API key.
     async fn save_api_key(&self, key: &ApiKeyRecord) -> Result<(), StoreError>;
@@ -275,24 +277,6 @@ pub trait Store: FirstStepsStore {
 
     /// Removes an API key; says whether it was there.
     async fn delete_api_key(&self, id: &str) -> Result<bool, StoreError>;
-
-    /// Keeps a sign-in link by the SHA-256 of its token.
-    async fn save_sign_in_link(&self, token_hash: [u8; 32], expires_at_ms: i64) -> Result<(), StoreError>;
-
-    /// Uses up a sign-in link; says whether there was one that had neither expired nor been used.
-    async fn use_sign_in_link(&self, token_hash: [u8; 32], now_ms: i64) -> Result<bool, StoreError>;
-
-    /// Keeps a session, replacing one with the same token; forgets those that expired before it was created.
-    async fn save_session(&self, session: &SessionRecord) -> Result<(), StoreError>;
-
-    /// A session that has not expired.
-    async fn session(&self, token_hash: [u8; 32], now_ms: i64) -> Result<Option<SessionRecord>, StoreError>;
-
-    /// Ends a session.
-    async fn delete_session(&self, token_hash: [u8; 32]) -> Result<(), StoreError>;
-
-    /// Whether anybody has ever signed in, also when the session has ended since.
-    async fn has_sessions(&self) -> Result<bool, StoreError>;
 
     // ---- care
 

@@ -3,6 +3,7 @@
 
 mod first_steps;
 mod forward;
+mod people;
 
 use std::sync::Arc;
 

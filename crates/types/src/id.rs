@@ -203,6 +203,30 @@ text_id! {
     WebhookId, "webhook"
 }
 
+text_id! {
+    /// People who work on the same programs: `team_…`.
+    TeamId, "team"
+}
+
+text_id! {
+    /// Somebody who can sign in: `usr_…`.
+    UserId, "user"
+}
+
+impl TeamId {
+    /// The team that every server has.
+    pub fn first() -> Self {
+        Self("team_first".to_owned())
+    }
+}
+
+impl UserId {
+    /// Who is signed in by the first link: the first owner of the first team.
+    pub fn first() -> Self {
+        Self("usr_first".to_owned())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -22,6 +22,7 @@ mod notice;
 mod open_enum;
 mod overlap;
 pub mod payload;
+mod person;
 mod problem;
 mod program;
 mod resend;
@@ -48,12 +49,14 @@ pub use headers::{
     MAX_HEADERS_BYTES, Reserved, WebhookHeaders,
 };
 pub use id::{
-    DeliveryId, EventId, InboxRequestId, InvalidId, NoticeId, ProgramId, ResendJobId, TestId, WebhookId,
+    DeliveryId, EventId, InboxRequestId, InvalidId, NoticeId, ProgramId, ResendJobId, TeamId, TestId, UserId,
+    WebhookId,
 };
 pub use inbox::{Inbox, InboxRequest, InboxRequestDetail, SchemeCheck, SignatureCheck};
 pub use name::{InvalidName, WebhookName};
 pub use notice::{Notice, NoticeKind};
 pub use overlap::{InvalidOverlap, SecretOverlap};
+pub use person::{Email, InvalidEmail, Role};
 pub use problem::{Problem, pointer_segment};
 pub use program::{Currency, Program, ProgramStatus, ProgramType};
 pub use resend::{MAX_SELECTED, ResendJob, ResendSelection, ResendState};

@@ -2,6 +2,7 @@
 //! fast; deterministic, without threads or a clock. Nothing survives it.
 
 mod first_steps;
+mod people;
 mod search;
 mod state;
 
@@ -17,8 +18,8 @@ use super::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DeliverySearch, DraftRecord,
     EndpointId, EndpointRecord, EventRecord, EventSearch, EventsFound, Expired, Forget, HealthRecord,
     HourRecord, MoveStep, Moved, NoticeRecord, PARKED_DUE_MS, Pending, PendingKey, ProgramRecord,
-    PublicationRecord, ResendBatch, ResendJobRecord, ResendRecord, SMALL_BODY, SessionRecord, SettingsChange,
-    Standing, Store, StoreError, TestRecord, Unsuccessful,
+    PublicationRecord, ResendBatch, ResendJobRecord, ResendRecord, SMALL_BODY, SettingsChange, Standing,
+    Store, StoreError, TestRecord, Unsuccessful,
 };
 
 /// The in-memory store.
@@ -391,39 +392,6 @@ impl Store for Memory {
 
     async fn delete_api_key(&self, id: &str) -> Result<bool, StoreError> {
         Ok(self.state().api_keys.remove(id).is_some())
-    }
-
-    async fn save_sign_in_link(&self, token_hash: [u8; 32], expires_at_ms: i64) -> Result<(), StoreError> {
-        self.state().sign_in_links.insert(token_hash, expires_at_ms);
-        Ok(())
-    }
-
-    async fn use_sign_in_link(&self, token_hash: [u8; 32], now_ms: i64) -> Result<bool, StoreError> {
-        let mut state = self.state();
-        state.sign_in_links.retain(|_, expires_at_ms| *expires_at_ms > now_ms);
-        Ok(state.sign_in_links.remove(&token_hash).is_some())
-    }
-
-    async fn save_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
-        let mut state = self.state();
-        state.has_had_sessions = true;
-        state.sessions.retain(|_, other| other.expires_at_ms > session.created_at_ms);
-        state.sessions.insert(session.token_hash, *session);
-        Ok(())
-    }
-
-    async fn session(&self, token_hash: [u8; 32], now_ms: i64) -> Result<Option<SessionRecord>, StoreError> {
-        let session = self.state().sessions.get(&token_hash).copied();
-        Ok(session.filter(|session| session.expires_at_ms > now_ms))
-    }
-
-    async fn delete_session(&self, token_hash: [u8; 32]) -> Result<(), StoreError> {
-        self.state().sessions.remove(&token_hash);
-        Ok(())
-    }
-
-    async fn has_sessions(&self) -> Result<bool, StoreError> {
-        Ok(self.state().has_had_sessions)
     }
 
     fn standing(&self) -> Standing {

@@ -5,7 +5,7 @@ use groundswell_types::editor::ChangedBy;
 use groundswell_types::{
     ApiKey, Currency, DeliveryId, EventId, EventKind, FailureClass, HourCount, NoticeId, NoticeKind,
     ProgramId, ProgramStatus, ProgramType, RateLimit, ResendJobId, ResendState, Scopes, Secret,
-    SecretOverlap, TestId, WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
+    SecretOverlap, TeamId, TestId, WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
 };
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +23,7 @@ pub struct EndpointId(pub i64);
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProgramRecord {
     pub id: ProgramId,
+    pub team_id: TeamId,
     pub name: String,
     pub kind: ProgramType,
     pub status: ProgramStatus,
@@ -432,6 +433,7 @@ pub struct TestRecord {
 pub struct ApiKeyRecord {
     /// `key_…`
     pub id: String,
+    pub team_id: TeamId,
     pub name: String,
     /// SHA-256 of the key.
     pub key_hash: [u8; 32],
@@ -459,13 +461,4 @@ impl ApiKeyRecord {
             last_used_at: self.last_used_at_ms,
         }
     }
-}
-
-/// A signed-in browser. Only its token's hash is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SessionRecord {
-    /// SHA-256 of the token in the cookie.
-    pub token_hash: [u8; 32],
-    pub created_at_ms: i64,
-    pub expires_at_ms: i64,
 }

@@ -1,6 +1,7 @@
 //! The trait on an SQL database: the cold path is the same for each, the hot path is its own.
 
 mod first_steps;
+mod people;
 
 use std::future::Future;
 use std::ops::DerefMut;
@@ -17,8 +18,8 @@ use super::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DeliverySearch, DraftRecord,
     EndpointId, EndpointRecord, EventRecord, EventSearch, EventsFound, Expired, Forget, HealthRecord,
     HourRecord, MoveStep, Moved, NoticeRecord, Pending, PendingKey, ProgramRecord, PublicationRecord,
-    ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange, Standing, Store, StoreError,
-    TestRecord, Unsuccessful,
+    ResendBatch, ResendJobRecord, ResendRecord, SettingsChange, Standing, Store, StoreError, TestRecord,
+    Unsuccessful,
 };
 
 /// What each database does in its own way.
@@ -401,38 +402,6 @@ impl<D: Database> Store for D {
         let mut db = Database::begin(self).await?;
         let result = keys::delete(&mut *db, id).await;
         db.finish(result).await
-    }
-
-    async fn save_sign_in_link(&self, token_hash: [u8; 32], expires_at_ms: i64) -> Result<(), StoreError> {
-        let mut db = Database::begin(self).await?;
-        let result = keys::save_link(&mut *db, &token_hash, expires_at_ms).await;
-        db.finish(result).await
-    }
-
-    async fn use_sign_in_link(&self, token_hash: [u8; 32], now_ms: i64) -> Result<bool, StoreError> {
-        let mut db = Database::begin(self).await?;
-        let result = keys::use_link(&mut *db, &token_hash, now_ms).await;
-        db.finish(result).await
-    }
-
-    async fn save_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
-        let mut db = Database::begin(self).await?;
-        let result = keys::save_session(&mut *db, session).await;
-        db.finish(result).await
-    }
-
-    async fn session(&self, token_hash: [u8; 32], now_ms: i64) -> Result<Option<SessionRecord>, StoreError> {
-        keys::session(&mut *Database::reader(self).await?, &token_hash, now_ms).await
-    }
-
-    async fn delete_session(&self, token_hash: [u8; 32]) -> Result<(), StoreError> {
-        let mut db = Database::begin(self).await?;
-        let result = keys::delete_session(&mut *db, &token_hash).await;
-        db.finish(result).await
-    }
-
-    async fn has_sessions(&self) -> Result<bool, StoreError> {
-        keys::has_sessions(&mut *Database::reader(self).await?).await
     }
 
     async fn failed(&self) {

@@ -260,30 +260,6 @@ impl Store for Disk {
         self.memory.delete_api_key(id).await
     }
 
-    async fn save_sign_in_link(&self, token_hash: [u8; 32], expires_at_ms: i64) -> Result<(), StoreError> {
-        self.memory.save_sign_in_link(token_hash, expires_at_ms).await
-    }
-
-    async fn use_sign_in_link(&self, token_hash: [u8; 32], now_ms: i64) -> Result<bool, StoreError> {
-        self.memory.use_sign_in_link(token_hash, now_ms).await
-    }
-
-    async fn save_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
-        self.memory.save_session(session).await
-    }
-
-    async fn session(&self, token_hash: [u8; 32], now_ms: i64) -> Result<Option<SessionRecord>, StoreError> {
-        self.memory.session(token_hash, now_ms).await
-    }
-
-    async fn delete_session(&self, token_hash: [u8; 32]) -> Result<(), StoreError> {
-        self.memory.delete_session(token_hash).await
-    }
-
-    async fn has_sessions(&self) -> Result<bool, StoreError> {
-        self.memory.has_sessions().await
-    }
-
     async fn checkpoint(&self) -> Result<(), StoreError> {
         self.memory.checkpoint().await
     }

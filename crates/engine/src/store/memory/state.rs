@@ -7,13 +7,14 @@ use std::ops::Bound;
 use bytes::Bytes;
 use groundswell_types::{DeliveryId, EventId, HourCount, InboxRequestId, ProgramId, ResendJobId, TestId};
 
+use super::people::People;
 use crate::store::moves::Fate;
 use crate::store::{
     Accept, Accepted, ApiKeyRecord, AttemptRecord, Batch, BootRecord, DraftRecord, EndpointId,
     EndpointRecord, EventRecord, Forget, HealthRecord, HourRecord, Idempotency, InboxRecord,
     InboxRequestRecord, MAX_TARGETS, MoveStep, Moved, NoticeRecord, Outcome, PARKED_DUE_MS, Pending,
     PendingKey, ProgramRecord, PublicationRecord, Published, ResendBatch, ResendJobRecord, ResendRecord,
-    SessionRecord, SettingsChange, StoreError, TestRecord, WebhooksChange,
+    SettingsChange, StoreError, TestRecord, WebhooksChange,
 };
 
 #[derive(Debug)]
@@ -49,10 +50,7 @@ pub(super) struct State {
     publications: BTreeMap<(ProgramId, i64), PublicationRecord>,
     pub(super) tests: BTreeMap<TestId, TestRecord>,
     pub(super) api_keys: BTreeMap<String, ApiKeyRecord>,
-    /// When each expires, by the token's hash.
-    pub(super) sign_in_links: BTreeMap<[u8; 32], i64>,
-    pub(super) sessions: BTreeMap<[u8; 32], SessionRecord>,
-    pub(super) has_had_sessions: bool,
+    pub(super) people: People,
     pub(super) resends: BTreeMap<DeliveryId, ResendRecord>,
     pub(super) resend_jobs: BTreeMap<ResendJobId, ResendJobRecord>,
     /// The highest event that retention removed.

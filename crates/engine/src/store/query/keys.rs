@@ -1,51 +1,22 @@
-//! API keys, sign-in links and sessions. Nothing secret is kept, only SHA-256 hashes of it.
+//! API keys. Nothing secret is kept, only SHA-256 hashes of it.
 
-use groundswell_types::{ProgramId, RateLimit, Scopes};
+use groundswell_types::{ProgramId, RateLimit, Scopes, TeamId};
 
 use super::{Columns, Connection};
-use crate::store::{ApiKeyRecord, SessionRecord, StoreError};
+use crate::store::{ApiKeyRecord, StoreError};
 
 const INSERT_KEY: &str = "
-    INSERT INTO api_key (id, name, key_hash, scopes, program_id, rate_limit, ends_with, created_at_ms, last_used_at_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    INSERT INTO api_key (id, name, key_hash, scopes, program_id, rate_limit, ends_with, created_at_ms, last_used_at_ms, team_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 
 const KEYS: &str = "
-    SELECT id, name, key_hash, scopes, program_id, rate_limit, ends_with, created_at_ms, last_used_at_ms
+    SELECT id, name, key_hash, scopes, program_id, rate_limit, ends_with, created_at_ms, last_used_at_ms,
+        team_id
     FROM api_key ORDER BY created_at_ms, id";
 
 const NOTE_USED: &str = "UPDATE api_key SET last_used_at_ms = $2 WHERE id = $1";
 
 const DELETE_KEY: &str = "DELETE FROM api_key WHERE id = $1";
-
-const SAVE_LINK: &str = "
-    INSERT INTO sign_in_link (token_hash, expires_at_ms) VALUES ($1, $2)
-    ON CONFLICT (token_hash) DO UPDATE SET expires_at_ms = excluded.expires_at_ms";
-
-const DELETE_LINK: &str = "DELETE FROM sign_in_link WHERE token_hash = $1";
-
-/// Links are few and short-lived, so each use sweeps; nothing else has to.
-const DELETE_EXPIRED_LINKS: &str = "DELETE FROM sign_in_link WHERE expires_at_ms <= $1";
-
-const SAVE_SESSION: &str = "
-    INSERT INTO session (token_hash, created_at_ms, expires_at_ms) VALUES ($1, $2, $3)
-    ON CONFLICT (token_hash) DO UPDATE SET
-        created_at_ms = excluded.created_at_ms,
-        expires_at_ms = excluded.expires_at_ms";
-
-const DELETE_EXPIRED_SESSIONS: &str = "DELETE FROM session WHERE expires_at_ms <= $1";
-
-/// Outlives the session, because "has anybody ever signed in" does.
-const REMEMBER_SESSION: &str = "
-    INSERT INTO meta (name, value) VALUES ('has_sessions', 1)
-    ON CONFLICT (name) DO NOTHING";
-
-const SESSION: &str = "
-    SELECT token_hash, created_at_ms, expires_at_ms FROM session
-    WHERE token_hash = $1 AND expires_at_ms > $2";
-
-const DELETE_SESSION: &str = "DELETE FROM session WHERE token_hash = $1";
-
-const HAS_SESSIONS: &str = "SELECT value FROM meta WHERE name = 'has_sessions'";
 
 pub(in crate::store) async fn insert(db: &mut impl Connection, key: &ApiKeyRecord) -> Result<(), StoreError> {
     let (scopes, rate_limit) = (key.scopes.to_string(), key.rate_limit.map(|limit| limit.to_string()));
@@ -59,6 +30,7 @@ pub(in crate::store) async fn insert(db: &mut impl Connection, key: &ApiKeyRecor
         key.ends_with.as_deref().into(),
         key.created_at_ms.into(),
         key.last_used_at_ms.into(),
+        key.team_id.as_str().into(),
     ];
     db.execute(INSERT_KEY, values).await?;
     Ok(())
@@ -80,6 +52,7 @@ fn key(row: &impl Columns) -> Result<ApiKeyRecord, StoreError> {
         ends_with: row.optional_text(6)?,
         created_at_ms: row.int(7)?,
         last_used_at_ms: row.optional_int(8)?,
+        team_id: row.parsed(9, |text| TeamId::parse(text).ok())?,
     })
 }
 
@@ -96,58 +69,4 @@ pub(in crate::store) async fn note_used(
 /// Whether it was there.
 pub(in crate::store) async fn delete(db: &mut impl Connection, id: &str) -> Result<bool, StoreError> {
     Ok(db.execute(DELETE_KEY, [id.into()]).await? == 1)
-}
-
-pub(in crate::store) async fn save_link(
-    db: &mut impl Connection,
-    token_hash: &[u8; 32],
-    expires_at_ms: i64,
-) -> Result<(), StoreError> {
-    db.execute(SAVE_LINK, [token_hash.into(), expires_at_ms.into()]).await?;
-    Ok(())
-}
-
-/// Whether there was one that had not expired.
-pub(in crate::store) async fn use_link(
-    db: &mut impl Connection,
-    token_hash: &[u8; 32],
-    now_ms: i64,
-) -> Result<bool, StoreError> {
-    db.execute(DELETE_EXPIRED_LINKS, [now_ms.into()]).await?;
-    Ok(db.execute(DELETE_LINK, [token_hash.into()]).await? == 1)
-}
-
-pub(in crate::store) async fn save_session(
-    db: &mut impl Connection,
-    session: &SessionRecord,
-) -> Result<(), StoreError> {
-    db.execute(DELETE_EXPIRED_SESSIONS, [session.created_at_ms.into()]).await?;
-    let values = [(&session.token_hash).into(), session.created_at_ms.into(), session.expires_at_ms.into()];
-    db.execute(SAVE_SESSION, values).await?;
-    db.execute(REMEMBER_SESSION, []).await?;
-    Ok(())
-}
-
-pub(in crate::store) async fn session(
-    db: &mut impl Connection,
-    token_hash: &[u8; 32],
-    now_ms: i64,
-) -> Result<Option<SessionRecord>, StoreError> {
-    let rows = db.fetch(SESSION, vec![token_hash.into(), now_ms.into()]).await?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let session =
-        SessionRecord { token_hash: row.hash(0)?, created_at_ms: row.int(1)?, expires_at_ms: row.int(2)? };
-    Ok(Some(session))
-}
-
-pub(in crate::store) async fn delete_session(
-    db: &mut impl Connection,
-    token_hash: &[u8; 32],
-) -> Result<(), StoreError> {
-    db.execute(DELETE_SESSION, [token_hash.into()]).await?;
-    Ok(())
-}
-
-pub(in crate::store) async fn has_sessions(db: &mut impl Connection) -> Result<bool, StoreError> {
-    Ok(!db.fetch(HAS_SESSIONS, vec![]).await?.is_empty())
 }

@@ -1,18 +1,18 @@
 //! Programs.
 
-use groundswell_types::{Currency, ProgramId, ProgramStatus, ProgramType};
+use groundswell_types::{Currency, ProgramId, ProgramStatus, ProgramType, TeamId};
 
 use super::{Columns, Connection};
 use crate::store::{ProgramRecord, StoreError};
 
 const ALL: &str = "
-    SELECT id, name, kind, status, currency, created_at_ms, webhooks_version
+    SELECT id, name, kind, status, currency, created_at_ms, webhooks_version, team_id
     FROM program
     ORDER BY created_at_ms, id";
 
 const INSERT: &str = "
-    INSERT INTO program (id, name, kind, status, currency, created_at_ms, webhooks_version)
-    VALUES ($1, $2, $3, $4, $5, $6, $7)";
+    INSERT INTO program (id, name, kind, status, currency, created_at_ms, webhooks_version, team_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
 
 const UPDATE: &str = "UPDATE program SET name = $2, status = $3 WHERE id = $1";
 
@@ -33,6 +33,7 @@ pub(in crate::store) async fn insert(
         program.currency.as_str().into(),
         program.created_at_ms.into(),
         program.webhooks_version.into(),
+        program.team_id.as_str().into(),
     ];
     db.execute(INSERT, values).await?;
     Ok(())
@@ -61,5 +62,6 @@ fn program(row: &impl Columns) -> Result<ProgramRecord, StoreError> {
         currency: row.parsed(4, Currency::parse)?,
         created_at_ms: row.int(5)?,
         webhooks_version: row.int(6)?,
+        team_id: row.parsed(7, |text| TeamId::parse(text).ok())?,
     })
 }

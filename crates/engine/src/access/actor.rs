@@ -1,0 +1,199 @@
+//! Who makes a request, and the one place that says what they may do.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use groundswell_types::{Email, ProgramId, Role, Scope, TeamId, UserId};
+
+use crate::api_keys::KnownKey;
+use crate::error::EngineError;
+use crate::store::ProgramRecord;
+
+/// What a use case needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// To see a program and the settings of its webhooks.
+    SeeSettings,
+    /// To see what was sent, where people's data is: the log, the inbox.
+    SeeLog,
+    /// To change webhooks, test, publish, resend.
+    Edit,
+    /// To change the program itself, or make one.
+    EditPrograms,
+    /// To post events.
+    Send,
+    /// To decide who may do what: members, keys; to see the audit log and erase people's data.
+    Manage,
+}
+
+impl Permission {
+    /// The role that it takes in the program's team.
+    const fn role(self) -> Role {
+        match self {
+            Self::SeeSettings | Self::SeeLog => Role::Viewer,
+            Self::Edit | Self::EditPrograms | Self::Send => Role::Editor,
+            Self::Manage => Role::Owner,
+        }
+    }
+
+    /// The scope that it takes of an API key.
+    const fn scope(self) -> Scope {
+        match self {
+            Self::SeeSettings | Self::SeeLog => Scope::Read,
+            Self::Edit | Self::EditPrograms => Scope::Webhooks,
+            Self::Send => Scope::Events,
+            Self::Manage => Scope::Admin,
+        }
+    }
+}
+
+/// Somebody who is signed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    pub id: UserId,
+    pub name: String,
+    /// `None` until it is given.
+    pub email: Option<Email>,
+    pub has_password: bool,
+    /// The teams they are in, the one they came into first first.
+    pub memberships: Vec<(TeamId, Role)>,
+    /// The team they look at; `None` when they are in none.
+    pub team: Option<TeamId>,
+    /// The hash of their session's token.
+    pub session: [u8; 32],
+}
+
+impl Person {
+    /// What they are in a team.
+    pub fn role_in(&self, team: &TeamId) -> Option<Role> {
+        self.memberships.iter().find(|(id, _)| id == team).map(|(_, role)| *role)
+    }
+
+    /// What they are in the team they look at.
+    pub fn role(&self) -> Option<Role> {
+        self.team.as_ref().and_then(|team| self.role_in(team))
+    }
+}
+
+/// Who it is.
+#[derive(Debug, Clone)]
+pub enum Who {
+    /// The holder of the admin key from the configuration: may do everything, in every team.
+    Operator,
+    /// The holder of an API key, in the key's team.
+    Key(Arc<KnownKey>),
+    /// Somebody with a session.
+    Person(Arc<Person>),
+}
+
+/// Who makes a request, and from where.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    pub who: Who,
+    /// `None` for what the server does by itself.
+    pub address: Option<IpAddr>,
+}
+
+impl Actor {
+    /// Fails when the actor may not do this with the program. A program out of reach is as one that is not there.
+    pub fn check(&self, permission: Permission, program: &ProgramRecord) -> Result<(), EngineError> {
+        const NO_PROGRAM: EngineError = EngineError::NotFound("program");
+        match &self.who {
+            Who::Operator => Ok(()),
+            Who::Key(key) => {
+                if key.team != program.team_id || key.program.as_ref().is_some_and(|own| *own != program.id) {
+                    return Err(NO_PROGRAM);
+                }
+                scope_allows(key, permission)
+            }
+            Who::Person(person) => {
+                let role = person.role_in(&program.team_id).ok_or(NO_PROGRAM)?;
+                role_allows(role, permission)
+            }
+        }
+    }
+
+    /// Fails when the actor may not do this in the whole of a team. A team out of reach is as one that is not there.
+    pub fn check_team(&self, permission: Permission, team: &TeamId) -> Result<(), EngineError> {
+        const NO_TEAM: EngineError = EngineError::NotFound("team");
+        match &self.who {
+            Who::Operator => Ok(()),
+            Who::Key(key) => {
+                if key.team != *team {
+                    return Err(NO_TEAM);
+                }
+                if let Some(program) = &key.program {
+                    return Err(only_for(program));
+                }
+                scope_allows(key, permission)
+            }
+            Who::Person(person) => role_allows(person.role_in(team).ok_or(NO_TEAM)?, permission),
+        }
+    }
+
+    /// The team in which the actor makes and lists things; the operator's is the first.
+    pub fn team(&self) -> Result<TeamId, EngineError> {
+        match &self.who {
+            Who::Operator => Ok(TeamId::first()),
+            Who::Key(key) => Ok(key.team.clone()),
+            Who::Person(person) => person.team.clone().ok_or(EngineError::Forbidden(IN_NO_TEAM.to_owned())),
+        }
+    }
+
+    /// The one program that is in the actor's reach, if it is not all of the team's.
+    pub fn program(&self) -> Option<&ProgramId> {
+        match &self.who {
+            Who::Key(key) => key.program.as_ref(),
+            Who::Operator | Who::Person(_) => None,
+        }
+    }
+
+    /// Whether a program is in the actor's lists: of the team a person looks at, of a key's reach; the operator's are all.
+    pub fn lists(&self, program: &ProgramRecord) -> bool {
+        match &self.who {
+            Who::Operator => true,
+            Who::Key(key) => {
+                key.team == program.team_id && key.program.as_ref().is_none_or(|own| *own == program.id)
+            }
+            Who::Person(person) => person.team.as_ref() == Some(&program.team_id),
+        }
+    }
+
+    /// Whether the actor decides about others in the program's team.
+    pub fn manages(&self, program: &ProgramRecord) -> bool {
+        self.check(Permission::Manage, program).is_ok()
+    }
+}
+
+const IN_NO_TEAM: &str = "You are in no team any more. Ask an owner to invite you.";
+
+/// Shown on pages, so its translations are in the catalogue.
+const VIEWERS_ONLY_SEE: &str =
+    "You can see this and change nothing: your role is viewer. An owner of the team can give you another.";
+
+const OWNERS_ONLY: &str = "Only owners of the team can do that.";
+
+fn role_allows(role: Role, permission: Permission) -> Result<(), EngineError> {
+    let needed = permission.role();
+    if role >= needed {
+        return Ok(());
+    }
+    let why = if needed == Role::Owner { OWNERS_ONLY } else { VIEWERS_ONLY_SEE };
+    Err(EngineError::Forbidden(why.to_owned()))
+}
+
+fn scope_allows(key: &KnownKey, permission: Permission) -> Result<(), EngineError> {
+    let needed = permission.scope();
+    if key.may(needed) {
+        return Ok(());
+    }
+    Err(EngineError::Forbidden(format!(
+        "This API key may not do that: it has the scopes {}, and this call needs {needed}.",
+        key.scopes
+    )))
+}
+
+/// For keys of one program.
+pub(crate) fn only_for(program: &ProgramId) -> EngineError {
+    EngineError::Forbidden(format!("This API key is for the program {program} only."))
+}

@@ -1,0 +1,128 @@
+//! Sessions, and the one-time links that begin them. Only hashes are kept; what is random enough needs no slow hash.
+
+use std::net::IpAddr;
+
+use groundswell_types::{TeamId, UserId};
+
+use super::{Person, hash_token, new_token};
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::store::{SessionRecord, SignInLinkRecord, SignedIn};
+
+/// How long a sign-in link can be used: one hour.
+pub const SIGN_IN_LINK_MS: i64 = 3_600_000;
+
+/// How long a session lasts at most: 30 days.
+pub const SESSION_MS: i64 = 30 * 86_400_000;
+
+/// How long a session lasts that nobody uses: 7 days.
+pub const IDLE_MS: i64 = 7 * 86_400_000;
+
+/// How exactly it is kept when a session was last used.
+const SEEN_STEP_MS: i64 = 300_000;
+
+/// Of what a browser calls itself so much is kept.
+const MAX_USER_AGENT_CHARS: usize = 300;
+
+/// Where somebody comes from who signs in.
+#[derive(Debug, Clone, Default)]
+pub struct Came {
+    pub address: Option<IpAddr>,
+    pub user_agent: Option<String>,
+    /// The session that the browser had before, which ends.
+    pub session: Option<String>,
+}
+
+/// A session that has begun.
+#[derive(Debug)]
+pub struct Begun {
+    /// For the cookie.
+    pub token: String,
+    pub user: UserId,
+}
+
+impl Engine {
+    /// Makes a one-time sign-in link's token for somebody; returns it with its end, Unix milliseconds.
+    pub async fn create_sign_in_token(&self, user: &UserId) -> Result<(String, i64), EngineError> {
+        let (token, token_hash) = new_token();
+        let expires_at_ms = self.clock.now_ms() + SIGN_IN_LINK_MS;
+        let link = SignInLinkRecord { token_hash, user_id: user.clone(), expires_at_ms };
+        self.store.save_sign_in_link(&link).await?;
+        Ok((token, expires_at_ms))
+    }
+
+    /// Uses up a sign-in link's token and begins a session.
+    pub async fn sign_in(&self, token: &str, came: Came) -> Result<Begun, EngineError> {
+        let user = self.store.use_sign_in_link(hash_token(token), self.clock.now_ms()).await?;
+        let user = user.ok_or_else(|| {
+            EngineError::Refused("This sign-in link has been used or has expired. Make a new one.".to_owned())
+        })?;
+        self.begin_session(user, came).await
+    }
+
+    /// Begins a session with a token of its own, always a new one; the browser's earlier session ends.
+    pub(crate) async fn begin_session(&self, user: UserId, came: Came) -> Result<Begun, EngineError> {
+        let now_ms = self.clock.now_ms();
+        let (token, token_hash) = new_token();
+        let agent = came.user_agent.map(|agent| agent.chars().take(MAX_USER_AGENT_CHARS).collect());
+        let record = SessionRecord {
+            token_hash,
+            user_id: user.clone(),
+            team_id: None,
+            created_at_ms: now_ms,
+            last_seen_at_ms: now_ms,
+            expires_at_ms: now_ms + SESSION_MS,
+            address: came.address.map(|address| address.to_string()),
+            user_agent: agent,
+        };
+        self.store.save_session(&record).await?;
+        if let Some(before) = came.session {
+            self.sign_out(&before).await?;
+        }
+        Ok(Begun { token, user })
+    }
+
+    /// Whose session this is, while it lasts.
+    pub async fn person(&self, session: &str) -> Result<Option<Person>, EngineError> {
+        let now_ms = self.clock.now_ms();
+        let Some(signed_in) = self.store.session(hash_token(session), now_ms).await? else {
+            return Ok(None);
+        };
+        let SessionRecord { token_hash, last_seen_at_ms, .. } = signed_in.session;
+        if now_ms - last_seen_at_ms > IDLE_MS {
+            self.store.delete_session(token_hash).await?;
+            return Ok(None);
+        }
+        if now_ms - last_seen_at_ms > SEEN_STEP_MS {
+            self.store.touch_session(token_hash, now_ms).await?;
+        }
+        Ok(Some(person(signed_in)))
+    }
+
+    /// Ends a session.
+    pub async fn sign_out(&self, session: &str) -> Result<(), EngineError> {
+        self.store.delete_session(hash_token(session)).await?;
+        self.access.tell();
+        Ok(())
+    }
+
+    /// Whether nobody has ever signed in.
+    pub async fn is_first_run(&self) -> Result<bool, EngineError> {
+        Ok(!self.store.has_sessions().await?)
+    }
+}
+
+fn person(SignedIn { session, user, memberships }: SignedIn) -> Person {
+    let memberships: Vec<_> = memberships.into_iter().map(|one| (one.team_id, one.role)).collect();
+    let is_member = |team: &TeamId| memberships.iter().any(|(id, _)| id == team);
+    let team = session.team_id.filter(is_member).or_else(|| memberships.first().map(|(id, _)| id.clone()));
+    Person {
+        id: user.id,
+        name: user.name,
+        email: user.email,
+        has_password: user.password_hash.is_some(),
+        memberships,
+        team,
+        session: session.token_hash,
+    }
+}

@@ -1,0 +1,82 @@
+//! API keys and sign-in links, for those who manage a team.
+
+use groundswell_types::{ApiKey, CreatedApiKey, NewApiKey, TeamId, UserId};
+
+use super::Acting;
+use crate::access::{Permission, Who};
+use crate::api_keys::Reach;
+use crate::error::EngineError;
+
+impl Acting {
+    /// The API keys that are in the actor's reach, oldest first.
+    pub async fn api_keys(&self) -> Result<Vec<ApiKey>, EngineError> {
+        self.engine.api_keys(&self.reach()?).await
+    }
+
+    /// Makes an API key in the actor's team. Whoever reaches one program makes keys that reach no further, and may not be used
+    /// more often.
+    pub async fn create_api_key(&self, new: NewApiKey) -> Result<CreatedApiKey, EngineError> {
+        self.reach()?;
+        let (team, new) = match &self.actor.who {
+            Who::Key(own) => match &own.program {
+                Some(program) => {
+                    if new.campaign_id.as_ref().is_some_and(|wanted| wanted != program) {
+                        return Err(crate::access::only_for(program));
+                    }
+                    let is_higher = |wanted| !own.rate_limit.is_some_and(|limit| limit.allows(wanted));
+                    if new.rate_limit.is_some_and(is_higher) {
+                        let why =
+                            "An API key for one program can only make keys with lower limits than its own.";
+                        return Err(EngineError::Forbidden(why.to_owned()));
+                    }
+                    let rate_limit = new.rate_limit.or(own.rate_limit);
+                    (own.team.clone(), NewApiKey { campaign_id: Some(program.clone()), rate_limit, ..new })
+                }
+                None => (own.team.clone(), new),
+            },
+            Who::Operator => (self.team_of_key(&new), new),
+            Who::Person(_) => (self.actor.team()?, new),
+        };
+        self.engine.create_api_key(team, new).await
+    }
+
+    /// Revokes an API key in the actor's reach; it stops working at once.
+    pub async fn delete_api_key(&self, id: &str) -> Result<(), EngineError> {
+        self.engine.delete_api_key(id, &self.reach()?).await
+    }
+
+    /// Makes a one-time link that signs somebody of the actor's team in; the team's first owner when nobody is named.
+    pub async fn create_sign_in_link(&self, user: Option<&UserId>) -> Result<(String, i64), EngineError> {
+        let team = self.actor.team()?;
+        self.actor.check_team(Permission::Manage, &team)?;
+        let user = self.engine.member_or_owner(&team, user).await?;
+        self.engine.create_sign_in_token(&user).await
+    }
+
+    /// Which keys the actor manages.
+    fn reach(&self) -> Result<Reach, EngineError> {
+        match &self.actor.who {
+            Who::Operator => Ok(Reach::default()),
+            Who::Key(key) => match &key.program {
+                // A key of one program that is its admin.
+                Some(program) => {
+                    self.must(program, Permission::Manage)?;
+                    Ok(Reach { team: Some(key.team.clone()), program: Some(program.clone()) })
+                }
+                None => self.reach_of_team(key.team.clone()),
+            },
+            Who::Person(_) => self.reach_of_team(self.actor.team()?),
+        }
+    }
+
+    fn reach_of_team(&self, team: TeamId) -> Result<Reach, EngineError> {
+        self.actor.check_team(Permission::Manage, &team)?;
+        Ok(Reach { team: Some(team), program: None })
+    }
+
+    /// The operator's keys are in the team of their program.
+    fn team_of_key(&self, new: &NewApiKey) -> TeamId {
+        let entry = new.campaign_id.as_ref().and_then(|id| self.engine.program_entry(id).ok());
+        entry.map_or_else(TeamId::first, |entry| entry.record.team_id.clone())
+    }
+}

@@ -1,0 +1,46 @@
+//! Programs, for somebody.
+
+use groundswell_types::editor::ProgramSummary;
+use groundswell_types::{Program, ProgramId};
+
+use super::Acting;
+use crate::access::Permission;
+use crate::error::EngineError;
+use crate::programs::{NewProgram, ProgramPatch};
+
+impl Acting {
+    /// The programs in the actor's lists, newest first.
+    pub fn programs(&self) -> Vec<Program> {
+        self.engine.programs_that(|program| self.actor.lists(program))
+    }
+
+    /// The same with the state of their webhooks.
+    pub async fn program_summaries(&self) -> Result<Vec<ProgramSummary>, EngineError> {
+        self.engine.program_summaries_that(|program| self.actor.lists(program)).await
+    }
+
+    /// One program.
+    pub fn program(&self, id: &ProgramId) -> Result<Program, EngineError> {
+        self.must(id, Permission::SeeSettings)?;
+        self.engine.program(id)
+    }
+
+    /// The same with the state of its webhooks.
+    pub async fn program_summary(&self, id: &ProgramId) -> Result<ProgramSummary, EngineError> {
+        self.must(id, Permission::SeeSettings)?;
+        self.engine.program_summary(id).await
+    }
+
+    /// Creates a program in the actor's team.
+    pub async fn create_program(&self, new: NewProgram) -> Result<Program, EngineError> {
+        let team = self.actor.team()?;
+        self.actor.check_team(Permission::EditPrograms, &team)?;
+        self.engine.create_program_in(team, new).await
+    }
+
+    /// Changes a program.
+    pub async fn patch_program(&self, id: &ProgramId, patch: ProgramPatch) -> Result<Program, EngineError> {
+        self.must(id, Permission::EditPrograms)?;
+        self.engine.patch_program(id, patch).await
+    }
+}
