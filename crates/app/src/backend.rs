@@ -16,6 +16,7 @@ use groundswell_types::{
 use leptos::prelude::use_context;
 
 use crate::failure::Failure;
+use crate::language::Language;
 use crate::viewer::Viewer;
 
 /// The use cases behind the pages, for the person who made the request. Every method but [`Backend::viewer`] and
@@ -167,6 +168,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Stops a resend job; what it has queued is sent all the same.
     async fn cancel_resends(&self, id: &ProgramId, job: ResendJobId) -> Result<ResendJob, Failure>;
+
+    /// The value of the `Set-Cookie` header that remembers the language somebody chose.
+    fn remember_language(&self, language: Language) -> String;
 
     /// The public URL of this server, for examples.
     fn public_url(&self) -> String;

@@ -167,8 +167,8 @@ fn choose_language(backend: &dyn Backend, form: &Form) -> Answer {
     let Some(language) = Language::parse(form.get("language")) else {
         return Answer::failed(Failure::NotFound);
     };
-    let is_secure = backend.public_url().starts_with("https://");
-    Answer::Redirect { location: own_page(form.get("back")), set_cookie: Some(language.cookie(is_secure)) }
+    let set_cookie = Some(backend.remember_language(language));
+    Answer::Redirect { location: own_page(form.get("back")), set_cookie }
 }
 
 /// Path and query of one of our pages; the first page's when `back` leads elsewhere.

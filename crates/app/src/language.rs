@@ -14,12 +14,6 @@ pub enum Language {
     Spanish,
 }
 
-/// The cookie that remembers a choice.
-pub const COOKIE: &str = "groundswell_language";
-
-/// How long a choice is remembered, in seconds: a year.
-const REMEMBERED_S: i64 = 365 * 24 * 3600;
-
 impl Language {
     /// All, in the order of the catalogue.
     pub const ALL: [Self; 3] = [Self::English, Self::German, Self::Spanish];
@@ -50,12 +44,6 @@ impl Language {
     /// The language for a request: what was chosen, else what its browser likes best, else English.
     pub fn choose(cookie: Option<&str>, accept_language: Option<&str>) -> Self {
         cookie.and_then(Self::parse).or_else(|| accept_language.and_then(accepted)).unwrap_or_default()
-    }
-
-    /// A `Set-Cookie` that remembers the choice. It is read by the server only.
-    pub fn cookie(self, is_secure: bool) -> String {
-        let secure = if is_secure { "; Secure" } else { "" };
-        format!("{COOKIE}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={REMEMBERED_S}{secure}", self.tag())
     }
 
     /// A whole number as the language writes it. Spanish leaves numbers of four digits together (CLDR).
@@ -152,8 +140,6 @@ mod tests {
         assert_eq!(Language::choose(Some("es"), Some("de")), Language::Spanish);
         assert_eq!(Language::choose(Some("xx"), Some("de")), Language::German);
         assert_eq!(Language::choose(None, None), Language::English);
-        assert!(Language::German.cookie(true).starts_with("groundswell_language=de; Path=/;"));
-        assert_eq!([true, false].map(|is| Language::German.cookie(is).ends_with("; Secure")), [true, false]);
     }
 
     #[test]

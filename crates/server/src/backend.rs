@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use groundswell_app::Viewer;
 use groundswell_app::backend::Backend;
 use groundswell_app::failure::Failure;
+use groundswell_app::{Language, Viewer};
 use groundswell_engine::access::SESSION_MS;
 use groundswell_engine::programs::NewProgram;
 use groundswell_engine::{Engine, EngineError};
@@ -19,10 +19,11 @@ use groundswell_types::{
     ResendSelection, TestId, TestView,
 };
 
+use crate::cookies::Cookie;
 use crate::http::AppState;
 
-/// The cookie that holds the session's token.
-pub const SESSION_COOKIE: &str = "groundswell_session";
+/// How long a chosen language is remembered, in seconds: a year.
+const REMEMBERED_S: i64 = 365 * 24 * 3600;
 
 /// The backend of one request.
 pub struct PageBackend {
@@ -50,11 +51,6 @@ impl PageBackend {
             Ok(false) => Err(Failure::SignedOut),
             Err(error) => Err(self.failure(error)),
         }
-    }
-
-    fn cookie(&self, value: &str, max_age_s: i64) -> String {
-        let secure = if self.state.public_url.starts_with("https://") { "; Secure" } else { "" };
-        format!("{SESSION_COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={max_age_s}{secure}")
     }
 
     /// The one place where the engine's errors become what people at the browser read.
@@ -94,7 +90,7 @@ impl Backend for PageBackend {
 
     async fn sign_in(&self, token: &str) -> Result<String, Failure> {
         let session = self.state.engine.sign_in(token).await.map_err(|error| self.failure(error))?;
-        Ok(self.cookie(&session, SESSION_MS / 1000))
+        Ok(self.state.cookies.set(Cookie::Session, &session, SESSION_MS / 1000))
     }
 
     async fn sign_out(&self) -> Result<String, Failure> {
@@ -102,7 +98,7 @@ impl Backend for PageBackend {
         if let Some(session) = &self.session {
             engine.sign_out(session).await.map_err(|error| self.failure(error))?;
         }
-        Ok(self.cookie("", 0))
+        Ok(self.state.cookies.forget(Cookie::Session))
     }
 
     async fn programs(&self) -> Result<Vec<ProgramSummary>, Failure> {
@@ -276,6 +272,10 @@ impl Backend for PageBackend {
 
     async fn cancel_resends(&self, id: &ProgramId, job: ResendJobId) -> Result<ResendJob, Failure> {
         self.engine().await?.cancel_resends(id, job).await.map_err(|error| self.failure(error))
+    }
+
+    fn remember_language(&self, language: Language) -> String {
+        self.state.cookies.set(Cookie::Language, language.tag(), REMEMBERED_S)
     }
 
     fn public_url(&self) -> String {

@@ -14,6 +14,7 @@ use http::{HeaderValue, StatusCode};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
+use crate::cookies::Cookies;
 use crate::docs::LazyDocs;
 use crate::live::{self, LiveStreams};
 use crate::rest::{BodyRoom, Description, EventStreams, RateLimiter};
@@ -30,6 +31,7 @@ pub struct Shared {
     pub site: Option<Site>,
     /// Without a slash at its end.
     pub public_url: Arc<str>,
+    pub cookies: Cookies,
     pub admin_key_hash: Option<[u8; 32]>,
     pub rate_limiter: RateLimiter,
     pub bodies: BodyRoom,
@@ -62,6 +64,7 @@ impl AppState {
             site,
             docs,
             description: Description::new(&public_url),
+            cookies: Cookies::of(&public_url),
             public_url: public_url.into(),
             admin_key_hash: config.admin_key.as_ref().map(|key| hash_token(key.expose())),
             rate_limiter: RateLimiter::new(config.rate_limit),

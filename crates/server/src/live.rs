@@ -23,9 +23,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Interval, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::backend::SESSION_COOKIE;
+use crate::cookies::Cookie;
 use crate::http::AppState;
-use crate::pages::cookie;
 
 /// Open at a time; beyond that pages go on by asking.
 const MAX_STREAMS: usize = 1_000;
@@ -73,7 +72,7 @@ async fn answer(
     headers: &HeaderMap,
     watch: impl FnOnce(&AppState) -> Result<ChangeWatch, EngineError>,
 ) -> Response {
-    let session = cookie(headers, SESSION_COOKIE).unwrap_or_default().to_owned();
+    let session = state.cookies.read(Cookie::Session, headers).unwrap_or_default().to_owned();
     // From here on no end of the session is missed.
     let ended = state.engine.sessions_ended();
     match state.engine.is_signed_in(&session).await {

@@ -3,6 +3,7 @@
 mod backend;
 mod check_config;
 mod config;
+mod cookies;
 mod docs;
 mod doctor;
 mod export;

@@ -11,9 +11,9 @@ use groundswell_app::backend::Backend;
 use groundswell_app::failure::Failure;
 use groundswell_app::forms::{self, Answer, Post};
 use groundswell_app::settings::{ApiKeysShown, Outcome};
-use groundswell_app::{App, Language, language, settings_shell, shell};
+use groundswell_app::{App, Language, settings_shell, shell};
 use http::header::{
-    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, COOKIE, LOCATION, SET_COOKIE, VARY,
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, LOCATION, SET_COOKIE, VARY,
 };
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, Version};
@@ -22,7 +22,8 @@ use leptos_axum::generate_route_list;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
-use crate::backend::{PageBackend, SESSION_COOKIE};
+use crate::backend::PageBackend;
+use crate::cookies::Cookie;
 use crate::export;
 use crate::http::{AppState, RequestId};
 use crate::site::Site;
@@ -133,7 +134,7 @@ impl PageRenderer {
         ),
     ) -> Response {
         let backend = backend_for(state, request.headers(), request.extensions().get());
-        let language = language_for(request.headers());
+        let language = language_for(state, request.headers());
         let assets = self.assets.clone();
         let context = move || {
             provide_context(Arc::clone(&backend));
@@ -161,31 +162,19 @@ fn backend_for(state: &AppState, headers: &HeaderMap, id: Option<&RequestId>) ->
 
 /// The backend of a request of whoever's session it carries.
 pub fn page_backend(state: &AppState, headers: &HeaderMap, id: Option<&RequestId>) -> PageBackend {
-    let session = cookie(headers, SESSION_COOKIE).map(str::to_owned);
+    let session = state.cookies.read(Cookie::Session, headers).map(str::to_owned);
     PageBackend::new(state.clone(), session, id.map(|id| id.0.as_ref().to_owned()))
 }
 
 /// The language the request's page is to be in.
-fn language_for(headers: &HeaderMap) -> Language {
+fn language_for(state: &AppState, headers: &HeaderMap) -> Language {
     let accepted = headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    Language::choose(cookie(headers, language::COOKIE), accepted)
-}
-
-/// The value of a cookie.
-pub fn cookie<'a>(headers: &'a HeaderMap, wanted: &str) -> Option<&'a str> {
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == wanted)
-        .map(|(_, value)| value)
+    Language::choose(state.cookies.read(Cookie::Language, headers), accepted)
 }
 
 async fn server_function(State(state): State<AppState>, request: Request) -> Response {
     let backend = backend_for(&state, request.headers(), request.extensions().get());
-    let language = language_for(request.headers());
+    let language = language_for(&state, request.headers());
     let context = move || {
         provide_context(Arc::clone(&backend));
         provide_context(language);
@@ -207,7 +196,7 @@ async fn submit(
     let id = extensions.get::<RequestId>().cloned();
     let backend = backend_for(&state, &headers, id.as_ref());
     let query = uri.query().unwrap_or_default();
-    let post = Post { path: uri.path(), query, body: &body, language: language_for(&headers) };
+    let post = Post { path: uri.path(), query, body: &body, language: language_for(&state, &headers) };
     match forms::submit(backend.as_ref(), post).await {
         Answer::Redirect { location, set_cookie } => {
             let mut response = StatusCode::SEE_OTHER.into_response();

@@ -3,9 +3,9 @@
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use groundswell_app::Viewer;
 use groundswell_app::backend::Backend;
 use groundswell_app::failure::Failure;
+use groundswell_app::{Language, Viewer};
 use groundswell_types::editor::{
     Conflict, DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, History, HistoryVersion,
     LiveStatus, Panel, PanelRow, ProgramSummary, SecretChange, SecretDraft, Seen, Side,
@@ -487,6 +487,10 @@ impl Backend for Memory {
             job.state = ResendState::Cancelled;
             Ok(job.clone())
         })
+    }
+
+    fn remember_language(&self, language: Language) -> String {
+        format!("language={}", language.tag())
     }
 
     fn public_url(&self) -> String {
