@@ -11,6 +11,8 @@ use groundswell_engine::config::{BreakerPolicy, EngineConfig, RetryPolicy, Sendi
 use groundswell_types::RateLimit;
 use serde::Deserialize;
 
+use crate::client_address::TrustedProxies;
+
 const MIN_ADMIN_KEY_CHARS: usize = 32;
 
 /// The flags of `groundswell serve`. Each can be set by the environment variable named beside it.
@@ -31,6 +33,9 @@ pub struct ServeArgs {
     /// Networks deliveries may reach besides public addresses, comma-separated, for example 127.0.0.0/8.
     #[arg(long, env = "GROUNDSWELL_EGRESS_ALLOW", value_name = "CIDRS")]
     egress_allow: Option<String>,
+    /// Proxies whose X-Forwarded-For or Forwarded counts, comma-separated, for example 10.0.0.0/8.
+    #[arg(long, env = "GROUNDSWELL_TRUSTED_PROXIES", value_name = "CIDRS")]
+    trusted_proxies: Option<String>,
     /// What links are built from, for example `https://webhooks.example.com`.
     #[arg(long, env = "GROUNDSWELL_PUBLIC_URL", value_name = "URL")]
     public_url: Option<String>,
@@ -91,6 +96,7 @@ struct File {
     database_url: Option<String>,
     admin_key: Option<String>,
     public_url: Option<String>,
+    trusted_proxies: Vec<String>,
     rate_limit: Option<String>,
     log_format: Option<LogFormat>,
     log: Option<String>,
@@ -148,6 +154,7 @@ pub struct Config {
     pub admin_key: Option<AdminKey>,
     /// Without a slash at its end; `None` is derived from the address that is listened on.
     pub public_url: Option<String>,
+    pub trusted_proxies: TrustedProxies,
     pub rate_limit: Option<RateLimit>,
     pub log_format: LogFormat,
     pub log_filter: String,
@@ -217,6 +224,7 @@ impl Config {
             database: database(&database_url)?,
             admin_key: args.admin_key.or(file.admin_key).map(admin_key).transpose()?,
             public_url: args.public_url.or(file.public_url).map(|url| public_url(&url)).transpose()?,
+            trusted_proxies: TrustedProxies::parse(args.trusted_proxies.as_deref(), &file.trusted_proxies)?,
             rate_limit: rate_limit(args.rate_limit.or(file.rate_limit).as_deref())?,
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
             log_filter: args.log.or(file.log).unwrap_or_else(|| "info".to_owned()),

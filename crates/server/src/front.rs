@@ -5,16 +5,19 @@
 //! the router's layers call, too. Everything else goes to the router.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, Ready, ready};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::extract::Request;
 use axum::response::Response;
+use axum::serve::{IncomingStream, Listener};
 use http::Method;
 use tower_service::Service;
 
+use crate::client_address::Peer;
 use crate::http::{AppState, named};
 use crate::rest::{EventCall, submit_events};
 use crate::unread;
@@ -24,12 +27,13 @@ use crate::unread;
 pub struct Front {
     state: AppState,
     router: Router,
+    peer: Peer,
 }
 
 impl Front {
-    /// Stands before `router`, which has all routes.
-    pub const fn new(state: AppState, router: Router) -> Self {
-        Self { state, router }
+    /// Stands before `router`, which has all routes, on a connection from `peer`.
+    pub const fn new(state: AppState, router: Router, peer: Peer) -> Self {
+        Self { state, router, peer }
     }
 }
 
@@ -43,7 +47,8 @@ impl Service<Request> for Front {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let (request, body) = unread::lend(request);
+        let (mut request, body) = unread::lend(request);
+        request.extensions_mut().insert(self.peer);
         let Some(call) = event_call(&request) else {
             let answer = self.router.call(request);
             return Box::pin(async move { Ok(unread::settle(body, answer.await?).await) });
@@ -53,6 +58,28 @@ impl Service<Request> for Front {
             let answer = named(request, |request| submit_events(state, request, call)).await;
             Ok(unread::settle(body, answer).await)
         })
+    }
+}
+
+/// Makes a [`Front`] for each connection.
+#[derive(Clone)]
+pub struct Fronts {
+    pub state: AppState,
+    pub router: Router,
+}
+
+impl<L: Listener<Addr = SocketAddr>> Service<IncomingStream<'_, L>> for Fronts {
+    type Response = Front;
+    type Error = Infallible;
+    type Future = Ready<Result<Front, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, connection: IncomingStream<'_, L>) -> Self::Future {
+        let peer = Peer(connection.remote_addr().ip());
+        ready(Ok(Front::new(self.state.clone(), self.router.clone(), peer)))
     }
 }
 

@@ -13,6 +13,7 @@ use http::header::{HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_
 use http::{HeaderValue, StatusCode};
 use tokio_util::sync::CancellationToken;
 
+use crate::client_address::TrustedProxies;
 use crate::config::Config;
 use crate::cookies::Cookies;
 use crate::docs::LazyDocs;
@@ -33,6 +34,7 @@ pub struct Shared {
     pub public_url: Arc<str>,
     pub cookies: Cookies,
     pub admin_key_hash: Option<[u8; 32]>,
+    pub trusted_proxies: TrustedProxies,
     pub rate_limiter: RateLimiter,
     pub bodies: BodyRoom,
     pub description: Description,
@@ -67,6 +69,7 @@ impl AppState {
             cookies: Cookies::of(&public_url),
             public_url: public_url.into(),
             admin_key_hash: config.admin_key.as_ref().map(|key| hash_token(key.expose())),
+            trusted_proxies: config.trusted_proxies.clone(),
             rate_limiter: RateLimiter::new(config.rate_limit),
             bodies: BodyRoom::default(),
             event_streams: EventStreams::new(stop.clone()),

@@ -2,6 +2,7 @@
 
 mod backend;
 mod check_config;
+mod client_address;
 mod config;
 mod cookies;
 mod docs;

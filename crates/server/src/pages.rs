@@ -209,24 +209,22 @@ async fn submit(
             response
         }
         Answer::Page { status, returned } => {
-            let page = get_of((uri, headers, id));
+            let page = get_of((uri, headers, extensions));
             with_status(status, pages.render(&state, page, Some(*returned)).await)
         }
         Answer::ApiKeys { status, outcome } => {
-            let page = get_of((uri, headers, id));
+            let page = get_of((uri, headers, extensions));
             with_status(status, pages.render_api_keys(&state, page, Some(*outcome)).await)
         }
     }
 }
 
 /// The request for the page that a form was on.
-fn get_of((uri, headers, id): (Uri, HeaderMap, Option<RequestId>)) -> Request {
+fn get_of((uri, headers, extensions): (Uri, HeaderMap, Extensions)) -> Request {
     let mut page = Request::new(Body::empty());
     *page.uri_mut() = uri;
     *page.headers_mut() = headers;
-    if let Some(id) = id {
-        page.extensions_mut().insert(id);
-    }
+    *page.extensions_mut() = extensions;
     page
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::ServiceExt as _;
 use axum::serve::ListenerExt as _;
 use groundswell_engine::clock::Clock;
 use groundswell_engine::config::EngineConfig;
@@ -17,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::config::{Config, Database, LogFormat};
-use crate::front::Front;
+use crate::front::Fronts;
 use crate::http::{AppState, router};
 use crate::site::Site;
 
@@ -93,7 +92,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     }
     let stop = CancellationToken::new();
     let state = AppState::new(Arc::clone(&engine), site, public_url.clone(), (&config, stop.clone()));
-    let app = Front::new(state.clone(), router(state)).into_make_service();
+    let app = Fronts { state: state.clone(), router: router(state) };
     say(&format!("Groundswell listens on http://{address}"));
     if engine.is_first_run().await.unwrap_or(false) {
         let (token, _) = engine.create_sign_in_token().await?;

@@ -22,6 +22,7 @@ impl Config {
         if let Some(url) = &self.public_url {
             put("public_url", json!(url));
         }
+        put("trusted_proxies", json!(self.trusted_proxies.texts()));
         let limit = self.rate_limit;
         put("rate_limit", json!(limit.map_or_else(|| "off".to_owned(), |limit| limit.to_string())));
         put("log", json!(self.log_filter));

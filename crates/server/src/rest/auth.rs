@@ -15,6 +15,7 @@ use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method};
 
 use super::answer::{Context, Failed};
+use crate::client_address::ClientAddress;
 use crate::http::AppState;
 
 /// Who made a request.
@@ -102,6 +103,8 @@ pub async fn checked<Answer: Future<Output = Response>>(
 ) -> Response {
     let context = |request: &Request| Context::of(state, request.headers(), request.extensions().get());
     let Some(caller) = identify(state, &request) else {
+        let ClientAddress(address) = ClientAddress::of(state, request.headers(), request.extensions());
+        tracing::debug!(client.address = %address, "a request without a valid key was refused");
         let message = "Send a valid API key as `Authorization: Bearer <key>`.";
         let mut response = context(&request).fail(Failed::new(ErrorCode::Unauthorized, message));
         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -88,6 +88,7 @@ fn settings_that_cannot_be_are_errors_that_say_what_can() {
         ("admin_key = \"short\"", "openssl rand"),
         ("public_url = \"example.com\"", "https://"),
         ("log = \"a=b=c\"", "no log filter such as info"),
+        ("trusted_proxies = [\"proxy.example\"]", "no network such as 10.0.0.0/8"),
         ("database_url = \"mysql://x\"", "sqlite:///path/file.db"),
     ] {
         std::fs::write(directory.path().join("g.toml"), file).expect("a file");

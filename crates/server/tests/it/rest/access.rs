@@ -50,6 +50,26 @@ fn without_a_valid_key_everything_is_401() {
 
 /// The calls for events have a way of their own, which a path with an encoded character does not take.
 #[test]
+fn the_address_of_whoever_has_no_key_is_logged_and_only_proxies_say_whose_it_is() {
+    const LOG: (&str, &str) = ("GROUNDSWELL_LOG", "groundswell=debug");
+    let address_said_by = |settings: &[(&str, &str)], path: &str| {
+        let server = Server::with(&[settings, &[LOG]].concat());
+        let headers = &[("x-forwarded-for", "198.51.100.1, 203.0.113.7")];
+        let call = Call { method: "POST", path, headers, body: b"{}" };
+        assert_eq!(server.client().authorized_by(None).send(call).status, 401);
+        let log = server.log();
+        let line = log.lines().find(|line| line.contains("without a valid key"));
+        let (_, said) = line.expect("it is logged").split_once("client.address=").expect("an address");
+        said.split_whitespace().next().expect("an address").to_owned()
+    };
+    for path in ["/v2/campaigns", "/v2/campaign/any/events"] {
+        assert_eq!(address_said_by(&[], path), "127.0.0.1");
+        let trusting = [("GROUNDSWELL_TRUSTED_PROXIES", "127.0.0.0/8")];
+        assert_eq!(address_said_by(&trusting, path), "203.0.113.7");
+    }
+}
+
+#[test]
 fn the_calls_for_events_are_answered_alike_on_both_ways_to_them() {
     let server = Server::with(&[("GROUNDSWELL_RATE_LIMIT", "900/9000/90000")]);
     let client = server.client();
