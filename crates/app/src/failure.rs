@@ -15,6 +15,9 @@ pub enum Failure {
     /// There is no such thing.
     #[error("there is no such thing")]
     NotFound,
+    /// The person may not do that; the text says who can.
+    #[error("{0}")]
+    Forbidden(String),
     /// The input is wrong.
     #[error("the input is wrong")]
     Invalid(Vec<Problem>),
@@ -40,6 +43,7 @@ impl Failure {
     pub const fn status(&self) -> u16 {
         match self {
             Self::SignedOut => 401,
+            Self::Forbidden(_) => 403,
             Self::NotFound => 404,
             Self::Invalid(_) => 422,
             Self::Conflict(_) | Self::Refused(_) => 409,

@@ -49,6 +49,7 @@ impl Said for Failure {
             Self::Invalid(problems) => Self::Invalid(problems.said_in(language)),
             Self::Conflict(why) => Self::Conflict(why.said_in(language)),
             Self::Refused(why) => Self::Refused(why.said_in(language)),
+            Self::Forbidden(why) => Self::Forbidden(why.said_in(language)),
             Self::SignedOut | Self::NotFound | Self::Offline | Self::Internal { .. } => self,
         }
     }
@@ -56,7 +57,7 @@ impl Said for Failure {
 
 impl Said for Viewer {
     fn said_in(self, language: Language) -> Self {
-        Self { name: self.name.said_in(language) }
+        Self { name: self.name.said_in(language), ..self }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Who is looking at the page.
 
+use groundswell_types::Role;
 use serde::{Deserialize, Serialize};
 
 /// The person who is signed in.
@@ -7,4 +8,6 @@ use serde::{Deserialize, Serialize};
 pub struct Viewer {
     /// What the person is called in the page's head.
     pub name: String,
+    /// What they may do in the team they look at; `None` when they are in no team.
+    pub role: Option<Role>,
 }

@@ -109,7 +109,7 @@ pub fn event_meaning(texts: Texts, event: EventKind) -> &'static str {
 /// Why a page or an action failed, in a sentence.
 pub fn failure(texts: Texts, failure: &Failure) -> String {
     match failure {
-        Failure::Conflict(why) | Failure::Refused(why) => return why.clone(),
+        Failure::Conflict(why) | Failure::Refused(why) | Failure::Forbidden(why) => return why.clone(),
         Failure::SignedOut => texts.failure_signed_out(),
         Failure::NotFound => texts.failure_not_found(),
         Failure::Invalid(_) => texts.failure_invalid(),

@@ -127,6 +127,7 @@ const fn event(number: i64) -> EventId {
 async fn fill(store: &Sqlite) {
     let record = ProgramRecord {
         id: program(),
+        team_id: groundswell_types::TeamId::first(),
         name: "A large program".to_owned(),
         kind: ProgramType::Referral,
         status: ProgramStatus::InProgress,

@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use groundswell_app::backend::Backend;
 use groundswell_app::failure::Failure;
 use groundswell_app::{Language, Viewer};
-use groundswell_engine::access::SESSION_MS;
+use groundswell_engine::EngineError;
+use groundswell_engine::access::{Actor, Came, SESSION_MS, Who};
+use groundswell_engine::acting::Acting;
 use groundswell_engine::programs::NewProgram;
-use groundswell_engine::{Engine, EngineError};
 use groundswell_types::editor::{
     DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, History, Panel, ProgramSummary,
     SecretChange, Seen, Side,
@@ -18,6 +19,7 @@ use groundswell_types::{
     InboxRequestDetail, InboxRequestId, NewApiKey, ProgramId, ProgramType, ResendJob, ResendJobId,
     ResendSelection, TestId, TestView,
 };
+use tokio::sync::OnceCell;
 
 use crate::cookies::Cookie;
 use crate::http::AppState;
@@ -28,29 +30,30 @@ const REMEMBERED_S: i64 = 365 * 24 * 3600;
 /// The backend of one request.
 pub struct PageBackend {
     state: AppState,
-    session: Option<String>,
+    came: Came,
     request_id: Option<String>,
+    /// Who it is, once that was asked: a page asks for many things.
+    acting: OnceCell<Option<Acting>>,
 }
 
 impl PageBackend {
-    /// A backend for the holder of `session`.
-    pub const fn new(state: AppState, session: Option<String>, request_id: Option<String>) -> Self {
-        Self { state, session, request_id }
+    /// A backend for whoever came; `came` has their session.
+    pub const fn new(state: AppState, came: Came, request_id: Option<String>) -> Self {
+        Self { state, came, request_id, acting: OnceCell::const_new() }
     }
 
-    /// The engine, for somebody who is signed in.
-    async fn engine(&self) -> Result<&Engine, Failure> {
-        Ok(self.signed_in().await?)
-    }
-
-    /// The same, to be kept.
-    pub async fn signed_in(&self) -> Result<&Arc<Engine>, Failure> {
-        let Some(session) = &self.session else { return Err(Failure::SignedOut) };
-        match self.state.engine.is_signed_in(session).await {
-            Ok(true) => Ok(&self.state.engine),
-            Ok(false) => Err(Failure::SignedOut),
-            Err(error) => Err(self.failure(error)),
-        }
+    /// The use cases, for somebody who is signed in.
+    pub async fn engine(&self) -> Result<&Acting, Failure> {
+        let acting = self.acting.get_or_try_init(|| async {
+            let Some(session) = &self.came.session else { return Ok(None) };
+            let person = self.state.engine.person(session).await?;
+            Ok(person.map(|person| {
+                let who = Who::Person(Arc::new(person));
+                self.state.engine.acting(Arc::new(Actor { who, address: self.came.address }))
+            }))
+        });
+        let acting = acting.await.map_err(|error| self.failure(error))?;
+        acting.as_ref().ok_or(Failure::SignedOut)
     }
 
     /// The one place where the engine's errors become what people at the browser read.
@@ -58,6 +61,7 @@ impl PageBackend {
         match error {
             EngineError::Invalid(problems) => Failure::Invalid(problems),
             EngineError::NotFound(_) => Failure::NotFound,
+            EngineError::Forbidden(why) => Failure::Forbidden(why),
             EngineError::Conflict(why) => Failure::Conflict(why),
             EngineError::TooLarge(_)
             | EngineError::NotAccepted(_)
@@ -81,22 +85,24 @@ impl PageBackend {
 #[async_trait]
 impl Backend for PageBackend {
     async fn viewer(&self) -> Result<Option<Viewer>, Failure> {
-        match self.engine().await {
-            Ok(_) => Ok(Some(Viewer { name: "Owner".to_owned() })),
-            Err(Failure::SignedOut) => Ok(None),
-            Err(failure) => Err(failure),
-        }
+        let acting = match self.engine().await {
+            Ok(acting) => acting,
+            Err(Failure::SignedOut) => return Ok(None),
+            Err(failure) => return Err(failure),
+        };
+        let Who::Person(person) = &acting.actor().who else { return Ok(None) };
+        Ok(Some(Viewer { name: person.name.clone(), role: person.role() }))
     }
 
     async fn sign_in(&self, token: &str) -> Result<String, Failure> {
-        let session = self.state.engine.sign_in(token).await.map_err(|error| self.failure(error))?;
-        Ok(self.state.cookies.set(Cookie::Session, &session, SESSION_MS / 1000))
+        let begun = self.state.engine.sign_in(token, self.came.clone()).await;
+        let begun = begun.map_err(|error| self.failure(error))?;
+        Ok(self.state.cookies.set(Cookie::Session, &begun.token, SESSION_MS / 1000))
     }
 
     async fn sign_out(&self) -> Result<String, Failure> {
-        let engine = self.engine().await?;
-        if let Some(session) = &self.session {
-            engine.sign_out(session).await.map_err(|error| self.failure(error))?;
+        if let Some(session) = &self.came.session {
+            self.state.engine.sign_out(session).await.map_err(|error| self.failure(error))?;
         }
         Ok(self.state.cookies.forget(Cookie::Session))
     }
@@ -113,7 +119,7 @@ impl Backend for PageBackend {
     }
 
     async fn api_keys(&self) -> Result<Vec<ApiKey>, Failure> {
-        self.engine().await?.api_keys(None).await.map_err(|error| self.failure(error))
+        self.engine().await?.api_keys().await.map_err(|error| self.failure(error))
     }
 
     async fn create_api_key(&self, new: NewApiKey) -> Result<CreatedApiKey, Failure> {
@@ -121,7 +127,7 @@ impl Backend for PageBackend {
     }
 
     async fn delete_api_key(&self, id: &str) -> Result<(), Failure> {
-        self.engine().await?.delete_api_key(id, None).await.map_err(|error| self.failure(error))
+        self.engine().await?.delete_api_key(id).await.map_err(|error| self.failure(error))
     }
 
     async fn program(&self, id: &ProgramId) -> Result<ProgramSummary, Failure> {
@@ -151,7 +157,7 @@ impl Backend for PageBackend {
     }
 
     async fn generate_secret(&self) -> Result<String, Failure> {
-        Ok(self.engine().await?.generate_secret().expose().to_owned())
+        Ok(self.engine().await?.generate_secret())
     }
 
     async fn discard_draft(&self, id: &ProgramId) -> Result<(), Failure> {

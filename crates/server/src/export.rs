@@ -2,14 +2,14 @@
 //! while it is read, so a large one takes no more memory than a small one, and no longer a transaction.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use groundswell_app::failure::Failure;
 use groundswell_app::{LogQuery, time};
-use groundswell_engine::{Engine, EngineError};
+use groundswell_engine::EngineError;
+use groundswell_engine::acting::Acting;
 use groundswell_types::editor::DeliveryQuery;
 use groundswell_types::{DeliveryFilter, DeliveryId, DeliveryView, FailureClass, ProgramId, WebhookId};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
@@ -104,10 +104,10 @@ pub async fn of_page(
         return (StatusCode::NOT_FOUND, "There is no such export.\n").into_response();
     };
     let filter = LogQuery::parse(query).filter;
-    let backend = page_backend(&state, request.headers(), request.extensions().get());
-    let response = match backend.signed_in().await {
+    let backend = page_backend(&state, request.headers(), request.extensions());
+    let response = match backend.engine().await {
         Ok(engine) => {
-            of(Arc::clone(engine), program, filter, format).await.map_err(|error| backend.failure(error))
+            of(engine.clone(), program, filter, format).await.map_err(|error| backend.failure(error))
         }
         Err(failure) => Err(failure),
     };
@@ -124,7 +124,7 @@ pub async fn of_page(
 /// The answer with the file. What fails after its beginning breaks the connection off, so that a part is not taken for
 /// the whole.
 pub async fn of(
-    engine: Arc<Engine>,
+    engine: Acting,
     program: ProgramId,
     filter: DeliveryFilter,
     format: Format,
@@ -158,7 +158,7 @@ enum Next {
 }
 
 struct Export {
-    engine: Arc<Engine>,
+    engine: Acting,
     program: ProgramId,
     filter: DeliveryFilter,
     format: Format,

@@ -9,22 +9,24 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Request, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use futures::stream::{Stream, unfold};
-use groundswell_engine::EngineError;
+use groundswell_app::failure::Failure;
+use groundswell_engine::access::Came;
 use groundswell_engine::changes::ChangeWatch;
 use groundswell_types::{Change, ProgramId};
 use http::header::{CACHE_CONTROL, HeaderName, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Interval, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::cookies::Cookie;
+use crate::backend::PageBackend;
 use crate::http::AppState;
+use crate::pages::came;
 
 /// Open at a time; beyond that pages go on by asking.
 const MAX_STREAMS: usize = 1_000;
@@ -32,7 +34,8 @@ const MAX_STREAMS: usize = 1_000;
 /// A page takes its stream for broken when it hears nothing for twice that time (`app/src/live/line.rs`).
 const HEARTBEAT: Duration = Duration::from_secs(20);
 
-/// How often it is asked whether the viewer is still signed in. Signing out is noticed at once.
+/// How often it is asked whether the viewer is still signed in and may see this. Here it is noticed at once; another node's
+/// sign-outs are noticed so.
 const SESSION_CHECK: Duration = Duration::from_secs(50);
 
 /// Room for streams, and their end.
@@ -54,43 +57,42 @@ pub fn router() -> Router<AppState> {
     Router::new().route("/programs/live", get(all_programs)).route("/programs/{id}/live", get(one_program))
 }
 
-async fn all_programs(State(state): State<AppState>, headers: HeaderMap) -> Response {
-    let watch = |state: &AppState| Ok(state.engine.watch_all());
-    answer(state, &headers, watch).await
+async fn all_programs(State(state): State<AppState>, request: Request) -> Response {
+    let came = came(&state, request.headers(), request.extensions());
+    answer(state, came, None).await
 }
 
-async fn one_program(State(state): State<AppState>, Path(id): Path<String>, headers: HeaderMap) -> Response {
-    let watch = |state: &AppState| {
-        let id = ProgramId::parse(&id).map_err(|_| EngineError::NotFound("program"))?;
-        state.engine.watch(&id)
-    };
-    answer(state, &headers, watch).await
+async fn one_program(State(state): State<AppState>, Path(id): Path<String>, request: Request) -> Response {
+    let Ok(program) = ProgramId::parse(&id) else { return no_program() };
+    let came = came(&state, request.headers(), request.extensions());
+    answer(state, came, Some(program)).await
 }
 
-async fn answer(
-    state: AppState,
-    headers: &HeaderMap,
-    watch: impl FnOnce(&AppState) -> Result<ChangeWatch, EngineError>,
-) -> Response {
-    let session = state.cookies.read(Cookie::Session, headers).unwrap_or_default().to_owned();
+fn no_program() -> Response {
+    (StatusCode::NOT_FOUND, "There is no such program.\n").into_response()
+}
+
+/// A stream of what changes at a program, or anywhere.
+async fn answer(state: AppState, came: Came, program: Option<ProgramId>) -> Response {
     // From here on no end of the session is missed.
-    let ended = state.engine.sessions_ended();
-    match state.engine.is_signed_in(&session).await {
-        Ok(true) => {}
-        Ok(false) => return (StatusCode::UNAUTHORIZED, "Sign in first.\n").into_response(),
-        Err(_) => return (StatusCode::SERVICE_UNAVAILABLE, "The database is away.\n").into_response(),
-    }
+    let changed = state.engine.access_changed();
+    let watch = match watch(&state, &came, program.as_ref()).await {
+        Ok(watch) => watch,
+        Err(Failure::SignedOut) => return (StatusCode::UNAUTHORIZED, "Sign in first.\n").into_response(),
+        Err(Failure::NotFound) => return no_program(),
+        Err(failure) => {
+            let status = StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            return (status, format!("{failure}\n")).into_response();
+        }
+    };
     let Ok(room) = Arc::clone(&state.live.room).try_acquire_owned() else {
         let wait = [(RETRY_AFTER, "60")];
         return (StatusCode::SERVICE_UNAVAILABLE, wait, "Too many pages are open.\n").into_response();
     };
-    let Ok(watch) = watch(&state) else {
-        return (StatusCode::NOT_FOUND, "There is no such program.\n").into_response();
-    };
     let mut checks = interval(SESSION_CHECK);
     // The first one has just been made.
     checks.reset();
-    let viewer = Viewer { state, session, ended, checks, watch, is_new: true, _room: room };
+    let viewer = Viewer { state, came, program, changed, checks, watch, is_new: true, _room: room };
     let keep_alive = KeepAlive::new().interval(HEARTBEAT).event(message(&[]));
     let mut response = Sse::new(viewer.stream()).keep_alive(keep_alive).into_response();
     let headers = response.headers_mut();
@@ -98,6 +100,16 @@ async fn answer(
     // nginx would wait for more before it passes a message on.
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
     response
+}
+
+/// A watch for somebody who may have it.
+async fn watch(state: &AppState, came: &Came, program: Option<&ProgramId>) -> Result<ChangeWatch, Failure> {
+    let backend = PageBackend::new(state.clone(), came.clone(), None);
+    let acting = backend.engine().await?;
+    match program {
+        Some(program) => acting.watch(program).map_err(|error| backend.failure(error)),
+        None => Ok(acting.watch_all()),
+    }
 }
 
 fn message(changed: &[Change]) -> Event {
@@ -108,8 +120,9 @@ fn message(changed: &[Change]) -> Event {
 /// Somebody who has a page open.
 struct Viewer {
     state: AppState,
-    session: String,
-    ended: watch::Receiver<u64>,
+    came: Came,
+    program: Option<ProgramId>,
+    changed: watch::Receiver<u64>,
     checks: Interval,
     watch: ChangeWatch,
     /// Nothing was said yet.
@@ -135,12 +148,12 @@ impl Viewer {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return None,
-                _ = self.ended.changed() => {}
+                _ = self.changed.changed() => {}
                 _ = self.checks.tick() => {}
                 changed = self.watch.next() => return Some(changed),
             }
             // Who cannot be asked about is not told anything either; the page comes again.
-            if !matches!(self.state.engine.is_signed_in(&self.session).await, Ok(true)) {
+            if watch(&self.state, &self.came, self.program.as_ref()).await.is_err() {
                 return None;
             }
         }

@@ -12,8 +12,9 @@ use groundswell_app::failure::Failure;
 use groundswell_app::forms::{self, Answer, Post};
 use groundswell_app::settings::{ApiKeysShown, Outcome};
 use groundswell_app::{App, Language, settings_shell, shell};
+use groundswell_engine::access::Came;
 use http::header::{
-    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, LOCATION, SET_COOKIE, VARY,
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, LOCATION, SET_COOKIE, USER_AGENT, VARY,
 };
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, Version};
@@ -23,6 +24,7 @@ use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
 use crate::backend::PageBackend;
+use crate::client_address::ClientAddress;
 use crate::cookies::Cookie;
 use crate::export;
 use crate::http::{AppState, RequestId};
@@ -110,7 +112,7 @@ impl PageRenderer {
         request: Request,
         outcome: Option<Outcome>,
     ) -> Response {
-        let backend = backend_for(state, request.headers(), request.extensions().get());
+        let backend = backend_for(state, request.headers(), request.extensions());
         let shown = ApiKeysShown::read(backend.as_ref(), outcome).await;
         let status = shown.as_ref().err().map(Failure::status);
         let context = move || provide_context(shown.clone());
@@ -133,7 +135,7 @@ impl PageRenderer {
             fn(groundswell_app::SiteAssets) -> Document,
         ),
     ) -> Response {
-        let backend = backend_for(state, request.headers(), request.extensions().get());
+        let backend = backend_for(state, request.headers(), request.extensions());
         let language = language_for(state, request.headers());
         let assets = self.assets.clone();
         let context = move || {
@@ -156,14 +158,22 @@ impl PageRenderer {
     }
 }
 
-fn backend_for(state: &AppState, headers: &HeaderMap, id: Option<&RequestId>) -> Arc<dyn Backend> {
-    Arc::new(page_backend(state, headers, id))
+fn backend_for(state: &AppState, headers: &HeaderMap, extensions: &Extensions) -> Arc<dyn Backend> {
+    Arc::new(page_backend(state, headers, extensions))
 }
 
 /// The backend of a request of whoever's session it carries.
-pub fn page_backend(state: &AppState, headers: &HeaderMap, id: Option<&RequestId>) -> PageBackend {
+pub fn page_backend(state: &AppState, headers: &HeaderMap, extensions: &Extensions) -> PageBackend {
+    let id = extensions.get().map(|id: &RequestId| id.0.as_ref().to_owned());
+    PageBackend::new(state.clone(), came(state, headers, extensions), id)
+}
+
+/// Whose browser a request comes from, and where it is.
+pub fn came(state: &AppState, headers: &HeaderMap, extensions: &Extensions) -> Came {
+    let ClientAddress(address) = ClientAddress::of(state, headers, extensions);
+    let agent = headers.get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let session = state.cookies.read(Cookie::Session, headers).map(str::to_owned);
-    PageBackend::new(state.clone(), session, id.map(|id| id.0.as_ref().to_owned()))
+    Came { address: Some(address), user_agent: agent, session }
 }
 
 /// The language the request's page is to be in.
@@ -173,7 +183,7 @@ fn language_for(state: &AppState, headers: &HeaderMap) -> Language {
 }
 
 async fn server_function(State(state): State<AppState>, request: Request) -> Response {
-    let backend = backend_for(&state, request.headers(), request.extensions().get());
+    let backend = backend_for(&state, request.headers(), request.extensions());
     let language = language_for(&state, request.headers());
     let context = move || {
         provide_context(Arc::clone(&backend));
@@ -193,8 +203,7 @@ async fn submit(
         return (StatusCode::PAYLOAD_TOO_LARGE, "This form is too large.\n").into_response();
     };
     let Parts { uri, headers, extensions, .. } = parts;
-    let id = extensions.get::<RequestId>().cloned();
-    let backend = backend_for(&state, &headers, id.as_ref());
+    let backend = backend_for(&state, &headers, &extensions);
     let query = uri.query().unwrap_or_default();
     let post = Post { path: uri.path(), query, body: &body, language: language_for(&state, &headers) };
     match forms::submit(backend.as_ref(), post).await {

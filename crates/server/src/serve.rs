@@ -11,6 +11,7 @@ use groundswell_engine::store::postgres::{Options as PostgresOptions, Postgres};
 use groundswell_engine::store::sqlite::{Options as SqliteOptions, Sqlite};
 use groundswell_engine::store::{Store, StoreError};
 use groundswell_engine::{Engine, EngineParts};
+use groundswell_types::UserId;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -95,7 +96,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let app = Fronts { state: state.clone(), router: router(state) };
     say(&format!("Groundswell listens on http://{address}"));
     if engine.is_first_run().await.unwrap_or(false) {
-        let (token, _) = engine.create_sign_in_token().await?;
+        let (token, _) = engine.create_sign_in_token(&UserId::first()).await?;
         say(&format!("Sign in, once and within an hour: {public_url}/sign-in?token={token}"));
     }
 

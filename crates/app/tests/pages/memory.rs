@@ -13,7 +13,7 @@ use groundswell_types::editor::{
 use groundswell_types::{
     ApiKey, CreatedApiKey, DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventKind, Inbox,
     InboxRequestDetail, InboxRequestId, MAX_WEBHOOKS, NewApiKey, Problem, ProgramId, ProgramType, ResendJob,
-    ResendJobId, ResendSelection, ResendState, TestId, TestView,
+    ResendJobId, ResendSelection, ResendState, Role, TestId, TestView,
 };
 
 pub use sample::*;
@@ -66,7 +66,7 @@ pub struct Memory {
 impl Memory {
     /// Somebody is signed in, and there is nothing.
     pub fn empty() -> Self {
-        let viewer = Some(Viewer { name: "Ada".to_owned() });
+        let viewer = Some(Viewer { name: "Ada".to_owned(), role: Some(Role::Owner) });
         Self { state: Mutex::new(State { viewer, ..State::default() }) }
     }
 
@@ -154,7 +154,8 @@ impl Backend for Memory {
                 "This link was used already, or is too old. Ask for a new one.".to_owned(),
             ));
         }
-        self.state.lock().expect("not poisoned").viewer = Some(Viewer { name: "Ada".to_owned() });
+        self.state.lock().expect("not poisoned").viewer =
+            Some(Viewer { name: "Ada".to_owned(), role: Some(Role::Owner) });
         Ok("session=1".to_owned())
     }
 

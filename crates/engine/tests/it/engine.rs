@@ -21,6 +21,7 @@ async fn store_with_every_status() -> Arc<Memory> {
     for status in ProgramStatus::ALL {
         let record = ProgramRecord {
             id: id_of(status),
+            team_id: groundswell_types::TeamId::first(),
             name: String::new(),
             kind: ProgramType::Referral,
             status,

@@ -144,6 +144,11 @@ conformance! {
         an_api_key_used_twice_is_rejected
         a_sign_in_link_works_once_and_in_time
         a_session_lasts_until_it_ends
+        a_new_database_has_a_team_with_an_owner
+        people_are_found_by_what_is_theirs_alone
+        a_team_never_loses_its_last_owner
+        an_invitation_brings_somebody_in_once_and_in_time
+        sessions_and_devices_are_somebodys
         that_somebody_signed_in_is_remembered
         starts_after_an_unclean_end_are_known;
     resends:

@@ -60,7 +60,10 @@ async fn fail(url: &str, good_syncs: usize) {
     }
     // The disk works again, but what was to be synced is forgotten: nobody may believe it now.
     disk.mend();
-    assert!(engine.create_sign_in_token().await.is_err(), "nothing is written");
+    assert!(
+        engine.create_sign_in_token(&groundswell_types::UserId::first()).await.is_err(),
+        "nothing is written"
+    );
     engine.shut_down().await;
 
     let record = disk.record();

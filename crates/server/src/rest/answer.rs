@@ -5,13 +5,14 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::response::{IntoResponse, Response};
 use groundswell_engine::EngineError;
+use groundswell_engine::access::Actor;
+use groundswell_engine::acting::Acting;
 use groundswell_types::{ApiError, ErrorCode, Problem};
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
-use super::auth::Caller;
 use super::coding;
 use crate::http::{AppState, RequestId};
 
@@ -62,6 +63,7 @@ impl From<EngineError> for Failed {
         let code = match error {
             EngineError::Invalid(problems) => return Self::invalid(problems),
             EngineError::NotFound(_) => ErrorCode::NotFound,
+            EngineError::Forbidden(_) => ErrorCode::Forbidden,
             EngineError::TooLarge(_) => ErrorCode::PayloadTooLarge,
             EngineError::NotAccepted(_) => ErrorCode::EventNotAccepted,
             EngineError::WebhookLimit => ErrorCode::WebhookLimit,
@@ -88,7 +90,7 @@ impl From<EngineError> for Failed {
 pub struct Call {
     pub state: AppState,
     pub context: Context,
-    pub caller: Caller,
+    actor: Arc<Actor>,
     pub headers: HeaderMap,
 }
 
@@ -97,12 +99,24 @@ impl FromRequestParts<AppState> for Call {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
         let context = Context::of(state, &parts.headers, parts.extensions.get());
-        let Some(caller) = parts.extensions.get::<Caller>().cloned() else {
+        let Some(actor) = parts.extensions.get::<Arc<Actor>>().cloned() else {
             // Every route is behind the check that finds the caller.
             return Err(context.fail(Failed::new(ErrorCode::Unauthorized, "Send a valid API key.")));
         };
         let headers = std::mem::take(&mut parts.headers);
-        Ok(Self { state: state.clone(), context, caller, headers })
+        Ok(Self { state: state.clone(), context, actor, headers })
+    }
+}
+
+impl Call {
+    /// The use cases, for whoever calls.
+    pub fn engine(&self) -> Acting {
+        self.state.engine.acting(Arc::clone(&self.actor))
+    }
+
+    /// Whoever calls.
+    pub const fn actor(&self) -> &Arc<Actor> {
+        &self.actor
     }
 }
 

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use groundswell_engine::access::hash_token;
+use groundswell_engine::access::{Actor, Who, hash_token};
 use groundswell_engine::api_keys::KnownKey;
-use groundswell_types::{ErrorCode, ProgramId, Scope};
+use groundswell_types::{ErrorCode, Scope};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use http::{HeaderValue, Method};
 
@@ -18,52 +18,22 @@ use super::answer::{Context, Failed};
 use crate::client_address::ClientAddress;
 use crate::http::AppState;
 
-/// Who made a request.
-#[derive(Debug, Clone)]
-pub enum Caller {
-    /// The holder of the admin key from the configuration.
-    Admin,
-    /// The holder of an API key.
-    Key(Arc<KnownKey>),
-}
-
-impl Caller {
-    /// The one program that is in the caller's reach, if it is not all of them.
-    pub fn program(&self) -> Option<&ProgramId> {
-        match self {
-            Self::Admin => None,
-            Self::Key(key) => key.program.as_ref(),
-        }
+/// Fails when the key may not do what needs `need`. A program out of reach is as one that is not there. Use cases ask
+/// again, and about the key's team, too.
+fn check_key(key: &KnownKey, need: &Need<'_>) -> Result<(), Failed> {
+    if let (Some(own), Some(program)) = (&key.program, need.program)
+        && own.as_str() != program
+    {
+        return Err(Failed::new(ErrorCode::NotFound, "There is no such program."));
     }
-
-    /// Fails for those who may only do this in one program.
-    pub fn must_reach_all(&self) -> Result<(), Failed> {
-        match self.program() {
-            None => Ok(()),
-            Some(program) => {
-                let message = format!("This API key is for the program {program} only.");
-                Err(Failed::new(ErrorCode::Forbidden, message))
-            }
-        }
+    if key.may(need.scope) {
+        return Ok(());
     }
-
-    /// Fails when the caller may not do what needs `need`. A program out of reach is as one that is not there.
-    fn check(&self, need: &Need<'_>) -> Result<(), Failed> {
-        let Self::Key(key) = self else { return Ok(()) };
-        if let (Some(own), Some(program)) = (&key.program, need.program)
-            && own.as_str() != program
-        {
-            return Err(Failed::new(ErrorCode::NotFound, "There is no such program."));
-        }
-        if key.may(need.scope) {
-            return Ok(());
-        }
-        let message = format!(
-            "This API key may not do that: it has the scopes {}, and this call needs {}.",
-            key.scopes, need.scope
-        );
-        Err(Failed::new(ErrorCode::Forbidden, message))
-    }
+    let message = format!(
+        "This API key may not do that: it has the scopes {}, and this call needs {}.",
+        key.scopes, need.scope
+    );
+    Err(Failed::new(ErrorCode::Forbidden, message))
 }
 
 /// What a call needs.
@@ -102,25 +72,28 @@ pub async fn checked<Answer: Future<Output = Response>>(
     next: impl FnOnce(Request) -> Answer,
 ) -> Response {
     let context = |request: &Request| Context::of(state, request.headers(), request.extensions().get());
-    let Some(caller) = identify(state, &request) else {
-        let ClientAddress(address) = ClientAddress::of(state, request.headers(), request.extensions());
+    let ClientAddress(address) = ClientAddress::of(state, request.headers(), request.extensions());
+    let Some(who) = identify(state, &request) else {
         tracing::debug!(client.address = %address, "a request without a valid key was refused");
         let message = "Send a valid API key as `Authorization: Bearer <key>`.";
         let mut response = context(&request).fail(Failed::new(ErrorCode::Unauthorized, message));
         response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         return response;
     };
-    let limited = match &caller {
-        Caller::Key(key) => state.rate_limiter.count(&key.id, key.rate_limit, state.engine.now_ms()),
-        Caller::Admin => None,
+    let key = match &who {
+        Who::Key(key) => Some(Arc::clone(key)),
+        Who::Operator | Who::Person(_) => None,
     };
+    let limited =
+        key.as_ref().and_then(|key| state.rate_limiter.count(&key.id, key.rate_limit, state.engine.now_ms()));
+    let need = Need::of(request.method(), request.uri().path());
     let mut response = if let Some((standing, policy)) = limited.and_then(|one| Some((one, one.exceeded()?)))
     {
         standing.refuse(policy, &context(&request))
-    } else if let Err(failed) = caller.check(&Need::of(request.method(), request.uri().path())) {
+    } else if let Some(Err(failed)) = key.map(|key| check_key(&key, &need)) {
         context(&request).fail(failed)
     } else {
-        request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(Arc::new(Actor { who, address: Some(address) }));
         next(request).await
     };
     if let Some(standing) = limited {
@@ -130,7 +103,7 @@ pub async fn checked<Answer: Future<Output = Response>>(
 }
 
 /// Keys are compared by their hashes, so how long it takes tells nothing about them.
-pub fn identify(state: &AppState, request: &Request) -> Option<Caller> {
+pub fn identify(state: &AppState, request: &Request) -> Option<Who> {
     let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, key) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("bearer") {
@@ -138,9 +111,9 @@ pub fn identify(state: &AppState, request: &Request) -> Option<Caller> {
     }
     let hash = hash_token(key.trim());
     if state.admin_key_hash == Some(hash) {
-        return Some(Caller::Admin);
+        return Some(Who::Operator);
     }
-    state.engine.api_key(&hash).map(Caller::Key)
+    state.engine.api_key(&hash).map(Who::Key)
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! `GET /v2/campaign/{id}/deliveries` and `…/deliveries/{deliveryId}`
 
-use std::sync::Arc;
-
 use axum::extract::{Path, RawQuery};
 use axum::response::Response;
 use groundswell_engine::EngineError;
@@ -19,7 +17,7 @@ pub async fn list(call: Call, Path(program): Path<String>, RawQuery(query): RawQ
     let result = async {
         let program = program_id(&program)?;
         let query = parse_query(query.as_deref().unwrap_or_default())?;
-        Ok(call.state.engine.deliveries(&program, &query).await?)
+        Ok(call.engine().deliveries(&program, &query).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
 }
@@ -33,7 +31,7 @@ pub async fn export(call: Call, Path(program): Path<String>, RawQuery(query): Ra
         let format = format.and_then(|(_, value)| Format::parse(&value));
         let format = format.ok_or_else(|| EngineError::invalid("/format", "must be csv or ndjson"))?;
         let filter = parse_query(query)?.filter;
-        Ok(export::of(Arc::clone(&call.state.engine), program, filter, format).await?)
+        Ok(export::of(call.engine(), program, filter, format).await?)
     };
     match result.await {
         Ok(response) => response,
@@ -46,7 +44,7 @@ pub async fn show(call: Call, Path((program, delivery)): Path<(String, String)>)
     let result = async {
         let program = program_id(&program)?;
         let delivery = DeliveryId::parse(&delivery).map_err(|_| EngineError::NotFound("delivery"))?;
-        Ok(call.state.engine.delivery(&program, delivery).await?)
+        Ok(call.engine().delivery(&program, delivery).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
 }

@@ -57,7 +57,7 @@ pub async fn submit_to(program: &str, call: Call, body: Body) -> Response {
             })?),
         };
         let body = call.state.bodies.read(&call.headers, body, MAX_EVENT_BYTES).await?;
-        Ok(Accepted::from(call.state.engine.submit(&program, &body, key).await?))
+        Ok(Accepted::from(call.engine().submit(&program, &body, key).await?))
     };
     call.context.answer(StatusCode::ACCEPTED, result.await)
 }
@@ -74,7 +74,7 @@ pub async fn submit_batch_to(program: &str, call: Call, body: Body) -> Response 
     let answers = async {
         let program = program_id(program)?;
         let body = call.state.bodies.read(&call.headers, body, MAX_BATCH_BYTES).await?;
-        Ok::<_, Failed>(call.state.engine.submit_batch(&program, &body).await?)
+        Ok::<_, Failed>(call.engine().submit_batch(&program, &body).await?)
     };
     let answers = match answers.await {
         Ok(answers) => answers,

@@ -22,21 +22,21 @@ struct Cleared {
 
 /// `GET /v2/campaign/{id}/inbox`: its address, and what it has got, newest first.
 pub async fn show(call: Call, Path(program): Path<String>) -> Response {
-    let result = async { Ok(call.state.engine.inbox(&program_id(&program)?).await?) };
+    let result = async { Ok(call.engine().inbox(&program_id(&program)?).await?) };
     call.context.answer(StatusCode::OK, result.await)
 }
 
 /// `POST /v2/campaign/{id}/inbox/address`: another address in the place of the one it has.
 pub async fn replace(call: Call, Path(program): Path<String>) -> Response {
     let result =
-        async { Ok(Address { url: call.state.engine.replace_inbox_address(&program_id(&program)?).await? }) };
+        async { Ok(Address { url: call.engine().replace_inbox_address(&program_id(&program)?).await? }) };
     call.context.answer(StatusCode::OK, result.await)
 }
 
 /// `DELETE /v2/campaign/{id}/inbox/requests`: removes everything it has got.
 pub async fn clear(call: Call, Path(program): Path<String>) -> Response {
     let result = async {
-        call.state.engine.clear_inbox(&program_id(&program)?).await?;
+        call.engine().clear_inbox(&program_id(&program)?).await?;
         Ok(Cleared { success: true })
     };
     call.context.answer(StatusCode::OK, result.await)
@@ -47,7 +47,7 @@ pub async fn request(call: Call, Path((program, request)): Path<(String, String)
     let result = async {
         let request =
             InboxRequestId::parse(&request).map_err(|_| Failed::from(EngineError::NotFound("request")))?;
-        Ok(call.state.engine.inbox_request(&program_id(&program)?, request).await?)
+        Ok(call.engine().inbox_request(&program_id(&program)?, request).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
 }

@@ -3,12 +3,11 @@
 use axum::body::Body;
 use axum::extract::Path;
 use axum::response::Response;
-use groundswell_types::{ApiKey, ErrorCode, NewApiKey, ProgramId, Scopes};
+use groundswell_types::{ApiKey, NewApiKey, ProgramId, Scopes};
 use http::StatusCode;
 use serde::Serialize;
 
 use super::answer::{Call, Failed};
-use super::auth::Caller;
 use super::body::MAX_SETTINGS_BYTES;
 use super::input::Fields;
 
@@ -33,7 +32,7 @@ struct SignInLink {
 
 /// `GET /v2/api-keys`: those of the caller's program, or all.
 pub async fn list(call: Call) -> Response {
-    let result = async { Ok(Keys { api_keys: call.state.engine.api_keys(call.caller.program()).await? }) };
+    let result = async { Ok(Keys { api_keys: call.engine().api_keys().await? }) };
     call.context.answer(StatusCode::OK, result.await)
 }
 
@@ -41,24 +40,9 @@ pub async fn list(call: Call) -> Response {
 pub async fn create(call: Call, body: Body) -> Response {
     let result = async {
         let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
-        let new = within_reach(new_key(&body)?, &call.caller)?;
-        Ok(call.state.engine.create_api_key(new).await?)
+        Ok(call.engine().create_api_key(new_key(&body)?).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
-}
-
-/// Whoever reaches one program makes keys that reach no further, and may not be used more often.
-fn within_reach(new: NewApiKey, caller: &Caller) -> Result<NewApiKey, Failed> {
-    let Caller::Key(own) = caller else { return Ok(new) };
-    let Some(program) = &own.program else { return Ok(new) };
-    if new.campaign_id.as_ref().is_some_and(|wanted| wanted != program) {
-        caller.must_reach_all()?;
-    }
-    if new.rate_limit.is_some_and(|wanted| !own.rate_limit.is_some_and(|limit| limit.allows(wanted))) {
-        let message = "An API key for one program can only make keys with lower limits than its own.";
-        return Err(Failed::new(ErrorCode::Forbidden, message));
-    }
-    Ok(NewApiKey { campaign_id: Some(program.clone()), rate_limit: new.rate_limit.or(own.rate_limit), ..new })
 }
 
 fn new_key(body: &[u8]) -> Result<NewApiKey, Failed> {
@@ -86,7 +70,7 @@ fn new_key(body: &[u8]) -> Result<NewApiKey, Failed> {
 /// `DELETE /v2/api-keys/{id}`
 pub async fn remove(call: Call, Path(key): Path<String>) -> Response {
     let result = async {
-        call.state.engine.delete_api_key(&key, call.caller.program()).await?;
+        call.engine().delete_api_key(&key).await?;
         Ok::<_, Failed>(Deleted { id: key, success: true })
     };
     call.context.answer(StatusCode::OK, result.await)
@@ -95,8 +79,7 @@ pub async fn remove(call: Call, Path(key): Path<String>) -> Response {
 /// `POST /v2/sign-in-links`: a one-time link to the Program Editor.
 pub async fn create_sign_in_link(call: Call) -> Response {
     let result = async {
-        call.caller.must_reach_all()?;
-        let (token, expires_at) = call.state.engine.create_sign_in_token().await?;
+        let (token, expires_at) = call.engine().create_sign_in_link(None).await?;
         Ok::<_, Failed>(SignInLink {
             url: format!("{}/sign-in?token={token}", call.state.public_url),
             expires_at,

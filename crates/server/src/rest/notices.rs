@@ -25,7 +25,7 @@ pub async fn list(call: Call, Path(program): Path<String>, RawQuery(query): RawQ
                 after = Some(NoticeId::parse(&value).map_err(|_| Failed::invalid(vec![problem()]))?);
             }
         }
-        Ok(Page { notices: call.state.engine.notices(&program, after).await? })
+        Ok(Page { notices: call.engine().notices(&program, after).await? })
     };
     call.context.answer(StatusCode::OK, result.await)
 }

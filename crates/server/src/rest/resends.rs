@@ -39,7 +39,7 @@ pub async fn one(call: Call, Path((program, delivery)): Path<(String, String)>) 
     let result = async {
         let program = program_id(&program)?;
         let delivery = DeliveryId::parse(&delivery).map_err(|_| EngineError::NotFound("delivery"))?;
-        Ok(call.state.engine.resend(&program, delivery).await?)
+        Ok(call.engine().resend(&program, delivery).await?)
     };
     call.context.answer(StatusCode::ACCEPTED, result.await)
 }
@@ -51,7 +51,7 @@ pub async fn begin(call: Call, Path(program): Path<String>, body: Body) -> Respo
         let program = program_id(&program)?;
         let body = call.state.bodies.read(&call.headers, body, MAX_BODY).await?;
         let (is_dry_run, selection) = read(&body)?;
-        let engine = &call.state.engine;
+        let engine = call.engine();
         Ok(if is_dry_run {
             Begun::Counted(Count { total: engine.count_resends(&program, &selection).await? })
         } else {
@@ -65,19 +65,19 @@ pub async fn begin(call: Call, Path(program): Path<String>, body: Body) -> Respo
 
 /// `GET /v2/campaign/{id}/resends`
 pub async fn list(call: Call, Path(program): Path<String>) -> Response {
-    let result = async { Ok(Jobs { resends: call.state.engine.resend_jobs(&program_id(&program)?).await? }) };
+    let result = async { Ok(Jobs { resends: call.engine().resend_jobs(&program_id(&program)?).await? }) };
     call.context.answer(StatusCode::OK, result.await)
 }
 
 /// `GET /v2/campaign/{id}/resends/{jobId}`
 pub async fn show(call: Call, Path((program, job)): Path<(String, String)>) -> Response {
-    let result = async { Ok(call.state.engine.resend_job(&program_id(&program)?, job_id(&job)?).await?) };
+    let result = async { Ok(call.engine().resend_job(&program_id(&program)?, job_id(&job)?).await?) };
     call.context.answer(StatusCode::OK, result.await)
 }
 
 /// `DELETE /v2/campaign/{id}/resends/{jobId}`: stops it; what was queued is sent all the same.
 pub async fn cancel(call: Call, Path((program, job)): Path<(String, String)>) -> Response {
-    let result = async { Ok(call.state.engine.cancel_resends(&program_id(&program)?, job_id(&job)?).await?) };
+    let result = async { Ok(call.engine().cancel_resends(&program_id(&program)?, job_id(&job)?).await?) };
     call.context.answer(StatusCode::OK, result.await)
 }
 

@@ -17,6 +17,7 @@ use axum::response::{IntoResponse, Response};
 use futures::StreamExt as _;
 use futures::stream::poll_fn;
 use groundswell_engine::EngineError;
+use groundswell_engine::access::{Actor, Who};
 use groundswell_engine::feeds::{FollowedEvent, Follower};
 use groundswell_types::{ErrorCode, EventId, EventKind, Problem};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderName};
@@ -28,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::answer::{Call, Failed};
-use super::auth::{self, Caller};
+use super::auth;
 use super::input::event_names;
 use super::programs::program_id;
 use crate::http::AppState;
@@ -68,9 +69,9 @@ impl EventStreams {
         Self { room, of_keys: Arc::default(), tasks: TaskTracker::new(), stop }
     }
 
-    fn enter(&self, caller: &Caller) -> Option<Room> {
+    fn enter(&self, actor: &Actor) -> Option<Room> {
         let whole = Arc::clone(&self.room).try_acquire_owned().ok()?;
-        let Caller::Key(key) = caller else { return Some(Room { of_key: None, _whole: whole }) };
+        let Who::Key(key) = &actor.who else { return Some(Room { of_key: None, _whole: whole }) };
         let mut of_keys = self.of_keys.lock().unwrap_or_else(PoisonError::into_inner);
         let streams = of_keys.entry(key.id.clone()).or_default();
         if *streams == MAX_OF_A_KEY {
@@ -109,8 +110,8 @@ pub async fn stream(call: Call, Path(program): Path<String>, RawQuery(query): Ra
         let program = program_id(&program)?;
         let Wanted { after, kinds } = Wanted::parse(query.as_deref().unwrap_or_default(), &call.headers)?;
         let full = || Failed::new(ErrorCode::Overloaded, "Too many streams of events are open.");
-        let room = call.state.event_streams.enter(&call.caller).ok_or_else(full)?;
-        Ok((call.state.engine.follow(&program, after, kinds)?, room))
+        let room = call.state.event_streams.enter(call.actor()).ok_or_else(full)?;
+        Ok((call.engine().follow(&program, after, kinds)?, room))
     };
     match begun() {
         Ok((follower, room)) => answer(Listener::new(call.state, &call.headers, (follower, room))),

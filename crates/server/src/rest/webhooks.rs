@@ -35,8 +35,8 @@ pub fn webhook_id(text: &str) -> Result<WebhookId, Failed> {
 
 /// `GET /v2/campaign/{id}/webhooks`
 pub async fn list(call: Call, Path(program): Path<String>) -> Response {
-    let result = program_id(&program)
-        .and_then(|program| Ok(Webhooks { webhooks: call.state.engine.webhooks(&program)? }));
+    let result =
+        program_id(&program).and_then(|program| Ok(Webhooks { webhooks: call.engine().webhooks(&program)? }));
     call.context.answer(StatusCode::OK, result)
 }
 
@@ -45,7 +45,7 @@ pub async fn create(call: Call, Path(program): Path<String>, body: Body) -> Resp
     let result = async {
         let program = program_id(&program)?;
         let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
-        Ok(call.state.engine.create_webhook(&program, input(&body)?).await?)
+        Ok(call.engine().create_webhook(&program, input(&body)?).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
 }
@@ -55,7 +55,7 @@ pub async fn change(call: Call, Path((program, webhook)): Path<(String, String)>
     let result = async {
         let (program, webhook) = (program_id(&program)?, webhook_id(&webhook)?);
         let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
-        Ok(call.state.engine.patch_webhook(&program, &webhook, input(&body)?).await?)
+        Ok(call.engine().patch_webhook(&program, &webhook, input(&body)?).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
 }
@@ -64,7 +64,7 @@ pub async fn change(call: Call, Path((program, webhook)): Path<(String, String)>
 pub async fn remove(call: Call, Path((program, webhook)): Path<(String, String)>) -> Response {
     let result = async {
         let (program, webhook) = (program_id(&program)?, webhook_id(&webhook)?);
-        call.state.engine.delete_webhook(&program, &webhook).await?;
+        call.engine().delete_webhook(&program, &webhook).await?;
         Ok(Deleted { id: webhook, success: true })
     };
     call.context.answer(StatusCode::OK, result.await)
@@ -78,7 +78,7 @@ pub async fn test(call: Call, Path((program, webhook)): Path<(String, String)>, 
         let mut fields = Fields::parse(&body)?;
         let event = if fields.is_null("event") { None } else { fields.event("event") };
         fields.finish()?;
-        let test = call.state.engine.test_webhook(&program, &webhook, event).await?;
+        let test = call.engine().test_webhook(&program, &webhook, event).await?;
         Ok(WebhookTestResponse {
             success: test.success,
             payload: serde_json::from_str(&test.request.body).unwrap_or_default(),
@@ -95,7 +95,7 @@ pub async fn test(call: Call, Path((program, webhook)): Path<(String, String)>, 
 pub async fn end_old_secret(call: Call, Path((program, webhook)): Path<(String, String)>) -> Response {
     let result = async {
         let (program, webhook) = (program_id(&program)?, webhook_id(&webhook)?);
-        Ok(call.state.engine.end_old_secret(&program, &webhook).await?)
+        Ok(call.engine().end_old_secret(&program, &webhook).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
 }

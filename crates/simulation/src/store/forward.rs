@@ -6,8 +6,7 @@ use groundswell_engine::store::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DeliverySearch, DraftRecord,
     EndpointId, EndpointRecord, EventRecord, EventSearch, EventsFound, Expired, Forget, HealthRecord,
     HourRecord, MoveStep, Moved, NoticeRecord, Pending, PendingKey, ProgramRecord, PublicationRecord,
-    ResendBatch, ResendJobRecord, ResendRecord, SessionRecord, SettingsChange, Store, StoreError, TestRecord,
-    Unsuccessful,
+    ResendBatch, ResendJobRecord, ResendRecord, SettingsChange, Store, StoreError, TestRecord, Unsuccessful,
 };
 use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, ResendJobId, TestId};
 

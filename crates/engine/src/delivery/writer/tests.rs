@@ -24,6 +24,7 @@ async fn fixture() -> Fixture {
     let store = Arc::new(Memory::new());
     let record = ProgramRecord {
         id: program.clone(),
+        team_id: groundswell_types::TeamId::first(),
         name: "Pied Piper".to_owned(),
         kind: ProgramType::Referral,
         status: ProgramStatus::Draft,

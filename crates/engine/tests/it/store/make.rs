@@ -114,6 +114,7 @@ pub fn attempt(pending: &Pending, after: After) -> AttemptRecord {
 pub fn program_record(number: i64) -> ProgramRecord {
     ProgramRecord {
         id: program(number),
+        team_id: groundswell_types::TeamId::first(),
         name: format!("Program {number}"),
         kind: ProgramType::Affiliate,
         status: ProgramStatus::InProgress,

@@ -8,10 +8,13 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::{
-    Accepted, After, ApiKeyRecord, AttemptRecord, Batch, DraftRecord, EndpointRecord, HealthRecord,
-    HourRecord, Move, OldSecret, Outcome, Pending, SessionRecord, Store, Target, TestRecord, WebhooksChange,
+    Accepted, After, ApiKeyRecord, AttemptRecord, Batch, DeviceRecord, DraftRecord, EndpointRecord,
+    HealthRecord, HourRecord, InvitationRecord, MembershipRecord, Move, OldSecret, Outcome, Pending,
+    SessionRecord, SignInLinkRecord, Store, Target, TeamRecord, TestRecord, UserRecord, WebhooksChange,
 };
-use groundswell_types::{FailureClass, HourCount, RateLimit, Scope, Scopes, Secret, TestId};
+use groundswell_types::{
+    Email, FailureClass, HourCount, RateLimit, Role, Scope, Scopes, Secret, TeamId, TestId, UserId,
+};
 
 use super::make::{self, ACCEPTED_AT_MS};
 use super::{File, commit, open};
@@ -122,8 +125,19 @@ pub async fn fill(store: &dyn Store) {
     store.save_draft(&draft()).await.expect("saves");
     store.save_test(&test()).await.expect("saves");
     store.save_api_key(&key(1)).await.expect("saves");
-    store.save_sign_in_link([4; 32], 9000).await.expect("saves");
-    let session = SessionRecord { token_hash: [5; 32], created_at_ms: 10, expires_at_ms: 9000 };
+    let link = SignInLinkRecord { token_hash: [4; 32], user_id: UserId::first(), expires_at_ms: 9000 };
+    store.save_sign_in_link(&link).await.expect("saves");
+    // As the migration to people has one from before.
+    let session = SessionRecord {
+        token_hash: [5; 32],
+        user_id: UserId::first(),
+        team_id: None,
+        created_at_ms: 10,
+        last_seen_at_ms: 9000,
+        expires_at_ms: 9000,
+        address: None,
+        user_agent: None,
+    };
     store.save_session(&session).await.expect("saves");
 }
 
@@ -158,11 +172,77 @@ async fn fill_since(store: &dyn Store, migration: &str) {
         };
         store.save_api_key(&narrow).await.expect("saves");
     }
+    if migration >= "0010" {
+        fill_with_people(store).await;
+    }
+}
+
+async fn fill_with_people(store: &dyn Store) {
+    let team_id = TeamId::parse("team_2").expect("an id");
+    store
+        .save_team(&TeamRecord { id: team_id.clone(), name: "Others".to_owned(), created_at_ms: 5 })
+        .await
+        .expect("saves");
+    let user = UserRecord {
+        id: UserId::parse("usr_2").expect("an id"),
+        name: "Ada".to_owned(),
+        email: Some(Email::parse("ada@example.com").expect("an address")),
+        password_hash: Some("$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaA".to_owned()),
+        oidc_subject: Some("https://id.example.com 2".to_owned()),
+        created_at_ms: 6,
+    };
+    store.save_user(&user).await.expect("saves");
+    let membership = MembershipRecord {
+        team_id: team_id.clone(),
+        user_id: user.id.clone(),
+        role: Role::Editor,
+        since_ms: 7,
+    };
+    store.add_member(&membership).await.expect("saves");
+    let invitation = InvitationRecord {
+        id: "inv_1".to_owned(),
+        token_hash: [6; 32],
+        team_id: team_id.clone(),
+        email: Email::parse("grace@example.com").expect("an address"),
+        role: Role::Viewer,
+        invited_by: "Ada".to_owned(),
+        created_at_ms: 8,
+        expires_at_ms: 9000,
+    };
+    store.save_invitation(&invitation).await.expect("saves");
+    let session = SessionRecord {
+        token_hash: [7; 32],
+        user_id: user.id.clone(),
+        team_id: Some(team_id),
+        created_at_ms: 10,
+        last_seen_at_ms: 11,
+        expires_at_ms: 9000,
+        address: Some("203.0.113.7".to_owned()),
+        user_agent: Some("Browser/1.0".to_owned()),
+    };
+    store.save_session(&session).await.expect("saves");
+    let device =
+        DeviceRecord { token_hash: [8; 32], user_id: user.id, created_at_ms: 10, expires_at_ms: 9000 };
+    store.save_device(&device).await.expect("saves");
+}
+
+/// People, teams and what is theirs, as text.
+async fn read_people(store: &dyn Store) -> Vec<String> {
+    let teams = store.teams().await.expect("reads");
+    let mut all = vec![format!("{teams:?}")];
+    for team in teams {
+        all.push(format!("{:?}", store.members(&team.id).await.expect("reads")));
+        all.push(format!("{:?}", store.invitations(&team.id).await.expect("reads")));
+    }
+    all.push(format!("{:?}", store.session([7; 32], 20).await.expect("reads")));
+    all.push(format!("{:?}", store.device([8; 32], 20).await.expect("reads")));
+    all
 }
 
 fn key(number: u8) -> ApiKeyRecord {
     ApiKeyRecord {
         id: format!("key_{number}"),
+        team_id: TeamId::first(),
         name: "CI".to_owned(),
         key_hash: [2 + number; 32],
         scopes: Scopes::USUAL,
@@ -234,6 +314,7 @@ pub async fn read(store: &dyn Store) -> Vec<String> {
     let queue: Vec<Pending> = make::queue(store, 10).await;
     assert_eq!(queue.iter().map(|pending| pending.attempts).collect::<Vec<_>>(), [0, 1]);
     all.push(format!("{queue:?}"));
+    all.extend(read_people(store).await);
     for number in 1..=6 {
         all.push(format!("{:?}", store.attempts_in_full(make::delivery(number, 0)).await.expect("reads")));
     }

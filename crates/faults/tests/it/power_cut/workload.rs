@@ -87,6 +87,7 @@ impl Workload<'_> {
     async fn set_up(&mut self) {
         let program = ProgramRecord {
             id: program(),
+            team_id: groundswell_types::TeamId::first(),
             name: "Pied Piper".to_owned(),
             kind: ProgramType::Referral,
             status: ProgramStatus::InProgress,

@@ -36,6 +36,7 @@ fn change(version: i64, upserts: Vec<EndpointRecord>, deletes: Vec<EndpointId>) 
 async fn publish(store: &Sqlite) {
     let program = ProgramRecord {
         id: program(),
+        team_id: groundswell_types::TeamId::first(),
         name: String::new(),
         kind: ProgramType::Referral,
         status: ProgramStatus::Draft,
