@@ -244,3 +244,19 @@ pub async fn sessions_and_devices_are_somebodys(store: &dyn Store) {
     store.delete_devices_of(&user(1).id).await.expect("deletes");
     assert_eq!(store.device([1; 32], 20).await.expect("reads"), None);
 }
+
+pub async fn starts_after_an_unclean_end_are_known(store: &dyn Store) {
+    let boots = async || {
+        let boots = store.boots().await.expect("reads");
+        boots.iter().map(|boot| (boot.at_ms, boot.is_clean)).collect::<Vec<_>>()
+    };
+    store.begin_boot(100, 0).await.expect("writes");
+    assert_eq!(boots().await, [(100, true)]);
+    store.end_boot().await.expect("writes");
+    store.begin_boot(200, 0).await.expect("writes");
+    store.begin_boot(300, 0).await.expect("writes");
+    assert_eq!(boots().await, [(100, true), (200, true), (300, false)]);
+    store.end_boot().await.expect("writes");
+    store.begin_boot(400, 300).await.expect("writes");
+    assert_eq!(boots().await, [(300, false), (400, true)]);
+}
