@@ -67,7 +67,7 @@ fn Header() -> impl IntoView {
             </A>
             <nav class="header-nav" aria-label=texts.frame_main()>
                 <A href="/">{texts.frame_programs()}</A>
-                <a href="/settings/api-keys" rel="external">{texts.frame_api_keys()}</a>
+                <a href="/settings/api-keys" rel="external">{texts.frame_settings()}</a>
                 // Not one of the app's pages: the server's documentation, which needs no script.
                 <a href="/docs" rel="external" hreflang="en">{texts.frame_docs()}</a>
             </nav>

@@ -11,9 +11,9 @@ use crate::backend::Backend;
 use crate::failure::Failure;
 use crate::intent::Done;
 use crate::language::Language;
+use crate::plain::Outcome;
 use crate::returned::Returned;
 use crate::said::Said;
-use crate::settings::Outcome;
 use crate::texts::Texts;
 
 mod api_keys;
@@ -53,8 +53,8 @@ pub enum Answer {
         /// To be given to the page as context.
         returned: Box<Returned>,
     },
-    /// The page of API keys.
-    ApiKeys {
+    /// A page without a browser half.
+    Plain {
         /// The HTTP status.
         status: u16,
         /// To be shown on it.
@@ -97,8 +97,8 @@ pub async fn submit(backend: &dyn Backend, post: Post<'_>) -> Answer {
             returned.failure = returned.failure.said_in(post.language);
             Answer::Page { status, returned }
         }
-        Answer::ApiKeys { status, outcome } => {
-            Answer::ApiKeys { status, outcome: Box::new(outcome.said_in(post.language)) }
+        Answer::Plain { status, outcome } => {
+            Answer::Plain { status, outcome: Box::new(outcome.said_in(post.language)) }
         }
         redirect @ Answer::Redirect { .. } => redirect,
     }

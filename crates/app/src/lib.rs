@@ -26,11 +26,11 @@ mod live;
 mod log_intent;
 mod log_query;
 mod pages;
+#[cfg(feature = "ssr")]
+pub mod plain;
 mod returned;
 #[cfg(feature = "ssr")]
 mod said;
-#[cfg(feature = "ssr")]
-pub mod settings;
 #[cfg(feature = "ssr")]
 mod shell;
 pub mod texts;
@@ -43,5 +43,5 @@ pub use language::Language;
 pub use log_query::LogQuery;
 pub use returned::Returned;
 #[cfg(feature = "ssr")]
-pub use shell::{SiteAssets, settings_shell, shell};
+pub use shell::{SiteAssets, plain_shell, shell};
 pub use viewer::Viewer;

@@ -6,7 +6,7 @@ use leptos_meta::MetaTags;
 
 use crate::app::App;
 use crate::language::language;
-use crate::settings::Settings;
+use crate::plain::PlainApp;
 
 /// The URLs of the site's files. Their names have hashes of their contents, so browsers keep them for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,9 +35,9 @@ pub fn shell(assets: SiteAssets) -> impl IntoView {
     document(assets.css, browser_half, view! { <App/> })
 }
 
-/// A page of the settings: HTML and forms alone, without the browser half.
-pub fn settings_shell(assets: SiteAssets) -> impl IntoView {
-    document(assets.css, (), view! { <Settings/> })
+/// A page of HTML and forms alone, without the browser half.
+pub fn plain_shell(assets: SiteAssets) -> impl IntoView {
+    document(assets.css, (), view! { <PlainApp/> })
 }
 
 fn document(css: String, head: impl IntoView, body: impl IntoView) -> impl IntoView {

@@ -10,8 +10,8 @@ use axum::routing::{any, get, post};
 use groundswell_app::backend::Backend;
 use groundswell_app::failure::Failure;
 use groundswell_app::forms::{self, Answer, Post};
-use groundswell_app::settings::{ApiKeysShown, Outcome};
-use groundswell_app::{App, Language, settings_shell, shell};
+use groundswell_app::plain::{Asked, Outcome, PlainPage, PlainShown};
+use groundswell_app::{App, Language, plain_shell, shell};
 use groundswell_engine::access::Came;
 use http::header::{
     ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, LOCATION, SET_COOKIE, USER_AGENT, VARY,
@@ -61,14 +61,17 @@ pub fn router(state: &AppState) -> Router<AppState> {
             }),
         );
     }
-    let renderer = page_renderer.clone();
-    pages
-        .route(
-            "/settings/api-keys",
-            get(async move |State(state): State<AppState>, request: Request| {
-                renderer.render_api_keys(&state, request, None).await
+    for page in PlainPage::ALL {
+        let renderer = page_renderer.clone();
+        pages = pages.route(
+            page.path(),
+            get(move |State(state): State<AppState>, request: Request| {
+                let renderer = renderer.clone();
+                async move { renderer.render_plain(&state, request, (page, None)).await }
             }),
-        )
+        );
+    }
+    pages
         .route("/programs/{id}/deliveries/export", get(export::of_page))
         .route("/_fn/{*name}", any(server_function))
         .fallback(fallback)
@@ -106,21 +109,22 @@ impl PageRenderer {
         self.render_as(state, request, (context, shell)).await
     }
 
-    async fn render_api_keys(
+    async fn render_plain(
         &self,
         state: &AppState,
         request: Request,
-        outcome: Option<Outcome>,
+        (page, outcome): (PlainPage, Option<Outcome>),
     ) -> Response {
         let backend = backend_for(state, request.headers(), request.extensions());
-        let shown = ApiKeysShown::read(backend.as_ref(), outcome).await;
+        let query = request.uri().query().unwrap_or_default();
+        let shown = PlainShown::read(backend.as_ref(), Asked { page, query, outcome }).await;
         let status = shown.as_ref().err().map(Failure::status);
         let context = move || provide_context(shown.clone());
-        let mut response = self.render_as(state, request, (context, settings_shell)).await;
+        let mut response = self.render_as(state, request, (context, plain_shell)).await;
         if let Some(status) = status.and_then(|status| StatusCode::from_u16(status).ok()) {
             *response.status_mut() = status;
         }
-        // A key may be in it.
+        // A new key or secret may be in it.
         response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
         response
     }
@@ -221,9 +225,9 @@ async fn submit(
             let page = get_of((uri, headers, extensions));
             with_status(status, pages.render(&state, page, Some(*returned)).await)
         }
-        Answer::ApiKeys { status, outcome } => {
+        Answer::Plain { status, outcome } => {
             let page = get_of((uri, headers, extensions));
-            with_status(status, pages.render_api_keys(&state, page, Some(*outcome)).await)
+            with_status(status, pages.render_plain(&state, page, (outcome.page(), Some(*outcome))).await)
         }
     }
 }

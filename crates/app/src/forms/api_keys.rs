@@ -5,7 +5,8 @@ use groundswell_types::{NewApiKey, Problem, ProgramId, RateLimit, Scope};
 use super::{Answer, Form};
 use crate::backend::Backend;
 use crate::failure::Failure;
-use crate::settings::{Outcome, Typed};
+use crate::plain;
+use crate::plain::api_keys::{Outcome, Typed};
 
 /// A post of one of them. The answer to making one is the page itself, since the key is shown in it, once.
 pub async fn submit(backend: &dyn Backend, form: &Form) -> Answer {
@@ -21,7 +22,7 @@ pub async fn submit(backend: &dyn Backend, form: &Form) -> Answer {
                 Err(problem) => Err(Failure::Invalid(vec![problem])),
             };
             match created {
-                Ok(created) => Answer::ApiKeys { status: 200, outcome: Box::new(Outcome::Created(created)) },
+                Ok(created) => answer(200, Outcome::Created(created)),
                 Err(failure) => refused(failure, Some(typed)),
             }
         }
@@ -30,7 +31,11 @@ pub async fn submit(backend: &dyn Backend, form: &Form) -> Answer {
 }
 
 fn refused(failure: Failure, typed: Option<Typed>) -> Answer {
-    Answer::ApiKeys { status: failure.status(), outcome: Box::new(Outcome::Refused { failure, typed }) }
+    answer(failure.status(), Outcome::Refused { failure, typed })
+}
+
+fn answer(status: u16, outcome: Outcome) -> Answer {
+    Answer::Plain { status, outcome: Box::new(plain::Outcome::ApiKeys(outcome)) }
 }
 
 fn typed(form: &Form) -> Typed {

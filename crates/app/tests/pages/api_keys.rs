@@ -10,7 +10,7 @@ use crate::site::{API_KEYS, Site};
 #[tokio::test]
 async fn a_key_is_shown_in_the_answer_that_makes_it_and_never_again() {
     let site = Site::new(Memory::full());
-    site.api_keys(None).await.shows(&["No API keys yet", "Send events, and nothing else."]);
+    site.api_keys().await.shows(&["No API keys yet", "Send events, and nothing else."]);
     let form = "intent=create&name=Shop&scope=events&scope=read&campaign=p1&second=5&minute=50&hour=500";
     let made = site.post(API_KEYS, form).await.expect_err("the page itself");
     assert_eq!(made.status, StatusCode::OK);
@@ -22,12 +22,12 @@ async fn a_key_is_shown_in_the_answer_that_makes_it_and_never_again() {
     assert_eq!(key.scopes, Scopes::from_iter([Scope::Read, Scope::Events]));
     assert_eq!(key.campaign_id.as_ref().map(ToString::to_string), Some("p1".to_owned()));
     assert_eq!(key.rate_limit, Some(RateLimit { second: 5, minute: 50, hour: 500 }));
-    let page = site.api_keys(None).await;
+    let page = site.api_keys().await;
     page.shows(&["Shop", "gsk_…0001", "Bring a friend", "never used", "Its own limits: 5 per second"]);
     assert!(!page.html.contains("gsk_secret0001"));
     let revoked = site.post(API_KEYS, "intent=revoke&key=key_1").await;
     assert_eq!(revoked.ok().as_deref(), Some(API_KEYS));
-    site.api_keys(None).await.shows(&["No API keys yet"]);
+    site.api_keys().await.shows(&["No API keys yet"]);
 }
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn what_cannot_be_made_comes_back_with_what_was_typed() {
 #[tokio::test]
 async fn nobody_sees_keys_without_being_signed_in() {
     let site = Site::new(Memory::default());
-    site.api_keys(None).await.shows(&["Sign in"]);
+    site.api_keys().await.shows(&["Sign in"]);
     let refused = site.post(API_KEYS, "intent=create&name=x&scope=admin").await.expect_err("it comes back");
     assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
     refused.shows(&["Sign in"]);

@@ -7,8 +7,8 @@ use axum::body::Body;
 use axum::extract::Request;
 use groundswell_app::backend::Backend;
 use groundswell_app::forms::{self, Answer, Post};
-use groundswell_app::settings::{ApiKeysShown, Outcome};
-use groundswell_app::{Language, Returned, SiteAssets, settings_shell, shell};
+use groundswell_app::plain::{Asked, Outcome, PlainPage, PlainShown};
+use groundswell_app::{Language, Returned, SiteAssets, plain_shell, shell};
 use http::{StatusCode, Uri};
 use http_body_util::BodyExt;
 use leptos::prelude::{IntoView, provide_context};
@@ -61,10 +61,15 @@ impl Site {
         self.render_as(path, context, shell).await
     }
 
-    /// The page of API keys, which the browser half has nothing of.
-    pub async fn api_keys(&self, outcome: Option<Outcome>) -> Page {
-        let shown = ApiKeysShown::read(self.backend.as_ref(), outcome).await;
-        self.render_as(API_KEYS, move || provide_context(shown.clone()), settings_shell).await
+    /// A page that the browser half has nothing of.
+    pub async fn plain(&self, page: PlainPage, outcome: Option<Outcome>) -> Page {
+        let shown = PlainShown::read(self.backend.as_ref(), Asked { page, query: "", outcome }).await;
+        self.render_as(page.path(), move || provide_context(shown.clone()), plain_shell).await
+    }
+
+    /// The page of API keys.
+    pub async fn api_keys(&self) -> Page {
+        self.plain(PlainPage::ApiKeys, None).await
     }
 
     async fn render_as<Document: IntoView + 'static>(
@@ -106,8 +111,8 @@ impl Site {
                 let page = self.render(path, Some(*returned)).await;
                 Err(Page { status: StatusCode::from_u16(status).expect("a status"), ..page })
             }
-            Answer::ApiKeys { status, outcome } => {
-                let page = self.api_keys(Some(*outcome)).await;
+            Answer::Plain { status, outcome } => {
+                let page = self.plain(outcome.page(), Some(*outcome)).await;
                 Err(Page { status: StatusCode::from_u16(status).expect("a status"), ..page })
             }
         }

@@ -1,28 +1,88 @@
 //! `/settings/api-keys`: keys for the REST API are made here, shown once, and revoked.
 
-use groundswell_types::{API_KEY_PREFIX, ApiKey, CreatedApiKey, MAX_API_KEY_NAME_CHARS, ProgramId, Scope};
+use groundswell_types::{
+    API_KEY_PREFIX, ApiKey, CreatedApiKey, MAX_API_KEY_NAME_CHARS, ProgramId, Scope, Scopes,
+};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::{ApiKeysShown, Outcome, Typed};
-use crate::components::{FailureNotice, FailurePage, Icon, Shape, Time};
+use crate::backend::Backend;
+use crate::components::{FailureNotice, Icon, Shape, Time};
 use crate::failure::Failure;
+use crate::language::Language;
+use crate::said::Said;
 use crate::texts::{Texts, texts};
 
-/// The page.
-#[component]
-pub fn ApiKeysPage() -> impl IntoView {
-    match use_context::<Result<ApiKeysShown, Failure>>() {
-        Some(Ok(shown)) => view! { <Page shown/> }.into_any(),
-        Some(Err(failure)) => view! { <FailurePage failure/> }.into_any(),
-        None => view! { <FailurePage failure=Failure::Internal { request_id: None }/> }.into_any(),
+/// What came of a form of the page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// A key was made; its text is shown this once.
+    Created(CreatedApiKey),
+    /// Something could not be done.
+    Refused {
+        /// Why.
+        failure: Failure,
+        /// What was typed into the form for a new key, if it was that one.
+        typed: Option<Typed>,
+    },
+}
+
+/// The form for a new key as it was filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Typed {
+    pub name: String,
+    pub scopes: Scopes,
+    /// The id of a program, or nothing for all.
+    pub campaign: String,
+    /// Per second, minute and hour.
+    pub limits: [String; 3],
+}
+
+impl Default for Typed {
+    /// Least first: most keys are for a service that sends events.
+    fn default() -> Self {
+        Self {
+            name: String::new(),
+            scopes: Scopes::from_iter([Scope::Events]),
+            campaign: String::new(),
+            limits: Default::default(),
+        }
     }
 }
 
-#[component]
-fn Page(shown: ApiKeysShown) -> impl IntoView {
+impl Said for Outcome {
+    fn said_in(self, language: Language) -> Self {
+        match self {
+            Self::Refused { failure, typed } => Self::Refused { failure: failure.said_in(language), typed },
+            created @ Self::Created(_) => created,
+        }
+    }
+}
+
+/// What the page shows.
+#[derive(Clone)]
+pub struct Shown {
+    keys: Vec<ApiKey>,
+    /// Ids and names.
+    programs: Vec<(ProgramId, String)>,
+    public_url: String,
+    outcome: Option<Outcome>,
+}
+
+impl Shown {
+    /// Reads what is to be shown.
+    pub async fn read(backend: &dyn Backend, outcome: Option<Outcome>) -> Result<Self, Failure> {
+        let keys = backend.api_keys().await?;
+        let programs = backend.programs().await?;
+        let programs = programs.into_iter().map(|one| (one.program.id, one.program.name)).collect();
+        Ok(Self { keys, programs, public_url: backend.public_url(), outcome })
+    }
+}
+
+/// The page.
+pub(super) fn view(shown: Shown) -> AnyView {
     let texts = texts();
-    let ApiKeysShown { keys, programs, public_url, outcome } = shown;
+    let Shown { keys, programs, public_url, outcome } = shown;
     let is_first = keys.is_empty();
     let (notice, typed) = match outcome {
         None => (None, None),
@@ -52,6 +112,7 @@ fn Page(shown: ApiKeysShown) -> impl IntoView {
             </details>
         </div>
     }
+    .into_any()
 }
 
 /// The key that was made, this once.

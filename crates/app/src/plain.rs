@@ -1,0 +1,127 @@
+//! Pages that are made on the server alone, as HTML and forms, so that the browser half has nothing of them.
+//!
+//! A page is a [`PlainPage`], what it shows a variant of [`Shown`], what came of its forms one of [`Outcome`]. To add one: a
+//! variant in each, its path, a module with its view, and its form in [`crate::forms`].
+
+pub mod api_keys;
+mod settings;
+
+use leptos::prelude::*;
+use leptos_router::components::{Route, Routes};
+use leptos_router::{SsrMode, WildcardSegment};
+
+use crate::app::Frame;
+use crate::backend::Backend;
+use crate::components::FailurePage;
+use crate::failure::Failure;
+use crate::language::Language;
+use crate::pages::NotFoundPage;
+use crate::said::Said;
+use crate::viewer::Viewer;
+
+/// One of the pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PlainPage {
+    /// Keys for the REST API.
+    ApiKeys,
+}
+
+impl PlainPage {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::ApiKeys];
+
+    /// Its path, in axum's syntax.
+    pub const fn path(self) -> &'static str {
+        match self {
+            Self::ApiKeys => "/settings/api-keys",
+        }
+    }
+}
+
+/// What came of a form of a page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Of the page of API keys.
+    ApiKeys(api_keys::Outcome),
+}
+
+impl Outcome {
+    /// Whose form it was.
+    pub const fn page(&self) -> PlainPage {
+        match self {
+            Self::ApiKeys(_) => PlainPage::ApiKeys,
+        }
+    }
+}
+
+impl Said for Outcome {
+    fn said_in(self, language: Language) -> Self {
+        match self {
+            Self::ApiKeys(outcome) => Self::ApiKeys(outcome.said_in(language)),
+        }
+    }
+}
+
+/// What a page is asked for with.
+#[derive(Debug, Clone)]
+pub struct Asked<'a> {
+    /// Which one.
+    pub page: PlainPage,
+    /// What stands behind the path's question mark.
+    pub query: &'a str,
+    /// What came of its form, if that is what it is the answer to.
+    pub outcome: Option<Outcome>,
+}
+
+/// A page with what it shows.
+#[derive(Clone)]
+pub struct PlainShown {
+    page: PlainPage,
+    viewer: Option<Viewer>,
+    shown: Shown,
+}
+
+#[derive(Clone)]
+enum Shown {
+    ApiKeys(api_keys::Shown),
+}
+
+impl PlainShown {
+    /// Reads what is to be shown.
+    pub async fn read(backend: &dyn Backend, asked: Asked<'_>) -> Result<Self, Failure> {
+        let Asked { page, query: _, outcome } = asked;
+        let viewer = backend.viewer().await?;
+        let shown = match page {
+            PlainPage::ApiKeys => {
+                let outcome = outcome.map(|Outcome::ApiKeys(outcome)| outcome);
+                Shown::ApiKeys(api_keys::Shown::read(backend, outcome).await?)
+            }
+        };
+        Ok(Self { page, viewer, shown })
+    }
+}
+
+/// The app of these pages. The server gives `Result<PlainShown, Failure>` as context.
+#[component]
+pub fn PlainApp() -> impl IntoView {
+    let any = (WildcardSegment("path"),);
+    view! {
+        <Frame>
+            <Routes fallback=NotFoundPage>
+                <Route path=any view=Page ssr=SsrMode::Async/>
+            </Routes>
+        </Frame>
+    }
+}
+
+#[component]
+fn Page() -> impl IntoView {
+    let PlainShown { page, viewer, shown } = match use_context::<Result<PlainShown, Failure>>() {
+        Some(Ok(shown)) => shown,
+        Some(Err(failure)) => return view! { <FailurePage failure/> }.into_any(),
+        None => return view! { <FailurePage failure=Failure::Internal { request_id: None }/> }.into_any(),
+    };
+    match shown {
+        Shown::ApiKeys(shown) => settings::around(page, viewer, api_keys::view(shown)),
+    }
+}
