@@ -183,7 +183,7 @@ impl Engine {
             problems.push(Problem::new("/scopes", "must have at least one scope"));
         }
         let is_elsewhere = |program: &ProgramId| {
-            !self.directory.program(program).is_some_and(|entry| entry.record.team_id == team)
+            self.directory.program(program).is_none_or(|entry| entry.record.team_id != team)
         };
         if program.as_ref().is_some_and(is_elsewhere) {
             problems.push(Problem::new("/campaignId", "must be the id of a program"));

@@ -184,7 +184,7 @@ impl PeopleStore for Memory {
     ) -> Result<bool, StoreError> {
         let people = &mut self.state().people;
         let found = people.invitations.get(&invitation.token_hash);
-        if !found.is_some_and(|one| one.expires_at_ms > now_ms) {
+        if found.is_none_or(|one| one.expires_at_ms <= now_ms) {
             return Ok(false);
         }
         people.save_user(user)?;

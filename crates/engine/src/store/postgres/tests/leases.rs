@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Database, accepts, with_lease};
 use crate::clock::Stopwatch;
 use crate::store::postgres::Postgres;
-use crate::store::{Standing, Store, StoreError};
+use crate::store::{PeopleStore as _, Standing, Store, StoreError};
 
 const LONG: Duration = Duration::from_mins(10);
 

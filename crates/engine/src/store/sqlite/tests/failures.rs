@@ -5,7 +5,7 @@ use rusqlite::types::Value;
 use super::{File, accepts, execute};
 use crate::store::sql::Database as _;
 use crate::store::sqlite::Sqlite;
-use crate::store::{Accepted, Batch, Store, StoreError};
+use crate::store::{Accepted, Batch, PeopleStore as _, Store, StoreError};
 
 /// On the connection that commits: the limit is each connection's own.
 async fn limit_pages(store: &Sqlite, more: Option<i64>) {
