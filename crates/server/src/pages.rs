@@ -267,3 +267,20 @@ async fn fallback(
     *response.status_mut() = StatusCode::NOT_FOUND;
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+    use leptos::server_fn::axum::server_fn_paths;
+
+    /// Another site can lead a browser to a GET, with its cookies.
+    #[test]
+    fn server_functions_are_called_with_post_alone() {
+        let functions: Vec<(&str, Method)> = server_fn_paths().collect();
+        assert!(functions.len() > 10, "{functions:?}");
+        for (path, method) in functions {
+            assert_eq!(method, Method::POST, "{path}");
+            assert!(path.starts_with("/_fn/"), "{path} is not behind the router's check");
+        }
+    }
+}
