@@ -28,8 +28,10 @@ export const test = base.extend({
   /** Console messages that a test brings about on purpose, as regular expressions. */
   expectedComplaints: [[], { option: true }],
 
-  context: async ({ context, server, expectedComplaints, javaScriptEnabled }, use) => {
-    const complaints = [];
+  /** What pages have complained of so far. A test that takes something out has expected it. */
+  complaints: async ({}, use) => use([]),
+
+  context: async ({ context, server, expectedComplaints, complaints, javaScriptEnabled }, use) => {
     const complain = (text) => {
       if (!expectedComplaints.some((expected) => expected.test(text))) complaints.push(text);
     };
@@ -37,6 +39,12 @@ export const test = base.extend({
       if (isComplaint(message)) complain(`${message.type()}: ${message.text()} (${message.location().url})`);
     });
     context.on('weberror', (error) => complain(`uncaught: ${error.error().stack ?? error.error().message}`));
+    // Chromium reports most violations of a page's policy on the console as well, which is all there is without JavaScript.
+    await context.addInitScript(() =>
+      document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI, sample }) =>
+        console.error(`violates its policy: ${effectiveDirective} ${blockedURI} ${sample}`),
+      ),
+    );
     context.on('requestfailed', (request) => {
       const why = request.failure()?.errorText;
       // The browser gives up requests of a page that is being left, and without JavaScript refuses to load it.

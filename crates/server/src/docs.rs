@@ -17,11 +17,8 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::Cli;
+use crate::headers::{PagePolicy, Scripts};
 use crate::http::AppState;
-
-/// The pages are HTML and a style sheet; nothing else is ever loaded.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; \
-    frame-ancestors 'none'";
 
 /// The pages, once somebody asked for one: a start is not to wait for them.
 pub struct LazyDocs {
@@ -119,6 +116,7 @@ fn answer(document: &Document, request: &HeaderMap) -> Response {
     headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
     // An update of the server changes the pages and the name of their style sheet, so browsers ask each time.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("public, no-cache"));
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    // The pages are HTML and a style sheet; nothing else is ever loaded.
+    headers.insert(CONTENT_SECURITY_POLICY, PagePolicy::new(Scripts::None).value());
     response
 }

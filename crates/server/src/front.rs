@@ -18,6 +18,7 @@ use http::Method;
 use tower_service::Service;
 
 use crate::client_address::Peer;
+use crate::headers;
 use crate::http::{AppState, named};
 use crate::rest::{EventCall, submit_events};
 use crate::unread;
@@ -55,7 +56,8 @@ impl Service<Request> for Front {
         };
         let state = self.state.clone();
         Box::pin(async move {
-            let answer = named(request, |request| submit_events(state, request, call)).await;
+            let mut answer = named(request, |request| submit_events(state.clone(), request, call)).await;
+            headers::complete_event(&state, answer.headers_mut());
             Ok(unread::settle(body, answer).await)
         })
     }

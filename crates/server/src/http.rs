@@ -9,8 +9,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use groundswell_engine::Engine;
 use groundswell_engine::access::hash_token;
-use http::header::{HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS};
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use tokio_util::sync::CancellationToken;
 
 use crate::client_address::TrustedProxies;
@@ -18,9 +17,10 @@ use crate::config::Config;
 use crate::cookies::Cookies;
 use crate::docs::LazyDocs;
 use crate::live::{self, LiveStreams};
+use crate::origin::OwnOrigin;
 use crate::rest::{BodyRoom, Description, EventStreams, RateLimiter};
 use crate::site::Site;
-use crate::{docs, inbox, origin, pages, rest};
+use crate::{docs, headers, inbox, origin, pages, rest};
 
 /// What every handler can reach.
 #[derive(Clone)]
@@ -33,6 +33,7 @@ pub struct Shared {
     /// Without a slash at its end.
     pub public_url: Arc<str>,
     pub cookies: Cookies,
+    pub own_origin: OwnOrigin,
     pub admin_key_hash: Option<[u8; 32]>,
     pub trusted_proxies: TrustedProxies,
     pub rate_limiter: RateLimiter,
@@ -67,6 +68,7 @@ impl AppState {
             docs,
             description: Description::new(&public_url),
             cookies: Cookies::of(&public_url),
+            own_origin: OwnOrigin::of(&public_url),
             public_url: public_url.into(),
             admin_key_hash: config.admin_key.as_ref().map(|key| hash_token(key.expose())),
             trusted_proxies: config.trusted_proxies.clone(),
@@ -90,13 +92,14 @@ pub fn router(state: AppState) -> Router {
     let pages = pages::router(&state)
         .merge(live::router())
         .merge(docs::router())
-        .layer(middleware::from_fn(origin::refuse_other_sites))
-        .layer(middleware::from_fn(add_page_headers));
+        .layer(middleware::from_fn_with_state(state.clone(), origin::refuse_other_sites))
+        .layer(middleware::from_fn(headers::complete_for_browsers));
     Router::new()
         .merge(health)
         .merge(rest::router(state.clone()))
         .merge(inbox::router())
         .merge(pages)
+        .layer(middleware::from_fn_with_state(state.clone(), headers::complete))
         .layer(middleware::from_fn(add_request_id))
         .with_state(state)
 }
@@ -127,14 +130,5 @@ pub async fn named<Answer: Future<Output = Response>>(
     if let Ok(value) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(X_REQUEST_ID, value);
     }
-    response
-}
-
-async fn add_page_headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     response
 }

@@ -9,7 +9,7 @@ use axum::routing::any;
 use bytes::Bytes;
 use groundswell_engine::inbox::{Arrived, MAX_BODY_BYTES, NotTaken, Origin, TAKEN};
 use groundswell_types::{ErrorCode, HeaderView};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
@@ -92,10 +92,5 @@ fn refuse(why: &NotTaken) -> Response {
 }
 
 fn text(status: StatusCode, text: String) -> Response {
-    let headers = [
-        (CONTENT_TYPE, "text/plain; charset=utf-8"),
-        (CACHE_CONTROL, "no-store"),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    (status, headers, text).into_response()
+    (status, [(CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }

@@ -9,6 +9,7 @@ mod docs;
 mod doctor;
 mod export;
 mod front;
+mod headers;
 mod http;
 mod inbox;
 mod live;

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post};
+use axum::routing::{get, post};
 use groundswell_app::backend::Backend;
 use groundswell_app::failure::Failure;
 use groundswell_app::forms::{self, Answer, Post};
@@ -14,12 +14,14 @@ use groundswell_app::plain::{Asked, Outcome, PlainPage, PlainShown};
 use groundswell_app::{App, Language, plain_shell, shell};
 use groundswell_engine::access::Came;
 use http::header::{
-    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, LOCATION, SET_COOKIE, USER_AGENT, VARY,
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
+    SET_COOKIE, USER_AGENT, VARY,
 };
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, Version};
-use leptos::prelude::{IntoView, LeptosOptions, provide_context};
-use leptos_axum::generate_route_list;
+use leptos::nonce::use_nonce;
+use leptos::prelude::{IntoView, LeptosOptions, expect_context, provide_context};
+use leptos_axum::{ResponseOptions, generate_route_list};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
@@ -27,6 +29,7 @@ use crate::backend::PageBackend;
 use crate::client_address::ClientAddress;
 use crate::cookies::Cookie;
 use crate::export;
+use crate::headers::{PagePolicy, Scripts};
 use crate::http::{AppState, RequestId};
 use crate::site::Site;
 
@@ -73,7 +76,7 @@ pub fn router(state: &AppState) -> Router<AppState> {
     }
     pages
         .route("/programs/{id}/deliveries/export", get(export::of_page))
-        .route("/_fn/{*name}", any(server_function))
+        .route("/_fn/{*name}", post(server_function))
         .fallback(fallback)
         .layer(axum::Extension(page_renderer))
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(is_worth_compressing))
@@ -106,7 +109,7 @@ impl PageRenderer {
                 provide_context(returned.clone());
             }
         };
-        self.render_as(state, request, (context, shell)).await
+        self.render_as(state, request, (context, shell, |nonce| Scripts::BrowserHalf(nonce))).await
     }
 
     async fn render_plain(
@@ -120,7 +123,8 @@ impl PageRenderer {
         let shown = PlainShown::read(backend.as_ref(), Asked { page, query, outcome }).await;
         let status = shown.as_ref().err().map(Failure::status);
         let context = move || provide_context(shown.clone());
-        let mut response = self.render_as(state, request, (context, plain_shell)).await;
+        let mut response =
+            self.render_as(state, request, (context, plain_shell, |nonce| Scripts::Inline(nonce))).await;
         if let Some(status) = status.and_then(|status| StatusCode::from_u16(status).ok()) {
             *response.status_mut() = status;
         }
@@ -134,9 +138,10 @@ impl PageRenderer {
         &self,
         state: &AppState,
         request: Request,
-        (provide, document): (
+        (provide, document, scripts): (
             impl Fn() + Clone + Send + Sync + 'static,
             fn(groundswell_app::SiteAssets) -> Document,
+            fn(&str) -> Scripts<'_>,
         ),
     ) -> Response {
         let backend = backend_for(state, request.headers(), request.extensions());
@@ -145,6 +150,9 @@ impl PageRenderer {
         let context = move || {
             provide_context(Arc::clone(&backend));
             provide_context(language);
+            let nonce = use_nonce().expect("Leptos makes one for every answer");
+            expect_context::<ResponseOptions>()
+                .insert_header(CONTENT_SECURITY_POLICY, PagePolicy::new(scripts(&nonce)).value());
             provide();
         };
         let options = self.options.clone();
@@ -262,4 +270,21 @@ async fn fallback(
     let mut response = pages.render(&state, request, None).await;
     *response.status_mut() = StatusCode::NOT_FOUND;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Method;
+    use leptos::server_fn::axum::server_fn_paths;
+
+    /// Another site can lead a browser to a GET, with its cookies.
+    #[test]
+    fn server_functions_are_called_with_post_alone() {
+        let functions: Vec<(&str, Method)> = server_fn_paths().collect();
+        assert!(functions.len() > 10, "{functions:?}");
+        for (path, method) in functions {
+            assert_eq!(method, Method::POST, "{path}");
+            assert!(path.starts_with("/_fn/"), "{path} is not behind the router's check");
+        }
+    }
 }

@@ -11,9 +11,13 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use groundswell_app::SiteAssets;
-use http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
+};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
+
+use crate::headers::PICTURE;
 
 /// All files of the site.
 #[derive(Clone)]
@@ -100,6 +104,9 @@ impl Site {
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
         let caching = if file.is_immutable { IMMUTABLE } else { "public, max-age=3600" };
         headers.insert(CACHE_CONTROL, HeaderValue::from_static(caching));
+        if file.content_type == "image/svg+xml" {
+            headers.insert(CONTENT_SECURITY_POLICY, PICTURE);
+        }
         if let Some(encoding) = encoding {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding));
         }

@@ -1,6 +1,6 @@
 //! What a browser does of HTTP: signs in, asks for pages, keeps its cookie.
 
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -10,6 +10,25 @@ use crate::server::Server;
 
 /// Nothing is told for so long by a server that says something every 20 s.
 const PATIENCE: Duration = Duration::from_secs(40);
+
+/// The head of an answer.
+#[derive(Debug)]
+pub struct Head {
+    pub status: u16,
+    /// Names in lower case, in their order.
+    pub fields: Vec<(String, String)>,
+}
+
+impl Head {
+    /// The value of a header that is there once at most.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let mut values =
+            self.fields.iter().filter(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        let value = values.next();
+        assert_eq!(values.next(), None, "{name} is there twice: {self:?}");
+        value
+    }
+}
 
 /// A browser that is signed in.
 pub struct Browser {
@@ -53,6 +72,27 @@ impl Browser {
         let mut answer = String::new();
         connection.read_to_string(&mut answer).expect("it answers");
         answer
+    }
+
+    /// Makes a request, such as `GET /docs`, with more headers and perhaps a body; of the answer only the head is read,
+    /// since streams have no end.
+    pub fn ask(&self, line: &str, headers: &[(&str, &str)], body: &str) -> Head {
+        let Self { address, cookie } = self;
+        let mut request = format!("{line} HTTP/1.1\r\nhost: {address}\r\ncookie: {cookie}\r\n");
+        for (name, value) in headers {
+            request.push_str(&format!("{name}: {value}\r\n"));
+        }
+        request.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+        let mut connection = self.connect();
+        connection.write_all(request.as_bytes()).expect("it listens");
+        let mut lines = BufReader::new(connection).lines().map(|line| line.expect("it answers"));
+        let status = lines.next().expect("it answers");
+        let status = status.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        let fields = lines.take_while(|line| !line.is_empty()).map(|line| {
+            let (name, value) = line.split_once(": ").expect("a header");
+            (name.to_owned(), value.to_owned())
+        });
+        Head { status, fields: fields.collect() }
     }
 
     /// A connection that waits for long enough.

@@ -11,8 +11,10 @@ mod docs;
 mod event_stream;
 #[cfg(target_os = "linux")]
 mod failing_disk;
+mod headers;
 mod inbox;
 mod live;
+mod other_sites;
 mod pages;
 mod process;
 mod receiver;

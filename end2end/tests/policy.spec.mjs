@@ -1,0 +1,120 @@
+// Pages keep to their content security policy, and the policy keeps out what is not theirs.
+import { expect, open, panel, programWith, test } from '../fixtures.mjs';
+
+/** Every kind of page, for somebody who is signed in. */
+const PAGES = [
+  '/',
+  '/sign-in?token=used-up',
+  '/programs/{id}/options',
+  '/programs/{id}/options/webhooks',
+  '/programs/{id}/options/webhooks/history',
+  '/programs/{id}/deliveries',
+  '/programs/{id}/deliveries?delivery={delivery}',
+  '/programs/{id}/inbox',
+  '/no/such/page',
+  '/programs/none/options',
+];
+const WITHOUT_BROWSER_HALF = ['/settings/api-keys', '/docs', '/docs/security', '/docs/events', '/docs/api', '/docs/search?q=signature', '/docs/none', '/llms.txt', '/favicon.svg'];
+
+const NOT_THERE = /Failed to load resource: the server responded with a status of 404/;
+
+/** A program that has what pages show: webhooks that work and fail, deliveries, a version of the past, an inbox with a request. */
+async function full(server, receiver) {
+  receiver.behave('/down', { status: 503 });
+  const program = await programWith(server, [receiver.url('/up'), receiver.url('/down')]);
+  const { url } = await server.call('GET', `/campaign/${program}/inbox`);
+  await fetch(url, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"event":"by hand"}' });
+  await server.join(program, 'ada');
+  await receiver.waitFor(({ path, status }) => path === '/up' && status === 200);
+  await receiver.waitFor(({ path }) => path === '/down');
+  const { deliveries } = await server.call('GET', `/campaign/${program}/deliveries`);
+  const filled = (path) => path.replace('{id}', program).replace('{delivery}', deliveries[0].id);
+  return { program, filled };
+}
+
+/** Puts something into a page on its way from the server, as somebody would who found a hole in it. */
+const inject = (page, path, markup) =>
+  page.route(path, async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, body: (await answer.text()).replace('</body>', `${markup}</body>`) });
+  });
+
+for (const javaScriptEnabled of [true, false]) {
+  test.describe(javaScriptEnabled ? 'with JavaScript' : 'without JavaScript', () => {
+    test.use({ javaScriptEnabled, expectedComplaints: [[NOT_THERE], { option: true }] });
+
+    test('no page violates its policy', async ({ page, server, receiver }) => {
+      const { program, filled } = await full(server, receiver);
+      for (const path of PAGES.map(filled)) {
+        await page.open(path);
+        await expect(page.locator('h1').first()).toBeVisible();
+      }
+      for (const path of WITHOUT_BROWSER_HALF) await page.goto(server.url + path);
+      await page.open(`/programs/${program}/options/webhooks`);
+      for (const details of await page.locator('main details').all()) await details.evaluate((it) => (it.open = true));
+      await expect(panel(page).row(1).test).toBeVisible();
+      await panel(page).row(1).test.click();
+      await expect(panel(page).row(1).self.getByText(/^200 in /)).toBeVisible();
+    });
+
+    test('what is loaded from elsewhere or styled in place is blocked and reported', async ({ page, server, complaints }) => {
+      await inject(page, `${server.url}/`, '<img src="https://elsewhere.example/x.png"><p id="planted" style="color: rgb(1, 2, 3)">x</p>');
+      await page.goto(server.url);
+      await expect(page.locator('#planted')).not.toHaveCSS('color', 'rgb(1, 2, 3)');
+      await expect.poll(() => complaints.some((it) => /elsewhere\.example/.test(it) && /img-src/.test(it))).toBe(true);
+      await expect.poll(() => complaints.some((it) => /style-src/.test(it))).toBe(true);
+      complaints.length = 0;
+    });
+  });
+}
+
+test('a script that is not of the answer is blocked and reported', async ({ page, server, complaints }) => {
+  const planted = [
+    '<script>document.title = "planted"</script>',
+    '<script nonce="">document.title = "planted"</script>',
+    '<script src="/planted.js"></script>',
+    '<img src="/favicon.svg" onload="document.title = \'planted\'">',
+    '<iframe srcdoc="<script>parent.document.title = \'planted\'</script>"></iframe>',
+    '<base href="https://elsewhere.example/">',
+    '<object data="/favicon.svg"></object>',
+  ];
+  await inject(page, `${server.url}/sign-in`, planted.join(''));
+  await page.goto(`${server.url}/sign-in`);
+  const reported = (directive) => complaints.filter((it) => it.includes(`violates its policy: ${directive}`)).length;
+  await expect.poll(() => reported('script-src-elem')).toBeGreaterThanOrEqual(planted.filter((it) => it.startsWith('<script')).length);
+  await expect.poll(() => reported('script-src-attr')).toBe(1);
+  await expect.poll(() => reported('base-uri')).toBe(1);
+  await expect.poll(() => reported('object-src')).toBe(1);
+  await expect(page).not.toHaveTitle('planted');
+  complaints.length = 0;
+});
+
+test('a page that breaks its policy fails its test', async ({ page, server, complaints }) => {
+  await page.open('/');
+  await page.evaluate(() => document.body.append(Object.assign(document.createElement('script'), { text: 'document.title = "planted"' })));
+  await expect.poll(() => complaints.length).toBeGreaterThan(0);
+  await expect(page).not.toHaveTitle('planted');
+  complaints.length = 0;
+});
+
+test('no other site frames a page or reads what is ours', async ({ page, server, receiver, complaints }) => {
+  const { program } = await full(server, receiver);
+  // Another port is another origin, and the same site: what browsers let it do is more than any stranger may.
+  receiver.behave('/elsewhere', { status: 200, headers: { 'content-type': 'text/html' }, body: `<iframe src="${server.url}/"></iframe>` });
+  await page.goto(receiver.url('/elsewhere'));
+  await expect.poll(() => complaints.some((it) => /frame-ancestors|X-Frame-Options/.test(it))).toBe(true);
+  for (const path of [`/programs/${program}/live`, `/programs/${program}/deliveries/export?format=csv`, '/']) {
+    const read = (mode) =>
+      page.evaluate(([url, mode]) => fetch(url, { mode, credentials: 'include' }).then(() => 'answered', () => 'kept'), [server.url + path, mode]);
+    expect(await read('cors'), path).toBe('kept');
+    // Without a say in it whether the page may read the answer, the browser would take it for an image or a script.
+    expect(await read('no-cors'), path).toBe('kept');
+  }
+  const post = await page.evaluate(
+    (url) => fetch(url, { method: 'POST', mode: 'no-cors', credentials: 'include', body: new URLSearchParams({ type: 'REFERRAL' }) }).then(() => 'answered', () => 'kept'),
+    `${server.url}/`,
+  );
+  expect(post).toBe('kept');
+  expect((await server.call('GET', '/campaigns')).campaigns).toHaveLength(1);
+  complaints.length = 0;
+});
