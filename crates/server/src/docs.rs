@@ -2,11 +2,9 @@
 
 use std::sync::OnceLock;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{RawQuery, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::get;
 use clap::CommandFactory as _;
 use groundswell_docs::{DeliverySettings, Docs, Document, Settings};
 use groundswell_engine::config::EngineConfig;
@@ -19,6 +17,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use crate::Cli;
 use crate::headers::{PagePolicy, Scripts};
 use crate::http::AppState;
+use crate::routes::Routes;
 
 /// The pages, once somebody asked for one: a start is not to wait for them.
 pub struct LazyDocs {
@@ -60,13 +59,13 @@ pub fn settings(public_url: String, style_sheet: Option<String>, engine: &Engine
 }
 
 /// The routes.
-pub fn router() -> Router<AppState> {
-    Router::new()
-        .route("/docs", get(document))
-        .route("/docs/search", get(search))
-        .route("/docs/{*page}", get(document))
-        .route("/docs/", get(|| async { Redirect::permanent("/docs") }))
-        .route("/llms.txt", get(document))
+pub fn router() -> Routes {
+    Routes::new()
+        .get("/docs", document)
+        .get("/docs/search", search)
+        .get("/docs/{*page}", document)
+        .get("/docs/", || async { Redirect::permanent("/docs") })
+        .get("/llms.txt", document)
 }
 
 async fn document(State(state): State<AppState>, request: Request) -> Response {

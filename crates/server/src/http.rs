@@ -6,7 +6,6 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use groundswell_engine::Engine;
 use groundswell_engine::access::hash_token;
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -19,6 +18,7 @@ use crate::docs::LazyDocs;
 use crate::live::{self, LiveStreams};
 use crate::origin::OwnOrigin;
 use crate::rest::{BodyRoom, Description, EventStreams, RateLimiter};
+use crate::routes::Routes;
 use crate::site::Site;
 use crate::{docs, headers, inbox, origin, pages, rest};
 
@@ -88,20 +88,22 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// All routes.
 pub fn router(state: AppState) -> Router {
-    let health = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(ready));
-    let pages = pages::router(&state)
-        .merge(live::router())
-        .merge(docs::router())
-        .layer(middleware::from_fn_with_state(state.clone(), origin::refuse_other_sites))
-        .layer(middleware::from_fn(headers::complete_for_browsers));
-    Router::new()
-        .merge(health)
+    let health = Routes::new().get("/healthz", || async { "ok\n" }).get("/readyz", ready);
+    let pages = pages::router(&state).merge(live::router()).merge(docs::router()).around(|router| {
+        router
+            .layer(middleware::from_fn_with_state(state.clone(), origin::refuse_other_sites))
+            .layer(middleware::from_fn(headers::complete_for_browsers))
+    });
+    health
         .merge(rest::router(state.clone()))
         .merge(inbox::router())
         .merge(pages)
-        .layer(middleware::from_fn_with_state(state.clone(), headers::complete))
-        .layer(middleware::from_fn(add_request_id))
-        .with_state(state)
+        .around(|router| {
+            router
+                .layer(middleware::from_fn_with_state(state.clone(), headers::complete))
+                .layer(middleware::from_fn(add_request_id))
+        })
+        .finish(state)
 }
 
 async fn ready(State(state): State<AppState>) -> Response {

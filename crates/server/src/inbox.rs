@@ -1,11 +1,9 @@
 //! `/inbox/{token}`: the built-in receiver for first steps. Open to whoever knows the address; everything it says is plain
 //! text, and to a wrong address it says no more than to any other path.
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
 use bytes::Bytes;
 use groundswell_engine::inbox::{Arrived, MAX_BODY_BYTES, NotTaken, Origin, TAKEN};
 use groundswell_types::{ErrorCode, HeaderView};
@@ -14,6 +12,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use crate::http::AppState;
+use crate::routes::Routes;
 
 /// What somebody reads who opens the address in a browser.
 const ABOUT: &str = "This is a Groundswell inbox, a receiver for trying webhooks. What is sent here with POST, PUT or PATCH \
@@ -23,8 +22,8 @@ const ABOUT: &str = "This is a Groundswell inbox, a receiver for trying webhooks
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, OPTIONS";
 
 /// The one route.
-pub fn router() -> Router<AppState> {
-    Router::new().route("/inbox/{token}", any(receive))
+pub fn router() -> Routes {
+    Routes::new().any("/inbox/{token}", receive)
 }
 
 async fn receive(State(state): State<AppState>, Path(token): Path<String>, request: Request) -> Response {

@@ -8,11 +8,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::{Path, Request, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use futures::stream::{Stream, unfold};
 use groundswell_app::failure::Failure;
 use groundswell_engine::access::Came;
@@ -27,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use crate::backend::PageBackend;
 use crate::http::AppState;
 use crate::pages::came;
+use crate::routes::Routes;
 
 /// Open at a time; beyond that pages go on by asking.
 const MAX_STREAMS: usize = 1_000;
@@ -53,8 +52,8 @@ impl LiveStreams {
 }
 
 /// A stream for each program, and one for all together.
-pub fn router() -> Router<AppState> {
-    Router::new().route("/programs/live", get(all_programs)).route("/programs/{id}/live", get(one_program))
+pub fn router() -> Routes {
+    Routes::new().get("/programs/live", all_programs).get("/programs/{id}/live", one_program)
 }
 
 async fn all_programs(State(state): State<AppState>, request: Request) -> Response {

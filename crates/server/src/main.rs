@@ -17,6 +17,7 @@ mod migrate;
 mod origin;
 mod pages;
 mod rest;
+mod routes;
 mod serve;
 mod site;
 mod unread;

@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use groundswell_app::backend::Backend;
 use groundswell_app::failure::Failure;
 use groundswell_app::forms::{self, Answer, Post};
@@ -18,9 +16,10 @@ use http::header::{
     SET_COOKIE, USER_AGENT, VARY,
 };
 use http::request::Parts;
-use http::{Extensions, HeaderMap, HeaderValue, StatusCode, Uri, Version};
+use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 use leptos::nonce::use_nonce;
 use leptos::prelude::{IntoView, LeptosOptions, expect_context, provide_context};
+use leptos::server_fn::axum::server_fn_paths;
 use leptos_axum::{ResponseOptions, generate_route_list};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
@@ -31,56 +30,57 @@ use crate::cookies::Cookie;
 use crate::export;
 use crate::headers::{PagePolicy, Scripts};
 use crate::http::{AppState, RequestId};
+use crate::routes::Routes;
 use crate::site::Site;
 
 /// Forms and server functions are small: five webhooks and a name.
 const MAX_FORM_BYTES: usize = 256 * 1024;
 
 /// Routes of all pages. Without a built site only what needs none.
-pub fn router(state: &AppState) -> Router<AppState> {
+pub fn router(state: &AppState) -> Routes {
     let Some(site) = state.site.clone() else {
-        return Router::new().fallback(|| async {
-            (
-                StatusCode::NOT_FOUND,
-                "The pages are not built; `cargo xtask build` makes them. The API is at /v2.\n",
-            )
-        });
+        let why = "The pages are not built; `cargo xtask build` makes them. The API is at /v2.\n";
+        return Routes::new()
+            .around(|router| router.fallback(async move || (StatusCode::NOT_FOUND, why).into_response()));
     };
     let options = LeptosOptions::builder().output_name("groundswell").build();
     let routes = generate_route_list(App);
-    let mut pages = Router::new();
+    let mut pages = Routes::new();
     for path in forms::PATHS {
-        pages = pages.route(path, post(submit));
+        pages = pages.post(path, submit);
     }
     let assets = site.assets;
     let page_renderer = PageRenderer { options, assets };
     for route in routes {
         let renderer = page_renderer.clone();
-        pages = pages.route(
-            route.path(),
-            get(move |State(state): State<AppState>, request: Request| {
-                let renderer = renderer.clone();
-                async move { renderer.render(&state, request, None).await }
-            }),
-        );
+        pages = pages.get(route.path(), move |State(state): State<AppState>, request: Request| {
+            let renderer = renderer.clone();
+            async move { renderer.render(&state, request, None).await }
+        });
     }
     for page in PlainPage::ALL {
         let renderer = page_renderer.clone();
-        pages = pages.route(
-            page.path(),
-            get(move |State(state): State<AppState>, request: Request| {
-                let renderer = renderer.clone();
-                async move { renderer.render_plain(&state, request, (page, None)).await }
-            }),
-        );
+        pages = pages.get(page.path(), move |State(state): State<AppState>, request: Request| {
+            let renderer = renderer.clone();
+            async move { renderer.render_plain(&state, request, (page, None)).await }
+        });
     }
-    pages
-        .route("/programs/{id}/deliveries/export", get(export::of_page))
-        .route("/_fn/{*name}", post(server_function))
-        .fallback(fallback)
-        .layer(axum::Extension(page_renderer))
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(is_worth_compressing))
-        .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
+    for (path, method) in server_fn_paths() {
+        pages = pages.answers(if method == Method::GET { "GET" } else { "POST" }, path);
+    }
+    let pages =
+        pages.get("/programs/{id}/deliveries/export", export::of_page).post("/_fn/{*name}", server_function);
+    pages.around(|router| {
+        router
+            .fallback(fallback)
+            .layer(axum::Extension(page_renderer))
+            .layer(
+                CompressionLayer::new()
+                    .quality(CompressionLevel::Fastest)
+                    .compress_when(is_worth_compressing),
+            )
+            .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
+    })
 }
 
 /// Pages, and what server functions answer: up to 100 kB, of which a tenth is left. Files of the site are compressed

@@ -18,11 +18,9 @@ mod resends;
 mod stream;
 mod webhooks;
 
-use axum::Router;
 use axum::extract::{FromRequestParts as _, Request};
 use axum::middleware;
 use axum::response::Response;
-use axum::routing::{MethodRouter, any};
 
 pub use body::BodyRoom;
 pub use description::Description;
@@ -30,6 +28,7 @@ pub use limit::RateLimiter;
 pub use stream::EventStreams;
 
 use crate::http::AppState;
+use crate::routes::Routes;
 use answer::{Call, method_not_allowed};
 
 /// Makes routes from a table, and a list of them, which the tests hold against the API's description.
@@ -38,8 +37,8 @@ macro_rules! calls {
         #[cfg(test)]
         const $list: &[(&str, &str)] = &[$($((stringify!($method), $path)),+),+];
 
-        fn $router() -> Router<AppState> {
-            Router::new()$(.route($path, MethodRouter::new()$(.$method($handler))+))+
+        fn $router() -> Routes {
+            Routes::new()$($(.$method($path, $handler))+)+
         }
     };
 }
@@ -81,19 +80,22 @@ calls! {
 }
 
 /// All routes below `/v2`. Every one that this server has needs a key, but the description of the others.
-pub fn router(state: AppState) -> Router<AppState> {
+pub fn router(state: AppState) -> Routes {
     let with_key = with_key()
-        .route("/v2", any(absent::answer))
+        .any("/v2", absent::answer)
         // The wildcard does not match nothing.
-        .route("/v2/", any(absent::answer))
-        .route("/v2/{*rest}", any(absent::answer))
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn_with_state(state.clone(), absent::refuse_unreadable))
-        .layer(middleware::from_fn_with_state(state, auth::check));
+        .any("/v2/", absent::answer)
+        .any("/v2/{*rest}", absent::answer)
+        .around(|router| {
+            router
+                .method_not_allowed_fallback(method_not_allowed)
+                .layer(middleware::from_fn_with_state(state.clone(), absent::refuse_unreadable))
+                .layer(middleware::from_fn_with_state(state, auth::check))
+        });
     let open = open()
         // Whoever asks for an account has no key yet.
-        .route("/v2/accounts", any(absent::answer))
-        .method_not_allowed_fallback(method_not_allowed);
+        .any("/v2/accounts", absent::answer)
+        .around(|router| router.method_not_allowed_fallback(method_not_allowed));
     with_key.merge(open)
 }
 
