@@ -47,6 +47,38 @@ fn only_the_configuration_reads_the_environment() {
     assert_none("read it in crates/server/src/config.rs and pass it on:", &offences);
 }
 
+/// What the server may do with the engine itself: see whether it runs, let somebody in, and serve who is known by an address
+/// of their own.
+const OPEN_USE_CASES: &[&str] = &[
+    "access_changed",
+    "acting",
+    "admit_to_inbox",
+    "api_key",
+    "api_keys_revoked",
+    "has_inbox",
+    "is_ready",
+    "now_ms",
+    "person",
+    "receive_in_inbox",
+    "sign_in",
+    "sign_out",
+];
+
+#[test]
+fn the_server_reaches_use_cases_for_somebody() {
+    let mut offences = Vec::new();
+    let tree = Tree::read();
+    for source in tree.sources.iter().filter(|source| source.name.starts_with("crates/server/src/")) {
+        for (number, line) in source.lines[..source.first_test_line()].iter().enumerate() {
+            let calls = line.split("state.engine.").skip(1).filter_map(|rest| rest.split_once('('));
+            if calls.into_iter().any(|(name, _)| !OPEN_USE_CASES.contains(&name)) {
+                offences.push(format!("{}:{}: {}", source.name, number + 1, line.trim()));
+            }
+        }
+    }
+    assert_none("call it through engine::acting, which asks who may:", &offences);
+}
+
 #[test]
 fn types_stays_within_its_dependencies() {
     let manifest = Tree::read().manifest("crates/types/Cargo.toml");
