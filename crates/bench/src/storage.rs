@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use bytes::Bytes;
 use groundswell_engine::clock::{Clock, Stopwatch};
 use groundswell_engine::store::sqlite::{Options, Sqlite};
+use groundswell_engine::store::vault::{SecretsKey, Vault};
 use groundswell_engine::store::{
     Accept, After, AttemptRecord, Batch, EndpointId, Outcome, PARKED_DUE_MS, PendingKey, Store as _, Target,
 };
@@ -48,13 +49,13 @@ pub fn raw_loop(directory: &Path, time: Duration) -> Result<f64> {
     let path = directory.join("raw.db");
     // The schema is the server's.
     runtime()?.block_on(async {
-        Sqlite::open(&path, Options::new(0)).await?.close().await;
+        Sqlite::open(&path, options(0)).await?.close().await;
         anyhow::Ok(())
     })?;
     let mut db = Connection::open(&path)?;
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "FULL")?;
-    db.pragma_update(None, "wal_autocheckpoint", Options::new(0).checkpoint_pages)?;
+    db.pragma_update(None, "wal_autocheckpoint", options(0).checkpoint_pages)?;
     let body = envelope();
     let (watch, mut ids) = (Stopwatch::start(), Ids::new());
     while watch.elapsed() < time {
@@ -74,6 +75,11 @@ pub fn raw_loop(directory: &Path, time: Duration) -> Result<f64> {
     Ok(rate(ids.count, watch.elapsed()))
 }
 
+/// The server's, with a key of its own.
+fn options(opened_at_ms: i64) -> Options {
+    Options::new(opened_at_ms, Vault::new(&SecretsKey::random()))
+}
+
 /// What the server's store is asked to commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rows {
@@ -87,7 +93,7 @@ pub enum Rows {
 pub fn store_loop(directory: &Path, time: Duration, rows: Rows) -> Result<f64> {
     runtime()?.block_on(async {
         let clock = Clock::system();
-        let store = Sqlite::open(&directory.join("store.db"), Options::new(clock.now_ms())).await?;
+        let store = Sqlite::open(&directory.join("store.db"), options(clock.now_ms())).await?;
         let body = envelope();
         let (watch, mut ids) = (Stopwatch::start(), Ids::new());
         let mut outcomes = Vec::new();

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use groundswell_engine::clock::{Clock, Stopwatch};
 use groundswell_engine::config::EngineConfig;
 use groundswell_engine::store::sqlite::{Options, Sqlite};
+use groundswell_engine::store::vault::{SecretsKey, Vault};
 use groundswell_engine::store::{
     Accept, After, AttemptRecord, Batch, EndpointId, EndpointRecord, Outcome, Pending, PendingKey,
     ProgramRecord, SettingsChange, Store, Target, WebhooksChange,
@@ -33,8 +34,12 @@ fn main() -> ExitCode {
     runtime.block_on(async {
         // On the disk of the target directory: the temporary directory may be in memory.
         let directory = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a temporary directory");
-        let store =
-            Sqlite::open(&directory.path().join("log.db"), Options::new(NOW_MS)).await.expect("opens");
+        let store = Sqlite::open(
+            &directory.path().join("log.db"),
+            Options::new(NOW_MS, Vault::new(&SecretsKey::random())),
+        )
+        .await
+        .expect("opens");
         fill(&store).await;
         let parts = EngineParts {
             store: Arc::new(store),

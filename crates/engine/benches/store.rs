@@ -8,6 +8,7 @@ use std::path::Path;
 use bytes::Bytes;
 use groundswell_engine::clock::Stopwatch;
 use groundswell_engine::store::sqlite::{Options, Sqlite};
+use groundswell_engine::store::vault::{SecretsKey, Vault};
 use groundswell_engine::store::{
     Accept, After, AttemptRecord, Batch, EndpointId, Idempotency, Outcome, PendingKey, Store, Target,
 };
@@ -60,7 +61,8 @@ struct Run {
 impl Run {
     /// Events per second, making the batches not counted.
     async fn measure(&self, file: &Path) -> f64 {
-        let store = Sqlite::open(file, Options::new(0)).await.expect("opens");
+        let store =
+            Sqlite::open(file, Options::new(0, Vault::new(&SecretsKey::random()))).await.expect("opens");
         let commits = (EVENTS / self.batch).min(2000);
         let mut seconds = 0.0;
         for number in 0..commits {

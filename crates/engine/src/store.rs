@@ -2,6 +2,7 @@
 //! the conformance suite holds against them. Nothing outside `store` names sqlx.
 
 mod calendar;
+mod directory;
 mod first_steps;
 mod idempotency;
 pub mod inspection;
@@ -20,6 +21,7 @@ mod sql;
 pub mod sqlite;
 #[cfg(test)]
 mod statements;
+pub mod vault;
 
 use async_trait::async_trait;
 use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, ResendJobId, TestId};

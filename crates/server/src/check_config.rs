@@ -23,6 +23,7 @@ impl CheckConfig {
     pub fn run(self) -> anyhow::Result<()> {
         let config = Config::load(self.serve)?;
         serve::log_filter(&config)?;
+        config.secrets.check()?;
         let shown = config.shown();
         let mut terminal = Terminal::new(&self.output);
         if terminal.is_json() {

@@ -1,6 +1,7 @@
 //! Where settings come from: flags, then the environment, then a TOML file, then defaults. The only file that reads
 //! the environment (through clap).
 
+mod secrets;
 mod shown;
 
 use std::net::SocketAddr;
@@ -11,6 +12,8 @@ use groundswell_engine::config::{BreakerPolicy, EngineConfig, RetryPolicy, Sendi
 use groundswell_types::RateLimit;
 use serde::Deserialize;
 
+pub use self::secrets::SecretsKeySource;
+use self::secrets::{SecretsArgs, SecretsSection};
 use crate::client_address::TrustedProxies;
 
 const MIN_ADMIN_KEY_CHARS: usize = 32;
@@ -30,6 +33,8 @@ pub struct ServeArgs {
     /// An API key with all rights, for bootstrap and automation; at least 32 characters.
     #[arg(long, env = "GROUNDSWELL_ADMIN_KEY", value_name = "KEY", hide_env_values = true)]
     admin_key: Option<String>,
+    #[command(flatten)]
+    secrets: SecretsArgs,
     /// Networks deliveries may reach besides public addresses, comma-separated, for example 127.0.0.0/8.
     #[arg(long, env = "GROUNDSWELL_EGRESS_ALLOW", value_name = "CIDRS")]
     egress_allow: Option<String>,
@@ -75,6 +80,9 @@ pub struct ServeArgs {
     /// What is logged, for example info or groundswell_engine=debug.
     #[arg(long, env = "GROUNDSWELL_LOG", value_name = "FILTER")]
     log: Option<String>,
+    /// Let the system write what is in memory to a file when the server crashes. There are secrets in it.
+    #[arg(long, env = "GROUNDSWELL_ALLOW_CORE_DUMPS", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    allow_core_dumps: Option<bool>,
 }
 
 /// How log lines look.
@@ -100,6 +108,8 @@ struct File {
     rate_limit: Option<String>,
     log_format: Option<LogFormat>,
     log: Option<String>,
+    allow_core_dumps: Option<bool>,
+    secrets: SecretsSection,
     egress: EgressSection,
     retry: RetrySection,
     retention: RetentionSection,
@@ -158,6 +168,8 @@ pub struct Config {
     pub rate_limit: Option<RateLimit>,
     pub log_format: LogFormat,
     pub log_filter: String,
+    pub secrets: SecretsKeySource,
+    pub allow_core_dumps: bool,
     pub engine: EngineConfig,
 }
 
@@ -219,9 +231,12 @@ impl Config {
             slots: file.delivery.slots.unwrap_or(1024),
             endpoint_slots: file.delivery.endpoint_slots.unwrap_or(64),
         };
+        let database = database(&database_url)?;
         Ok(Self {
             listen: args.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000))),
-            database: database(&database_url)?,
+            secrets: SecretsKeySource::new(args.secrets, file.secrets, &database)?,
+            allow_core_dumps: args.allow_core_dumps.or(file.allow_core_dumps).unwrap_or(false),
+            database,
             admin_key: args.admin_key.or(file.admin_key).map(admin_key).transpose()?,
             public_url: args.public_url.or(file.public_url).map(|url| public_url(&url)).transpose()?,
             trusted_proxies: TrustedProxies::parse(args.trusted_proxies.as_deref(), &file.trusted_proxies)?,

@@ -96,7 +96,7 @@ fn examine(args: ServeArgs) -> anyhow::Result<Vec<Finding>> {
     let own = network::listening(&config);
     findings.extend(own.clock);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    findings.extend(runtime.block_on(database::examine(&config.database)));
+    findings.extend(runtime.block_on(database::examine(&config)));
     findings.push(own.listen);
     findings.push(network::public_url(&config, own.is_running));
     findings.push(network::egress(&config));

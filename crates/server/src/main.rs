@@ -17,7 +17,9 @@ mod migrate;
 mod origin;
 mod pages;
 mod rest;
+mod rotate_key;
 mod routes;
+mod secrets;
 mod serve;
 mod site;
 mod unread;
@@ -47,6 +49,7 @@ enum Command {
     Migrate(Box<migrate::Migrate>),
     CheckConfig(Box<check_config::CheckConfig>),
     Doctor(Box<doctor::Doctor>),
+    RotateKey(Box<rotate_key::RotateKey>),
     #[command(flatten)]
     Api(Box<groundswell_cli::Command>),
 }
@@ -62,6 +65,7 @@ fn main() -> ExitCode {
         Command::Migrate(migrate) => migrate.run(),
         Command::CheckConfig(check) => check.run(),
         Command::Doctor(doctor) => doctor.run(),
+        Command::RotateKey(rotate) => rotate.run(),
         Command::Api(command) => return groundswell_cli::run(*command, &surroundings),
     };
     match result.map_err(anyhow::Error::downcast::<Failure>) {

@@ -5,7 +5,7 @@ use groundswell_engine::store::inspection::{self, Inspection};
 use serde_json::json;
 
 use crate::config::{Config, Database, ServeArgs};
-use crate::serve;
+use crate::{secrets, serve};
 
 /// Brings the database up to date and exits.
 ///
@@ -24,11 +24,12 @@ impl Migrate {
         let config = Config::load(self.serve)?;
         let mut terminal = Terminal::new(&self.output);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let Inspection { applied, missing, .. } = runtime.block_on(async {
+        let (Inspection { applied, missing, .. }, key_file) = runtime.block_on(async {
             let before = look(&config.database).await;
+            let secrets::Opened { vault, made } = secrets::vault(&config).await?;
             // What cannot be read is told by opening it, which knows more about why.
-            serve::open(&config.database).await?.close().await;
-            before.map_err(anyhow::Error::from)
+            serve::open(&config.database, vault).await?.close().await;
+            before.map(|before| (before, made)).map_err(anyhow::Error::from)
         })?;
         let newest = missing.iter().map(|(version, _)| *version).chain(applied).max().unwrap_or_default();
         if terminal.is_json() {
@@ -36,7 +37,11 @@ impl Migrate {
                 .iter()
                 .map(|(version, about)| json!({ "version": version, "description": about }))
                 .collect();
-            return Ok(terminal.json(&json!({ "migrations": made, "version": newest }))?);
+            let mut said = json!({ "migrations": made, "version": newest });
+            if let Some(file) = key_file {
+                said["secretsKeyFile"] = json!(file);
+            }
+            return Ok(terminal.json(&said)?);
         }
         for (version, about) in &missing {
             terminal.line(&format!("{version:04} {about}"))?;
@@ -46,7 +51,11 @@ impl Migrate {
             1 => format!("Made 1 migration; the database is up to date at {newest:04}."),
             made => format!("Made {made} migrations; the database is up to date at {newest:04}."),
         };
-        Ok(terminal.line(&said)?)
+        terminal.line(&said)?;
+        match key_file {
+            Some(file) => Ok(terminal.line(&format!("Also {}.", secrets::advice(&file)))?),
+            None => Ok(()),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use groundswell_engine::clock::Clock;
 use groundswell_engine::config::EngineConfig;
 use groundswell_engine::store::postgres::{Options as PostgresOptions, Postgres};
 use groundswell_engine::store::sqlite::{Options as SqliteOptions, Sqlite};
+use groundswell_engine::store::vault::Vault;
 use groundswell_engine::store::{Store, StoreError};
 use groundswell_engine::{Engine, EngineParts};
 use groundswell_types::UserId;
@@ -19,6 +20,7 @@ use url::Url;
 use crate::config::{Config, Database, LogFormat};
 use crate::front::Fronts;
 use crate::http::{AppState, router};
+use crate::secrets;
 use crate::site::Site;
 
 /// Open requests get this long to finish after a stop is asked for; attempts under way then get theirs.
@@ -53,11 +55,11 @@ pub fn log_filter(config: &Config) -> anyhow::Result<tracing_subscriber::EnvFilt
 }
 
 /// Opens the database, bringing it up to date.
-pub async fn open(database: &Database) -> Result<Arc<dyn Store>, StoreError> {
+pub async fn open(database: &Database, vault: Vault) -> Result<Arc<dyn Store>, StoreError> {
     let now_ms = Clock::system().now_ms();
     Ok(match database {
-        Database::Sqlite(path) => Arc::new(Sqlite::open(path, SqliteOptions::new(now_ms)).await?),
-        Database::Postgres(url) => Arc::new(Postgres::open(url, PostgresOptions::new(now_ms)).await?),
+        Database::Sqlite(path) => Arc::new(Sqlite::open(path, SqliteOptions::new(now_ms, vault)).await?),
+        Database::Postgres(url) => Arc::new(Postgres::open(url, PostgresOptions::new(now_ms, vault)).await?),
     })
 }
 
@@ -76,7 +78,11 @@ fn start_log(config: &Config) -> anyhow::Result<()> {
 async fn serve(config: Config) -> anyhow::Result<()> {
     let mut stop_signals = StopSignals::new()?;
     let clock = Clock::system();
-    let store = open(&config.database).await?;
+    let secrets::Opened { vault, made } = secrets::vault(&config).await?;
+    if let Some(file) = made {
+        tracing::info!("{}", secrets::advice(&file));
+    }
+    let store = open(&config.database, vault).await?;
     // Before the engine starts: it may deliver to this server's own inboxes, and must know their addresses.
     let listener = TcpListener::bind(config.listen)
         .await

@@ -15,6 +15,8 @@ pub struct Inspection {
     pub missing: Vec<(i64, String)>,
     /// The highest one that this version does not know: a newer version has used the database.
     pub newer: Option<i64>,
+    /// What the key is called that its secrets are sealed with; none when nothing is sealed yet.
+    pub secrets_key: Option<String>,
     /// Settings that decide whether a commit is safe, as the database has them.
     pub settings: Vec<(&'static str, String)>,
 }
@@ -37,6 +39,6 @@ impl Inspection {
             missing.map(|migration| (migration.version, migration.description.to_string())).collect();
         let newest = known().map(|migration| migration.version).max().unwrap_or_default();
         let newer = applied.iter().copied().filter(|version| *version > newest).max();
-        Self { applied, missing, newer, settings: Vec::new() }
+        Self { applied, missing, newer, ..Self::default() }
     }
 }

@@ -8,6 +8,7 @@ mod lease;
 mod open;
 mod partitions;
 mod search;
+mod secrets;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -27,11 +28,12 @@ use self::open::Connector;
 use self::writer::Writer;
 use super::inspection::Inspection;
 use super::sql::{Database, Transaction as _};
+use super::vault::Vault;
 use super::{Accepted, Batch, EndpointId, Pending, PendingKey, Standing, StoreError};
 use crate::id::day_of;
 
 /// How to open a database.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Now, Unix milliseconds: partitions are made for today and tomorrow.
     pub opened_at_ms: i64,
@@ -39,12 +41,14 @@ pub struct Options {
     pub readers: u32,
     /// How long the lease on the database lasts when it is not renewed.
     pub lease: Duration,
+    /// Seals what is secret.
+    pub vault: Vault,
 }
 
 impl Options {
     /// What suits most servers.
-    pub const fn new(opened_at_ms: i64) -> Self {
-        Self { opened_at_ms, readers: 7, lease: Duration::from_secs(15) }
+    pub const fn new(opened_at_ms: i64, vault: Vault) -> Self {
+        Self { opened_at_ms, readers: 7, lease: Duration::from_secs(15), vault }
     }
 }
 
@@ -55,6 +59,7 @@ pub struct Postgres {
     readers: PgPool,
     /// Apart from the connection that writes, outside the lease: what an inbox has got is nobody's to fence.
     inbox: PgPool,
+    vault: Vault,
     keeper: Mutex<Option<JoinHandle<()>>>,
     /// Stops the keeper, also when the store is dropped without being closed.
     stop: DropGuard,
@@ -69,14 +74,24 @@ impl Postgres {
     /// Opens the database at a URL like `postgres://user:password@host:5432/database`, and brings the schema up to date.
     ///
     /// Answers [`StoreError::Unusable`] when it cannot be reached, another process has it, a newer version of this
-    /// program wrote it, or a setting makes a commit unsafe.
+    /// program wrote it, its secrets are sealed with another key, or a setting makes a commit unsafe.
     pub async fn open(url: &str, options: Options) -> Result<Self, StoreError> {
         let connector = Connector::parse(url)?;
         let (readers, inbox) = (connector.readers(options.readers), connector.inbox());
         let stop = CancellationToken::new().drop_guard();
         let token = stop.token().clone();
         let (writer, keeper) = open::writer(connector, &options, token).await?;
-        Ok(Self { writer, readers, inbox, keeper: Mutex::new(Some(keeper)), stop })
+        Ok(Self { writer, readers, inbox, vault: options.vault, keeper: Mutex::new(Some(keeper)), stop })
+    }
+
+    /// Seals every secret of a database with another key, in one transaction. The database is brought up to date for
+    /// that, and closed afterwards.
+    pub async fn rotate(url: &str, options: Options, new: &Vault) -> Result<(), StoreError> {
+        let now_ms = options.opened_at_ms;
+        let store = Self::open(url, options).await?;
+        let rotated = secrets::rotate(&store.writer, (&store.vault, new), now_ms).await;
+        store.shut().await;
+        rotated
     }
 }
 
@@ -87,6 +102,10 @@ impl Database for Postgres {
     type Inbox<'a> = PoolConnection<sqlx::Postgres>;
 
     const EVENTS_SAYING: &'static str = search::EVENTS_SAYING;
+
+    fn vault(&self) -> &Vault {
+        &self.vault
+    }
 
     async fn reader(&self) -> Result<Self::Reader, StoreError> {
         self.readers.acquire().await.map_err(error::of_read)

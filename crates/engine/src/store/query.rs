@@ -15,6 +15,7 @@ pub(super) mod programs;
 pub(super) mod resends;
 pub(super) mod retention;
 pub(super) mod search;
+pub(super) mod secrets;
 pub(super) mod tests;
 pub(super) mod webhooks;
 

@@ -14,6 +14,7 @@ use super::query::{
     self, Connection, attempts, deliveries, drafts, hours, keys, moves, notices, programs, resends,
     retention, search, webhooks,
 };
+use super::vault::Vault;
 use super::{
     Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DeliverySearch, DraftRecord,
     EndpointId, EndpointRecord, EventRecord, EventSearch, EventsFound, Expired, Forget, HealthRecord,
@@ -40,6 +41,9 @@ pub(super) trait Database: Send + Sync + 'static {
 
     /// Finds events by what their body says; see [`query::search`].
     const EVENTS_SAYING: &'static str;
+
+    /// What seals and opens what is secret.
+    fn vault(&self) -> &Vault;
 
     fn reader(&self) -> impl Future<Output = Result<Self::Reader, StoreError>> + Send;
 
@@ -178,7 +182,7 @@ impl<D: Database> Store for D {
     }
 
     async fn endpoints(&self) -> Result<Vec<EndpointRecord>, StoreError> {
-        webhooks::live(&mut *Database::reader(self).await?).await
+        webhooks::live(&mut *Database::reader(self).await?, self.vault()).await
     }
 
     async fn pending_without_webhook(&self) -> Result<Vec<EndpointId>, StoreError> {
@@ -196,8 +200,10 @@ impl<D: Database> Store for D {
             SettingsChange::UpdateProgram { id, name, status } => {
                 programs::update(&mut *db, id, name, *status).await
             }
-            SettingsChange::Webhooks(change) => webhooks::change(&mut *db, change).await,
-            SettingsChange::OldSecret(change) => webhooks::change_old_secret(&mut *db, change).await,
+            SettingsChange::Webhooks(change) => webhooks::change(&mut *db, self.vault(), change).await,
+            SettingsChange::OldSecret(change) => {
+                webhooks::change_old_secret(&mut *db, self.vault(), change).await
+            }
         };
         db.finish(result).await
     }
@@ -209,12 +215,12 @@ impl<D: Database> Store for D {
     }
 
     async fn draft(&self, program: &ProgramId) -> Result<Option<DraftRecord>, StoreError> {
-        drafts::find(&mut *Database::reader(self).await?, program).await
+        drafts::find(&mut *Database::reader(self).await?, self.vault(), program).await
     }
 
     async fn save_draft(&self, draft: &DraftRecord) -> Result<bool, StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = drafts::save(&mut *db, draft).await;
+        let result = drafts::save(&mut *db, self.vault(), draft).await;
         db.finish(result).await
     }
 

@@ -9,6 +9,7 @@ mod open;
 mod queue;
 mod rows;
 mod search;
+mod secrets;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -33,10 +34,11 @@ use self::thread::Place;
 use self::writer::Writer;
 use super::inspection::Inspection;
 use super::sql::Database;
+use super::vault::Vault;
 use super::{Accepted, Batch, EndpointId, Pending, PendingKey, StoreError};
 
 /// How to open a database.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Options {
     /// Now, Unix milliseconds: what the lock file says since when the database is in use.
     pub opened_at_ms: i64,
@@ -46,12 +48,14 @@ pub struct Options {
     pub busy_timeout: Duration,
     /// The write-ahead log is copied into the database when it has grown by this many pages (of 8 KiB).
     pub checkpoint_pages: u32,
+    /// Seals what is secret.
+    pub vault: Vault,
 }
 
 impl Options {
     /// What suits most machines.
-    pub const fn new(opened_at_ms: i64) -> Self {
-        Self { opened_at_ms, readers: 4, busy_timeout: Duration::from_secs(5), checkpoint_pages: 1000 }
+    pub const fn new(opened_at_ms: i64, vault: Vault) -> Self {
+        Self { opened_at_ms, readers: 4, busy_timeout: Duration::from_secs(5), checkpoint_pages: 1000, vault }
     }
 }
 
@@ -63,6 +67,7 @@ pub struct Sqlite {
     queue: RwLock<QueueReader>,
     readers: SqlitePool,
     inbox: InboxFile,
+    vault: Vault,
     /// Given back when the database is closed.
     lock: Mutex<Option<Lock>>,
 }
@@ -75,20 +80,34 @@ pub(super) async fn inspect(path: &Path) -> Result<Inspection, StoreError> {
 impl Sqlite {
     /// Opens the database at `path`, creating directory and file if need be and bringing the schema up to date.
     ///
-    /// Answers [`StoreError::Unusable`] when another process has it, a newer version of this program wrote it, or
-    /// SQLite does not take the settings that make a commit safe.
+    /// Answers [`StoreError::Unusable`] when another process has it, a newer version of this program wrote it, its secrets
+    /// are sealed with another key, or SQLite does not take the settings that make a commit safe.
     pub async fn open(path: &Path, options: Options) -> Result<Self, StoreError> {
         open::create_directory(path)?;
         let lock = Lock::take(path, options.opened_at_ms)?;
         let connect = open::connect_options(path, options.busy_timeout);
-        let writer = open::writer(path, &connect).await?;
+        let mut writer = open::writer(path, &connect).await?;
+        secrets::settle(&mut writer, &options.vault, options.opened_at_ms).await?;
+        secrets::remove_leftovers(&mut writer, path).await?;
         let readers = open::readers(&connect, options.readers).await?;
         let place = Place { path: path.to_owned(), busy_timeout: options.busy_timeout };
         let committer = Committer::start(place.clone()).await?;
         let queue = QueueReader::start(place).await?;
         let writer = Writer::new(writer, committer, options.checkpoint_pages);
         let inbox = InboxFile::beside(path, options.busy_timeout);
-        Ok(Self { writer, queue: RwLock::new(queue), readers, inbox, lock: Mutex::new(Some(lock)) })
+        let (queue, lock) = (RwLock::new(queue), Mutex::new(Some(lock)));
+        Ok(Self { writer, queue, readers, inbox, vault: options.vault, lock })
+    }
+
+    /// Seals every secret of the database at `path` with another key, in one transaction. The database is brought up to
+    /// date for that, and closed afterwards.
+    pub async fn rotate(path: &Path, options: Options, new: &Vault) -> Result<(), StoreError> {
+        open::create_directory(path)?;
+        let _lock = Lock::take(path, options.opened_at_ms)?;
+        let connect = open::connect_options(path, options.busy_timeout);
+        let mut writer = open::writer(path, &connect).await?;
+        secrets::settle(&mut writer, &options.vault, options.opened_at_ms).await?;
+        secrets::rotate(writer, path, (&options.vault, new), options.opened_at_ms).await
     }
 }
 
@@ -99,6 +118,10 @@ impl Database for Sqlite {
     type Inbox<'a> = MappedMutexGuard<'a, SqliteConnection>;
 
     const EVENTS_SAYING: &'static str = search::EVENTS_SAYING;
+
+    fn vault(&self) -> &Vault {
+        &self.vault
+    }
 
     async fn reader(&self) -> Result<Self::Reader, StoreError> {
         self.readers.acquire().await.map_err(error::of_read)

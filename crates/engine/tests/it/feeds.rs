@@ -248,7 +248,9 @@ async fn nothing_is_missed_and_nothing_comes_twice_under_load_in_memory() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_missed_and_nothing_comes_twice_under_load_on_sqlite() {
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let store = Sqlite::open(&directory.path().join("g.db"), Options::new(0)).await.expect("opens");
+    let store = Sqlite::open(&directory.path().join("g.db"), Options::new(0, crate::store::vault(1)))
+        .await
+        .expect("opens");
     nothing_is_missed_under_load(Arc::new(store)).await;
 }
 
@@ -263,7 +265,9 @@ async fn nothing_is_missed_and_nothing_comes_twice_under_load_on_postgresql() {
 async fn whoever_begins_is_behind_nothing_that_is_not_stored_yet() {
     const BEGINNINGS: usize = 200;
     let directory = tempfile::tempdir().expect("a temporary directory");
-    let store = Sqlite::open(&directory.path().join("g.db"), Options::new(0)).await.expect("opens");
+    let store = Sqlite::open(&directory.path().join("g.db"), Options::new(0, crate::store::vault(1)))
+        .await
+        .expect("opens");
     let store: Arc<dyn Store> = Arc::new(store);
     let engine = start(Arc::clone(&store)).await;
     let program = program(&engine).await;

@@ -21,6 +21,7 @@ use std::path::Path;
 
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::sqlite::{Options, Sqlite};
+use groundswell_engine::store::vault::{SecretsKey, Vault};
 use groundswell_engine::store::{Accepted, Batch, Store};
 use tempfile::TempDir;
 
@@ -178,8 +179,17 @@ impl File {
     }
 }
 
+fn options() -> Options {
+    Options::new(0, vault(1))
+}
+
+/// Of keys that differ by a number.
+pub fn vault(number: u8) -> Vault {
+    Vault::new(&SecretsKey::from_bytes([number; 32]))
+}
+
 async fn open(path: &Path) -> Sqlite {
-    Sqlite::open(path, Options::new(0)).await.expect("the database opens")
+    Sqlite::open(path, options()).await.expect("the database opens")
 }
 
 /// Commits a batch that has nothing to be rejected for.

@@ -45,7 +45,7 @@ async fn on_a_full_disk_the_log_begins_anew_in_the_room_it_has() {
     let directory = TempDir::new().expect("there is a temporary directory");
     let disk = Disk::watch(directory.path());
     // Never copied because of its length.
-    let options = Options { checkpoint_pages: 1_000_000, ..Options::new(0) };
+    let options = Options { checkpoint_pages: 1_000_000, ..crate::options() };
     let store = Sqlite::open(&database(directory.path()), options).await.expect("opens");
     store.commit(&accepts(0..400)).await.expect("commits");
     store.forget(&forget(0..400)).await.expect("commits");

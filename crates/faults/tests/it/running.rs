@@ -67,7 +67,7 @@ pub fn database(directory: &Path) -> std::path::PathBuf {
 
 /// Starts the engine; it copies its log often.
 pub async fn start(directory: &Path) -> (Arc<Engine>, Arc<Sqlite>) {
-    let options = Options { readers: 2, checkpoint_pages: 30, ..Options::new(0) };
+    let options = Options { readers: 2, checkpoint_pages: 30, ..crate::options() };
     let store = Arc::new(Sqlite::open(&database(directory), options).await.expect("the database opens"));
     let config = EngineConfig {
         retry: RetryPolicy { base_ms: 20, factor: 1.5, cap_ms: 100, ..RetryPolicy::default() },
@@ -201,7 +201,7 @@ pub struct Expected<'a> {
 
 /// What is wrong with what a power cut left: each event must be there, and wait or have ended.
 pub async fn fault(directory: &Path, expected: &Expected<'_>) -> Option<String> {
-    let options = Options { readers: 1, ..Options::new(0) };
+    let options = Options { readers: 1, ..crate::options() };
     let store = match Sqlite::open(&database(directory), options).await {
         Ok(store) => store,
         Err(error) => return Some(error.to_string()),

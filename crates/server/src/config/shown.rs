@@ -25,9 +25,11 @@ impl Config {
         put("trusted_proxies", json!(self.trusted_proxies.texts()));
         let limit = self.rate_limit;
         put("rate_limit", json!(limit.map_or_else(|| "off".to_owned(), |limit| limit.to_string())));
+        put("allow_core_dumps", json!(self.allow_core_dumps));
         put("log", json!(self.log_filter));
         put("log_format", json!(if self.log_format == LogFormat::Json { "json" } else { "human" }));
         let networks: Vec<String> = engine.egress_allow.iter().map(ToString::to_string).collect();
+        put("secrets", self.secrets.shown());
         put("egress", json!({ "allow": networks }));
         let (retry, breaker, sending) = (engine.retry, engine.breaker, engine.sending);
         put(

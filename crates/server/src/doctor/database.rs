@@ -4,10 +4,12 @@ use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 
 use groundswell_engine::store::inspection::Inspection;
+use groundswell_engine::store::vault::KeyFileError;
 
 use super::Finding;
-use crate::config::Database;
+use crate::config::{Config, Database, SecretsKeySource};
 use crate::migrate::look;
+use crate::secrets::missing;
 
 /// Less free room is soon none.
 const LITTLE_BYTES: u64 = 1 << 30;
@@ -16,7 +18,8 @@ const LITTLE_BYTES: u64 = 1 << 30;
 const TOO_LITTLE_BYTES: u64 = 100 << 20;
 
 /// What there is to say about the database and the disk it is on.
-pub async fn examine(database: &Database) -> Vec<Finding> {
+pub async fn examine(config: &Config) -> Vec<Finding> {
+    let database = &config.database;
     let mut findings = Vec::new();
     if let Database::Sqlite(path) = database {
         let directory = existing_directory(path);
@@ -27,6 +30,7 @@ pub async fn examine(database: &Database) -> Vec<Finding> {
         Ok(inspection) => {
             findings.push(version(&inspection, database));
             findings.extend(settings(&inspection, database));
+            findings.push(secrets_key(&config.secrets, inspection.secrets_key.as_deref()));
         }
         Err(error) => findings.push(Finding::fail(
             "database",
@@ -130,6 +134,35 @@ fn settings(inspection: &Inspection, database: &Database) -> Option<Finding> {
     } else {
         Finding::ok(NAME, said)
     })
+}
+
+/// Whether the database's secrets can be read with the key there is.
+fn secrets_key(source: &SecretsKeySource, known: Option<&str>) -> Finding {
+    const NAME: &str = "secrets key";
+    const ADVICE: &str = "Name the right file in GROUNDSWELL_SECRETS_KEY_FILE; the backup of the key has it.";
+    match (source.read(), source, known) {
+        (Ok(key), _, None) => {
+            Finding::ok(NAME, format!("{} is there; the next start encrypts with it", key.id()))
+        }
+        (Ok(key), _, Some(known)) if key.id().to_string() == known => {
+            Finding::ok(NAME, format!("{known} is there, and the database's secrets are encrypted with it"))
+        }
+        (Ok(key), _, Some(known)) => Finding::fail(
+            NAME,
+            format!(
+                "the database's secrets are encrypted with the key {known}, and the one given is {}",
+                key.id()
+            ),
+            ADVICE,
+        ),
+        (Err(KeyFileError::Missing(_)), SecretsKeySource::Own(path), None) => {
+            Finding::ok(NAME, format!("the first start makes one in {}", path.display()))
+        }
+        (Err(KeyFileError::Missing(path)), _, Some(known)) => {
+            Finding::fail(NAME, missing(&path, known), ADVICE)
+        }
+        (Err(error), _, _) => Finding::fail(NAME, error.to_string(), ADVICE),
+    }
 }
 
 #[cfg(test)]

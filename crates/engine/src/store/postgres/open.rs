@@ -11,9 +11,9 @@ use sqlx::{ConnectOptions, Connection as _, PgConnection, Row};
 use super::error::{self, READ_LIMIT, within};
 use super::lease::Lease;
 use super::writer::Writer;
-use super::{Options, keeper};
+use super::{Options, keeper, secrets};
 use crate::store::inspection::Inspection;
-use crate::store::{StoreError, schema};
+use crate::store::{StoreError, query, schema};
 
 /// The oldest version that is tested and that PostgreSQL's own project still looks after.
 const OLDEST_VERSION: i64 = 140_000;
@@ -127,6 +127,7 @@ impl Connector {
         } else {
             Vec::new()
         };
+        let secrets_key = query::secrets::key_id(&mut connection, &applied).await?;
         let row = within(READ_LIMIT, sqlx::query(SETTINGS).fetch_one(&mut connection)).await;
         let row = row.map_err(error::of_read)?;
         let text = |column| row.try_get::<String, _>(column).map_err(error::of_read);
@@ -137,7 +138,7 @@ impl Connector {
             ("version", text(4)?),
         ];
         within(CONNECT_LIMIT, connection.close()).await.map_err(error::of_read)?;
-        Ok(Inspection { settings, ..Inspection::new(&migrator(), applied) })
+        Ok(Inspection { secrets_key, settings, ..Inspection::new(&migrator(), applied) })
     }
 
     /// The connections that read, opened when they are needed.
@@ -190,6 +191,8 @@ pub(super) async fn writer(
     let prepared = async {
         let mut connection = connector.connect().await?;
         connector.migrate(&mut connection).await?;
+        secrets::settle(&writer, &options.vault, options.opened_at_ms).await?;
+        secrets::remove_leftovers(&mut connection).await?;
         writer.make_room_ahead().await
     };
     if let Err(error) = prepared.await {

@@ -14,6 +14,7 @@ use groundswell_types::{EventId, EventKind, ProgramId};
 use private_postgres::Server;
 
 use super::{Options, Postgres};
+use crate::store::vault::{SecretsKey, Vault};
 use crate::store::{Accept, Batch, EndpointId, Target};
 
 /// An empty database of its own.
@@ -51,8 +52,13 @@ impl<'s> Database<'s> {
     }
 }
 
+/// Of keys that differ by a number.
+fn vault(number: u8) -> Vault {
+    Vault::new(&SecretsKey::from_bytes([number; 32]))
+}
+
 fn options() -> Options {
-    Options { readers: 2, ..Options::new(0) }
+    Options { readers: 2, ..Options::new(0, vault(1)) }
 }
 
 fn with_lease(lease: Duration) -> Options {

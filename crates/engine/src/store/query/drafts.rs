@@ -2,7 +2,9 @@
 
 use groundswell_types::ProgramId;
 
+use super::secrets::draft_place;
 use super::{Columns, Connection};
+use crate::store::vault::Vault;
 use crate::store::{DraftRecord, StoreError};
 
 const FIND: &str = "SELECT version, base_version, rows_json, saved_at_ms FROM draft WHERE program_id = $1";
@@ -22,18 +24,19 @@ const DELETE: &str = "DELETE FROM draft WHERE program_id = $1";
 
 pub(in crate::store) async fn find(
     db: &mut impl Connection,
+    vault: &Vault,
     program: &ProgramId,
 ) -> Result<Option<DraftRecord>, StoreError> {
     let rows = db.fetch(FIND, vec![program.as_str().into()]).await?;
-    rows.first().map(|row| draft(program, row)).transpose()
+    rows.first().map(|row| draft(program, row, vault)).transpose()
 }
 
-fn draft(program: &ProgramId, row: &impl Columns) -> Result<DraftRecord, StoreError> {
+fn draft(program: &ProgramId, row: &impl Columns, vault: &Vault) -> Result<DraftRecord, StoreError> {
     Ok(DraftRecord {
         program_id: program.clone(),
         version: row.int(0)?,
         base_version: row.int(1)?,
-        rows_json: row.text(2)?,
+        rows_json: vault.open(draft_place(program), &row.text(2)?)?.to_string(),
         saved_at_ms: row.int(3)?,
     })
 }
@@ -41,13 +44,15 @@ fn draft(program: &ProgramId, row: &impl Columns) -> Result<DraftRecord, StoreEr
 /// Whether it was saved.
 pub(in crate::store) async fn save(
     db: &mut impl Connection,
+    vault: &Vault,
     draft: &DraftRecord,
 ) -> Result<bool, StoreError> {
+    let rows_json = vault.seal(draft_place(&draft.program_id), &draft.rows_json);
     let values = [
         draft.program_id.as_str().into(),
         draft.version.into(),
         draft.base_version.into(),
-        draft.rows_json.as_str().into(),
+        rows_json.as_str().into(),
         draft.saved_at_ms.into(),
     ];
     let sql = if draft.version == 1 { INSERT } else { UPDATE };

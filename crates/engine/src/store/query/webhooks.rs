@@ -4,9 +4,12 @@ use groundswell_types::{
     DeliveryId, ProgramId, Secret, WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
 };
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use super::deliveries::limit_of;
+use super::secrets::{EndpointColumn, invalid};
 use super::{Columns, Connection, damaged, drafts, notices};
+use crate::store::vault::Vault;
 use crate::store::{
     EndpointId, EndpointRecord, FAILING_DELIVERIES, HealthRecord, OldSecret, OldSecretChange,
     PublicationRecord, Published, StoreError, WebhooksChange,
@@ -85,9 +88,12 @@ const HEALTH: &str = "
 
 const DELETE_HEALTH: &str = "DELETE FROM endpoint_state WHERE endpoint_id = $1";
 
-pub(in crate::store) async fn live(db: &mut impl Connection) -> Result<Vec<EndpointRecord>, StoreError> {
+pub(in crate::store) async fn live(
+    db: &mut impl Connection,
+    vault: &Vault,
+) -> Result<Vec<EndpointRecord>, StoreError> {
     let rows = db.fetch(LIVE, vec![]).await?;
-    rows.iter().map(endpoint).collect()
+    rows.iter().map(|row| endpoint(row, vault)).collect()
 }
 
 pub(in crate::store) async fn url(
@@ -140,6 +146,7 @@ pub(in crate::store) fn failing_text(failing: &[Option<DeliveryId>; FAILING_DELI
 /// id.
 pub(in crate::store) async fn change(
     db: &mut impl Connection,
+    vault: &Vault,
     change: &WebhooksChange,
 ) -> Result<(), StoreError> {
     let program = change.program_id.as_str();
@@ -153,10 +160,10 @@ pub(in crate::store) async fn change(
         db.execute(DELETE_HEALTH, [id.0.into()]).await?;
     }
     for endpoint in &change.upserts {
-        upsert(db, endpoint).await?;
+        upsert(db, vault, endpoint).await?;
     }
     if !(change.deletes.is_empty() && change.upserts.is_empty()) {
-        publish(db, change).await?;
+        publish(db, vault, change).await?;
     }
     if change.clears_draft {
         drafts::delete(db, &change.program_id).await?;
@@ -167,12 +174,14 @@ pub(in crate::store) async fn change(
 /// Makes the change, within the caller's transaction.
 pub(in crate::store) async fn change_old_secret(
     db: &mut impl Connection,
+    vault: &Vault,
     change: &OldSecretChange,
 ) -> Result<(), StoreError> {
+    let id = change.endpoint_id;
     let old = change.old_secret.as_ref();
     let values = [
-        change.endpoint_id.0.into(),
-        old.map(|old| old.secret.expose()).into(),
+        id.0.into(),
+        EndpointColumn::OldSecret.seal(vault, id, old.map(|old| old.secret.expose())).as_deref().into(),
         old.map(|old| old.ends_at_ms).into(),
         old.and_then(|old| old.new_accepted_at_ms).into(),
     ];
@@ -182,8 +191,14 @@ pub(in crate::store) async fn change_old_secret(
     Ok(())
 }
 
-async fn upsert(db: &mut impl Connection, endpoint: &EndpointRecord) -> Result<(), StoreError> {
+async fn upsert(
+    db: &mut impl Connection,
+    vault: &Vault,
+    endpoint: &EndpointRecord,
+) -> Result<(), StoreError> {
     let old = endpoint.old_secret.as_ref();
+    let seal = |column: EndpointColumn, text: Option<&str>| column.seal(vault, endpoint.id, text);
+    let headers = headers_json(&endpoint.headers)?;
     let values = [
         endpoint.id.0.into(),
         endpoint.program_id.as_str().into(),
@@ -192,12 +207,12 @@ async fn upsert(db: &mut impl Connection, endpoint: &EndpointRecord) -> Result<(
         json(&endpoint.events)?.as_str().into(),
         endpoint.is_enabled.into(),
         endpoint.auto_disabled.into(),
-        endpoint.secret.as_ref().map(Secret::expose).into(),
+        seal(EndpointColumn::Secret, endpoint.secret.as_ref().map(Secret::expose)).as_deref().into(),
         endpoint.created_at_ms.into(),
         endpoint.parked_at_ms.into(),
         endpoint.timeout.map(WebhookTimeout::seconds).into(),
-        headers_json(&endpoint.headers)?.as_deref().into(),
-        old.map(|old| old.secret.expose()).into(),
+        seal(EndpointColumn::Headers, headers.as_ref().map(|text| text.as_str())).as_deref().into(),
+        seal(EndpointColumn::OldSecret, old.map(|old| old.secret.expose())).as_deref().into(),
         old.map(|old| old.ends_at_ms).into(),
         old.and_then(|old| old.new_accepted_at_ms).into(),
         endpoint.name.as_ref().map(WebhookName::as_str).into(),
@@ -206,9 +221,9 @@ async fn upsert(db: &mut impl Connection, endpoint: &EndpointRecord) -> Result<(
     Ok(())
 }
 
-async fn publish(db: &mut impl Connection, change: &WebhooksChange) -> Result<(), StoreError> {
+async fn publish(db: &mut impl Connection, vault: &Vault, change: &WebhooksChange) -> Result<(), StoreError> {
     let rows = db.fetch(LIVE_OF_PROGRAM, vec![change.program_id.as_str().into()]).await?;
-    let endpoints = rows.iter().map(endpoint).collect::<Result<Vec<_>, _>>()?;
+    let endpoints = rows.iter().map(|row| endpoint(row, vault)).collect::<Result<Vec<_>, _>>()?;
     let published = Published::new(change.by, &endpoints);
     let values = [
         change.program_id.as_str().into(),
@@ -245,10 +260,10 @@ fn json(value: &impl Serialize) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Rejected(error.into()))
 }
 
-/// Headers as the column has them, values included.
-fn headers_json(headers: &WebhookHeaders) -> Result<Option<String>, StoreError> {
+/// Headers as they are sealed, values included.
+fn headers_json(headers: &WebhookHeaders) -> Result<Option<Zeroizing<String>>, StoreError> {
     let pairs: Vec<_> = headers.expose().collect();
-    if pairs.is_empty() { Ok(None) } else { json(&pairs).map(Some) }
+    if pairs.is_empty() { Ok(None) } else { json(&pairs).map(|text| Some(Zeroizing::new(text))) }
 }
 
 /// What is wrong with them is not said in their own words.
@@ -257,37 +272,50 @@ fn headers(text: &str) -> Option<WebhookHeaders> {
     WebhookHeaders::parse(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))).ok()
 }
 
-/// The column, and the two behind it.
-fn old_secret(row: &impl Columns, column: usize) -> Result<Option<OldSecret>, StoreError> {
-    let Some(text) = row.optional_text(column)? else { return Ok(None) };
-    Ok(Some(OldSecret {
-        secret: Secret::parse(&text).map_err(|_| damaged("a stored old secret is not valid".to_owned()))?,
-        ends_at_ms: row.int(column + 1)?,
-        new_accepted_at_ms: row.optional_int(column + 2)?,
-    }))
+/// What is sealed of a webhook.
+struct Sealed {
+    secret: Option<Secret>,
+    headers: WebhookHeaders,
+    old_secret: Option<OldSecret>,
 }
 
-fn endpoint(row: &impl Columns) -> Result<EndpointRecord, StoreError> {
-    let secret = row.optional_text(7)?.map(|text| Secret::parse(&text)).transpose();
+fn sealed(row: &impl Columns, vault: &Vault, id: EndpointId) -> Result<Sealed, StoreError> {
+    let open = |column: EndpointColumn, at: usize| column.open(vault, id, row.optional_text(at)?.as_deref());
+    let secret = open(EndpointColumn::Secret, 7)?.map(|text| Secret::parse(&text)).transpose();
+    let headers = match open(EndpointColumn::Headers, 11)? {
+        Some(text) => headers(&text).ok_or_else(|| invalid("list of headers"))?,
+        None => WebhookHeaders::default(),
+    };
+    let old_secret = match open(EndpointColumn::OldSecret, 12)? {
+        Some(text) => Some(OldSecret {
+            secret: Secret::parse(&text).map_err(|_| invalid("old secret"))?,
+            ends_at_ms: row.int(13)?,
+            new_accepted_at_ms: row.optional_int(14)?,
+        }),
+        None => None,
+    };
+    Ok(Sealed { secret: secret.map_err(|_| invalid("secret"))?, headers, old_secret })
+}
+
+fn endpoint(row: &impl Columns, vault: &Vault) -> Result<EndpointRecord, StoreError> {
+    let id = EndpointId(row.int(0)?);
+    let Sealed { secret, headers, old_secret } = sealed(row, vault, id)?;
     let name = row.optional_text(15)?.map(|text| WebhookName::parse(&text)).transpose();
     let timeout = row.optional_int(10)?.map(WebhookTimeout::try_from).transpose();
     Ok(EndpointRecord {
-        id: EndpointId(row.int(0)?),
+        id,
         program_id: row.parsed(1, |text| ProgramId::parse(text).ok())?,
         public_id: row.parsed(2, |text| WebhookId::parse(text).ok())?,
         url: row.text(3)?,
         events: row.parsed(4, |text| serde_json::from_str(text).ok())?,
         is_enabled: row.flag(5)?,
         auto_disabled: row.flag(6)?,
-        secret: secret.map_err(|_| damaged("a stored secret is not valid".to_owned()))?,
+        secret,
         created_at_ms: row.int(8)?,
         parked_at_ms: row.optional_int(9)?,
-        timeout: timeout.map_err(|_| damaged("a stored timeout is not valid".to_owned()))?,
-        headers: match row.optional_text(11)? {
-            Some(text) => headers(&text).ok_or_else(|| damaged("stored headers are not valid".to_owned()))?,
-            None => WebhookHeaders::default(),
-        },
-        old_secret: old_secret(row, 12)?,
-        name: name.map_err(|_| damaged("a stored name is not valid".to_owned()))?,
+        timeout: timeout.map_err(|_| invalid("timeout"))?,
+        headers,
+        old_secret,
+        name: name.map_err(|_| invalid("name"))?,
     })
 }

@@ -53,9 +53,12 @@ enum Opened {
 
 impl InboxFile {
     pub(super) fn beside(database: &Path, busy_timeout: Duration) -> Self {
-        let mut name = database.as_os_str().to_owned();
-        name.push(".inbox");
-        Self { path: name.into(), busy_timeout, connection: Mutex::new(None) }
+        Self { path: path(database), busy_timeout, connection: Mutex::new(None) }
+    }
+
+    /// Removes the file beside a database that nobody has open.
+    pub(super) fn remove(database: &Path) -> Result<(), StoreError> {
+        remove(&path(database))
     }
 
     /// Whether there is a file.
@@ -87,14 +90,7 @@ impl InboxFile {
             return Ok(connection);
         }
         tracing::warn!(path = %self.path.display(), "the inboxes are begun anew: their file is of another version, or damaged");
-        for suffix in ["", "-wal", "-shm"] {
-            let mut name = self.path.as_os_str().to_owned();
-            name.push(suffix);
-            match std::fs::remove_file(PathBuf::from(name)) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unavailable(error)),
-                _ => {}
-            }
-        }
+        remove(&self.path)?;
         match self.try_open().await? {
             Opened::Good(connection) => Ok(connection),
             Opened::Useless => Err(StoreError::Damaged("the inbox's new file cannot be read".to_owned())),
@@ -128,6 +124,24 @@ impl InboxFile {
             Err(error) => Err(error),
         }
     }
+}
+
+fn path(database: &Path) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".inbox");
+    name.into()
+}
+
+fn remove(path: &Path) -> Result<(), StoreError> {
+    for suffix in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        match std::fs::remove_file(PathBuf::from(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(unavailable(error)),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn unavailable(error: std::io::Error) -> StoreError {

@@ -1,6 +1,5 @@
 //! Opening a database: the settings every connection must have, the schema, and what is refused.
 
-use std::fs::File;
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,7 +11,8 @@ use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
 
 use super::lock;
 use crate::store::inspection::Inspection;
-use crate::store::{StoreError, schema};
+use crate::store::query::secrets;
+use crate::store::{StoreError, directory, schema};
 
 /// The SQLite before this can lose committed data when one connection writes while another checkpoints.
 const OLDEST_SQLITE: [u32; 3] = [3, 51, 3];
@@ -136,11 +136,12 @@ pub(super) async fn inspect(path: &Path) -> Result<Inspection, StoreError> {
     } else {
         Vec::new()
     };
+    let secrets_key = secrets::key_id(&mut connection, &applied).await?;
     let journal_mode: String = scalar(&mut connection, JOURNAL_MODE).await?;
     let synchronous: i64 = scalar(&mut connection, SYNCHRONOUS).await?;
     let settings = vec![("journal_mode", journal_mode), ("synchronous", synchronous.to_string())];
     connection.close().await.map_err(unreadable)?;
-    Ok(Inspection { settings, ..Inspection::new(&MIGRATOR, applied) })
+    Ok(Inspection { secrets_key, settings, ..Inspection::new(&MIGRATOR, applied) })
 }
 
 /// Creates the file, for this user alone: there are secrets in it.
@@ -150,22 +151,10 @@ fn create(path: &Path) -> Result<(), StoreError> {
     })
 }
 
-/// The directory of the database, made if it is not there. SQLite syncs what is in it; a new directory's own name is
-/// synced here, or a power cut could take it with everything in it.
+/// The directory of the database, made if it is not there.
 pub(super) fn create_directory(path: &Path) -> Result<(), StoreError> {
-    let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) else {
-        return Ok(());
-    };
-    let missing: Vec<&Path> = directory.ancestors().take_while(|one| !one.exists()).collect();
-    let create = || {
-        std::fs::create_dir_all(directory)?;
-        for made in missing {
-            let parent = made.parent().filter(|parent| !parent.as_os_str().is_empty());
-            File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
-        }
-        Ok(())
-    };
-    create().map_err(|error: std::io::Error| {
+    directory::make(path).map_err(|error| {
+        let directory = path.parent().unwrap_or(path);
         StoreError::Unusable(format!("cannot create the directory {}: {error}", directory.display()))
     })
 }

@@ -13,7 +13,17 @@ use tempfile::TempDir;
 
 use super::{Options, Sqlite};
 use crate::store::sql::Transaction as _;
+use crate::store::vault::{SecretsKey, Vault};
 use crate::store::{Accept, Batch, EndpointId, Target};
+
+fn options() -> Options {
+    Options::new(0, vault(1))
+}
+
+/// Of keys that differ by a number.
+fn vault(number: u8) -> Vault {
+    Vault::new(&SecretsKey::from_bytes([number; 32]))
+}
 
 struct File {
     directory: TempDir,
@@ -29,7 +39,7 @@ impl File {
     }
 
     async fn open(&self) -> Sqlite {
-        Sqlite::open(&self.path(), Options::new(0)).await.expect("the database opens")
+        Sqlite::open(&self.path(), options()).await.expect("the database opens")
     }
 }
 

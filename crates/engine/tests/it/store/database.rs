@@ -31,7 +31,9 @@ impl Database {
 }
 
 async fn open(url: &str) -> Postgres {
-    Postgres::open(url, Options { readers: 2, ..Options::new(0) }).await.expect("the database opens")
+    Postgres::open(url, Options { readers: 2, ..Options::new(0, super::vault(1)) })
+        .await
+        .expect("the database opens")
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use groundswell_engine::store::{FirstStepsStore, InboxRequestRecord, Store, Stor
 
 use super::first_steps::request;
 use super::upgrade::{fill, read};
-use super::{File, make};
+use super::{File, make, options};
 
 #[tokio::test]
 async fn everything_is_there_after_opening_again() {
@@ -42,9 +42,9 @@ async fn what_is_committed_is_there_without_closing() {
 async fn a_database_in_use_is_refused_and_says_who_has_it() {
     let file = File::new();
     // 2026-03-01T12:00:00Z
-    let options = Options::new(1_772_366_400_000);
-    let store = Sqlite::open(&file.path(), options).await.expect("opens");
-    let error = Sqlite::open(&file.path(), Options::new(0)).await.expect_err("is in use");
+    let noon = Options { opened_at_ms: 1_772_366_400_000, ..options() };
+    let store = Sqlite::open(&file.path(), noon).await.expect("opens");
+    let error = Sqlite::open(&file.path(), options()).await.expect_err("is in use");
     assert!(matches!(error, StoreError::Unusable(_)), "{error:?}");
     let wanted = format!(
         "the database {} is in use by process {} since 2026-03-01T12:00:00Z; stop that process first, or use another \
@@ -74,8 +74,7 @@ async fn a_directory_that_cannot_be_made_is_a_clear_error() {
     let file = File::new();
     let in_the_way = file.directory.path().join("file");
     std::fs::write(&in_the_way, "").expect("writes");
-    let error =
-        Sqlite::open(&in_the_way.join("groundswell.db"), Options::new(0)).await.expect_err("cannot open");
+    let error = Sqlite::open(&in_the_way.join("groundswell.db"), options()).await.expect_err("cannot open");
     assert!(error.to_string().starts_with("cannot create the directory "), "{error}");
 }
 

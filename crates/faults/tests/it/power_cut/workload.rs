@@ -32,7 +32,7 @@ pub fn database(directory: &Path) -> std::path::PathBuf {
 }
 
 pub async fn open(directory: &Path) -> Result<Sqlite, groundswell_engine::store::StoreError> {
-    let options = Options { readers: 1, checkpoint_pages: CHECKPOINT_PAGES, ..Options::new(0) };
+    let options = Options { readers: 1, checkpoint_pages: CHECKPOINT_PAGES, ..crate::options() };
     Sqlite::open(&database(directory), options).await
 }
 

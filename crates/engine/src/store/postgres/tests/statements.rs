@@ -85,7 +85,7 @@ async fn both_databases_have_the_same_tables_and_columns() {
 
     let directory = tempfile::TempDir::new().expect("there is a temporary directory");
     let path = directory.path().join("groundswell.db");
-    let options = crate::store::sqlite::Options::new(0);
+    let options = crate::store::sqlite::Options::new(0, super::vault(1));
     let sqlite = crate::store::sqlite::Sqlite::open(&path, options).await.expect("opens");
     let mut rows =
         sqlx::query(COLUMNS).fetch_all(&mut *sqlite.reader().await.expect("reads")).await.expect("reads");

@@ -64,8 +64,7 @@ async fn after_an_unclear_commit_nothing_is_written_any_more() {
 #[tokio::test]
 async fn a_write_lock_held_elsewhere_is_a_passing_fault() {
     let file = File::new();
-    let options =
-        super::Options { busy_timeout: std::time::Duration::from_millis(20), ..super::Options::new(0) };
+    let options = super::Options { busy_timeout: std::time::Duration::from_millis(20), ..super::options() };
     let store = Sqlite::open(&file.path(), options).await.expect("opens");
     let mut intruder = store.reader().await.expect("reads");
     sqlx::query("PRAGMA query_only = OFF").execute(&mut *intruder).await.expect("works");

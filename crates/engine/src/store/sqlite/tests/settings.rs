@@ -6,7 +6,7 @@ use groundswell_types::EventId;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row};
 
-use super::{File, accepts, execute};
+use super::{File, accepts, execute, options};
 use crate::store::sql::Database as _;
 use crate::store::sqlite::{Options, Sqlite, open};
 use crate::store::{Store, StoreError};
@@ -70,7 +70,7 @@ async fn a_database_of_a_newer_version_is_refused() {
     .await;
     store.close().await;
 
-    let refusal = Sqlite::open(&file.path(), Options::new(0)).await.expect_err("is refused").to_string();
+    let refusal = Sqlite::open(&file.path(), options()).await.expect_err("is refused").to_string();
     assert!(
         refusal.contains("newer version of Groundswell (its schema is 9000, this version knows "),
         "{refusal}"
@@ -84,7 +84,7 @@ async fn a_database_with_another_schema_is_refused() {
     let store = file.open().await;
     execute(&store, "UPDATE _sqlx_migrations SET checksum = x'00'").await;
     store.close().await;
-    let refusal = Sqlite::open(&file.path(), Options::new(0)).await.expect_err("is refused").to_string();
+    let refusal = Sqlite::open(&file.path(), options()).await.expect_err("is refused").to_string();
     assert!(refusal.contains("is not one of Groundswell's"), "{refusal}");
 }
 
@@ -92,7 +92,7 @@ async fn a_database_with_another_schema_is_refused() {
 async fn a_file_that_is_no_database_is_refused() {
     let file = File::new();
     std::fs::write(file.path(), "Dear diary, ".repeat(1000)).expect("writes");
-    let refusal = Sqlite::open(&file.path(), Options::new(0)).await.expect_err("is refused").to_string();
+    let refusal = Sqlite::open(&file.path(), options()).await.expect_err("is refused").to_string();
     assert!(refusal.contains("cannot open the database") && refusal.contains("not a database"), "{refusal}");
 }
 
@@ -117,7 +117,7 @@ async fn the_highest_event_id_outlives_its_event() {
 #[tokio::test]
 async fn the_write_ahead_log_is_copied_between_batches() {
     let file = File::new();
-    let options = Options { checkpoint_pages: 50, ..Options::new(0) };
+    let options = Options { checkpoint_pages: 50, ..options() };
     let store = Sqlite::open(&file.path(), options).await.expect("opens");
     let wal = file.directory.path().join("groundswell.db-wal");
     for first in 0..40 {
@@ -134,7 +134,7 @@ async fn the_write_ahead_log_is_copied_between_batches() {
 #[tokio::test]
 async fn a_long_reader_holds_up_no_commit_and_no_checkpoint() {
     let file = File::new();
-    let options = Options { checkpoint_pages: 20, ..Options::new(0) };
+    let options = Options { checkpoint_pages: 20, ..options() };
     let store = Sqlite::open(&file.path(), options).await.expect("opens");
     store.commit(&accepts([1], 10)).await.expect("commits");
     let mut reader = store.reader().await.expect("reads");

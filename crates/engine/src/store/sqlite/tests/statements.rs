@@ -14,11 +14,13 @@ use crate::store::statements::{self, Statement};
 const HOT_TABLES: [&str; 5] = ["event", "pending", "attempt", "idempotency", "inbox_request"];
 
 /// Statements that read a whole table, because they are asked for all of it or because it stays small.
-const SCANS: [&str; 6] = [
+const SCANS: [&str; 8] = [
     "keys.rs: DELETE_EXPIRED_LINKS",
     "keys.rs: DELETE_EXPIRED_SESSIONS",
     "keys.rs: KEYS",
     "programs.rs: ALL",
+    "secrets.rs: ANY_PROGRAM",
+    "secrets.rs: ENDPOINTS",
     "webhooks.rs: HEALTH",
     "webhooks.rs: LIVE",
 ];
