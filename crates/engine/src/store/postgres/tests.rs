@@ -4,6 +4,7 @@ mod failures;
 mod leases;
 mod partitions;
 mod proxy;
+mod secrets;
 mod settings;
 mod statements;
 

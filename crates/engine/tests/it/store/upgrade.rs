@@ -51,6 +51,9 @@ async fn a_database_of_every_earlier_version_opens_with_everything_in_it() {
         std::fs::copy(sample(&migration), file.path()).expect("the sample is copied");
         let store = open(&file.path()).await;
         assert_eq!(read(&store).await, wanted, "{migration}");
+        for secret in ["hunter1", "hunter2", "s3cret"] {
+            assert!(!file.has(secret), "{secret} is in the file of {migration}");
+        }
 
         // And it works on: a key is still known, what was parked can go out.
         let repeat = make::accepts([make::keyed(make::accept(99, &[10]), "key-1", 1)]);
@@ -58,6 +61,15 @@ async fn a_database_of_every_earlier_version_opens_with_everything_in_it() {
         assert_eq!(commit(&store, repeat).await, [first], "{migration}");
         make::accept_all(&store, [100], &[10]).await;
         store.close().await;
+    }
+}
+
+impl File {
+    /// Whether a text is in the database's file or its log.
+    fn has(&self, text: &str) -> bool {
+        let paths = ["", "-wal"].map(|suffix| format!("{}{suffix}", self.path().display()));
+        let mut files = paths.iter().map(|path| std::fs::read(path).expect("reads"));
+        files.any(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
     }
 }
 

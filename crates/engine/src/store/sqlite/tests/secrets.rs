@@ -2,19 +2,27 @@
 
 use groundswell_types::editor::ChangedBy;
 use groundswell_types::{Currency, ProgramId, ProgramStatus, ProgramType, Secret, WebhookHeaders, WebhookId};
-use sqlx::Row;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _, Row, SqliteConnection};
 
-use super::File;
+use super::{File, execute, options, vault};
 use crate::store::sql::Database as _;
-use crate::store::sqlite::Sqlite;
+use crate::store::sqlite::{Options, Sqlite};
 use crate::store::{
-    EndpointId, EndpointRecord, OldSecret, OldSecretChange, ProgramRecord, SettingsChange, Store,
-    WebhooksChange,
+    DraftRecord, EndpointId, EndpointRecord, OldSecret, OldSecretChange, ProgramRecord, SettingsChange,
+    Store, StoreError, WebhooksChange,
 };
 
 const SECRET: &str = "correct horse battery staple";
 const OLD_SECRET: &str = "a battery of old horses";
 const HEADER_VALUE: &str = "a key of somebody else's";
+const HEADERS: &str = "[[\"x-api-key\",\"a key of somebody else's\"]]";
+const DRAFTED: &str = "a secret that nobody has published";
+
+/// What a draft had before it was saved again.
+const GONE: &str = "a secret that was thought better of";
+
+const ALL: [&str; 5] = [SECRET, OLD_SECRET, HEADER_VALUE, DRAFTED, GONE];
 
 fn program() -> ProgramId {
     ProgramId::parse("program1").expect("a valid id")
@@ -91,39 +99,187 @@ async fn a_removed_webhook_keeps_its_url_but_nothing_that_is_secret() {
     let file = File::new();
     let store = file.open().await;
     publish(&store).await;
-    let secrets = async || -> Vec<[Option<String>; 3]> {
-        let mut db = store.reader().await.expect("reads");
-        let rows = sqlx::query("SELECT secret, old_secret, headers FROM endpoint");
-        let rows = rows.fetch_all(&mut *db).await.expect("reads");
-        rows.iter().map(|row| [0, 1, 2].map(|column| row.get(column))).collect()
-    };
-    let headers = format!("[[\"x-api-key\",\"{HEADER_VALUE}\"]]");
-    assert_eq!(secrets().await, [[SECRET, OLD_SECRET, &headers].map(|text| Some(text.to_owned()))]);
+    let sealed = columns(&store).await;
+    assert!(sealed.iter().all(|text| text.as_ref().is_some_and(|text| text.starts_with("1:"))), "{sealed:?}");
     store.apply(&change(2, Vec::new(), vec![EndpointId(10)])).await.expect("applies");
-    assert_eq!(secrets().await, [[None, None, None]]);
+    assert_eq!(columns(&store).await, [None, None, None]);
     assert!(store.endpoint_url(EndpointId(10)).await.expect("reads").is_some());
 }
 
+/// `secret`, `old_secret` and `headers` as the file has them.
+async fn columns(store: &Sqlite) -> [Option<String>; 3] {
+    let mut db = store.reader().await.expect("reads");
+    let row = sqlx::query("SELECT secret, old_secret, headers FROM endpoint");
+    let row = row.fetch_one(&mut *db).await.expect("reads");
+    [0, 1, 2].map(|column| row.get(column))
+}
+
+/// A copy of a secret has no worth either.
 #[tokio::test]
 async fn what_is_erased_is_not_left_behind_in_the_file() {
     for deletes in [Vec::new(), vec![EndpointId(10)]] {
         let file = File::new();
         let store = file.open().await;
         publish(&store).await;
+        let [secret, old_secret, headers] = columns(&store).await.map(|text| text.expect("is there"));
         let erased = OldSecretChange { program_id: program(), endpoint_id: EndpointId(10), old_secret: None };
-        let mut gone = vec![OLD_SECRET];
+        let mut gone = vec![&old_secret];
         if deletes.is_empty() {
             store.apply(&SettingsChange::OldSecret(erased)).await.expect("applies");
         } else {
             store.apply(&change(2, Vec::new(), deletes)).await.expect("applies");
-            gone.extend([SECRET, HEADER_VALUE]);
+            gone.extend([&secret, &headers]);
         }
         store.checkpoint().await.expect("copies the log");
         store.close().await;
-        let bytes = std::fs::read(file.path()).expect("reads");
-        for secret in [SECRET, OLD_SECRET, HEADER_VALUE] {
-            let is_there = bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
-            assert_eq!(is_there, !gone.contains(&secret), "{secret}, of which {gone:?} are gone");
+        for text in [&secret, &old_secret, &headers] {
+            assert_eq!(file.has(text), !gone.contains(&text), "{text}, of which {gone:?} are gone");
         }
+    }
+}
+
+fn draft(rows_json: String) -> DraftRecord {
+    DraftRecord { program_id: program(), version: 1, base_version: 1, rows_json, saved_at_ms: 5 }
+}
+
+#[tokio::test]
+async fn no_secret_is_in_the_file_or_its_log() {
+    let file = File::new();
+    let store = file.open().await;
+    publish(&store).await;
+    store.save_draft(&draft(format!("[\"{DRAFTED}\"]"))).await.expect("saves");
+    // Once while all of it is in the log, once when none of it is.
+    for _ in 0..2 {
+        assert!(file.has("https://example.com"), "the test would find it");
+        for secret in ALL {
+            assert!(!file.has(secret), "{secret}");
+        }
+        store.checkpoint().await.expect("copies the log");
+    }
+}
+
+/// Also what was there before: in free pages, and in unused parts of others.
+#[tokio::test]
+async fn a_database_of_an_earlier_version_keeps_nothing_plain() {
+    let file = File::new();
+    let store = file.open().await;
+    publish(&store).await;
+    store.close().await;
+    let mut db = plain(&file).await;
+    let long = format!("{DRAFTED}{}{GONE}", "x".repeat(100_000));
+    for (sql, texts) in [
+        ("UPDATE endpoint SET secret = $1, old_secret = $2", vec![SECRET, OLD_SECRET]),
+        ("INSERT INTO draft VALUES ($1, 1, 1, $2, 5)", vec!["program1", &long]),
+        ("UPDATE draft SET rows_json = $1", vec![DRAFTED]),
+        ("UPDATE endpoint SET headers = $1", vec![HEADERS]),
+        ("DELETE FROM secrets_key", vec![]),
+    ] {
+        let query = texts.into_iter().fold(sqlx::query(sql), |query, text| query.bind(text.to_owned()));
+        query.execute(&mut db).await.expect("is written");
+    }
+    db.close().await.expect("closes");
+    std::fs::write(file.directory.path().join("groundswell.db.inbox"), HEADER_VALUE).expect("writes");
+    for secret in ALL {
+        assert!(file.has(secret), "the test would find {secret}");
+    }
+
+    let store = file.open().await;
+    for secret in ALL {
+        assert!(!file.has(secret), "{secret}");
+    }
+    let endpoint = store.endpoints().await.expect("reads").remove(0);
+    assert_eq!(endpoint.secret.as_ref().map(Secret::expose), Some(SECRET));
+    assert_eq!(endpoint.old_secret.map(|old| old.secret.expose().to_owned()).as_deref(), Some(OLD_SECRET));
+    assert_eq!(endpoint.headers.expose().collect::<Vec<_>>(), [("x-api-key", HEADER_VALUE)]);
+    let found = store.draft(&program()).await.expect("reads").expect("is there");
+    assert_eq!(found.rows_json, DRAFTED);
+}
+
+#[tokio::test]
+async fn leftovers_are_removed_by_the_next_start_if_this_one_does_not_come_to_it() {
+    let file = File::new();
+    let store = file.open().await;
+    publish(&store).await;
+    store.close().await;
+    let mut db = plain(&file).await;
+    for sql in [
+        "CREATE TABLE junk AS SELECT 'a secret of long ago' AS text",
+        "DROP TABLE junk",
+        "INSERT INTO meta (name, value) VALUES ('secrets_leftovers', 1)",
+    ] {
+        sqlx::query(sql).execute(&mut db).await.expect("is written");
+    }
+    db.close().await.expect("closes");
+    assert!(file.has("a secret of long ago"));
+    file.open().await.close().await;
+    assert!(!file.has("a secret of long ago"));
+    file.open().await.close().await;
+}
+
+#[tokio::test]
+async fn another_key_is_refused_and_changes_nothing() {
+    let file = File::new();
+    let store = file.open().await;
+    publish(&store).await;
+    let sealed = columns(&store).await;
+    store.close().await;
+    let other = Options { vault: vault(2), ..options() };
+    let error = Sqlite::open(&file.path(), other).await.expect_err("is refused");
+    assert!(matches!(error, StoreError::Unusable(_)), "{error:?}");
+    let names = [vault(1), vault(2)].map(|vault| vault.key_id().to_string());
+    assert!(names.iter().all(|name| error.to_string().contains(name)), "{error}");
+    assert_eq!(columns(&file.open().await).await, sealed);
+}
+
+#[tokio::test]
+async fn a_rotated_database_has_the_new_key_alone_and_nothing_of_the_old_one() {
+    let file = File::new();
+    let store = file.open().await;
+    publish(&store).await;
+    store.save_draft(&draft(DRAFTED.to_owned())).await.expect("saves");
+    let before = columns(&store).await.map(|text| text.expect("is there"));
+    let in_use = Sqlite::rotate(&file.path(), options(), &vault(2)).await.expect_err("is in use");
+    assert!(in_use.to_string().contains("is in use by"), "{in_use}");
+    store.close().await;
+
+    Sqlite::rotate(&file.path(), options(), &vault(2)).await.expect("rotates");
+    for sealed in &before {
+        assert!(!file.has(sealed), "{sealed}");
+    }
+    Sqlite::open(&file.path(), options()).await.expect_err("the old key is refused");
+    Sqlite::rotate(&file.path(), options(), &vault(3)).await.expect_err("the old key is refused");
+    let store = Sqlite::open(&file.path(), Options { vault: vault(2), ..options() }).await.expect("opens");
+    let endpoint = store.endpoints().await.expect("reads").remove(0);
+    assert_eq!(endpoint.secret.as_ref().map(Secret::expose), Some(SECRET));
+    assert_eq!(store.draft(&program()).await.expect("reads"), Some(draft(DRAFTED.to_owned())));
+}
+
+/// Who can write to the database cannot make a webhook send what is another one's.
+#[tokio::test]
+async fn a_secret_that_was_put_somewhere_else_is_damage_and_not_shown() {
+    let file = File::new();
+    let store = file.open().await;
+    publish(&store).await;
+    execute(&store, "UPDATE endpoint SET old_secret = secret").await;
+    let error = store.endpoints().await.expect_err("is in the wrong place");
+    assert!(matches!(error, StoreError::Damaged(_)), "{error:?}");
+    assert_eq!(
+        error.to_string(),
+        "stored data is damaged: endpoint.old_secret of 10 was changed, or belongs somewhere else"
+    );
+}
+
+/// A connection that leaves behind what it replaces.
+async fn plain(file: &File) -> SqliteConnection {
+    let options = SqliteConnectOptions::new().filename(file.path()).pragma("secure_delete", "OFF");
+    options.connect().await.expect("opens")
+}
+
+impl File {
+    /// Whether a text is in anything that lies beside the database, or in it.
+    fn has(&self, text: &str) -> bool {
+        let files = std::fs::read_dir(self.directory.path()).expect("reads");
+        let mut files = files.map(|file| std::fs::read(file.expect("reads").path()).expect("reads"));
+        files.any(|bytes| bytes.windows(text.len()).any(|part| part == text.as_bytes()))
     }
 }
