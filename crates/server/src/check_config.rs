@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use groundswell_cli::{Output, Terminal};
 
 use crate::config::{Config, ServeArgs};
-use crate::serve;
+use crate::log;
 
 /// Checks the settings and prints those that count.
 ///
@@ -22,7 +22,7 @@ impl CheckConfig {
     /// Loads, checks, prints.
     pub fn run(self) -> anyhow::Result<()> {
         let config = Config::load(self.serve)?;
-        serve::log_filter(&config)?;
+        log::filter(&config)?;
         config.secrets.check()?;
         let shown = config.shown();
         let mut terminal = Terminal::new(&self.output);

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::config::{Config, ServeArgs};
-use crate::serve;
+use crate::log;
 
 /// Checks configuration, clock, disk, database and network, and says what to do.
 ///
@@ -76,7 +76,7 @@ impl Doctor {
 
 fn examine(args: ServeArgs) -> anyhow::Result<Vec<Finding>> {
     const CONFIGURATION: &str = "configuration";
-    let loaded = Config::load(args).and_then(|config| serve::log_filter(&config).map(|_| config));
+    let loaded = Config::load(args).and_then(|config| log::filter(&config).map(|_| config));
     let config = match loaded {
         Ok(config) => config,
         Err(error) => {

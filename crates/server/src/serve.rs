@@ -17,11 +17,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::config::{Config, Database, LogFormat};
+use crate::config::{Config, Database};
 use crate::front::Fronts;
 use crate::http::{AppState, router};
-use crate::secrets;
 use crate::site::Site;
+use crate::{crash, log, secrets};
 
 /// Open requests get this long to finish after a stop is asked for; attempts under way then get theirs.
 const REQUESTS_GRACE: Duration = Duration::from_secs(10);
@@ -43,15 +43,13 @@ pub fn say(line: &str) {
 
 /// Runs the server until it is told to stop.
 pub fn run(config: Config) -> anyhow::Result<()> {
-    start_log(&config)?;
+    log::start(&config)?;
+    crash::log_panics();
+    if !config.allow_core_dumps {
+        crash::forbid_core_dumps();
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(config))
-}
-
-/// What is to be logged.
-pub fn log_filter(config: &Config) -> anyhow::Result<tracing_subscriber::EnvFilter> {
-    tracing_subscriber::EnvFilter::try_new(&config.log_filter)
-        .with_context(|| format!("`{}` is no log filter such as info", config.log_filter))
 }
 
 /// Opens the database, bringing it up to date.
@@ -61,18 +59,6 @@ pub async fn open(database: &Database, vault: Vault) -> Result<Arc<dyn Store>, S
         Database::Sqlite(path) => Arc::new(Sqlite::open(path, SqliteOptions::new(now_ms, vault)).await?),
         Database::Postgres(url) => Arc::new(Postgres::open(url, PostgresOptions::new(now_ms, vault)).await?),
     })
-}
-
-fn start_log(config: &Config) -> anyhow::Result<()> {
-    let filter = log_filter(config)?;
-    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal).with_writer(std::io::stderr);
-    match config.log_format {
-        LogFormat::Human => log.init(),
-        LogFormat::Json => log.json().init(),
-    }
-    Ok(())
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
