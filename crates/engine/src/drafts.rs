@@ -278,6 +278,12 @@ pub(crate) fn signers(
     wanted.map(signer).collect()
 }
 
+/// The names of the headers in a draft, as typed. None when it cannot be read.
+pub(crate) fn header_names(draft: &DraftRecord) -> Vec<String> {
+    let rows = rows::read(draft).unwrap_or_default();
+    rows.into_iter().flat_map(|row| row.headers).map(|header| header.name).collect()
+}
+
 fn secret_draft(row: &StoredRow, live: Option<&Endpoint>) -> SecretDraft {
     match (&row.secret, live.and_then(|endpoint| endpoint.record.secret.as_ref())) {
         (StoredSecret::Set(_), _) => SecretDraft::New,

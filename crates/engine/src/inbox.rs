@@ -152,6 +152,11 @@ impl Inboxes {
         }
         let received_at_ms = self.clock.now_ms();
         let check = self.check(program, Request { headers: &headers, body: &body, received_at_ms }).await?;
+        // What this server hands over itself comes without them.
+        let secret = match from {
+            Origin::Here => Vec::new(),
+            Origin::Network => self.own_header_names(program).await.map_err(NotTaken::NotKept)?,
+        };
         let webhook_id = check::header(&headers, groundswell_types::signature::WEBHOOK_ID);
         let request = InboxRequestRecord {
             id: self.ids.inbox_request(),
@@ -162,7 +167,7 @@ impl Inboxes {
             webhook_id: webhook_id.map(|id| id.chars().take(200).collect()),
             event: event_of(&body),
             check,
-            headers: kept(headers),
+            headers: kept(headers, &secret),
             body,
         };
         self.store.save_inbox_request(&request).await.map_err(NotTaken::NotKept)?;
@@ -210,6 +215,17 @@ impl Inboxes {
         Ok(signers)
     }
 
+    /// The headers that webhooks of the program add, published or in the draft: their values are secrets.
+    async fn own_header_names(&self, program: &ProgramId) -> Result<Vec<String>, StoreError> {
+        let Some(entry) = self.directory.program(program) else { return Ok(Vec::new()) };
+        let live = entry.endpoints.iter().flat_map(|endpoint| endpoint.record.headers.names());
+        let mut names: Vec<String> = live.map(str::to_owned).collect();
+        if let Some(draft) = self.store.draft(program).await? {
+            names.extend(drafts::header_names(&draft));
+        }
+        Ok(names)
+    }
+
     /// The body this server has for what a request says it is, if it has one.
     async fn sent(&self, program: &ProgramId, headers: &[HeaderView]) -> Result<Option<Bytes>, StoreError> {
         let id = check::header(headers, groundswell_types::signature::WEBHOOK_ID).unwrap_or_default();
@@ -237,11 +253,12 @@ fn event_of(body: &[u8]) -> Option<EventKind> {
     EventKind::parse(&serde_json::from_slice::<Head<'_>>(body).ok()?.event)
 }
 
-/// The headers as they are kept: what authorizes masked, and not more than there is room for.
-fn kept(headers: Vec<HeaderView>) -> Vec<HeaderView> {
+/// The headers as they are kept: what authorizes and what is `secret` masked, and not more than there is room for.
+fn kept(headers: Vec<HeaderView>, secret: &[String]) -> Vec<HeaderView> {
     let mut bytes = 0;
     let mask = |header: HeaderView| {
-        let authorizes = AUTHORIZING.iter().any(|name| header.name.eq_ignore_ascii_case(name));
+        let mut names = AUTHORIZING.into_iter().chain(secret.iter().map(String::as_str));
+        let authorizes = names.any(|name| header.name.eq_ignore_ascii_case(name.trim()));
         if authorizes { HeaderView { value: MASK.to_owned(), ..header } } else { header }
     };
     let fits = |header: &HeaderView| {

@@ -1,7 +1,20 @@
 //! A webhook's own headers, made ready once for all its requests.
 
+use bytes::Bytes;
 use groundswell_types::WebhookHeaders;
 use http::header::{HeaderName, HeaderValue};
+
+use super::outcome::Exchange;
+use super::sender::Exchanged;
+
+/// What stands where a receiver has sent a value back.
+const MASK: &str = "••••";
+
+/// A shorter value is found in texts by chance, and is no secret that anything could keep.
+const SHORTEST_HIDDEN: usize = 8;
+
+/// So much of a value at the end of what was cut off counts as the value.
+const SHORTEST_PART: usize = 4;
 
 /// The headers in the form they are sent in. Cloning one into a request copies no text; printing one shows no value.
 #[derive(Debug, Clone, Default)]
@@ -23,10 +36,63 @@ impl OwnHeaders {
         self.headers.is_empty()
     }
 
+    /// Takes the values out of an answer. Receivers that show what they got send them back, and what a receiver answers
+    /// is kept and shown.
+    pub fn hide_in(&self, exchanged: &mut Exchanged) {
+        if self.is_empty() {
+            return;
+        }
+        for value in self.headers.iter().flat_map(|(_, value)| spellings(value)) {
+            if exchanged.head.contains(&value) {
+                exchanged.head = exchanged.head.replace(&value, MASK);
+            }
+            if let Exchange::Answer { location: Some(location), .. } = &mut exchanged.exchange
+                && location.contains(&value)
+            {
+                *location = location.replace(&value, MASK);
+            }
+            exchanged.body = without(&exchanged.body, value.as_bytes());
+            if exchanged.is_truncated {
+                let body = &exchanged.body;
+                let is_end = |length: &usize| body.ends_with(&value.as_bytes()[..*length]);
+                if let Some(length) = (SHORTEST_PART..value.len()).rev().find(is_end) {
+                    exchanged.body = body.slice(..body.len() - length);
+                }
+            }
+        }
+    }
+
     /// The headers in order.
     pub fn iter(&self) -> impl Iterator<Item = &(HeaderName, HeaderValue)> {
         self.headers.iter()
     }
+}
+
+/// A value as it may come back: as it is, in JSON, without the scheme before it.
+fn spellings(value: &HeaderValue) -> impl Iterator<Item = String> {
+    let value = value.to_str().unwrap_or_default();
+    let token = value.split_once(' ').map(|(_, token)| token);
+    let in_json = [value].into_iter().chain(token).filter(|text| text.contains(['"', '\\']));
+    let in_json: Vec<String> = in_json.map(|text| text.replace('\\', "\\\\").replace('"', "\\\"")).collect();
+    let plain = [value].into_iter().chain(token).map(str::to_owned);
+    in_json.into_iter().chain(plain).filter(|text| text.len() >= SHORTEST_HIDDEN)
+}
+
+fn without(text: &Bytes, value: &[u8]) -> Bytes {
+    let find = |text: &[u8]| text.windows(value.len()).position(|part| part == value);
+    let Some(mut at) = find(text) else { return text.clone() };
+    let (mut rest, mut kept) = (&text[..], Vec::with_capacity(text.len()));
+    loop {
+        kept.extend_from_slice(&rest[..at]);
+        kept.extend_from_slice(MASK.as_bytes());
+        rest = &rest[at + value.len()..];
+        match find(rest) {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    kept.extend_from_slice(rest);
+    kept.into()
 }
 
 impl From<&WebhookHeaders> for OwnHeaders {
@@ -44,6 +110,43 @@ impl From<&WebhookHeaders> for OwnHeaders {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is kept of an answer with this text in head, body and `Location`.
+    fn kept(headers: &[(&str, &str)], text: &str, is_truncated: bool) -> [String; 3] {
+        let own = OwnHeaders::from(&WebhookHeaders::parse(headers.iter().copied()).expect("valid"));
+        let location = Some(text.to_owned());
+        let mut exchanged = Exchanged {
+            exchange: Exchange::Answer { status: 302, location, content_type: None },
+            status: Some(302),
+            head: text.to_owned(),
+            body: Bytes::copy_from_slice(text.as_bytes()),
+            is_truncated,
+            retry_after: None,
+            duration_ms: 1,
+        };
+        own.hide_in(&mut exchanged);
+        let Exchange::Answer { location, .. } = exchanged.exchange else { panic!("it is an answer") };
+        let body = String::from_utf8(exchanged.body.to_vec()).expect("text");
+        [exchanged.head, body, location.expect("it has one")]
+    }
+
+    #[test]
+    fn values_that_a_receiver_sends_back_are_not_kept() {
+        let headers =
+            [("authorization", "Bearer planted-token"), ("x-odd", r#"pla"nted\value"#), ("x-a", "short")];
+        for (sent, wanted) in [
+            ("got Bearer planted-token, planted-token", "got ••••, ••••"),
+            (r#"{"x":"pla\"nted\\value"}"#, r#"{"x":"••••"}"#),
+            (r#"pla"nted\value"#, "••••"),
+            ("short", "short"),
+            ("", ""),
+        ] {
+            assert_eq!(kept(&headers, sent, false), [wanted; 3].map(str::to_owned), "{sent}");
+        }
+        let cut = kept(&headers, "got planted-to", true);
+        assert_eq!(cut[1], "got ", "the end of what was cut off");
+        assert_eq!(kept(&headers, "got planted-to", false)[1], "got planted-to");
+    }
 
     #[test]
     fn whatever_may_be_saved_can_be_sent_and_is_not_printed() {

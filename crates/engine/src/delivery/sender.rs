@@ -114,7 +114,7 @@ impl Sender {
         let exchange = self.exchange(outgoing.url, request, watch);
         let timeout = outgoing.timeout.unwrap_or(self.total_timeout);
         let in_time = tokio::time::timeout(timeout, exchange).await;
-        in_time.unwrap_or_else(|_| {
+        let mut exchanged = in_time.unwrap_or_else(|_| {
             let seconds = timeout.as_secs_f64();
             let unit = if timeout == Duration::from_secs(1) { "second" } else { "seconds" };
             failed(
@@ -122,7 +122,9 @@ impl Sender {
                 format!("There was no complete answer within {seconds} {unit}."),
                 watch,
             )
-        })
+        });
+        outgoing.own.hide_in(&mut exchanged);
+        exchanged
     }
 
     async fn exchange(&self, url: &Url, request: Request<Full<Bytes>>, watch: Stopwatch) -> Exchanged {

@@ -20,7 +20,7 @@ const MAX_DRAFT_VALUE_BYTES: usize = 16 * 1024;
 pub(super) struct StoredHeader {
     key: String,
     /// As typed.
-    name: String,
+    pub name: String,
     value: StoredValue,
 }
 

@@ -4,6 +4,7 @@ mod deliveries;
 mod listen;
 mod local;
 mod pages;
+mod secrets_key;
 mod trigger;
 mod verify;
 
