@@ -4,7 +4,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::server::Server;
 
@@ -93,6 +93,22 @@ impl Browser {
             (name.to_owned(), value.to_owned())
         });
         Head { status, fields: fields.collect() }
+    }
+
+    /// Calls a server function; returns head and body of the answer.
+    pub fn call(&self, path: &str, arguments: &Value) -> String {
+        let mut connection = self.connect();
+        let (Self { address, cookie }, body) = (self, arguments.to_string());
+        write!(
+            connection,
+            "POST {path} HTTP/1.1\r\nhost: {address}\r\ncookie: {cookie}\r\nconnection: close\r\n\
+            accept: application/json\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len(),
+        )
+        .expect("it listens");
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).expect("it answers");
+        answer
     }
 
     /// A connection that waits for long enough.

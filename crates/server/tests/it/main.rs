@@ -16,6 +16,7 @@ mod inbox;
 mod live;
 mod other_sites;
 mod pages;
+mod planted_secrets;
 mod process;
 mod receiver;
 mod rest;
