@@ -1,6 +1,6 @@
 //! What a crash leaves behind: nothing of what was in memory, for there are secrets in it.
 
-use std::panic::PanicHookInfo;
+use std::any::Any;
 
 /// Keeps the memory of this process from being written to a file when it crashes, and from other processes of the same
 /// user, which could read it otherwise.
@@ -33,11 +33,38 @@ pub fn log_panics() {
         let at = panic.location().map(ToString::to_string).unwrap_or_default();
         let thread = std::thread::current();
         let thread = thread.name().unwrap_or("unnamed");
-        tracing::error!(at, thread, "a thread panicked: {}", said(panic));
+        tracing::error!(at, thread, "a thread panicked: {}", said(panic.payload()));
     }));
 }
 
-fn said<'a>(panic: &'a PanicHookInfo<'_>) -> &'a str {
-    let said = panic.payload().downcast_ref::<&'static str>().copied();
+fn said(payload: &dyn Any) -> &'static str {
+    let said = payload.downcast_ref::<&'static str>().copied();
     said.unwrap_or("what it said is not logged, since there may be a secret in it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_logged_in_the_words_of_the_source_alone() {
+        let of = |panics: fn()| std::panic::catch_unwind(panics).expect_err("it panics");
+        let quoting = of(|| {
+            let cut = std::hint::black_box(String::from("planted ü secret"));
+            let _ = &cut[..9];
+        });
+        let text = quoting.downcast_ref::<String>().expect("a text that was put together");
+        assert!(text.contains("planted"), "Rust quotes what was cut: {text}");
+        assert!(!said(&*quoting).contains("planted"));
+        assert_eq!(said(&*of(|| panic!("in the words of the source"))), "in the words of the source");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn this_process_is_not_written_to_a_file_any_more() {
+        use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+        forbid_core_dumps();
+        assert_eq!(dumpable_behavior().expect("can be asked"), DumpableBehavior::NotDumpable);
+        assert_eq!(getrlimit(Resource::Core).maximum, Some(0));
+    }
 }

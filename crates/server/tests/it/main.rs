@@ -14,6 +14,7 @@ mod failing_disk;
 mod headers;
 mod inbox;
 mod live;
+mod log;
 mod other_sites;
 mod pages;
 mod planted_secrets;
