@@ -30,13 +30,16 @@ fn a_database_that_is_in_use_or_newer_is_refused_in_a_sentence() {
     let postgres = private_postgres::Server::shared();
     let database = postgres.create(None);
     let url = postgres.url(&database);
-    let first = run(&["migrate", "--database-url", &url, "--json"], &[]).json();
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let run = |arguments: &[&str]| run_in(directory.path(), arguments, &[]);
+    let first = run(&["migrate", "--database-url", &url, "--json"]).json();
+    assert_eq!(first["secretsKeyFile"], "groundswell-secrets.key");
     assert_eq!(first["migrations"][0], json!({ "version": 1, "description": "initial" }));
     let table = postgres.sql(&database, "SELECT tablename FROM pg_tables WHERE tablename LIKE '%migrations'");
     let columns = "(version, description, success, checksum, execution_time)";
     let insert = format!("INSERT INTO {} {columns} VALUES (9999, 'future', true, '', 0)", table.trim());
     postgres.sql(&database, &insert);
-    let ran = run(&["migrate", "--database-url", &url], &[]);
+    let ran = run(&["migrate", "--database-url", &url]);
     assert_eq!(ran.code, Some(1));
     let lines: Vec<&str> = ran.out.lines().collect();
     assert!(
@@ -44,7 +47,7 @@ fn a_database_that_is_in_use_or_newer_is_refused_in_a_sentence() {
         "{}",
         ran.out
     );
-    let ran = run(&["doctor", "--json", "--listen", "127.0.0.1:0", "--database-url", &url], &[]);
+    let ran = run(&["doctor", "--json", "--listen", "127.0.0.1:0", "--database-url", &url]);
     let said: Value = serde_json::from_str(&ran.out).expect("JSON");
     assert_eq!((ran.code, level(&said, "database")), (Some(1), "fail"), "{said}");
 }

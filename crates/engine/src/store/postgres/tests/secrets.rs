@@ -18,6 +18,7 @@ async fn with_draft() -> Database<'static> {
     let store = database.open().await;
     let record = ProgramRecord {
         id: program(),
+        team_id: groundswell_types::TeamId::first(),
         name: String::new(),
         kind: ProgramType::Referral,
         status: ProgramStatus::Draft,
