@@ -1,6 +1,7 @@
 //! The use cases as somebody may use them: each asks the [`Actor`] first, and then calls the engine's function of the same
 //! name. REST and pages call these and nothing else, so what somebody may do cannot depend on how they ask.
 
+mod audit;
 mod keys;
 mod programs;
 
@@ -10,12 +11,13 @@ use groundswell_types::editor::{
     DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, History, Panel, SecretChange, Seen, Side,
 };
 use groundswell_types::{
-    DeliveryDetail, DeliveryId, DeliveryView, EventId, EventKind, Inbox, InboxRequestDetail, InboxRequestId,
-    Notice, NoticeId, ProgramId, ResendJob, ResendJobId, ResendSelection, TestId, TestView, Webhook,
-    WebhookId,
+    AuditAction, DeliveryDetail, DeliveryId, DeliveryView, EventId, EventKind, Inbox, InboxRequestDetail,
+    InboxRequestId, Notice, NoticeId, ProgramId, ResendJob, ResendJobId, ResendSelection, TestId, TestView,
+    Webhook, WebhookId,
 };
 
 use crate::access::{Actor, Permission};
+use crate::audit::{Deed, Trace};
 use crate::changes::ChangeWatch;
 use crate::delivery::writer::Receipt;
 use crate::directory::ProgramEntry;
@@ -38,8 +40,49 @@ impl Engine {
     }
 }
 
-/// Use cases on a program: what each needs, and its arguments behind the program's id.
+/// Use cases on a program that leave it as it is: what each needs, and its arguments behind the program's id. One that changes
+/// something does not compile here.
 macro_rules! on_program {
+    ($($(#[$doc:meta])* $permission:ident $name:ident($($argument:ident: $type:ty),*) -> $output:ty;)*) => {
+        impl Acting {
+            $(
+                $(#[$doc])*
+                pub async fn $name(&self, program: &ProgramId, $($argument: $type),*) -> Result<$output, EngineError> {
+                    const { assert!(!Permission::$permission.changes(), "a change names its action in the audit log") };
+                    self.must(program, Permission::$permission)?;
+                    self.engine.$name(program, $($argument),*).await
+                }
+            )*
+        }
+    };
+}
+
+/// Use cases that change something: what each is called in the audit log, with what is worth knowing about it.
+macro_rules! changes {
+    ($($(#[$doc:meta])* as $action:expr, $trace:expr =>
+        $permission:ident $name:ident($($argument:ident: $type:ty),*) -> $output:ty;)*) => {
+        impl Acting {
+            $(
+                $(#[$doc])*
+                pub async fn $name(&self, program: &ProgramId, $($argument: $type),*) -> Result<$output, EngineError> {
+                    let entry = self.must(program, Permission::$permission)?;
+                    let deed = Deed {
+                        action: $action,
+                        team: Some(entry.record.team_id.clone()),
+                        program: Some(program.clone()),
+                        trace: $trace,
+                    };
+                    let work = self.engine.$name(program, $($argument),*);
+                    self.engine.recorded(&self.actor, deed, work).await
+                }
+            )*
+        }
+    };
+}
+
+/// Use cases that change only what nothing is sent by: a draft while it is written, which is saved with every pause in typing,
+/// and what a page shows. What becomes of a draft is recorded when it is published.
+macro_rules! unrecorded {
     ($($(#[$doc:meta])* $permission:ident $name:ident($($argument:ident: $type:ty),*) -> $output:ty;)*) => {
         impl Acting {
             $(
@@ -53,6 +96,65 @@ macro_rules! on_program {
     };
 }
 
+unrecorded! {
+    /// See [`Engine::save_draft`].
+    Edit save_draft(seen: Seen, rows: Vec<DraftRow>) -> DraftSaved;
+    /// See [`Engine::resolve_conflicts`].
+    Edit resolve_conflicts(seen: Seen, side: Side) -> DraftSaved;
+    /// See [`Engine::end_first_steps`].
+    Edit end_first_steps() -> ();
+    /// See [`Engine::add_inbox_webhook`].
+    Edit add_inbox_webhook() -> String;
+}
+
+changes! {
+    /// See [`Engine::change_secret`].
+    as AuditAction::SecretReplaced, Trace::default().with("row", row_key) =>
+        Edit change_secret(row_key: &str, change: SecretChange) -> DraftSaved;
+    /// See [`Engine::discard_draft`].
+    as AuditAction::DraftDiscarded, Trace::default() => Edit discard_draft() -> ();
+    /// See [`Engine::restore`].
+    as AuditAction::VersionRestored, Trace::default().with("version", version) =>
+        Edit restore(version: i64, draft_version: i64) -> DraftSaved;
+    /// See [`Engine::publish`].
+    as AuditAction::WebhooksPublished, Trace::default().with("draft", version) => Edit publish(version: i64) -> ();
+    /// See [`Engine::enable_row`].
+    as AuditAction::WebhookEnabled, Trace::default().with("row", row_key) => Edit enable_row(row_key: &str) -> ();
+    /// See [`Engine::release_parked`].
+    as AuditAction::ParkedReleased, Trace::default().with("row", row_key) => Edit release_parked(row_key: &str) -> i64;
+    /// See [`Engine::discard_parked`].
+    as AuditAction::ParkedDiscarded, Trace::default().with("row", row_key) =>
+        Edit discard_parked(row_key: &str) -> i64;
+    /// See [`Engine::end_old_secret_of_row`].
+    as AuditAction::OldSecretEnded, Trace::default().with("row", row_key) =>
+        Edit end_old_secret_of_row(row_key: &str) -> ();
+    /// See [`Engine::test_row`].
+    as AuditAction::TestSent, Trace::default().with("row", row_key) =>
+        Edit test_row(row_key: &str, event: Option<EventKind>) -> TestView;
+    /// See [`Engine::test_webhook`].
+    as AuditAction::TestSent, Trace::of(id) =>
+        Edit test_webhook(id: &WebhookId, event: Option<EventKind>) -> TestView;
+    /// See [`Engine::create_webhook`].
+    as AuditAction::WebhookCreated, Trace::default() => Edit create_webhook(input: WebhookInput) -> Webhook;
+    /// See [`Engine::patch_webhook`].
+    as input.action(), Trace::of(id).with("changed", input.parts()) =>
+        Edit patch_webhook(id: &WebhookId, input: WebhookInput) -> Webhook;
+    /// See [`Engine::delete_webhook`].
+    as AuditAction::WebhookDeleted, Trace::of(id) => Edit delete_webhook(id: &WebhookId) -> ();
+    /// See [`Engine::end_old_secret`].
+    as AuditAction::OldSecretEnded, Trace::of(id) => Edit end_old_secret(id: &WebhookId) -> Webhook;
+    /// See [`Engine::resend`].
+    as AuditAction::DeliveryResent, Trace::of(id) => Edit resend(id: DeliveryId) -> DeliveryView;
+    /// See [`Engine::begin_resends`].
+    as AuditAction::ResendsBegun, Trace::default() => Edit begin_resends(selection: &ResendSelection) -> ResendJob;
+    /// See [`Engine::cancel_resends`].
+    as AuditAction::ResendsCancelled, Trace::of(id) => Edit cancel_resends(id: ResendJobId) -> ResendJob;
+    /// See [`Engine::clear_inbox`].
+    as AuditAction::InboxCleared, Trace::default() => Edit clear_inbox() -> ();
+    /// See [`Engine::replace_inbox_address`].
+    as AuditAction::InboxAddressReplaced, Trace::default() => Edit replace_inbox_address() -> String;
+}
+
 on_program! {
     /// See [`Engine::panel`].
     SeeSettings panel() -> Panel;
@@ -60,42 +162,8 @@ on_program! {
     SeeSettings history(before: Option<i64>) -> History;
     /// See [`Engine::first_steps`].
     SeeSettings first_steps() -> Option<FirstSteps>;
-    /// See [`Engine::save_draft`].
-    Edit save_draft(seen: Seen, rows: Vec<DraftRow>) -> DraftSaved;
-    /// See [`Engine::change_secret`].
-    Edit change_secret(row_key: &str, change: SecretChange) -> DraftSaved;
-    /// See [`Engine::discard_draft`].
-    Edit discard_draft() -> ();
-    /// See [`Engine::resolve_conflicts`].
-    Edit resolve_conflicts(seen: Seen, side: Side) -> DraftSaved;
-    /// See [`Engine::restore`].
-    Edit restore(version: i64, draft_version: i64) -> DraftSaved;
-    /// See [`Engine::publish`].
-    Edit publish(version: i64) -> ();
-    /// See [`Engine::enable_row`].
-    Edit enable_row(row_key: &str) -> ();
-    /// See [`Engine::release_parked`].
-    Edit release_parked(row_key: &str) -> i64;
-    /// See [`Engine::discard_parked`].
-    Edit discard_parked(row_key: &str) -> i64;
-    /// See [`Engine::end_old_secret_of_row`].
-    Edit end_old_secret_of_row(row_key: &str) -> ();
-    /// See [`Engine::end_first_steps`].
-    Edit end_first_steps() -> ();
-    /// See [`Engine::test_row`].
-    Edit test_row(row_key: &str, event: Option<EventKind>) -> TestView;
-    /// See [`Engine::test_webhook`].
-    Edit test_webhook(id: &WebhookId, event: Option<EventKind>) -> TestView;
     /// See [`Engine::test_result`].
     SeeSettings test_result(test: TestId) -> TestView;
-    /// See [`Engine::create_webhook`].
-    Edit create_webhook(input: WebhookInput) -> Webhook;
-    /// See [`Engine::patch_webhook`].
-    Edit patch_webhook(id: &WebhookId, input: WebhookInput) -> Webhook;
-    /// See [`Engine::delete_webhook`].
-    Edit delete_webhook(id: &WebhookId) -> ();
-    /// See [`Engine::end_old_secret`].
-    Edit end_old_secret(id: &WebhookId) -> Webhook;
     /// See [`Engine::notices`].
     SeeSettings notices(after: Option<NoticeId>) -> Vec<Notice>;
     /// See [`Engine::submit`].
@@ -108,28 +176,16 @@ on_program! {
     SeeLog deliveries_by_id(deliveries: &[DeliveryId]) -> Vec<DeliveryView>;
     /// See [`Engine::delivery`].
     SeeLog delivery(id: DeliveryId) -> DeliveryDetail;
-    /// See [`Engine::resend`].
-    Edit resend(id: DeliveryId) -> DeliveryView;
     /// See [`Engine::count_resends`].
     SeeLog count_resends(selection: &ResendSelection) -> i64;
-    /// See [`Engine::begin_resends`].
-    Edit begin_resends(selection: &ResendSelection) -> ResendJob;
     /// See [`Engine::resend_jobs`].
     SeeLog resend_jobs() -> Vec<ResendJob>;
     /// See [`Engine::resend_job`].
     SeeLog resend_job(id: ResendJobId) -> ResendJob;
-    /// See [`Engine::cancel_resends`].
-    Edit cancel_resends(id: ResendJobId) -> ResendJob;
     /// See [`Engine::inbox`].
     SeeLog inbox() -> Inbox;
     /// See [`Engine::inbox_request`].
     SeeLog inbox_request(id: InboxRequestId) -> InboxRequestDetail;
-    /// See [`Engine::clear_inbox`].
-    Edit clear_inbox() -> ();
-    /// See [`Engine::replace_inbox_address`].
-    Edit replace_inbox_address() -> String;
-    /// See [`Engine::add_inbox_webhook`].
-    Edit add_inbox_webhook() -> String;
 }
 
 impl Acting {

@@ -109,7 +109,7 @@ impl ApiKeys {
         self.by_hash.read().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
     }
 
-    fn forget(&self, id: &str) {
+    pub(crate) fn forget(&self, id: &str) {
         let mut keys = self.by_hash.write().unwrap_or_else(PoisonError::into_inner);
         keys.retain(|_, known| known.id != id);
         drop(keys);
@@ -221,12 +221,16 @@ impl Engine {
         Ok(CreatedApiKey { view: record.view(), key: text })
     }
 
+    /// An API key in reach.
+    pub(crate) async fn api_key_in(&self, id: &str, reach: &Reach) -> Result<ApiKeyRecord, EngineError> {
+        let is_in_reach = |key: &ApiKeyRecord| key.id == id && reach.has(key);
+        let keys = self.store.api_keys().await?;
+        keys.into_iter().find(is_in_reach).ok_or(EngineError::NotFound("API key"))
+    }
+
     /// Revokes an API key in reach; it stops working at once.
     pub async fn delete_api_key(&self, id: &str, reach: &Reach) -> Result<(), EngineError> {
-        let is_in_reach = |key: &ApiKeyRecord| key.id == id && reach.has(key);
-        if !self.store.api_keys().await?.iter().any(is_in_reach) {
-            return Err(EngineError::NotFound("API key"));
-        }
+        self.api_key_in(id, reach).await?;
         // First, so that it stops working whatever becomes of the write and of whoever waits for it.
         self.api_keys.forget(id);
         if self.store.delete_api_key(id).await? { Ok(()) } else { Err(EngineError::NotFound("API key")) }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use groundswell_types::Secret;
+use groundswell_types::{AuditId, Secret};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -116,6 +116,8 @@ impl Engine {
             Arc::new(InboxTransport { inboxes: Arc::clone(&inboxes), other: transport });
         store.begin_boot(clock.now_ms(), clock.now_ms().saturating_sub(BOOTS_KEPT_MS)).await?;
         let boots = store.boots().await?;
+        // Nobody comes back to what was begun before.
+        store.settle_audit(AuditId::from_number(i64::MAX)).await?;
         let due = store.earliest_due(&directory.enabled_endpoints()).await?;
 
         let (under_way, tally) = <(Arc<UnderWay>, Arc<Tally>)>::default();

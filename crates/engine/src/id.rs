@@ -3,7 +3,8 @@
 use std::sync::Mutex;
 
 use groundswell_types::{
-    DeliveryId, EventId, InboxRequestId, NoticeId, ProgramId, ResendJobId, TestId, WebhookId,
+    AuditId, DeliveryId, ErasureId, EventId, InboxRequestId, NoticeId, ProgramId, ResendJobId, TestId,
+    WebhookId,
 };
 use rand::Rng;
 
@@ -86,6 +87,16 @@ impl IdGenerator {
     /// An id for a notice.
     pub fn notice(&self) -> NoticeId {
         NoticeId::from_number(self.next())
+    }
+
+    /// An id for an entry of the audit log.
+    pub fn audit(&self) -> AuditId {
+        AuditId::from_number(self.next())
+    }
+
+    /// An id for the erasing of a participant's data.
+    pub fn erasure(&self) -> ErasureId {
+        ErasureId::from_number(self.next())
     }
 
     /// A program's id: eight characters.

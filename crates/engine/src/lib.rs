@@ -8,6 +8,7 @@ pub mod access;
 pub mod acting;
 mod activity;
 pub mod api_keys;
+pub mod audit;
 pub mod changes;
 pub mod clock;
 pub mod config;

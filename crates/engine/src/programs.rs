@@ -32,6 +32,19 @@ pub struct ProgramPatch {
     pub status: Option<ProgramStatus>,
 }
 
+impl ProgramPatch {
+    /// What is given, by name.
+    pub(crate) fn parts(&self) -> String {
+        let parts = [("name", self.name.is_some()), ("status", self.status.is_some())];
+        parts
+            .into_iter()
+            .filter(|(_, is_given)| *is_given)
+            .map(|(name, _)| name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
 impl Engine {
     /// The programs that are `wanted`, newest first.
     pub fn programs_that(&self, wanted: impl Fn(&ProgramRecord) -> bool) -> Vec<Program> {

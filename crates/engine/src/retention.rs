@@ -38,6 +38,9 @@ pub(crate) async fn run(engine: Arc<Engine>, stop: CancellationToken) {
         if let Err(error) = engine.write_used_keys().await {
             tracing::warn!(%error, "when API keys were used was not written; the next try follows");
         }
+        if let Err(error) = engine.sweep_audit(&stop).await {
+            tracing::warn!(%error, "the audit log was not put in order; the next try follows");
+        }
         if let Err(error) = engine.sweep(&stop).await {
             tracing::warn!(%error, "what is too old was not all forgotten; the next sweep goes on");
         }
@@ -48,6 +51,15 @@ impl Engine {
     async fn write_counts(&self, stop: &CancellationToken) -> Result<(), EngineError> {
         let mut watch = Stopwatch::start();
         while !stop.is_cancelled() && self.writer.write_counts().await? {
+            rest(watch, stop).await;
+            watch = Stopwatch::start();
+        }
+        Ok(())
+    }
+
+    async fn sweep_audit(&self, stop: &CancellationToken) -> Result<(), EngineError> {
+        let mut watch = Stopwatch::start();
+        while !stop.is_cancelled() && self.keep_audit(STEP).await? {
             rest(watch, stop).await;
             watch = Stopwatch::start();
         }

@@ -1,6 +1,7 @@
 //! The one place that keeps things: a trait, implemented by hand for each database, and by an in-memory oracle that
 //! the conformance suite holds against them. Nothing outside `store` names sqlx.
 
+mod audit;
 mod calendar;
 mod directory;
 mod first_steps;
@@ -27,6 +28,7 @@ use async_trait::async_trait;
 use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, ResendJobId, TestId};
 use thiserror::Error;
 
+pub use audit::{AuditRecord, AuditSearch, AuditStore};
 pub use first_steps::{FirstStepsStore, INBOX_REQUESTS, InboxRecord, InboxRequestRecord};
 pub use moves::{Move, MoveStep, Moved};
 pub use people::*;
@@ -66,7 +68,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Reads may run at any time and see only committed data. Of the writes, [`Store::commit`], [`Store::apply`] and
 /// [`Store::move_pending`] are called by the writer task alone, one at a time; the others may be called by anybody.
 #[async_trait]
-pub trait Store: FirstStepsStore + PeopleStore {
+pub trait Store: FirstStepsStore + PeopleStore + AuditStore {
     // ---- hot path, written by hand for each database
 
     /// Commits a batch in one transaction and returns, fsynced, what became of each accept, in order. Accepts with

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use groundswell_types::editor::ChangedBy;
 use groundswell_types::{
-    EventKind, MAX_WEBHOOKS, PayloadUrl, ProgramId, RESERVED_PUBLIC_ID, Secret, SecretOverlap, Webhook,
-    WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
+    AuditAction, EventKind, MAX_WEBHOOKS, PayloadUrl, ProgramId, RESERVED_PUBLIC_ID, Secret, SecretOverlap,
+    Webhook, WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
 };
 
 use crate::delivery::destinations::Destinations;
@@ -25,6 +25,32 @@ pub struct WebhookInput {
     /// All of them: what is not among them is removed.
     pub headers: Option<WebhookHeaders>,
     pub name: Option<NameInput>,
+}
+
+impl WebhookInput {
+    /// What a change with it is called in the audit log.
+    pub(crate) const fn action(&self) -> AuditAction {
+        if self.secret.is_some() { AuditAction::SecretReplaced } else { AuditAction::WebhookChanged }
+    }
+
+    /// What is given, by name.
+    pub(crate) fn parts(&self) -> String {
+        let parts = [
+            ("url", self.payload_url.is_some()),
+            ("events", self.events.is_some()),
+            ("enabled", self.is_enabled.is_some()),
+            ("secret", self.secret.is_some()),
+            ("timeout", self.timeout.is_some()),
+            ("headers", self.headers.is_some()),
+            ("name", self.name.is_some()),
+        ];
+        parts
+            .into_iter()
+            .filter(|(_, is_given)| *is_given)
+            .map(|(name, _)| name)
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
 }
 
 /// What people are to call it.

@@ -125,6 +125,16 @@ numbered_id! {
     InboxRequestId, "inbox request", "inr_"
 }
 
+numbered_id! {
+    /// An entry of the audit log.
+    AuditId, "audit log entry", "aud_"
+}
+
+numbered_id! {
+    /// The erasing of a participant's data.
+    ErasureId, "erasure", "era_"
+}
+
 /// No event has so many webhooks.
 const RESEND_SLOT: i64 = 7;
 

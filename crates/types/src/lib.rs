@@ -7,6 +7,7 @@
 
 mod activity;
 mod api_key;
+mod audit;
 mod change;
 mod delivery;
 pub mod editor;
@@ -36,6 +37,7 @@ pub use api_key::{
     API_KEY_PREFIX, ApiKey, CreatedApiKey, InvalidRateLimit, InvalidScope, MAX_API_KEY_NAME_CHARS, NewApiKey,
     RateLimit, Scope, Scopes,
 };
+pub use audit::{AuditAction, AuditActor, AuditActorKind, AuditEntry, AuditFilter, AuditOutcome};
 pub use change::Change;
 pub use delivery::{
     AttemptView, DeliveryDetail, DeliveryState, DeliveryView, FailureClass, HeaderView, RequestHead,
@@ -49,8 +51,8 @@ pub use headers::{
     MAX_HEADERS_BYTES, Reserved, WebhookHeaders,
 };
 pub use id::{
-    DeliveryId, EventId, InboxRequestId, InvalidId, NoticeId, ProgramId, ResendJobId, TeamId, TestId, UserId,
-    WebhookId,
+    AuditId, DeliveryId, ErasureId, EventId, InboxRequestId, InvalidId, NoticeId, ProgramId, ResendJobId,
+    TeamId, TestId, UserId, WebhookId,
 };
 pub use inbox::{Inbox, InboxRequest, InboxRequestDetail, SchemeCheck, SignatureCheck};
 pub use name::{InvalidName, WebhookName};

@@ -36,6 +36,14 @@ impl Permission {
         }
     }
 
+    /// Whether what needs it changes something that is worth a record in the audit log. Events have a log of their own.
+    pub const fn changes(self) -> bool {
+        match self {
+            Self::SeeSettings | Self::SeeLog | Self::Send => false,
+            Self::Edit | Self::EditPrograms | Self::Manage => true,
+        }
+    }
+
     /// The scope that it takes of an API key.
     const fn scope(self) -> Scope {
         match self {

@@ -1,10 +1,11 @@
 //! API keys and sign-in links, for those who manage a team.
 
-use groundswell_types::{ApiKey, CreatedApiKey, NewApiKey, TeamId, UserId};
+use groundswell_types::{ApiKey, AuditAction, CreatedApiKey, NewApiKey, TeamId, UserId};
 
 use super::Acting;
 use crate::access::{Permission, Who};
 use crate::api_keys::Reach;
+use crate::audit::{Deed, Trace, Unsaid};
 use crate::error::EngineError;
 
 impl Acting {
@@ -37,12 +38,28 @@ impl Acting {
             Who::Operator => (self.team_of_key(&new), new),
             Who::Person(_) => (self.actor.team()?, new),
         };
-        self.engine.create_api_key(team, new).await
+        let deed = Deed {
+            action: AuditAction::KeyCreated,
+            team: Some(team.clone()),
+            program: new.campaign_id.clone(),
+            trace: Trace::default().with("scopes", new.scopes),
+        };
+        self.engine.recorded(&self.actor, deed, self.engine.create_api_key(team, new)).await
     }
 
     /// Revokes an API key in the actor's reach; it stops working at once.
     pub async fn delete_api_key(&self, id: &str) -> Result<(), EngineError> {
-        self.engine.delete_api_key(id, &self.reach()?).await
+        let reach = self.reach()?;
+        let key = self.engine.api_key_in(id, &reach).await?;
+        // It stops working even if that cannot be recorded.
+        self.engine.api_keys.forget(id);
+        let deed = Deed {
+            action: AuditAction::KeyRevoked,
+            team: Some(key.team_id),
+            program: key.program_id,
+            trace: Trace::of(id),
+        };
+        self.engine.recorded(&self.actor, deed, self.engine.delete_api_key(id, &reach)).await
     }
 
     /// Makes a one-time link that signs somebody of the actor's team in; the team's first owner when nobody is named.
@@ -50,7 +67,14 @@ impl Acting {
         let team = self.actor.team()?;
         self.actor.check_team(Permission::Manage, &team)?;
         let user = self.engine.member_or_owner(&team, user).await?;
-        self.engine.create_sign_in_token(&user).await
+        let deed = Deed {
+            action: AuditAction::LinkCreated,
+            team: Some(team),
+            program: None,
+            trace: Trace::of(&user).with("for", "sign-in"),
+        };
+        let work = async { self.engine.create_sign_in_token(&user).await.map(Unsaid) };
+        self.engine.recorded(&self.actor, deed, work).await.map(|Unsaid(link)| link)
     }
 
     /// Which keys the actor manages.

@@ -1,10 +1,11 @@
 //! Programs, for somebody.
 
 use groundswell_types::editor::ProgramSummary;
-use groundswell_types::{Program, ProgramId};
+use groundswell_types::{AuditAction, Program, ProgramId};
 
 use super::Acting;
 use crate::access::Permission;
+use crate::audit::{Deed, Trace};
 use crate::error::EngineError;
 use crate::programs::{NewProgram, ProgramPatch};
 
@@ -35,12 +36,24 @@ impl Acting {
     pub async fn create_program(&self, new: NewProgram) -> Result<Program, EngineError> {
         let team = self.actor.team()?;
         self.actor.check_team(Permission::EditPrograms, &team)?;
-        self.engine.create_program_in(team, new).await
+        let deed = Deed {
+            action: AuditAction::ProgramCreated,
+            team: Some(team.clone()),
+            program: None,
+            trace: Trace::default(),
+        };
+        self.engine.recorded(&self.actor, deed, self.engine.create_program_in(team, new)).await
     }
 
     /// Changes a program.
     pub async fn patch_program(&self, id: &ProgramId, patch: ProgramPatch) -> Result<Program, EngineError> {
-        self.must(id, Permission::EditPrograms)?;
-        self.engine.patch_program(id, patch).await
+        let entry = self.must(id, Permission::EditPrograms)?;
+        let deed = Deed {
+            action: AuditAction::ProgramChanged,
+            team: Some(entry.record.team_id.clone()),
+            program: Some(id.clone()),
+            trace: Trace::default().with("changed", patch.parts()),
+        };
+        self.engine.recorded(&self.actor, deed, self.engine.patch_program(id, patch)).await
     }
 }

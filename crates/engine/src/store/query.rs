@@ -2,6 +2,7 @@
 //! that only one database understands. What differs between databases is behind [`Connection`] and [`Columns`].
 
 pub(super) mod attempts;
+pub(super) mod audit;
 pub(super) mod deliveries;
 pub(super) mod drafts;
 pub(super) mod first_steps;

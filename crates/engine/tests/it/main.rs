@@ -1,5 +1,6 @@
 //! The engine's integration tests: one binary, a module per subject.
 
+mod audit;
 mod drafts;
 mod engine;
 mod feeds;

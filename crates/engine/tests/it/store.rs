@@ -1,6 +1,7 @@
 //! The stores. Every case of the conformance suite runs on each; what concerns one of them alone follows.
 
 mod accepts;
+mod audit;
 pub mod database;
 mod file;
 mod first_steps;
@@ -80,6 +81,11 @@ conformance! {
         too_many_targets_are_rejected
         batches_of_every_size_are_written_whole
         the_highest_event_id_is_known;
+    audit:
+        what_was_done_reads_back_newest_first
+        the_audit_log_is_filtered_and_paged_by_team
+        what_was_begun_is_in_the_log_once_it_is_known_what_came_of_it
+        old_entries_of_the_audit_log_are_forgotten_oldest_first;
     hours:
         counts_of_an_hour_add_up
         hours_are_read_of_some_endpoints_and_from_one_on

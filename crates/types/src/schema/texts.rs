@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::{
-    Currency, DeliveryId, EventId, InboxRequestId, NoticeId, ProgramId, ResendJobId, StatusRange, WebhookId,
-    WebhookName, WebhookTimeout,
+    AuditId, Currency, DeliveryId, ErasureId, EventId, InboxRequestId, NoticeId, ProgramId, ResendJobId,
+    StatusRange, WebhookId, WebhookName, WebhookTimeout,
 };
 
 /// Describes a type where it stands, since it is short.
@@ -42,6 +42,8 @@ macro_rules! numbered_id_schema {
 }
 
 numbered_id_schema! {
+    AuditId "aud_"
+    ErasureId "era_"
     EventId "evt_"
     DeliveryId "dlv_"
     NoticeId "ntc_"

@@ -7,6 +7,7 @@ use std::ops::Bound;
 use bytes::Bytes;
 use groundswell_types::{DeliveryId, EventId, HourCount, InboxRequestId, ProgramId, ResendJobId, TestId};
 
+use super::audit::Audit;
 use super::people::People;
 use crate::store::moves::Fate;
 use crate::store::{
@@ -51,6 +52,7 @@ pub(super) struct State {
     pub(super) tests: BTreeMap<TestId, TestRecord>,
     pub(super) api_keys: BTreeMap<String, ApiKeyRecord>,
     pub(super) people: People,
+    pub(super) audit: Audit,
     pub(super) resends: BTreeMap<DeliveryId, ResendRecord>,
     pub(super) resend_jobs: BTreeMap<ResendJobId, ResendJobRecord>,
     /// The highest event that retention removed.

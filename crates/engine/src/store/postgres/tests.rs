@@ -1,5 +1,6 @@
 //! What the trait does not show: settings, statements, partitions, the lease, and connections that break.
 
+mod audit;
 mod failures;
 mod leases;
 mod partitions;

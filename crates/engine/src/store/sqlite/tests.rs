@@ -1,5 +1,6 @@
 //! What the trait does not show: settings, statements and their plans, failures.
 
+mod audit;
 mod failures;
 mod secrets;
 mod settings;

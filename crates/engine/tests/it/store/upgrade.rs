@@ -8,14 +8,16 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::{
-    Accepted, After, ApiKeyRecord, AttemptRecord, Batch, DeviceRecord, DraftRecord, EndpointRecord,
-    HealthRecord, HourRecord, InvitationRecord, MembershipRecord, Move, OldSecret, Outcome, Pending,
-    SessionRecord, SignInLinkRecord, Store, Target, TeamRecord, TestRecord, UserRecord, WebhooksChange,
+    Accepted, After, ApiKeyRecord, AttemptRecord, AuditSearch, Batch, DeviceRecord, DraftRecord,
+    EndpointRecord, HealthRecord, HourRecord, InvitationRecord, MembershipRecord, Move, OldSecret, Outcome,
+    Pending, SessionRecord, SignInLinkRecord, Store, Target, TeamRecord, TestRecord, UserRecord,
+    WebhooksChange,
 };
 use groundswell_types::{
     Email, FailureClass, HourCount, RateLimit, Role, Scope, Scopes, Secret, TeamId, TestId, UserId,
 };
 
+use super::audit::audit_record;
 use super::make::{self, ACCEPTED_AT_MS};
 use super::{File, commit, open};
 
@@ -187,6 +189,9 @@ async fn fill_since(store: &dyn Store, migration: &str) {
     if migration >= "0010" {
         fill_with_people(store).await;
     }
+    if migration >= "0012" {
+        store.record_audit(&audit_record(1)).await.expect("writes");
+    }
 }
 
 async fn fill_with_people(store: &dyn Store) {
@@ -319,6 +324,10 @@ pub async fn read(store: &dyn Store) -> Vec<String> {
         format!("{:?}", store.event(make::event(5)).await.expect("reads")),
         format!("{:?}", store.bodies(&[make::event(2)]).await.expect("reads")),
         format!("{:?}", store.api_keys().await.expect("reads")),
+        format!(
+            "{:?}",
+            store.audit_log(&AuditSearch { limit: 9, ..AuditSearch::default() }).await.expect("reads")
+        ),
         format!("{:?}", store.session([5; 32], 20).await.expect("reads")),
         format!("{:?}", store.hours(&[make::endpoint(10)], 0).await.expect("reads")),
         format!("{:?}", store.backlog(&[10, 20, 30].map(make::endpoint), 100).await.expect("reads")),

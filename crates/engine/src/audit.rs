@@ -1,0 +1,272 @@
+//! The audit log: who did what, when, from where, to which program.
+//!
+//! A change and its record cannot always be one transaction: events and settings are committed by the writer, people by
+//! others. So what is about to be done is noted first, and only then done. When that cannot be noted, nothing is done and
+//! the call fails. Once it is known what came of it the note becomes a row of the log, or goes when nothing was changed.
+//! A note that nobody comes back to, because the process ended or the database failed in between, becomes a row that says
+//! `unclear`: at the next start, or after [`CALL_MS`]. So there is no change without exactly one row.
+//!
+//! Rows are not chained by hashes. Who can write to the database can compute a chain anew, so it would prove nothing but
+//! to somebody who has kept its last link elsewhere; and whoever keeps something elsewhere keeps the exported rows.
+
+use std::collections::BTreeMap;
+
+use groundswell_types::editor::DraftSaved;
+use groundswell_types::{
+    AuditAction, AuditActor, AuditActorKind, AuditEntry, AuditId, AuditOutcome, CreatedApiKey, DeliveryView,
+    Program, ProgramId, ResendJob, TeamId, TestView, UserId, Webhook,
+};
+
+use crate::access::{Actor, Who};
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::id;
+use crate::store::{AuditRecord, AuditSearch};
+
+/// No call takes so long: what is noted longer ago has nobody who comes back to it. Ten minutes.
+const CALL_MS: i64 = 600_000;
+
+/// Entries are kept for 400 days: a year, and a month to look at it.
+const KEPT_MS: i64 = 400 * 86_400_000;
+
+/// What is worth knowing about something that was done, besides what, by whom and where: ids and numbers, neither secrets
+/// nor anything of a participant's.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trace {
+    target: Option<String>,
+    details: BTreeMap<String, String>,
+}
+
+impl Trace {
+    /// Done to this.
+    pub fn of(target: impl ToString) -> Self {
+        Self { target: Some(target.to_string()), details: BTreeMap::new() }
+    }
+
+    /// With something else that is worth knowing.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl ToString) -> Self {
+        self.details.insert(name.to_owned(), value.to_string());
+        self
+    }
+
+    /// Done to this, if nothing else was named.
+    fn or_of(self, target: impl ToString) -> Self {
+        Self { target: self.target.or_else(|| Some(target.to_string())), ..self }
+    }
+}
+
+/// Something that somebody does or has done.
+#[derive(Debug, Clone)]
+pub struct Deed {
+    pub action: AuditAction,
+    /// Whose owners see it; None is the server's operator alone.
+    pub team: Option<TeamId>,
+    pub program: Option<ProgramId>,
+    pub trace: Trace,
+}
+
+/// What a use case answers with, and what of it belongs into the log.
+pub trait Traced {
+    /// Adds what is known now that it is done.
+    fn traced(&self, trace: Trace) -> Trace;
+
+    /// The program it is, when it has just been made.
+    fn program(&self) -> Option<&ProgramId> {
+        None
+    }
+}
+
+impl Traced for () {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace
+    }
+}
+
+impl Traced for DraftSaved {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace.with("draft", self.version)
+    }
+}
+
+/// An answer of which nothing belongs into the log: a link, a token.
+#[derive(Debug)]
+pub struct Unsaid<T>(pub T);
+
+impl<T> Traced for Unsaid<T> {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace
+    }
+}
+
+/// How many deliveries.
+impl Traced for i64 {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace.with("deliveries", self)
+    }
+}
+
+/// An address: whoever knows it can post.
+impl Traced for String {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace
+    }
+}
+
+impl Traced for Webhook {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace.or_of(&self.id)
+    }
+}
+
+impl Traced for TestView {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace.with("test", self.id).with("event", self.event)
+    }
+}
+
+impl Traced for DeliveryView {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace.with("delivery", self.id)
+    }
+}
+
+impl Traced for ResendJob {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace.or_of(self.id).with("deliveries", self.total)
+    }
+}
+
+impl Traced for Program {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace.or_of(&self.id)
+    }
+
+    fn program(&self) -> Option<&ProgramId> {
+        Some(&self.id)
+    }
+}
+
+impl Traced for CreatedApiKey {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace.or_of(&self.view.id)
+    }
+}
+
+impl Actor {
+    /// Who it is, for the log.
+    pub fn in_audit_log(&self) -> AuditActor {
+        match &self.who {
+            Who::Operator => {
+                AuditActor { kind: AuditActorKind::Operator, id: None, name: "Operator".to_owned() }
+            }
+            Who::Key(key) => {
+                AuditActor { kind: AuditActorKind::Key, id: Some(key.id.clone()), name: key.name.clone() }
+            }
+            Who::Person(person) => {
+                let id = Some(person.id.to_string());
+                AuditActor { kind: AuditActorKind::Person, id, name: person.name.clone() }
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// Records what somebody has done, or has tried to do, at once. For what is no change that could be begun and fail:
+    /// sign-ins, exports. Fails when it cannot be recorded.
+    pub async fn record(&self, actor: &Actor, deed: Deed) -> Result<(), EngineError> {
+        let record = self.audit_record((actor.in_audit_log(), address(actor)), deed);
+        Ok(self.store.record_audit(&record).await?)
+    }
+
+    /// The same for somebody who is known only by their id, as when their session begins.
+    pub async fn record_of_user(
+        &self,
+        user: &UserId,
+        address: Option<std::net::IpAddr>,
+        deed: Deed,
+    ) -> Result<(), EngineError> {
+        let name = self.store.user(user).await?.map(|user| user.name).unwrap_or_default();
+        let actor = AuditActor { kind: AuditActorKind::Person, id: Some(user.to_string()), name };
+        let record = self.audit_record((actor, address.map(|address| address.to_string())), deed);
+        Ok(self.store.record_audit(&record).await?)
+    }
+
+    /// The same for somebody nobody knows, as when a sign-in fails. Whoever calls this bounds how often.
+    pub async fn record_of_unknown(
+        &self,
+        address: Option<std::net::IpAddr>,
+        deed: Deed,
+    ) -> Result<(), EngineError> {
+        let actor = AuditActor { kind: AuditActorKind::Unknown, id: None, name: String::new() };
+        let record = self.audit_record((actor, address.map(|address| address.to_string())), deed);
+        Ok(self.store.record_audit(&record).await?)
+    }
+
+    /// Does something that changes things, and leaves a record of it: see the module.
+    pub async fn recorded<T: Traced>(
+        &self,
+        actor: &Actor,
+        deed: Deed,
+        work: impl Future<Output = Result<T, EngineError>> + Send,
+    ) -> Result<T, EngineError> {
+        let mut record = self.audit_record((actor.in_audit_log(), address(actor)), deed);
+        self.store.begin_audit(&record).await?;
+        let result = work.await;
+        let settled = match &result {
+            Ok(answer) => {
+                let trace =
+                    Trace { target: record.target.take(), details: std::mem::take(&mut record.details) };
+                let Trace { target, details } = answer.traced(trace);
+                let program_id = answer.program().cloned().or(record.program_id.take());
+                record = AuditRecord { target, details, program_id, ..record };
+                self.store.end_audit(&record).await
+            }
+            Err(EngineError::Unclear | EngineError::Store(_) | EngineError::Stopping) => {
+                record.outcome = AuditOutcome::Unclear;
+                self.store.end_audit(&record).await
+            }
+            Err(_) => self.store.drop_audit(record.id).await,
+        };
+        if let Err(error) = settled {
+            // What was done is done, and the note that it was begun is on the disk: it becomes a row of its own accord.
+            tracing::error!(%error, audit.id = %record.id, "the audit log could not be written; the entry follows");
+        }
+        result
+    }
+
+    /// A part of the audit log, newest first.
+    pub(crate) async fn audit_log(&self, search: &AuditSearch) -> Result<Vec<AuditEntry>, EngineError> {
+        let records = self.store.audit_log(search).await?;
+        Ok(records.into_iter().map(AuditRecord::entry).collect())
+    }
+
+    /// Makes entries of what has been begun and nobody comes back to, and forgets entries that are too old, at most `limit`;
+    /// says whether there may be more of them.
+    pub(crate) async fn keep_audit(&self, limit: usize) -> Result<bool, EngineError> {
+        let now_ms = self.clock.now_ms();
+        let before = id::first_at(now_ms.saturating_sub(CALL_MS));
+        self.store.settle_audit(AuditId::from_number(before.number())).await?;
+        Ok(self.store.forget_audit(now_ms.saturating_sub(KEPT_MS), limit).await? >= limit as u64)
+    }
+
+    fn audit_record(&self, (actor, address): (AuditActor, Option<String>), deed: Deed) -> AuditRecord {
+        let Deed { action, team, program, trace: Trace { target, details } } = deed;
+        AuditRecord {
+            id: self.ids.audit(),
+            at_ms: self.clock.now_ms(),
+            team_id: team,
+            program_id: program,
+            actor,
+            address,
+            action,
+            target,
+            details,
+            outcome: AuditOutcome::Done,
+        }
+    }
+}
+
+fn address(actor: &Actor) -> Option<String> {
+    actor.address.map(|address| address.to_string())
+}

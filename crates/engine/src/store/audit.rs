@@ -1,0 +1,83 @@
+//! The audit log as it is kept. Part of [`super::Store`].
+//!
+//! A row is written once and never changed; the databases refuse it, too. What is about to be done stands beside the log
+//! until it is known what came of it, so that nothing is ever done without a trace: see [`crate::audit`].
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use groundswell_types::{
+    AuditAction, AuditActor, AuditEntry, AuditFilter, AuditId, AuditOutcome, ProgramId, TeamId,
+};
+
+use super::StoreError;
+
+/// What somebody did, or is about to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditRecord {
+    pub id: AuditId,
+    pub at_ms: i64,
+    /// None is the whole server: only its operator sees it.
+    pub team_id: Option<TeamId>,
+    pub program_id: Option<ProgramId>,
+    pub actor: AuditActor,
+    pub address: Option<String>,
+    pub action: AuditAction,
+    pub target: Option<String>,
+    pub details: BTreeMap<String, String>,
+    pub outcome: AuditOutcome,
+}
+
+impl AuditRecord {
+    /// The record as people see it.
+    pub fn entry(self) -> AuditEntry {
+        AuditEntry {
+            id: self.id,
+            at: self.at_ms,
+            action: self.action,
+            actor: self.actor,
+            address: self.address,
+            campaign_id: self.program_id,
+            target: self.target,
+            details: self.details,
+            outcome: self.outcome,
+        }
+    }
+}
+
+/// A part of the audit log, newest first.
+#[derive(Debug, Clone, Default)]
+pub struct AuditSearch {
+    /// Of this team alone; of everything if none.
+    pub team: Option<TeamId>,
+    pub filter: AuditFilter,
+    /// Those with lower ids.
+    pub before: Option<AuditId>,
+    pub limit: usize,
+}
+
+/// See the module. All of it may be called by anybody.
+#[async_trait]
+pub trait AuditStore: Send + Sync + 'static {
+    /// Notes what is about to be done.
+    async fn begin_audit(&self, record: &AuditRecord) -> Result<(), StoreError>;
+
+    /// Makes what was begun a row of the log, as it is now known, in one transaction. When it is no longer among what was
+    /// begun it is in the log already, and nothing happens.
+    async fn end_audit(&self, record: &AuditRecord) -> Result<(), StoreError>;
+
+    /// Forgets what was begun: nothing was done.
+    async fn drop_audit(&self, id: AuditId) -> Result<(), StoreError>;
+
+    /// Makes what was begun with ids below `before` rows of the log, with the outcome [`AuditOutcome::Unclear`].
+    async fn settle_audit(&self, before: AuditId) -> Result<(), StoreError>;
+
+    /// Adds a row to the log.
+    async fn record_audit(&self, record: &AuditRecord) -> Result<(), StoreError>;
+
+    /// A part of the log.
+    async fn audit_log(&self, search: &AuditSearch) -> Result<Vec<AuditRecord>, StoreError>;
+
+    /// Removes at most `limit` rows from before `before_ms`, oldest first; answers how many went.
+    async fn forget_audit(&self, before_ms: i64, limit: usize) -> Result<u64, StoreError>;
+}

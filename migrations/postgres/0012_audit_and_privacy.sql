@@ -1,0 +1,82 @@
+-- Who did what. Append-only: retention removes by age, and nothing changes a row.
+CREATE TABLE audit_log (
+    id         BIGINT NOT NULL PRIMARY KEY,
+    at_ms      BIGINT NOT NULL,
+    team_id    TEXT COLLATE "C", -- NULL: of the whole server, seen by its operator alone
+    program_id TEXT COLLATE "C",
+    actor_kind TEXT NOT NULL,
+    actor_id   TEXT,
+    actor_name TEXT NOT NULL,
+    address    TEXT,
+    action     TEXT NOT NULL,
+    target     TEXT,
+    details    TEXT NOT NULL, -- a JSON object of texts
+    outcome    TEXT NOT NULL
+);
+
+CREATE INDEX audit_log_team ON audit_log (team_id, id);
+
+CREATE FUNCTION audit_log_is_append_only() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the audit log is append-only';
+END $$;
+
+CREATE TRIGGER audit_log_is_append_only BEFORE UPDATE OR TRUNCATE ON audit_log
+FOR EACH STATEMENT EXECUTE FUNCTION audit_log_is_append_only();
+
+-- What has been begun and of which it is not known yet what came of it. Becomes a row of audit_log, or goes when nothing did.
+CREATE TABLE audit_begun (
+    id         BIGINT NOT NULL PRIMARY KEY,
+    at_ms      BIGINT NOT NULL,
+    team_id    TEXT,
+    program_id TEXT,
+    actor_kind TEXT NOT NULL,
+    actor_id   TEXT,
+    actor_name TEXT NOT NULL,
+    address    TEXT,
+    action     TEXT NOT NULL,
+    target     TEXT,
+    details    TEXT NOT NULL
+);
+
+-- How long a program's events are kept, in days; NULL is what the server's configuration says.
+ALTER TABLE program ADD COLUMN retention_days BIGINT;
+
+-- Together with event_log all of a program's events in order, for retention and erasure. An event that went somewhere has no
+-- entry here.
+CREATE INDEX event_unsent ON event (program_id, id) WHERE targets = '';
+
+-- The erasing of a participant's data, in the background.
+CREATE TABLE erasure (
+    id            BIGINT NOT NULL PRIMARY KEY,
+    program_id    TEXT COLLATE "C" NOT NULL REFERENCES program (id),
+    subject_kind  TEXT NOT NULL,
+    subject       TEXT,          -- whom to look for; NULL once it has ended
+    subject_hash  TEXT NOT NULL, -- HMAC-SHA-256 under erasure_key
+    actor_kind    TEXT NOT NULL, -- who asked for it, and from where
+    actor_id      TEXT,
+    actor_name    TEXT NOT NULL,
+    address       TEXT,
+    cursor        BIGINT NOT NULL, -- events up to this id have been looked at
+    until_id      BIGINT NOT NULL, -- events after this id are not meant
+    events        BIGINT NOT NULL,
+    attempts      BIGINT NOT NULL,
+    cancelled     BIGINT NOT NULL,
+    requests      BIGINT NOT NULL,
+    created_at_ms BIGINT NOT NULL,
+    ended_at_ms   BIGINT
+);
+
+CREATE INDEX erasure_program ON erasure (program_id, id);
+CREATE INDEX erasure_running ON erasure (id) WHERE ended_at_ms IS NULL;
+
+-- Events whose data was erased: they are not sent again.
+CREATE TABLE erased_event (
+    event_id BIGINT NOT NULL PRIMARY KEY
+);
+
+-- Whoever reads the audit log without this cannot find out whom a hash stands for by trying.
+CREATE TABLE erasure_key (
+    id  BIGINT NOT NULL PRIMARY KEY,
+    key BYTEA NOT NULL
+);
