@@ -24,3 +24,4 @@ mod rest;
 mod server;
 mod server_sent;
 mod waiting;
+mod who_may;

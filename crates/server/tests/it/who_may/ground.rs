@@ -1,0 +1,325 @@
+//! A server with two teams, everybody who can ask it for something, and what there is to ask for.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::recipes::{Make, Recipe};
+use crate::receiver::Receiver;
+use crate::server::{ADMIN_KEY, QUICK_RETRY, Server};
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Somebody {
+    Nobody,
+    /// Signed in, without a key.
+    OwnersSession,
+    ReadKey,
+    EventsKey,
+    WebhooksKey,
+    AdminKey,
+    /// Of the program itself, with the scope `admin`.
+    ProgramsKey,
+    /// The same of another program of the team.
+    OtherProgramsKey,
+    /// Of another team, with the scope `admin`.
+    ForeignKey,
+    /// The admin key of the configuration.
+    Operator,
+    /// The owner of another team.
+    Stranger,
+    Viewer,
+    Editor,
+    Owner,
+}
+
+impl Somebody {
+    pub const OVER_REST: [Self; 10] = [
+        Self::Nobody,
+        Self::OwnersSession,
+        Self::ReadKey,
+        Self::EventsKey,
+        Self::WebhooksKey,
+        Self::AdminKey,
+        Self::ProgramsKey,
+        Self::OtherProgramsKey,
+        Self::ForeignKey,
+        Self::Operator,
+    ];
+
+    pub const IN_BROWSERS: [Self; 6] =
+        [Self::Nobody, Self::Operator, Self::Stranger, Self::Viewer, Self::Editor, Self::Owner];
+
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nobody => "nobody",
+            Self::OwnersSession => "session",
+            Self::ReadKey => "read",
+            Self::EventsKey => "events",
+            Self::WebhooksKey => "webhooks",
+            Self::AdminKey => "admin",
+            Self::ProgramsKey => "program",
+            Self::OtherProgramsKey => "sibling",
+            Self::ForeignKey => "foreign",
+            Self::Operator => "operator",
+            Self::Stranger => "stranger",
+            Self::Viewer => "viewer",
+            Self::Editor => "editor",
+            Self::Owner => "owner",
+        }
+    }
+}
+
+/// What a request is about. Made anew for each that changes something.
+#[derive(Debug, Clone, Default)]
+pub struct Things {
+    pub program: String,
+    /// Of the program's team.
+    pub named: HashMap<&'static str, String>,
+}
+
+/// See the module.
+pub struct Ground {
+    server: Server,
+    receiver: Receiver,
+    /// The `Authorization` or `Cookie` of each.
+    credentials: HashMap<Somebody, (&'static str, String)>,
+    other_program: String,
+    foreign_team: String,
+    shared: RefCell<Option<Things>>,
+}
+
+/// The answer to a request.
+pub struct Answer {
+    pub status: u16,
+    text: String,
+    secrets: Vec<String>,
+}
+
+impl Answer {
+    /// What two answers that tell nothing have in common: all but ids of the request and times.
+    pub fn comparable(&self, _: &Ground) -> String {
+        let (_, body) = self.text.split_once("\r\n\r\n").unwrap_or_default();
+        let mut body = body.to_owned();
+        for id in &self.secrets {
+            body = body.replace(id, "{id}");
+        }
+        let is_changing = |name: &str| ["requestId", "timestamp", "x-request-id", "date", "nonce"].contains(&name);
+        match serde_json::from_str::<Value>(&body) {
+            Ok(Value::Object(mut members)) => {
+                members.retain(|name, _| !is_changing(name));
+                Value::Object(members).to_string()
+            }
+            _ => without_nonces(&body),
+        }
+    }
+}
+
+/// A page has a nonce of its own each time.
+fn without_nonces(page: &str) -> String {
+    let mut rest = page;
+    let mut text = String::new();
+    while let Some(at) = rest.find("nonce=\"") {
+        let (before, behind) = rest.split_at(at);
+        text.push_str(before);
+        rest = behind["nonce=\"".len()..].split_once('"').map_or("", |(_, rest)| rest);
+    }
+    text + rest
+}
+
+impl Ground {
+    pub fn new() -> Self {
+        let mut settings = QUICK_RETRY.to_vec();
+        settings.push(("GROUNDSWELL_LOG", "info,groundswell::routes=debug"));
+        let server = Server::with(&settings);
+        let receiver = Receiver::start();
+        let operator = server.client();
+        let other_program = operator.program("REFERRAL");
+        let foreign = operator.post("/v2/teams", &json!({ "name": "Others" })).ok();
+        let foreign_team = foreign["id"].as_str().expect("an id").to_owned();
+        let foreign_program = json!({ "type": "REFERRAL", "teamId": foreign_team });
+        let foreign_program = operator.post("/v2/campaigns", &foreign_program).ok();
+        let mut ground = Self {
+            server,
+            receiver,
+            credentials: HashMap::new(),
+            other_program,
+            foreign_team,
+            shared: RefCell::default(),
+        };
+        let key = |scopes: &str, program: Option<&str>| {
+            let new = json!({ "name": "key", "scopes": [scopes], "campaignId": program });
+            let made = operator.post("/v2/api-keys", &new).ok();
+            ("authorization", format!("Bearer {}", made["key"].as_str().expect("a key")))
+        };
+        let foreign_program = foreign_program["id"].as_str().expect("an id");
+        let first = "team_first";
+        let credentials = [
+            (Somebody::ReadKey, key("read", None)),
+            (Somebody::EventsKey, key("events", None)),
+            (Somebody::WebhooksKey, key("webhooks", None)),
+            (Somebody::AdminKey, key("admin", None)),
+            (Somebody::OtherProgramsKey, key("admin", Some(&ground.other_program))),
+            (Somebody::ForeignKey, key("admin", Some(foreign_program))),
+            (Somebody::Operator, ("authorization", format!("Bearer {ADMIN_KEY}"))),
+            (Somebody::Stranger, ground.member(&ground.foreign_team, "owner")),
+            (Somebody::Viewer, ground.member(first, "viewer")),
+            (Somebody::Editor, ground.member(first, "editor")),
+            (Somebody::Owner, ground.member(first, "owner")),
+            (Somebody::OwnersSession, ground.member(first, "owner")),
+        ];
+        ground.credentials.extend(credentials);
+        ground
+    }
+
+    /// The cookie of a new member of a team.
+    fn member(&self, team: &str, role: &str) -> (&'static str, String) {
+        let operator = self.server.client();
+        let email = format!("{role}{}@example.com", self.credentials.len() + team.len() * 31 + NEXT.next());
+        let invitation = json!({ "email": email, "role": role });
+        let made = operator.post(&format!("/v2/teams/{team}/invitations"), &invitation).ok();
+        let token = made["url"].as_str().expect("a URL").split_once("token=").expect("a token").1.to_owned();
+        let form = format!("token={token}&name={role}&password=correct+horse+battery+staple");
+        let answer = self.raw(("POST", "/invitation"), &[FORM, self.own_origin()], &form);
+        assert!((300..400).contains(&answer.status), "{}", answer.text);
+        let line = answer.text.lines().find_map(|line| line.strip_prefix("set-cookie: "));
+        ("cookie", line.expect("a cookie").split(';').next().expect("a cookie").to_owned())
+    }
+
+    fn own_origin(&self) -> (&'static str, &str) {
+        ("origin", self.server.url())
+    }
+
+    /// Every route, as `METHOD path`.
+    pub fn routes(&self) -> Vec<String> {
+        let log = self.server.log();
+        let routes = log.lines().filter(|line| line.contains("a route is served"));
+        let routes = routes.filter_map(|line| line.split_once("route=")).map(|(_, route)| route.trim().to_owned());
+        routes.collect()
+    }
+
+    /// Makes the request of `recipe` as somebody.
+    pub fn send(&self, recipe: &Recipe, somebody: Somebody) -> Answer {
+        let things = if recipe.make == Make::Anew { self.make() } else { self.shared() };
+        self.send_about(recipe, somebody, &things)
+    }
+
+    /// The same about things that are not there.
+    pub fn send_to_nowhere(&self, recipe: &Recipe, somebody: Somebody) -> Answer {
+        let mut things = self.shared();
+        things.program = "nowhere".to_owned();
+        things.named.insert("team", "nowhere".to_owned());
+        self.send_about(recipe, somebody, &things)
+    }
+
+    fn send_about(&self, recipe: &Recipe, somebody: Somebody, things: &Things) -> Answer {
+        let (path, body) = (recipe.path(things), recipe.body(things));
+        let own;
+        let credential = match somebody {
+            Somebody::Nobody => None,
+            Somebody::ProgramsKey => {
+                let new = json!({ "name": "own", "scopes": ["admin"], "campaignId": things.program });
+                let made = self.server.client().post("/v2/api-keys", &new).ok();
+                own = format!("Bearer {}", made["key"].as_str().expect("a key"));
+                Some(("authorization", own.as_str()))
+            }
+            other => self.credentials.get(&other).map(|(name, value)| (*name, value.as_str())),
+        };
+        let mut headers = vec![recipe.content_type(), self.own_origin()];
+        headers.extend(credential);
+        let mut answer = self.raw((recipe.method, &path), &headers, &body);
+        answer.secrets = things.named.values().cloned().chain([things.program.clone()]).collect();
+        answer
+    }
+
+    fn raw(&self, (method, path): (&str, &str), headers: &[(&str, &str)], body: &str) -> Answer {
+        let address = &self.server.url()["http://".len()..];
+        let mut connection = TcpStream::connect(address).expect("it listens");
+        connection.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+        let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+        for (name, value) in headers {
+            request += &format!("{name}: {value}\r\n");
+        }
+        request += &format!("content-length: {}\r\n\r\n{body}", body.len());
+        connection.write_all(request.as_bytes()).expect("it reads");
+        let mut answer = Vec::new();
+        let mut part = [0; 16 * 1024];
+        loop {
+            let is_stream = String::from_utf8_lossy(&answer).contains("text/event-stream");
+            // A stream has no end.
+            let has_head = answer.windows(4).any(|four| four == b"\r\n\r\n");
+            if is_stream && has_head {
+                break;
+            }
+            match connection.read(&mut part).expect("it answers") {
+                0 => break,
+                count => answer.extend_from_slice(&part[..count]),
+            }
+        }
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        let status = text.split(' ').nth(1).and_then(|code| code.parse().ok());
+        let status = status.unwrap_or_else(|| panic!("no answer to {method} {path}: {text:?}"));
+        Answer { status, text, secrets: Vec::new() }
+    }
+
+    /// What requests are about that change nothing.
+    fn shared(&self) -> Things {
+        self.shared.borrow_mut().get_or_insert_with(|| self.make()).clone()
+    }
+
+    /// A program with one of everything.
+    fn make(&self) -> Things {
+        let client = self.server.client();
+        let program = client.program("REFERRAL");
+        let at = |path: &str| format!("/v2/campaign/{program}{path}");
+        let secret = json!({ "secret": "s3cret-of-this-test" });
+        let webhook = client.webhook(&program, &self.receiver.url("/"), secret);
+        let inbox = client.get(&at("/inbox")).ok();
+        let inbox_webhook = client.webhook(&program, inbox["url"].as_str().expect("a URL"), Value::Null);
+        let event = client.join(&program, "p1");
+        let deliveries = crate::waiting::until("everything is delivered", || {
+            let deliveries = client.deliveries(&program, "");
+            let is_done = deliveries.len() == 2 && deliveries.iter().all(|one| one["state"] == "delivered");
+            is_done.then_some(deliveries)
+        });
+        let delivery = deliveries[0]["id"].as_str().expect("an id").to_owned();
+        let job = client.post(&at("/resends"), &json!({ "deliveries": [delivery] })).ok();
+        let test = client.post(&at(&format!("/webhooks/{webhook}/test")), &json!({})).ok();
+        let requests = client.get(&at("/inbox")).ok();
+        let key = client.post("/v2/api-keys", &json!({ "name": "to be revoked", "campaignId": program })).ok();
+        let invitation = json!({ "email": format!("guest{}@example.com", NEXT.next()), "role": "viewer" });
+        let invitation = client.post("/v2/teams/team_first/invitations", &invitation).ok();
+        let text = |value: &Value| value.as_str().map(str::to_owned).unwrap_or_default();
+        let named = HashMap::from([
+            ("webhook", webhook),
+            ("inbox_webhook", inbox_webhook),
+            ("event", event),
+            ("delivery", delivery),
+            ("job", text(&job["id"])),
+            ("test", text(&test["id"])),
+            ("request", text(&requests["requests"][0]["id"])),
+            ("key", text(&key["id"])),
+            ("team", "team_first".to_owned()),
+            ("invitation", text(&invitation["id"])),
+            ("invitation_token", text(&invitation["url"]).split_once("token=").map_or(String::new(), |(_, token)| token.to_owned())),
+        ]);
+        Things { program, named }
+    }
+}
+
+const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+
+struct Next(std::sync::atomic::AtomicUsize);
+
+impl Next {
+    fn next(&self) -> usize {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
+/// So that no two addresses are the same.
+static NEXT: Next = Next(std::sync::atomic::AtomicUsize::new(1));

@@ -1,0 +1,226 @@
+//! A request for each route. Whoever may make it gets an answer that says so: what is asked for is there, and well-formed.
+
+use super::ground::Things;
+
+/// What a request is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Make {
+    /// It changes nothing, or nothing that matters to others.
+    Shared,
+    /// Things of its own.
+    Anew,
+}
+
+/// A request. `{names}` in path and body stand for what [`Things`] have of that name.
+#[derive(Debug, Clone, Copy)]
+pub struct Recipe {
+    pub method: &'static str,
+    /// As the server lists it.
+    pub path: &'static str,
+    /// What the path's parameters are, where their names do not say it.
+    pub as_sent: Option<&'static str>,
+    pub body: &'static str,
+    pub make: Make,
+}
+
+impl Recipe {
+    /// As the server lists its route.
+    pub fn route(&self) -> String {
+        format!("{} {}", self.listed_method(), self.path)
+    }
+
+    /// What the table calls it.
+    pub fn name(&self) -> String {
+        let intent = self.body.split('&').find_map(|pair| pair.strip_prefix("intent="));
+        intent.map_or_else(|| self.route(), |intent| format!("{} {intent}", self.route()))
+    }
+
+    fn listed_method(&self) -> &'static str {
+        if self.as_sent.is_some_and(|sent| sent.starts_with("any:")) { "ANY" } else { self.method }
+    }
+
+    pub fn is_rest(&self) -> bool {
+        self.path.starts_with("/v2")
+    }
+
+    pub fn path(&self, things: &Things) -> String {
+        let sent = self.as_sent.map_or(self.path, |sent| sent.strip_prefix("any:").unwrap_or(sent));
+        filled(sent, things)
+    }
+
+    pub fn body(&self, things: &Things) -> String {
+        filled(self.body, things)
+    }
+
+    pub fn content_type(&self) -> (&'static str, &'static str) {
+        let value = match self.body.chars().next() {
+            Some('{') if self.path.ends_with("/batch") => "application/x-ndjson",
+            Some('{') | None => "application/json",
+            Some(_) => "application/x-www-form-urlencoded",
+        };
+        ("content-type", value)
+    }
+}
+
+fn filled(text: &str, things: &Things) -> String {
+    let mut filled = text.replace("{id}", &things.program).replace("{program}", &things.program);
+    for (name, value) in &things.named {
+        filled = filled.replace(&format!("{{{name}}}"), value);
+    }
+    filled
+}
+
+const fn get(path: &'static str) -> Recipe {
+    Recipe { method: "GET", path, as_sent: None, body: "", make: Make::Shared }
+}
+
+const fn get_as(path: &'static str, sent: &'static str) -> Recipe {
+    Recipe { as_sent: Some(sent), ..get(path) }
+}
+
+const fn post(path: &'static str, body: &'static str) -> Recipe {
+    Recipe { method: "POST", path, as_sent: None, body, make: Make::Anew }
+}
+
+/// A post that only reads.
+const fn ask(path: &'static str, body: &'static str) -> Recipe {
+    Recipe { make: Make::Shared, ..post(path, body) }
+}
+
+const fn patch(path: &'static str, body: &'static str) -> Recipe {
+    Recipe { method: "PATCH", ..post(path, body) }
+}
+
+const fn delete(path: &'static str) -> Recipe {
+    Recipe { method: "DELETE", ..post(path, "") }
+}
+
+const fn any(path: &'static str, sent: &'static str) -> Recipe {
+    Recipe { as_sent: Some(sent), ..get(path) }
+}
+
+/// All of them.
+pub fn recipes() -> Vec<Recipe> {
+    [REST, PAGES, FUNCTIONS, FORMS].concat()
+}
+
+const EVENT: &str = r#"{"event":"NEW_PARTICIPANT_ADDED","data":{"id":"p2"}}"#;
+
+const REST: &[Recipe] = &[
+    get("/v2/campaigns"),
+    post("/v2/campaigns", r#"{"type":"REFERRAL"}"#),
+    get("/v2/campaign/{id}"),
+    patch("/v2/campaign/{id}", r#"{"name":"Renamed"}"#),
+    get("/v2/campaign/{id}/webhooks"),
+    post("/v2/campaign/{id}/webhooks", r#"{"payloadUrl":"https://example.com/","events":[],"isEnabled":false}"#),
+    patch("/v2/campaign/{id}/webhooks/{webhook}", r#"{"isEnabled":false}"#),
+    delete("/v2/campaign/{id}/webhooks/{webhook}"),
+    post("/v2/campaign/{id}/webhooks/{webhook}/test", "{}"),
+    delete("/v2/campaign/{id}/webhooks/{webhook}/old-secret"),
+    post("/v2/campaign/{id}/events", EVENT),
+    post("/v2/campaign/{id}/events/batch", EVENT),
+    get("/v2/campaign/{id}/events/stream"),
+    get("/v2/campaign/{id}/notices"),
+    get("/v2/campaign/{id}/inbox"),
+    post("/v2/campaign/{id}/inbox/address", ""),
+    delete("/v2/campaign/{id}/inbox/requests"),
+    get("/v2/campaign/{id}/inbox/requests/{request}"),
+    get("/v2/campaign/{id}/deliveries"),
+    get_as("/v2/campaign/{id}/deliveries/export", "/v2/campaign/{id}/deliveries/export?format=csv"),
+    get("/v2/campaign/{id}/deliveries/{delivery}"),
+    post("/v2/campaign/{id}/deliveries/{delivery}/resend", ""),
+    get("/v2/campaign/{id}/resends"),
+    post("/v2/campaign/{id}/resends", r#"{"deliveries":["{delivery}"]}"#),
+    get("/v2/campaign/{id}/resends/{job}"),
+    delete("/v2/campaign/{id}/resends/{job}"),
+    get("/v2/api-keys"),
+    post("/v2/api-keys", r#"{"name":"new"}"#),
+    Recipe { as_sent: Some("/v2/api-keys/{key}"), ..delete("/v2/api-keys/{id}") },
+    post("/v2/sign-in-links", ""),
+    any("/v2", "any:/v2"),
+    any("/v2/", "any:/v2/"),
+    any("/v2/{*rest}", "any:/v2/campaign/{id}/participants"),
+    any("/v2/accounts", "any:/v2/accounts"),
+    get("/v2/openapi.json"),
+    get_as("/v2/schemas/{file}", "/v2/schemas/CAMPAIGN_ENDED.json"),
+];
+
+const PAGES: &[Recipe] = &[
+    get("/healthz"),
+    get("/readyz"),
+    any("/inbox/{token}", "any:/inbox/nobody-has-this"),
+    get("/docs"),
+    get("/docs/"),
+    get_as("/docs/search", "/docs/search?q=retry"),
+    get_as("/docs/{*page}", "/docs/events"),
+    get("/llms.txt"),
+    get("/"),
+    get("/sign-in"),
+    get("/programs/{id}/options"),
+    get("/programs/{id}/options/webhooks"),
+    get("/programs/{id}/options/webhooks/history"),
+    get_as("/programs/{id}/deliveries", "/programs/{id}/deliveries?delivery={delivery}"),
+    get_as("/programs/{id}/deliveries/export", "/programs/{id}/deliveries/export?format=ndjson"),
+    get("/programs/{id}/inbox"),
+    get("/programs/live"),
+    get("/programs/{id}/live"),
+    get("/settings/api-keys"),
+];
+
+const FUNCTIONS: &[Recipe] = &[
+    Recipe { method: "POST", as_sent: Some("/_fn/no_such_function"), ..get("/_fn/{*name}") },
+    ask("/_fn/get_viewer", "{}"),
+    ask("/_fn/get_programs", "{}"),
+    ask("/_fn/get_program", r#"{"id":"{program}"}"#),
+    ask("/_fn/get_panel", r#"{"id":"{program}"}"#),
+    ask("/_fn/get_examples", r#"{"id":"{program}"}"#),
+    post("/_fn/save_draft", r#"{"id":"{program}","seen":{"draft_version":0,"live_version":null},"rows":[]}"#),
+    post("/_fn/change_secret", r#"{"id":"{program}","row_key":"{webhook}","change":{"Set":"another-s3cret"}}"#),
+    ask("/_fn/generate_secret", "{}"),
+    post("/_fn/discard_draft", r#"{"id":"{program}"}"#),
+    post(
+        "/_fn/resolve_conflicts",
+        r#"{"id":"{program}","seen":{"draft_version":0,"live_version":null},"side":"Mine"}"#,
+    ),
+    ask("/_fn/get_history", r#"{"id":"{program}","before":null}"#),
+    post("/_fn/enable_webhook", r#"{"id":"{program}","row_key":"{webhook}"}"#),
+    post("/_fn/publish", r#"{"id":"{program}","version":1}"#),
+    post("/_fn/test_webhook", r#"{"id":"{program}","row_key":"{webhook}","event":null}"#),
+    ask("/_fn/test_result", r#"{"id":"{program}","test":"{test}"}"#),
+    post("/_fn/release_parked", r#"{"id":"{program}","row_key":"{webhook}"}"#),
+    post("/_fn/discard_parked", r#"{"id":"{program}","row_key":"{webhook}"}"#),
+    post("/_fn/end_old_secret", r#"{"id":"{program}","row_key":"{webhook}"}"#),
+    ask("/_fn/get_deliveries", r#"{"id":"{program}","query":{}}"#),
+    ask("/_fn/get_delivery", r#"{"id":"{program}","delivery":"{delivery}"}"#),
+    ask("/_fn/get_inbox", r#"{"id":"{program}"}"#),
+    ask("/_fn/get_inbox_request", r#"{"id":"{program}","request":"{request}"}"#),
+    ask("/_fn/get_first_steps", r#"{"id":"{program}"}"#),
+    post("/_fn/end_first_steps", r#"{"id":"{program}"}"#),
+    ask("/_fn/get_log_news", r#"{"id":"{program}","shown":["{delivery}"],"filter":null}"#),
+    post("/_fn/resend", r#"{"id":"{program}","delivery":"{delivery}"}"#),
+    ask("/_fn/count_resends", r#"{"id":"{program}","selection":{"deliveries":["{delivery}"]}}"#),
+    post("/_fn/begin_resends", r#"{"id":"{program}","selection":{"deliveries":["{delivery}"]}}"#),
+    ask("/_fn/get_resend_jobs", r#"{"id":"{program}"}"#),
+    post("/_fn/cancel_resends", r#"{"id":"{program}","job":"{job}"}"#),
+];
+
+const FORMS: &[Recipe] = &[
+    post("/", "type=REFERRAL&name=New"),
+    post("/language", "language=de&back=%2F"),
+    post("/sign-in", "token=nobody-has-this"),
+    post("/sign-out", "x=y"),
+    post("/settings/api-keys", "intent=create&name=New&scope=events"),
+    post("/settings/api-keys", "intent=revoke&key={key}"),
+    post("/programs/{id}/options", "intent=end-first-steps"),
+    post("/programs/{id}/options/webhooks", "intent=save&version=0"),
+    post("/programs/{id}/options/webhooks", "intent=test:{webhook}&version=0"),
+    post("/programs/{id}/options/webhooks", "intent=enable:{webhook}&version=0"),
+    post("/programs/{id}/options/webhooks/history", "version=1&draft=0"),
+    post("/programs/{id}/inbox", "intent=use"),
+    post("/programs/{id}/inbox", "intent=replace"),
+    post("/programs/{id}/inbox", "intent=clear"),
+    post("/programs/{id}/deliveries", "intent=resend&delivery={delivery}"),
+    post("/programs/{id}/deliveries", "intent=resend-selected&delivery={delivery}"),
+    post("/programs/{id}/deliveries", "intent=resend-all"),
+    post("/programs/{id}/deliveries", "intent=stop&job={job}"),
+];
