@@ -29,6 +29,7 @@ use crate::inbox::transport::InboxTransport;
 use crate::inbox::{InboxParts, Inboxes};
 use crate::randomness::Randomness;
 use crate::store::{BootRecord, EndpointId, Move, Standing, Store, StoreError};
+use crate::test_deliveries::TestLimit;
 use crate::{resends, retention};
 
 /// The engine. Its use cases are in the modules named for what they are about.
@@ -48,6 +49,7 @@ pub struct Engine {
     pub(crate) tally: Arc<Tally>,
     pub(crate) access: Access,
     pub(crate) api_keys: ApiKeys,
+    pub(crate) test_limit: TestLimit,
     /// The starts of the process, this one included, oldest first.
     pub(crate) boots: Vec<BootRecord>,
     pub(crate) resends_wanted: Arc<Notify>,
@@ -101,7 +103,7 @@ pub enum StartError {
 impl Engine {
     /// Reads settings and what is due from the store, and starts writing and delivering over HTTP.
     pub async fn start(parts: EngineParts) -> Result<Arc<Self>, StartError> {
-        let sender = Sender::new(Guard::new(parts.config.egress_allow.clone()), parts.config.sending)?;
+        let sender = Sender::new(Guard::from(&parts.config), parts.config.sending)?;
         let outside = Outside { transport: Arc::new(sender), randomness: Randomness::system() };
         Self::start_in(parts, outside).await
     }
@@ -179,6 +181,7 @@ impl Engine {
             tally,
             access: Access::default(),
             api_keys,
+            test_limit: TestLimit::default(),
             boots,
             resends_wanted: Arc::new(Notify::new()),
             resend_steps: tokio::sync::Mutex::new(()),
