@@ -204,6 +204,31 @@ pub struct AttemptView {
     pub possibly_sent_before: bool,
 }
 
+/// What is said of a restricted redirect without where it leads, which is of its head.
+fn without_location(message: String, response: Option<&ResponseView>) -> String {
+    let restricted = response.filter(|response| response.restricted);
+    let mut headers = restricted.into_iter().flat_map(|response| &response.headers);
+    let Some(location) = headers.find(|header| header.name == "location") else { return message };
+    message.replacen(&format!(" to {} with ", location.value), " with ", 1)
+}
+
+impl DeliveryDetail {
+    /// As others than administrators may see it, see [`ResponseView::for_others`].
+    #[must_use]
+    pub fn for_others(self) -> Self {
+        Self { attempt_log: self.attempt_log.into_iter().map(AttemptView::for_others).collect(), ..self }
+    }
+}
+
+impl AttemptView {
+    /// As others than administrators may see it, see [`ResponseView::for_others`].
+    #[must_use]
+    pub fn for_others(self) -> Self {
+        let message = without_location(self.message, self.response.as_ref());
+        Self { message, response: self.response.map(ResponseView::for_others), ..self }
+    }
+}
+
 /// One HTTP header.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -255,6 +280,50 @@ pub struct ResponseView {
     pub body: String,
     /// Whether there was more than is kept.
     pub truncated: bool,
+    /// Whether it came from where only the operator's `egress.allow` lets this server send to, such as a private network.
+    /// Headers and body of such an answer are for administrators.
+    #[serde(default)]
+    pub restricted: bool,
+    /// Whether headers and body are left out, because they are not for who asks.
+    #[serde(default)]
+    pub withheld: bool,
+    /// Why they are left out, in plain words.
+    #[serde(default)]
+    pub withheld_reason: Option<String>,
+}
+
+/// What stands for an answer that is not for everybody.
+const WITHHELD: &str = "The answer is not shown: it came from an address that only this server's operator lets it reach. \
+                        Administrators can see it.";
+
+impl ResponseView {
+    /// An answer with this status and nothing else.
+    pub const fn of(status_code: u16) -> Self {
+        Self {
+            status_code,
+            headers: Vec::new(),
+            body: String::new(),
+            truncated: false,
+            restricted: false,
+            withheld: false,
+            withheld_reason: None,
+        }
+    }
+
+    /// As others than administrators may see it, so that nobody looks through this server into its operator's network:
+    /// of a restricted answer only the status, and why there is no more.
+    #[must_use]
+    pub fn for_others(self) -> Self {
+        if !self.restricted {
+            return self;
+        }
+        Self {
+            restricted: true,
+            withheld: true,
+            withheld_reason: Some(WITHHELD.to_owned()),
+            ..Self::of(self.status_code)
+        }
+    }
 }
 
 /// A test delivery and what came of it.
@@ -281,4 +350,13 @@ pub struct TestView {
     pub request: RequestView,
     /// What came back, when there was an answer.
     pub response: Option<ResponseView>,
+}
+
+impl TestView {
+    /// As others than administrators may see it, see [`ResponseView::for_others`].
+    #[must_use]
+    pub fn for_others(self) -> Self {
+        let message = without_location(self.message, self.response.as_ref());
+        Self { message, response: self.response.map(ResponseView::for_others), ..self }
+    }
 }

@@ -9,12 +9,14 @@ use crate::literal::{Literal, literals};
 use crate::source::{Source, Tree};
 
 /// Whose sentences pages show; nothing else in these files is a sentence, but what [`NOT_SHOWN`] names.
-const SPEAKERS: [&str; 21] = [
+const SPEAKERS: [&str; 23] = [
+    "crates/types/src/delivery.rs",
     "crates/types/src/headers.rs",
     "crates/types/src/name.rs",
     "crates/types/src/webhook.rs",
     "crates/engine/src/access.rs",
     "crates/engine/src/delivery/guard.rs",
+    "crates/engine/src/delivery/guard/ranges.rs",
     "crates/engine/src/delivery/outcome.rs",
     "crates/engine/src/delivery/runtime/attempt.rs",
     "crates/engine/src/delivery/sender.rs",
