@@ -116,10 +116,7 @@ impl Engine {
         let destinations = Destinations::new(&config, Arc::clone(&inboxes));
         let transport: Arc<dyn Transport> =
             Arc::new(InboxTransport { inboxes: Arc::clone(&inboxes), other: transport });
-        store.begin_boot(clock.now_ms(), clock.now_ms().saturating_sub(BOOTS_KEPT_MS)).await?;
-        let boots = store.boots().await?;
-        // Nobody comes back to what was begun before.
-        store.settle_audit(AuditId::from_number(i64::MAX)).await?;
+        let boots = begin_boot(store.as_ref(), clock.now_ms()).await?;
         let due = store.earliest_due(&directory.enabled_endpoints()).await?;
 
         let (under_way, tally) = <(Arc<UnderWay>, Arc<Tally>)>::default();
@@ -309,6 +306,14 @@ const fn limits(config: &EngineConfig) -> Limits {
         endpoint_slots: config.endpoint_slots,
         deadline_ms: config.retry.deadline_ms,
     }
+}
+
+/// Notes the start of the process; returns all starts that are remembered, oldest first.
+async fn begin_boot(store: &dyn Store, now_ms: i64) -> Result<Vec<BootRecord>, StoreError> {
+    store.begin_boot(now_ms, now_ms.saturating_sub(BOOTS_KEPT_MS)).await?;
+    // Nobody comes back to what was begun before.
+    store.settle_audit(AuditId::from_number(i64::MAX)).await?;
+    store.boots().await
 }
 
 /// Stops everything once the database is lost to this process.
