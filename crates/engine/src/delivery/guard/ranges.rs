@@ -24,7 +24,7 @@ const TUNNEL: &str = "an address of a tunnel";
 const SEGMENT: &str = "an address for segment routing";
 
 /// First address, length of the prefix, what it is. The first that fits says what an address is.
-const V4: [(Ipv4Addr, u32, &str); 27] = [
+const V4: [(Ipv4Addr, u32, &str); 26] = [
     // AWS, Google, Azure, Oracle, DigitalOcean, Hetzner, OpenStack.
     (Ipv4Addr::new(169, 254, 169, 254), 32, METADATA),
     // The credentials of AWS's containers.
@@ -39,7 +39,7 @@ const V4: [(Ipv4Addr, u32, &str); 27] = [
     (Ipv4Addr::new(168, 63, 129, 16), 32, METADATA),
     // Oracle, in former days.
     (Ipv4Addr::new(192, 0, 0, 192), 32, METADATA),
-    (Ipv4Addr::new(0, 0, 0, 0), 8, THIS_NETWORK),
+    (Ipv4Addr::UNSPECIFIED, 8, THIS_NETWORK),
     (Ipv4Addr::new(10, 0, 0, 0), 8, PRIVATE),
     (Ipv4Addr::new(100, 64, 0, 0), 10, SHARED),
     (Ipv4Addr::new(127, 0, 0, 0), 8, LOOPBACK),
@@ -58,7 +58,6 @@ const V4: [(Ipv4Addr, u32, &str); 27] = [
     (Ipv4Addr::new(203, 0, 113, 0), 24, DOCUMENTATION),
     (Ipv4Addr::new(224, 0, 0, 0), 4, MULTICAST),
     (Ipv4Addr::new(240, 0, 0, 0), 4, RESERVED),
-    (Ipv4Addr::new(255, 255, 255, 255), 32, RESERVED),
 ];
 
 const V6: [(Ipv6Addr, u32, &str); 22] = [

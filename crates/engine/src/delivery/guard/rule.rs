@@ -46,17 +46,14 @@ impl FromStr for Rule {
     type Err = InvalidRule;
 
     fn from_str(text: &str) -> Result<Self, InvalidRule> {
-        let (address, rest) = match text.strip_prefix('[') {
-            Some(bracketed) => {
-                let (address, rest) = bracketed.split_once(']').ok_or(InvalidRule)?;
-                (IpAddr::V6(address.parse().map_err(|_| InvalidRule)?), rest)
-            }
-            None => {
-                // Without brackets nobody could say where an IPv6 address ends and its port begins: there is no port.
-                let is_v6 = text.matches(':').count() > 1;
-                let end = text.find(|c| c == '/' || (c == ':' && !is_v6)).unwrap_or(text.len());
-                (text[..end].parse().map_err(|_| InvalidRule)?, &text[end..])
-            }
+        let (address, rest): (IpAddr, &str) = if let Some(bracketed) = text.strip_prefix('[') {
+            let (address, rest) = bracketed.split_once(']').ok_or(InvalidRule)?;
+            (IpAddr::V6(address.parse().map_err(|_| InvalidRule)?), rest)
+        } else {
+            // Without brackets nobody could say where an IPv6 address ends and its port begins: there is no port.
+            let is_v6 = text.matches(':').count() > 1;
+            let end = text.find(|c| c == '/' || (c == ':' && !is_v6)).unwrap_or(text.len());
+            (text[..end].parse().map_err(|_| InvalidRule)?, &text[end..])
         };
         let (length, port) = match rest.split_once(':') {
             Some((length, port)) => (length, Some(port)),

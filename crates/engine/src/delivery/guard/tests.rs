@@ -330,7 +330,7 @@ proptest! {
             4 => format!("0x{a:X}.0{b:o}.{}", bits & 0xffff),
             5 => format!("{a}.{b}.{c}.{d}."),
             6 => address.to_string().chars().map(full_width).collect(),
-            7 => address.to_string().bytes().map(|byte| format!("%{byte:02x}")).collect(),
+            7 => percent_encoded(&address.to_string()),
             _ => format!("[::ffff:{a:02x}{b:02x}:{c:02x}{d:02x}]"),
         };
         let url = Url::parse(&format!("https://{host}/")).expect("a URL");
@@ -345,6 +345,10 @@ proptest! {
         let covered = network.contains(&address) || network.contains(&address.to_canonical());
         prop_assert_eq!(ruled.check(target(address)).is_ok(), is_public(address) || covered);
     }
+}
+
+fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |done, byte| format!("{done}%{byte:02x}"))
 }
 
 /// A character of an address in the forms that East Asian keyboards give; IDNA makes the usual ones of them.
