@@ -100,8 +100,8 @@ fn the_twenty_first_test_in_a_minute_is_refused_over_rest_and_on_the_page() {
     assert_eq!(answer.json()["policyName"], "TESTS_PER_MINUTE");
     let wait_s: i64 = answer.header("retry-after").and_then(|value| value.parse().ok()).expect("a time");
     assert!((1..=60).contains(&wait_s), "{wait_s}");
-    let wait_ms = answer.header("growsurf-retry-after-minute-milliseconds").expect("a time");
-    assert!((1..=60_000).contains(&wait_ms.parse::<i64>().expect("a number")), "{wait_ms}");
+    let milliseconds = answer.header("growsurf-retry-after-minute-milliseconds").expect("a time");
+    assert!((1..=60_000).contains(&milliseconds.parse::<i64>().expect("a number")), "{milliseconds}");
     // Another program's are its own.
     let other = client.program("REFERRAL");
     let webhook = client.webhook(&other, &receiver.url("/"), Value::Null);
