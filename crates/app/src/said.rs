@@ -5,7 +5,7 @@
 //! sentence in the catalogue's area `said`, whose English texts are those sentences. What is not found stays English.
 
 use groundswell_types::editor::{DraftSaved, History, Panel};
-use groundswell_types::{DeliveryDetail, Problem, TestView};
+use groundswell_types::{DeliveryDetail, Problem, ResponseView, TestView};
 
 use crate::failure::Failure;
 use crate::language::Language;
@@ -88,9 +88,20 @@ impl Said for DraftSaved {
     }
 }
 
+impl Said for ResponseView {
+    fn said_in(self, language: Language) -> Self {
+        Self { withheld_reason: self.withheld_reason.said_in(language), ..self }
+    }
+}
+
 impl Said for TestView {
     fn said_in(self, language: Language) -> Self {
-        Self { message: self.message.said_in(language), advice: self.advice.said_in(language), ..self }
+        Self {
+            message: self.message.said_in(language),
+            advice: self.advice.said_in(language),
+            response: self.response.said_in(language),
+            ..self
+        }
     }
 }
 
@@ -98,6 +109,7 @@ impl Said for DeliveryDetail {
     fn said_in(mut self, language: Language) -> Self {
         for attempt in &mut self.attempt_log {
             attempt.message = std::mem::take(&mut attempt.message).said_in(language);
+            attempt.response = attempt.response.take().said_in(language);
         }
         Self { reason: self.reason.said_in(language), ..self }
     }
@@ -197,6 +209,24 @@ mod tests {
              with `egress.allow`."
         )
         .starts_with("10.0.0.5 ist eine private Adresse. "));
+    }
+
+    #[test]
+    fn what_the_guard_and_the_limit_say_is_said_in_every_language() {
+        let withheld =
+            ResponseView { restricted: true, ..ResponseView::of(200) }.for_others().withheld_reason;
+        for sentence in [
+            "Port 6379 is that of Redis, which may take a request for a command. Let the receiver listen on another port; the \
+             server's operator can allow this one with an entry of `egress.allow` that names it.",
+            "This is the address of this server, which does not send to itself. Enter the URL of your receiver; to look at \
+             requests, use the program's inbox.",
+            "A program can send 20 tests a minute. Try again in 7 s.",
+            &withheld.expect("it is said why"),
+        ] {
+            for language in [Language::German, Language::Spanish] {
+                assert_ne!(sentence.to_owned().said_in(language), sentence, "{language:?}");
+            }
+        }
     }
 
     #[test]

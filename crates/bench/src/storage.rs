@@ -180,6 +180,7 @@ fn outcome(accept: &Accept) -> Outcome {
             response_head: "content-type: text/plain\ncontent-length: 2\n".to_owned(),
             response_body: Bytes::from_static(b"ok"),
             is_response_truncated: false,
+            is_response_restricted: false,
             after: After::Delivered,
         },
         remove: vec![PendingKey { endpoint_id: ENDPOINT, due_at_ms: accept.accepted_at_ms, delivery_id }],

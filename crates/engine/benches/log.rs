@@ -219,6 +219,7 @@ fn outcomes(number: i64) -> Vec<Outcome> {
         response_head: "content-type: application/json".to_owned(),
         response_body: Bytes::from_static(br#"{"ok":true}"#),
         is_response_truncated: false,
+        is_response_restricted: false,
         after,
     };
     if number % 100 != 0 {

@@ -135,6 +135,7 @@ fn outcome(number: i64) -> Outcome {
                 .to_owned(),
         response_body: Bytes::from_static(b"ok"),
         is_response_truncated: false,
+        is_response_restricted: false,
         after: After::Delivered,
     };
     Outcome { attempt, remove: vec![key], insert: None }

@@ -170,6 +170,7 @@ mod tests {
             response_head: String::new(),
             response_body: Bytes::new(),
             is_response_truncated: false,
+            is_response_restricted: false,
             after: After::Delivered,
         }
     }

@@ -1,7 +1,10 @@
 //! The engine's settings, plain: where they come from is the server's business.
 
-use ipnet::IpNet;
+use std::net::SocketAddr;
+
 use url::Url;
+
+use crate::delivery::guard::Rule;
 
 /// All settings of the engine.
 #[derive(Debug, Clone)]
@@ -11,8 +14,10 @@ pub struct EngineConfig {
     pub sending: SendingConfig,
     /// What this server is reached at from outside. Without it programs have no inboxes.
     pub public_url: Option<Url>,
-    /// Networks that deliveries may reach besides public addresses.
-    pub egress_allow: Vec<IpNet>,
+    /// What deliveries may reach besides public addresses.
+    pub egress_allow: Vec<Rule>,
+    /// Where this server listens; deliveries never go there.
+    pub own_listener: Option<SocketAddr>,
     /// Requests under way at once, over all endpoints.
     pub slots: usize,
     /// Events, deliveries and attempts are kept for so long after acceptance, and what is parked, too.
@@ -80,6 +85,7 @@ impl Default for EngineConfig {
             sending: SendingConfig::default(),
             public_url: None,
             egress_allow: Vec::new(),
+            own_listener: None,
             slots: 1024,
             retention_ms: 30 * 86_400_000,
             endpoint_slots: 64,

@@ -29,6 +29,7 @@ use crate::inbox::transport::InboxTransport;
 use crate::inbox::{InboxParts, Inboxes};
 use crate::randomness::Randomness;
 use crate::store::{BootRecord, EndpointId, Move, Standing, Store, StoreError};
+use crate::test_deliveries::TestLimit;
 use crate::{resends, retention};
 
 /// The engine. Its use cases are in the modules named for what they are about.
@@ -48,6 +49,7 @@ pub struct Engine {
     pub(crate) tally: Arc<Tally>,
     pub(crate) access: Access,
     pub(crate) api_keys: ApiKeys,
+    pub(crate) test_limit: TestLimit,
     /// The starts of the process, this one included, oldest first.
     pub(crate) boots: Vec<BootRecord>,
     pub(crate) resends_wanted: Arc<Notify>,
@@ -101,7 +103,7 @@ pub enum StartError {
 impl Engine {
     /// Reads settings and what is due from the store, and starts writing and delivering over HTTP.
     pub async fn start(parts: EngineParts) -> Result<Arc<Self>, StartError> {
-        let sender = Sender::new(Guard::new(parts.config.egress_allow.clone()), parts.config.sending)?;
+        let sender = Sender::new(Guard::from(&parts.config), parts.config.sending)?;
         let outside = Outside { transport: Arc::new(sender), randomness: Randomness::system() };
         Self::start_in(parts, outside).await
     }
@@ -114,10 +116,7 @@ impl Engine {
         let destinations = Destinations::new(&config, Arc::clone(&inboxes));
         let transport: Arc<dyn Transport> =
             Arc::new(InboxTransport { inboxes: Arc::clone(&inboxes), other: transport });
-        store.begin_boot(clock.now_ms(), clock.now_ms().saturating_sub(BOOTS_KEPT_MS)).await?;
-        let boots = store.boots().await?;
-        // Nobody comes back to what was begun before.
-        store.settle_audit(AuditId::from_number(i64::MAX)).await?;
+        let boots = begin_boot(store.as_ref(), clock.now_ms()).await?;
         let due = store.earliest_due(&directory.enabled_endpoints()).await?;
 
         let (under_way, tally) = <(Arc<UnderWay>, Arc<Tally>)>::default();
@@ -179,6 +178,7 @@ impl Engine {
             tally,
             access: Access::default(),
             api_keys,
+            test_limit: TestLimit::default(),
             boots,
             resends_wanted: Arc::new(Notify::new()),
             resend_steps: tokio::sync::Mutex::new(()),
@@ -306,6 +306,14 @@ const fn limits(config: &EngineConfig) -> Limits {
         endpoint_slots: config.endpoint_slots,
         deadline_ms: config.retry.deadline_ms,
     }
+}
+
+/// Notes the start of the process; returns all starts that are remembered, oldest first.
+async fn begin_boot(store: &dyn Store, now_ms: i64) -> Result<Vec<BootRecord>, StoreError> {
+    store.begin_boot(now_ms, now_ms.saturating_sub(BOOTS_KEPT_MS)).await?;
+    // Nobody comes back to what was begun before.
+    store.settle_audit(AuditId::from_number(i64::MAX)).await?;
+    store.boots().await
 }
 
 /// Stops everything once the database is lost to this process.

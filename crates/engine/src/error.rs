@@ -26,6 +26,12 @@ pub enum EngineError {
     /// The program has as many webhooks as it can have.
     #[error("A program can have 5 webhooks. Remove one to add another.")]
     WebhookLimit,
+    /// The program has sent as many tests within a minute as it may.
+    #[error("A program can send 20 tests a minute. Try again in {} s.", .wait_ms.saturating_add(999) / 1000)]
+    TooManyTests {
+        /// Until the next one may be sent, in milliseconds.
+        wait_ms: i64,
+    },
     /// Somebody else changed it meanwhile.
     #[error("{0}")]
     Conflict(String),

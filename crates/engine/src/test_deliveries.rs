@@ -2,6 +2,8 @@
 //! test is logged as a test and changes no counter and no state. It is signed with the newest secret alone, also while
 //! the one before it is still valid: so a 2xx says that the receiver does without the old one.
 
+mod limit;
+
 use bytes::Bytes;
 use groundswell_types::sample::SampleProgram;
 use groundswell_types::{
@@ -9,7 +11,8 @@ use groundswell_types::{
     TestView, WebhookId, WebhookTimeout,
 };
 
-use crate::delivery::outcome::judge;
+pub(crate) use self::limit::TestLimit;
+use crate::delivery::outcome::{judge, with_location};
 use crate::delivery::own_headers::OwnHeaders;
 use crate::delivery::sender::{Exchanged, Outgoing, Sender, head_lines};
 use crate::directory::ProgramEntry;
@@ -63,14 +66,18 @@ impl Engine {
             .map_err(|_| EngineError::Store(StoreError::Damaged(format!("test {id} cannot be read"))))
     }
 
-    /// Sends a test, keeps it in the log and returns what came of it.
+    /// Sends a test, keeps it in the log and returns what came of it. There are so many a minute at most, however they
+    /// are asked for.
     pub(crate) async fn send_test(
         &self,
         entry: &ProgramEntry,
         target: TestTarget,
     ) -> Result<TestView, EngineError> {
-        let id = self.ids.test();
         let started_at_ms = self.clock.now_ms();
+        self.test_limit
+            .take(&entry.record.id, started_at_ms)
+            .map_err(|wait_ms| EngineError::TooManyTests { wait_ms })?;
+        let id = self.ids.test();
         let body = sample_body(entry, target.event, started_at_ms);
         let id_text = id.to_string();
         let secrets: Vec<_> = target.secret.iter().collect();
@@ -93,7 +100,7 @@ impl Engine {
             duration_ms: exchanged.duration_ms,
             success: verdict.failure.is_none(),
             failure: verdict.failure,
-            message: verdict.message,
+            message: message(verdict.message, &exchanged),
             advice: verdict.advice.map(str::to_owned),
             request: RequestView {
                 url: target.url.as_str().to_owned(),
@@ -134,13 +141,25 @@ pub(crate) fn shown_headers(outgoing: &Outgoing<'_>) -> Vec<HeaderView> {
     ours.chain(outgoing.own.iter().map(|(name, _)| HeaderView::masked(name.as_str()))).collect()
 }
 
+/// What is said of it, with what only the head of a restricted answer tells.
+fn message(said: String, exchanged: &Exchanged) -> String {
+    match exchanged.status {
+        Some(status) if exchanged.is_restricted => {
+            let location = head_lines(&exchanged.head).find(|(name, _)| *name == "location");
+            with_location(said, status, location.map(|(_, value)| value))
+        }
+        _ => said,
+    }
+}
+
 fn response_view(exchanged: &Exchanged) -> Option<ResponseView> {
     Some(ResponseView {
-        status_code: exchanged.status?,
         headers: head_lines(&exchanged.head)
             .map(|(name, value)| HeaderView { name: name.to_owned(), value: value.to_owned() })
             .collect(),
         body: String::from_utf8_lossy(&exchanged.body).into_owned(),
         truncated: exchanged.is_truncated,
+        restricted: exchanged.is_restricted,
+        ..ResponseView::of(exchanged.status?)
     })
 }

@@ -108,8 +108,8 @@ fn response(errors: Errors, codes: &[ErrorCode], text: &str) -> Value {
         });
         if errors == Errors::RateLimit {
             narrower["properties"]["policyName"] = json!({
-                "enum": ["SECOND", "MINUTE", "HOUR"],
-                "description": "Which limit it was.",
+                "enum": ["SECOND", "MINUTE", "HOUR", "TESTS_PER_MINUTE"],
+                "description": "Which limit it was: of the key's, or that a program can send 20 tests a minute.",
             });
             narrower["required"] = json!(["policyName"]);
         }

@@ -67,6 +67,7 @@ impl PageBackend {
             | EngineError::NotAccepted(_)
             | EngineError::Refused(_)
             | EngineError::WebhookLimit
+            | EngineError::TooManyTests { .. }
             | EngineError::IdempotencyConflict
             | EngineError::Overloaded
             | EngineError::Away

@@ -1,6 +1,7 @@
 //! Where settings come from: flags, then the environment, then a TOML file, then defaults. The only file that reads
 //! the environment (through clap).
 
+mod egress;
 mod secrets;
 mod shown;
 
@@ -35,8 +36,10 @@ pub struct ServeArgs {
     admin_key: Option<String>,
     #[command(flatten)]
     secrets: SecretsArgs,
-    /// Networks deliveries may reach besides public addresses, comma-separated, for example 127.0.0.0/8.
-    #[arg(long, env = "GROUNDSWELL_EGRESS_ALLOW", value_name = "CIDRS")]
+    /// What deliveries may reach besides public addresses: networks with or without a port, comma-separated, for example
+    /// 127.0.0.0/8 or 10.0.0.5:8443. An IPv6 address has brackets when it has a port: [fd00::1]:8080, [fd00::]/8:8080. Only
+    /// an entry with a port lifts the refusal of ports such as 6379. This server itself is never reached.
+    #[arg(long, env = "GROUNDSWELL_EGRESS_ALLOW", value_name = "RULES")]
     egress_allow: Option<String>,
     /// Proxies whose X-Forwarded-For or Forwarded counts, comma-separated, for example 10.0.0.0/8.
     #[arg(long, env = "GROUNDSWELL_TRUSTED_PROXIES", value_name = "CIDRS")]
@@ -226,7 +229,8 @@ impl Config {
             sending: sending(&file.delivery)?,
             // Known for sure only when the server listens.
             public_url: None,
-            egress_allow: networks(args.egress_allow.as_deref(), &file.egress.allow)?,
+            own_listener: None,
+            egress_allow: egress::rules(args.egress_allow.as_deref(), &file.egress.allow)?,
             retention_ms: retention_ms(args.retention_ms.or(file.retention.ms))?,
             slots: file.delivery.slots.unwrap_or(1024),
             endpoint_slots: file.delivery.endpoint_slots.unwrap_or(64),
@@ -317,26 +321,6 @@ fn retry_policy(args: &RetrySection, file: &RetrySection) -> anyhow::Result<Retr
     Ok(policy)
 }
 
-fn networks(
-    args: Option<&str>,
-    file: &[String],
-) -> anyhow::Result<Vec<groundswell_engine::delivery::guard::IpNet>> {
-    let texts: Vec<&str> = match args {
-        Some(list) => list.split(',').collect(),
-        None => file.iter().map(String::as_str).collect(),
-    };
-    texts
-        .into_iter()
-        .map(str::trim)
-        .filter(|text| !text.is_empty())
-        .map(|text| {
-            text.parse()
-                .or_else(|_| text.parse::<std::net::IpAddr>().map(Into::into))
-                .with_context(|| format!("egress.allow: `{text}` is no network such as 127.0.0.0/8"))
-        })
-        .collect()
-}
-
 /// `sqlite:///absolute`, `sqlite://relative` or `sqlite:relative`; `postgres://…` or `postgresql://…`.
 fn database(url: &str) -> anyhow::Result<Database> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
@@ -391,7 +375,6 @@ mod tests {
             assert!(error.contains("sqlite:///") && error.contains("postgres://"), "{error}");
         }
         assert!(admin_key("short".to_owned()).is_err());
-        assert!(networks(Some("127.0.0.0/8, nonsense"), &[]).is_err());
         assert!(rate_limit(Some("1/2")).is_err());
         for url in ["example.com", "https://", "https://example.com/?a=b"] {
             assert!(public_url(url).is_err(), "{url}");
@@ -478,7 +461,8 @@ mod tests {
             policies(&config),
             [5_000, 3, 43_200_000, 432_000_000, 10, 30_000, 900_000, 604_800_000, 2_592_000_000]
         );
-        let EngineConfig { sending, slots, endpoint_slots, .. } = config.engine;
+        let EngineConfig { sending, slots, endpoint_slots, egress_allow, .. } = config.engine;
+        assert_eq!(egress_allow, [], "public addresses only");
         assert_eq!((sending.connect_timeout_ms, sending.total_timeout_ms), (5_000, 15_000));
         assert_eq!((slots, endpoint_slots), (1024, 64));
     }
@@ -493,7 +477,6 @@ mod tests {
         assert_eq!(path("sqlite://g.db"), Path::new("g.db"));
         let postgres = database("postgres://u:secret@h/d").expect("a database");
         assert!(!format!("{postgres:?}").contains("secret"));
-        assert_eq!(networks(Some("127.0.0.0/8,::1"), &[]).expect("networks").len(), 2);
         assert_eq!(rate_limit(Some("off")).expect("off"), None);
         let file: File = toml::from_str("listen = \"0.0.0.0:80\"\n[retry]\nbase_ms = 10\n").expect("a file");
         assert_eq!(file.retry.base_ms, Some(10));

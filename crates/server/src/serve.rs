@@ -76,7 +76,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let own_url = Url::parse(&public_url).with_context(|| format!("{public_url} is no URL"))?;
-    let engine_config = EngineConfig { public_url: Some(own_url), ..config.engine.clone() };
+    let engine_config =
+        EngineConfig { public_url: Some(own_url), own_listener: Some(address), ..config.engine.clone() };
     let engine = Engine::start(EngineParts { store, config: engine_config, clock }).await;
     let engine = engine.context("the engine does not start")?;
     let site = Site::load()?;

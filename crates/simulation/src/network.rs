@@ -180,6 +180,7 @@ fn answered(status: u16, retry_after: Option<String>, watch: Stopwatch) -> Excha
         head: String::new(),
         body: Bytes::new(),
         is_truncated: false,
+        is_restricted: false,
         retry_after,
         duration_ms: watch.elapsed_ms(),
     }

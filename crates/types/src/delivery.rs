@@ -1,5 +1,7 @@
 //! Deliveries and attempts as people and programs see them.
 
+mod withheld;
+
 use serde::{Deserialize, Serialize};
 
 use crate::event::EventKind;
@@ -255,6 +257,31 @@ pub struct ResponseView {
     pub body: String,
     /// Whether there was more than is kept.
     pub truncated: bool,
+    /// Whether it came from where only the operator's `egress.allow` lets this server send to, such as a private network.
+    /// Headers and body of such an answer are for administrators.
+    #[serde(default)]
+    pub restricted: bool,
+    /// Whether headers and body are left out, because they are not for who asks.
+    #[serde(default)]
+    pub withheld: bool,
+    /// Why they are left out, in plain words.
+    #[serde(default)]
+    pub withheld_reason: Option<String>,
+}
+
+impl ResponseView {
+    /// An answer with this status and nothing else.
+    pub const fn of(status_code: u16) -> Self {
+        Self {
+            status_code,
+            headers: Vec::new(),
+            body: String::new(),
+            truncated: false,
+            restricted: false,
+            withheld: false,
+            withheld_reason: None,
+        }
+    }
 }
 
 /// A test delivery and what came of it.

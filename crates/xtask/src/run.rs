@@ -128,7 +128,10 @@ impl Instance<'_> {
             command.env("GROUNDSWELL_DATABASE_URL", format!("sqlite://{}", file.display()));
         }
         if process::variable("GROUNDSWELL_EGRESS_ALLOW").is_none() {
-            println!("run: receivers on this machine are allowed (GROUNDSWELL_EGRESS_ALLOW={LOOPBACK})");
+            println!(
+                "run: receivers on this machine are allowed (GROUNDSWELL_EGRESS_ALLOW={LOOPBACK}); `groundswell serve` by \
+                 itself sends to public addresses only"
+            );
             command.env("GROUNDSWELL_EGRESS_ALLOW", LOOPBACK);
         }
         command

@@ -27,7 +27,7 @@ const BUSY_PERCENT: f64 = 5.0;
 const SESSION: &str = "open-pages";
 
 /// Where nothing listens; nothing is sent there.
-const NOWHERE: &str = "http://127.0.0.1:9/";
+const NOWHERE: &str = "http://127.0.0.1:2/";
 
 pub(super) fn run(settings: &Settings, findings: &mut Findings) -> Result<()> {
     let directory = settings.scratch()?;

@@ -40,7 +40,7 @@ pub(super) fn run(settings: &Settings, findings: &mut Findings) -> Result<()> {
     let healthy = Healthy::start(time)?;
     let server = Subject::server(&settings.server, place)?;
     let program = server.create(&[healthy.url()], Webhook::Enabled)?;
-    let old = server.create(&["http://127.0.0.1:9/hook".to_owned()], Webhook::Enabled)?;
+    let old = server.create(&["http://127.0.0.1:2/hook".to_owned()], Webhook::Enabled)?;
     server.kill()?;
 
     let (mut alone, mut deleting, mut speeds, mut shares) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());

@@ -2,7 +2,7 @@
 
 use groundswell_types::{AttemptView, DeliveryState, HeaderView, ResponseView};
 
-use crate::delivery::outcome::{Exchange, judge};
+use crate::delivery::outcome::{Exchange, judge, with_location};
 use crate::delivery::sender::head_lines;
 use crate::store::{After, AttemptRecord, BootRecord, PARKED_DUE_MS, Pending};
 
@@ -95,6 +95,10 @@ pub(super) fn attempt(record: &AttemptRecord, possibly_sent_before: bool) -> Att
             let content_type = content_type.map(|header| header.value.clone());
             judge(&Exchange::Answer { status, location: None, content_type }).message
         }
+        Some(status) if record.is_response_restricted => {
+            let location = headers.iter().find(|header| header.name == "location");
+            with_location(record.message.clone(), status, location.map(|header| header.value.as_str()))
+        }
         _ => record.message.clone(),
     };
     AttemptView {
@@ -105,10 +109,11 @@ pub(super) fn attempt(record: &AttemptRecord, possibly_sent_before: bool) -> Att
         failure: record.failure,
         message,
         response: record.status_code.map(|status_code| ResponseView {
-            status_code,
             headers,
             body: String::from_utf8_lossy(&record.response_body).into_owned(),
             truncated: record.is_response_truncated,
+            restricted: record.is_response_restricted,
+            ..ResponseView::of(status_code)
         }),
         possibly_sent_before,
     }
@@ -134,6 +139,7 @@ mod tests {
             response_head: String::new(),
             response_body: bytes::Bytes::new(),
             is_response_truncated: false,
+            is_response_restricted: false,
             after,
         }
     }

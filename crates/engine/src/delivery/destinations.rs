@@ -16,11 +16,11 @@ pub(crate) struct Destinations {
 
 impl Destinations {
     pub(crate) fn new(config: &EngineConfig, inboxes: Arc<Inboxes>) -> Self {
-        Self { guard: Guard::new(config.egress_allow.clone()), inboxes }
+        Self { guard: Guard::from(config), inboxes }
     }
 
     /// Whether a webhook may have this URL. Names pass: they are checked when they are resolved.
     pub(crate) fn check(&self, url: &Url) -> Result<(), Forbidden> {
-        if self.inboxes.is_own(url) { Ok(()) } else { self.guard.check_literal(url) }
+        if self.inboxes.is_own(url) { Ok(()) } else { self.guard.check_url(url) }
     }
 }

@@ -46,6 +46,16 @@ pub fn judge(exchange: &Exchange) -> Verdict {
     }
 }
 
+/// The sentence about a redirect with where it leads, if it was made without: of a restricted answer only the head tells
+/// that, so that the sentence can be kept where everybody reads it.
+pub fn with_location(message: String, status: u16, location: Option<&str>) -> String {
+    let sentence = |location| judge_answer(status, location, None).message;
+    match message.strip_prefix(&sentence(None)) {
+        Some(rest) if location.is_some() => sentence(location) + rest,
+        _ => message,
+    }
+}
+
 fn judge_answer(status: u16, location: Option<&str>, content_type: Option<&str>) -> Verdict {
     let reason =
         http::StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason()).unwrap_or("");
@@ -166,6 +176,20 @@ mod tests {
             assert_eq!(answer(status).failure, Some(FailureClass::Status), "{status}");
         }
         assert!(answer(302).message.contains("https://b.example/"));
+    }
+
+    #[test]
+    fn where_a_redirect_leads_can_be_added_to_its_sentence() {
+        let judged =
+            |location| judge(&Exchange::Answer { status: 308, location, content_type: None }).message;
+        let (without, with) = (judged(None), judged(Some("/b".to_owned())));
+        assert_eq!(with_location(without.clone(), 308, Some("/b")), with);
+        let told = with_location(format!("{without} That was all."), 308, Some("/b"));
+        assert_eq!(told, format!("{with} That was all."));
+        assert_eq!(with_location(without.clone(), 308, None), without);
+        assert_eq!(with_location(with.clone(), 308, Some("/c")), with);
+        let refused = answer(500).message;
+        assert_eq!(with_location(refused.clone(), 500, Some("/b")), refused);
     }
 
     #[test]

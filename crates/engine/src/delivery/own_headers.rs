@@ -121,6 +121,7 @@ mod tests {
             head: text.to_owned(),
             body: Bytes::copy_from_slice(text.as_bytes()),
             is_truncated,
+            is_restricted: false,
             retry_after: None,
             duration_ms: 1,
         };

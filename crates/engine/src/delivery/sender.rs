@@ -1,8 +1,11 @@
 //! The HTTP client: guarded addresses, no redirects, no system proxy, capped reads, one deadline for all of it.
 
 mod client;
+mod connect;
+mod names;
 
 use std::error::Error as StdError;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,8 +16,10 @@ use http_body_util::Full;
 use thiserror::Error;
 use url::{Position, Url};
 
-use self::client::{Answer, Client, Trouble, Unresolvable};
-use super::guard::Guard;
+use self::client::{Answer, Client, Trouble};
+use self::connect::{Connector, NotConnected, Unresolvable};
+use self::names::{Names, SystemNames};
+use super::guard::{Guard, Reach};
 use super::outcome::Exchange;
 use super::own_headers::OwnHeaders;
 use crate::clock::Stopwatch;
@@ -38,7 +43,6 @@ const USER_AGENT: &str = concat!("Groundswell/", env!("CARGO_PKG_VERSION"));
 #[derive(Debug, Clone)]
 pub struct Sender {
     client: Client,
-    guard: Guard,
     total_timeout: Duration,
 }
 
@@ -67,6 +71,8 @@ pub struct Exchanged {
     pub body: Bytes,
     /// Whether there was more than is kept.
     pub is_truncated: bool,
+    /// Whether it came from where only the operator's `egress.allow` lets this server send to.
+    pub is_restricted: bool,
     /// The value of `Retry-After`.
     pub retry_after: Option<String>,
     pub duration_ms: i64,
@@ -80,9 +86,15 @@ pub struct SetupError(#[source] rustls::Error);
 impl Sender {
     /// Sets up the client.
     pub fn new(guard: Guard, config: SendingConfig) -> Result<Self, SetupError> {
+        Self::with_names(guard, config, Arc::new(SystemNames))
+    }
+
+    /// Sets up the client, with names that lead where `names` says.
+    fn with_names(guard: Guard, config: SendingConfig, names: Arc<dyn Names>) -> Result<Self, SetupError> {
         let connect_timeout = Duration::from_millis(config.connect_timeout_ms);
-        let client = Client::new(guard.clone(), connect_timeout).map_err(SetupError)?;
-        Ok(Self { client, guard, total_timeout: Duration::from_millis(config.total_timeout_ms) })
+        let connector = Connector::new(guard, names, connect_timeout).map_err(SetupError)?;
+        let total_timeout = Duration::from_millis(config.total_timeout_ms);
+        Ok(Self { client: Client::new(connector), total_timeout })
     }
 
     /// The headers a request is sent with but for the webhook's own, in order, for sending and for showing.
@@ -105,9 +117,6 @@ impl Sender {
     /// Sends one request and reads the answer, all within the deadline. Never fails: what goes wrong is the result.
     pub async fn send(&self, outgoing: Outgoing<'_>) -> Exchanged {
         let watch = Stopwatch::start();
-        if let Err(forbidden) = self.guard.check_literal(outgoing.url) {
-            return failed(FailureClass::Blocked, format!("{forbidden}."), watch);
-        }
         let Some(request) = request(&outgoing) else {
             return failed(FailureClass::Misconfigured, "The URL cannot be requested.".to_owned(), watch);
         };
@@ -136,18 +145,25 @@ impl Sender {
             }
         };
         let status = answer.head.status.as_u16();
+        let is_restricted = answer.reached() == Reach::Allowed;
         let headers = &answer.head.headers;
         let header = |name: HeaderName| {
             headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
         };
-        let (location, content_type, retry_after) =
-            (header(LOCATION), header(CONTENT_TYPE), header(RETRY_AFTER));
+        // What is said of an answer, everybody may read; its words, not everybody.
+        let location = if is_restricted { None } else { header(LOCATION) };
+        let (content_type, retry_after) = (header(CONTENT_TYPE), header(RETRY_AFTER));
         let (head, is_head_cut) = keep_head(headers);
         let (body, is_body_cut) = match read_capped(&mut answer).await {
             Ok(read) => read,
             Err(trouble) => {
                 let (class, detail) = classify(&trouble);
-                return Exchanged { status: Some(status), head, ..failed(class, detail, watch) };
+                return Exchanged {
+                    status: Some(status),
+                    head,
+                    is_restricted,
+                    ..failed(class, detail, watch)
+                };
             }
         };
         let duration_ms = watch.elapsed_ms();
@@ -161,6 +177,7 @@ impl Sender {
             head,
             body,
             is_truncated: is_head_cut || is_body_cut,
+            is_restricted,
             retry_after,
             duration_ms,
         }
@@ -227,6 +244,7 @@ fn failed(class: FailureClass, detail: String, watch: Stopwatch) -> Exchanged {
         head: String::new(),
         body: Bytes::new(),
         is_truncated: false,
+        is_restricted: false,
         retry_after: None,
         duration_ms: watch.elapsed_ms(),
     }
@@ -234,6 +252,13 @@ fn failed(class: FailureClass, detail: String, watch: Stopwatch) -> Exchanged {
 
 /// Finds the cause in an error's chain. What people read never has an address in it that a name led to.
 fn classify(trouble: &Trouble) -> (FailureClass, String) {
+    let reached = match trouble {
+        Trouble::Connect(NotConnected::Forbidden(forbidden)) => {
+            return (FailureClass::Blocked, format!("{forbidden}."));
+        }
+        Trouble::Connect(NotConnected::Failed { reached, .. }) => *reached,
+        Trouble::Connect(NotConnected::Timeout) | Trouble::Exchange(_) => None,
+    };
     let mut cause = trouble.source();
     let is_connecting = !matches!(trouble, Trouble::Exchange(_));
     while let Some(current) = cause {
@@ -241,7 +266,7 @@ fn classify(trouble: &Trouble) -> (FailureClass, String) {
             return (FailureClass::Dns, "The host name does not resolve to a public address.".to_owned());
         }
         if let Some(tls) = current.downcast_ref::<rustls::Error>() {
-            return (FailureClass::Tls, format!("The TLS handshake failed: {tls}."));
+            return (FailureClass::Tls, format!("The TLS handshake failed: {}.", why(tls, reached)));
         }
         if let Some(io) = current.downcast_ref::<std::io::Error>() {
             if let Some(inner) = io.get_ref() {
@@ -253,11 +278,26 @@ fn classify(trouble: &Trouble) -> (FailureClass, String) {
         cause = current.source();
     }
     match trouble {
-        Trouble::ConnectTimeout => (FailureClass::Timeout, "The connection was not made in time.".to_owned()),
+        Trouble::Connect(NotConnected::Timeout) => {
+            (FailureClass::Timeout, "The connection was not made in time.".to_owned())
+        }
         Trouble::Connect(_) => (FailureClass::Connect, "The connection could not be made.".to_owned()),
         Trouble::Exchange(_) => {
             (FailureClass::Broken, "The connection broke, or what came back is not HTTP.".to_owned())
         }
+    }
+}
+
+/// Why a handshake failed. The names in a certificate are not for everybody when it is not a public receiver's.
+fn why(error: &rustls::Error, reached: Option<Reach>) -> String {
+    use rustls::CertificateError::{NotValidForName, NotValidForNameContext};
+    match error {
+        rustls::Error::InvalidCertificate(NotValidForName | NotValidForNameContext { .. })
+            if reached != Some(Reach::Public) =>
+        {
+            "the certificate is for another name".to_owned()
+        }
+        other => other.to_string(),
     }
 }
 
@@ -276,5 +316,7 @@ fn classify_io(io: &std::io::Error, is_connecting: bool) -> (FailureClass, Strin
     }
 }
 
+#[cfg(test)]
+mod bypasses;
 #[cfg(test)]
 mod tests;

@@ -59,6 +59,7 @@ async fn hand_over(inboxes: &Inboxes, program: &ProgramId, outgoing: Outgoing<'_
         head: format!("content-type: {content_type}\n"),
         body: Bytes::from(text),
         is_truncated: false,
+        is_restricted: false,
         retry_after,
         duration_ms: watch.elapsed_ms(),
     }

@@ -313,6 +313,8 @@ pub struct AttemptRecord {
     /// The response's body, at most 16 KiB.
     pub response_body: Bytes,
     pub is_response_truncated: bool,
+    /// Whether it came from where only the operator's `egress.allow` lets this server send to.
+    pub is_response_restricted: bool,
     pub after: After,
 }
 

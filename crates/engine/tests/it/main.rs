@@ -2,6 +2,7 @@
 
 mod audit;
 mod drafts;
+mod egress;
 mod engine;
 mod feeds;
 mod moves;

@@ -38,6 +38,7 @@ impl Transport for Receiver {
             head: String::new(),
             body: Bytes::new(),
             is_truncated: false,
+            is_restricted: false,
             retry_after: None,
             duration_ms: 1,
         }

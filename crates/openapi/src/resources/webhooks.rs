@@ -79,7 +79,7 @@ fn beside_settings() -> Vec<Operation> {
         .tag(TAG)
         .about(
             "Really sends it, signed, to the webhook's URL, and waits for the answer. A receiver that cannot be reached is \
-             `success: false`, not an error of this call.",
+             `success: false`, not an error of this call. A program can send 20 tests a minute.",
         )
         .scope(Scope::Webhooks)
         .parameters(webhook())

@@ -179,9 +179,9 @@ pub fn egress(config: &Config) -> Finding {
     if allowed.is_empty() {
         return Finding::ok(NAME, "deliveries reach public addresses only");
     }
-    let networks: Vec<String> = allowed.iter().map(ToString::to_string).collect();
-    let said = format!("deliveries reach public addresses, and {}", networks.join(", "));
-    if allowed.iter().any(|network| network.contains(&METADATA)) {
+    let rules: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+    let said = format!("deliveries reach public addresses, and {}", rules.join(", "));
+    if allowed.iter().any(|rule| rule.covers(METADATA)) {
         return Finding::warn(
             NAME,
             said,

@@ -24,12 +24,23 @@ pub struct Failed {
     pub code: ErrorCode,
     pub message: String,
     pub errors: Vec<Problem>,
+    /// Of a request over a limit that is not the key's.
+    pub over: Option<OverLimit>,
+}
+
+/// A limit of what is done, whoever does it.
+#[derive(Debug, Clone, Copy)]
+pub struct OverLimit {
+    /// The limit's name.
+    pub policy: &'static str,
+    /// Until it can be done again, in milliseconds.
+    pub wait_ms: i64,
 }
 
 impl Failed {
     /// An error without a list of problems.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), errors: Vec::new() }
+        Self { code, message: message.into(), errors: Vec::new(), over: None }
     }
 
     /// The input is wrong.
@@ -39,7 +50,7 @@ impl Failed {
             [one] => format!("{} {}.", one.pointer, one.message),
             several => format!("The input has {} problems; `errors` names each.", several.len()),
         };
-        Self { code: ErrorCode::BadRequest, message, errors }
+        Self { code: ErrorCode::BadRequest, message, errors, over: None }
     }
 
     /// The body of the answer.
@@ -67,6 +78,10 @@ impl From<EngineError> for Failed {
             EngineError::TooLarge(_) => ErrorCode::PayloadTooLarge,
             EngineError::NotAccepted(_) => ErrorCode::EventNotAccepted,
             EngineError::WebhookLimit => ErrorCode::WebhookLimit,
+            EngineError::TooManyTests { wait_ms } => {
+                let over = OverLimit { policy: "TESTS_PER_MINUTE", wait_ms };
+                return Self { over: Some(over), ..Self::new(ErrorCode::RateLimit, error.to_string()) };
+            }
             EngineError::Conflict(_) | EngineError::Refused(_) => ErrorCode::Conflict,
             EngineError::IdempotencyConflict => ErrorCode::IdempotencyConflict,
             EngineError::Overloaded | EngineError::Away | EngineError::Stopping => ErrorCode::Overloaded,
@@ -196,6 +211,9 @@ impl Context {
 
     /// The answer to an error.
     pub fn fail(&self, failed: Failed) -> Response {
+        if let Some(over) = failed.over {
+            return super::limit::refuse(over, failed.body(self), self);
+        }
         let code = failed.code;
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = self.error(status, &failed.body(self));

@@ -9,7 +9,7 @@ use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
-use super::answer::{Context, Failed};
+use super::answer::{Context, Failed, OverLimit};
 
 const WINDOWS: [(&str, i64); 3] = [("Second", 1_000), ("Minute", 60_000), ("Hour", 3_600_000)];
 
@@ -120,6 +120,16 @@ impl Standing {
             insert(headers, &format!("growsurf-ratelimit-{name}-remaining"), i64::from(remaining));
         }
     }
+}
+
+/// The answer to a request over a limit that is not the key's.
+pub fn refuse(over: OverLimit, error: ApiError, context: &Context) -> Response {
+    let body = Limited { error, policy_name: over.policy.to_owned() };
+    let mut response = context.error(StatusCode::TOO_MANY_REQUESTS, &body);
+    let headers = response.headers_mut();
+    insert(headers, "growsurf-retry-after-minute-milliseconds", over.wait_ms);
+    headers.insert(RETRY_AFTER, HeaderValue::from((over.wait_ms + 999) / 1000));
+    response
 }
 
 fn insert(headers: &mut HeaderMap, name: &str, value: i64) {

@@ -7,6 +7,7 @@ mod campaigns;
 mod compressed;
 mod deliveries;
 mod description;
+mod egress;
 mod events;
 mod idempotency;
 mod keys;

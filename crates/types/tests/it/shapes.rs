@@ -167,10 +167,10 @@ fn a_delivery_has_its_shape() {
 
 fn response() -> ResponseView {
     ResponseView {
-        status_code: 503,
         headers: vec![HeaderView { name: "retry-after".to_owned(), value: "120".to_owned() }],
         body: "Down for maintenance\n".to_owned(),
         truncated: true,
+        ..ResponseView::of(503)
     }
 }
 
@@ -284,4 +284,37 @@ fn states_and_failures_are_written_as_they_are_read() {
         assert_eq!(serde_json::to_value(status).expect("JSON"), status.as_str());
         assert_eq!(ProgramStatus::parse(status.as_str()), Some(status));
     }
+}
+
+fn restricted() -> ResponseView {
+    ResponseView {
+        headers: vec![HeaderView { name: "location".to_owned(), value: "http://internal/token".to_owned() }],
+        body: "hunter2".to_owned(),
+        truncated: true,
+        restricted: true,
+        ..ResponseView::of(302)
+    }
+}
+
+/// Everything but status and time is gone, and that is said.
+#[test]
+fn a_restricted_answer_is_withheld_from_others_and_a_public_one_is_not() {
+    let message =
+        "The receiver redirected to http://internal/token with 302 Found. Redirects are not followed.";
+    let attempt = AttemptView {
+        failure: Some(FailureClass::Redirect),
+        message: message.to_owned(),
+        response: Some(restricted()),
+        ..failed_attempt()
+    };
+    let for_others = attempt.clone().for_others();
+    let shown = serde_json::to_string(&for_others).expect("is written");
+    assert!(!shown.contains("internal") && !shown.contains("hunter2"), "{shown}");
+    assert_eq!(for_others.message, "The receiver redirected with 302 Found. Redirects are not followed.");
+    let response = for_others.response.expect("there was an answer");
+    assert_json_snapshot!("a_withheld_answer", response);
+    assert_eq!(response.clone().for_others(), response);
+    assert_eq!((for_others.duration_ms, for_others.started_at), (attempt.duration_ms, attempt.started_at));
+    assert_eq!(failed_attempt().for_others(), failed_attempt());
+    assert_eq!(broken_attempt().for_others(), broken_attempt());
 }

@@ -9,12 +9,14 @@ use crate::literal::{Literal, literals};
 use crate::source::{Source, Tree};
 
 /// Whose sentences pages show; nothing else in these files is a sentence, but what [`NOT_SHOWN`] names.
-const SPEAKERS: [&str; 21] = [
+const SPEAKERS: [&str; 23] = [
+    "crates/types/src/delivery/withheld.rs",
     "crates/types/src/headers.rs",
     "crates/types/src/name.rs",
     "crates/types/src/webhook.rs",
     "crates/engine/src/access.rs",
     "crates/engine/src/delivery/guard.rs",
+    "crates/engine/src/delivery/guard/ranges.rs",
     "crates/engine/src/delivery/outcome.rs",
     "crates/engine/src/delivery/runtime/attempt.rs",
     "crates/engine/src/delivery/sender.rs",
@@ -34,7 +36,7 @@ const SPEAKERS: [&str; 21] = [
 ];
 
 /// What those files say to programs and operators only, and pieces of sentences, which the catalogue has whole.
-const NOT_SHOWN: [&str; 19] = [
+const NOT_SHOWN: [&str; 21] = [
     // For REST and the log.
     "must have 1 to 100 characters",
     "API key",
@@ -53,6 +55,8 @@ const NOT_SHOWN: [&str; 19] = [
     "Affiliate program",
     // Pieces.
     " to {to}",
+    " to {} with ",
+    " with ",
     "The receiver redirected{target} with {shown}. Redirects are not followed.",
     " since {}",
     "The deadline passed while the endpoint was failing: nothing has succeeded{since}, in {} attempts.",

@@ -82,6 +82,9 @@ fn RequestHeaders(request: RequestHead, started_at: i64) -> impl IntoView {
 #[component]
 fn Answer(response: ResponseView) -> impl IntoView {
     let texts = texts();
+    if let Some(why) = response.withheld_reason {
+        return view! { <p class="hint">{why}</p> }.into_any();
+    }
     let body = if response.body.is_empty() {
         view! { <p class="hint">{texts.code_empty_body()}</p> }.into_any()
     } else {

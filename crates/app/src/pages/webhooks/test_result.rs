@@ -105,6 +105,9 @@ fn Response(response: Option<ResponseView>) -> impl IntoView {
     let Some(response) = response else {
         return view! { <p class="hint">{texts.test_nothing()}</p> }.into_any();
     };
+    if let Some(why) = response.withheld_reason {
+        return view! { <p class="hint">{why}</p> }.into_any();
+    }
     let body = if response.body.is_empty() {
         view! { <p class="hint">{texts.code_empty_body()}</p> }.into_any()
     } else {

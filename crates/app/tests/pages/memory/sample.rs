@@ -161,13 +161,12 @@ pub fn attempt(success: bool) -> AttemptView {
         failure: (!success).then_some(FailureClass::Status),
         message: if success { "The receiver answered 200." } else { "The receiver answered 500." }.to_owned(),
         response: Some(ResponseView {
-            status_code: if success { 200 } else { 500 },
             headers: vec![HeaderView {
                 name: "content-type".to_owned(),
                 value: "application/json".to_owned(),
             }],
             body: r#"{"ok":true}"#.to_owned(),
-            truncated: false,
+            ..ResponseView::of(if success { 200 } else { 500 })
         }),
         possibly_sent_before: false,
     }
@@ -198,10 +197,9 @@ pub fn test(number: i64, event: EventKind, url: &str) -> TestView {
             body: format!(r#"{{"event":"{event}","createdAt":1785067445123,"data":{{"id":"p1"}}}}"#),
         },
         response: success.then(|| ResponseView {
-            status_code: 200,
             headers: vec![header("content-type", "text/plain")],
             body: "OK".to_owned(),
-            truncated: false,
+            ..ResponseView::of(200)
         }),
     }
 }

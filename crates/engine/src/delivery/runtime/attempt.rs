@@ -157,6 +157,7 @@ fn blank(pending: Pending, started_at_ms: i64) -> AttemptRecord {
         response_head: String::new(),
         response_body: Bytes::new(),
         is_response_truncated: false,
+        is_response_restricted: false,
         after: After::Delivered,
     }
 }
@@ -193,6 +194,7 @@ fn record(
         response_head: exchanged.head,
         response_body: exchanged.body,
         is_response_truncated: exchanged.is_truncated,
+        is_response_restricted: exchanged.is_restricted,
         after,
         ..blank(pending, started_at_ms)
     }

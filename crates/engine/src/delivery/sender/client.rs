@@ -5,32 +5,25 @@
 //! than the request itself. An idle connection is polled by nobody, so it is tried before it is used again.
 
 use std::collections::HashMap;
-use std::error::Error as StdError;
 use std::future::{Future, poll_fn};
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Request;
 use http::response::Parts;
-use http::{Request, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::dns::Name;
-use hyper_util::rt::TokioIo;
 use thiserror::Error;
-use tokio::net::TcpStream;
 use tokio::task::AbortHandle;
-use tower_service::Service;
 use url::{Position, Url};
 
+use super::connect::{Connector, NotConnected, Stream};
 use crate::clock::Stopwatch;
-use crate::delivery::guard::Guard;
+use crate::delivery::guard::Reach;
 
 /// Idle connections are closed after this.
 const MAX_IDLE_TIME: Duration = Duration::from_secs(30);
@@ -41,16 +34,11 @@ const MAX_IDLE: usize = 1024;
 /// A response's head must fit into this.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
-type BoxError = Box<dyn StdError + Send + Sync>;
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
-
 /// Why there was no answer.
 #[derive(Debug, Error)]
 pub(super) enum Trouble {
-    #[error("the connection was not made in time")]
-    ConnectTimeout,
-    #[error("the connection could not be made")]
-    Connect(#[source] BoxError),
+    #[error(transparent)]
+    Connect(#[from] NotConnected),
     #[error("the connection broke")]
     Exchange(#[source] hyper::Error),
 }
@@ -58,25 +46,14 @@ pub(super) enum Trouble {
 /// Sends requests. Cheap to clone; clones share connections.
 #[derive(Debug, Clone)]
 pub(super) struct Client {
-    connector: HttpsConnector<HttpConnector<GuardedResolver>>,
-    connect_timeout: Duration,
+    connector: Connector,
     idle: Arc<Idle>,
 }
 
 impl Client {
-    /// Fails when the certificates that this machine trusts cannot be read.
-    pub(super) fn new(guard: Guard, connect_timeout: Duration) -> Result<Self, rustls::Error> {
-        // A second call finds the provider there already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut tcp = HttpConnector::new_with_resolver(GuardedResolver { guard });
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        let connector = HttpsConnectorBuilder::new()
-            .try_with_platform_verifier()?
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        Ok(Self { connector, connect_timeout, idle: Arc::new(Idle::default()) })
+    /// A client whose connections are made by `connector`.
+    pub(super) fn new(connector: Connector) -> Self {
+        Self { connector, idle: Arc::new(Idle::default()) }
     }
 
     /// Sends a request to the host of `url`; returns once the answer's head is there.
@@ -113,23 +90,13 @@ impl Client {
     }
 
     async fn connect(&self, url: &Url) -> Result<Box<Connection>, Trouble> {
-        let uri =
-            Uri::try_from(&url[..Position::AfterPath]).map_err(|error| Trouble::Connect(error.into()))?;
-        let mut connector = self.connector.clone();
-        let connecting = async {
-            poll_fn(|context| connector.poll_ready(context)).await?;
-            connector.call(uri).await
-        };
-        let stream = tokio::time::timeout(self.connect_timeout, connecting)
-            .await
-            .map_err(|_| Trouble::ConnectTimeout)?
-            .map_err(Trouble::Connect)?;
+        let (stream, reached) = self.connector.connect(url).await?;
         let (requests, driver) = http1::Builder::new()
             .max_buf_size(MAX_HEAD_BYTES)
             .handshake(stream)
             .await
             .map_err(Trouble::Exchange)?;
-        Ok(Box::new(Connection { requests, driver: Driver { connection: Some(driver) } }))
+        Ok(Box::new(Connection { requests, driver: Driver { connection: Some(driver) }, reached }))
     }
 }
 
@@ -141,6 +108,11 @@ pub(super) struct Answer {
 }
 
 impl Answer {
+    /// What answered.
+    pub(super) const fn reached(&self) -> Reach {
+        self.connection.reached
+    }
+
     /// The next piece of the body; `None` at its end.
     pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Trouble> {
         loop {
@@ -163,6 +135,7 @@ impl Answer {
 struct Connection {
     requests: http1::SendRequest<Full<Bytes>>,
     driver: Driver,
+    reached: Reach,
 }
 
 /// Reads and writes when it is polled.
@@ -269,39 +242,5 @@ impl Drop for Idle {
         if let Some(sweeper) = self.sweeper.get() {
             sweeper.abort();
         }
-    }
-}
-
-/// Resolves names to those of their addresses that may be connected to.
-///
-/// A name that leads only to forbidden addresses fails exactly as one that does not exist, so that nobody can map
-/// the operator's network by watching error messages.
-#[derive(Debug, Clone)]
-struct GuardedResolver {
-    guard: Guard,
-}
-
-/// See [`GuardedResolver`].
-#[derive(Debug, Error)]
-#[error("the name does not resolve to an address that can be reached")]
-pub(super) struct Unresolvable;
-
-impl Service<Name> for GuardedResolver {
-    type Response = std::vec::IntoIter<SocketAddr>;
-    type Error = Unresolvable;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Unresolvable>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Unresolvable>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, name: Name) -> Self::Future {
-        let guard = self.guard.clone();
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|_| Unresolvable)?;
-            let allowed: Vec<SocketAddr> =
-                found.filter(|address| guard.check(address.ip()).is_ok()).collect();
-            if allowed.is_empty() { Err(Unresolvable) } else { Ok(allowed.into_iter()) }
-        })
     }
 }

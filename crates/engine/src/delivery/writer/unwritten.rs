@@ -87,6 +87,7 @@ mod tests {
             response_head: String::new(),
             response_body: Bytes::from(vec![b'x'; body_bytes]),
             is_response_truncated: false,
+            is_response_restricted: false,
             after: After::Delivered,
         };
         let pending = Pending { key, attempts: 0, accepted_at_ms: 0, expires_at_ms: 0 };

@@ -10,7 +10,7 @@ use sqlx::query::Query;
 
 use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
 use crate::store::idempotency::{Keys, Name, StoredAnswer};
-use crate::store::query::attempts::after_columns;
+use crate::store::query::attempts::{after_columns, response_column};
 use crate::store::query::deliveries::{limit_of, pending as pending_row};
 use crate::store::query::webhooks::failing_text;
 use crate::store::query::{Columns, Connection, notices};
@@ -215,7 +215,7 @@ async fn finish(db: &mut PgConnection, outcomes: &[Outcome]) -> Result<(), Store
         .bind(column(&attempts, |attempt| storable(&attempt.message)))
         .bind(column(&attempts, |attempt| after_columns(attempt.after).0))
         .bind(column(&attempts, |attempt| after_columns(attempt.after).1))
-        .bind(column(&attempts, |attempt| i64::from(attempt.is_response_truncated)))
+        .bind(column(&attempts, |attempt| response_column(attempt)))
         .bind(column(&attempts, |attempt| storable(&attempt.response_head)))
         .bind(column(&attempts, |attempt| &attempt.response_body[..]));
     execute(db, statement).await?;

@@ -54,6 +54,7 @@ fn attempt_in_full(row: &impl Columns) -> Result<AttemptRecord, StoreError> {
 
 fn attempt(row: &impl Columns) -> Result<AttemptRecord, StoreError> {
     let status_code = row.optional_int(6)?.map(u16::try_from).transpose();
+    let response = row.int(10)?;
     let failure = row.optional_text(5)?.map(|text| failure(&text)).transpose()?;
     Ok(AttemptRecord {
         delivery_id: DeliveryId::from_number(row.int(0)?),
@@ -65,7 +66,8 @@ fn attempt(row: &impl Columns) -> Result<AttemptRecord, StoreError> {
         status_code: status_code.map_err(|_| damaged("a stored status code is none".to_owned()))?,
         message: row.text(7)?,
         after: after(&row.text(8)?, row.optional_int(9)?)?,
-        is_response_truncated: row.flag(10)?,
+        is_response_truncated: response & 1 != 0,
+        is_response_restricted: response & RESTRICTED != 0,
         response_head: String::new(),
         response_body: bytes::Bytes::new(),
     })
@@ -74,6 +76,15 @@ fn attempt(row: &impl Columns) -> Result<AttemptRecord, StoreError> {
 fn failure(text: &str) -> Result<FailureClass, StoreError> {
     let known = FailureClass::ALL.into_iter().find(|class| class.as_str() == text);
     known.ok_or_else(|| damaged(format!("`{text}` is no class of failures")))
+}
+
+/// What `attempt.is_response_truncated` has beside whether it was truncated, which is 1.
+const RESTRICTED: i64 = 2;
+
+/// The number in `attempt.is_response_truncated`.
+pub(in crate::store) fn response_column(attempt: &AttemptRecord) -> i64 {
+    let restricted = if attempt.is_response_restricted { RESTRICTED } else { 0 };
+    i64::from(attempt.is_response_truncated) | restricted
 }
 
 /// The words of `attempt.after` and the time beside them.

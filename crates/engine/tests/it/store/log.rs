@@ -66,6 +66,7 @@ pub async fn every_kind_of_attempt_reads_back(store: &dyn Store) {
             status_code: failure.is_none().then_some(204),
             response_body: if number == 1 { Bytes::from(vec![7; 16 * 1024]) } else { Bytes::new() },
             is_response_truncated: number == 1,
+            is_response_restricted: number == 2,
             ..make::attempt(&pending, after)
         });
     }

@@ -107,6 +107,7 @@ pub fn attempt(pending: &Pending, after: After) -> AttemptRecord {
         response_head: "content-type: text/plain".to_owned(),
         response_body: Bytes::from_static(b"\x00\xff body"),
         is_response_truncated: false,
+        is_response_restricted: false,
         after,
     }
 }

@@ -220,6 +220,7 @@ impl Workload<'_> {
             response_head: "content-type: text/plain\n".to_owned(),
             response_body: Bytes::from(vec![b'r'; self.rng.random_range(0..300)]),
             is_response_truncated: false,
+            is_response_restricted: false,
             after,
         };
         Some(Outcome { attempt, remove: vec![pending.key], insert })

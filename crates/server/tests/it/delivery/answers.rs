@@ -80,7 +80,7 @@ fn no_answer_or_no_http_is_a_broken_connection() {
 fn nobody_there_is_a_failure_to_connect() {
     let fixture = Fixture::new(Receiver::start());
     // Nothing listens on a privileged port that nobody asked for.
-    fixture.patch(&json!({ "payloadUrl": "http://127.0.0.1:1/" }));
+    fixture.patch(&json!({ "payloadUrl": "http://127.0.0.1:2/" }));
     let event = fixture.client.join(&fixture.program, "p1");
     let delivery = fixture.delivery_in("retrying", &event);
     assert_eq!((&delivery["lastFailure"], &delivery["lastStatusCode"]), (&json!("connect"), &Value::Null));

@@ -150,7 +150,7 @@ fn values_go_in_and_never_come_out() {
     ];
     fixture.receiver.answered(4);
     // Nobody listens there, so that the client has something to say about the request.
-    answers.push(client.patch(&path, &json!({ "payloadUrl": "http://127.0.0.1:1/" })));
+    answers.push(client.patch(&path, &json!({ "payloadUrl": "http://127.0.0.1:2/" })));
     answers.push(client.post(&format!("{path}/test"), &json!({})));
     answers.push(client.delete(&path));
     for answer in answers {

@@ -308,7 +308,7 @@ fn a_test_sends_the_stored_url_and_says_what_came_of_it() {
 fn a_test_to_nobody_is_an_answer_and_not_an_error() {
     let fixture = Fixture::new();
     // Nothing listens on a privileged port that nobody asked for.
-    let id = fixture.client.webhook(&fixture.program, "http://127.0.0.1:1/", Value::Null);
+    let id = fixture.client.webhook(&fixture.program, "http://127.0.0.1:2/", Value::Null);
     let result = fixture.client.post(&format!("{}/test", fixture.of(&id)), &json!({})).ok();
     assert_eq!(result["success"], false);
     assert!(result["response"]["msg"].as_str().is_some_and(|msg| !msg.is_empty()), "{result}");

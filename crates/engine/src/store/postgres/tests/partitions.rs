@@ -45,6 +45,7 @@ fn delivered(event: i64) -> Batch {
         response_head: "x: \0".to_owned(),
         response_body: bytes::Bytes::new(),
         is_response_truncated: false,
+        is_response_restricted: false,
         after: After::Delivered,
     };
     let remove = vec![PendingKey { endpoint_id: EndpointId(10), due_at_ms: 1, delivery_id }];

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Statement, params};
 
 use super::Committed;
 use crate::store::idempotency::{Keys, Name, StoredAnswer};
-use crate::store::query::attempts::after_columns;
+use crate::store::query::attempts::{after_columns, response_column};
 use crate::store::query::notices;
 use crate::store::query::webhooks::failing_text;
 use crate::store::rows::{changes, pending_rows, targets_text};
@@ -280,7 +280,7 @@ impl<'db> Statements<'db> {
             attempt.message,
             after,
             retry_at_ms,
-            i64::from(attempt.is_response_truncated),
+            response_column(attempt),
             attempt.response_head,
             &attempt.response_body[..],
         ];
