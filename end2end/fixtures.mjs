@@ -7,7 +7,7 @@ export { expect };
 
 /** What a page says on its console when it is wrong, and when Leptos could not take over the server's HTML. */
 const isComplaint = (message) =>
-  message.type() === 'error' || /hydrat|panicked|unreachable executed|reactive tracking context/i.test(message.text());
+  message.type() === 'error' || /hydrat|panicked|unreachable executed|reactive tracking context|Policy header/i.test(message.text());
 
 export const test = base.extend({
   /** More environment for the server. */

@@ -29,7 +29,7 @@ pub const PICTURE: HeaderValue =
 /// What pages of browsers can do but ours do not. They copy to the clipboard, which is therefore not in it. Only names
 /// that Chromium knows: it complains of others on the console of every page.
 const DENIED: HeaderValue = HeaderValue::from_static(
-    "accelerometer=(), autoplay=(), bluetooth=(), camera=(), clipboard-read=(), clipboard-write=(self), \
+    "accelerometer=(), autoplay=(), camera=(), clipboard-read=(), clipboard-write=(self), \
      display-capture=(), encrypted-media=(), fullscreen=(), gamepad=(), geolocation=(), gyroscope=(), hid=(), \
      identity-credentials-get=(), idle-detection=(), local-fonts=(), magnetometer=(), microphone=(), midi=(), \
      payment=(), picture-in-picture=(), publickey-credentials-create=(), publickey-credentials-get=(), \
@@ -68,7 +68,9 @@ impl<'a> PagePolicy<'a> {
         Self { scripts, framed_by: &[], forms_lead_to: &[] }
     }
 
-    /// The value of `Content-Security-Policy` (Level 3). Nothing is inherited: what is not named may not be loaded.
+    /// The value of `Content-Security-Policy` (Level 3). Nothing is inherited: what is not named may not be loaded. Trusted
+    /// types are not asked for: Leptos makes what never changes of a view by `innerHTML`, so a policy would have to let all
+    /// HTML through, and script in it is not run as it is.
     pub fn value(&self) -> HeaderValue {
         let scripts = match self.scripts {
             Scripts::None => String::new(),
@@ -98,7 +100,7 @@ pub async fn complete_for_browsers(request: Request, next: Next) -> Response {
     let headers = response.headers_mut();
     add(headers, CROSS_ORIGIN_OPENER_POLICY, HeaderValue::from_static("same-origin"));
     add(headers, PERMISSIONS_POLICY, DENIED);
-    // Who made a page and what is on it is somebody's.
+    // What is on a page is somebody's.
     add(headers, CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     response
 }

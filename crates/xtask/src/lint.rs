@@ -1,4 +1,4 @@
-//! `cargo xtask lint`: formatting, clippy for both halves, documentation. Warnings are errors.
+//! `cargo xtask lint`: formatting, clippy for both halves, documentation, dependencies. Warnings are errors.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 
 use crate::setup::{self, Step};
 use crate::workspace::Workspace;
-use crate::{process, wasm};
+use crate::{dependencies, process, wasm};
 
 const DENY: [&str; 3] = ["--", "-D", "warnings"];
 
@@ -20,9 +20,14 @@ struct Report {
 
 /// Runs all checks, says how long each took, and fails if any did.
 pub fn lint(workspace: &Workspace) -> Result<()> {
-    setup::ensure(workspace, &[Step::Wasm])?;
+    setup::ensure(workspace, &[Step::Wasm, Step::Deny])?;
     let mut reports = Vec::new();
-    for (name, mut command) in checks(workspace)? {
+    let mut checks = checks(workspace)?;
+    let fetched = dependencies::fetch_advisories(workspace, None);
+    if fetched.is_ok() {
+        checks.push(("advisories", dependencies::check_advisories(workspace)?));
+    }
+    for (name, mut command) in checks {
         println!("\nlint: {name}");
         let began = Instant::now();
         let outcome = process::stream(&mut command);
@@ -30,6 +35,12 @@ pub fn lint(workspace: &Workspace) -> Result<()> {
             println!("lint: {name}: {error:#}");
         }
         reports.push(Report { name, took: began.elapsed(), passed: outcome.is_ok() });
+    }
+    println!();
+    if let Err(error) = fetched {
+        println!(
+            "advisories    NOT CHECKED: {error}; run `cargo xtask advisories` where it can be, or with --from"
+        );
     }
     summarise(&reports)
 }
@@ -53,11 +64,11 @@ fn checks(workspace: &Workspace) -> Result<Vec<(&'static str, Command)>> {
         ("clippy-xtask", cargo("clippy", &xtask, &[&["--all-targets"], &DENY[..]].concat())),
         ("docs", cargo("doc", &product, &documentation)),
         ("docs-xtask", cargo("doc", &xtask, &documentation)),
+        ("dependencies", dependencies::check(workspace)?),
     ])
 }
 
 fn summarise(reports: &[Report]) -> Result<()> {
-    println!();
     for report in reports {
         let outcome = if report.passed { "ok" } else { "FAILED" };
         println!("{:<14}{:>12}  {outcome}", report.name, process::seconds(report.took));

@@ -11,6 +11,7 @@
 #![expect(clippy::print_stdout, reason = "this is a command line program: stdout is its interface")]
 
 mod bench;
+mod dependencies;
 mod lint;
 mod process;
 mod run;
@@ -58,8 +59,14 @@ enum Command {
     Run(run::Options),
     /// Run every test there is.
     Test(test::Options),
-    /// Check formatting, lints and documentation.
+    /// Check formatting, lints, documentation and dependencies.
     Lint,
+    /// Fetch the advisories of RustSec, and look for those that are about a dependency.
+    Advisories {
+        /// A clone of the database, as a URL that git takes, where GitHub cannot be reached.
+        #[arg(long)]
+        from: Option<String>,
+    },
     /// Kill the server again and again under load, and look for lost events.
     Soak(soak::Options),
     /// Run the whole engine under many seeds, with everything going wrong, and audit what happened.
@@ -95,6 +102,7 @@ fn execute(command: Command) -> Result<()> {
         Command::Soak(options) => soak::soak(&workspace, &options),
         Command::Simulate(options) => simulate::simulate(&workspace, &options),
         Command::Lint => lint::lint(&workspace),
+        Command::Advisories { from } => dependencies::advisories(&workspace, from.as_deref()),
         Command::Bench(options) => bench::bench(&workspace, &options),
         Command::Speed => speed::speed(&workspace),
     }

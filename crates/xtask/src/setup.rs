@@ -3,10 +3,12 @@
 //!
 //! The steps: the browser half's compiler (`wasm`), the Node tools (`node`), a browser for the tests
 //! (`browser`), the official Python client (`python`), PostgreSQL's programs (`postgres`), the shells that completions
-//! are for (`shells`), the languages of the examples (`languages`) and what they import (`examples`). Commands ask for
-//! the steps they need, so that nobody waits for a browser to be installed in order to start the server.
+//! are for (`shells`), the languages of the examples (`languages`), what they import (`examples`) and what checks the
+//! dependencies (`deny`). Commands ask for the steps they need, so that nobody waits for a browser to be installed in
+//! order to start the server.
 
 mod browser;
+mod deny;
 mod examples;
 mod languages;
 mod node;
@@ -44,6 +46,8 @@ pub enum Step {
     Languages,
     /// What the examples take from npm, and a virtual environment with what they take from PyPI.
     Examples,
+    /// cargo-deny.
+    Deny,
 }
 
 /// How a step went.
@@ -71,6 +75,7 @@ pub fn everything(workspace: &Workspace, wasm_from: Option<WasmSource>) -> Resul
             Step::Shells,
             Step::Languages,
             Step::Examples,
+            Step::Deny,
         ],
     )
 }
@@ -85,6 +90,7 @@ pub fn ensure(workspace: &Workspace, steps: &[Step]) -> Result<()> {
             Step::Python => report("python", || python::prepare_client(workspace))?,
             Step::Postgres => report("postgres", || postgres::prepare(workspace))?,
             Step::Shells => report("shells", || shells::prepare(workspace))?,
+            Step::Deny => report("deny", || deny::prepare(workspace))?,
             Step::Languages => report("languages", || languages::prepare(workspace))?,
             Step::Examples => {
                 for package in examples::node_packages(workspace)? {
@@ -115,6 +121,11 @@ pub fn python(workspace: &Workspace) -> PathBuf {
 /// The interpreter that has what the examples import, once [`Step::Examples`] has been taken.
 pub fn python_of_examples(workspace: &Workspace) -> PathBuf {
     python::with_examples(workspace)
+}
+
+/// The program that checks dependencies, once [`Step::Deny`] has been taken.
+pub fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
+    deny::known(workspace).context("cargo-deny is not set up: run `cargo xtask setup`")
 }
 
 fn report(name: &str, step: impl FnOnce() -> Result<Outcome>) -> Result<()> {

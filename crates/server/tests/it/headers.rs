@@ -17,7 +17,7 @@ const APP: &str = "default-src 'none'; script-src 'nonce-…' 'wasm-unsafe-eval'
                    img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 const PICTURE: &str = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
 
-const DENIED: &str = "accelerometer=(), autoplay=(), bluetooth=(), camera=(), clipboard-read=(), clipboard-write=(self), \
+const DENIED: &str = "accelerometer=(), autoplay=(), camera=(), clipboard-read=(), clipboard-write=(self), \
                       display-capture=(), encrypted-media=(), fullscreen=(), gamepad=(), geolocation=(), gyroscope=(), \
                       hid=(), identity-credentials-get=(), idle-detection=(), local-fonts=(), magnetometer=(), \
                       microphone=(), midi=(), payment=(), picture-in-picture=(), publickey-credentials-create=(), \

@@ -1,5 +1,5 @@
-//! What the examples take from npm and PyPI. Each example names it in files of its own, as somebody who copies it needs
-//! them, so they are looked for rather than listed.
+//! What the examples take from npm. Each example names it in files of its own, as somebody who copies it needs them, so
+//! they are looked for rather than listed. What they take from PyPI is locked together (`python.rs`): they name ranges.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -13,11 +13,6 @@ use crate::workspace::Workspace;
 pub fn node_packages(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let locks = files_named(&workspace.examples(), "package-lock.json")?;
     Ok(locks.iter().filter_map(|lock| lock.parent()).map(Path::to_path_buf).collect())
-}
-
-/// Every `requirements.txt`.
-pub fn requirements(workspace: &Workspace) -> Result<Vec<PathBuf>> {
-    files_named(&workspace.examples(), "requirements.txt")
 }
 
 /// All files of that name below `directory`, sorted, without those that came from npm.

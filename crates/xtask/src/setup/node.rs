@@ -31,7 +31,7 @@ pub fn prepare(workspace: &Workspace, package: &Path) -> Result<Outcome> {
     }
     check_version()?;
     let mut npm = process::command("npm");
-    npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(package);
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(package);
     process::quietly(&mut npm, &workspace.cache().join("npm.log"), INSTALL_LIMIT)?;
     fs::write(&stamp, wanted)?;
     Ok(Outcome::Done(format!("installed {shown} with npm ci")))

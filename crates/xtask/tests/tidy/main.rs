@@ -6,6 +6,7 @@
 mod catalogue;
 mod contract;
 mod literal;
+mod locks;
 mod rules;
 mod source;
 

@@ -109,6 +109,22 @@ impl Tree {
     }
 }
 
+/// Adds the files of that name below `directory`.
+pub fn find(directory: &Path, name: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).expect("the repository is readable") {
+        let path = entry.expect("the repository is readable").path();
+        let is_one_of =
+            |names: &[&str]| path.file_name().is_some_and(|own| names.iter().any(|name| own == *name));
+        if path.is_dir() {
+            if !is_one_of(&SKIPPED) {
+                find(&path, name, found);
+            }
+        } else if is_one_of(&[name]) {
+            found.push(path);
+        }
+    }
+}
+
 impl Source {
     /// Whether it is Rust.
     pub fn is_rust(&self) -> bool {
