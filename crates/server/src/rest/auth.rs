@@ -82,7 +82,7 @@ pub async fn checked<Answer: Future<Output = Response>>(
     };
     let key = match &who {
         Who::Key(key) => Some(Arc::clone(key)),
-        Who::Operator | Who::Person(_) => None,
+        Who::Operator | Who::Person(_) | Who::Link(_) => None,
     };
     let limited =
         key.as_ref().and_then(|key| state.rate_limiter.count(&key.id, key.rate_limit, state.engine.now_ms()));
