@@ -133,6 +133,7 @@ mod tests {
         assert_eq!(need(Method::POST, "/v2/campaign/p1/events/batch"), ("events", Some("p1")));
         assert_eq!(need(Method::GET, "/v2/campaign/p1/events/stream"), ("read", Some("p1")));
         assert_eq!(need(Method::POST, "/v2/campaign/p1/deliveries/d/resend"), ("webhooks", Some("p1")));
+        assert_eq!(need(Method::POST, "/v2/campaign/p1/editor-link"), ("webhooks", Some("p1")));
         assert_eq!(need(Method::HEAD, "/v2/campaign/p1/deliveries"), ("read", Some("p1")));
         assert_eq!(need(Method::GET, "/v2/api-keys"), ("admin", None));
         assert_eq!(need(Method::DELETE, "/v2/api-keys/key_1"), ("admin", None));
