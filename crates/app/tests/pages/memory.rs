@@ -16,11 +16,9 @@ use groundswell_types::{
     ResendJobId, ResendSelection, ResendState, Role, TestId, TestView,
 };
 
-pub use embed::TOKEN;
 pub use sample::*;
 
 mod drafts;
-mod embed;
 mod resends;
 mod sample;
 

@@ -66,13 +66,14 @@ impl Engine {
         api_key_id: Option<String>,
         new: NewEditorLink,
     ) -> Result<EditorLink, EngineError> {
-        let label = new.label.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty());
-        let is_too_long =
-            label.as_ref().is_some_and(|label| label.chars().count() > MAX_EDITOR_LINK_LABEL_CHARS);
-        if is_too_long || label.as_ref().is_some_and(|label| label.contains(char::is_control)) {
+        let is_good = |label: &String| {
+            label.chars().count() <= MAX_EDITOR_LINK_LABEL_CHARS && !label.contains(char::is_control)
+        };
+        if !new.label.as_ref().is_none_or(is_good) {
             let why = "must have at most 100 characters, none of them a control character";
             return Err(EngineError::Invalid(vec![Problem::new("/label", why)]));
         }
+        let label = new.label.map(|label| label.trim().to_owned()).filter(|label| !label.is_empty());
         let now_ms = self.clock.now_ms();
         let (token, token_hash) = new_token();
         let record = EditorLinkRecord {
