@@ -64,13 +64,11 @@ pub fn place() -> Place {
 }
 
 /// In the browser, before anything is asked of the server.
+#[cfg(feature = "hydrate")]
 pub fn begin() {
-    #[cfg(feature = "hydrate")]
-    {
-        let place = Place::of(&window().location().pathname().unwrap_or_default());
-        if place.is_embedded() {
-            leptos::server_fn::client::set_server_url(place.base());
-        }
+    let place = Place::of(&window().location().pathname().unwrap_or_default());
+    if place.is_embedded() {
+        server_fn::client::set_server_url(place.base());
     }
 }
 

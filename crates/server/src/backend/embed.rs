@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use groundswell_app::backend::{EmbedBackend, Opened};
 use groundswell_app::failure::Failure;
 use groundswell_engine::EngineError;
-use groundswell_engine::access::{EDITOR_SESSION_MS, Who};
+use groundswell_engine::access::{Came, EDITOR_SESSION_MS, Who};
 use groundswell_types::Theme;
 
 use super::{Door, PageBackend};
@@ -34,12 +34,13 @@ impl PageBackend {
 impl EmbedBackend for PageBackend {
     async fn open_editor_link(&self, token: &str) -> Result<Opened, Failure> {
         let before = match &self.door {
-            Door::EditorLink(before) => before.as_deref(),
+            Door::EditorLink(before) => before.clone(),
             Door::Session => None,
         };
-        let (session, holder) =
-            self.state.engine.use_editor_link(token, before).await.map_err(|error| self.failure(error))?;
+        let came = Came { session: before, ..self.came.clone() };
+        let used = self.state.engine.use_editor_link(token, came).await;
+        let (session, holder) = used.map_err(|error| self.failure(error))?;
         let set_cookie = self.state.cookies.set(Cookie::Editor, &session, EDITOR_SESSION_MS / 1000);
-        Ok(Opened { set_cookie, program: holder.program })
+        Ok(Opened { set_cookie, program: holder.program.clone() })
     }
 }
