@@ -10,6 +10,7 @@ use crate::functions;
 use crate::pages::{
     DeliveriesPage, HistoryPage, InboxPage, NotFoundPage, OptionsPage, ProgramsPage, SignInPage, WebhooksPage,
 };
+use crate::place::place;
 use crate::texts::texts;
 
 /// The app. Every page is rendered whole before the first byte is sent: streamed pages would need JavaScript to
@@ -26,6 +27,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/programs/:id/options/webhooks/history") view=HistoryPage ssr=SsrMode::Async/>
                     <Route path=path!("/programs/:id/deliveries") view=DeliveriesPage ssr=SsrMode::Async/>
                     <Route path=path!("/programs/:id/inbox") view=InboxPage ssr=SsrMode::Async/>
+                    <Route path=path!("/embed/programs/:id/webhooks") view=WebhooksPage ssr=SsrMode::Async/>
+                    <Route path=path!("/embed/programs/:id/webhooks/history") view=HistoryPage ssr=SsrMode::Async/>
                 </Routes>
         </Frame>
     }
@@ -39,11 +42,22 @@ pub fn Frame(children: Children) -> impl IntoView {
         <Title formatter=document_title/>
         <Router>
             <a class="skip-link" href="#main" rel="external">{texts().frame_skip()}</a>
-            <Header/>
+            <Above/>
             <main id="main" tabindex="-1">{children()}</main>
-            <footer class="footer"><LanguageSwitch/></footer>
+            <Below/>
         </Router>
     }
+}
+
+/// Inside of another product there is only the page.
+#[component]
+fn Above() -> impl IntoView {
+    (!place().is_embedded()).then(|| view! { <Header/> }).into_any()
+}
+
+#[component]
+fn Below() -> impl IntoView {
+    (!place().is_embedded()).then(|| view! { <footer class="footer"><LanguageSwitch/></footer> }).into_any()
 }
 
 /// What the browser's tab says. `leptos_meta` writes it into the server's HTML as it is, so there it has to be

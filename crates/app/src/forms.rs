@@ -11,19 +11,21 @@ use crate::backend::Backend;
 use crate::failure::Failure;
 use crate::intent::Done;
 use crate::language::Language;
+use crate::place::Place;
 use crate::plain::Outcome;
 use crate::returned::Returned;
 use crate::said::Said;
 use crate::texts::Texts;
 
 mod api_keys;
+mod embed;
 mod inbox;
 mod log;
 mod panel;
 mod panel_form;
 
 /// Where forms are posted to, in axum's path syntax.
-pub const PATHS: [&str; 10] = [
+pub const PATHS: [&str; 13] = [
     "/",
     "/settings/api-keys",
     "/language",
@@ -34,6 +36,9 @@ pub const PATHS: [&str; 10] = [
     "/programs/{id}/inbox",
     "/programs/{id}/deliveries",
     "/programs/{id}/options/webhooks/history",
+    "/embed",
+    "/embed/programs/{id}/webhooks",
+    "/embed/programs/{id}/webhooks/history",
 ];
 
 /// What is to be answered.
@@ -114,12 +119,22 @@ async fn act(backend: &dyn Backend, post: Post<'_>) -> Answer {
         ["settings", "api-keys"] => api_keys::submit(backend, &form).await,
         ["programs", id, page @ ..] => match (ProgramId::parse(id), page) {
             (Ok(id), ["options", "webhooks"]) => {
-                panel::submit(backend, Texts::of(post.language), &id, &form).await
+                panel::submit(backend, Texts::of(post.language), (&id, Place::Editor), &form).await
             }
-            (Ok(id), ["options", "webhooks", "history"]) => restore(backend, &id, &form).await,
+            (Ok(id), ["options", "webhooks", "history"]) => {
+                restore(backend, (&id, Place::Editor), &form).await
+            }
             (Ok(id), ["options"]) => inbox::submit_to_options(backend, &id, &form).await,
             (Ok(id), ["deliveries"]) => log::submit(backend, &id, post.query, &form).await,
             (Ok(id), ["inbox"]) => inbox::submit(backend, &id, &form).await,
+            _ => Answer::failed(Failure::NotFound),
+        },
+        ["embed"] => embed::open(backend, &form).await,
+        ["embed", "programs", id, page @ ..] => match (ProgramId::parse(id), page) {
+            (Ok(id), ["webhooks"]) => {
+                panel::submit(backend, Texts::of(post.language), (&id, Place::Embedded), &form).await
+            }
+            (Ok(id), ["webhooks", "history"]) => restore(backend, (&id, Place::Embedded), &form).await,
             _ => Answer::failed(Failure::NotFound),
         },
         _ => Answer::failed(Failure::NotFound),
@@ -180,13 +195,13 @@ fn own_page(back: &str) -> String {
     own.map_or("/".to_owned(), |url| url[url::Position::BeforePath..url::Position::AfterQuery].to_owned())
 }
 
-async fn restore(backend: &dyn Backend, id: &ProgramId, form: &Form) -> Answer {
+async fn restore(backend: &dyn Backend, (id, place): (&ProgramId, Place), form: &Form) -> Answer {
     let number = |name| form.get(name).parse::<i64>().ok();
     let (Some(version), Some(draft)) = (number("version"), number("draft")) else {
         return Answer::failed(Failure::NotFound);
     };
     match backend.restore(id, version, draft).await {
-        Ok(()) => Answer::redirect(format!("/programs/{id}/options/webhooks?done={}", Done::Restored)),
+        Ok(()) => Answer::redirect(format!("{}?done={}", place.webhooks(id), Done::Restored)),
         Err(failure) => Answer::failed(failure),
     }
 }

@@ -26,6 +26,7 @@ mod live;
 mod log_intent;
 mod log_query;
 mod pages;
+pub mod place;
 #[cfg(feature = "ssr")]
 pub mod plain;
 mod returned;

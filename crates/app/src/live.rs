@@ -13,6 +13,7 @@ use std::future::Future;
 use groundswell_types::{Change, ProgramId};
 use leptos::prelude::*;
 
+use crate::place::{Place, place};
 pub use turn::Asked;
 
 /// What a page is about.
@@ -24,10 +25,10 @@ pub enum Watched {
 
 impl Watched {
     /// Where the server tells what changed.
-    fn url(&self) -> String {
+    fn url(&self, place: Place) -> String {
         match self {
             Self::AllPrograms => "/programs/live".to_owned(),
-            Self::Program(id) => format!("/programs/{id}/live"),
+            Self::Program(id) => format!("{}/programs/{id}/live", place.base()),
         }
     }
 }
@@ -38,9 +39,10 @@ where
     F: Future<Output = Asked> + 'static,
     A: Fn() -> F + Copy + 'static,
 {
+    let url = watched.url(place());
     // Effects run in the browser only.
     Effect::new(move |_| {
-        let follower = wire::join(watched.url(), changes, move || Box::pin(ask()));
+        let follower = wire::join(url.clone(), changes, move || Box::pin(ask()));
         on_cleanup(move || wire::leave(follower));
     });
 }

@@ -4,6 +4,7 @@
 //! variant in each, its path, a module with its view, and its form in [`crate::forms`].
 
 pub mod api_keys;
+mod editor_link;
 mod settings;
 
 use leptos::prelude::*;
@@ -16,6 +17,7 @@ use crate::components::FailurePage;
 use crate::failure::Failure;
 use crate::language::Language;
 use crate::pages::NotFoundPage;
+use crate::place::EMBED;
 use crate::said::Said;
 use crate::viewer::Viewer;
 
@@ -24,16 +26,19 @@ use crate::viewer::Viewer;
 pub enum PlainPage {
     /// Keys for the REST API.
     ApiKeys,
+    /// Where an editor link leads.
+    EditorLink,
 }
 
 impl PlainPage {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::ApiKeys];
+    pub const ALL: [Self; 2] = [Self::ApiKeys, Self::EditorLink];
 
     /// Its path, in axum's syntax.
     pub const fn path(self) -> &'static str {
         match self {
             Self::ApiKeys => "/settings/api-keys",
+            Self::EditorLink => EMBED,
         }
     }
 }
@@ -43,6 +48,8 @@ impl PlainPage {
 pub enum Outcome {
     /// Of the page of API keys.
     ApiKeys(api_keys::Outcome),
+    /// An editor link could not be opened.
+    EditorLink(Failure),
 }
 
 impl Outcome {
@@ -50,6 +57,7 @@ impl Outcome {
     pub const fn page(&self) -> PlainPage {
         match self {
             Self::ApiKeys(_) => PlainPage::ApiKeys,
+            Self::EditorLink(_) => PlainPage::EditorLink,
         }
     }
 }
@@ -58,6 +66,7 @@ impl Said for Outcome {
     fn said_in(self, language: Language) -> Self {
         match self {
             Self::ApiKeys(outcome) => Self::ApiKeys(outcome.said_in(language)),
+            Self::EditorLink(failure) => Self::EditorLink(failure.said_in(language)),
         }
     }
 }
@@ -84,17 +93,28 @@ pub struct PlainShown {
 #[derive(Clone)]
 enum Shown {
     ApiKeys(api_keys::Shown),
+    EditorLink(editor_link::Shown),
 }
 
 impl PlainShown {
     /// Reads what is to be shown.
     pub async fn read(backend: &dyn Backend, asked: Asked<'_>) -> Result<Self, Failure> {
-        let Asked { page, query: _, outcome } = asked;
+        let Asked { page, query, outcome } = asked;
         let viewer = backend.viewer().await?;
         let shown = match page {
             PlainPage::ApiKeys => {
-                let outcome = outcome.map(|Outcome::ApiKeys(outcome)| outcome);
+                let outcome = outcome.and_then(|outcome| match outcome {
+                    Outcome::ApiKeys(outcome) => Some(outcome),
+                    Outcome::EditorLink(_) => None,
+                });
                 Shown::ApiKeys(api_keys::Shown::read(backend, outcome).await?)
+            }
+            PlainPage::EditorLink => {
+                let failure = outcome.and_then(|outcome| match outcome {
+                    Outcome::EditorLink(failure) => Some(failure),
+                    Outcome::ApiKeys(_) => None,
+                });
+                Shown::EditorLink(editor_link::Shown::new(query, failure))
             }
         };
         Ok(Self { page, viewer, shown })
@@ -123,5 +143,6 @@ fn Page() -> impl IntoView {
     };
     match shown {
         Shown::ApiKeys(shown) => settings::around(page, viewer, api_keys::view(shown)),
+        Shown::EditorLink(shown) => editor_link::view(shown),
     }
 }

@@ -1,5 +1,6 @@
 //! The whole document around the app, and how the browser half is started in it.
 
+use groundswell_types::Theme;
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_meta::MetaTags;
@@ -41,14 +42,15 @@ pub fn plain_shell(assets: SiteAssets) -> impl IntoView {
 }
 
 fn document(css: String, head: impl IntoView, body: impl IntoView) -> impl IntoView {
+    // The style sheet goes by the visitor's system where none is said.
+    let theme = use_context::<Theme>().filter(|theme| *theme != Theme::Auto).map(Theme::as_str);
     view! {
         <!DOCTYPE html>
-        <html lang=language().tag()>
+        <html lang=language().tag() data-theme=theme>
             <head>
                 <meta charset="utf-8"/>
                 <meta name="viewport" content="width=device-width, initial-scale=1"/>
                 <meta name="color-scheme" content="light dark"/>
-                <meta name="referrer" content="same-origin"/>
                 <link rel="stylesheet" href=css/>
                 <link rel="icon" type="image/svg+xml" href="/favicon.svg"/>
                 {head}

@@ -3,6 +3,7 @@
 mod api;
 mod cli;
 mod delivery;
+mod embedding;
 mod events;
 mod examples;
 mod receivers;
@@ -24,6 +25,7 @@ pub fn all(settings: &Settings) -> Vec<Page> {
     vec![
         page(GETTING_STARTED, include_str!("../text/getting-started.md")),
         page(security::ABOUT, &security::text()),
+        page(embedding::ABOUT, &embedding::text()),
         page(examples::ABOUT, &examples::text()),
         page(delivery::ABOUT, &delivery::text(&settings.delivery)),
         page(events::ABOUT, &events::text()),

@@ -1,9 +1,11 @@
-//! Who asks, and what they may do: people with sessions, holders of API keys, the operator.
+//! Who asks, and what they may do: people with sessions, holders of API keys, those who came by
+//! an editor link, the operator.
 //!
 //! Architecture invariant: adapters reach use cases through [`crate::acting::Acting`] alone, which asks the [`Actor`] first.
 //! A team's things are, to everybody else, as if they were not there.
 
 mod actor;
+mod links;
 mod sessions;
 
 use groundswell_types::signature::hex;
@@ -12,6 +14,7 @@ use tokio::sync::watch;
 
 pub(crate) use actor::only_for;
 pub use actor::{Actor, Permission, Person, Who};
+pub use links::{EDITOR_IDLE_MS, EDITOR_LINK_MS, EDITOR_SESSION_MS, EditorLink, LinkHolder, NewEditorLink};
 pub use sessions::{Begun, Came, IDLE_MS, SESSION_MS, SIGN_IN_LINK_MS};
 
 use crate::engine::Engine;

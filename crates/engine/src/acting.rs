@@ -3,6 +3,7 @@
 
 mod audit;
 mod keys;
+mod links;
 mod programs;
 
 use std::sync::Arc;
@@ -98,9 +99,9 @@ macro_rules! unrecorded {
 
 unrecorded! {
     /// See [`Engine::save_draft`].
-    Edit save_draft(seen: Seen, rows: Vec<DraftRow>) -> DraftSaved;
+    EditWebhooks save_draft(seen: Seen, rows: Vec<DraftRow>) -> DraftSaved;
     /// See [`Engine::resolve_conflicts`].
-    Edit resolve_conflicts(seen: Seen, side: Side) -> DraftSaved;
+    EditWebhooks resolve_conflicts(seen: Seen, side: Side) -> DraftSaved;
     /// See [`Engine::end_first_steps`].
     Edit end_first_steps() -> ();
     /// See [`Engine::add_inbox_webhook`].
@@ -110,39 +111,39 @@ unrecorded! {
 changes! {
     /// See [`Engine::change_secret`].
     as AuditAction::SecretReplaced, Trace::default().with("row", row_key) =>
-        Edit change_secret(row_key: &str, change: SecretChange) -> DraftSaved;
+        EditWebhooks change_secret(row_key: &str, change: SecretChange) -> DraftSaved;
     /// See [`Engine::discard_draft`].
-    as AuditAction::DraftDiscarded, Trace::default() => Edit discard_draft() -> ();
+    as AuditAction::DraftDiscarded, Trace::default() => EditWebhooks discard_draft() -> ();
     /// See [`Engine::restore`].
     as AuditAction::VersionRestored, Trace::default().with("version", version) =>
-        Edit restore(version: i64, draft_version: i64) -> DraftSaved;
+        EditWebhooks restore(version: i64, draft_version: i64) -> DraftSaved;
     /// See [`Engine::publish`].
-    as AuditAction::WebhooksPublished, Trace::default().with("draft", version) => Edit publish(version: i64) -> ();
+    as AuditAction::WebhooksPublished, Trace::default().with("draft", version) => EditWebhooks publish(version: i64) -> ();
     /// See [`Engine::enable_row`].
-    as AuditAction::WebhookEnabled, Trace::default().with("row", row_key) => Edit enable_row(row_key: &str) -> ();
+    as AuditAction::WebhookEnabled, Trace::default().with("row", row_key) => EditWebhooks enable_row(row_key: &str) -> ();
     /// See [`Engine::release_parked`].
-    as AuditAction::ParkedReleased, Trace::default().with("row", row_key) => Edit release_parked(row_key: &str) -> i64;
+    as AuditAction::ParkedReleased, Trace::default().with("row", row_key) => EditWebhooks release_parked(row_key: &str) -> i64;
     /// See [`Engine::discard_parked`].
     as AuditAction::ParkedDiscarded, Trace::default().with("row", row_key) =>
-        Edit discard_parked(row_key: &str) -> i64;
+        EditWebhooks discard_parked(row_key: &str) -> i64;
     /// See [`Engine::end_old_secret_of_row`].
     as AuditAction::OldSecretEnded, Trace::default().with("row", row_key) =>
-        Edit end_old_secret_of_row(row_key: &str) -> ();
+        EditWebhooks end_old_secret_of_row(row_key: &str) -> ();
     /// See [`Engine::test_row`].
     as AuditAction::TestSent, Trace::default().with("row", row_key) =>
-        Edit test_row(row_key: &str, event: Option<EventKind>) -> TestView;
+        EditWebhooks test_row(row_key: &str, event: Option<EventKind>) -> TestView;
     /// See [`Engine::test_webhook`].
     as AuditAction::TestSent, Trace::of(id) =>
-        Edit test_webhook(id: &WebhookId, event: Option<EventKind>) -> TestView;
+        EditWebhooks test_webhook(id: &WebhookId, event: Option<EventKind>) -> TestView;
     /// See [`Engine::create_webhook`].
-    as AuditAction::WebhookCreated, Trace::default() => Edit create_webhook(input: WebhookInput) -> Webhook;
+    as AuditAction::WebhookCreated, Trace::default() => EditWebhooks create_webhook(input: WebhookInput) -> Webhook;
     /// See [`Engine::patch_webhook`].
     as input.action(), Trace::of(id).with("changed", input.parts()) =>
-        Edit patch_webhook(id: &WebhookId, input: WebhookInput) -> Webhook;
+        EditWebhooks patch_webhook(id: &WebhookId, input: WebhookInput) -> Webhook;
     /// See [`Engine::delete_webhook`].
-    as AuditAction::WebhookDeleted, Trace::of(id) => Edit delete_webhook(id: &WebhookId) -> ();
+    as AuditAction::WebhookDeleted, Trace::of(id) => EditWebhooks delete_webhook(id: &WebhookId) -> ();
     /// See [`Engine::end_old_secret`].
-    as AuditAction::OldSecretEnded, Trace::of(id) => Edit end_old_secret(id: &WebhookId) -> Webhook;
+    as AuditAction::OldSecretEnded, Trace::of(id) => EditWebhooks end_old_secret(id: &WebhookId) -> Webhook;
     /// See [`Engine::resend`].
     as AuditAction::DeliveryResent, Trace::of(id) => Edit resend(id: DeliveryId) -> DeliveryView;
     /// See [`Engine::begin_resends`].

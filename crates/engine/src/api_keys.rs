@@ -109,6 +109,11 @@ impl ApiKeys {
         self.by_hash.read().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
     }
 
+    /// Whether there is a key with that id.
+    pub(crate) fn has(&self, id: &str) -> bool {
+        self.by_hash.read().unwrap_or_else(PoisonError::into_inner).values().any(|known| known.id == id)
+    }
+
     pub(crate) fn forget(&self, id: &str) {
         let mut keys = self.by_hash.write().unwrap_or_else(PoisonError::into_inner);
         keys.retain(|_, known| known.id != id);
@@ -233,6 +238,8 @@ impl Engine {
         self.api_key_in(id, reach).await?;
         // First, so that it stops working whatever becomes of the write and of whoever waits for it.
         self.api_keys.forget(id);
+        // Who came by one of its editor links is shut out with it.
+        self.access.tell();
         if self.store.delete_api_key(id).await? { Ok(()) } else { Err(EngineError::NotFound("API key")) }
     }
 

@@ -17,7 +17,7 @@ use groundswell_types::{
     Program, ProgramId, ResendJob, TeamId, TestView, UserId, Webhook,
 };
 
-use crate::access::{Actor, Who};
+use crate::access::{Actor, EditorLink, Who};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::id;
@@ -147,6 +147,13 @@ impl Traced for Program {
     }
 }
 
+/// Its token opens it, so nobody else is told.
+impl Traced for EditorLink {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace.or_of(&self.id)
+    }
+}
+
 impl Traced for CreatedApiKey {
     fn traced(&self, trace: Trace) -> Trace {
         trace.or_of(&self.view.id)
@@ -166,6 +173,10 @@ impl Actor {
             Who::Person(person) => {
                 let id = Some(person.id.to_string());
                 AuditActor { kind: AuditActorKind::Person, id, name: person.name.clone() }
+            }
+            Who::Link(holder) => {
+                let (id, name) = (Some(holder.id.clone()), holder.label.clone().unwrap_or_default());
+                AuditActor { kind: AuditActorKind::Link, id, name }
             }
         }
     }

@@ -8,6 +8,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 #[wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
+    groundswell_app::place::begin();
     hydrate_body(groundswell_app::App);
     // Tests wait for this before they press anything.
     if let Some(root) = document().document_element() {

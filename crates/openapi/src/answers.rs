@@ -80,6 +80,22 @@ answers! {
         /// Always true.
         success: bool,
     }
+    /// A link to the webhook settings of a program, for somebody of another product.
+    EditorLink {
+        /// Ends it, or the session it has become.
+        id: String,
+        /// Opens the settings, once.
+        url: String,
+        /// Until when it can be used, in Unix milliseconds.
+        expires_at: i64,
+    }
+    /// An editor link that opens nothing any more.
+    EditorLinkEnded {
+        /// The id it had.
+        id: String,
+        /// Always true.
+        success: bool,
+    }
     /// A one-time link to the Program Editor.
     SignInLink {
         /// Signs whoever opens it in, once.
@@ -117,6 +133,6 @@ pub fn add_schemas(generator: &mut SchemaGenerator) {
     add! {
         ApiError ProgramList Webhook WebhookList WebhookDeleted WebhookTestResponse EventAccepted NoticeList Inbox
         InboxRequestDetail InboxAddress InboxCleared DeliveryPage DeliveryView DeliveryDetail ResendCount ResendJob
-        ResendJobList ApiKeyList NewApiKey ApiKeyDeleted SignInLink
+        ResendJobList ApiKeyList NewApiKey ApiKeyDeleted SignInLink EditorLink EditorLinkEnded
     }
 }

@@ -2,9 +2,9 @@
 //! from the types that check the members.
 
 use groundswell_types::{
-    DeliveryState, EventKind, MAX_API_KEY_NAME_CHARS, MAX_HEADER_NAME_BYTES, MAX_HEADER_VALUE_BYTES,
-    MAX_HEADERS, MAX_SEARCH_CHARS, MAX_SELECTED, ProgramStatus, ProgramType, Scopes, SecretOverlap,
-    WebhookName, WebhookTimeout,
+    DeliveryState, EventKind, MAX_API_KEY_NAME_CHARS, MAX_EDITOR_LINK_LABEL_CHARS, MAX_HEADER_NAME_BYTES,
+    MAX_HEADER_VALUE_BYTES, MAX_HEADERS, MAX_SEARCH_CHARS, MAX_SELECTED, ProgramStatus, ProgramType, Scopes,
+    SecretOverlap, Theme, WebhookName, WebhookTimeout,
 };
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ const PLAIN: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
 const VISIBLE: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$";
 
 /// All of them, by name.
-pub fn all() -> [(&'static str, Value); 8] {
+pub fn all() -> [(&'static str, Value); 9] {
     [
         ("NewProgram", new_program()),
         ("ProgramChange", program_change()),
@@ -27,6 +27,7 @@ pub fn all() -> [(&'static str, Value); 8] {
         ("NamedDeliveries", named_deliveries()),
         ("MatchingDeliveries", matching_deliveries()),
         ("ApiKeyToBe", api_key()),
+        ("EditorLinkToBe", editor_link()),
     ]
 }
 
@@ -240,6 +241,26 @@ fn matching_deliveries() -> Value {
             "dryRun": dry_run(),
         },
         "additionalProperties": false,
+    })
+}
+
+fn editor_link() -> Value {
+    json!({
+        "description": "An editor link to be.",
+        "type": "object",
+        "properties": {
+            "theme": {
+                "enum": [Theme::Light, Theme::Dark, Theme::Auto, null],
+                "default": Theme::Auto,
+                "description": "What the pages look like, for the whole session; `auto` goes by the visitor's system.",
+            },
+            "label": {
+                "type": ["string", "null"],
+                "maxLength": MAX_EDITOR_LINK_LABEL_CHARS,
+                "pattern": PLAIN,
+                "description": "Who it is for, for people who look at who did what.",
+            },
+        },
     })
 }
 

@@ -15,6 +15,7 @@ pub fn in_path(name: &'static str) -> Value {
         "requestId" => ("The request's id.", "^inr_[0-7][0-9a-hjkmnp-tv-z]{12}$", "inr_1sj7e4k9v2w0c"),
         "jobId" => ("The job's id.", "^rsj_[0-7][0-9a-hjkmnp-tv-z]{12}$", "rsj_1sj7e4k9v2w0c"),
         "keyId" => ("The key's id.", "^key_[0-9a-z]+$", "key_7f3k9x2m4p"),
+        "linkId" => ("The link's id.", "^edl_[0-9A-Za-z]+$", "edl_7f3k9x2m4p8h1j5n"),
         other => unreachable!("no path has a part named {other}"),
     };
     json!({

@@ -2,6 +2,7 @@
 
 mod access;
 mod deliveries;
+mod editor_links;
 mod events;
 mod inbox;
 mod programs;
@@ -17,6 +18,7 @@ pub fn operations() -> impl Iterator<Item = Operation> {
     programs::operations()
         .into_iter()
         .chain(webhooks::operations())
+        .chain(editor_links::operations())
         .chain(events::operations())
         .chain(deliveries::operations())
         .chain(inbox::operations())

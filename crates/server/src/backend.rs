@@ -1,5 +1,7 @@
 //! What the pages need, over the engine, for the person whose session the request carries.
 
+mod embed;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -22,6 +24,7 @@ use groundswell_types::{
 use tokio::sync::OnceCell;
 
 use crate::cookies::Cookie;
+pub use crate::embed::Door;
 use crate::http::AppState;
 
 /// How long a chosen language is remembered, in seconds: a year.
@@ -31,6 +34,7 @@ const REMEMBERED_S: i64 = 365 * 24 * 3600;
 pub struct PageBackend {
     state: AppState,
     came: Came,
+    door: Door,
     request_id: Option<String>,
     /// Who it is, once that was asked: a page asks for many things.
     acting: OnceCell<Option<Acting>>,
@@ -39,21 +43,34 @@ pub struct PageBackend {
 impl PageBackend {
     /// A backend for whoever came; `came` has their session.
     pub const fn new(state: AppState, came: Came, request_id: Option<String>) -> Self {
-        Self { state, came, request_id, acting: OnceCell::const_new() }
+        Self { state, came, door: Door::Session, request_id, acting: OnceCell::const_new() }
+    }
+
+    /// The same for whoever comes through that door.
+    pub fn through(self, door: Door) -> Self {
+        Self { door, ..self }
     }
 
     /// The use cases, for somebody who is signed in.
     pub async fn engine(&self) -> Result<&Acting, Failure> {
         let acting = self.acting.get_or_try_init(|| async {
-            let Some(session) = &self.came.session else { return Ok(None) };
-            let person = self.state.engine.person(session).await?;
-            Ok(person.map(|person| {
-                let who = Who::Person(Arc::new(person));
-                self.state.engine.acting(Arc::new(Actor { who, address: self.came.address }))
-            }))
+            let who = self.who().await?;
+            let address = self.came.address;
+            Ok(who.map(|who| self.state.engine.acting(Arc::new(Actor { who, address }))))
         });
         let acting = acting.await.map_err(|error| self.failure(error))?;
         acting.as_ref().ok_or(Failure::SignedOut)
+    }
+
+    async fn who(&self) -> Result<Option<Who>, EngineError> {
+        match &self.door {
+            Door::Session => {
+                let Some(session) = &self.came.session else { return Ok(None) };
+                let person = self.state.engine.person(session).await?;
+                Ok(person.map(|person| Who::Person(Arc::new(person))))
+            }
+            Door::EditorLink(session) => embed::who(&self.state, session.as_deref()).await,
+        }
     }
 
     /// The one place where the engine's errors become what people at the browser read.

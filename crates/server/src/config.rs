@@ -2,6 +2,8 @@
 //! the environment (through clap).
 
 mod egress;
+mod embed;
+mod policies;
 mod secrets;
 mod shown;
 
@@ -9,13 +11,15 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use groundswell_engine::config::{BreakerPolicy, EngineConfig, RetryPolicy, SendingConfig};
+use groundswell_engine::config::EngineConfig;
 use groundswell_types::RateLimit;
 use serde::Deserialize;
 
 pub use self::secrets::SecretsKeySource;
 use self::secrets::{SecretsArgs, SecretsSection};
 use crate::client_address::TrustedProxies;
+use embed::{EmbedArgs, EmbedSection};
+use policies::{breaker_policy, retention_ms, retry_policy, sending};
 
 const MIN_ADMIN_KEY_CHARS: usize = 32;
 
@@ -77,6 +81,8 @@ pub struct ServeArgs {
     /// `off`, or requests per second, minute and hour for each API key, for example 100/2000/50000.
     #[arg(long, env = "GROUNDSWELL_RATE_LIMIT", value_name = "LIMITS")]
     rate_limit: Option<String>,
+    #[command(flatten)]
+    embed: EmbedArgs,
     /// `human` or `json`.
     #[arg(long, env = "GROUNDSWELL_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<LogFormat>,
@@ -118,6 +124,7 @@ struct File {
     retention: RetentionSection,
     breaker: BreakerSection,
     delivery: DeliverySection,
+    embed: EmbedSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -169,6 +176,8 @@ pub struct Config {
     pub public_url: Option<String>,
     pub trusted_proxies: TrustedProxies,
     pub rate_limit: Option<RateLimit>,
+    /// The origins that may frame what editor links open.
+    pub embed_origins: Vec<String>,
     pub log_format: LogFormat,
     pub log_filter: String,
     pub secrets: SecretsKeySource,
@@ -245,6 +254,7 @@ impl Config {
             public_url: args.public_url.or(file.public_url).map(|url| public_url(&url)).transpose()?,
             trusted_proxies: TrustedProxies::parse(args.trusted_proxies.as_deref(), &file.trusted_proxies)?,
             rate_limit: rate_limit(args.rate_limit.or(file.rate_limit).as_deref())?,
+            embed_origins: embed::origins(&args.embed, &file.embed)?,
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
             log_filter: args.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             engine,
@@ -270,55 +280,6 @@ impl ServeArgs {
             autodisable_ms: self.autodisable_ms,
         }
     }
-}
-
-fn retention_ms(given: Option<i64>) -> anyhow::Result<i64> {
-    let retention_ms = given.unwrap_or(EngineConfig::default().retention_ms);
-    if retention_ms < 1_000 {
-        bail!("retention must be at least 1000 ms");
-    }
-    Ok(retention_ms)
-}
-
-fn sending(file: &DeliverySection) -> anyhow::Result<SendingConfig> {
-    let timeouts_ms = [file.connect_timeout_ms.unwrap_or(5_000), file.total_timeout_ms.unwrap_or(15_000)];
-    if timeouts_ms.contains(&0) || [file.slots, file.endpoint_slots].contains(&Some(0)) {
-        bail!("the slots and timeouts of delivery must be at least 1, else nothing could be sent");
-    }
-    let [connect_timeout_ms, total_timeout_ms] = timeouts_ms;
-    Ok(SendingConfig { connect_timeout_ms, total_timeout_ms })
-}
-
-fn breaker_policy(args: &BreakerSection, file: &BreakerSection) -> anyhow::Result<BreakerPolicy> {
-    let usual = BreakerPolicy::default();
-    let policy = BreakerPolicy {
-        failures: args.failures.or(file.failures).unwrap_or(usual.failures),
-        probe_base_ms: args.probe_base_ms.or(file.probe_base_ms).unwrap_or(usual.probe_base_ms),
-        probe_cap_ms: args.probe_cap_ms.or(file.probe_cap_ms).unwrap_or(usual.probe_cap_ms),
-        autodisable_ms: args.autodisable_ms.or(file.autodisable_ms).unwrap_or(usual.autodisable_ms),
-    };
-    let BreakerPolicy { failures, probe_base_ms, probe_cap_ms, autodisable_ms } = policy;
-    if [failures, probe_base_ms, probe_cap_ms, autodisable_ms].into_iter().any(|value| value < 1) {
-        bail!("the breaker's failures, waits and time to disabling must be at least 1");
-    }
-    Ok(policy)
-}
-
-fn retry_policy(args: &RetrySection, file: &RetrySection) -> anyhow::Result<RetryPolicy> {
-    let usual = RetryPolicy::default();
-    let policy = RetryPolicy {
-        base_ms: args.base_ms.or(file.base_ms).unwrap_or(usual.base_ms),
-        factor: args.factor.or(file.factor).unwrap_or(usual.factor),
-        cap_ms: args.cap_ms.or(file.cap_ms).unwrap_or(usual.cap_ms),
-        deadline_ms: args.deadline_ms.or(file.deadline_ms).unwrap_or(usual.deadline_ms),
-    };
-    if policy.base_ms < 1 || policy.cap_ms < 1 || policy.deadline_ms < 1 {
-        bail!("the retry policy's base, cap and deadline must be at least 1 ms");
-    }
-    if !(policy.factor.is_finite() && policy.factor >= 1.0) {
-        bail!("the retry policy's factor must be at least 1");
-    }
-    Ok(policy)
 }
 
 /// `sqlite:///absolute`, `sqlite://relative` or `sqlite:relative`; `postgres://…` or `postgresql://…`.

@@ -19,7 +19,6 @@ pub enum Cookie {
     #[cfg_attr(not(test), expect(dead_code, reason = "whoever signs people in by OpenID Connect writes it"))]
     ProviderSignIn,
     /// Who came by an editor link, inside the page of a host product.
-    #[cfg_attr(not(test), expect(dead_code, reason = "whoever redeems editor links writes it"))]
     Editor,
     /// The language that somebody chose.
     Language,

@@ -34,6 +34,8 @@ pub struct Shared {
     pub public_url: Arc<str>,
     pub cookies: Cookies,
     pub own_origin: OwnOrigin,
+    /// Who may frame what editor links open.
+    pub embed_origins: Vec<String>,
     pub admin_key_hash: Option<[u8; 32]>,
     pub trusted_proxies: TrustedProxies,
     pub rate_limiter: RateLimiter,
@@ -69,6 +71,7 @@ impl AppState {
             description: Description::new(&public_url),
             cookies: Cookies::of(&public_url),
             own_origin: OwnOrigin::of(&public_url),
+            embed_origins: config.embed_origins.clone(),
             public_url: public_url.into(),
             admin_key_hash: config.admin_key.as_ref().map(|key| hash_token(key.expose())),
             trusted_proxies: config.trusted_proxies.clone(),

@@ -22,7 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::{Interval, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::backend::PageBackend;
+use crate::backend::{Door, PageBackend};
 use crate::http::AppState;
 use crate::pages::came;
 use crate::routes::Routes;
@@ -53,18 +53,22 @@ impl LiveStreams {
 
 /// A stream for each program, and one for all together.
 pub fn router() -> Routes {
-    Routes::new().get("/programs/live", all_programs).get("/programs/{id}/live", one_program)
+    Routes::new()
+        .get("/programs/live", all_programs)
+        .get("/programs/{id}/live", one_program)
+        .get("/embed/programs/{id}/live", one_program)
 }
 
 async fn all_programs(State(state): State<AppState>, request: Request) -> Response {
     let came = came(&state, request.headers(), request.extensions());
-    answer(state, came, None).await
+    answer(state, (came, Door::Session), None).await
 }
 
 async fn one_program(State(state): State<AppState>, Path(id): Path<String>, request: Request) -> Response {
     let Ok(program) = ProgramId::parse(&id) else { return no_program() };
     let came = came(&state, request.headers(), request.extensions());
-    answer(state, came, Some(program)).await
+    let door = Door::of(&state, request.uri().path(), request.headers());
+    answer(state, (came, door), Some(program)).await
 }
 
 fn no_program() -> Response {
@@ -72,7 +76,7 @@ fn no_program() -> Response {
 }
 
 /// A stream of what changes at a program, or anywhere.
-async fn answer(state: AppState, came: Came, program: Option<ProgramId>) -> Response {
+async fn answer(state: AppState, came: (Came, Door), program: Option<ProgramId>) -> Response {
     // From here on no end of the session is missed.
     let changed = state.engine.access_changed();
     let watch = match watch(&state, &came, program.as_ref()).await {
@@ -102,8 +106,12 @@ async fn answer(state: AppState, came: Came, program: Option<ProgramId>) -> Resp
 }
 
 /// A watch for somebody who may have it.
-async fn watch(state: &AppState, came: &Came, program: Option<&ProgramId>) -> Result<ChangeWatch, Failure> {
-    let backend = PageBackend::new(state.clone(), came.clone(), None);
+async fn watch(
+    state: &AppState,
+    (came, door): &(Came, Door),
+    program: Option<&ProgramId>,
+) -> Result<ChangeWatch, Failure> {
+    let backend = PageBackend::new(state.clone(), came.clone(), None).through(door.clone());
     let acting = backend.engine().await?;
     match program {
         Some(program) => acting.watch(program).map_err(|error| backend.failure(error)),
@@ -119,7 +127,8 @@ fn message(changed: &[Change]) -> Event {
 /// Somebody who has a page open.
 struct Viewer {
     state: AppState,
-    came: Came,
+    /// And through which door.
+    came: (Came, Door),
     program: Option<ProgramId>,
     changed: watch::Receiver<u64>,
     checks: Interval,

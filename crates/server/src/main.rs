@@ -8,6 +8,7 @@ mod cookies;
 mod crash;
 mod docs;
 mod doctor;
+mod embed;
 mod export;
 mod front;
 mod headers;

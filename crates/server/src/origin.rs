@@ -9,6 +9,7 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use groundswell_app::place::Place;
 use http::header::{HOST, ORIGIN};
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use url::Url;
@@ -65,7 +66,12 @@ impl OwnOrigin {
 
 /// Refuses what a browser says comes from another site.
 pub async fn refuse_other_sites(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    if state.own_origin.may_ask(request.method(), request.headers()) {
+    let (method, headers) = (request.method(), request.headers());
+    // Nothing but this keeps another site from having an editor link's holder post: their cookie goes along with whatever
+    // comes from a frame.
+    let must_say = Place::of(request.uri().path()).is_embedded() && !method.is_safe();
+    let says = headers.contains_key(SEC_FETCH_SITE) || headers.contains_key(ORIGIN);
+    if state.own_origin.may_ask(method, headers) && (says || !must_say) {
         return next.run(request).await;
     }
     (StatusCode::FORBIDDEN, "This request comes from another site.\n").into_response()

@@ -8,9 +8,11 @@ use axum::response::{IntoResponse, Response};
 use groundswell_app::backend::Backend;
 use groundswell_app::failure::Failure;
 use groundswell_app::forms::{self, Answer, Post};
+use groundswell_app::place::{EMBED, Place};
 use groundswell_app::plain::{Asked, Outcome, PlainPage, PlainShown};
 use groundswell_app::{App, Language, plain_shell, shell};
 use groundswell_engine::access::Came;
+use groundswell_types::Theme;
 use http::header::{
     ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
     SET_COOKIE, USER_AGENT, VARY,
@@ -24,14 +26,14 @@ use leptos_axum::{ResponseOptions, generate_route_list};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
-use crate::backend::PageBackend;
+use crate::backend::{Door, PageBackend};
 use crate::client_address::ClientAddress;
 use crate::cookies::Cookie;
-use crate::export;
 use crate::headers::{PagePolicy, Scripts};
 use crate::http::{AppState, RequestId};
 use crate::routes::Routes;
 use crate::site::Site;
+use crate::{embed, export};
 
 /// Forms and server functions are small: five webhooks and a name.
 const MAX_FORM_BYTES: usize = 256 * 1024;
@@ -66,10 +68,13 @@ pub fn router(state: &AppState) -> Routes {
         });
     }
     for (path, method) in server_fn_paths() {
-        pages = pages.answers(if method == Method::GET { "GET" } else { "POST" }, path);
+        let method = if method == Method::GET { "GET" } else { "POST" };
+        pages = pages.answers(method, path).answers(method, &format!("{EMBED}{path}"));
     }
-    let pages =
-        pages.get("/programs/{id}/deliveries/export", export::of_page).post("/_fn/{*name}", server_function);
+    let pages = pages
+        .get("/programs/{id}/deliveries/export", export::of_page)
+        .post("/_fn/{*name}", server_function)
+        .post("/embed/_fn/{*name}", server_function);
     pages.around(|router| {
         router
             .fallback(fallback)
@@ -118,7 +123,7 @@ impl PageRenderer {
         request: Request,
         (page, outcome): (PlainPage, Option<Outcome>),
     ) -> Response {
-        let backend = backend_for(state, request.headers(), request.extensions());
+        let backend = backend_for(state, request.uri(), (request.headers(), request.extensions()));
         let query = request.uri().query().unwrap_or_default();
         let shown = PlainShown::read(backend.as_ref(), Asked { page, query, outcome }).await;
         let status = shown.as_ref().err().map(Failure::status);
@@ -144,15 +149,19 @@ impl PageRenderer {
             fn(&str) -> Scripts<'_>,
         ),
     ) -> Response {
-        let backend = backend_for(state, request.headers(), request.extensions());
+        let backend = backend_for(state, request.uri(), (request.headers(), request.extensions()));
+        let (embed, has_token) =
+            (Embed::of(state, request.uri(), &backend).await, embed::has_token(request.uri()));
+        let backend: Arc<dyn Backend> = backend;
         let language = language_for(state, request.headers());
         let assets = self.assets.clone();
         let context = move || {
             provide_context(Arc::clone(&backend));
             provide_context(language);
+            provide_context(embed.theme);
             let nonce = use_nonce().expect("Leptos makes one for every answer");
             expect_context::<ResponseOptions>()
-                .insert_header(CONTENT_SECURITY_POLICY, PagePolicy::new(scripts(&nonce)).value());
+                .insert_header(CONTENT_SECURITY_POLICY, embed.policy(scripts(&nonce)).value());
             provide();
         };
         let options = self.options.clone();
@@ -166,12 +175,44 @@ impl PageRenderer {
         // Pages differ by person and by language, and are asked for anew.
         headers.insert(VARY, HeaderValue::from_static("cookie, accept-language"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        if has_token {
+            embed::keep_address(headers);
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+        }
         response
     }
 }
 
-fn backend_for(state: &AppState, headers: &HeaderMap, extensions: &Extensions) -> Arc<dyn Backend> {
-    Arc::new(page_backend(state, headers, extensions))
+/// The backend of a request to that address, of whoever is known there.
+fn backend_for(
+    state: &AppState,
+    uri: &Uri,
+    (headers, extensions): (&HeaderMap, &Extensions),
+) -> Arc<PageBackend> {
+    let door = Door::of(state, uri.path(), headers);
+    Arc::new(page_backend(state, headers, extensions).through(door))
+}
+
+/// What is particular to a page inside of another product.
+#[derive(Clone)]
+struct Embed {
+    theme: Theme,
+    framed_by: Arc<[String]>,
+}
+
+impl Embed {
+    async fn of(state: &AppState, uri: &Uri, backend: &PageBackend) -> Self {
+        let theme = match Place::of(uri.path()) {
+            Place::Editor => Theme::Auto,
+            Place::Embedded if uri.path() == EMBED => embed::theme_of_link(uri),
+            Place::Embedded => backend.theme().await,
+        };
+        Self { theme, framed_by: embed::framed_by(state, uri.path()).into() }
+    }
+
+    fn policy<'a>(&'a self, scripts: Scripts<'a>) -> PagePolicy<'a> {
+        PagePolicy { framed_by: &self.framed_by, ..PagePolicy::new(scripts) }
+    }
 }
 
 /// The backend of a request of whoever's session it carries.
@@ -194,8 +235,13 @@ fn language_for(state: &AppState, headers: &HeaderMap) -> Language {
     Language::choose(state.cookies.read(Cookie::Language, headers), accepted)
 }
 
-async fn server_function(State(state): State<AppState>, request: Request) -> Response {
-    let backend = backend_for(&state, request.headers(), request.extensions());
+async fn server_function(State(state): State<AppState>, mut request: Request) -> Response {
+    let backend: Arc<dyn Backend> =
+        backend_for(&state, request.uri(), (request.headers(), request.extensions()));
+    // Functions are found by their paths.
+    if let Some(Ok(own)) = request.uri().path().strip_prefix(EMBED).map(Uri::try_from) {
+        *request.uri_mut() = own;
+    }
     let language = language_for(&state, request.headers());
     let context = move || {
         provide_context(Arc::clone(&backend));
@@ -215,7 +261,7 @@ async fn submit(
         return (StatusCode::PAYLOAD_TOO_LARGE, "This form is too large.\n").into_response();
     };
     let Parts { uri, headers, extensions, .. } = parts;
-    let backend = backend_for(&state, &headers, &extensions);
+    let backend = backend_for(&state, &uri, (&headers, &extensions));
     let query = uri.query().unwrap_or_default();
     let post = Post { path: uri.path(), query, body: &body, language: language_for(&state, &headers) };
     match forms::submit(backend.as_ref(), post).await {

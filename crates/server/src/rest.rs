@@ -7,6 +7,7 @@ mod body;
 mod coding;
 mod deliveries;
 mod description;
+mod editor_links;
 mod events;
 mod inbox;
 mod input;
@@ -66,6 +67,8 @@ calls! {
         "/v2/campaign/{id}/deliveries/{delivery}/resend": post resends::one;
         "/v2/campaign/{id}/resends": get resends::list, post resends::begin;
         "/v2/campaign/{id}/resends/{job}": get resends::show, delete resends::cancel;
+        "/v2/campaign/{id}/editor-link": post editor_links::create;
+        "/v2/campaign/{id}/editor-link/{link}": delete editor_links::remove;
         "/v2/api-keys": get keys::list, post keys::create;
         "/v2/api-keys/{id}": delete keys::remove;
         "/v2/sign-in-links": post keys::create_sign_in_link;

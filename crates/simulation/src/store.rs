@@ -2,6 +2,7 @@
 //! the engine. Each call passes points at which the power can be cut, before and after it takes effect.
 
 mod audit;
+mod editor_links;
 mod first_steps;
 mod forward;
 mod people;

@@ -11,6 +11,7 @@ mod audit;
 mod change;
 mod delivery;
 pub mod editor;
+mod editor_link;
 mod error;
 mod event;
 mod filter;
@@ -43,6 +44,7 @@ pub use delivery::{
     AttemptView, DeliveryDetail, DeliveryState, DeliveryView, FailureClass, HeaderView, RequestHead,
     RequestView, ResponseView, TestView,
 };
+pub use editor_link::{InvalidTheme, MAX_EDITOR_LINK_LABEL_CHARS, Theme};
 pub use error::{ApiError, ErrorCode};
 pub use event::{Envelope, Event, EventData, EventKind};
 pub use filter::{DeliveryFilter, InvalidStatusRange, MAX_SEARCH_CHARS, StatusRange};

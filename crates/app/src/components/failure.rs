@@ -6,6 +6,7 @@ use leptos_meta::Title;
 use super::{Icon, Shape};
 use crate::failure::Failure;
 use crate::pages::SignInHelp;
+use crate::place::place;
 use crate::texts::{Texts, texts};
 use crate::words;
 
@@ -38,7 +39,9 @@ pub fn FailureNotice(failure: Failure) -> impl IntoView {
 #[component]
 pub fn FailurePage(failure: Failure) -> impl IntoView {
     let texts = texts();
+    let is_embedded = place().is_embedded();
     let (title, advice) = match &failure {
+        Failure::SignedOut if is_embedded => return view! { <Ended/> }.into_any(),
         Failure::SignedOut => return view! { <SignInHelp/> }.into_any(),
         Failure::NotFound => (texts.failure_not_found_title(), texts.failure_not_found_advice()),
         Failure::Offline => (texts.failure_offline_title(), texts.failure_offline_advice()),
@@ -51,7 +54,22 @@ pub fn FailurePage(failure: Failure) -> impl IntoView {
             <p>{words::failure(texts, &failure)}</p>
             <p class="hint">{advice}</p>
             {request_id(texts, &failure)}
-            <p><a class="button" href="/">{texts.frame_programs()}</a></p>
+            {(!is_embedded).then(|| view! { <p><a class="button" href="/">{texts.frame_programs()}</a></p> })}
+        </div>
+    }
+    .into_any()
+}
+
+/// In the place of a page inside of another product.
+#[component]
+fn Ended() -> impl IntoView {
+    let texts = texts();
+    view! {
+        <Title text=texts.embed_title()/>
+        <div class="page narrow empty">
+            <h1>{texts.embed_title()}</h1>
+            <p>{texts.embed_ended()}</p>
+            <p class="hint">{texts.embed_cookies()}</p>
         </div>
     }
     .into_any()

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos_router::components::A;
 
 use super::Status;
+use crate::place::place;
 use crate::texts::texts;
 use crate::words;
 
@@ -20,6 +21,10 @@ pub enum Step {
 #[component]
 pub fn ProgramHead(program: Program, step: Step) -> impl IntoView {
     let texts = texts();
+    if place().is_embedded() {
+        // The product around the page says where one is.
+        return view! { <h1 class="visually-hidden">{program.name}</h1> }.into_any();
+    }
     let (tone, status) = words::program_status(texts, program.status);
     let link = |to: Step, path: &str, word: &'static str| {
         let href = format!("/programs/{}/{path}", program.id);

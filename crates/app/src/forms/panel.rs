@@ -8,6 +8,7 @@ use super::{Answer, Form};
 use crate::backend::Backend;
 use crate::failure::Failure;
 use crate::intent::{Done, Intent, RowAction};
+use crate::place::Place;
 use crate::returned::Returned;
 use crate::texts::Texts;
 
@@ -15,17 +16,23 @@ use crate::texts::Texts;
 struct Post<'a> {
     backend: &'a dyn Backend,
     id: &'a ProgramId,
+    place: Place,
     form: PanelForm,
     /// The panel as it was before.
     panel: Panel,
     texts: Texts,
 }
 
-pub async fn submit(backend: &dyn Backend, texts: Texts, id: &ProgramId, form: &Form) -> Answer {
+pub async fn submit(
+    backend: &dyn Backend,
+    texts: Texts,
+    (id, place): (&ProgramId, Place),
+    form: &Form,
+) -> Answer {
     let form = panel_form::parse(form);
     if form.intent == Intent::Discard {
         return match backend.discard_draft(id).await {
-            Ok(()) => Answer::redirect(page(id)),
+            Ok(()) => Answer::redirect(place.webhooks(id)),
             Err(failure) => Answer::failed(failure),
         };
     }
@@ -33,18 +40,18 @@ pub async fn submit(backend: &dyn Backend, texts: Texts, id: &ProgramId, form: &
         Ok(panel) => panel,
         Err(failure) => return Answer::failed(failure),
     };
-    Post { backend, id, form, panel, texts }.act().await
-}
-
-fn page(id: &ProgramId) -> String {
-    format!("/programs/{id}/options/webhooks")
-}
-
-fn row_on_page(id: &ProgramId, query: &str, key: &str) -> String {
-    format!("{}{query}#webhook-{key}", page(id))
+    Post { backend, id, place, form, panel, texts }.act().await
 }
 
 impl Post<'_> {
+    fn page(&self) -> String {
+        self.place.webhooks(self.id)
+    }
+
+    fn row_on_page(&self, query: &str, key: &str) -> String {
+        format!("{}{query}#webhook-{key}", self.page())
+    }
+
     async fn act(mut self) -> Answer {
         if let Err(failure) = self.change_rows() {
             return self.not_saved(failure);
@@ -60,7 +67,7 @@ impl Post<'_> {
         let (backend, id) = (self.backend, self.id);
         match &self.form.intent {
             Intent::Publish => match backend.publish(id, version).await {
-                Ok(()) => Answer::redirect(format!("{}?done={}", page(id), Done::Published)),
+                Ok(()) => Answer::redirect(format!("{}?done={}", self.page(), Done::Published)),
                 Err(failure) => Answer::failed(failure),
             },
             Intent::Row { key, action } => match self.act_on_row(key, *action).await {
@@ -69,16 +76,16 @@ impl Post<'_> {
             },
             Intent::Add => {
                 let key = self.form.rows.last().map(|row| row.key.as_str()).unwrap_or_default();
-                Answer::redirect(row_on_page(id, "", key))
+                Answer::redirect(self.row_on_page("", key))
             }
             Intent::Resolve(side) => {
                 let seen = Seen { draft_version: version, ..self.seen() };
                 match backend.resolve_conflicts(id, seen, *side).await {
-                    Ok(()) => Answer::redirect(page(id)),
+                    Ok(()) => Answer::redirect(self.page()),
                     Err(failure) => Answer::failed(failure),
                 }
             }
-            Intent::Save | Intent::Discard => Answer::redirect(page(id)),
+            Intent::Save | Intent::Discard => Answer::redirect(self.page()),
         }
     }
 
@@ -180,10 +187,10 @@ impl Post<'_> {
         match action {
             RowAction::Test(event) => {
                 let test = backend.test_webhook(id, key, event).await?;
-                return Ok(row_on_page(id, &format!("?test={}&row={key}", test.id), key));
+                return Ok(self.row_on_page(&format!("?test={}&row={key}", test.id), key));
             }
-            RowAction::Remove => return Ok(page(id)),
-            RowAction::GenerateSecret => return Ok(row_on_page(id, &format!("?generate={key}"), key)),
+            RowAction::Remove => return Ok(self.page()),
+            RowAction::GenerateSecret => return Ok(self.row_on_page(&format!("?generate={key}"), key)),
             RowAction::SaveSecret if !self.form.secrets.iter().any(|(typed, _)| typed == key) => {
                 let problem = Problem::new("/secret", "type a secret first, or generate one");
                 return Err(Failure::Invalid(vec![problem]));
@@ -202,11 +209,11 @@ impl Post<'_> {
             }
             RowAction::EndOldSecret => {
                 backend.end_old_secret(id, key).await?;
-                return Ok(row_on_page(id, &format!("?done={}", Done::OldSecretEnded), key));
+                return Ok(self.row_on_page(&format!("?done={}", Done::OldSecretEnded), key));
             }
             RowAction::Enable => {
                 backend.enable_webhook(id, key).await?;
-                return Ok(row_on_page(id, &format!("?done={}", Done::Enabled), key));
+                return Ok(self.row_on_page(&format!("?done={}", Done::Enabled), key));
             }
             RowAction::AllEvents
             | RowAction::NoEvents
@@ -228,7 +235,7 @@ impl Post<'_> {
         } else {
             String::new()
         };
-        Ok(row_on_page(id, &query, key))
+        Ok(self.row_on_page(&query, key))
     }
 
     /// The page again, with everything as it was typed.

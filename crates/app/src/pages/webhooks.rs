@@ -4,7 +4,7 @@
 //! [`crate::forms`] answers it; with it, [`Editor`] does the same in place.
 
 use groundswell_types::editor::{FirstSteps, Panel};
-use groundswell_types::{EventKind, TestId, TestView};
+use groundswell_types::{EventKind, ProgramId, TestId, TestView};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
@@ -15,6 +15,7 @@ use crate::components::{FailurePage, FirstStepsList, Loading, ProgramHead, Step}
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::intent::Done;
+use crate::place::place;
 use crate::returned::returned;
 use crate::texts::texts;
 
@@ -137,30 +138,45 @@ pub fn WebhooksPage() -> impl IntoView {
 fn WebhooksPanel(editor: Editor, steps: Option<FirstSteps>) -> impl IntoView {
     let texts = texts();
     let program = editor.program.get_value();
-    let options = format!("/programs/{}/options", program.id);
-    let inbox = format!("/programs/{}/inbox", program.id);
+    let place = place();
     let id = program.id.clone();
-    let history = format!("{options}/webhooks/history");
+    let history = format!("{}/history", place.webhooks(&id));
     editor.keep_up_to_date();
     view! {
         <Title text=format!("{} · {}", texts.webhooks_title(), program.name)/>
         <div class="page">
             <ProgramHead program step=Step::Options/>
             <div class="panel-head">
-                <nav class="crumbs" aria-label=texts.program_options()><a href=options>{texts.program_integrations()}</a></nav>
+                {(!place.is_embedded()).then(|| view! { <Crumbs program=id.clone()/> })}
                 <h2 id="webhooks">{texts.webhooks_title()}</h2>
                 <p class="hint">
                     {texts.webhooks_what()} " "
-                    {texts.inbox_instead(|words| view! { <a href=inbox>{words}</a> }.into_any())}
+                    {(!place.is_embedded()).then(|| view! { <Instead program=id.clone()/> })}
                 </p>
                 <p>
                     <a href=history>{texts.history_title()}</a> " · "
-                    <a href="/docs" rel="external" hreflang="en">{texts.webhooks_docs()}</a>
+                    <a href="/docs" rel="external" target=place.target() hreflang="en">{texts.webhooks_docs()}</a>
                 </p>
             </div>
-            <FirstStepsList program=id steps/>
+            // Some of its steps lead to the inbox.
+            <FirstStepsList program=id steps=steps.filter(|_| !place.is_embedded())/>
             <PanelForm editor/>
         </div>
     }
     .into_any()
+}
+
+#[component]
+fn Crumbs(program: ProgramId) -> impl IntoView {
+    let texts = texts();
+    let options = format!("/programs/{program}/options");
+    view! {
+        <nav class="crumbs" aria-label=texts.program_options()><a href=options>{texts.program_integrations()}</a></nav>
+    }
+}
+
+#[component]
+fn Instead(program: ProgramId) -> impl IntoView {
+    let inbox = format!("/programs/{program}/inbox");
+    texts().inbox_instead(|words| view! { <a href=inbox>{words}</a> }.into_any())
 }

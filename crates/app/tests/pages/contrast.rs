@@ -41,6 +41,19 @@ fn everything_can_be_read_in_both_themes() {
     }
 }
 
+#[test]
+fn the_dark_theme_is_the_same_for_who_chose_it_and_whose_system_is_dark() {
+    let block = |selector: &str| {
+        let (_, rest) = TOKENS.split_once(selector).expect("the theme");
+        let (block, _) = rest.split_once('}').expect("the end of a block");
+        let tokens = block.lines().map(str::trim).filter(|line| line.starts_with("--"));
+        tokens.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let chosen = block(":root[data-theme=\"dark\"] {");
+    assert!(chosen.len() > 20);
+    assert_eq!(chosen, block(":root:not([data-theme=\"light\"]) {"));
+}
+
 /// The colour of a token, each part from 0 to 255.
 fn colour(css: &str, token: &str) -> [f64; 3] {
     let start = css.find(&format!("--{token}: #")).unwrap_or_else(|| panic!("no token {token}"));

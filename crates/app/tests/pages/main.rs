@@ -3,6 +3,7 @@
 mod api_keys;
 mod contrast;
 mod deliveries;
+mod embed;
 mod history;
 mod inbox;
 mod languages;

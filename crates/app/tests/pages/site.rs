@@ -67,6 +67,13 @@ impl Site {
         self.render_as(page.path(), move || provide_context(shown.clone()), plain_shell).await
     }
 
+    /// The same for what stands behind the question mark.
+    pub async fn plain_with(&self, page: PlainPage, query: &str) -> Page {
+        let asked = Asked { page, query, outcome: None };
+        let shown = PlainShown::read(self.backend.as_ref(), asked).await;
+        self.render_as(page.path(), move || provide_context(shown.clone()), plain_shell).await
+    }
+
     /// The page of API keys.
     pub async fn api_keys(&self) -> Page {
         self.plain(PlainPage::ApiKeys, None).await

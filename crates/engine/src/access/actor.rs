@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use groundswell_types::{Email, ProgramId, Role, Scope, TeamId, UserId};
 
+use super::links::LinkHolder;
 use crate::api_keys::KnownKey;
 use crate::error::EngineError;
 use crate::store::ProgramRecord;
@@ -16,7 +17,9 @@ pub enum Permission {
     SeeSettings,
     /// To see what was sent, where people's data is: the log, the inbox.
     SeeLog,
-    /// To change webhooks, test, publish, resend.
+    /// To change webhooks, test, publish, decide about what is parked.
+    EditWebhooks,
+    /// To resend, to change the inbox, to send somebody to the webhooks by a link.
     Edit,
     /// To change the program itself, or make one.
     EditPrograms,
@@ -31,7 +34,7 @@ impl Permission {
     const fn role(self) -> Role {
         match self {
             Self::SeeSettings | Self::SeeLog => Role::Viewer,
-            Self::Edit | Self::EditPrograms | Self::Send => Role::Editor,
+            Self::EditWebhooks | Self::Edit | Self::EditPrograms | Self::Send => Role::Editor,
             Self::Manage => Role::Owner,
         }
     }
@@ -40,7 +43,7 @@ impl Permission {
     pub const fn changes(self) -> bool {
         match self {
             Self::SeeSettings | Self::SeeLog | Self::Send => false,
-            Self::Edit | Self::EditPrograms | Self::Manage => true,
+            Self::EditWebhooks | Self::Edit | Self::EditPrograms | Self::Manage => true,
         }
     }
 
@@ -48,7 +51,7 @@ impl Permission {
     const fn scope(self) -> Scope {
         match self {
             Self::SeeSettings | Self::SeeLog => Scope::Read,
-            Self::Edit | Self::EditPrograms => Scope::Webhooks,
+            Self::EditWebhooks | Self::Edit | Self::EditPrograms => Scope::Webhooks,
             Self::Send => Scope::Events,
             Self::Manage => Scope::Admin,
         }
@@ -92,6 +95,8 @@ pub enum Who {
     Key(Arc<KnownKey>),
     /// Somebody with a session.
     Person(Arc<Person>),
+    /// Somebody who came by an editor link: sets up the webhooks of its program and does nothing else.
+    Link(Arc<LinkHolder>),
 }
 
 /// Who makes a request, and from where.
@@ -118,6 +123,8 @@ impl Actor {
                 let role = person.role_in(&program.team_id).ok_or(NO_PROGRAM)?;
                 role_allows(role, permission)
             }
+            Who::Link(holder) if holder.program != program.id => Err(NO_PROGRAM),
+            Who::Link(_) => link_allows(permission),
         }
     }
 
@@ -136,6 +143,7 @@ impl Actor {
                 scope_allows(key, permission)
             }
             Who::Person(person) => role_allows(person.role_in(team).ok_or(NO_TEAM)?, permission),
+            Who::Link(_) => Err(NO_TEAM),
         }
     }
 
@@ -145,6 +153,7 @@ impl Actor {
             Who::Operator => Ok(TeamId::first()),
             Who::Key(key) => Ok(key.team.clone()),
             Who::Person(person) => person.team.clone().ok_or(EngineError::Forbidden(IN_NO_TEAM.to_owned())),
+            Who::Link(_) => Err(only_webhooks()),
         }
     }
 
@@ -152,8 +161,14 @@ impl Actor {
     pub fn program(&self) -> Option<&ProgramId> {
         match &self.who {
             Who::Key(key) => key.program.as_ref(),
+            Who::Link(holder) => Some(&holder.program),
             Who::Operator | Who::Person(_) => None,
         }
+    }
+
+    /// Fails when the actor has come for one thing and has no lists.
+    pub fn check_lists(&self) -> Result<(), EngineError> {
+        if matches!(self.who, Who::Link(_)) { Err(only_webhooks()) } else { Ok(()) }
     }
 
     /// Whether a program is in the actor's lists: of the team a person looks at, of a key's reach; the operator's are all.
@@ -164,6 +179,7 @@ impl Actor {
                 key.team == program.team_id && key.program.as_ref().is_none_or(|own| *own == program.id)
             }
             Who::Person(person) => person.team.as_ref() == Some(&program.team_id),
+            Who::Link(_) => false,
         }
     }
 
@@ -188,6 +204,24 @@ fn role_allows(role: Role, permission: Permission) -> Result<(), EngineError> {
     }
     let why = if needed == Role::Owner { OWNERS_ONLY } else { VIEWERS_ONLY_SEE };
     Err(EngineError::Forbidden(why.to_owned()))
+}
+
+/// Shown on pages, so its translations are in the catalogue.
+const ONLY_WEBHOOKS: &str = "This link is for the webhooks of its program only.";
+
+fn only_webhooks() -> EngineError {
+    EngineError::Forbidden(ONLY_WEBHOOKS.to_owned())
+}
+
+fn link_allows(permission: Permission) -> Result<(), EngineError> {
+    match permission {
+        Permission::SeeSettings | Permission::EditWebhooks => Ok(()),
+        Permission::SeeLog
+        | Permission::Edit
+        | Permission::EditPrograms
+        | Permission::Send
+        | Permission::Manage => Err(only_webhooks()),
+    }
 }
 
 fn scope_allows(key: &KnownKey, permission: Permission) -> Result<(), EngineError> {

@@ -44,7 +44,7 @@ impl Acting {
                 }
                 None => self.audit_of_team(key.team.clone(), filter),
             },
-            Who::Person(_) => self.audit_of_team(self.actor.team()?, filter),
+            Who::Person(_) | Who::Link(_) => self.audit_of_team(self.actor.team()?, filter),
         }
     }
 

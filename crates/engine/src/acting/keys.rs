@@ -36,7 +36,7 @@ impl Acting {
                 None => (own.team.clone(), new),
             },
             Who::Operator => (self.team_of_key(&new), new),
-            Who::Person(_) => (self.actor.team()?, new),
+            Who::Person(_) | Who::Link(_) => (self.actor.team()?, new),
         };
         let deed = Deed {
             action: AuditAction::KeyCreated,
@@ -89,7 +89,7 @@ impl Acting {
                 }
                 None => self.reach_of_team(key.team.clone()),
             },
-            Who::Person(_) => self.reach_of_team(self.actor.team()?),
+            Who::Person(_) | Who::Link(_) => self.reach_of_team(self.actor.team()?),
         }
     }
 

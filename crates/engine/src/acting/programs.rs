@@ -17,6 +17,7 @@ impl Acting {
 
     /// The same with the state of their webhooks.
     pub async fn program_summaries(&self) -> Result<Vec<ProgramSummary>, EngineError> {
+        self.actor.check_lists()?;
         self.engine.program_summaries_that(|program| self.actor.lists(program)).await
     }
 

@@ -2,6 +2,7 @@
 //! fast; deterministic, without threads or a clock. Nothing survives it.
 
 mod audit;
+mod editor_links;
 mod first_steps;
 mod people;
 mod search;

@@ -1,6 +1,7 @@
 //! The trait on an SQL database: the cold path is the same for each, the hot path is its own.
 
 mod audit;
+mod editor_links;
 mod first_steps;
 mod people;
 

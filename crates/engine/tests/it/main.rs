@@ -2,6 +2,7 @@
 
 mod audit;
 mod drafts;
+mod editor_links;
 mod egress;
 mod engine;
 mod feeds;

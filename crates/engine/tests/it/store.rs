@@ -3,6 +3,7 @@
 mod accepts;
 mod audit;
 pub mod database;
+mod editor_links;
 mod file;
 mod first_steps;
 mod hours;
@@ -158,6 +159,10 @@ conformance! {
         sessions_and_devices_are_somebodys
         that_somebody_signed_in_is_remembered
         starts_after_an_unclean_end_are_known;
+    editor_links:
+        an_editor_link_becomes_a_session_once_and_in_time
+        an_editor_link_ends_before_and_after_it_was_used
+        editor_links_that_have_expired_are_swept;
     resends:
         resends_are_pending_and_are_found
         a_resend_whose_id_is_used_is_rejected_and_nothing_written

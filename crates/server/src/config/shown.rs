@@ -28,6 +28,7 @@ impl Config {
         put("allow_core_dumps", json!(self.allow_core_dumps));
         put("log", json!(self.log_filter));
         put("log_format", json!(if self.log_format == LogFormat::Json { "json" } else { "human" }));
+        put("embed", json!({ "origins": self.embed_origins }));
         let networks: Vec<String> = engine.egress_allow.iter().map(ToString::to_string).collect();
         put("secrets", self.secrets.shown());
         put("egress", json!({ "allow": networks }));

@@ -82,7 +82,7 @@ pub async fn checked<Answer: Future<Output = Response>>(
     };
     let key = match &who {
         Who::Key(key) => Some(Arc::clone(key)),
-        Who::Operator | Who::Person(_) => None,
+        Who::Operator | Who::Person(_) | Who::Link(_) => None,
     };
     let limited =
         key.as_ref().and_then(|key| state.rate_limiter.count(&key.id, key.rate_limit, state.engine.now_ms()));
@@ -133,6 +133,7 @@ mod tests {
         assert_eq!(need(Method::POST, "/v2/campaign/p1/events/batch"), ("events", Some("p1")));
         assert_eq!(need(Method::GET, "/v2/campaign/p1/events/stream"), ("read", Some("p1")));
         assert_eq!(need(Method::POST, "/v2/campaign/p1/deliveries/d/resend"), ("webhooks", Some("p1")));
+        assert_eq!(need(Method::POST, "/v2/campaign/p1/editor-link"), ("webhooks", Some("p1")));
         assert_eq!(need(Method::HEAD, "/v2/campaign/p1/deliveries"), ("read", Some("p1")));
         assert_eq!(need(Method::GET, "/v2/api-keys"), ("admin", None));
         assert_eq!(need(Method::DELETE, "/v2/api-keys/key_1"), ("admin", None));

@@ -8,6 +8,7 @@ mod client;
 mod crash;
 mod delivery;
 mod docs;
+mod embed;
 mod event_stream;
 #[cfg(target_os = "linux")]
 mod failing_disk;

@@ -58,11 +58,13 @@ const OPEN_USE_CASES: &[&str] = &[
     "api_keys_revoked",
     "has_inbox",
     "is_ready",
+    "link_holder",
     "now_ms",
     "person",
     "receive_in_inbox",
     "sign_in",
     "sign_out",
+    "use_editor_link",
 ];
 
 #[test]

@@ -7,6 +7,7 @@ use leptos::task::spawn_local;
 use super::editor::{Editor, Saving};
 use crate::components::{Icon, Menu, Shape};
 use crate::intent::Intent;
+use crate::place::place;
 use crate::texts::texts;
 use crate::words;
 
@@ -14,7 +15,7 @@ use crate::words;
 #[component]
 pub fn ConflictBanner(editor: Editor) -> impl IntoView {
     let texts = texts();
-    let page = format!("/programs/{}/options/webhooks", editor.id());
+    let page = place().webhooks(&editor.id());
     let is_conflict = Memo::new(move |_| editor.saving.get() == Saving::Conflict);
     view! {
         <Show when=move || is_conflict.get()>

@@ -10,6 +10,7 @@ use super::row_state::Row;
 use crate::components::{Icon, Shape};
 use crate::intent::{Intent, RowAction};
 use crate::json;
+use crate::place::place;
 use crate::texts::texts;
 use crate::words;
 
@@ -89,7 +90,7 @@ fn Example(event: EventKind, text: String) -> impl IntoView {
         <details class="example">
             <summary><Icon shape=Shape::ChevronRight/>{texts.webhook_example()}<span class="visually-hidden">": "{title}</span></summary>
             <pre class="code-text" tabindex="0" role="region" aria-label=title>{json::pretty(&text).unwrap_or(text)}</pre>
-            <p><a href=docs rel="external" hreflang="en">{texts.webhook_event_docs()}<span class="visually-hidden">": "{title}</span></a></p>
+            <p><a href=docs rel="external" target=place().target() hreflang="en">{texts.webhook_event_docs()}<span class="visually-hidden">": "{title}</span></a></p>
         </details>
     }
     .into_any()

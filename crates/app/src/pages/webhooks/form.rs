@@ -10,13 +10,14 @@ use super::editor::{Editor, Undo};
 use super::row::WebhookRow;
 use crate::components::{FailureNotice, Icon, Shape};
 use crate::intent::Intent;
+use crate::place::place;
 use crate::texts::texts;
 
 /// All of the panel that can be changed.
 #[component]
 pub fn PanelForm(editor: Editor) -> impl IntoView {
     let texts = texts();
-    let action = format!("/programs/{}/options/webhooks", editor.id());
+    let action = place().webhooks(&editor.id());
     let version = editor.version.get_untracked().to_string();
     let live = editor.live_version.get_untracked().to_string();
     let on_submit = move |event: web_sys::SubmitEvent| {

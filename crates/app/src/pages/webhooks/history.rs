@@ -9,6 +9,7 @@ use super::super::program_id;
 use crate::components::{FailureNotice, FailurePage, Loading, Menu, ProgramHead, Step, Time};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
+use crate::place::place;
 use crate::returned::returned;
 use crate::texts::{Texts, texts};
 
@@ -49,7 +50,7 @@ pub fn HistoryPage() -> impl IntoView {
 fn Versions(history: History, failure: Option<Failure>) -> impl IntoView {
     let texts = texts();
     let program = history.program;
-    let panel = format!("/programs/{}/options/webhooks", program.id);
+    let panel = place().webhooks(&program.id);
     let older = history.next_before.map(|before| {
         view! { <p><a class="button" href=format!("{panel}/history?before={before}")>{texts.history_older()}</a></p> }
     });

@@ -20,6 +20,7 @@ use super::timeout::TimeoutField;
 use super::undeliverable::UndeliverableBanner;
 use crate::components::{ActivityChart, FailureNotice, Icon, Menu, Shape, Status, Time};
 use crate::intent::{Intent, RowAction};
+use crate::place::place;
 use crate::texts::texts;
 use crate::words;
 
@@ -118,8 +119,9 @@ fn More(editor: Editor, row: Row) -> impl IntoView {
     let texts = texts();
     let key = row.key.get_value();
     let program = editor.id();
+    let has_log = !place().is_embedded();
     let log = move || {
-        row.live.get().map(|live| {
+        row.live.get().filter(|_| has_log).map(|live| {
             let href = format!("/programs/{program}/deliveries?webhook={}", live.webhook_id);
             view! { <a class="menu-item" href=href><Icon shape=Shape::List/>{texts.webhook_deliveries()}</a> }
         })

@@ -10,6 +10,7 @@ use super::inputs::sync_check;
 use super::row_state::Row;
 use crate::components::{CopyButton, Menu, Time};
 use crate::intent::{Intent, RowAction};
+use crate::place::place;
 use crate::texts::texts;
 
 /// What there is, and what can be done about it.
@@ -34,7 +35,7 @@ pub fn SecretSettings(editor: Editor, row: Row) -> impl IntoView {
             <SecretButtons row/>
             <p class="hint">
                 {texts.secret_headers(code, code, code)} " "
-                <a href="/docs/security" rel="external" hreflang="en">{texts.secret_docs()}</a>
+                <a href="/docs/security" rel="external" target=place().target() hreflang="en">{texts.secret_docs()}</a>
             </p>
         </fieldset>
     }

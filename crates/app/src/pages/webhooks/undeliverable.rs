@@ -7,12 +7,14 @@ use super::editor::Editor;
 use super::row_state::Row;
 use crate::components::{Icon, Shape};
 use crate::log_query::LogQuery;
+use crate::place::place;
 use crate::texts::texts;
 
 /// How many there are, and the ways to them.
 #[component]
 pub fn UndeliverableBanner(editor: Editor, row: Row) -> impl IntoView {
     let texts = texts();
+    let has_log = !place().is_embedded();
     let given_up = Memo::new(move |_| {
         row.live.with(|live| {
             let live = live.as_ref()?;
@@ -35,10 +37,12 @@ pub fn UndeliverableBanner(editor: Editor, row: Row) -> impl IntoView {
                     <Icon shape=Shape::Warning/>
                     <div>
                         <p><strong>{texts.webhook_undeliverable_count(number)}</strong>" "{texts.webhook_undeliverable_means()}</p>
-                        <div class="actions">
-                            <a class="button small" href=url(false)>{texts.webhook_undeliverable_show()}</a>
-                            <a class="button small" href=url(true)>{texts.webhook_undeliverable_resend()}</a>
-                        </div>
+                        {has_log.then(|| view! {
+                            <div class="actions">
+                                <a class="button small" href=url(false)>{texts.webhook_undeliverable_show()}</a>
+                                <a class="button small" href=url(true)>{texts.webhook_undeliverable_resend()}</a>
+                            </div>
+                        })}
                     </div>
                 </div>
             }

@@ -11,8 +11,8 @@ use super::audit::Audit;
 use super::people::People;
 use crate::store::moves::Fate;
 use crate::store::{
-    Accept, Accepted, ApiKeyRecord, AttemptRecord, Batch, BootRecord, DraftRecord, EndpointId,
-    EndpointRecord, EventRecord, Forget, HealthRecord, HourRecord, Idempotency, InboxRecord,
+    Accept, Accepted, ApiKeyRecord, AttemptRecord, Batch, BootRecord, DraftRecord, EditorLinkRecord,
+    EndpointId, EndpointRecord, EventRecord, Forget, HealthRecord, HourRecord, Idempotency, InboxRecord,
     InboxRequestRecord, MAX_TARGETS, MoveStep, Moved, NoticeRecord, Outcome, PARKED_DUE_MS, Pending,
     PendingKey, ProgramRecord, PublicationRecord, Published, ResendBatch, ResendJobRecord, ResendRecord,
     SettingsChange, StoreError, TestRecord, WebhooksChange,
@@ -53,6 +53,7 @@ pub(super) struct State {
     pub(super) api_keys: BTreeMap<String, ApiKeyRecord>,
     pub(super) people: People,
     pub(super) audit: Audit,
+    pub(super) editor_links: Vec<EditorLinkRecord>,
     pub(super) resends: BTreeMap<DeliveryId, ResendRecord>,
     pub(super) resend_jobs: BTreeMap<ResendJobId, ResendJobRecord>,
     /// The highest event that retention removed.

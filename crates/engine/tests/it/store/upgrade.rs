@@ -9,12 +9,12 @@ use bytes::Bytes;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::{
     Accepted, After, ApiKeyRecord, AttemptRecord, AuditSearch, Batch, DeviceRecord, DraftRecord,
-    EndpointRecord, HealthRecord, HourRecord, InvitationRecord, MembershipRecord, Move, OldSecret, Outcome,
-    Pending, SessionRecord, SignInLinkRecord, Store, Target, TeamRecord, TestRecord, UserRecord,
-    WebhooksChange,
+    EditorLinkRecord, EditorSessionStart, EndpointRecord, HealthRecord, HourRecord, InvitationRecord,
+    MembershipRecord, Move, OldSecret, Outcome, Pending, SessionRecord, SignInLinkRecord, Store, Target,
+    TeamRecord, TestRecord, UserRecord, WebhooksChange,
 };
 use groundswell_types::{
-    Email, FailureClass, HourCount, RateLimit, Role, Scope, Scopes, Secret, TeamId, TestId, UserId,
+    Email, FailureClass, HourCount, RateLimit, Role, Scope, Scopes, Secret, TeamId, TestId, Theme, UserId,
 };
 
 use super::audit::audit_record;
@@ -192,6 +192,25 @@ async fn fill_since(store: &dyn Store, migration: &str) {
     if migration >= "0012" {
         store.record_audit(&audit_record(1)).await.expect("writes");
     }
+    if migration >= "0013" {
+        store.save_editor_link(&editor_link()).await.expect("saves");
+        let start = EditorSessionStart { token_hash: [10; 32], at_ms: 15, expires_at_ms: 9000 };
+        assert!(store.use_editor_link(editor_link().token_hash, start).await.expect("answers"));
+    }
+}
+
+fn editor_link() -> EditorLinkRecord {
+    EditorLinkRecord {
+        id: "edl_1".to_owned(),
+        token_hash: [9; 32],
+        is_used: false,
+        program_id: make::program(1),
+        api_key_id: Some("key_1".to_owned()),
+        label: Some("Ada of Acme".to_owned()),
+        theme: Theme::Dark,
+        last_seen_at_ms: 14,
+        expires_at_ms: 9000,
+    }
 }
 
 async fn fill_with_people(store: &dyn Store) {
@@ -336,6 +355,7 @@ pub async fn read(store: &dyn Store) -> Vec<String> {
     assert_eq!(queue.iter().map(|pending| pending.attempts).collect::<Vec<_>>(), [0, 1]);
     all.push(format!("{queue:?}"));
     all.extend(read_people(store).await);
+    all.push(format!("{:?}", store.editor_session([10; 32], 20).await.expect("reads")));
     for number in 1..=6 {
         all.push(format!("{:?}", store.attempts_in_full(make::delivery(number, 0)).await.expect("reads")));
     }

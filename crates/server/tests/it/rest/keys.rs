@@ -41,6 +41,8 @@ fn calls(program: &str) -> Vec<(&'static str, String, &'static str)> {
         ("POST", format!("/v2/campaign/{program}/resends"), "webhooks"),
         ("GET", format!("/v2/campaign/{program}/resends/none"), "read"),
         ("DELETE", format!("/v2/campaign/{program}/resends/none"), "webhooks"),
+        ("POST", format!("/v2/campaign/{program}/editor-link"), "webhooks"),
+        ("DELETE", format!("/v2/campaign/{program}/editor-link/none"), "webhooks"),
         ("GET", "/v2/api-keys".to_owned(), "admin"),
         ("POST", "/v2/api-keys".to_owned(), "admin"),
         ("DELETE", "/v2/api-keys/none".to_owned(), "admin"),
