@@ -78,6 +78,15 @@ export async function open(page, url, javaScriptEnabled = true) {
 /** Waits until the browser half has taken over. */
 export const alive = (page) => page.locator('html[data-hydrated]').waitFor({ state: 'attached' });
 
+/** What was copied. Our pages may write to the clipboard but not read it, so a tab reads it that has none of them. */
+export async function copied(page) {
+  const tab = await page.context().newPage();
+  await tab.goto(new URL('/healthz', page.url()).href);
+  const text = await tab.evaluate(() => navigator.clipboard.readText());
+  await tab.close();
+  return text;
+}
+
 /** What the browser does when a tab is put behind another (`hidden`) or comes back (`visible`). */
 export const show = (page, state) =>
   page.evaluate((state) => {

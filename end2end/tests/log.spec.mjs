@@ -1,6 +1,6 @@
 // The delivery log: finding, following, sending again, taking away.
 import { readFile } from 'node:fs/promises';
-import { expect, log, programWith, said, test } from '../fixtures.mjs';
+import { copied, expect, log, programWith, said, test } from '../fixtures.mjs';
 
 /** What fails is undeliverable at once. */
 const HASTY = { GROUNDSWELL_RETRY_DEADLINE_MS: '1', GROUNDSWELL_BREAKER_FAILURES: '1000000' };
@@ -206,7 +206,7 @@ test('the log goes by keyboard', async ({ page, context, server, receiver }) => 
 
   await expect(side.getByText(second)).toBeVisible();
   await page.keyboard.press('c');
-  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toMatch(/^curl -i -X POST 'http.*\/hook'/);
+  await expect.poll(() => copied(page)).toMatch(/^curl -i -X POST 'http.*\/hook'/);
 
   receiver.behave('/hook', {});
   await page.keyboard.press('r');

@@ -95,6 +95,9 @@ fn is_worth_compressing(_: StatusCode, _: Version, headers: &HeaderMap, _: &Exte
     kind.starts_with("text/html") || kind.starts_with("application/json")
 }
 
+/// Which scripts a page may run, with its answer's nonce.
+type ScriptsOf = fn(&str) -> Scripts<'_>;
+
 /// Renders the app.
 #[derive(Clone)]
 struct PageRenderer {
@@ -146,7 +149,7 @@ impl PageRenderer {
         (provide, document, scripts): (
             impl Fn() + Clone + Send + Sync + 'static,
             fn(groundswell_app::SiteAssets) -> Document,
-            fn(&str) -> Scripts<'_>,
+            ScriptsOf,
         ),
     ) -> Response {
         let backend = backend_for(state, request.uri(), (request.headers(), request.extensions()));

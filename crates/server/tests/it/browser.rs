@@ -78,13 +78,13 @@ impl Browser {
     /// since streams have no end.
     pub fn ask(&self, line: &str, headers: &[(&str, &str)], body: &str) -> Head {
         let Self { address, cookie } = self;
-        let mut request = format!("{line} HTTP/1.1\r\nhost: {address}\r\ncookie: {cookie}\r\n");
+        let mut request = format!("{line} HTTP/1.1\r\nhost: {address}\r\ncookie: {cookie}\r\n").into_bytes();
         for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
+            write!(request, "{name}: {value}\r\n").expect("a vector takes everything");
         }
-        request.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+        write!(request, "content-length: {}\r\n\r\n{body}", body.len()).expect("a vector takes everything");
         let mut connection = self.connect();
-        connection.write_all(request.as_bytes()).expect("it listens");
+        connection.write_all(&request).expect("it listens");
         let mut lines = BufReader::new(connection).lines().map(|line| line.expect("it answers"));
         let status = lines.next().expect("it answers");
         let status = status.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
