@@ -1,6 +1,7 @@
 //! The use cases as somebody may use them: each asks the [`Actor`] first, and then calls the engine's function of the same
 //! name. REST and pages call these and nothing else, so what somebody may do cannot depend on how they ask.
 
+mod answers;
 mod audit;
 mod keys;
 mod links;
@@ -12,9 +13,8 @@ use groundswell_types::editor::{
     DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, History, Panel, SecretChange, Seen, Side,
 };
 use groundswell_types::{
-    AuditAction, DeliveryDetail, DeliveryId, DeliveryView, EventId, EventKind, Inbox, InboxRequestDetail,
-    InboxRequestId, Notice, NoticeId, ProgramId, ResendJob, ResendJobId, ResendSelection, TestId, TestView,
-    Webhook, WebhookId,
+    AuditAction, DeliveryId, DeliveryView, EventId, EventKind, Inbox, InboxRequestDetail, InboxRequestId,
+    Notice, NoticeId, ProgramId, ResendJob, ResendJobId, ResendSelection, Webhook, WebhookId,
 };
 
 use crate::access::{Actor, Permission};
@@ -129,12 +129,6 @@ changes! {
     /// See [`Engine::end_old_secret_of_row`].
     as AuditAction::OldSecretEnded, Trace::default().with("row", row_key) =>
         EditWebhooks end_old_secret_of_row(row_key: &str) -> ();
-    /// See [`Engine::test_row`].
-    as AuditAction::TestSent, Trace::default().with("row", row_key) =>
-        EditWebhooks test_row(row_key: &str, event: Option<EventKind>) -> TestView;
-    /// See [`Engine::test_webhook`].
-    as AuditAction::TestSent, Trace::of(id) =>
-        EditWebhooks test_webhook(id: &WebhookId, event: Option<EventKind>) -> TestView;
     /// See [`Engine::create_webhook`].
     as AuditAction::WebhookCreated, Trace::default() => EditWebhooks create_webhook(input: WebhookInput) -> Webhook;
     /// See [`Engine::patch_webhook`].
@@ -163,8 +157,6 @@ on_program! {
     SeeSettings history(before: Option<i64>) -> History;
     /// See [`Engine::first_steps`].
     SeeSettings first_steps() -> Option<FirstSteps>;
-    /// See [`Engine::test_result`].
-    SeeSettings test_result(test: TestId) -> TestView;
     /// See [`Engine::notices`].
     SeeSettings notices(after: Option<NoticeId>) -> Vec<Notice>;
     /// See [`Engine::submit`].
@@ -175,8 +167,6 @@ on_program! {
     SeeLog deliveries(query: &DeliveryQuery) -> DeliveryPage;
     /// See [`Engine::deliveries_by_id`].
     SeeLog deliveries_by_id(deliveries: &[DeliveryId]) -> Vec<DeliveryView>;
-    /// See [`Engine::delivery`].
-    SeeLog delivery(id: DeliveryId) -> DeliveryDetail;
     /// See [`Engine::count_resends`].
     SeeLog count_resends(selection: &ResendSelection) -> i64;
     /// See [`Engine::resend_jobs`].
