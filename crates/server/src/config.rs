@@ -1,6 +1,7 @@
 //! Where settings come from: flags, then the environment, then a TOML file, then defaults. The only file that reads
 //! the environment (through clap).
 
+mod admin_key;
 mod egress;
 mod embed;
 mod policies;
@@ -15,13 +16,12 @@ use groundswell_engine::config::EngineConfig;
 use groundswell_types::RateLimit;
 use serde::Deserialize;
 
+pub use self::admin_key::AdminKey;
 pub use self::secrets::SecretsKeySource;
 use self::secrets::{SecretsArgs, SecretsSection};
 use crate::client_address::TrustedProxies;
 use embed::{EmbedArgs, EmbedSection};
 use policies::{breaker_policy, retention_ms, retry_policy, sending};
-
-const MIN_ADMIN_KEY_CHARS: usize = 32;
 
 /// The flags of `groundswell serve`. Each can be set by the environment variable named beside it.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -202,22 +202,6 @@ impl std::fmt::Debug for Database {
     }
 }
 
-/// The key with all rights. Can neither be printed nor compared but in constant time.
-pub struct AdminKey(String);
-
-impl AdminKey {
-    /// The key's text, to be hashed.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for AdminKey {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("AdminKey(…)")
-    }
-}
-
 impl Config {
     /// Reads and checks all settings.
     pub fn load(args: ServeArgs) -> anyhow::Result<Self> {
@@ -250,7 +234,7 @@ impl Config {
             secrets: SecretsKeySource::new(args.secrets, file.secrets, &database)?,
             allow_core_dumps: args.allow_core_dumps.or(file.allow_core_dumps).unwrap_or(false),
             database,
-            admin_key: args.admin_key.or(file.admin_key).map(admin_key).transpose()?,
+            admin_key: args.admin_key.or(file.admin_key).map(AdminKey::new).transpose()?,
             public_url: args.public_url.or(file.public_url).map(|url| public_url(&url)).transpose()?,
             trusted_proxies: TrustedProxies::parse(args.trusted_proxies.as_deref(), &file.trusted_proxies)?,
             rate_limit: rate_limit(args.rate_limit.or(file.rate_limit).as_deref())?,
@@ -296,15 +280,6 @@ fn database(url: &str) -> anyhow::Result<Database> {
     }
 }
 
-fn admin_key(key: String) -> anyhow::Result<AdminKey> {
-    if key.chars().count() < MIN_ADMIN_KEY_CHARS {
-        bail!(
-            "the admin key must have at least {MIN_ADMIN_KEY_CHARS} characters, for example from `openssl rand -hex 24`"
-        );
-    }
-    Ok(AdminKey(key))
-}
-
 fn public_url(text: &str) -> anyhow::Result<String> {
     let is_web = text.starts_with("http://") || text.starts_with("https://");
     let is_base = url::Url::parse(text).is_ok_and(|url| url.query().or(url.fragment()).is_none());
@@ -335,6 +310,8 @@ mod tests {
             let error = database(url).expect_err("refused").to_string();
             assert!(error.contains("sqlite:///") && error.contains("postgres://"), "{error}");
         }
+        assert!(AdminKey::new("short".to_owned()).is_err());
+        assert!(networks(Some("127.0.0.0/8, nonsense"), &[]).is_err());
         assert!(admin_key("short".to_owned()).is_err());
         assert!(rate_limit(Some("1/2")).is_err());
         for url in ["example.com", "https://", "https://example.com/?a=b"] {

@@ -1,6 +1,7 @@
 //! Secrets in every spelling they could have.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -55,7 +56,10 @@ fn start(bytes: &[u8]) -> usize {
 
 fn spellings(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
     let bytes = secret.as_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = bytes.iter().fold(String::new(), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
+        hex
+    });
     let quoted = |text: &str| {
         let json = serde_json::to_string(text).expect("a text");
         json[1..json.len() - 1].to_owned()
@@ -94,9 +98,9 @@ fn percent(bytes: &[u8], space: &str) -> String {
         match byte {
             b' ' => text.push_str(space),
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                text.push(char::from(byte))
+                text.push(char::from(byte));
             }
-            _ => text.push_str(&format!("%{byte:02X}")),
+            _ => write!(text, "%{byte:02X}").expect("writing to a string cannot fail"),
         }
     }
     text
