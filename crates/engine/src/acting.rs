@@ -2,6 +2,7 @@
 //! name. REST and pages call these and nothing else, so what somebody may do cannot depend on how they ask.
 
 mod audit;
+mod erasures;
 mod keys;
 mod links;
 mod programs;
