@@ -1,6 +1,7 @@
 //! What the pages need from the server, as a trait: the server implements it over the engine, and gives it as
 //! context to every page and server function.
 
+pub mod audit;
 mod embed;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use groundswell_types::{
 };
 use leptos::prelude::use_context;
 
+use self::audit::AuditBackend;
 use crate::failure::Failure;
 use crate::language::Language;
 use crate::viewer::Viewer;
@@ -25,7 +27,7 @@ pub use embed::{EmbedBackend, Opened};
 /// The use cases behind the pages, for the person who made the request. Every method but [`Backend::viewer`] and
 /// [`Backend::sign_in`] fails with [`Failure::SignedOut`] for nobody.
 #[async_trait]
-pub trait Backend: EmbedBackend + Send + Sync + 'static {
+pub trait Backend: AuditBackend + EmbedBackend + Send + Sync + 'static {
     /// Who made the request; `None` when nobody is signed in.
     async fn viewer(&self) -> Result<Option<Viewer>, Failure>;
 

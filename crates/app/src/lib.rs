@@ -12,6 +12,8 @@
 
 mod app;
 #[cfg(feature = "ssr")]
+mod audit_query;
+#[cfg(feature = "ssr")]
 pub mod backend;
 mod components;
 mod curl;
@@ -40,6 +42,8 @@ mod viewer;
 mod words;
 
 pub use app::App;
+#[cfg(feature = "ssr")]
+pub use audit_query::AuditQuery;
 pub use language::Language;
 pub use log_query::LogQuery;
 pub use returned::Returned;

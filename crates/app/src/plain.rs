@@ -4,7 +4,9 @@
 //! variant in each, its path, a module with its view, and its form in [`crate::forms`].
 
 pub mod api_keys;
+mod audit_log;
 mod editor_link;
+pub mod privacy;
 mod settings;
 
 use leptos::prelude::*;
@@ -28,17 +30,23 @@ pub enum PlainPage {
     ApiKeys,
     /// Where an editor link leads.
     EditorLink,
+    /// Who did what.
+    AuditLog,
+    /// How long data is kept, and erasing it.
+    Privacy,
 }
 
 impl PlainPage {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::ApiKeys, Self::EditorLink];
+    pub const ALL: [Self; 4] = [Self::ApiKeys, Self::EditorLink, Self::AuditLog, Self::Privacy];
 
     /// Its path, in axum's syntax.
     pub const fn path(self) -> &'static str {
         match self {
             Self::ApiKeys => "/settings/api-keys",
             Self::EditorLink => EMBED,
+            Self::AuditLog => "/settings/audit-log",
+            Self::Privacy => "/settings/privacy",
         }
     }
 }
@@ -50,6 +58,8 @@ pub enum Outcome {
     ApiKeys(api_keys::Outcome),
     /// An editor link could not be opened.
     EditorLink(Failure),
+    /// Of the page of privacy.
+    Privacy(privacy::Outcome),
 }
 
 impl Outcome {
@@ -58,6 +68,7 @@ impl Outcome {
         match self {
             Self::ApiKeys(_) => PlainPage::ApiKeys,
             Self::EditorLink(_) => PlainPage::EditorLink,
+            Self::Privacy(_) => PlainPage::Privacy,
         }
     }
 }
@@ -67,6 +78,7 @@ impl Said for Outcome {
         match self {
             Self::ApiKeys(outcome) => Self::ApiKeys(outcome.said_in(language)),
             Self::EditorLink(failure) => Self::EditorLink(failure.said_in(language)),
+            Self::Privacy(outcome) => Self::Privacy(outcome.said_in(language)),
         }
     }
 }
@@ -94,6 +106,8 @@ pub struct PlainShown {
 enum Shown {
     ApiKeys(api_keys::Shown),
     EditorLink(editor_link::Shown),
+    AuditLog(audit_log::Shown),
+    Privacy(privacy::Shown),
 }
 
 impl PlainShown {
@@ -103,18 +117,26 @@ impl PlainShown {
         let viewer = backend.viewer().await?;
         let shown = match page {
             PlainPage::ApiKeys => {
-                let outcome = outcome.and_then(|outcome| match outcome {
-                    Outcome::ApiKeys(outcome) => Some(outcome),
-                    Outcome::EditorLink(_) => None,
-                });
+                let outcome = match outcome {
+                    Some(Outcome::ApiKeys(outcome)) => Some(outcome),
+                    _ => None,
+                };
                 Shown::ApiKeys(api_keys::Shown::read(backend, outcome).await?)
             }
             PlainPage::EditorLink => {
-                let failure = outcome.and_then(|outcome| match outcome {
-                    Outcome::EditorLink(failure) => Some(failure),
-                    Outcome::ApiKeys(_) => None,
-                });
+                let failure = match outcome {
+                    Some(Outcome::EditorLink(failure)) => Some(failure),
+                    _ => None,
+                };
                 Shown::EditorLink(editor_link::Shown::new(query, failure))
+            }
+            PlainPage::AuditLog => Shown::AuditLog(audit_log::Shown::read(backend, query).await?),
+            PlainPage::Privacy => {
+                let outcome = match outcome {
+                    Some(Outcome::Privacy(outcome)) => Some(outcome),
+                    _ => None,
+                };
+                Shown::Privacy(privacy::Shown::read(backend, query, outcome).await?)
             }
         };
         Ok(Self { page, viewer, shown })
@@ -144,5 +166,7 @@ fn Page() -> impl IntoView {
     match shown {
         Shown::ApiKeys(shown) => settings::around(page, viewer, api_keys::view(shown)),
         Shown::EditorLink(shown) => editor_link::view(shown),
+        Shown::AuditLog(shown) => settings::around(page, viewer, audit_log::view(shown)),
+        Shown::Privacy(shown) => settings::around(page, viewer, privacy::view(shown)),
     }
 }

@@ -139,6 +139,7 @@ async fn fill(store: &Sqlite) {
         currency: Currency::default(),
         created_at_ms: 0,
         webhooks_version: 0,
+        retention: None,
     };
     store.apply(&SettingsChange::CreateProgram(record)).await.expect("applies");
     let endpoint = EndpointRecord {

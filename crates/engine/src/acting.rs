@@ -3,6 +3,7 @@
 
 mod answers;
 mod audit;
+mod erasures;
 mod keys;
 mod links;
 mod programs;

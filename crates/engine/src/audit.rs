@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use groundswell_types::editor::DraftSaved;
 use groundswell_types::{
     AuditAction, AuditActor, AuditActorKind, AuditEntry, AuditId, AuditOutcome, CreatedApiKey, DeliveryView,
-    Program, ProgramId, ResendJob, TeamId, TestView, UserId, Webhook,
+    Erasure, Program, ProgramId, ResendJob, TeamId, TestView, UserId, Webhook,
 };
 
 use crate::access::{Actor, EditorLink, Who};
@@ -134,6 +134,12 @@ impl Traced for DeliveryView {
 impl Traced for ResendJob {
     fn traced(&self, trace: Trace) -> Trace {
         trace.or_of(self.id).with("deliveries", self.total)
+    }
+}
+
+impl Traced for Erasure {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace.or_of(self.id)
     }
 }
 
@@ -261,7 +267,11 @@ impl Engine {
         Ok(self.store.forget_audit(now_ms.saturating_sub(KEPT_MS), limit).await? >= limit as u64)
     }
 
-    fn audit_record(&self, (actor, address): (AuditActor, Option<String>), deed: Deed) -> AuditRecord {
+    pub(crate) fn audit_record(
+        &self,
+        (actor, address): (AuditActor, Option<String>),
+        deed: Deed,
+    ) -> AuditRecord {
         let Deed { action, team, program, trace: Trace { target, details } } = deed;
         AuditRecord {
             id: self.ids.audit(),

@@ -134,6 +134,31 @@ impl Engine {
         &self,
         events: Vec<EventRecord>,
     ) -> Result<(HashSet<EventId>, Vec<(EventId, DeliveryId)>), EngineError> {
+        let all = self.deliveries_of(events).await?;
+        let waiting =
+            all.iter().filter(|known| known.pending.is_some()).map(|known| known.event.id).collect();
+        Ok((waiting, all.iter().map(|known| (known.event.id, known.id)).collect()))
+    }
+
+    /// Everything that waits of `events`, resends included, with wherever it may stand, and all their deliveries.
+    pub(crate) async fn waiting_of(
+        &self,
+        events: Vec<EventRecord>,
+    ) -> Result<(Vec<(Pending, Vec<PendingKey>)>, Vec<DeliveryId>), EngineError> {
+        let all = self.deliveries_of(events).await?;
+        let waiting = all.iter().filter_map(|known| {
+            let pending = known.pending?;
+            let mut dues = vec![known.accepted_at_ms, pending.key.due_at_ms, PARKED_DUE_MS];
+            dues.sort_unstable();
+            dues.dedup();
+            let keys = dues.into_iter().map(|due_at_ms| PendingKey { due_at_ms, ..pending.key });
+            Some((pending, keys.collect()))
+        });
+        Ok((waiting.collect(), all.iter().map(|known| known.id).collect()))
+    }
+
+    /// All deliveries of `events`, resends included, with what the store knows.
+    async fn deliveries_of(&self, events: Vec<EventRecord>) -> Result<Vec<Known>, EngineError> {
         let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
         let resends = self.store.resends_of(&ids).await?;
         let mut all = Vec::new();
@@ -144,9 +169,7 @@ impl Engine {
             all.extend(own.map(|resend| Known::resend(&event, resend)));
         }
         self.look_up_all(&mut all).await?;
-        let waiting =
-            all.iter().filter(|known| known.pending.is_some()).map(|known| known.event.id).collect();
-        Ok((waiting, all.iter().map(|known| (known.event.id, known.id)).collect()))
+        Ok(all)
     }
 
     /// Adds what the store knows.

@@ -2,6 +2,7 @@
 
 pub mod breaker;
 pub(crate) mod destinations;
+pub(crate) mod erased;
 pub mod guard;
 pub mod outcome;
 pub mod own_headers;

@@ -11,8 +11,8 @@ use crate::delivery::breaker::Gate;
 use crate::delivery::own_headers::OwnHeaders;
 use crate::delivery::scheduler::FlowId;
 use crate::store::{
-    EndpointId, EndpointRecord, HealthRecord, OldSecretChange, ProgramRecord, SettingsChange, Store,
-    StoreError, WebhooksChange,
+    EndpointId, EndpointRecord, HealthRecord, OldSecretChange, ProgramChange, ProgramRecord, SettingsChange,
+    Store, StoreError, WebhooksChange,
 };
 
 /// A live webhook, ready to be sent to.
@@ -120,13 +120,13 @@ impl Directory {
         self.health.read().unwrap_or_else(PoisonError::into_inner).get(&id).copied().unwrap_or_default()
     }
 
-    /// Webhooks that were last disabled before this time, Unix milliseconds; sorted.
-    pub fn parked_before(&self, before_ms: i64) -> Vec<EndpointId> {
+    /// Webhooks that were disabled, and when last, Unix milliseconds; sorted.
+    pub fn parked(&self) -> Vec<(EndpointId, i64)> {
         let endpoints = self.endpoints.read().unwrap_or_else(PoisonError::into_inner);
-        let parked = endpoints
-            .iter()
-            .filter(|(_, one)| one.record.parked_at_ms.is_some_and(|at_ms| at_ms < before_ms));
-        sorted(parked.map(|(id, _)| *id))
+        let parked = endpoints.iter().filter_map(|(id, one)| Some((*id, one.record.parked_at_ms?)));
+        let mut parked: Vec<_> = parked.collect();
+        parked.sort_unstable();
+        parked
     }
 
     /// Webhooks whose old secret has ended by this time, Unix milliseconds; sorted.
@@ -159,10 +159,14 @@ impl Directory {
             SettingsChange::CreateProgram(record) => {
                 self.add(record.clone());
             }
-            SettingsChange::UpdateProgram { id, name, status } => {
+            SettingsChange::UpdateProgram(ProgramChange { id, name, status, retention }) => {
                 if let Some(entry) = self.program(id) {
-                    let record =
-                        ProgramRecord { name: name.clone(), status: *status, ..entry.record.clone() };
+                    let record = ProgramRecord {
+                        name: name.clone(),
+                        status: *status,
+                        retention: *retention,
+                        ..entry.record.clone()
+                    };
                     self.put(ProgramEntry { record, ..ProgramEntry::clone(&entry) });
                 }
             }

@@ -14,6 +14,7 @@ use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::config::EngineConfig;
 use crate::delivery::destinations::Destinations;
+use crate::delivery::erased::Erased;
 use crate::delivery::guard::Guard;
 use crate::delivery::runtime::{AttemptContext, Runtime, RuntimeParts};
 use crate::delivery::scheduler::{Limits, Scheduler};
@@ -30,7 +31,7 @@ use crate::inbox::{InboxParts, Inboxes};
 use crate::randomness::Randomness;
 use crate::store::{BootRecord, EndpointId, Move, Standing, Store, StoreError};
 use crate::test_deliveries::TestLimit;
-use crate::{resends, retention};
+use crate::{erasures, resends, retention};
 
 /// The engine. Its use cases are in the modules named for what they are about.
 pub struct Engine {
@@ -44,6 +45,7 @@ pub struct Engine {
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) writer: WriterHandle,
     pub(crate) under_way: Arc<UnderWay>,
+    pub(crate) erased: Arc<Erased>,
     pub(crate) changes: Arc<Changes>,
     pub(crate) feeds: Arc<Feeds>,
     pub(crate) tally: Arc<Tally>,
@@ -53,6 +55,7 @@ pub struct Engine {
     /// The starts of the process, this one included, oldest first.
     pub(crate) boots: Vec<BootRecord>,
     pub(crate) resends_wanted: Arc<Notify>,
+    pub(crate) erasures_wanted: Arc<Notify>,
     /// Held while a resend job makes a step, so that stopping it comes before or after.
     pub(crate) resend_steps: tokio::sync::Mutex<()>,
     /// Cancelled with `fatal`, too: nothing more is sent when no outcome can be written any more.
@@ -73,7 +76,19 @@ struct Tasks {
     writer: JoinHandle<Written>,
     loss: JoinHandle<()>,
     resends: Option<JoinHandle<()>>,
+    erasures: Option<JoinHandle<()>>,
     retention: Option<JoinHandle<()>>,
+}
+
+impl Tasks {
+    fn of_delivery(
+        runtime: JoinHandle<()>,
+        writer: JoinHandle<Written>,
+        loss: JoinHandle<()>,
+    ) -> std::sync::Mutex<Option<Self>> {
+        let (resends, erasures, retention) = (None, None, None);
+        std::sync::Mutex::new(Some(Self { runtime, writer, loss, resends, erasures, retention }))
+    }
 }
 
 /// What an engine is started with.
@@ -113,13 +128,12 @@ impl Engine {
         let (EngineParts { store, config, clock }, Outside { transport, randomness }) = (parts, outside);
         let Ground { directory, ids, changes, inboxes, api_keys, feeds } =
             Ground::read(&store, &config, &clock, &randomness).await?;
-        let destinations = Destinations::new(&config, Arc::clone(&inboxes));
         let transport: Arc<dyn Transport> =
             Arc::new(InboxTransport { inboxes: Arc::clone(&inboxes), other: transport });
         let boots = begin_boot(store.as_ref(), clock.now_ms()).await?;
         let due = store.earliest_due(&directory.enabled_endpoints()).await?;
 
-        let (under_way, tally) = <(Arc<UnderWay>, Arc<Tally>)>::default();
+        let (under_way, tally, erased) = <(Arc<UnderWay>, Arc<Tally>, Arc<Erased>)>::default();
         let (writer_stop, fatal) = (CancellationToken::new(), CancellationToken::new());
         let stop = fatal.child_token();
         let (outbox, inbox) = mpsc::channel(RUNTIME_INBOX);
@@ -132,6 +146,7 @@ impl Engine {
             changes: Arc::clone(&changes),
             feeds: Arc::clone(&feeds),
             tally: Arc::clone(&tally),
+            erased: Arc::clone(&erased),
             unfinished: unfinished_moves(store.as_ref(), &directory).await?,
             fatal: fatal.clone(),
             is_winding_down: stop.clone(),
@@ -149,30 +164,30 @@ impl Engine {
                 randomness,
                 retry: config.retry,
                 under_way: Arc::clone(&under_way),
+                erased: Arc::clone(&erased),
                 changes: Arc::clone(&changes),
             },
             inbox,
             outbox,
             stop: stop.clone(),
         });
-        let engine = Arc::new(Self {
-            tasks: std::sync::Mutex::new(Some(Tasks {
-                runtime: tokio::spawn(runtime.run(due)),
-                writer: tokio::spawn(writer.run()),
-                loss: tokio::spawn(heed_loss(Arc::clone(&store), fatal.clone(), stop.clone())),
-                resends: None,
-                retention: None,
-            })),
+        Ok(Self::with_upkeep(Self {
+            tasks: Tasks::of_delivery(
+                tokio::spawn(runtime.run(due)),
+                tokio::spawn(writer.run()),
+                tokio::spawn(heed_loss(Arc::clone(&store), fatal.clone(), stop.clone())),
+            ),
             store,
             directory,
             ids,
             clock,
+            destinations: Destinations::new(&config, Arc::clone(&inboxes)),
             config,
-            destinations,
             inboxes,
             transport,
             writer: handle,
             under_way,
+            erased,
             changes,
             feeds,
             tally,
@@ -181,31 +196,41 @@ impl Engine {
             test_limit: TestLimit::default(),
             boots,
             resends_wanted: Arc::new(Notify::new()),
+            erasures_wanted: Arc::new(Notify::new()),
             resend_steps: tokio::sync::Mutex::new(()),
             stop,
             writer_stop,
             fatal,
-        });
-        engine.start_upkeep();
-        Ok(engine)
+        }))
     }
 
     /// Starts what works with the engine as a whole.
-    fn start_upkeep(self: &Arc<Self>) {
-        let (stop, wanted) = (self.stop.clone(), Arc::clone(&self.resends_wanted));
-        if let Some(tasks) = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).as_mut() {
-            tasks.resends = Some(tokio::spawn(resends::run(Arc::clone(self), wanted, stop.clone())));
-            tasks.retention = Some(tokio::spawn(retention::run(Arc::clone(self), stop)));
+    fn with_upkeep(self) -> Arc<Self> {
+        let engine = Arc::new(self);
+        let (stop, wanted) = (engine.stop.clone(), Arc::clone(&engine.resends_wanted));
+        let mut tasks = engine.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(tasks) = tasks.as_mut() {
+            tasks.resends = Some(tokio::spawn(resends::run(Arc::clone(&engine), wanted, stop.clone())));
+            tasks.erasures = Some(tokio::spawn(erasures::run(Arc::clone(&engine), stop.clone())));
+            tasks.retention = Some(tokio::spawn(retention::run(Arc::clone(&engine), stop)));
         }
+        drop(tasks);
+        engine
     }
 
     /// Stops delivering, waits for the attempts under way, writes everything, closes the store.
     pub async fn shut_down(&self) {
         self.stop.cancel();
         let tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        if let Some(Tasks { runtime, writer, loss, resends, retention }) = tasks {
+        if let Some(Tasks { runtime, writer, loss, resends, erasures, retention }) = tasks {
             report_panic("delivery", runtime.await);
-            for (name, task) in [("loss", Some(loss)), ("resends", resends), ("retention", retention)] {
+            let others = [
+                ("loss", Some(loss)),
+                ("resends", resends),
+                ("erasures", erasures),
+                ("retention", retention),
+            ];
+            for (name, task) in others {
                 if let Some(task) = task {
                     report_panic(name, task.await);
                 }

@@ -17,6 +17,7 @@ pub mod delivery;
 pub mod directory;
 pub mod drafts;
 mod engine;
+pub mod erasures;
 pub mod error;
 pub mod events;
 pub mod feeds;

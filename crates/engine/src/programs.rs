@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use groundswell_types::editor::ProgramSummary;
-use groundswell_types::{Activity, Currency, Program, ProgramId, ProgramStatus, ProgramType, TeamId};
+use groundswell_types::{
+    Activity, Currency, Program, ProgramId, ProgramStatus, ProgramType, RetentionDays, TeamId,
+};
 
 use crate::directory::ProgramEntry;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::{EndpointId, ProgramRecord, SettingsChange};
+use crate::store::{EndpointId, ProgramChange, ProgramRecord, SettingsChange};
 
 /// Of webhooks with attempts.
 type Activities = HashMap<EndpointId, Activity>;
@@ -30,12 +32,18 @@ pub struct NewProgram {
 pub struct ProgramPatch {
     pub name: Option<String>,
     pub status: Option<ProgramStatus>,
+    /// `Some(None)` is what the server is set to.
+    pub retention: Option<Option<RetentionDays>>,
 }
 
 impl ProgramPatch {
     /// What is given, by name.
     pub(crate) fn parts(&self) -> String {
-        let parts = [("name", self.name.is_some()), ("status", self.status.is_some())];
+        let parts = [
+            ("name", self.name.is_some()),
+            ("status", self.status.is_some()),
+            ("retentionDays", self.retention.is_some()),
+        ];
         parts
             .into_iter()
             .filter(|(_, is_given)| *is_given)
@@ -78,6 +86,7 @@ impl Engine {
             currency: new.currency,
             created_at_ms: now_ms,
             webhooks_version: 0,
+            retention: None,
         };
         let program = view(&record);
         self.writer.change(&program.id, move |_| Ok(SettingsChange::CreateProgram(record))).await?;
@@ -96,11 +105,12 @@ impl Engine {
         self.writer
             .change(id, move |directory| {
                 let entry = directory.program(&program).ok_or(EngineError::NotFound("program"))?;
-                Ok(SettingsChange::UpdateProgram {
+                Ok(SettingsChange::UpdateProgram(ProgramChange {
                     id: program,
                     name: name.unwrap_or_else(|| entry.record.name.clone()),
                     status: patch.status.unwrap_or(entry.record.status),
-                })
+                    retention: patch.retention.unwrap_or(entry.record.retention),
+                }))
             })
             .await?;
         self.program(id)
@@ -172,6 +182,7 @@ pub(crate) fn view(record: &ProgramRecord) -> Program {
         invite_count: 0,
         winner_count: 0,
         rewards: Vec::new(),
+        retention_days: record.retention,
     }
 }
 

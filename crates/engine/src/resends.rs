@@ -48,6 +48,7 @@ impl Engine {
                 view.state.as_str()
             )));
         }
+        self.must_have_data(view.event_id).await?;
         let resend = self.resend_of(&entry, endpoint, &view);
         let new_id = resend.id;
         let new = NewResends { resends: vec![resend], expires_at_ms: self.deadline_ms(), job: None };
@@ -186,6 +187,12 @@ impl Engine {
         };
         let is_live = |endpoint: EndpointId| self.directory.endpoint(endpoint).is_some();
         part.matching.retain(|(endpoint, view)| ENDED.contains(&view.state) && is_live(*endpoint));
+        let events: Vec<EventId> = part.matching.iter().map(|(_, view)| view.event_id).collect();
+        let mut erased = Vec::new();
+        for chunk in events.chunks(512) {
+            erased.extend(self.store.erased(chunk).await?);
+        }
+        part.matching.retain(|(_, view)| !erased.contains(&view.event_id));
         Ok(part)
     }
 

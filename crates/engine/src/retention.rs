@@ -4,14 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use groundswell_types::{EventId, NoticeKind};
+use groundswell_types::{EventId, NoticeKind, ProgramId, RetentionDays};
 use tokio_util::sync::CancellationToken;
 
 use crate::activity::hour_of;
 use crate::clock::Stopwatch;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::{Batch, EndpointId, Forget, NoticeRecord, PendingKey};
+use crate::store::{Batch, EndpointId, Forget, NoticeRecord, PendingKey, ProgramRecord};
 
 /// Rows, or events with all that is theirs, in one transaction: what is being delivered may have to wait for one such step.
 const STEP: usize = 25;
@@ -68,15 +68,42 @@ impl Engine {
 
     async fn sweep(&self, stop: &CancellationToken) -> Result<(), EngineError> {
         let now_ms = self.clock.now_ms();
-        let before_ms = now_ms.saturating_sub(self.config.retention_ms);
-        for endpoint in self.directory.parked_before(before_ms) {
-            self.cancel_parked(endpoint, before_ms, stop).await?;
+        let programs = self.directory.programs();
+        let retention = |record: &ProgramRecord| self.retention_ms(record.retention);
+        let longest_ms = programs.iter().map(|program| retention(&program.record)).max();
+        let longest_ms = longest_ms.unwrap_or(self.config.retention_ms);
+        for (endpoint, since_ms) in self.directory.parked() {
+            let before_ms = now_ms.saturating_sub(self.retention_of(endpoint));
+            if since_ms < before_ms {
+                self.cancel_parked(endpoint, before_ms, stop).await?;
+            }
         }
         self.warn_of_parked(now_ms).await?;
         self.erase_ended_secrets(now_ms).await?;
-        self.forget_events(before_ms, stop).await?;
+        let before_ms = now_ms.saturating_sub(longest_ms);
+        self.forget_events(None, before_ms, stop).await?;
         self.forget_small(now_ms, before_ms, stop).await?;
+        // Those that keep theirs no longer than all are done with that. Others have their events looked for one program at a
+        // time, where an index has them: among those of all programs they stand between younger ones.
+        for program in programs.iter().filter(|program| retention(&program.record) < longest_ms) {
+            let before_ms = now_ms.saturating_sub(retention(&program.record));
+            let id = &program.record.id;
+            self.forget_events(Some(id), before_ms, stop).await?;
+            let of_program = Some((id.clone(), before_ms));
+            self.writer.forget(Forget { of_program, ..Forget::default() }).await?;
+        }
         Ok(self.store.forget_inbox_requests(now_ms.saturating_sub(crate::inbox::KEPT_MS)).await?)
+    }
+
+    fn retention_ms(&self, of_program: Option<RetentionDays>) -> i64 {
+        of_program.map_or(self.config.retention_ms, RetentionDays::ms)
+    }
+
+    /// How long what is parked at an endpoint is kept.
+    fn retention_of(&self, endpoint: EndpointId) -> i64 {
+        let endpoint = self.directory.endpoint(endpoint);
+        let program = endpoint.and_then(|endpoint| self.directory.program(&endpoint.record.program_id));
+        self.retention_ms(program.and_then(|program| program.record.retention))
     }
 
     /// Cancels what has been parked for too long.
@@ -105,11 +132,14 @@ impl Engine {
 
     /// Tells owners, once, that what is parked will be cancelled.
     async fn warn_of_parked(&self, now_ms: i64) -> Result<(), EngineError> {
-        let ahead_ms = self.config.retention_ms / WARNING_SHARE.1 * WARNING_SHARE.0;
-        let warn_before_ms = now_ms.saturating_sub(self.config.retention_ms - ahead_ms);
-        for id in self.directory.parked_before(warn_before_ms) {
+        for (id, since_ms) in self.directory.parked() {
+            let retention_ms = self.retention_of(id);
+            let ahead_ms = retention_ms / WARNING_SHARE.1 * WARNING_SHARE.0;
+            let warn_before_ms = now_ms.saturating_sub(retention_ms - ahead_ms);
+            if since_ms >= warn_before_ms {
+                continue;
+            }
             let Some(endpoint) = self.directory.endpoint(id) else { continue };
-            let Some(since_ms) = endpoint.record.parked_at_ms else { continue };
             let oldest = self.store.oldest_parked(id, 1).await?;
             if oldest.first().is_none_or(|row| row.accepted_at_ms >= warn_before_ms) {
                 continue;
@@ -130,11 +160,20 @@ impl Engine {
         Ok(())
     }
 
-    async fn forget_events(&self, before_ms: i64, stop: &CancellationToken) -> Result<(), EngineError> {
+    /// Of one program, or of all.
+    async fn forget_events(
+        &self,
+        of: Option<&ProgramId>,
+        before_ms: i64,
+        stop: &CancellationToken,
+    ) -> Result<(), EngineError> {
         let mut after = EventId::from_number(i64::MIN);
         while !stop.is_cancelled() {
             let watch = Stopwatch::start();
-            let mut events = self.store.oldest_events(after, STEP).await?;
+            let mut events = match of {
+                Some(program) => self.store.events_in_order(program, after, STEP).await?,
+                None => self.store.oldest_events(after, STEP).await?,
+            };
             let Some(last) = events.last() else { break };
             after = last.id;
             // A clock that went back leaves some young ones among the old; behind a step of young ones there is nothing
@@ -197,13 +236,13 @@ async fn rest(watch: Stopwatch, stop: &CancellationToken) {
 
 #[cfg(test)]
 mod tests {
-    use groundswell_types::{Currency, NoticeKind, ProgramType};
+    use groundswell_types::{Currency, NoticeKind, ProgramType, RetentionDays};
 
     use super::*;
     use crate::clock::Clock;
     use crate::config::EngineConfig;
     use crate::engine::EngineParts;
-    use crate::programs::NewProgram;
+    use crate::programs::{NewProgram, ProgramPatch};
     use crate::store::memory::Memory;
     use crate::webhooks::WebhookInput;
 
@@ -228,7 +267,7 @@ mod tests {
         engine.create_webhook(&program, disabled).await.expect("created");
         engine.submit(&program, EVENT, None).await.expect("accepted");
 
-        let endpoint = engine.directory.parked_before(i64::MAX)[0];
+        let (endpoint, _) = engine.directory.parked()[0];
         let stop = CancellationToken::new();
         // Half an hour either side of each border.
         for (half_hours, notices, parked) in
@@ -241,6 +280,50 @@ mod tests {
             assert!(told.iter().all(|notice| notice.kind == NoticeKind::ParkedExpiring));
             let left = engine.store.oldest_parked(endpoint, 10).await.expect("reads");
             assert_eq!(left.len(), parked, "after {half_hours} half hours");
+        }
+        engine.shut_down().await;
+    }
+
+    #[tokio::test]
+    async fn each_program_keeps_its_events_for_as_long_as_it_says() {
+        let clock = Clock::manual(1_800_000_000_000);
+        let began_ms = clock.now_ms();
+        let (store, config) =
+            (Arc::new(Memory::new()), EngineConfig { retention_ms: 2 * DAY_MS, ..EngineConfig::default() });
+        let engine =
+            Engine::start(EngineParts { store, config, clock: clock.clone() }).await.expect("starts");
+        let new = || NewProgram { kind: ProgramType::Referral, name: None, currency: Currency::default() };
+        let mut programs = Vec::new();
+        for days in [Some(1), None, Some(5)] {
+            let id = engine.create_program(new()).await.expect("created").id;
+            let retention = Some(days.map(|days| RetentionDays::try_from(days).expect("is allowed")));
+            let patch = ProgramPatch { retention, ..ProgramPatch::default() };
+            let changed = engine.patch_program(&id, patch).await.expect("changed");
+            assert_eq!(changed.retention_days.map(RetentionDays::days), days);
+            programs.push(id);
+        }
+        // In the first program one is parked and goes with the others; elsewhere they went nowhere.
+        let parked = WebhookInput {
+            payload_url: Some("https://example.com/".to_owned()),
+            events: Some(vec![groundswell_types::EventKind::NewParticipantAdded]),
+            is_enabled: Some(false),
+            ..WebhookInput::default()
+        };
+        engine.submit(&programs[0], EVENT, None).await.expect("accepted");
+        engine.create_webhook(&programs[0], parked).await.expect("created");
+        for id in [&programs[2], &programs[0], &programs[1], &programs[2], &programs[1]] {
+            engine.submit(id, EVENT, None).await.expect("accepted");
+        }
+        let stop = CancellationToken::new();
+        for (half_days, wanted) in
+            [(1, [2, 2, 2]), (3, [0, 2, 2]), (5, [0, 0, 2]), (9, [0, 0, 2]), (11, [0, 0, 0])]
+        {
+            clock.set(began_ms + half_days * DAY_MS / 2);
+            engine.sweep(&stop).await.expect("sweeps");
+            for (id, wanted) in programs.iter().zip(wanted) {
+                let left = engine.store.events_in_order(id, EventId::from_number(0), 9).await.expect("reads");
+                assert_eq!(left.len(), wanted, "after {half_days} half days");
+            }
         }
         engine.shut_down().await;
     }

@@ -5,6 +5,7 @@ mod audit;
 mod calendar;
 mod directory;
 mod editor_links;
+mod erasure;
 mod first_steps;
 mod idempotency;
 pub mod inspection;
@@ -31,6 +32,7 @@ use thiserror::Error;
 
 pub use audit::{AuditRecord, AuditSearch, AuditStore};
 pub use editor_links::{EditorLinkRecord, EditorLinkStore, EditorSessionStart};
+pub use erasure::{EraseStep, ErasureRecord, ErasureStore};
 pub use first_steps::{FirstStepsStore, INBOX_REQUESTS, InboxRecord, InboxRequestRecord};
 pub use moves::{Move, MoveStep, Moved};
 pub use people::*;
@@ -70,7 +72,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Reads may run at any time and see only committed data. Of the writes, [`Store::commit`], [`Store::apply`] and
 /// [`Store::move_pending`] are called by the writer task alone, one at a time; the others may be called by anybody.
 #[async_trait]
-pub trait Store: FirstStepsStore + PeopleStore + AuditStore + EditorLinkStore {
+pub trait Store: FirstStepsStore + PeopleStore + AuditStore + EditorLinkStore + ErasureStore {
     // ---- hot path, written by hand for each database
 
     /// Commits a batch in one transaction and returns, fsynced, what became of each accept, in order. Accepts with

@@ -2,8 +2,8 @@
 
 use groundswell_types::editor::DeliveryPage;
 use groundswell_types::{
-    ApiError, ApiKey, DeliveryDetail, DeliveryView, EventId, Inbox, InboxRequestDetail, Notice, Program,
-    ResendJob, Webhook, WebhookId, WebhookTestResponse,
+    ApiError, ApiKey, AuditEntry, AuditId, DeliveryDetail, DeliveryView, Erasure, EventId, Inbox,
+    InboxRequestDetail, Notice, Program, ResendJob, Webhook, WebhookId, WebhookTestResponse,
 };
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
@@ -73,6 +73,18 @@ answers! {
         /// Newest first, at most 50.
         resends: Vec<ResendJob>,
     }
+    /// A program's erasures.
+    ErasureList {
+        /// Newest first, at most 50.
+        erasures: Vec<Erasure>,
+    }
+    /// A page of the audit log.
+    AuditPage {
+        /// Newest first.
+        entries: Vec<AuditEntry>,
+        /// To ask for the next page with; null when there is none.
+        next_id: Option<AuditId>,
+    }
     /// A key that is no more.
     ApiKeyDeleted {
         /// The id it had.
@@ -133,6 +145,6 @@ pub fn add_schemas(generator: &mut SchemaGenerator) {
     add! {
         ApiError ProgramList Webhook WebhookList WebhookDeleted WebhookTestResponse EventAccepted NoticeList Inbox
         InboxRequestDetail InboxAddress InboxCleared DeliveryPage DeliveryView DeliveryDetail ResendCount ResendJob
-        ResendJobList ApiKeyList NewApiKey ApiKeyDeleted SignInLink EditorLink EditorLinkEnded
+        ResendJobList Erasure ErasureList AuditEntry AuditPage ApiKeyList NewApiKey ApiKeyDeleted SignInLink EditorLink EditorLinkEnded
     }
 }

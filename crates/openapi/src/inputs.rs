@@ -3,8 +3,8 @@
 
 use groundswell_types::{
     DeliveryState, EventKind, MAX_API_KEY_NAME_CHARS, MAX_EDITOR_LINK_LABEL_CHARS, MAX_HEADER_NAME_BYTES,
-    MAX_HEADER_VALUE_BYTES, MAX_HEADERS, MAX_SEARCH_CHARS, MAX_SELECTED, ProgramStatus, ProgramType, Scopes,
-    SecretOverlap, Theme, WebhookName, WebhookTimeout,
+    MAX_HEADER_VALUE_BYTES, MAX_HEADERS, MAX_SEARCH_CHARS, MAX_SELECTED, ProgramStatus, ProgramType,
+    RetentionDays, Scopes, SecretOverlap, Theme, WebhookName, WebhookTimeout,
 };
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ const PLAIN: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
 const VISIBLE: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$";
 
 /// All of them, by name.
-pub fn all() -> [(&'static str, Value); 9] {
+pub fn all() -> [(&'static str, Value); 10] {
     [
         ("NewProgram", new_program()),
         ("ProgramChange", program_change()),
@@ -28,6 +28,7 @@ pub fn all() -> [(&'static str, Value); 9] {
         ("MatchingDeliveries", matching_deliveries()),
         ("ApiKeyToBe", api_key()),
         ("EditorLinkToBe", editor_link()),
+        ("ErasureSubject", erasure_subject()),
     ]
 }
 
@@ -75,7 +76,28 @@ fn program_change() -> Value {
                 "enum": [ProgramStatus::InProgress, ProgramStatus::Complete],
                 "description": "Running, or ended. Ending a program sends no event by itself.",
             },
+            "retentionDays": {
+                "type": ["integer", "null"],
+                "minimum": RetentionDays::MIN,
+                "maximum": RetentionDays::MAX,
+                "description": "How long events, deliveries and attempts are kept; null is what the server is set to.",
+            },
         },
+    })
+}
+
+fn erasure_subject() -> Value {
+    let text = |description: &str| json!({ "type": "string", "minLength": 1, "maxLength": 320, "description": description });
+    json!({
+        "description": "Whose data is to be erased: one of the two.",
+        "type": "object",
+        "properties": {
+            "participantId": text("The participant's id, exactly."),
+            "email": text("Their e-mail address, in either case."),
+        },
+        "minProperties": 1,
+        "maxProperties": 1,
+        "additionalProperties": false,
     })
 }
 

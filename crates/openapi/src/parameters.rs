@@ -1,6 +1,6 @@
 //! Parameters that several calls take.
 
-use groundswell_types::{DeliveryState, EventKind, MAX_SEARCH_CHARS};
+use groundswell_types::{AuditAction, DeliveryState, EventKind, MAX_SEARCH_CHARS};
 use serde_json::{Value, json};
 
 /// What `StatusRange` prints, and what it reads but for white space.
@@ -14,6 +14,7 @@ pub fn in_path(name: &'static str) -> Value {
         "deliveryId" => ("The delivery's id.", "^dlv_[0-7][0-9a-hjkmnp-tv-z]{12}$", "dlv_1sj7e4k9v2w0c"),
         "requestId" => ("The request's id.", "^inr_[0-7][0-9a-hjkmnp-tv-z]{12}$", "inr_1sj7e4k9v2w0c"),
         "jobId" => ("The job's id.", "^rsj_[0-7][0-9a-hjkmnp-tv-z]{12}$", "rsj_1sj7e4k9v2w0c"),
+        "erasureId" => ("The erasure's id.", "^era_[0-7][0-9a-hjkmnp-tv-z]{12}$", "era_1sj7e4k9v2w0c"),
         "keyId" => ("The key's id.", "^key_[0-9a-z]+$", "key_7f3k9x2m4p"),
         "linkId" => ("The link's id.", "^edl_[0-9A-Za-z]+$", "edl_7f3k9x2m4p8h1j5n"),
         other => unreachable!("no path has a part named {other}"),
@@ -32,6 +33,26 @@ pub fn in_path(name: &'static str) -> Value {
 #[expect(clippy::needless_pass_by_value, reason = "what is described is made where it is handed over")]
 pub fn in_query(name: &str, text: &str, schema: Value) -> Value {
     json!({ "name": name, "in": "query", "description": text, "schema": schema })
+}
+
+/// Which entries of the audit log are meant.
+pub fn audit_filter() -> [Value; 5] {
+    let time = || json!({ "type": ["integer", "string"] });
+    [
+        in_query("action", "Only this action.", json!({ "type": "string", "enum": AuditAction::ALL })),
+        in_query(
+            "actor",
+            "Only what this person or API key did: their id, or `operator` for the holder of the admin key.",
+            json!({ "type": "string" }),
+        ),
+        in_query(
+            "campaign",
+            "Only what was done to this program.",
+            json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$" }),
+        ),
+        in_query("from", "Only from this time on, in Unix milliseconds or as `2026-01-31`.", time()),
+        in_query("to", "Only before this time.", time()),
+    ]
 }
 
 /// Which deliveries are meant.

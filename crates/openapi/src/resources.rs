@@ -5,6 +5,7 @@ mod deliveries;
 mod editor_links;
 mod events;
 mod inbox;
+mod privacy;
 mod programs;
 mod server;
 mod webhooks;
@@ -23,6 +24,7 @@ pub fn operations() -> impl Iterator<Item = Operation> {
         .chain(deliveries::operations())
         .chain(inbox::operations())
         .chain(access::operations())
+        .chain(privacy::operations())
         .chain(server::operations())
 }
 
@@ -35,6 +37,7 @@ pub fn tags() -> Value {
         { "name": deliveries::TAG, "description": "What became of each event, and sending it again." },
         { "name": inbox::TAG, "description": "A program's built-in receiver, for first steps." },
         { "name": access::TAG, "description": "Who may call. For keys with the scope `admin`." },
+        { "name": privacy::TAG, "description": "Who did what, and erasing a participant's data. For keys with the scope `admin`." },
         { "name": server::TAG, "description": "The server itself; no key is needed." },
         { "name": "Your webhooks", "description": "What your receivers get." },
     ])

@@ -1,5 +1,6 @@
 //! What the pages need, over the engine, for the person whose session the request carries.
 
+mod audit;
 mod embed;
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use futures::Stream;
 use groundswell_app::failure::Failure;
 use groundswell_app::{LogQuery, time};
 use groundswell_engine::EngineError;
@@ -59,14 +60,14 @@ impl Format {
         }
     }
 
-    const fn content_type(self) -> &'static str {
+    pub const fn content_type(self) -> &'static str {
         match self {
             Self::Csv => "text/csv; charset=utf-8",
             Self::NdJson => "application/x-ndjson",
         }
     }
 
-    const fn extension(self) -> &'static str {
+    pub const fn extension(self) -> &'static str {
         match self {
             Self::Csv => "csv",
             Self::NdJson => "ndjson",
@@ -121,8 +122,7 @@ pub async fn of_page(
     }
 }
 
-/// The answer with the file. What fails after its beginning breaks the connection off, so that a part is not taken for
-/// the whole.
+/// The answer with the file.
 pub async fn of(
     engine: Acting,
     program: ProgramId,
@@ -130,9 +130,8 @@ pub async fn of(
     format: Format,
 ) -> Result<Response, EngineError> {
     let mut export = Export { engine, program, filter, format, next: Next::First };
-    let name = format!("attachment; filename=\"deliveries-{}.{}\"", export.program, format.extension());
+    let name = format!("deliveries-{}", export.program);
     let first = export.part().await?;
-    let head = futures::stream::once(async move { Ok(format.head() + &first) });
     let rest = futures::stream::try_unfold(export, |mut export| async move {
         if export.next == Next::None {
             return Ok::<_, EngineError>(None);
@@ -140,14 +139,27 @@ pub async fn of(
         let part = export.part().await?;
         Ok(Some((part, export)))
     });
-    let mut response = Body::from_stream(futures::StreamExt::chain(head, rest)).into_response();
+    Ok(file(&name, format, format.head() + &first, rest))
+}
+
+/// An answer that is a file. What fails after its beginning breaks the connection off, so that a part is not taken for the
+/// whole.
+pub fn file(
+    name: &str,
+    format: Format,
+    beginning: String,
+    rest: impl Stream<Item = Result<String, EngineError>> + Send + 'static,
+) -> Response {
+    let beginning = futures::stream::once(async move { Ok(beginning) });
+    let mut response = Body::from_stream(futures::StreamExt::chain(beginning, rest)).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    if let Ok(name) = HeaderValue::try_from(name) {
-        headers.insert(CONTENT_DISPOSITION, name);
+    let disposition = format!("attachment; filename=\"{name}.{}\"", format.extension());
+    if let Ok(disposition) = HeaderValue::try_from(disposition) {
+        headers.insert(CONTENT_DISPOSITION, disposition);
     }
-    Ok(response)
+    response
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -203,6 +215,11 @@ fn write_csv(text: &mut String, delivery: &DeliveryView) {
         at(delivery.deadline_at),
         delivery.resend_of.map(|id| id.to_string()).unwrap_or_default(),
     ];
+    write_row(text, &cells);
+}
+
+/// A line of a CSV file.
+pub fn write_row(text: &mut String, cells: &[String]) {
     for (place, cell) in cells.iter().enumerate() {
         text.push_str(if place == 0 { "" } else { "," });
         write_cell(text, cell);

@@ -1,5 +1,6 @@
 //! The binary `groundswell`.
 
+mod audit_export;
 mod backend;
 mod check_config;
 mod client_address;

@@ -26,6 +26,7 @@ use leptos_axum::{ResponseOptions, generate_route_list};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
+use crate::audit_export;
 use crate::backend::{Door, PageBackend};
 use crate::client_address::ClientAddress;
 use crate::cookies::Cookie;
@@ -72,6 +73,7 @@ pub fn router(state: &AppState) -> Routes {
         pages = pages.answers(method, path).answers(method, &format!("{EMBED}{path}"));
     }
     let pages = pages
+        .get("/settings/audit-log/export", audit_export::of_page)
         .get("/programs/{id}/deliveries/export", export::of_page)
         .post("/_fn/{*name}", server_function)
         .post("/embed/_fn/{*name}", server_function);

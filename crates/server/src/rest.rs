@@ -2,12 +2,14 @@
 
 mod absent;
 mod answer;
+mod audit;
 mod auth;
 mod body;
 mod coding;
 mod deliveries;
 mod description;
 mod editor_links;
+mod erasures;
 mod events;
 mod inbox;
 mod input;
@@ -72,6 +74,10 @@ calls! {
         "/v2/api-keys": get keys::list, post keys::create;
         "/v2/api-keys/{id}": delete keys::remove;
         "/v2/sign-in-links": post keys::create_sign_in_link;
+        "/v2/audit-log": get audit::list;
+        "/v2/audit-log/export": get audit::export;
+        "/v2/campaign/{id}/erasures": get erasures::list, post erasures::begin;
+        "/v2/campaign/{id}/erasures/{erasure}": get erasures::show;
     }
 }
 

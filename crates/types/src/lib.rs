@@ -12,6 +12,7 @@ mod change;
 mod delivery;
 pub mod editor;
 mod editor_link;
+mod erasure;
 mod error;
 mod event;
 mod filter;
@@ -45,6 +46,7 @@ pub use delivery::{
     RequestView, ResponseView, TestView,
 };
 pub use editor_link::{InvalidTheme, MAX_EDITOR_LINK_LABEL_CHARS, Theme};
+pub use erasure::{Erasure, ErasureState, Subject, SubjectKind};
 pub use error::{ApiError, ErrorCode};
 pub use event::{Envelope, Event, EventData, EventKind};
 pub use filter::{DeliveryFilter, InvalidStatusRange, MAX_SEARCH_CHARS, StatusRange};
@@ -62,7 +64,7 @@ pub use notice::{Notice, NoticeKind};
 pub use overlap::{InvalidOverlap, SecretOverlap};
 pub use person::{Email, InvalidEmail, Role};
 pub use problem::{Problem, pointer_segment};
-pub use program::{Currency, Program, ProgramStatus, ProgramType};
+pub use program::{Currency, InvalidRetention, Program, ProgramStatus, ProgramType, RetentionDays};
 pub use resend::{MAX_SELECTED, ResendJob, ResendSelection, ResendState};
 pub use webhook::{
     InvalidSecret, InvalidTimeout, InvalidUrl, MAX_WEBHOOKS, PayloadUrl, RESERVED_PUBLIC_ID, Secret, Webhook,

@@ -116,6 +116,58 @@ impl<'de> Deserialize<'de> for Currency {
     }
 }
 
+/// How long a program's events, deliveries and attempts are kept after acceptance, in whole days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct RetentionDays {
+    days: i64,
+}
+
+/// A number of days that a program's events cannot be kept for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be a whole number of days from {} to {}", RetentionDays::MIN, RetentionDays::MAX)]
+pub struct InvalidRetention;
+
+impl RetentionDays {
+    /// The shortest.
+    pub const MIN: i64 = 1;
+
+    /// The longest.
+    pub const MAX: i64 = 365;
+
+    /// Reads a number of days as a user typed it; white space around it is ignored.
+    pub fn parse(text: &str) -> Result<Self, InvalidRetention> {
+        let text = text.trim();
+        let is_plain = (1..=3).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        let days: i64 = text.parse().map_err(|_| InvalidRetention)?;
+        if is_plain { Self::try_from(days) } else { Err(InvalidRetention) }
+    }
+
+    /// From 1 to 365.
+    pub const fn days(self) -> i64 {
+        self.days
+    }
+
+    /// The same in milliseconds.
+    pub const fn ms(self) -> i64 {
+        self.days * 86_400_000
+    }
+}
+
+impl TryFrom<i64> for RetentionDays {
+    type Error = InvalidRetention;
+
+    fn try_from(days: i64) -> Result<Self, InvalidRetention> {
+        (Self::MIN..=Self::MAX).contains(&days).then_some(Self { days }).ok_or(InvalidRetention)
+    }
+}
+
+impl From<RetentionDays> for i64 {
+    fn from(retention: RetentionDays) -> Self {
+        retention.days
+    }
+}
+
 /// A program as the REST API shows it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -145,4 +197,7 @@ pub struct Program {
     pub winner_count: i64,
     /// Its rewards.
     pub rewards: Vec<CampaignReward>,
+    /// How long its events, deliveries and attempts are kept, in days; null is what the server is set to.
+    #[serde(default)]
+    pub retention_days: Option<RetentionDays>,
 }

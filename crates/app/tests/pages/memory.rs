@@ -11,13 +11,14 @@ use groundswell_types::editor::{
     LiveStatus, Panel, PanelRow, ProgramSummary, SecretChange, SecretDraft, Seen, Side,
 };
 use groundswell_types::{
-    ApiKey, CreatedApiKey, DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventKind, Inbox,
-    InboxRequestDetail, InboxRequestId, MAX_WEBHOOKS, NewApiKey, Problem, ProgramId, ProgramType, ResendJob,
-    ResendJobId, ResendSelection, ResendState, Role, TestId, TestView,
+    ApiKey, AuditEntry, CreatedApiKey, DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, Erasure,
+    EventKind, Inbox, InboxRequestDetail, InboxRequestId, MAX_WEBHOOKS, NewApiKey, Problem, ProgramId,
+    ProgramType, ResendJob, ResendJobId, ResendSelection, ResendState, Role, TestId, TestView,
 };
 
 pub use sample::*;
 
+mod audit;
 mod drafts;
 mod resends;
 mod sample;
@@ -32,6 +33,8 @@ pub struct State {
     pub failure: Option<Failure>,
     pub programs: Vec<ProgramSummary>,
     pub api_keys: Vec<ApiKey>,
+    pub audit: Vec<AuditEntry>,
+    pub erasures: Vec<Erasure>,
     pub live: Vec<PanelRow>,
     pub draft: Option<Panel>,
     /// Newest first.

@@ -29,6 +29,7 @@ use self::settings::{MAX_HELD, SettingsJob};
 use self::unwritten::Unwritten;
 pub use self::upkeep::NewResends;
 use self::upkeep::Upkeep;
+use super::erased::Erased;
 use super::runtime::Message;
 use super::scheduler::Item;
 use crate::activity::Tally;
@@ -158,6 +159,7 @@ pub struct Writer {
     changes: Arc<Changes>,
     feeds: Arc<Feeds>,
     tally: Arc<Tally>,
+    erased: Arc<Erased>,
     accepts: mpsc::Receiver<AcceptJob>,
     outcomes: mpsc::Receiver<FinishedAttempt>,
     settings: mpsc::Receiver<SettingsJob>,
@@ -191,6 +193,8 @@ pub struct WriterParts {
     pub changes: Arc<Changes>,
     pub feeds: Arc<Feeds>,
     pub tally: Arc<Tally>,
+    /// Nothing of these is sent again.
+    pub erased: Arc<Erased>,
     /// Moves that had not come to their end when the process ended.
     pub unfinished: Vec<(EndpointId, Move)>,
     pub fatal: CancellationToken,
@@ -221,6 +225,7 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         changes,
         feeds,
         tally,
+        erased,
         unfinished,
         fatal,
         is_winding_down,
@@ -235,6 +240,7 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         changes,
         feeds,
         tally,
+        erased,
         accepts,
         outcomes,
         settings,

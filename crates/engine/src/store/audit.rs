@@ -78,6 +78,7 @@ pub trait AuditStore: Send + Sync + 'static {
     /// A part of the log.
     async fn audit_log(&self, search: &AuditSearch) -> Result<Vec<AuditRecord>, StoreError>;
 
-    /// Removes at most `limit` rows from before `before_ms`, oldest first; answers how many went.
+    /// Removes at most `limit` rows from before `before_ms`, oldest first, and the erasures that had ended by then; answers how
+    /// many rows went.
     async fn forget_audit(&self, before_ms: i64, limit: usize) -> Result<u64, StoreError>;
 }

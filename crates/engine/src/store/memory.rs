@@ -3,6 +3,7 @@
 
 mod audit;
 mod editor_links;
+mod erasure;
 mod first_steps;
 mod people;
 mod search;

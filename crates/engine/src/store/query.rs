@@ -6,6 +6,7 @@ pub(super) mod audit;
 pub(super) mod deliveries;
 pub(super) mod drafts;
 pub(super) mod editor_links;
+pub(super) mod erasure;
 pub(super) mod first_steps;
 pub(super) mod hours;
 pub(super) mod inbox;

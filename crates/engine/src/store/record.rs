@@ -4,8 +4,8 @@ use bytes::Bytes;
 use groundswell_types::editor::ChangedBy;
 use groundswell_types::{
     ApiKey, Currency, DeliveryId, EventId, EventKind, FailureClass, HourCount, NoticeId, NoticeKind,
-    ProgramId, ProgramStatus, ProgramType, RateLimit, ResendJobId, ResendState, Scopes, Secret,
-    SecretOverlap, TeamId, TestId, WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
+    ProgramId, ProgramStatus, ProgramType, RateLimit, ResendJobId, ResendState, RetentionDays, Scopes,
+    Secret, SecretOverlap, TeamId, TestId, WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
 };
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,17 @@ pub struct ProgramRecord {
     pub created_at_ms: i64,
     /// Counts up with every change of the program's live webhooks; drafts remember which one they started from.
     pub webhooks_version: i64,
+    /// How long its events are kept; none is what the configuration says.
+    pub retention: Option<RetentionDays>,
+}
+
+/// What is changed about a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProgramChange {
+    pub id: ProgramId,
+    pub name: String,
+    pub status: ProgramStatus,
+    pub retention: Option<RetentionDays>,
 }
 
 /// A live webhook.
@@ -175,6 +186,8 @@ pub struct Forget {
     pub notices_before_ms: Option<i64>,
     /// Counts of hours before this one, oldest first; at most `limit`.
     pub hours_before: Option<i64>,
+    /// Tests, notices and resend jobs of this program only, from before this time, Unix milliseconds.
+    pub of_program: Option<(ProgramId, i64)>,
     pub limit: usize,
 }
 
@@ -370,7 +383,7 @@ pub enum SettingsChange {
     /// Adds a program.
     CreateProgram(ProgramRecord),
     /// Changes a program's name and status.
-    UpdateProgram { id: ProgramId, name: String, status: ProgramStatus },
+    UpdateProgram(ProgramChange),
     /// Changes a program's live webhooks.
     Webhooks(WebhooksChange),
     /// Changes what is known of a live webhook's old secret. That is nothing a draft shows, so it is no new version.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod editor_links;
+mod erasure;
 mod first_steps;
 mod people;
 
@@ -92,6 +93,21 @@ pub(super) trait Database: Send + Sync + 'static {
     /// After [`Store::forget`] has removed these: what the database does about the room they took.
     fn has_forgotten(&self, _events: &[EventId]) -> impl Future<Output = ()> + Send {
         std::future::ready(())
+    }
+
+    /// From now on, within the transaction, what is replaced or deleted is overwritten where it stood.
+    fn begin_overwriting(_: &mut Self::Connection) -> impl Future<Output = Result<(), StoreError>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// The end of [`Database::begin_overwriting`].
+    fn end_overwriting(_: &mut Self::Connection) -> impl Future<Output = Result<(), StoreError>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// [`super::ErasureStore::scrub`].
+    fn scrub_files(&self) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        std::future::ready(Ok(true))
     }
 
     /// [`Store::failed`].
@@ -199,9 +215,7 @@ impl<D: Database> Store for D {
         let mut db = Database::begin(self).await?;
         let result = match change {
             SettingsChange::CreateProgram(program) => programs::insert(&mut *db, program).await,
-            SettingsChange::UpdateProgram { id, name, status } => {
-                programs::update(&mut *db, id, name, *status).await
-            }
+            SettingsChange::UpdateProgram(change) => programs::update(&mut *db, change).await,
             SettingsChange::Webhooks(change) => webhooks::change(&mut *db, self.vault(), change).await,
             SettingsChange::OldSecret(change) => {
                 webhooks::change_old_secret(&mut *db, self.vault(), change).await

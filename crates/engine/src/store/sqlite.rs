@@ -164,6 +164,18 @@ impl Database for Sqlite {
         rows::earliest_due(&mut *self.reader().await?, endpoints).await
     }
 
+    async fn begin_overwriting(db: &mut SqliteConnection) -> Result<(), StoreError> {
+        open::overwrite(db).await
+    }
+
+    async fn end_overwriting(db: &mut SqliteConnection) -> Result<(), StoreError> {
+        open::overwrite_no_more(db).await
+    }
+
+    async fn scrub_files(&self) -> Result<bool, StoreError> {
+        Ok(self.writer.empty_log().await? && self.inbox.empty_log().await?)
+    }
+
     async fn broken(&self) {
         self.writer.broken().await;
     }

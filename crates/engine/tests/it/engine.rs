@@ -28,6 +28,7 @@ async fn store_with_every_status() -> Arc<Memory> {
             currency: Currency::default(),
             created_at_ms: 0,
             webhooks_version: 0,
+            retention: None,
         };
         store.apply(&SettingsChange::CreateProgram(record)).await.expect("applies");
     }

@@ -5,6 +5,7 @@ mod drafts;
 mod editor_links;
 mod egress;
 mod engine;
+mod erasures;
 mod feeds;
 mod moves;
 mod old_secrets;

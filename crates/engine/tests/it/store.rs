@@ -4,6 +4,7 @@ mod accepts;
 mod audit;
 pub mod database;
 mod editor_links;
+mod erasure;
 mod file;
 mod first_steps;
 mod hours;
@@ -87,6 +88,11 @@ conformance! {
         the_audit_log_is_filtered_and_paged_by_team
         what_was_begun_is_in_the_log_once_it_is_known_what_came_of_it
         old_entries_of_the_audit_log_are_forgotten_oldest_first;
+    erasure:
+        all_events_of_a_program_are_found_in_order
+        a_step_leaves_nothing_of_bodies_and_answers
+        an_erasure_runs_until_it_ends_and_then_says_nobody
+        retention_forgets_which_events_were_erased;
     hours:
         counts_of_an_hour_add_up
         hours_are_read_of_some_endpoints_and_from_one_on

@@ -5,7 +5,7 @@ use axum::extract::Path;
 use axum::response::Response;
 use groundswell_engine::EngineError;
 use groundswell_engine::programs::{NewProgram, ProgramPatch};
-use groundswell_types::{Currency, Program, ProgramId, ProgramStatus, ProgramType};
+use groundswell_types::{Currency, Program, ProgramId, ProgramStatus, ProgramType, RetentionDays};
 use http::StatusCode;
 use serde::Serialize;
 
@@ -93,6 +93,17 @@ fn patch(body: &[u8]) -> Result<ProgramPatch, Failed> {
             fields.problem(fixed, "never changes once the program is created");
         }
     }
+    let retention = if fields.is_null("retentionDays") {
+        Some(None)
+    } else {
+        fields.integer("retentionDays").map(|days| {
+            let retention = RetentionDays::try_from(days);
+            if let Err(invalid) = retention {
+                fields.problem("retentionDays", invalid.to_string());
+            }
+            retention.ok()
+        })
+    };
     fields.finish()?;
-    Ok(ProgramPatch { name, status })
+    Ok(ProgramPatch { name, status, retention })
 }

@@ -2,6 +2,7 @@
 //! receivers, killed, and judged by what its producers and receivers have seen.
 
 mod activity;
+mod audit;
 mod browser;
 mod cli;
 mod client;

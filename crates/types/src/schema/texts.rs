@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::{
     AuditId, Currency, DeliveryId, ErasureId, EventId, InboxRequestId, NoticeId, ProgramId, ResendJobId,
-    StatusRange, WebhookId, WebhookName, WebhookTimeout,
+    RetentionDays, StatusRange, WebhookId, WebhookName, WebhookTimeout,
 };
 
 /// Describes a type where it stands, since it is short.
@@ -61,6 +61,7 @@ inline_schema! {
         "pattern": "^([1-9][0-9]{2}|[1-9]xx|[1-9][0-9]{2}-[1-9][0-9]{2})$",
         "examples": ["5xx", "500-504"],
     }
+    RetentionDays: { "type": "integer", "minimum": RetentionDays::MIN, "maximum": RetentionDays::MAX }
     WebhookTimeout: {
         "type": "integer",
         "minimum": WebhookTimeout::MIN_SECONDS,

@@ -58,6 +58,7 @@ fn a_program_has_the_shape_clients_parse() {
         invite_count: 4,
         winner_count: 1,
         rewards: vec![CampaignReward { id: "crew_a1b2c3".to_owned(), ..CampaignReward::default() }],
+        retention_days: None,
     };
     assert_json_snapshot!(program);
     assert_reads_back(&program);

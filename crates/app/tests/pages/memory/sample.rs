@@ -25,6 +25,7 @@ pub fn summary(id: &str, name: &str, kind: ProgramType) -> ProgramSummary {
         invite_count: 0,
         winner_count: 0,
         rewards: Vec::new(),
+        retention_days: None,
     };
     ProgramSummary {
         program,

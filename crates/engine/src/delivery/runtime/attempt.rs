@@ -10,6 +10,7 @@ use super::Message;
 use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::config::RetryPolicy;
+use crate::delivery::erased::Erased;
 use crate::delivery::outcome::{judge, retry_after_ms};
 use crate::delivery::policy::{Failed, MAX_RETRY_AFTER_MS, Next};
 use crate::delivery::scheduler::{Answer, Body, Ended, Item};
@@ -34,6 +35,7 @@ pub struct AttemptContext {
     pub randomness: Randomness,
     pub retry: RetryPolicy,
     pub under_way: Arc<UnderWay>,
+    pub erased: Arc<Erased>,
     pub changes: Arc<Changes>,
 }
 
@@ -48,6 +50,11 @@ pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Se
     let Some(body) = item.body.clone() else { return give_up(context, item, outbox).await };
     let started_at_ms = context.clock.now_ms();
     context.under_way.begin(pending.key.delivery_id, pending.attempts);
+    if context.erased.has(body.event) {
+        context.under_way.end([pending.key.delivery_id]);
+        let _ = outbox.send(Message::Dropped(pending.key)).await;
+        return;
+    }
     context.changes.tell([(endpoint.flow, Change::Deliveries)]);
     let exchanged = exchange(context, &endpoint, body).await;
     let asked_ms = exchanged.as_ref().and_then(|exchanged| asked_ms(context, exchanged));

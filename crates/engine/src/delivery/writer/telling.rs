@@ -42,7 +42,7 @@ impl Writer {
     pub(super) fn tell_of_settings(&self, change: &SettingsChange) {
         let (program, kinds): (_, &[Change]) = match change {
             SettingsChange::CreateProgram(record) => (&record.id, &[Change::Program]),
-            SettingsChange::UpdateProgram { id, .. } => (id, &[Change::Program]),
+            SettingsChange::UpdateProgram(change) => (&change.id, &[Change::Program]),
             SettingsChange::Webhooks(change) if change.clears_draft => {
                 (&change.program_id, &[Change::Webhooks, Change::Draft])
             }

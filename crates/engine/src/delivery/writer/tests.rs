@@ -31,6 +31,7 @@ async fn fixture() -> Fixture {
         currency: Currency::default(),
         created_at_ms: 0,
         webhooks_version: 0,
+        retention: None,
     };
     store.apply(&SettingsChange::CreateProgram(record)).await.expect("applies");
     let (runtime, inbox) = mpsc::channel(64);
@@ -44,6 +45,7 @@ async fn fixture() -> Fixture {
         changes: Arc::default(),
         feeds: Arc::default(),
         tally: Arc::default(),
+        erased: Arc::default(),
         unfinished: Vec::new(),
         fatal: CancellationToken::new(),
         is_winding_down: stop.clone(),

@@ -1,4 +1,4 @@
-//! Work of the writer that waits until nothing else does: resends, notices, what retention removes.
+//! Work of the writer that waits until nothing else does: resends, notices, what retention removes, what is erased.
 
 use tokio::sync::oneshot;
 
@@ -7,7 +7,7 @@ use crate::delivery::runtime::Message;
 use crate::delivery::scheduler::Item;
 use crate::error::EngineError;
 use crate::store::{
-    Batch, Forget, PARKED_DUE_MS, Pending, PendingKey, ResendBatch, ResendJobRecord, ResendRecord,
+    Batch, EraseStep, Forget, PARKED_DUE_MS, Pending, PendingKey, ResendBatch, ResendJobRecord, ResendRecord,
 };
 
 /// Resends that are to be made, with their job's new state.
@@ -23,6 +23,7 @@ pub(super) enum Upkeep {
     Resend(NewResends, oneshot::Sender<Result<usize, EngineError>>),
     Forget(Forget, oneshot::Sender<Result<u64, EngineError>>),
     Count(oneshot::Sender<Result<bool, EngineError>>),
+    Erase(EraseStep, oneshot::Sender<Result<(), EngineError>>),
     Note(Batch, oneshot::Sender<Result<(), EngineError>>),
 }
 
@@ -38,6 +39,13 @@ impl WriterHandle {
     pub async fn note(&self, batch: Batch) -> Result<(), EngineError> {
         let (reply, answer) = oneshot::channel();
         self.upkeep.send(Upkeep::Note(batch, reply)).await.map_err(|_| EngineError::Stopping)?;
+        answer.await.map_err(|_| EngineError::Stopping)?
+    }
+
+    /// Makes a step of an erasure.
+    pub async fn erase(&self, step: EraseStep) -> Result<(), EngineError> {
+        let (reply, answer) = oneshot::channel();
+        self.upkeep.send(Upkeep::Erase(step, reply)).await.map_err(|_| EngineError::Stopping)?;
         answer.await.map_err(|_| EngineError::Stopping)?
     }
 
@@ -59,9 +67,13 @@ impl Writer {
                 self.tell_of_moved(forget.parked.iter().map(|key| key.endpoint_id));
                 _ = reply.send(result);
             }
+            Upkeep::Erase(step, reply) => {
+                _ = reply.send(self.store.erase(&step).await.map_err(|error| self.note(error)));
+            }
             Upkeep::Count(reply) => _ = reply.send(self.write_counts().await),
             Upkeep::Note(batch, reply) => {
                 let result = self.store.commit(&batch).await.map_err(|error| self.note(error));
+                self.tell_of_deliveries(&batch);
                 _ = reply.send(result.map(drop));
             }
         }
@@ -69,7 +81,9 @@ impl Writer {
 
     async fn resend(&mut self, new: NewResends) -> Result<usize, EngineError> {
         let NewResends { mut resends, expires_at_ms, job } = new;
-        resends.retain(|resend| self.directory.endpoint(resend.endpoint_id).is_some());
+        resends.retain(|resend| {
+            self.directory.endpoint(resend.endpoint_id).is_some() && !self.erased.has(resend.event_id)
+        });
         let mut pending = Vec::with_capacity(resends.len());
         let mut items = Vec::new();
         for resend in &resends {

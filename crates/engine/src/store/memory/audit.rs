@@ -76,7 +76,9 @@ impl AuditStore for Memory {
     }
 
     async fn forget_audit(&self, before_ms: i64, limit: usize) -> Result<u64, StoreError> {
-        let log = &mut self.state().audit.log;
+        let state = &mut *self.state();
+        state.erasures.forget(before_ms);
+        let log = &mut state.audit.log;
         let old = log.values().filter(|record| record.at_ms < before_ms);
         let old: Vec<AuditId> = old.take(limit).map(|record| record.id).collect();
         log.retain(|id, _| !old.contains(id));

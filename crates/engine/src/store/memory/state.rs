@@ -8,6 +8,7 @@ use bytes::Bytes;
 use groundswell_types::{DeliveryId, EventId, HourCount, InboxRequestId, ProgramId, ResendJobId, TestId};
 
 use super::audit::Audit;
+use super::erasure::Erasures;
 use super::people::People;
 use crate::store::moves::Fate;
 use crate::store::{
@@ -54,6 +55,7 @@ pub(super) struct State {
     pub(super) people: People,
     pub(super) audit: Audit,
     pub(super) editor_links: Vec<EditorLinkRecord>,
+    pub(super) erasures: Erasures,
     pub(super) resends: BTreeMap<DeliveryId, ResendRecord>,
     pub(super) resend_jobs: BTreeMap<ResendJobId, ResendJobRecord>,
     /// The highest event that retention removed.
@@ -167,11 +169,12 @@ impl State {
                 }
                 self.programs.insert(program.id.clone(), program.clone());
             }
-            SettingsChange::UpdateProgram { id, name, status } => {
+            SettingsChange::UpdateProgram(change) => {
                 let program =
-                    self.programs.get_mut(id).ok_or_else(|| rejected("there is no such program"))?;
-                name.clone_into(&mut program.name);
-                program.status = *status;
+                    self.programs.get_mut(&change.id).ok_or_else(|| rejected("there is no such program"))?;
+                change.name.clone_into(&mut program.name);
+                program.status = change.status;
+                program.retention = change.retention;
             }
             SettingsChange::Webhooks(change) => self.change_webhooks(change)?,
             SettingsChange::OldSecret(change) => {
@@ -306,6 +309,7 @@ impl State {
             self.highest_forgotten = self.highest_forgotten.max(Some(*last));
         }
         self.events.retain(|id, _| !forget.events.contains(id));
+        self.erasures.events.retain(|id| !forget.events.contains(id));
         self.pending.retain(|key, _| !forget.parked.contains(key));
         if let Some(before_ms) = forget.keys_before_ms {
             let mut old: Vec<_> = self
@@ -333,6 +337,12 @@ impl State {
             self.notices.retain(|notice| notice.at_ms >= before_ms);
             self.resend_jobs
                 .retain(|_, job| job.ended_at_ms.is_none_or(|ended_at_ms| ended_at_ms >= before_ms));
+        }
+        if let Some((program, before_ms)) = &forget.of_program {
+            self.tests.retain(|_, test| test.program_id != *program || test.started_at_ms >= *before_ms);
+            self.notices.retain(|notice| notice.program_id != *program || notice.at_ms >= *before_ms);
+            let is_young = |job: &ResendJobRecord| job.ended_at_ms.is_none_or(|at_ms| at_ms >= *before_ms);
+            self.resend_jobs.retain(|_, job| job.program_id != *program || is_young(job));
         }
         u64::try_from(before - self.rows()).unwrap_or(0)
     }

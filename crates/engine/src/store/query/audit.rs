@@ -50,6 +50,8 @@ const OF_ALL: &str = "
 const FORGET: &str = "
     DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE at_ms < $1 ORDER BY id LIMIT $2)";
 
+const FORGET_ERASURES: &str = "DELETE FROM erasure WHERE ended_at_ms < $1";
+
 pub(in crate::store) async fn insert(
     db: &mut impl Connection,
     record: &AuditRecord,
@@ -109,6 +111,7 @@ pub(in crate::store) async fn forget(
     before_ms: i64,
     limit: usize,
 ) -> Result<u64, StoreError> {
+    db.execute(FORGET_ERASURES, [before_ms.into()]).await?;
     db.execute(FORGET, [before_ms.into(), limit_of(limit)]).await
 }
 

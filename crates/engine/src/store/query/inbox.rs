@@ -34,6 +34,8 @@ const FIND: &str = "
 
 const CLEAR: &str = "DELETE FROM inbox_request WHERE program_id = $1";
 
+const DELETE: &str = "DELETE FROM inbox_request WHERE id = $1 AND program_id = $2";
+
 const FORGET: &str = "DELETE FROM inbox_request WHERE received_at_ms < $1";
 
 pub(in crate::store) async fn insert(
@@ -57,6 +59,15 @@ pub(in crate::store) async fn insert(
     db.execute(INSERT, values).await?;
     db.execute(PRUNE, [request.program_id.as_str().into(), limit_of(INBOX_REQUESTS)]).await?;
     Ok(())
+}
+
+/// Answers how many there were.
+pub(in crate::store) async fn delete(
+    db: &mut impl Connection,
+    program: &ProgramId,
+    id: InboxRequestId,
+) -> Result<u64, StoreError> {
+    db.execute(DELETE, [id.number().into(), program.as_str().into()]).await
 }
 
 pub(in crate::store) async fn of_program(

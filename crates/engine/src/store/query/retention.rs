@@ -35,6 +35,9 @@ static DELETE_RESENDS: List = List::new(
 
 static DELETE_EVENTS: List = List::new("DELETE FROM event WHERE id IN (VALUES ", 1, ")", Marks::From(1));
 
+static DELETE_ERASED: List =
+    List::new("DELETE FROM erased_event WHERE event_id IN (VALUES ", 1, ")", Marks::From(1));
+
 const DELETE_KEYS: &str = "
     DELETE FROM idempotency
     WHERE (program_id, idempotency_key) IN (
@@ -49,6 +52,12 @@ const DELETE_TESTS: &str = "DELETE FROM test_delivery WHERE started_at_ms < $1";
 const DELETE_NOTICES: &str = "DELETE FROM notice WHERE at_ms < $1";
 
 const DELETE_JOBS: &str = "DELETE FROM resend_job WHERE ended_at_ms < $1";
+
+const DELETE_TESTS_OF: &str = "DELETE FROM test_delivery WHERE program_id = $1 AND started_at_ms < $2";
+
+const DELETE_NOTICES_OF: &str = "DELETE FROM notice WHERE program_id = $1 AND at_ms < $2";
+
+const DELETE_JOBS_OF: &str = "DELETE FROM resend_job WHERE program_id = $1 AND ended_at_ms < $2";
 
 /// Events accepted before `accepted_before_ms` with ids above `after`, oldest first.
 pub(in crate::store) async fn oldest_events(
@@ -81,6 +90,7 @@ pub(in crate::store) async fn forget(db: &mut impl Connection, forget: &Forget) 
     let events: Vec<[i64; 1]> = events.iter().map(|id| [*id]).collect();
     removed += delete(db, &DELETE_RESENDS, &events).await?;
     removed += delete(db, &DELETE_EVENTS, &events).await?;
+    delete(db, &DELETE_ERASED, &events).await?;
     removed += moves::delete(db, &forget.parked).await?;
     if let Some(before_ms) = forget.keys_before_ms {
         removed += db.execute(DELETE_KEYS, [before_ms.into(), limit_of(forget.limit)]).await?;
@@ -91,6 +101,11 @@ pub(in crate::store) async fn forget(db: &mut impl Connection, forget: &Forget) 
     if let Some(before_ms) = forget.notices_before_ms {
         removed += db.execute(DELETE_NOTICES, [before_ms.into()]).await?;
         removed += db.execute(DELETE_JOBS, [before_ms.into()]).await?;
+    }
+    if let Some((program, before_ms)) = &forget.of_program {
+        for statement in [DELETE_TESTS_OF, DELETE_NOTICES_OF, DELETE_JOBS_OF] {
+            removed += db.execute(statement, [program.as_str().into(), (*before_ms).into()]).await?;
+        }
     }
     if let Some(before_hour) = forget.hours_before {
         removed += hours::forget(db, before_hour, forget.limit).await?;

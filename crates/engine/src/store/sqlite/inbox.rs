@@ -76,6 +76,15 @@ impl InboxFile {
             .map_err(|_| StoreError::Unavailable("the inbox is not open".into()))
     }
 
+    /// Copies its write-ahead log into it and cuts it off; says whether that was possible.
+    pub(super) async fn empty_log(&self) -> Result<bool, StoreError> {
+        if !self.is_there() {
+            return Ok(true);
+        }
+        let mut connection = self.connection().await?;
+        super::writer::empty_log(&mut connection).await.map_err(error::of_write)
+    }
+
     /// Closes it; the file stays.
     pub(super) async fn close(&self) {
         if let Some(connection) = self.connection.lock().await.take()
@@ -105,6 +114,8 @@ impl InboxFile {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Normal)
             .busy_timeout(self.busy_timeout)
+            // What is removed is overwritten: see the erasing of participants' data.
+            .pragma("secure_delete", "ON")
             .disable_statement_logging();
         let prepared = async {
             let mut connection = options.connect().await?;

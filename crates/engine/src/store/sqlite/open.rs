@@ -35,14 +35,19 @@ const HAS_MIGRATIONS: &str =
 const APPLIED: &str = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
 
 const VERSION: &str = "SELECT sqlite_version()";
+const OVERWRITE_ALL: &str = "PRAGMA secure_delete = ON";
+const OVERWRITE_IN_PAGES: &str = "PRAGMA secure_delete = FAST";
+
 pub(super) const SYNCHRONOUS: &str = "PRAGMA synchronous";
 pub(super) const JOURNAL_MODE: &str = "PRAGMA journal_mode";
 pub(super) const FOREIGN_KEYS: &str = "PRAGMA foreign_keys";
 
 /// Those of [`connect_options`], for the connection that commits. The journal mode is a property of the file. The cache
-/// (negative is KiB) holds what a large transaction changes, which else would be written twice; it is never given back.
+/// (negative is KiB) holds what a large transaction changes, which else would be written twice; it is never given back. When
+/// a page is split, what moves to another one is overwritten where it was: else it would outlast the row, and its erasing.
 pub(super) const COMMITTER_SETTINGS: &str = "
     PRAGMA synchronous = FULL;
+    PRAGMA secure_delete = FAST;
     PRAGMA foreign_keys = ON;
     PRAGMA wal_autocheckpoint = 0;
     PRAGMA journal_size_limit = 67108864;
@@ -90,6 +95,17 @@ pub(super) async fn writer(
     let refuse = |error| schema::refuse(&path.display().to_string(), &MIGRATOR, error);
     MIGRATOR.run(&mut connection).await.map_err(refuse)?;
     Ok(connection)
+}
+
+/// Has the connection overwrite all of what it removes, also whole pages, which [`writer`]'s setting leaves as they are to
+/// save the writing.
+pub(super) async fn overwrite(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    sqlx::query(OVERWRITE_ALL).execute(connection).await.map(drop).map_err(super::error::of_write)
+}
+
+/// The end of [`overwrite`].
+pub(super) async fn overwrite_no_more(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    sqlx::query(OVERWRITE_IN_PAGES).execute(connection).await.map(drop).map_err(super::error::of_write)
 }
 
 /// The connections that read. `query_only`, because only the writer may hold a write lock.

@@ -18,6 +18,10 @@ pub(super) const ROLLBACK: &str = "ROLLBACK";
 /// Only asks how long the write-ahead log is.
 pub(super) const WAL_LENGTH: &str = "PRAGMA wal_checkpoint(NOOP)";
 const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+const EMPTY_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+
+const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout";
+const WAIT_FOR_NOBODY: &str = "PRAGMA busy_timeout = 0";
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -107,6 +111,22 @@ impl Writer {
         let mut state = self.state.lock().await;
         state.leave_transaction().await?;
         state.checkpoint().await
+    }
+
+    /// Copies the write-ahead log into the database and cuts it off; says whether that was possible. Not while anybody reads,
+    /// and nobody is waited for: whoever writes would have to wait, too.
+    pub(super) async fn empty_log(&self) -> Result<bool, StoreError> {
+        let mut state = self.state.lock().await;
+        state.leave_transaction().await?;
+        match empty_log(state.connection()?).await {
+            Ok(is_empty) => {
+                if is_empty {
+                    state.checkpoints.was_made(Wal { length: 0, copied: 0 });
+                }
+                Ok(is_empty)
+            }
+            Err(error) => Err(state.after_failure(error::of_write(error))),
+        }
     }
 
     /// Closes the connections. What they still have to do is done by the next one that opens the file.
@@ -238,6 +258,16 @@ impl State {
 
 async fn run(connection: &mut SqliteConnection, sql: &'static str) -> Result<(), sqlx::Error> {
     sqlx::query(sql).execute(connection).await.map(drop)
+}
+
+/// See [`Writer::empty_log`].
+pub(super) async fn empty_log(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let waits: i64 = sqlx::query_scalar(BUSY_TIMEOUT).fetch_one(&mut *connection).await?;
+    sqlx::query(WAIT_FOR_NOBODY).execute(&mut *connection).await?;
+    let result = sqlx::query(EMPTY_LOG).fetch_one(&mut *connection).await;
+    let restore = sqlx::AssertSqlSafe(format!("PRAGMA busy_timeout = {waits}"));
+    sqlx::query(restore).execute(&mut *connection).await?;
+    Ok(result?.try_get::<i64, _>(0)? == 0)
 }
 
 /// The write-ahead log, in pages.

@@ -122,6 +122,7 @@ pub fn program_record(number: i64) -> ProgramRecord {
         currency: Currency::default(),
         created_at_ms: 100 + number,
         webhooks_version: 0,
+        retention: None,
     }
 }
 

@@ -2,10 +2,10 @@
 
 use groundswell_engine::store::{
     Batch, DraftRecord, EndpointRecord, HealthRecord, NoticeRecord, OldSecret, OldSecretChange,
-    SettingsChange, Store, StoreError, WebhooksChange,
+    ProgramChange, SettingsChange, Store, StoreError, WebhooksChange,
 };
 use groundswell_types::editor::ChangedBy;
-use groundswell_types::{NoticeId, NoticeKind, ProgramStatus};
+use groundswell_types::{NoticeId, NoticeKind, ProgramStatus, RetentionDays};
 
 use super::commit;
 use super::make;
@@ -23,15 +23,19 @@ pub async fn programs_are_listed_by_creation(store: &dyn Store) {
 pub async fn a_program_changes_name_and_status(store: &dyn Store) {
     make::create_program(store, 1).await;
     let (name, status) = ("Ünïcode 'quoted'".to_owned(), ProgramStatus::Complete);
-    let update = SettingsChange::UpdateProgram { id: make::program(1), name: name.clone(), status };
+    let retention = RetentionDays::try_from(7).ok();
+    let change = ProgramChange { id: make::program(1), name: name.clone(), status, retention };
+    let update = SettingsChange::UpdateProgram(change);
     store.apply(&update).await.expect("applies");
-    let changed = groundswell_engine::store::ProgramRecord { name, status, ..make::program_record(1) };
+    let changed =
+        groundswell_engine::store::ProgramRecord { name, status, retention, ..make::program_record(1) };
     assert_eq!(store.programs().await.expect("reads"), [changed]);
 }
 
 pub async fn a_change_of_a_missing_program_is_rejected(store: &dyn Store) {
     let status = ProgramStatus::Complete;
-    let update = SettingsChange::UpdateProgram { id: make::program(1), name: String::new(), status };
+    let change = ProgramChange { id: make::program(1), name: String::new(), status, retention: None };
+    let update = SettingsChange::UpdateProgram(change);
     let upserts = vec![make::endpoint_record(10, "primary")];
     let webhooks = SettingsChange::Webhooks(WebhooksChange { upserts, ..make::change(1) });
     for change in [update, webhooks] {

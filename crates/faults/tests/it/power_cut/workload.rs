@@ -50,6 +50,7 @@ pub async fn run(directory: &Path, disk: &Disk, steps: usize, seed: u64) -> Vec<
         parked: [false; ENDPOINTS.len()],
         now_ms: 1_000_000,
         webhooks_version: 0,
+        retention: None,
         draft_version: 0,
         milestones: vec![empty],
     };

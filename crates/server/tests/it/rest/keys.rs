@@ -47,6 +47,11 @@ fn calls(program: &str) -> Vec<(&'static str, String, &'static str)> {
         ("POST", "/v2/api-keys".to_owned(), "admin"),
         ("DELETE", "/v2/api-keys/none".to_owned(), "admin"),
         ("POST", "/v2/sign-in-links".to_owned(), "admin"),
+        ("GET", "/v2/audit-log".to_owned(), "admin"),
+        ("GET", "/v2/audit-log/export?format=csv".to_owned(), "admin"),
+        ("GET", format!("/v2/campaign/{program}/erasures"), "admin"),
+        ("POST", format!("/v2/campaign/{program}/erasures"), "admin"),
+        ("GET", format!("/v2/campaign/{program}/erasures/none"), "admin"),
     ]
 }
 

@@ -51,6 +51,7 @@ async fn publish(store: &Sqlite) {
         currency: Currency::default(),
         created_at_ms: 1,
         webhooks_version: 0,
+        retention: None,
     };
     let endpoint = EndpointRecord {
         id: EndpointId(10),

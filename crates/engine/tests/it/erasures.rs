@@ -1,0 +1,209 @@
+//! Erasing a participant's data: what goes, what stays, and that nothing is left in the files.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use groundswell_engine::access::{Actor, Who};
+use groundswell_engine::acting::Acting;
+use groundswell_engine::clock::Clock;
+use groundswell_engine::config::EngineConfig;
+use groundswell_engine::programs::NewProgram;
+use groundswell_engine::store::Store;
+use groundswell_engine::store::memory::Memory;
+use groundswell_engine::store::sqlite::{Options, Sqlite};
+use groundswell_engine::webhooks::WebhookInput;
+use groundswell_engine::{Engine, EngineError, EngineParts};
+use groundswell_types::editor::DeliveryQuery;
+use groundswell_types::{
+    AuditAction, AuditFilter, Currency, DeliveryState, DeliveryView, Erasure, ErasureState, EventKind,
+    ProgramId, ProgramType, ResendSelection, Subject, SubjectKind,
+};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+const BEGAN_MS: i64 = 1_800_000_000_000;
+const EMAIL: &str = "ada.lovelace@example.com";
+
+/// Repeats what it gets, and answers 200.
+async fn echo() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let mut request = Vec::new();
+            while !request.windows(4).any(|part| part == b"\r\n\r\n") || !request.ends_with(b"}") {
+                connection.read_buf(&mut request).await.expect("reads");
+            }
+            let at = request.windows(4).position(|part| part == b"\r\n\r\n").expect("has a body") + 4;
+            let body = &request[at..];
+            let head =
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            connection.write_all(&[head.as_bytes(), body].concat()).await.expect("writes");
+        }
+    });
+    url
+}
+
+async fn start(store: Arc<dyn Store>, clock: &Clock) -> Arc<Engine> {
+    let egress_allow = vec!["127.0.0.0/8".parse().expect("a network")];
+    let config = EngineConfig { egress_allow, ..EngineConfig::default() };
+    Engine::start(EngineParts { store, config, clock: clock.clone() }).await.expect("starts")
+}
+
+fn operator(engine: &Arc<Engine>) -> Acting {
+    engine.acting(Arc::new(Actor { who: Who::Operator, address: None }))
+}
+
+async fn program(engine: &Engine) -> ProgramId {
+    let new = NewProgram { kind: ProgramType::Referral, name: None, currency: Currency::default() };
+    engine.create_program(new).await.expect("created").id
+}
+
+async fn webhook(engine: &Engine, program: &ProgramId, url: String, is_enabled: bool) {
+    let input = WebhookInput {
+        payload_url: Some(url),
+        events: Some(vec![EventKind::NewParticipantAdded]),
+        is_enabled: Some(is_enabled),
+        ..WebhookInput::default()
+    };
+    engine.create_webhook(program, input).await.expect("created");
+}
+
+fn event(id: &str, email: &str, notes: &str) -> Vec<u8> {
+    format!(
+        r#"{{"event":"NEW_PARTICIPANT_ADDED","data":{{"id":"{id}","email":"{email}","notes":"{notes}"}}}}"#
+    )
+    .into_bytes()
+}
+
+fn subject(kind: SubjectKind, text: &str) -> Subject {
+    Subject::parse(kind, text).expect("is one")
+}
+
+async fn done(acting: &Acting, program: &ProgramId, subject: Subject) -> Erasure {
+    let begun = acting.begin_erasure(program, subject).await.expect("begins");
+    loop {
+        let erasure = acting.erasure(program, begun.id).await.expect("reads");
+        if erasure.state == ErasureState::Done {
+            return erasure;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+async fn deliveries(acting: &Acting, program: &ProgramId) -> Vec<DeliveryView> {
+    acting.deliveries(program, &DeliveryQuery::default()).await.expect("reads").deliveries
+}
+
+async fn until_all_are(acting: &Acting, program: &ProgramId, state: DeliveryState) {
+    while deliveries(acting, program).await.iter().any(|delivery| delivery.state != state) {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+/// The files below a directory that have a text in them.
+fn files_with(directory: &Path, text: &str) -> Vec<String> {
+    let files = std::fs::read_dir(directory).expect("reads").map(|file| file.expect("reads").path());
+    let has = |path: &std::path::PathBuf| {
+        let bytes = std::fs::read(path).expect("reads");
+        bytes.windows(text.len()).any(|part| part.eq_ignore_ascii_case(text.as_bytes()))
+    };
+    files.filter(has).map(|path| path.display().to_string()).collect()
+}
+
+#[tokio::test]
+async fn nothing_of_a_participant_is_left_in_the_database_or_beside_it() {
+    let directory = tempfile::TempDir::new().expect("there is a temporary directory");
+    let path = directory.path().join("groundswell.db");
+    let store = Arc::new(Sqlite::open(&path, Options::new(0, crate::store::vault(1))).await.expect("opens"));
+    let engine = start(store, &Clock::system()).await;
+    let acting = operator(&engine);
+    let id = program(&engine).await;
+    webhook(&engine, &id, echo().await, true).await;
+    // Small bodies, one in pages of its own, and others' events around them, so that pages are split and filled.
+    for number in 0..60 {
+        let (own, notes) =
+            (number % 10 == 3, if number == 33 { "x".repeat(60_000) } else { "y".repeat(700) });
+        let email = if own { EMAIL.to_owned() } else { format!("somebody{number}@example.com") };
+        engine.submit(&id, &event(&format!("p{number}"), &email, &notes), None).await.expect("accepted");
+    }
+    until_all_are(&acting, &id, DeliveryState::Delivered).await;
+    assert!(!files_with(directory.path(), EMAIL).is_empty(), "else the test would find nothing anyway");
+
+    let erasure = done(&acting, &id, subject(SubjectKind::Email, "Ada.Lovelace@Example.com")).await;
+    assert_eq!((erasure.events, erasure.attempts, erasure.cancelled), (6, 6, 0));
+    // Whom it was about stood in the job until it ended, and that goes right after.
+    while !files_with(directory.path(), EMAIL).is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    for delivery in deliveries(&acting, &id).await {
+        let detail = acting.delivery(&id, delivery.id).await.expect("reads");
+        let is_erased = detail.body.ends_with(r#","data":{"erased":true}}"#);
+        let answer = detail.attempt_log[0].response.as_ref().expect("was answered").body.clone();
+        assert_eq!(answer.is_empty(), is_erased, "what was answered goes with what was sent");
+        assert!(is_erased || detail.body.contains("somebody"));
+    }
+    engine.shut_down().await;
+    assert_eq!(files_with(directory.path(), EMAIL), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_waits_is_cancelled_with_the_reason_and_nothing_is_sent_again() {
+    let (store, clock) = (Arc::new(Memory::new()), Clock::manual(BEGAN_MS));
+    let engine = start(Arc::clone(&store) as _, &clock).await;
+    let acting = operator(&engine);
+    let id = program(&engine).await;
+    webhook(&engine, &id, "https://example.com/".to_owned(), false).await;
+    for (participant, email) in [("p1", EMAIL), ("p2", "b@example.com")] {
+        engine.submit(&id, &event(participant, email, ""), None).await.expect("accepted");
+    }
+    let erasure = done(&acting, &id, subject(SubjectKind::ParticipantId, "p1")).await;
+    assert_eq!((erasure.events, erasure.cancelled, erasure.ended_at), (1, 1, Some(BEGAN_MS)));
+
+    let all = deliveries(&acting, &id).await;
+    let states: Vec<_> = all.iter().map(|delivery| delivery.state).collect();
+    assert_eq!(states, [DeliveryState::Parked, DeliveryState::Cancelled]);
+    let detail = acting.delivery(&id, all[1].id).await.expect("reads");
+    assert_eq!(detail.reason.as_deref(), Some("The participant's data was erased before it was delivered."));
+    let refused = acting.resend(&id, all[1].id).await;
+    assert!(matches!(&refused, Err(EngineError::Refused(why)) if why.contains("was erased")), "{refused:?}");
+    let everything = ResendSelection::default();
+    assert_eq!(acting.count_resends(&id, &everything).await.expect("counts"), 0);
+
+    // Both entries say who asked and what came of it, and neither says who it was.
+    let entries = acting.audit_log(AuditFilter::default(), None, 9).await.expect("reads");
+    let actions: Vec<_> = entries.iter().map(|entry| entry.action).collect();
+    assert_eq!(actions, [AuditAction::DataErased, AuditAction::ErasureBegun]);
+    assert_eq!(entries[0].details["events"], "1");
+    assert_eq!(entries[0].details["subjectHash"], entries[1].details["subjectHash"]);
+    let text = format!("{entries:?}");
+    assert!(!text.contains("p1\"") && !text.contains(EMAIL), "{text}");
+    let again = done(&acting, &id, subject(SubjectKind::ParticipantId, "p1")).await;
+    assert_eq!((again.events, &again.subject_hash), (0, &erasure.subject_hash));
+    engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn an_erasure_that_was_begun_before_a_restart_is_finished_after_it() {
+    let (store, clock) = (Arc::new(Memory::new()), Clock::manual(BEGAN_MS));
+    let engine = start(Arc::clone(&store) as _, &clock).await;
+    let id = program(&engine).await;
+    for number in 0..300 {
+        let email = if number % 3 == 0 { EMAIL } else { "b@example.com" };
+        engine.submit(&id, &event(&format!("p{number}"), email, ""), None).await.expect("accepted");
+    }
+    let acting = operator(&engine);
+    let begun = acting.begin_erasure(&id, subject(SubjectKind::Email, EMAIL)).await.expect("begins");
+    engine.shut_down().await;
+    let engine = start(store, &clock).await;
+    let acting = operator(&engine);
+    let ended = loop {
+        let erasure = acting.erasure(&id, begun.id).await.expect("reads");
+        if erasure.state == ErasureState::Done {
+            break erasure;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    };
+    assert_eq!(ended.events, 100);
+    engine.shut_down().await;
+}
