@@ -74,7 +74,7 @@ test('somebody edits, tests and publishes inside of another product', async ({ c
     await expect(frame.getByRole('banner')).toHaveCount(0);
     await expect(frame.getByRole('contentinfo')).toHaveCount(0);
     await expect(frame.locator('html')).toHaveAttribute('data-theme', 'dark');
-    expect(await frame.locator('body').evaluate((it) => getComputedStyle(it).backgroundColor)).toBe('rgb(14, 17, 22)');
+    expect(await frame.locator('html').evaluate((it) => getComputedStyle(it).backgroundColor)).toBe('rgb(14, 17, 22)');
     const links = await frame.getByRole('link').evaluateAll((all) => all.map((it) => [it.getAttribute('href'), it.target]));
     for (const [href, target] of links) {
       if (!/^#|^\/embed\//.test(href)) expect([href, target]).toEqual([expect.stringMatching(/^\/docs/), '_blank']);
@@ -220,7 +220,7 @@ test('both pages can be read and used in both themes, wide and narrow', async ({
 
 async function look(page, name, theme) {
   const background = { light: 'rgb(247, 248, 250)', dark: 'rgb(14, 17, 22)' }[theme];
-  expect(await page.locator('body').evaluate((it) => getComputedStyle(it).backgroundColor)).toBe(background);
+  expect(await page.locator('html').evaluate((it) => getComputedStyle(it).backgroundColor)).toBe(background);
   for (const [width, height] of [[1280, 900], [320, 640]]) {
     await page.setViewportSize({ width, height });
     await page.screenshot({ path: `test-results/screens/${name}-${width}.png`, fullPage: true, animations: 'disabled' });
