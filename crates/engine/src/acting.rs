@@ -5,6 +5,7 @@ mod audit;
 mod keys;
 mod links;
 mod programs;
+mod team;
 
 use std::sync::Arc;
 

@@ -1,5 +1,8 @@
 //! Use cases on people and the teams they are in.
 
+pub mod invitations;
+mod team;
+
 use groundswell_types::{Role, TeamId, UserId};
 
 use crate::engine::Engine;

@@ -5,6 +5,7 @@ mod audit;
 mod editor_links;
 mod first_steps;
 mod forward;
+mod joining;
 mod people;
 
 use std::sync::Arc;

@@ -31,6 +31,7 @@ mod resend;
 pub mod sample;
 pub mod schema;
 pub mod signature;
+mod team;
 mod webhook;
 
 pub use activity::{Activity, HourCount};
@@ -64,6 +65,7 @@ pub use person::{Email, InvalidEmail, Role};
 pub use problem::{Problem, pointer_segment};
 pub use program::{Currency, Program, ProgramStatus, ProgramType};
 pub use resend::{MAX_SELECTED, ResendJob, ResendSelection, ResendState};
+pub use team::{CreatedInvitation, Invitation, MAX_TEAM_NAME_CHARS, Member, NewInvitation, Team};
 pub use webhook::{
     InvalidSecret, InvalidTimeout, InvalidUrl, MAX_WEBHOOKS, PayloadUrl, RESERVED_PUBLIC_ID, Secret, Webhook,
     WebhookTestResponse, WebhookTestResult, WebhookTimeout,

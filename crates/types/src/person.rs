@@ -7,6 +7,7 @@ use thiserror::Error;
 
 /// What somebody may do in a team. Each role may do what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Sees programs, webhooks and the delivery log; changes nothing.

@@ -25,6 +25,8 @@ pub enum Permission {
     EditPrograms,
     /// To post events.
     Send,
+    /// To see who is in a team. People see those they work with; keys that read programs see nobody's address.
+    SeeTeam,
     /// To decide who may do what: members, keys; to see the audit log and erase people's data.
     Manage,
 }
@@ -33,7 +35,7 @@ impl Permission {
     /// The role that it takes in the program's team.
     const fn role(self) -> Role {
         match self {
-            Self::SeeSettings | Self::SeeLog => Role::Viewer,
+            Self::SeeSettings | Self::SeeLog | Self::SeeTeam => Role::Viewer,
             Self::EditWebhooks | Self::Edit | Self::EditPrograms | Self::Send => Role::Editor,
             Self::Manage => Role::Owner,
         }
@@ -53,7 +55,7 @@ impl Permission {
             Self::SeeSettings | Self::SeeLog => Scope::Read,
             Self::EditWebhooks | Self::Edit | Self::EditPrograms => Scope::Webhooks,
             Self::Send => Scope::Events,
-            Self::Manage => Scope::Admin,
+            Self::SeeTeam | Self::Manage => Scope::Admin,
         }
     }
 }

@@ -67,6 +67,9 @@ impl Acting {
         let team = self.actor.team()?;
         self.actor.check_team(Permission::Manage, &team)?;
         let user = self.engine.member_or_owner(&team, user).await?;
+        if !matches!(self.actor.who, Who::Operator) {
+            self.engine.must_be_in_no_other_team(&user).await?;
+        }
         let deed = Deed {
             action: AuditAction::LinkCreated,
             team: Some(team),

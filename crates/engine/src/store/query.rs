@@ -9,6 +9,7 @@ pub(super) mod editor_links;
 pub(super) mod first_steps;
 pub(super) mod hours;
 pub(super) mod inbox;
+pub(super) mod joining;
 pub(super) mod keys;
 pub(super) mod moves;
 pub(super) mod notices;

@@ -3,6 +3,7 @@
 mod audit;
 mod editor_links;
 mod first_steps;
+mod joining;
 mod people;
 
 use std::future::Future;
