@@ -7,6 +7,7 @@ mod events;
 mod inbox;
 mod programs;
 mod server;
+mod teams;
 mod webhooks;
 
 use serde_json::{Value, json};
@@ -23,6 +24,7 @@ pub fn operations() -> impl Iterator<Item = Operation> {
         .chain(deliveries::operations())
         .chain(inbox::operations())
         .chain(access::operations())
+        .chain(teams::operations())
         .chain(server::operations())
 }
 
@@ -35,6 +37,8 @@ pub fn tags() -> Value {
         { "name": deliveries::TAG, "description": "What became of each event, and sending it again." },
         { "name": inbox::TAG, "description": "A program's built-in receiver, for first steps." },
         { "name": access::TAG, "description": "Who may call. For keys with the scope `admin`." },
+        { "name": teams::TAG, "description": "Who works on which programs. For the admin key, and for a team's own keys with \
+            the scope `admin`." },
         { "name": server::TAG, "description": "The server itself; no key is needed." },
         { "name": "Your webhooks", "description": "What your receivers get." },
     ])

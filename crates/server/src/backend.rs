@@ -132,7 +132,8 @@ impl Backend for PageBackend {
     async fn create_program(&self, name: &str, kind: ProgramType) -> Result<ProgramId, Failure> {
         let name = (!name.trim().is_empty()).then(|| name.to_owned());
         let new = NewProgram { kind, name, currency: Currency::default() };
-        let program = self.engine().await?.create_program(new).await.map_err(|error| self.failure(error))?;
+        let program =
+            self.engine().await?.create_program(new, None).await.map_err(|error| self.failure(error))?;
         Ok(program.id)
     }
 

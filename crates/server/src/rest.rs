@@ -17,6 +17,7 @@ mod notices;
 mod programs;
 mod resends;
 mod stream;
+mod teams;
 mod webhooks;
 
 use axum::extract::{FromRequestParts as _, Request};
@@ -72,6 +73,12 @@ calls! {
         "/v2/api-keys": get keys::list, post keys::create;
         "/v2/api-keys/{id}": delete keys::remove;
         "/v2/sign-in-links": post keys::create_sign_in_link;
+        "/v2/teams": get teams::list, post teams::create;
+        "/v2/teams/{team}": patch teams::rename;
+        "/v2/teams/{team}/members": get teams::members;
+        "/v2/teams/{team}/members/{user}": patch teams::change_role, delete teams::remove_member;
+        "/v2/teams/{team}/invitations": get teams::invitations, post teams::invite;
+        "/v2/teams/{team}/invitations/{invitation}": delete teams::take_invitation_back;
     }
 }
 

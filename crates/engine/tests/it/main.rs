@@ -12,3 +12,4 @@ mod own_headers;
 mod receiver;
 mod standing;
 mod store;
+mod team;

@@ -51,7 +51,7 @@ impl<'a> Need<'a> {
         let first = segments.next().unwrap_or_default();
         let program = if first == "campaign" { segments.next() } else { None };
         let scope = match (first, segments.next()) {
-            ("api-keys" | "sign-in-links", _) => Scope::Admin,
+            ("api-keys" | "sign-in-links" | "teams", _) => Scope::Admin,
             _ if method.is_safe() => Scope::Read,
             ("campaign", Some("events")) => Scope::Events,
             _ => Scope::Webhooks,
@@ -138,6 +138,7 @@ mod tests {
         assert_eq!(need(Method::GET, "/v2/api-keys"), ("admin", None));
         assert_eq!(need(Method::DELETE, "/v2/api-keys/key_1"), ("admin", None));
         assert_eq!(need(Method::POST, "/v2/sign-in-links"), ("admin", None));
+        assert_eq!(need(Method::GET, "/v2/teams/t1/members"), ("admin", None));
         assert_eq!(need(Method::GET, "/v2"), ("read", None));
     }
 }
