@@ -158,10 +158,6 @@ changes! {
 }
 
 on_program! {
-    /// See [`Engine::panel`].
-    SeeSettings panel() -> Panel;
-    /// See [`Engine::history`].
-    SeeSettings history(before: Option<i64>) -> History;
     /// See [`Engine::first_steps`].
     SeeSettings first_steps() -> Option<FirstSteps>;
     /// See [`Engine::test_result`].
@@ -196,6 +192,18 @@ impl Acting {
         &self.actor
     }
 
+    /// See [`Engine::panel`].
+    pub async fn panel(&self, program: &ProgramId) -> Result<Panel, EngineError> {
+        self.must(program, Permission::SeeSettings)?;
+        Ok(Panel { may_edit: self.may_edit(program), ..self.engine.panel(program).await? })
+    }
+
+    /// See [`Engine::history`].
+    pub async fn history(&self, program: &ProgramId, before: Option<i64>) -> Result<History, EngineError> {
+        self.must(program, Permission::SeeSettings)?;
+        Ok(History { may_edit: self.may_edit(program), ..self.engine.history(program, before).await? })
+    }
+
     /// See [`Engine::webhooks`].
     pub fn webhooks(&self, program: &ProgramId) -> Result<Vec<Webhook>, EngineError> {
         self.must(program, Permission::SeeSettings)?;
@@ -227,6 +235,10 @@ impl Acting {
     /// A new secret; nothing is kept.
     pub fn generate_secret(&self) -> String {
         self.engine.generate_secret().expose().to_owned()
+    }
+
+    fn may_edit(&self, program: &ProgramId) -> bool {
+        self.must(program, Permission::EditWebhooks).is_ok()
     }
 
     /// Fails when the actor may not do this with the program, or there is no such program.

@@ -18,7 +18,11 @@ impl Acting {
     /// The same with the state of their webhooks.
     pub async fn program_summaries(&self) -> Result<Vec<ProgramSummary>, EngineError> {
         self.actor.check_lists()?;
-        self.engine.program_summaries_that(|program| self.actor.lists(program)).await
+        let mut all = self.engine.program_summaries_that(|program| self.actor.lists(program)).await?;
+        for one in &mut all {
+            one.may_edit = self.may_edit(&one.program.id);
+        }
+        Ok(all)
     }
 
     /// One program.
@@ -30,7 +34,7 @@ impl Acting {
     /// The same with the state of its webhooks.
     pub async fn program_summary(&self, id: &ProgramId) -> Result<ProgramSummary, EngineError> {
         self.must(id, Permission::SeeSettings)?;
-        self.engine.program_summary(id).await
+        Ok(ProgramSummary { may_edit: self.may_edit(id), ..self.engine.program_summary(id).await? })
     }
 
     /// Creates a program, in the actor's team when none is named. A team out of reach is as one that is not there.
