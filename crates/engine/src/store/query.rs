@@ -14,6 +14,7 @@ pub(super) mod keys;
 pub(super) mod moves;
 pub(super) mod notices;
 pub(super) mod people;
+pub(super) mod sessions;
 pub(super) mod programs;
 pub(super) mod resends;
 pub(super) mod retention;
