@@ -2,6 +2,7 @@
 //! context to every page and server function.
 
 mod embed;
+pub mod team;
 
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ pub use embed::{EmbedBackend, Opened};
 /// The use cases behind the pages, for the person who made the request. Every method but [`Backend::viewer`] and
 /// [`Backend::sign_in`] fails with [`Failure::SignedOut`] for nobody.
 #[async_trait]
-pub trait Backend: EmbedBackend + Send + Sync + 'static {
+pub trait Backend: EmbedBackend + team::TeamBackend + Send + Sync + 'static {
     /// Who made the request; `None` when nobody is signed in.
     async fn viewer(&self) -> Result<Option<Viewer>, Failure>;
 

@@ -23,9 +23,10 @@ mod inbox;
 mod log;
 mod panel;
 mod panel_form;
+mod team;
 
 /// Where forms are posted to, in axum's path syntax.
-pub const PATHS: [&str; 13] = [
+pub const PATHS: [&str; 16] = [
     "/",
     "/settings/api-keys",
     "/language",
@@ -39,6 +40,9 @@ pub const PATHS: [&str; 13] = [
     "/embed",
     "/embed/programs/{id}/webhooks",
     "/embed/programs/{id}/webhooks/history",
+    "/settings/members",
+    "/invitation",
+    "/team",
 ];
 
 /// What is to be answered.
@@ -117,6 +121,9 @@ async fn act(backend: &dyn Backend, post: Post<'_>) -> Answer {
         ["sign-in"] => sign_in(backend, &form).await,
         ["sign-out"] => sign_out(backend).await,
         ["settings", "api-keys"] => api_keys::submit(backend, &form).await,
+        ["settings", "members"] => team::submit(backend, &form).await,
+        ["invitation"] => team::accept(backend, &form).await,
+        ["team"] => team::choose(backend, &form).await,
         ["programs", id, page @ ..] => match (ProgramId::parse(id), page) {
             (Ok(id), ["options", "webhooks"]) => {
                 panel::submit(backend, Texts::of(post.language), (&id, Place::Editor), &form).await

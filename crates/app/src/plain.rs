@@ -5,6 +5,8 @@
 
 pub mod api_keys;
 mod editor_link;
+pub mod invitation;
+pub mod members;
 mod settings;
 
 use leptos::prelude::*;
@@ -28,17 +30,23 @@ pub enum PlainPage {
     ApiKeys,
     /// Where an editor link leads.
     EditorLink,
+    /// Who is in the team.
+    Members,
+    /// What somebody sees who was invited.
+    Invitation,
 }
 
 impl PlainPage {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::ApiKeys, Self::EditorLink];
+    pub const ALL: [Self; 4] = [Self::ApiKeys, Self::EditorLink, Self::Members, Self::Invitation];
 
     /// Its path, in axum's syntax.
     pub const fn path(self) -> &'static str {
         match self {
             Self::ApiKeys => "/settings/api-keys",
             Self::EditorLink => EMBED,
+            Self::Members => "/settings/members",
+            Self::Invitation => "/invitation",
         }
     }
 }
@@ -50,6 +58,10 @@ pub enum Outcome {
     ApiKeys(api_keys::Outcome),
     /// An editor link could not be opened.
     EditorLink(Failure),
+    /// Of the page of members.
+    Members(members::Outcome),
+    /// Of an invitation's page.
+    Invitation(invitation::Outcome),
 }
 
 impl Outcome {
@@ -58,6 +70,8 @@ impl Outcome {
         match self {
             Self::ApiKeys(_) => PlainPage::ApiKeys,
             Self::EditorLink(_) => PlainPage::EditorLink,
+            Self::Members(_) => PlainPage::Members,
+            Self::Invitation(_) => PlainPage::Invitation,
         }
     }
 }
@@ -67,6 +81,8 @@ impl Said for Outcome {
         match self {
             Self::ApiKeys(outcome) => Self::ApiKeys(outcome.said_in(language)),
             Self::EditorLink(failure) => Self::EditorLink(failure.said_in(language)),
+            Self::Members(outcome) => Self::Members(outcome.said_in(language)),
+            Self::Invitation(outcome) => Self::Invitation(outcome.said_in(language)),
         }
     }
 }
@@ -94,6 +110,8 @@ pub struct PlainShown {
 enum Shown {
     ApiKeys(api_keys::Shown),
     EditorLink(editor_link::Shown),
+    Members(members::Shown),
+    Invitation(invitation::Shown),
 }
 
 impl PlainShown {
@@ -105,14 +123,28 @@ impl PlainShown {
             PlainPage::ApiKeys => {
                 let outcome = outcome.and_then(|outcome| match outcome {
                     Outcome::ApiKeys(outcome) => Some(outcome),
-                    Outcome::EditorLink(_) => None,
+                    _ => None,
                 });
                 Shown::ApiKeys(api_keys::Shown::read(backend, outcome).await?)
+            }
+            PlainPage::Members => {
+                let outcome = outcome.and_then(|outcome| match outcome {
+                    Outcome::Members(outcome) => Some(outcome),
+                    _ => None,
+                });
+                Shown::Members(members::Shown::read(backend, outcome).await?)
+            }
+            PlainPage::Invitation => {
+                let outcome = outcome.and_then(|outcome| match outcome {
+                    Outcome::Invitation(outcome) => Some(outcome),
+                    _ => None,
+                });
+                Shown::Invitation(invitation::Shown::read(backend, query, outcome).await?)
             }
             PlainPage::EditorLink => {
                 let failure = outcome.and_then(|outcome| match outcome {
                     Outcome::EditorLink(failure) => Some(failure),
-                    Outcome::ApiKeys(_) => None,
+                    _ => None,
                 });
                 Shown::EditorLink(editor_link::Shown::new(query, failure))
             }
@@ -144,5 +176,7 @@ fn Page() -> impl IntoView {
     match shown {
         Shown::ApiKeys(shown) => settings::around(page, viewer, api_keys::view(shown)),
         Shown::EditorLink(shown) => editor_link::view(shown),
+        Shown::Members(shown) => settings::around(page, viewer, members::view(shown)),
+        Shown::Invitation(shown) => invitation::view(shown),
     }
 }

@@ -11,7 +11,7 @@ pub struct Viewer {
     pub name: String,
     /// What they may do in the team they look at; `None` when they are in no team.
     pub role: Option<Role>,
-    /// The teams they are in, by id and name.
+    /// The teams they are in, by id and name, when there are several.
     pub teams: Vec<(TeamId, String)>,
     /// The one of them that they look at.
     pub team: Option<TeamId>,

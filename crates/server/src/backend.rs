@@ -1,6 +1,7 @@
 //! What the pages need, over the engine, for the person whose session the request carries.
 
 mod embed;
+mod team;
 
 use std::sync::Arc;
 
@@ -83,6 +84,9 @@ impl PageBackend {
             EngineError::TooLarge(_)
             | EngineError::NotAccepted(_)
             | EngineError::Refused(_)
+            | EngineError::WrongPassword
+            | EngineError::TooManyGuesses { .. }
+            | EngineError::Busy
             | EngineError::WebhookLimit
             | EngineError::TooManyTests { .. }
             | EngineError::IdempotencyConflict
@@ -109,7 +113,14 @@ impl Backend for PageBackend {
             Err(failure) => return Err(failure),
         };
         let Who::Person(person) = &acting.actor().who else { return Ok(None) };
-        Ok(Some(Viewer { name: person.name.clone(), role: person.role() }))
+        let teams = if person.memberships.len() > 1 { acting.teams().await } else { Ok(Vec::new()) };
+        let teams = teams.map_err(|error| self.failure(error))?;
+        Ok(Some(Viewer {
+            name: person.name.clone(),
+            role: person.role(),
+            teams: teams.into_iter().map(|team| (team.id, team.name)).collect(),
+            team: person.team.clone(),
+        }))
     }
 
     async fn sign_in(&self, token: &str) -> Result<String, Failure> {

@@ -21,16 +21,22 @@ pub struct SignInChange<'a> {
     pub present_password: &'a str,
 }
 
+/// What somebody can be called.
+pub(super) fn checked_name(name: &str) -> Result<String, EngineError> {
+    let name = name.trim();
+    let count = name.chars().count();
+    if !(1..=MAX_NAME_CHARS).contains(&count) || name.chars().any(char::is_control) {
+        return Err(EngineError::invalid("/name", "must have 1 to 200 characters, without line breaks"));
+    }
+    Ok(name.to_owned())
+}
+
 impl Engine {
     pub(crate) async fn rename(&self, person: &Person, name: &str) -> Result<(), EngineError> {
-        let name = name.trim();
-        let count = name.chars().count();
-        if !(1..=MAX_NAME_CHARS).contains(&count) || name.chars().any(char::is_control) {
-            return Err(EngineError::invalid("/name", "must have 1 to 200 characters, without line breaks"));
-        }
+        let name = checked_name(name)?;
         let _held = self.doorkeeper.accounts.lock().await;
         let user = self.account(person).await?;
-        self.store.save_user(&UserRecord { name: name.to_owned(), ..user }).await?;
+        self.store.save_user(&UserRecord { name, ..user }).await?;
         Ok(())
     }
 

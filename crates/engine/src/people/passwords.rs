@@ -73,7 +73,9 @@ impl Password {
         let problem = |message: &str| Err(Problem::new("/password", message));
         let count = password.text.chars().count();
         if count < MIN_PASSWORD_CHARS {
-            return problem("must have 12 characters or more; a few words that do not belong together are good");
+            return problem(
+                "must have 12 characters or more; a few words that do not belong together are good",
+            );
         }
         if count > MAX_PASSWORD_CHARS {
             return problem("must have at most 200 characters");
@@ -93,7 +95,8 @@ impl Password {
 }
 
 /// The commonest of those that are long enough, from the list that Django refuses (made by Royce Williams).
-static COMMON: LazyLock<HashSet<&str>> = LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
+static COMMON: LazyLock<HashSet<&str>> =
+    LazyLock::new(|| include_str!("common_passwords.txt").lines().collect());
 
 /// What a comparison came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +149,8 @@ impl Passwords {
         line: Line,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, EngineError> {
-        let place = Arc::clone(&self.lines[line as usize]).try_acquire_owned().map_err(|_| EngineError::Busy)?;
+        let place =
+            Arc::clone(&self.lines[line as usize]).try_acquire_owned().map_err(|_| EngineError::Busy)?;
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| EngineError::Stopping)?;
         let places: [OwnedSemaphorePermit; 2] = [place, turn];
         let done = tokio::task::spawn_blocking(move || {
@@ -235,8 +239,10 @@ mod tests {
 
     #[test]
     fn length_counts_and_composition_does_not() {
-        let chosen = |text: &str| Password::chosen(text, &email()).map(drop).map_err(|problem| problem.message);
-        for good in ["correct horse", "zzzzzzzzzzzy", "ääääääääääää", &"x".repeat(200), "   spaces   "] {
+        let chosen =
+            |text: &str| Password::chosen(text, &email()).map(drop).map_err(|problem| problem.message);
+        for good in ["correct horse", "zzzzzzzzzzzy", "ääääääääääää", &"x".repeat(200), "   spaces   "]
+        {
             assert_eq!(chosen(good), Ok(()), "{good}");
         }
         for (bad, why) in [
@@ -257,7 +263,9 @@ mod tests {
         assert!(COMMON.len() > 150);
         for text in COMMON.iter() {
             let count = text.chars().count();
-            assert!((MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&count) && text.to_lowercase() == **text);
+            assert!(
+                (MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&count) && text.to_lowercase() == **text
+            );
         }
     }
 

@@ -125,17 +125,6 @@ impl Engine {
         }
     }
 
-    /// Fails when somebody is in several teams: what signs in as them reaches into all of them, so no owner of one may make
-    /// it.
-    pub(crate) async fn must_be_in_no_other_team(&self, user: &UserId) -> Result<(), EngineError> {
-        if self.store.memberships(user).await?.len() <= 1 {
-            return Ok(());
-        }
-        let why =
-            "They are in other teams, too, so only the server's operator can make a link that signs them in.";
-        Err(EngineError::Forbidden(why.to_owned()))
-    }
-
     pub(crate) async fn team_record(&self, team: &TeamId) -> Result<TeamRecord, EngineError> {
         let all = self.store.teams().await?;
         all.into_iter().find(|one| one.id == *team).ok_or(EngineError::NotFound("team"))

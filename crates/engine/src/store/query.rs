@@ -14,12 +14,12 @@ pub(super) mod keys;
 pub(super) mod moves;
 pub(super) mod notices;
 pub(super) mod people;
-pub(super) mod sessions;
 pub(super) mod programs;
 pub(super) mod resends;
 pub(super) mod retention;
 pub(super) mod search;
 pub(super) mod secrets;
+pub(super) mod sessions;
 pub(super) mod tests;
 pub(super) mod webhooks;
 

@@ -78,7 +78,9 @@ fn all_addresses_of_an_ipv6_network_are_one() {
     let tries = (0..10_000_u32).filter(|number| {
         // Each in a /64 of its own, all in one /48.
         let bits = (0x2001_0db8_0001_u128 << 80) + (u128::from(*number) << 64);
-        guesses.take(Guesser::unknown(&user(*number as usize), Some(Ipv6Addr::from_bits(bits).into())), NOW_MS).is_ok()
+        guesses
+            .take(Guesser::unknown(&user(*number as usize), Some(Ipv6Addr::from_bits(bits).into())), NOW_MS)
+            .is_ok()
     });
     assert_eq!(tries.count(), 100);
 }

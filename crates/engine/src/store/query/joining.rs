@@ -1,6 +1,6 @@
 //! Coming into a further team.
 
-use super::{Connection, people};
+use super::{Connection, people, sessions};
 use crate::store::{Joining, MembershipRecord, StoreError};
 
 const USE_INVITATION: &str = "DELETE FROM invitation WHERE token_hash = $1 AND expires_at_ms > $2";
@@ -19,8 +19,8 @@ pub(in crate::store) async fn join(
     let (team_id, user_id) = (invitation.team_id.clone(), user.clone());
     people::add_member(db, &MembershipRecord { team_id, user_id, role: invitation.role, since_ms: at_ms })
         .await?;
-    people::choose_team(db, &session, &invitation.team_id).await?;
-    people::delete_sessions_of(db, user, &session).await?;
+    sessions::choose_team(db, &session, &invitation.team_id).await?;
+    sessions::delete_sessions_of(db, user, &session).await?;
     db.execute(DELETE_LINKS_OF, [user.as_str().into()]).await?;
     Ok(true)
 }
