@@ -6,7 +6,7 @@ use groundswell_engine::access::{Actor, Came, Person, Who};
 use groundswell_engine::acting::Acting;
 use groundswell_engine::clock::Clock;
 use groundswell_engine::config::EngineConfig;
-use groundswell_engine::people::invitations::Way;
+use groundswell_engine::people::invitations::{NewPerson, Way};
 use groundswell_engine::programs::NewProgram;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::{
@@ -410,5 +410,60 @@ async fn a_team_has_room_for_five_hundred() {
     };
     assert_eq!(invite("another").await, "conflict");
     assert_eq!(invite("n1").await, "ok", "in the place of the earlier one");
+    house.engine.shut_down().await;
+}
+
+const PASSWORD: &str = "apple river stone lamp";
+
+#[tokio::test]
+async fn somebody_new_gets_an_account_with_the_invited_address_once() {
+    let house = House::new().await;
+    let owner = house.person("owner", Some(("a", Role::Owner))).await;
+    let token = house.invited(&owner, "a", "ada").await;
+    let accept = async |name, password| {
+        house.engine.accept_as_new(&token, NewPerson { name, password }, Came::default()).await
+    };
+    assert_eq!(word(accept(" ", PASSWORD).await), "invalid");
+    assert_eq!(word(accept("Ada", "short").await), "invalid");
+    assert_eq!(word(accept("Ada", "ada@example.com and more").await), "invalid", "has the address in it");
+    let begun = accept("Ada", PASSWORD).await.expect("comes in");
+    let ada = house.now(&begun.token).await.expect("a session");
+    assert_eq!(
+        (ada.email.clone(), ada.role(), ada.team.clone()),
+        (Some(email("ada")), Some(Role::Editor), Some(team("a")))
+    );
+    assert!(ada.has_password);
+    assert_eq!(word(accept("Ada", PASSWORD).await), "refused", "it was used");
+
+    // Nobody gets a second account of the address, nor hers, by being invited as her elsewhere.
+    let other = house.person("other", Some(("b", Role::Owner))).await;
+    let token = house.invited(&other, "b", "ada").await;
+    let new = NewPerson { name: "Eve", password: "another long password" };
+    assert_eq!(word(house.engine.accept_as_new(&token, new, Came::default()).await), "refused");
+    let wrong = house.engine.sign_in_and_join(&token, ("another long password", None), Came::default()).await;
+    assert!(matches!(wrong, Err(EngineError::WrongPassword)), "{wrong:?}");
+    let joined =
+        house.engine.sign_in_and_join(&token, (PASSWORD, None), Came::default()).await.expect("joins");
+    let joined = house.now(&joined.token).await.expect("a session");
+    assert_eq!((joined.id, joined.team), (ada.id, Some(team("b"))));
+    assert_eq!(joined.memberships.len(), 2);
+    assert_eq!(house.now(&begun.token).await, None, "other sessions end");
+    house.engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn of_two_who_use_one_link_at_once_one_comes_in() {
+    let house = House::new().await;
+    let owner = house.person("owner", Some(("a", Role::Owner))).await;
+    let token = house.invited(&owner, "a", "ada").await;
+    let new = |name| NewPerson { name, password: PASSWORD };
+    let (one, other) = tokio::join!(
+        house.engine.accept_as_new(&token, new("One"), Came::default()),
+        house.engine.accept_as_new(&token, new("Other"), Came::default()),
+    );
+    let mut words = [word(one), word(other)];
+    words.sort_unstable();
+    assert_eq!(words, ["ok", "refused"]);
+    assert_eq!(house.roles("a").await.len(), 2);
     house.engine.shut_down().await;
 }
