@@ -117,7 +117,7 @@ class AbsentParts(ClientCase):
     async def test_a_path_that_nobody_has_is_not_found_and_says_what_is_there(self):
         id = await self.program()
         of_it = [f"/campaign/{id}/", f"/campaign/{id}/nope", f"/campaign/{id}/webhooks/primary/nope"]
-        for path in ("", "/", "/nope", "/campaigns/", "/campaign", "/teams", *of_it):
+        for path in ("", "/", "/nope", "/campaigns/", "/campaign", "/crews", *of_it):
             for method in ("get", "post", "put", "patch", "delete"):
                 call = lambda: getattr(self.client, method)(path, cast_to=object)
                 body = await self.refused(growsurf.NotFoundError, "NOT_FOUND", call)

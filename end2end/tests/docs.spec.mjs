@@ -150,7 +150,7 @@ readers('Tab reaches the skip link first, then header, search and navigation', a
     await page.keyboard.press('Tab');
     names.push(await page.evaluate(() => document.activeElement.textContent.trim() || document.activeElement.name));
   }
-  expect(names).toEqual(['Skip to content', 'Groundswell', 'Programs', 'API keys', 'Docs']);
+  expect(names).toEqual(['Skip to content', 'Groundswell', 'Programs', 'Settings', 'Docs']);
   await page.keyboard.press('Tab');
   await expect(page.getByRole('searchbox')).toBeFocused();
 });

@@ -14,7 +14,7 @@ const PAGES = [
   '/no/such/page',
   '/programs/none/options',
 ];
-const WITHOUT_BROWSER_HALF = ['/settings/api-keys', '/docs', '/docs/security', '/docs/events', '/docs/api', '/docs/search?q=signature', '/docs/none', '/llms.txt', '/favicon.svg'];
+const WITHOUT_BROWSER_HALF = ['/settings/api-keys', '/settings/members', '/invitation?token=none', '/docs', '/docs/security', '/docs/events', '/docs/api', '/docs/search?q=signature', '/docs/none', '/llms.txt', '/favicon.svg'];
 
 const NOT_THERE = /Failed to load resource: the server responded with a status of 404/;
 

@@ -1,17 +1,18 @@
 //! The frame around all pages, and which page belongs to which path.
 
+use groundswell_types::TeamId;
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 use leptos_router::components::{A, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
-use crate::components::LanguageSwitch;
+use crate::components::{Icon, LanguageSwitch, Menu, Shape};
 use crate::functions;
 use crate::pages::{
     DeliveriesPage, HistoryPage, InboxPage, NotFoundPage, OptionsPage, ProgramsPage, SignInPage, WebhooksPage,
 };
 use crate::place::place;
-use crate::texts::texts;
+use crate::texts::{Texts, texts};
 
 /// The app. Every page is rendered whole before the first byte is sent: streamed pages would need JavaScript to
 /// put their parts into place, and could not have a status of their own.
@@ -81,7 +82,7 @@ fn Header() -> impl IntoView {
             </A>
             <nav class="header-nav" aria-label=texts.frame_main()>
                 <A href="/">{texts.frame_programs()}</A>
-                <a href="/settings/api-keys" rel="external">{texts.frame_settings()}</a>
+                <a href="/settings/members" rel="external">{texts.frame_settings()}</a>
                 // Not one of the app's pages: the server's documentation, which needs no script.
                 <a href="/docs" rel="external" hreflang="en">{texts.frame_docs()}</a>
             </nav>
@@ -100,6 +101,7 @@ fn Account() -> impl IntoView {
             <Transition>
                 {move || Suspend::new(async move {
                     viewer.await.ok().flatten().map(|viewer| view! {
+                        {teams(texts, viewer.teams, viewer.team.as_ref())}
                         <span class="header-viewer">{viewer.name}</span>
                         <form method="post" action="/sign-out">
                             <button class="button quiet small" type="submit">{texts.frame_sign_out()}</button>
@@ -110,4 +112,29 @@ fn Account() -> impl IntoView {
         </div>
     }
     .into_any()
+}
+
+/// The team that is looked at, and the ways to the others; nothing for whoever has no choice.
+fn teams(texts: Texts, teams: Vec<(TeamId, String)>, looked_at: Option<&TeamId>) -> Option<AnyView> {
+    let (_, name) =
+        teams.iter().find(|(id, _)| Some(id) == looked_at).cloned().filter(|_| teams.len() > 1)?;
+    let items = teams.into_iter().map(|(id, name)| {
+        let current = if Some(&id) == looked_at { "true" } else { "false" };
+        view! {
+            <button class="menu-item" type="submit" name="team" value=id.to_string() aria-current=current>{name}</button>
+        }
+    });
+    let items = items.collect_view();
+    let label = texts.frame_team(&name);
+    Some(
+        view! {
+            <form class="header-team" method="post" action="/team">
+                <Menu label=label face=move || view! { <span>{name.clone()}</span><Icon shape=Shape::ChevronDown/> }
+                    class="button quiet small">
+                    {items}
+                </Menu>
+            </form>
+        }
+        .into_any(),
+    )
 }

@@ -3,6 +3,7 @@
 
 pub mod audit;
 mod embed;
+pub mod team;
 
 use std::sync::Arc;
 
@@ -27,7 +28,7 @@ pub use embed::{EmbedBackend, Opened};
 /// The use cases behind the pages, for the person who made the request. Every method but [`Backend::viewer`] and
 /// [`Backend::sign_in`] fails with [`Failure::SignedOut`] for nobody.
 #[async_trait]
-pub trait Backend: AuditBackend + EmbedBackend + Send + Sync + 'static {
+pub trait Backend: team::TeamBackend + AuditBackend + EmbedBackend + Send + Sync + 'static {
     /// Who made the request; `None` when nobody is signed in.
     async fn viewer(&self) -> Result<Option<Viewer>, Failure>;
 

@@ -25,8 +25,10 @@ mod panel;
 mod panel_form;
 mod privacy;
 
+mod team;
+
 /// Where forms are posted to, in axum's path syntax.
-pub const PATHS: [&str; 14] = [
+pub const PATHS: [&str; 17] = [
     "/",
     "/settings/api-keys",
     "/language",
@@ -41,6 +43,9 @@ pub const PATHS: [&str; 14] = [
     "/embed/programs/{id}/webhooks",
     "/embed/programs/{id}/webhooks/history",
     "/settings/privacy",
+    "/settings/members",
+    "/invitation",
+    "/team",
 ];
 
 /// What is to be answered.
@@ -120,6 +125,9 @@ async fn act(backend: &dyn Backend, post: Post<'_>) -> Answer {
         ["sign-out"] => sign_out(backend).await,
         ["settings", "api-keys"] => api_keys::submit(backend, &form).await,
         ["settings", "privacy"] => privacy::submit(backend, &form).await,
+        ["settings", "members"] => team::submit(backend, &form).await,
+        ["invitation"] => team::accept(backend, &form).await,
+        ["team"] => team::choose(backend, &form).await,
         ["programs", id, page @ ..] => match (ProgramId::parse(id), page) {
             (Ok(id), ["options", "webhooks"]) => {
                 panel::submit(backend, Texts::of(post.language), (&id, Place::Editor), &form).await

@@ -6,6 +6,8 @@
 pub mod api_keys;
 mod audit_log;
 mod editor_link;
+pub mod invitation;
+pub mod members;
 pub mod privacy;
 mod settings;
 
@@ -34,11 +36,16 @@ pub enum PlainPage {
     AuditLog,
     /// How long data is kept, and erasing it.
     Privacy,
+    /// Who is in the team.
+    Members,
+    /// What somebody sees who was invited.
+    Invitation,
 }
 
 impl PlainPage {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::ApiKeys, Self::EditorLink, Self::AuditLog, Self::Privacy];
+    pub const ALL: [Self; 6] =
+        [Self::ApiKeys, Self::EditorLink, Self::AuditLog, Self::Privacy, Self::Members, Self::Invitation];
 
     /// Its path, in axum's syntax.
     pub const fn path(self) -> &'static str {
@@ -47,6 +54,8 @@ impl PlainPage {
             Self::EditorLink => EMBED,
             Self::AuditLog => "/settings/audit-log",
             Self::Privacy => "/settings/privacy",
+            Self::Members => "/settings/members",
+            Self::Invitation => "/invitation",
         }
     }
 }
@@ -60,6 +69,10 @@ pub enum Outcome {
     EditorLink(Failure),
     /// Of the page of privacy.
     Privacy(privacy::Outcome),
+    /// Of the page of members.
+    Members(members::Outcome),
+    /// Of an invitation's page.
+    Invitation(invitation::Outcome),
 }
 
 impl Outcome {
@@ -69,6 +82,8 @@ impl Outcome {
             Self::ApiKeys(_) => PlainPage::ApiKeys,
             Self::EditorLink(_) => PlainPage::EditorLink,
             Self::Privacy(_) => PlainPage::Privacy,
+            Self::Members(_) => PlainPage::Members,
+            Self::Invitation(_) => PlainPage::Invitation,
         }
     }
 }
@@ -79,6 +94,8 @@ impl Said for Outcome {
             Self::ApiKeys(outcome) => Self::ApiKeys(outcome.said_in(language)),
             Self::EditorLink(failure) => Self::EditorLink(failure.said_in(language)),
             Self::Privacy(outcome) => Self::Privacy(outcome.said_in(language)),
+            Self::Members(outcome) => Self::Members(outcome.said_in(language)),
+            Self::Invitation(outcome) => Self::Invitation(outcome.said_in(language)),
         }
     }
 }
@@ -108,6 +125,8 @@ enum Shown {
     EditorLink(editor_link::Shown),
     AuditLog(audit_log::Shown),
     Privacy(privacy::Shown),
+    Members(members::Shown),
+    Invitation(invitation::Shown),
 }
 
 impl PlainShown {
@@ -115,28 +134,30 @@ impl PlainShown {
     pub async fn read(backend: &dyn Backend, asked: Asked<'_>) -> Result<Self, Failure> {
         let Asked { page, query, outcome } = asked;
         let viewer = backend.viewer().await?;
+        macro_rules! of_this_page {
+            ($variant:ident) => {
+                match outcome {
+                    Some(Outcome::$variant(outcome)) => Some(outcome),
+                    _ => None,
+                }
+            };
+        }
         let shown = match page {
             PlainPage::ApiKeys => {
-                let outcome = match outcome {
-                    Some(Outcome::ApiKeys(outcome)) => Some(outcome),
-                    _ => None,
-                };
-                Shown::ApiKeys(api_keys::Shown::read(backend, outcome).await?)
+                Shown::ApiKeys(api_keys::Shown::read(backend, of_this_page!(ApiKeys)).await?)
+            }
+            PlainPage::Members => {
+                Shown::Members(members::Shown::read(backend, of_this_page!(Members)).await?)
+            }
+            PlainPage::Invitation => {
+                Shown::Invitation(invitation::Shown::read(backend, query, of_this_page!(Invitation)).await?)
             }
             PlainPage::EditorLink => {
-                let failure = match outcome {
-                    Some(Outcome::EditorLink(failure)) => Some(failure),
-                    _ => None,
-                };
-                Shown::EditorLink(editor_link::Shown::new(query, failure))
+                Shown::EditorLink(editor_link::Shown::new(query, of_this_page!(EditorLink)))
             }
             PlainPage::AuditLog => Shown::AuditLog(audit_log::Shown::read(backend, query).await?),
             PlainPage::Privacy => {
-                let outcome = match outcome {
-                    Some(Outcome::Privacy(outcome)) => Some(outcome),
-                    _ => None,
-                };
-                Shown::Privacy(privacy::Shown::read(backend, query, outcome).await?)
+                Shown::Privacy(privacy::Shown::read(backend, query, of_this_page!(Privacy)).await?)
             }
         };
         Ok(Self { page, viewer, shown })
@@ -168,5 +189,7 @@ fn Page() -> impl IntoView {
         Shown::EditorLink(shown) => editor_link::view(shown),
         Shown::AuditLog(shown) => settings::around(page, viewer, audit_log::view(shown)),
         Shown::Privacy(shown) => settings::around(page, viewer, privacy::view(shown)),
+        Shown::Members(shown) => settings::around(page, viewer, members::view(shown)),
+        Shown::Invitation(shown) => invitation::view(shown),
     }
 }

@@ -57,7 +57,8 @@ impl Said for Failure {
 
 impl Said for Viewer {
     fn said_in(self, language: Language) -> Self {
-        Self { name: self.name.said_in(language), ..self }
+        let teams = self.teams.into_iter().map(|(id, name)| (id, name.said_in(language))).collect();
+        Self { name: self.name.said_in(language), teams, ..self }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Who is looking at the page.
 
-use groundswell_types::Role;
+use groundswell_types::{Role, TeamId};
+use leptos::prelude::use_context;
 use serde::{Deserialize, Serialize};
 
 /// The person who is signed in.
@@ -10,4 +11,18 @@ pub struct Viewer {
     pub name: String,
     /// What they may do in the team they look at; `None` when they are in no team.
     pub role: Option<Role>,
+    /// The teams they are in, by id and name, when there are several.
+    pub teams: Vec<(TeamId, String)>,
+    /// The one of them that they look at.
+    pub team: Option<TeamId>,
+}
+
+/// Whether the viewer may change what a page shows, given as context by the page. Whoever may not is shown no control that
+/// would be refused; the use cases refuse anyway.
+#[derive(Debug, Clone, Copy)]
+pub struct MayEdit(pub bool);
+
+/// See [`MayEdit`].
+pub fn may_edit() -> bool {
+    use_context::<MayEdit>().is_some_and(|MayEdit(may_edit)| may_edit)
 }

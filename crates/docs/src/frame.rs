@@ -206,7 +206,7 @@ fn header() -> Markup {
             }
             nav class="header-nav" aria-label="Main" {
                 a href="/" { "Programs" }
-                a href="/settings/api-keys" { "API keys" }
+                a href="/settings/members" { "Settings" }
                 a href="/docs" aria-current="true" { "Docs" }
             }
         }

@@ -1,12 +1,14 @@
 //! The use cases as somebody may use them: each asks the [`Actor`] first, and then calls the engine's function of the same
 //! name. REST and pages call these and nothing else, so what somebody may do cannot depend on how they ask.
 
+mod account;
 mod answers;
 mod audit;
 mod erasures;
 mod keys;
 mod links;
 mod programs;
+mod team;
 
 use std::sync::Arc;
 
@@ -152,10 +154,6 @@ changes! {
 }
 
 on_program! {
-    /// See [`Engine::panel`].
-    SeeSettings panel() -> Panel;
-    /// See [`Engine::history`].
-    SeeSettings history(before: Option<i64>) -> History;
     /// See [`Engine::first_steps`].
     SeeSettings first_steps() -> Option<FirstSteps>;
     /// See [`Engine::notices`].
@@ -184,6 +182,18 @@ impl Acting {
     /// Who it is.
     pub const fn actor(&self) -> &Arc<Actor> {
         &self.actor
+    }
+
+    /// See [`Engine::panel`].
+    pub async fn panel(&self, program: &ProgramId) -> Result<Panel, EngineError> {
+        self.must(program, Permission::SeeSettings)?;
+        Ok(Panel { may_edit: self.may_edit(program), ..self.engine.panel(program).await? })
+    }
+
+    /// See [`Engine::history`].
+    pub async fn history(&self, program: &ProgramId, before: Option<i64>) -> Result<History, EngineError> {
+        self.must(program, Permission::SeeSettings)?;
+        Ok(History { may_edit: self.may_edit(program), ..self.engine.history(program, before).await? })
     }
 
     /// See [`Engine::webhooks`].
@@ -217,6 +227,10 @@ impl Acting {
     /// A new secret; nothing is kept.
     pub fn generate_secret(&self) -> String {
         self.engine.generate_secret().expose().to_owned()
+    }
+
+    fn may_edit(&self, program: &ProgramId) -> bool {
+        self.must(program, Permission::EditWebhooks).is_ok()
     }
 
     /// Fails when the actor may not do this with the program, or there is no such program.

@@ -64,6 +64,7 @@ impl Engine {
             live_version: entry.record.webhooks_version,
             conflicts,
             changes,
+            may_edit: true,
         })
     }
 

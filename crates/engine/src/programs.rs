@@ -164,6 +164,7 @@ impl Engine {
             needing_attention: entry.endpoints.iter().filter(needs_attention).count(),
             has_draft: self.store.draft(&entry.record.id).await?.is_some(),
             activity,
+            may_edit: true,
         })
     }
 }

@@ -9,6 +9,7 @@ mod erasure;
 mod first_steps;
 mod idempotency;
 pub mod inspection;
+mod joining;
 mod list;
 pub mod memory;
 mod moves;
@@ -34,6 +35,7 @@ pub use audit::{AuditRecord, AuditSearch, AuditStore};
 pub use editor_links::{EditorLinkRecord, EditorLinkStore, EditorSessionStart};
 pub use erasure::{EraseStep, ErasureRecord, ErasureStore};
 pub use first_steps::{FirstStepsStore, INBOX_REQUESTS, InboxRecord, InboxRequestRecord};
+pub use joining::{Joining, JoiningStore};
 pub use moves::{Move, MoveStep, Moved};
 pub use people::*;
 pub use publication::{PublicationRecord, Published, PublishedWebhook};
@@ -72,7 +74,9 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Reads may run at any time and see only committed data. Of the writes, [`Store::commit`], [`Store::apply`] and
 /// [`Store::move_pending`] are called by the writer task alone, one at a time; the others may be called by anybody.
 #[async_trait]
-pub trait Store: FirstStepsStore + PeopleStore + AuditStore + EditorLinkStore + ErasureStore {
+pub trait Store:
+    JoiningStore + FirstStepsStore + PeopleStore + AuditStore + EditorLinkStore + ErasureStore
+{
     // ---- hot path, written by hand for each database
 
     /// Commits a batch in one transaction and returns, fsynced, what became of each accept, in order. Accepts with

@@ -3,7 +3,8 @@
 use groundswell_types::editor::DeliveryPage;
 use groundswell_types::{
     ApiError, ApiKey, AuditEntry, AuditId, DeliveryDetail, DeliveryView, Erasure, EventId, Inbox,
-    InboxRequestDetail, Notice, Program, ResendJob, Webhook, WebhookId, WebhookTestResponse,
+    InboxRequestDetail, Invitation, Member, Notice, Program, ResendJob, Team, UserId, Webhook, WebhookId,
+    WebhookTestResponse,
 };
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
@@ -108,6 +109,35 @@ answers! {
         /// Always true.
         success: bool,
     }
+    /// Teams.
+    TeamList {
+        /// Oldest first.
+        teams: Vec<Team>,
+    }
+    /// Who is in a team.
+    MemberList {
+        /// By the time they came.
+        members: Vec<Member>,
+    }
+    /// Somebody who is in the team no more.
+    MemberRemoved {
+        /// Their id.
+        id: UserId,
+        /// Always true.
+        success: bool,
+    }
+    /// Who was invited into a team, and has not come yet.
+    InvitationList {
+        /// Oldest first.
+        invitations: Vec<Invitation>,
+    }
+    /// An invitation that is no more.
+    InvitationTakenBack {
+        /// The id it had.
+        id: String,
+        /// Always true.
+        success: bool,
+    }
     /// A one-time link to the Program Editor.
     SignInLink {
         /// Signs whoever opens it in, once.
@@ -115,6 +145,16 @@ answers! {
         /// Until when it can be used, in Unix milliseconds.
         expires_at: i64,
     }
+}
+
+/// A new invitation. This is the only answer that has its link.
+#[derive(Serialize, JsonSchema)]
+struct NewInvitation {
+    /// The invitation as it is shown from now on.
+    #[serde(flatten)]
+    shown: Invitation,
+    /// The link that accepts it, once. Send it to whoever is invited.
+    url: String,
 }
 
 /// A new API key. This is the only answer that has its text.
@@ -145,6 +185,7 @@ pub fn add_schemas(generator: &mut SchemaGenerator) {
     add! {
         ApiError ProgramList Webhook WebhookList WebhookDeleted WebhookTestResponse EventAccepted NoticeList Inbox
         InboxRequestDetail InboxAddress InboxCleared DeliveryPage DeliveryView DeliveryDetail ResendCount ResendJob
-        ResendJobList Erasure ErasureList AuditEntry AuditPage ApiKeyList NewApiKey ApiKeyDeleted SignInLink EditorLink EditorLinkEnded
+        ResendJobList Erasure ErasureList AuditEntry AuditPage ApiKeyList NewApiKey ApiKeyDeleted SignInLink EditorLink EditorLinkEnded Team TeamList Member
+        MemberList MemberRemoved InvitationList NewInvitation InvitationTakenBack
     }
 }

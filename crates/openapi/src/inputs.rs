@@ -3,8 +3,8 @@
 
 use groundswell_types::{
     DeliveryState, EventKind, MAX_API_KEY_NAME_CHARS, MAX_EDITOR_LINK_LABEL_CHARS, MAX_HEADER_NAME_BYTES,
-    MAX_HEADER_VALUE_BYTES, MAX_HEADERS, MAX_SEARCH_CHARS, MAX_SELECTED, ProgramStatus, ProgramType,
-    RetentionDays, Scopes, SecretOverlap, Theme, WebhookName, WebhookTimeout,
+    MAX_HEADER_VALUE_BYTES, MAX_HEADERS, MAX_SEARCH_CHARS, MAX_SELECTED, MAX_TEAM_NAME_CHARS, ProgramStatus,
+    ProgramType, RetentionDays, Role, Scopes, SecretOverlap, Theme, WebhookName, WebhookTimeout,
 };
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ const PLAIN: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
 const VISIBLE: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$";
 
 /// All of them, by name.
-pub fn all() -> [(&'static str, Value); 10] {
+pub fn all() -> [(&'static str, Value); 13] {
     [
         ("NewProgram", new_program()),
         ("ProgramChange", program_change()),
@@ -29,6 +29,9 @@ pub fn all() -> [(&'static str, Value); 10] {
         ("ApiKeyToBe", api_key()),
         ("EditorLinkToBe", editor_link()),
         ("ErasureSubject", erasure_subject()),
+        ("TeamNamed", team_named()),
+        ("MemberChange", member_change()),
+        ("InvitationToBe", invitation()),
     ]
 }
 
@@ -60,6 +63,12 @@ fn new_program() -> Value {
                 "pattern": "^[A-Za-z]{3}$",
                 "default": "USD",
                 "description": "The currency of its amounts, ISO 4217. Never changes.",
+            },
+            "teamId": {
+                "type": ["string", "null"],
+                "pattern": "^[A-Za-z0-9_-]{1,64}$",
+                "description": "With the admin key: whose program it is to be; the first team's, if none is named. API \
+                    keys make programs in their own team.",
             },
         },
         "required": ["type"],
@@ -316,5 +325,58 @@ fn api_key() -> Value {
             },
         },
         "required": ["name"],
+    })
+}
+
+fn team_named() -> Value {
+    json!({
+        "description": "A team with a name.",
+        "type": "object",
+        "properties": {
+            "name": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": MAX_TEAM_NAME_CHARS,
+                "pattern": VISIBLE,
+                "description": "What people call it; white space around it is ignored.",
+            },
+        },
+        "required": ["name"],
+    })
+}
+
+fn role() -> Value {
+    json!({
+        "enum": Role::ALL,
+        "description": "`viewer` sees programs and their log, `editor` sets webhooks up and sends again, `owner` decides \
+            about members and keys, too.",
+    })
+}
+
+fn member_change() -> Value {
+    json!({
+        "description": "What is to change about somebody in a team.",
+        "type": "object",
+        "properties": { "role": role() },
+        "required": ["role"],
+    })
+}
+
+fn invitation() -> Value {
+    json!({
+        "description": "Who is to be invited.",
+        "type": "object",
+        "properties": {
+            "email": {
+                "type": "string",
+                "format": "email",
+                "maxLength": 254,
+                "pattern": "^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\
+                    (\\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$",
+                "description": "Whom it is for.",
+            },
+            "role": role(),
+        },
+        "required": ["email", "role"],
     })
 }

@@ -107,7 +107,8 @@ impl Operation {
     /// Answers what `content` says, by media type.
     pub fn answers_with(mut self, status: u16, text: &str, content: Value) -> Self {
         let mut headers = Map::from_iter([header("x-request-id", "RequestId")]);
-        if self.path.starts_with("/v2/campaign") || self.path.starts_with("/v2/api-keys") {
+        let is_limited = |resource: &&str| self.path.starts_with(*resource);
+        if ["/v2/campaign", "/v2/api-keys", "/v2/teams"].iter().any(is_limited) {
             headers.extend(errors::RATE_LIMIT_HEADERS.map(|(name, component)| header(name, component)));
         }
         let answer = json!({ "description": text, "headers": headers, "content": content });

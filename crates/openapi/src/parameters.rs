@@ -17,6 +17,9 @@ pub fn in_path(name: &'static str) -> Value {
         "erasureId" => ("The erasure's id.", "^era_[0-7][0-9a-hjkmnp-tv-z]{12}$", "era_1sj7e4k9v2w0c"),
         "keyId" => ("The key's id.", "^key_[0-9a-z]+$", "key_7f3k9x2m4p"),
         "linkId" => ("The link's id.", "^edl_[0-9A-Za-z]+$", "edl_7f3k9x2m4p8h1j5n"),
+        "teamId" => ("The team's id.", "^[A-Za-z0-9_-]{1,64}$", "team_first"),
+        "userId" => ("The id of somebody in the team.", "^[A-Za-z0-9_-]{1,64}$", "usr_7f3k9x2m4p"),
+        "invitationId" => ("The invitation's id.", "^inv_[0-9a-z]+$", "inv_7f3k9x2m4p"),
         other => unreachable!("no path has a part named {other}"),
     };
     json!({

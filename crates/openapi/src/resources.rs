@@ -8,6 +8,7 @@ mod inbox;
 mod privacy;
 mod programs;
 mod server;
+mod teams;
 mod webhooks;
 
 use serde_json::{Value, json};
@@ -25,6 +26,7 @@ pub fn operations() -> impl Iterator<Item = Operation> {
         .chain(inbox::operations())
         .chain(access::operations())
         .chain(privacy::operations())
+        .chain(teams::operations())
         .chain(server::operations())
 }
 
@@ -38,6 +40,8 @@ pub fn tags() -> Value {
         { "name": inbox::TAG, "description": "A program's built-in receiver, for first steps." },
         { "name": access::TAG, "description": "Who may call. For keys with the scope `admin`." },
         { "name": privacy::TAG, "description": "Who did what, and erasing a participant's data. For keys with the scope `admin`." },
+        { "name": teams::TAG, "description": "Who works on which programs. For the admin key, and for a team's own keys with \
+            the scope `admin`." },
         { "name": server::TAG, "description": "The server itself; no key is needed." },
         { "name": "Your webhooks", "description": "What your receivers get." },
     ])

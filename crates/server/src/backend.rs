@@ -2,6 +2,7 @@
 
 mod audit;
 mod embed;
+mod team;
 
 use std::sync::Arc;
 
@@ -84,6 +85,9 @@ impl PageBackend {
             EngineError::TooLarge(_)
             | EngineError::NotAccepted(_)
             | EngineError::Refused(_)
+            | EngineError::WrongPassword
+            | EngineError::TooManyGuesses { .. }
+            | EngineError::Busy
             | EngineError::WebhookLimit
             | EngineError::TooManyTests { .. }
             | EngineError::IdempotencyConflict
@@ -110,7 +114,14 @@ impl Backend for PageBackend {
             Err(failure) => return Err(failure),
         };
         let Who::Person(person) = &acting.actor().who else { return Ok(None) };
-        Ok(Some(Viewer { name: person.name.clone(), role: person.role() }))
+        let teams = if person.memberships.len() > 1 { acting.teams().await } else { Ok(Vec::new()) };
+        let teams = teams.map_err(|error| self.failure(error))?;
+        Ok(Some(Viewer {
+            name: person.name.clone(),
+            role: person.role(),
+            teams: teams.into_iter().map(|team| (team.id, team.name)).collect(),
+            team: person.team.clone(),
+        }))
     }
 
     async fn sign_in(&self, token: &str) -> Result<String, Failure> {
@@ -133,7 +144,8 @@ impl Backend for PageBackend {
     async fn create_program(&self, name: &str, kind: ProgramType) -> Result<ProgramId, Failure> {
         let name = (!name.trim().is_empty()).then(|| name.to_owned());
         let new = NewProgram { kind, name, currency: Currency::default() };
-        let program = self.engine().await?.create_program(new).await.map_err(|error| self.failure(error))?;
+        let program =
+            self.engine().await?.create_program(new, None).await.map_err(|error| self.failure(error))?;
         Ok(program.id)
     }
 

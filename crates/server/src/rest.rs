@@ -19,6 +19,7 @@ mod notices;
 mod programs;
 mod resends;
 mod stream;
+mod teams;
 mod webhooks;
 
 use axum::extract::{FromRequestParts as _, Request};
@@ -78,6 +79,12 @@ calls! {
         "/v2/audit-log/export": get audit::export;
         "/v2/campaign/{id}/erasures": get erasures::list, post erasures::begin;
         "/v2/campaign/{id}/erasures/{erasure}": get erasures::show;
+        "/v2/teams": get teams::list, post teams::create;
+        "/v2/teams/{team}": patch teams::rename;
+        "/v2/teams/{team}/members": get teams::members;
+        "/v2/teams/{team}/members/{user}": patch teams::change_role, delete teams::remove_member;
+        "/v2/teams/{team}/invitations": get teams::invitations, post teams::invite;
+        "/v2/teams/{team}/invitations/{invitation}": delete teams::take_invitation_back;
     }
 }
 

@@ -6,6 +6,7 @@ mod editor_links;
 mod erasure;
 mod first_steps;
 mod forward;
+mod joining;
 mod people;
 
 use std::sync::Arc;

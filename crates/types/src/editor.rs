@@ -171,6 +171,8 @@ pub struct Panel {
     /// What the draft changes and somebody else published, or REST changed, after it was begun. `rows` are as in the
     /// draft there, and have everything else that was changed.
     pub conflicts: Vec<Conflict>,
+    /// Whether whoever asks may change it.
+    pub may_edit: bool,
 }
 
 /// A row with what is known about it.
@@ -254,6 +256,8 @@ pub struct ProgramSummary {
     pub has_draft: bool,
     /// What came of the attempts at its live webhooks lately.
     pub activity: Activity,
+    /// Whether whoever asks may change it.
+    pub may_edit: bool,
 }
 
 /// What saving a draft came to.

@@ -32,6 +32,7 @@ mod resend;
 pub mod sample;
 pub mod schema;
 pub mod signature;
+mod team;
 mod webhook;
 
 pub use activity::{Activity, HourCount};
@@ -62,10 +63,11 @@ pub use inbox::{Inbox, InboxRequest, InboxRequestDetail, SchemeCheck, SignatureC
 pub use name::{InvalidName, WebhookName};
 pub use notice::{Notice, NoticeKind};
 pub use overlap::{InvalidOverlap, SecretOverlap};
-pub use person::{Email, InvalidEmail, Role};
+pub use person::{Email, InvalidEmail, Role, SessionView};
 pub use problem::{Problem, pointer_segment};
 pub use program::{Currency, InvalidRetention, Program, ProgramStatus, ProgramType, RetentionDays};
 pub use resend::{MAX_SELECTED, ResendJob, ResendSelection, ResendState};
+pub use team::{CreatedInvitation, Invitation, MAX_TEAM_NAME_CHARS, Member, NewInvitation, Team};
 pub use webhook::{
     InvalidSecret, InvalidTimeout, InvalidUrl, MAX_WEBHOOKS, PayloadUrl, RESERVED_PUBLIC_ID, Secret, Webhook,
     WebhookTestResponse, WebhookTestResult, WebhookTimeout,

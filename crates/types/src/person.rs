@@ -7,6 +7,7 @@ use thiserror::Error;
 
 /// What somebody may do in a team. Each role may do what those before it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Sees programs, webhooks and the delivery log; changes nothing.
@@ -90,6 +91,23 @@ impl<'de> Deserialize<'de> for Email {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::parse(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
     }
+}
+
+/// A browser that somebody is signed in with, for them to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionView {
+    /// `ses_…`. Says nothing of what the browser holds.
+    pub id: String,
+    /// Whether it is the one that asks.
+    pub is_this: bool,
+    /// Where it began.
+    pub address: Option<String>,
+    /// What the browser calls itself.
+    pub user_agent: Option<String>,
+    /// Unix milliseconds.
+    pub began_at: i64,
+    /// Unix milliseconds, to some minutes.
+    pub last_seen_at: i64,
 }
 
 #[cfg(test)]

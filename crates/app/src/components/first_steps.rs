@@ -9,11 +9,13 @@ use super::{Icon, Shape};
 use crate::functions;
 use crate::pages::live::{focus_after_navigation, keep_fresh};
 use crate::texts::{Texts, texts};
+use crate::viewer::may_edit;
 
 /// The checklist; nothing once it has ended. Kept up to date while somebody looks at it.
 #[component]
 pub fn FirstStepsList(program: ProgramId, steps: Option<FirstSteps>) -> impl IntoView {
     let texts = texts();
+    let may_edit = may_edit();
     let shown = RwSignal::new(steps);
     let program = StoredValue::new(program);
     // What has ended never comes back, so nobody needs to ask.
@@ -33,7 +35,7 @@ pub fn FirstStepsList(program: ProgramId, steps: Option<FirstSteps>) -> impl Int
                     <span class="hint" role="status">{move || shown.with(|steps| {
                         steps.as_ref().map(|steps| texts.first_steps_so_far(steps.done.len(), FirstStep::ALL.len()))
                     })}</span>
-                    <Dismiss program shown/>
+                    {may_edit.then(|| view! { <Dismiss program shown/> })}
                 </div>
                 <ol>
                     {FirstStep::ALL.map(|step| view! { <Step program step shown/> }).collect_view()}

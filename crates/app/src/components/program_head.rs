@@ -7,6 +7,7 @@ use leptos_router::components::A;
 use super::Status;
 use crate::place::place;
 use crate::texts::texts;
+use crate::viewer::may_edit;
 use crate::words;
 
 /// Which of a program's pages is shown.
@@ -44,6 +45,7 @@ pub fn ProgramHead(program: Program, step: Step) -> impl IntoView {
                 {link(Step::Deliveries, "deliveries", texts.program_log())}
                 {link(Step::Inbox, "inbox", texts.inbox_name())}
             </nav>
+            {(!may_edit()).then(|| view! { <p class="hint read-only">{texts.program_read_only()}</p> })}
         </div>
     }
     .into_any()

@@ -14,6 +14,7 @@ use crate::functions::{self, respond};
 use crate::log_query::LogQuery;
 use crate::returned::returned;
 use crate::texts::texts;
+use crate::viewer::{MayEdit, may_edit};
 
 mod actions;
 mod attempts;
@@ -90,6 +91,7 @@ fn LogView(
     refused: StoredValue<Option<Failure>>,
 ) -> impl IntoView {
     let Log { panel, page, jobs } = log;
+    provide_context(MayEdit(panel.may_edit));
     let program = panel.program.clone();
     let is_open = Memo::new(move |_| query.with(|query| query.delivery.is_some()));
     // The list of the URL is on its way for as long as it is not this one.
@@ -127,7 +129,8 @@ fn LogView(
 
 #[component]
 fn ListWithActions(shown: Shown) -> impl IntoView {
-    let asks_to_resend = Memo::new(move |_| shown.query.with(|query| query.asks_to_resend));
+    let may_edit = may_edit();
+    let asks_to_resend = Memo::new(move |_| may_edit && shown.query.with(|query| query.asks_to_resend));
     let filter = shown.list.with_value(|list| list.filter.clone());
     // Not where it is shown: resources must be made in the same order on both sides.
     let count = Resource::new(

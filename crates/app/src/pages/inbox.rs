@@ -1,6 +1,7 @@
 //! A program's inbox: the address of the built-in receiver, and what has come to it, in one URL with the request that is
 //! open.
 
+use groundswell_types::editor::ProgramSummary;
 use groundswell_types::{Inbox, InboxRequestDetail, InboxRequestId, Program, ProgramId};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -14,6 +15,7 @@ use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::returned::returned;
 use crate::texts::texts;
+use crate::viewer::{MayEdit, may_edit};
 
 mod detail;
 mod list;
@@ -27,6 +29,7 @@ use list::List;
 struct Loaded {
     program: Program,
     inbox: Inbox,
+    may_edit: bool,
 }
 
 /// The URL of a program's inbox with that request open.
@@ -61,14 +64,15 @@ pub fn InboxPage() -> impl IntoView {
 
 async fn load(id: Option<ProgramId>) -> Result<Loaded, Failure> {
     let Some(id) = id else { return respond(Err(Failure::NotFound)) };
-    let program = functions::get_program(id.clone()).await?.program;
-    Ok(Loaded { program, inbox: functions::get_inbox(id).await? })
+    let ProgramSummary { program, may_edit, .. } = functions::get_program(id.clone()).await?;
+    Ok(Loaded { program, inbox: functions::get_inbox(id).await?, may_edit })
 }
 
 #[component]
 fn InboxView(loaded: Loaded, open: Memo<Option<InboxRequestId>>) -> impl IntoView {
     let texts = texts();
-    let Loaded { program, inbox } = loaded;
+    let Loaded { program, inbox, may_edit } = loaded;
+    provide_context(MayEdit(may_edit));
     let id = StoredValue::new(program.id.clone());
     let shown = RwSignal::new(inbox);
     keep_fresh(shown, move || {
@@ -110,22 +114,24 @@ fn Address(program: StoredValue<ProgramId>, shown: RwSignal<Inbox>) -> impl Into
                 <code>{move || address.get()}</code>
                 {move || view! { <CopyButton text=address.get()/> }}
             </div>
-            <div class="actions">
-                <form method="post" action=action.clone()>
-                    <button class="button primary" type="submit" name="intent" value="use">
-                        <Icon shape=Shape::Webhook/>{texts.inbox_use()}
-                    </button>
-                </form>
-                <details class="inbox-replace">
-                    <summary class="button quiet">{texts.inbox_replace()}</summary>
-                    <form method="post" action=action>
-                        <p>{texts.inbox_replace_means()}</p>
-                        <button class="button danger" type="submit" name="intent" value="replace">
-                            {texts.inbox_replace_now()}
+            {may_edit().then(|| view! {
+                <div class="actions">
+                    <form method="post" action=action.clone()>
+                        <button class="button primary" type="submit" name="intent" value="use">
+                            <Icon shape=Shape::Webhook/>{texts.inbox_use()}
                         </button>
                     </form>
-                </details>
-            </div>
+                    <details class="inbox-replace">
+                        <summary class="button quiet">{texts.inbox_replace()}</summary>
+                        <form method="post" action=action>
+                            <p>{texts.inbox_replace_means()}</p>
+                            <button class="button danger" type="submit" name="intent" value="replace">
+                                {texts.inbox_replace_now()}
+                            </button>
+                        </form>
+                    </details>
+                </div>
+            })}
         </section>
     }
     .into_any()

@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::live::{self, Watched};
 use crate::texts::texts;
+use crate::viewer::MayEdit;
 
 /// `/programs/{id}/options`.
 #[component]
@@ -46,6 +47,7 @@ pub fn OptionsPage() -> impl IntoView {
 #[component]
 fn Options(summary: ProgramSummary, steps: Option<FirstSteps>) -> impl IntoView {
     let texts = texts();
+    provide_context(MayEdit(summary.may_edit));
     let title = format!("{} · {}", texts.program_options(), summary.program.name);
     view! {
         <Title text=title/>

@@ -1,7 +1,7 @@
 //! All programs, and a new one.
 
 use groundswell_types::editor::ProgramSummary;
-use groundswell_types::{Change, ProgramId, ProgramType};
+use groundswell_types::{Change, ProgramId, ProgramType, Role};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
@@ -19,7 +19,13 @@ const SHOWN: [Change; 4] = [Change::Program, Change::Webhooks, Change::Draft, Ch
 /// `/`.
 #[component]
 pub fn ProgramsPage() -> impl IntoView {
-    let programs = Resource::new(|| (), |()| functions::get_programs());
+    let programs = Resource::new(
+        || (),
+        |()| async {
+            let role = functions::get_viewer().await?.and_then(|viewer| viewer.role);
+            functions::get_programs().await.map(|programs| (programs, role))
+        },
+    );
     let returned = returned();
     view! {
         <Title text=texts().programs_title()/>
@@ -28,7 +34,7 @@ pub fn ProgramsPage() -> impl IntoView {
                 let returned = returned.clone();
                 Suspend::new(async move {
                     match programs.await {
-                        Ok(programs) => view! { <Programs programs returned/> }.into_any(),
+                        Ok((programs, role)) => view! { <Programs programs role returned/> }.into_any(),
                         Err(failure) => view! { <FailurePage failure/> }.into_any(),
                     }
                 })
@@ -39,7 +45,7 @@ pub fn ProgramsPage() -> impl IntoView {
 }
 
 #[component]
-fn Programs(programs: Vec<ProgramSummary>, returned: Option<Returned>) -> impl IntoView {
+fn Programs(programs: Vec<ProgramSummary>, role: Option<Role>, returned: Option<Returned>) -> impl IntoView {
     let texts = texts();
     let is_first = programs.is_empty();
     let programs = RwSignal::new(programs);
@@ -64,7 +70,13 @@ fn Programs(programs: Vec<ProgramSummary>, returned: Option<Returned>) -> impl I
                     <p>{texts.programs_what()}</p>
                 </div>
             </Show>
-            <NewProgram is_open=is_first || returned.is_some() returned/>
+            {match role {
+                Some(Role::Editor | Role::Owner) => {
+                    view! { <NewProgram is_open=is_first || returned.is_some() returned/> }.into_any()
+                }
+                Some(Role::Viewer) => view! { <p class="hint">{texts.program_read_only()}</p> }.into_any(),
+                None => view! { <p>{texts.programs_no_team()}</p> }.into_any(),
+            }}
         </div>
     }
     .into_any()

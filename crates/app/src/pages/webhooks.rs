@@ -18,6 +18,7 @@ use crate::intent::Done;
 use crate::place::place;
 use crate::returned::returned;
 use crate::texts::texts;
+use crate::viewer::MayEdit;
 
 mod actions;
 mod bar;
@@ -137,6 +138,7 @@ pub fn WebhooksPage() -> impl IntoView {
 #[component]
 fn WebhooksPanel(editor: Editor, steps: Option<FirstSteps>) -> impl IntoView {
     let texts = texts();
+    provide_context(MayEdit(editor.may_edit));
     let program = editor.program.get_value();
     let place = place();
     let id = program.id.clone();

@@ -11,6 +11,7 @@ use crate::viewer::Viewer;
 fn pages(texts: Texts, viewer: Option<&Viewer>) -> Vec<(PlainPage, &'static str)> {
     let is_owner = viewer.is_some_and(|viewer| viewer.role == Some(Role::Owner));
     let all = [
+        (PlainPage::Members, texts.members_title(), Role::Viewer),
         (PlainPage::ApiKeys, texts.keys_title(), Role::Owner),
         (PlainPage::AuditLog, texts.audit_title(), Role::Owner),
         (PlainPage::Privacy, texts.privacy_title(), Role::Owner),

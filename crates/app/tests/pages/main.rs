@@ -10,5 +10,7 @@ mod languages;
 mod memory;
 mod programs;
 mod site;
+mod team;
+mod viewers;
 mod webhook_settings;
 mod webhooks;

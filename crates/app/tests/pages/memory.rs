@@ -22,6 +22,7 @@ mod audit;
 mod drafts;
 mod resends;
 mod sample;
+mod team;
 
 use resends::has_ended;
 
@@ -57,6 +58,7 @@ pub struct State {
     pub restored: Vec<(i64, i64)>,
     /// Whose was taken.
     pub resolved: Vec<Side>,
+    pub team: team::People,
     versions: i64,
 }
 
@@ -69,8 +71,7 @@ pub struct Memory {
 impl Memory {
     /// Somebody is signed in, and there is nothing.
     pub fn empty() -> Self {
-        let viewer = Some(Viewer { name: "Ada".to_owned(), role: Some(Role::Owner) });
-        Self { state: Mutex::new(State { viewer, ..State::default() }) }
+        Self { state: Mutex::new(State { viewer: Some(team::owner()), ..State::default() }) }
     }
 
     /// A program with two live webhooks, one of them failing, and deliveries in every state.
@@ -157,8 +158,7 @@ impl Backend for Memory {
                 "This link was used already, or is too old. Ask for a new one.".to_owned(),
             ));
         }
-        self.state.lock().expect("not poisoned").viewer =
-            Some(Viewer { name: "Ada".to_owned(), role: Some(Role::Owner) });
+        self.state.lock().expect("not poisoned").viewer = Some(team::owner());
         Ok("session=1".to_owned())
     }
 
@@ -257,13 +257,13 @@ impl Backend for Memory {
 
     async fn history(&self, id: &ProgramId, before: Option<i64>) -> Result<History, Failure> {
         self.with(|state| {
-            let program = state.program(id)?.program.clone();
+            let ProgramSummary { program, may_edit, .. } = state.program(id)?.clone();
             let is_before = |version: &&HistoryVersion| before.is_none_or(|before| version.version < before);
             let mut versions: Vec<_> = state.history.iter().filter(is_before).cloned().collect();
             let next_before = versions.get(20).map(|_| versions[19].version);
             versions.truncate(20);
             let draft_version = state.draft.as_ref().map_or(0, |draft| draft.draft_version);
-            Ok(History { program, versions, next_before, draft_version })
+            Ok(History { program, versions, next_before, draft_version, may_edit })
         })
     }
 

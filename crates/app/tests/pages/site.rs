@@ -63,7 +63,12 @@ impl Site {
 
     /// A page that the browser half has nothing of.
     pub async fn plain(&self, page: PlainPage, outcome: Option<Outcome>) -> Page {
-        let shown = PlainShown::read(self.backend.as_ref(), Asked { page, query: "", outcome }).await;
+        self.plain_with(page, "", outcome).await
+    }
+
+    /// The same with what stands behind the path's question mark.
+    pub async fn plain_with(&self, page: PlainPage, query: &str, outcome: Option<Outcome>) -> Page {
+        let shown = PlainShown::read(self.backend.as_ref(), Asked { page, query, outcome }).await;
         self.render_as(page.path(), move || provide_context(shown.clone()), plain_shell).await
     }
 

@@ -25,6 +25,8 @@ pub enum Permission {
     EditPrograms,
     /// To post events.
     Send,
+    /// To see who is in a team. People see those they work with; keys that read programs see nobody's address.
+    SeeTeam,
     /// To decide who may do what: members, keys; to see the audit log and erase people's data.
     Manage,
 }
@@ -33,7 +35,7 @@ impl Permission {
     /// The role that it takes in the program's team.
     const fn role(self) -> Role {
         match self {
-            Self::SeeSettings | Self::SeeLog => Role::Viewer,
+            Self::SeeSettings | Self::SeeLog | Self::SeeTeam => Role::Viewer,
             Self::EditWebhooks | Self::Edit | Self::EditPrograms | Self::Send => Role::Editor,
             Self::Manage => Role::Owner,
         }
@@ -42,7 +44,7 @@ impl Permission {
     /// Whether what needs it changes something that is worth a record in the audit log. Events have a log of their own.
     pub const fn changes(self) -> bool {
         match self {
-            Self::SeeSettings | Self::SeeLog | Self::Send => false,
+            Self::SeeSettings | Self::SeeLog | Self::SeeTeam | Self::Send => false,
             Self::EditWebhooks | Self::Edit | Self::EditPrograms | Self::Manage => true,
         }
     }
@@ -53,7 +55,7 @@ impl Permission {
             Self::SeeSettings | Self::SeeLog => Scope::Read,
             Self::EditWebhooks | Self::Edit | Self::EditPrograms => Scope::Webhooks,
             Self::Send => Scope::Events,
-            Self::Manage => Scope::Admin,
+            Self::SeeTeam | Self::Manage => Scope::Admin,
         }
     }
 }
@@ -217,6 +219,7 @@ fn link_allows(permission: Permission) -> Result<(), EngineError> {
     match permission {
         Permission::SeeSettings | Permission::EditWebhooks => Ok(()),
         Permission::SeeLog
+        | Permission::SeeTeam
         | Permission::Edit
         | Permission::EditPrograms
         | Permission::Send

@@ -7,7 +7,7 @@ use groundswell_types::{TeamId, UserId};
 use super::{Person, hash_token, new_token};
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::{SessionRecord, SignInLinkRecord, SignedIn};
+use crate::store::{DeviceRecord, SessionRecord, SignInLinkRecord, SignedIn};
 
 /// How long a sign-in link can be used: one hour.
 pub const SIGN_IN_LINK_MS: i64 = 3_600_000;
@@ -17,6 +17,9 @@ pub const SESSION_MS: i64 = 30 * 86_400_000;
 
 /// How long a session lasts that nobody uses: 7 days.
 pub const IDLE_MS: i64 = 7 * 86_400_000;
+
+/// How long a browser is remembered that somebody signed in with: 180 days.
+pub const DEVICE_MS: i64 = 180 * 86_400_000;
 
 /// How exactly it is kept when a session was last used.
 const SEEN_STEP_MS: i64 = 300_000;
@@ -38,6 +41,8 @@ pub struct Came {
 pub struct Begun {
     /// For the cookie.
     pub token: String,
+    /// For the cookie that marks the browser as one that has signed in; lasts for [`DEVICE_MS`].
+    pub device: String,
     pub user: UserId,
 }
 
@@ -79,7 +84,19 @@ impl Engine {
         if let Some(before) = came.session {
             self.sign_out(&before).await?;
         }
-        Ok(Begun { token, user })
+        let device = self.remember_device(&user).await?;
+        Ok(Begun { token, device, user })
+    }
+
+    /// Remembers a browser of somebody, under a new token: they sign in with it even while strangers guess at their password.
+    async fn remember_device(&self, user: &UserId) -> Result<String, EngineError> {
+        let now_ms = self.clock.now_ms();
+        let (token, token_hash) = new_token();
+        let user_id = user.clone();
+        let device =
+            DeviceRecord { token_hash, user_id, created_at_ms: now_ms, expires_at_ms: now_ms + DEVICE_MS };
+        self.store.save_device(&device).await?;
+        Ok(token)
     }
 
     /// Whose session this is, while it lasts.

@@ -1,10 +1,10 @@
 //! Programs, for somebody.
 
 use groundswell_types::editor::ProgramSummary;
-use groundswell_types::{AuditAction, Program, ProgramId};
+use groundswell_types::{AuditAction, Program, ProgramId, TeamId};
 
 use super::Acting;
-use crate::access::Permission;
+use crate::access::{Permission, Who};
 use crate::audit::{Deed, Trace};
 use crate::error::EngineError;
 use crate::programs::{NewProgram, ProgramPatch};
@@ -18,7 +18,11 @@ impl Acting {
     /// The same with the state of their webhooks.
     pub async fn program_summaries(&self) -> Result<Vec<ProgramSummary>, EngineError> {
         self.actor.check_lists()?;
-        self.engine.program_summaries_that(|program| self.actor.lists(program)).await
+        let mut all = self.engine.program_summaries_that(|program| self.actor.lists(program)).await?;
+        for one in &mut all {
+            one.may_edit = self.may_edit(&one.program.id);
+        }
+        Ok(all)
     }
 
     /// One program.
@@ -30,12 +34,26 @@ impl Acting {
     /// The same with the state of its webhooks.
     pub async fn program_summary(&self, id: &ProgramId) -> Result<ProgramSummary, EngineError> {
         self.must(id, Permission::SeeSettings)?;
-        self.engine.program_summary(id).await
+        Ok(ProgramSummary { may_edit: self.may_edit(id), ..self.engine.program_summary(id).await? })
     }
 
-    /// Creates a program in the actor's team.
-    pub async fn create_program(&self, new: NewProgram) -> Result<Program, EngineError> {
-        let team = self.actor.team()?;
+    /// Creates a program, in the actor's team when none is named. A team out of reach is as one that is not there.
+    pub async fn create_program(
+        &self,
+        new: NewProgram,
+        team: Option<TeamId>,
+    ) -> Result<Program, EngineError> {
+        let own = self.actor.team()?;
+        let team = match team {
+            Some(team) if team != own => {
+                let is_operator = matches!(self.actor.who, Who::Operator);
+                if !is_operator || self.engine.team_record(&team).await.is_err() {
+                    return Err(EngineError::invalid("/teamId", "must be the id of a team"));
+                }
+                team
+            }
+            _ => own,
+        };
         self.actor.check_team(Permission::EditPrograms, &team)?;
         let deed = Deed {
             action: AuditAction::ProgramCreated,

@@ -42,7 +42,13 @@ impl Engine {
         records.extend(first);
         let versions = records.windows(2).map(view).collect();
         let draft_version = self.store.draft(program).await?.map_or(0, |draft| draft.version);
-        Ok(History { program: crate::programs::view(&entry.record), versions, next_before, draft_version })
+        Ok(History {
+            program: crate::programs::view(&entry.record),
+            versions,
+            next_before,
+            draft_version,
+            may_edit: true,
+        })
     }
 
     /// Makes the draft what was live at a version, in the place of draft number `draft_version` (0 for none). Secrets and

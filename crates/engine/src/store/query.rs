@@ -10,6 +10,7 @@ pub(super) mod erasure;
 pub(super) mod first_steps;
 pub(super) mod hours;
 pub(super) mod inbox;
+pub(super) mod joining;
 pub(super) mod keys;
 pub(super) mod moves;
 pub(super) mod notices;
@@ -19,6 +20,7 @@ pub(super) mod resends;
 pub(super) mod retention;
 pub(super) mod search;
 pub(super) mod secrets;
+pub(super) mod sessions;
 pub(super) mod tests;
 pub(super) mod webhooks;
 

@@ -4,6 +4,7 @@ mod audit;
 mod editor_links;
 mod erasure;
 mod first_steps;
+mod joining;
 mod people;
 
 use std::future::Future;

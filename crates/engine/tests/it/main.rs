@@ -13,3 +13,4 @@ mod own_headers;
 mod receiver;
 mod standing;
 mod store;
+mod team;

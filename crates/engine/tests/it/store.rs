@@ -162,6 +162,7 @@ conformance! {
         people_are_found_by_what_is_theirs_alone
         a_team_never_loses_its_last_owner
         an_invitation_brings_somebody_in_once_and_in_time
+        who_joins_a_further_team_keeps_one_session_and_no_links
         sessions_and_devices_are_somebodys
         that_somebody_signed_in_is_remembered
         starts_after_an_unclean_end_are_known;

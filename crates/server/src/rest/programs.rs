@@ -5,7 +5,7 @@ use axum::extract::Path;
 use axum::response::Response;
 use groundswell_engine::EngineError;
 use groundswell_engine::programs::{NewProgram, ProgramPatch};
-use groundswell_types::{Currency, Program, ProgramId, ProgramStatus, ProgramType, RetentionDays};
+use groundswell_types::{Currency, Program, ProgramId, ProgramStatus, ProgramType, RetentionDays, TeamId};
 use http::StatusCode;
 use serde::Serialize;
 
@@ -33,12 +33,14 @@ pub async fn list(call: Call) -> Response {
 pub async fn create(call: Call, body: Body) -> Response {
     let result = async {
         let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
-        Ok(call.engine().create_program(new_program(&body)?).await?)
+        let (new, team) = new_program(&body)?;
+        Ok(call.engine().create_program(new, team).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
 }
 
-fn new_program(body: &[u8]) -> Result<NewProgram, Failed> {
+/// What is to be made, and the team it is to be in, if one is named.
+fn new_program(body: &[u8]) -> Result<(NewProgram, Option<TeamId>), Failed> {
     let mut fields = Fields::parse(body)?;
     let kind = if fields.has("type") {
         let text = fields.text("type");
@@ -59,9 +61,10 @@ fn new_program(body: &[u8]) -> Result<NewProgram, Failed> {
             Currency::default()
         }),
     };
+    let team = fields.parsed("teamId", |text| TeamId::parse(text).map_err(|_| "must be the id of a team"));
     let kind_found = kind.unwrap_or(ProgramType::Referral);
     fields.finish()?;
-    Ok(NewProgram { kind: kind_found, name, currency })
+    Ok((NewProgram { kind: kind_found, name, currency }, team))
 }
 
 /// `GET /v2/campaign/{id}`

@@ -14,7 +14,7 @@ use crate::server_sent;
 use crate::waiting;
 
 /// An open stream.
-struct Stream(BufReader<TcpStream>);
+pub struct Stream(BufReader<TcpStream>);
 
 impl Stream {
     /// The head of the answer, and what follows.
@@ -32,14 +32,15 @@ impl Stream {
     }
 
     /// A stream that stands.
-    fn standing(browser: &Browser, path: &str) -> Self {
+    pub fn standing(browser: &Browser, path: &str) -> Self {
         let (head, mut stream) = Self::open(browser, path);
         assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
         assert_eq!(stream.next(), Some(json!([])), "the first message says that it stands");
         stream
     }
+
     /// What the next message says; none when the stream has ended in order.
-    fn next(&mut self) -> Option<Value> {
+    pub fn next(&mut self) -> Option<Value> {
         loop {
             let line = server_sent::line(&mut self.0)?;
             if let Some(data) = line.strip_prefix("data: ") {
@@ -49,7 +50,7 @@ impl Stream {
     }
 
     /// Reads until all of these were told.
-    fn tells(&mut self, wanted: &[&str]) {
+    pub fn tells(&mut self, wanted: &[&str]) {
         let mut missing = wanted.to_vec();
         while !missing.is_empty() {
             let told = self.next().expect("it goes on");

@@ -25,5 +25,6 @@ mod receiver;
 mod rest;
 mod server;
 mod server_sent;
+mod team;
 mod waiting;
 mod who_may;

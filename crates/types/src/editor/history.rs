@@ -28,6 +28,8 @@ pub struct History {
     pub next_before: Option<i64>,
     /// The draft's number, which a restore has to give back; 0 when there is no draft.
     pub draft_version: i64,
+    /// Whether whoever asks may change it.
+    pub may_edit: bool,
 }
 
 /// The webhooks as they were from one change on.

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::{
-    AuditId, Currency, DeliveryId, ErasureId, EventId, InboxRequestId, NoticeId, ProgramId, ResendJobId,
-    RetentionDays, StatusRange, WebhookId, WebhookName, WebhookTimeout,
+    AuditId, Currency, DeliveryId, Email, ErasureId, EventId, InboxRequestId, NoticeId, ProgramId,
+    ResendJobId, RetentionDays, StatusRange, TeamId, UserId, WebhookId, WebhookName, WebhookTimeout,
 };
 
 /// Describes a type where it stands, since it is short.
@@ -54,6 +54,9 @@ numbered_id_schema! {
 inline_schema! {
     ProgramId: { "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "examples": ["j4m8haj6"] }
     WebhookId: { "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "examples": ["primary"] }
+    TeamId: { "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "examples": ["team_first"] }
+    UserId: { "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "examples": ["usr_7f3k9x2m4p"] }
+    Email: { "type": "string", "format": "email", "maxLength": 254, "examples": ["ada@example.com"] }
     Currency: { "type": "string", "pattern": "^[A-Z]{3}$", "examples": ["USD"] }
     WebhookName: { "type": "string", "minLength": 1, "maxLength": WebhookName::MAX_CHARACTERS }
     StatusRange: {

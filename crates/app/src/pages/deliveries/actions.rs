@@ -8,15 +8,16 @@ use super::shown::{Live, Shown, is_resendable};
 use crate::components::{Icon, Menu, Shape};
 use crate::log_intent::LogIntent;
 use crate::texts::texts;
+use crate::viewer::may_edit;
 
 #[component]
 pub fn Actions(shown: Shown) -> impl IntoView {
+    let may_edit = may_edit();
     let has_any = Memo::new(move |_| !shown.ids().is_empty());
     view! {
         <div class="log-actions">
             <Show when=move || has_any.get()>
-                <Selection shown/>
-                <AllThatMatch shown/>
+                {may_edit.then(|| view! { <Selection shown/><AllThatMatch shown/> })}
                 <Export shown/>
             </Show>
             <Following shown/>

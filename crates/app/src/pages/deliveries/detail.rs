@@ -15,6 +15,7 @@ use crate::functions;
 use crate::log_intent::LogIntent;
 use crate::pages::live::{focus_after_navigation, focus_first_after_navigation, keep_fresh_unless};
 use crate::texts::texts;
+use crate::viewer::may_edit;
 use crate::words;
 
 /// The panel beside the list; on a narrow page in its place.
@@ -42,7 +43,7 @@ pub fn Detail(shown: Shown, detail: DeliveryDetail) -> impl IntoView {
                 <h2 id="delivery" tabindex="-1" node_ref=heading>{words::event_title(texts, delivery.event)}</h2>
             </div>
             <State detail/>
-            <ResendOne shown detail/>
+            {may_edit().then(|| view! { <ResendOne shown detail/> })}
             <dl class="facts">
                 <div><dt>{texts.log_delivery()}</dt><dd><code>{id.to_string()}</code></dd></div>
                 <Relations shown detail/>

@@ -9,6 +9,7 @@ use super::shown::Shown;
 use crate::components::{Icon, Shape, Time};
 use crate::log_intent::LogIntent;
 use crate::texts::texts;
+use crate::viewer::may_edit;
 
 /// The jobs that run, and the one that was begun or stopped here.
 #[component]
@@ -25,6 +26,7 @@ pub fn Jobs(shown: Shown) -> impl IntoView {
 #[component]
 fn Job(shown: Shown, id: ResendJobId) -> impl IntoView {
     let texts = texts();
+    let may_edit = may_edit();
     let job = Memo::new(move |before: Option<&Option<ResendJob>>| {
         let find = |jobs: &Vec<ResendJob>| jobs.iter().find(|job| job.id == id).cloned();
         shown.jobs.with(find).or_else(|| before.cloned().flatten())
@@ -47,7 +49,7 @@ fn Job(shown: Shown, id: ResendJobId) -> impl IntoView {
                 <p class="hint">{texts.log_job_begun(view! { <Time at=first.created_at/> })}</p>
                 <Show when=move || state.get() == ResendState::Running fallback=move || view! { <Dismiss shown/> }>
                     <progress max=total prop:value=queued value=queued aria-label=texts.log_job()></progress>
-                    <Stop shown id/>
+                    {may_edit.then(|| view! { <Stop shown id/> })}
                 </Show>
             </div>
         </div>

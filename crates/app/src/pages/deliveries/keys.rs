@@ -9,6 +9,7 @@ use wasm_bindgen::JsCast;
 
 use super::shown::Shown;
 use crate::texts::texts;
+use crate::viewer::may_edit;
 
 /// Remembers in the browser that the keys are off.
 const STORED: &str = "groundswell.keys";
@@ -48,7 +49,7 @@ pub fn Keys(shown: Shown) -> impl IntoView {
                 <div><dt><kbd>"/"</kbd></dt><dd>{texts.log_key_search()}</dd></div>
                 <div><dt><kbd>"j"</kbd> " " <kbd>"k"</kbd></dt><dd>{texts.log_key_move()}</dd></div>
                 <div><dt><kbd>"Enter"</kbd></dt><dd>{texts.log_key_open()}</dd></div>
-                <div><dt><kbd>"r"</kbd></dt><dd>{texts.log_key_resend()}</dd></div>
+                {may_edit().then(|| view! { <div><dt><kbd>"r"</kbd></dt><dd>{texts.log_key_resend()}</dd></div> })}
                 <div><dt><kbd>"c"</kbd></dt><dd>{texts.log_key_copy()}</dd></div>
                 <div><dt><kbd>"?"</kbd></dt><dd>{texts.log_key_help()}</dd></div>
             </dl>

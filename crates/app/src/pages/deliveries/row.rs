@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::shown::{Shown, is_resendable};
 use crate::components::{Status, Time};
 use crate::texts::{Texts, texts};
+use crate::viewer::may_edit;
 use crate::words;
 
 #[component]
@@ -34,8 +35,10 @@ pub fn Row(shown: Shown, id: DeliveryId) -> impl IntoView {
     view! {
         <tr class="delivery" data-open=move || if is_open.get() { "true" } else { "false" }>
             <td class="delivery-select">
-                <Select shown id label=texts.log_select(title, &id.to_string())
-                    is_possible=Signal::derive(move || row.with(|row| row.as_ref().is_some_and(is_resendable)))/>
+                {may_edit().then(|| view! {
+                    <Select shown id label=texts.log_select(title, &id.to_string())
+                        is_possible=Signal::derive(move || row.with(|row| row.as_ref().is_some_and(is_resendable)))/>
+                })}
             </td>
             <td class="delivery-state"><Status tone word/></td>
             <td class="delivery-event">

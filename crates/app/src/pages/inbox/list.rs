@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::{url, verdict};
 use crate::components::{Status, Time};
 use crate::texts::{Texts, texts};
+use crate::viewer::may_edit;
 use crate::words;
 
 /// The list, or what to do while it is empty.
@@ -42,9 +43,11 @@ fn Requests(
             <h3 id="requests">{texts.inbox_requests()}</h3>
             <span class="hint" role="status">{count}</span>
             <span class="hint">{texts.inbox_kept()}</span>
-            <form method="post" action=url(&program.get_value(), None)>
-                <button class="button quiet small" type="submit" name="intent" value="clear">{texts.inbox_clear()}</button>
-            </form>
+            {may_edit().then(|| view! {
+                <form method="post" action=url(&program.get_value(), None)>
+                    <button class="button quiet small" type="submit" name="intent" value="clear">{texts.inbox_clear()}</button>
+                </form>
+            })}
         </div>
         <ol class="inbox-requests card" aria-labelledby="requests">
             <For each=move || requests.get() key=|request| request.id let:request>

@@ -26,14 +26,16 @@ pub fn Bar(editor: Editor) -> impl IntoView {
             <p class="bar-state"><State editor/></p>
             <div class="bar-actions">
                 <Show when=move || editor.changes.with(|changes| !changes.is_empty())><Review editor/></Show>
-                <Show when=move || has_draft.get()><DiscardMenu class="button"/></Show>
-                <button class="button no-script" type="submit" name="intent" value=Intent::Save.to_string()>
-                    {texts.webhooks_save_draft()}
-                </button>
-                <button class="button primary" type="submit" name="intent" value=Intent::Publish.to_string()
-                    aria-disabled=move || if is_idle() { "true" } else { "false" }>
-                    {texts.webhooks_publish()}
-                </button>
+                {editor.may_edit.then(|| view! {
+                    <Show when=move || has_draft.get()><DiscardMenu class="button"/></Show>
+                    <button class="button no-script" type="submit" name="intent" value=Intent::Save.to_string()>
+                        {texts.webhooks_save_draft()}
+                    </button>
+                    <button class="button primary" type="submit" name="intent" value=Intent::Publish.to_string()
+                        aria-disabled=move || if is_idle() { "true" } else { "false" }>
+                        {texts.webhooks_publish()}
+                    </button>
+                })}
             </div>
         </div>
     }

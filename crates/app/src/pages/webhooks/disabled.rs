@@ -6,11 +6,13 @@ use super::row_state::Row;
 use crate::components::{Icon, Shape, Time};
 use crate::intent::{Intent, RowAction};
 use crate::texts::texts;
+use crate::viewer::may_edit;
 
 /// Since when, why, and the way back.
 #[component]
 pub fn DisabledBanner(row: Row) -> impl IntoView {
     let texts = texts();
+    let may_edit = may_edit();
     let key = StoredValue::new(row.key.get_value());
     let disabled =
         Memo::new(move |_| row.live.with(|live| live.as_ref().and_then(|live| live.disabled.clone())));
@@ -25,10 +27,12 @@ pub fn DisabledBanner(row: Row) -> impl IntoView {
                     <div>
                         <p><strong>{texts.webhook_disabled_since(view! { <Time at=disabled.at/> })}</strong>" "{texts.webhook_disabled_means()}</p>
                         {error}
-                        <div class="actions">
-                            <button class="button small" type="submit" name="intent" value=test>{texts.test_test()}</button>
-                            <button class="button small" type="submit" name="intent" value=enable>{texts.webhook_enable()}</button>
-                        </div>
+                        {may_edit.then(|| view! {
+                            <div class="actions">
+                                <button class="button small" type="submit" name="intent" value=test>{texts.test_test()}</button>
+                                <button class="button small" type="submit" name="intent" value=enable>{texts.webhook_enable()}</button>
+                            </div>
+                        })}
                     </div>
                 </div>
             }

@@ -47,6 +47,8 @@ impl Undo {
 #[derive(Clone, Copy)]
 pub struct Editor {
     pub program: StoredValue<Program>,
+    /// Whether the viewer may change anything.
+    pub may_edit: bool,
     pub rows: RwSignal<Vec<Row>>,
     /// The draft's number.
     pub version: RwSignal<i64>,
@@ -77,12 +79,21 @@ pub struct Editor {
 impl Editor {
     /// The panel as it was loaded, or as it came back from a form that could not be saved.
     pub fn new(loaded: Loaded, returned: Option<Returned>) -> Self {
-        let Panel { program, rows, draft_version, draft_saved_at, changes, live_version, conflicts } =
-            loaded.panel;
+        let Panel {
+            program,
+            rows,
+            draft_version,
+            draft_saved_at,
+            changes,
+            live_version,
+            conflicts,
+            may_edit,
+        } = loaded.panel;
         let known = rows.iter().map(|row| row.row.clone()).collect();
         let said = loaded.done.map_or("", |done| words::done(texts(), done));
         let editor = Self {
             program: StoredValue::new(program),
+            may_edit,
             rows: RwSignal::new(rows.into_iter().map(Row::new).collect()),
             version: RwSignal::new(draft_version),
             saved_at: RwSignal::new(draft_saved_at),

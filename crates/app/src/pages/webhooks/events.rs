@@ -27,10 +27,12 @@ pub fn Events(editor: Editor, row: Row) -> impl IntoView {
         <fieldset class="events">
             <legend>{texts.webhook_events()}</legend>
             <p class="events-all">
-                <button class="button small" type="submit" name="intent"
-                    value=Intent::row(&key, RowAction::AllEvents).to_string()>{texts.webhook_all()}</button>
-                <button class="button small" type="submit" name="intent"
-                    value=Intent::row(&key, RowAction::NoEvents).to_string()>{texts.webhook_none()}</button>
+                {editor.may_edit.then(|| view! {
+                    <button class="button small" type="submit" name="intent"
+                        value=Intent::row(&key, RowAction::AllEvents).to_string()>{texts.webhook_all()}</button>
+                    <button class="button small" type="submit" name="intent"
+                        value=Intent::row(&key, RowAction::NoEvents).to_string()>{texts.webhook_none()}</button>
+                })}
                 <span class="hint" data-tone=move || if row.events.with(Vec::is_empty) { "warn" } else { "quiet" }>
                     {texts.webhook_none_means()}
                 </span>

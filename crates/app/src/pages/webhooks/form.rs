@@ -46,16 +46,18 @@ pub fn PanelForm(editor: Editor) -> impl IntoView {
     view! {
         <form class="panel" method="post" action=action autocomplete="off" on:submit=on_submit on:keydown=on_key>
             // Pressing Enter in a field presses the first button, which must not be one that tests or removes.
-            <button class="visually-hidden" type="submit" name="intent" value="save" tabindex="-1">{texts.webhooks_save_draft()}</button>
+            {editor.may_edit.then(|| view! {
+                <button class="visually-hidden" type="submit" name="intent" value="save" tabindex="-1">{texts.webhooks_save_draft()}</button>
+            })}
             <input type="hidden" name="version" value=version/>
             <input type="hidden" name="live" value=live/>
             <ConflictBanner editor/>
-            <OutdatedBanner editor/>
+            {editor.may_edit.then(|| view! { <OutdatedBanner editor/> })}
             <div class="panel-failure" tabindex="-1">
                 {move || editor.failure.get().map(|failure| view! { <FailureNotice failure/> })}
             </div>
-            <Rows editor/>
-            <AddButton editor/>
+            <fieldset class="panel-fields" disabled=!editor.may_edit><Rows editor/></fieldset>
+            {editor.may_edit.then(|| view! { <AddButton editor/> })}
             <p class="said" id="said" role="status" tabindex="-1">{move || editor.said.get()}</p>
             <UndoToast editor/>
             <Bar editor/>

@@ -90,13 +90,15 @@ pub fn HeaderSettings(editor: Editor, row: Row) -> impl IntoView {
                 </For>
             </ol>
             <p class="problem" aria-live="polite">{move || row.problem("/headers")}</p>
-            <p class="actions">
-                <button class="button small" type="submit" name="intent" id=add
-                    aria-disabled=move || if is_full() { "true" } else { "false" }
-                    value=Intent::row(&key, RowAction::AddHeader).to_string()>
-                    <Icon shape=Shape::Plus/>{texts.header_add()}
-                </button>
-            </p>
+            {editor.may_edit.then(|| view! {
+                <p class="actions">
+                    <button class="button small" type="submit" name="intent" id=add
+                        aria-disabled=move || if is_full() { "true" } else { "false" }
+                        value=Intent::row(&key, RowAction::AddHeader).to_string()>
+                        <Icon shape=Shape::Plus/>{texts.header_add()}
+                    </button>
+                </p>
+            })}
         </fieldset>
     }
     .into_any()
@@ -126,8 +128,10 @@ fn HeaderFields(editor: Editor, row: Row, header: HeaderRow) -> impl IntoView {
             <input type="hidden" name=format!("header.{row_key}") value=header.key.get_value()/>
             <NameField editor row header place problem_id=problem_id.clone()/>
             <ValueField editor row header place problem_id=problem_id.clone()/>
-            <button class="button icon-only" type="submit" name="intent" value=remove
-                aria-label=move || texts.header_remove(place.get() + 1)><Icon shape=Shape::Close/></button>
+            {editor.may_edit.then(|| view! {
+                <button class="button icon-only" type="submit" name="intent" value=remove
+                    aria-label=move || texts.header_remove(place.get() + 1)><Icon shape=Shape::Close/></button>
+            })}
             <p class="problem" id=problem_id aria-live="polite">
                 {move || [problem("name"), problem("value")].into_iter().flatten().collect::<Vec<_>>().join(" ")}
             </p>

@@ -12,6 +12,7 @@ use crate::functions::{self, respond};
 use crate::place::place;
 use crate::returned::returned;
 use crate::texts::{Texts, texts};
+use crate::viewer::{MayEdit, may_edit};
 
 /// `/programs/{id}/options/webhooks/history`; `?before=` has the older versions.
 #[component]
@@ -49,6 +50,7 @@ pub fn HistoryPage() -> impl IntoView {
 #[component]
 fn Versions(history: History, failure: Option<Failure>) -> impl IntoView {
     let texts = texts();
+    provide_context(MayEdit(history.may_edit));
     let program = history.program;
     let panel = place().webhooks(&program.id);
     let older = history.next_before.map(|before| {
@@ -95,7 +97,7 @@ fn Version(version: HistoryVersion, action: String, draft: i64) -> impl IntoView
     let restore = if version.is_live {
         view! { <span class="tag" data-tone="info">{texts.history_live()}</span> }.into_any()
     } else {
-        view! { <Restore action number=version.version draft/> }.into_any()
+        may_edit().then(|| view! { <Restore action number=version.version draft/> }).into_any()
     };
     view! {
         <li class="card version" aria-labelledby=label>

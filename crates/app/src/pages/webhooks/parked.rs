@@ -6,6 +6,7 @@ use super::row_state::Row;
 use crate::components::Menu;
 use crate::intent::{Intent, RowAction};
 use crate::texts::texts;
+use crate::viewer::may_edit;
 
 /// The server counts no further.
 const COUNTED_TO: i64 = 10_000;
@@ -14,6 +15,7 @@ const COUNTED_TO: i64 = 10_000;
 #[component]
 pub fn ParkedBanner(row: Row) -> impl IntoView {
     let texts = texts();
+    let may_edit = may_edit();
     let key = StoredValue::new(row.key.get_value());
     let live = move || row.live.get().filter(|live| live.parked > 0);
     move || {
@@ -36,14 +38,16 @@ pub fn ParkedBanner(row: Row) -> impl IntoView {
             view! {
                 <div class="notice compact" data-tone="info">
                     <p><strong>{number}</strong>" "{advice}</p>
-                    <div class="actions">
-                        {send}
-                        <Menu label=texts.webhook_discard_parked_label() face=move || texts.webhook_discard_parked() class="button small" menu_class="menu confirm">
-                            <p>{texts.webhook_discard_parked_means()}</p>
-                            <button class="button small danger" type="submit" name="intent" data-closes=""
-                                value=discard>{texts.webhook_discard_them()}</button>
-                        </Menu>
-                    </div>
+                    {may_edit.then(|| view! {
+                        <div class="actions">
+                            {send}
+                            <Menu label=texts.webhook_discard_parked_label() face=move || texts.webhook_discard_parked() class="button small" menu_class="menu confirm">
+                                <p>{texts.webhook_discard_parked_means()}</p>
+                                <button class="button small danger" type="submit" name="intent" data-closes=""
+                                    value=discard>{texts.webhook_discard_them()}</button>
+                            </Menu>
+                        </div>
+                    })}
                 </div>
             }
         })

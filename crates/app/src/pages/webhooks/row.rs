@@ -38,9 +38,9 @@ pub fn WebhookRow(editor: Editor, row: Row) -> impl IntoView {
             <p class="webhook-name">{move || row.name.get()}</p>
             <div class="webhook-line">
                 <UrlField editor row/>
-                <TestButton editor row/>
+                {editor.may_edit.then(|| view! { <TestButton editor row/> })}
                 <Switch editor row/>
-                <More editor row/>
+                {editor.may_edit.then(|| view! { <More editor row/> })}
             </div>
             <Problem row/>
             <StatusLine row/>

@@ -28,11 +28,13 @@ pub fn SecretSettings(editor: Editor, row: Row) -> impl IntoView {
         <fieldset class="secret">
             <legend>{texts.secret_title()}</legend>
             <p class="secret-state">{state}</p>
-            <OldSecret row/>
-            <Generated row/>
-            <SecretField editor row/>
-            <Overlap editor row/>
-            <SecretButtons row/>
+            {editor.may_edit.then(|| view! {
+                <OldSecret row/>
+                <Generated row/>
+                <SecretField editor row/>
+                <Overlap editor row/>
+                <SecretButtons row/>
+            })}
             <p class="hint">
                 {texts.secret_headers(code, code, code)} " "
                 <a href="/docs/security" rel="external" target=place().target() hreflang="en">{texts.secret_docs()}</a>

@@ -40,7 +40,9 @@ pub fn UndeliverableBanner(editor: Editor, row: Row) -> impl IntoView {
                         {has_log.then(|| view! {
                             <div class="actions">
                                 <a class="button small" href=url(false)>{texts.webhook_undeliverable_show()}</a>
-                                <a class="button small" href=url(true)>{texts.webhook_undeliverable_resend()}</a>
+                                {editor.may_edit.then(|| view! {
+                                    <a class="button small" href=url(true)>{texts.webhook_undeliverable_resend()}</a>
+                                })}
                             </div>
                         })}
                     </div>

@@ -1,14 +1,16 @@
 //! Drafts: what is shown of one, how it is saved, what it would change.
 
 use groundswell_app::failure::Failure;
-use groundswell_types::editor::{DraftRow, DraftSaved, HeaderState, Panel, PanelRow, SecretDraft};
+use groundswell_types::editor::{
+    DraftRow, DraftSaved, HeaderState, Panel, PanelRow, ProgramSummary, SecretDraft,
+};
 use groundswell_types::{InvalidTimeout, Problem, ProgramId, WebhookTimeout};
 
 use super::{NOW, State};
 
 impl State {
     pub(super) fn panel(&self, id: &ProgramId) -> Result<Panel, Failure> {
-        let program = self.program(id)?.program.clone();
+        let ProgramSummary { program, may_edit, .. } = self.program(id)?.clone();
         Ok(self.draft.clone().map_or_else(
             || Panel {
                 program,
@@ -18,11 +20,12 @@ impl State {
                 changes: Vec::new(),
                 live_version: 1,
                 conflicts: Vec::new(),
+                may_edit,
             },
             |draft| {
                 let live = |key: &str| self.live.iter().find(|live| live.row.key == key)?.live.clone();
                 let rows = draft.rows.into_iter().map(|row| PanelRow { live: live(&row.row.key), ..row });
-                Panel { conflicts: self.conflicts.clone(), rows: rows.collect(), ..draft }
+                Panel { conflicts: self.conflicts.clone(), rows: rows.collect(), may_edit, ..draft }
             },
         ))
     }

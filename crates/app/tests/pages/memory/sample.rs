@@ -33,6 +33,7 @@ pub fn summary(id: &str, name: &str, kind: ProgramType) -> ProgramSummary {
         needing_attention: 0,
         has_draft: false,
         activity: activity(117, 3),
+        may_edit: true,
     }
 }
 

@@ -7,8 +7,9 @@ use groundswell_types::{Email, Role, TeamId, UserId};
 
 use super::Memory;
 use crate::store::{
-    DeviceRecord, InvitationRecord, MembershipChange, MembershipChanged, MembershipRecord, PeopleStore,
-    SessionRecord, SignInLinkRecord, SignedIn, StoreError, TeamRecord, UserRecord,
+    DeviceRecord, InvitationRecord, Joining, JoiningStore, MembershipChange, MembershipChanged,
+    MembershipRecord, PeopleStore, SessionRecord, SignInLinkRecord, SignedIn, StoreError, TeamRecord,
+    UserRecord,
 };
 
 #[derive(Debug)]
@@ -287,5 +288,26 @@ impl PeopleStore for Memory {
     async fn delete_devices_of(&self, user: &UserId) -> Result<(), StoreError> {
         self.state().people.devices.retain(|_, one| one.user_id != *user);
         Ok(())
+    }
+}
+
+#[async_trait]
+impl JoiningStore for Memory {
+    async fn join_by_invitation(&self, joining: Joining<'_>) -> Result<bool, StoreError> {
+        let Joining { invitation, user, session, at_ms } = joining;
+        let people = &mut self.state().people;
+        let found = people.invitations.get(&invitation.token_hash);
+        if !found.is_some_and(|one| one.expires_at_ms > at_ms) {
+            return Ok(false);
+        }
+        let (team_id, user_id) = (invitation.team_id.clone(), user.clone());
+        people.add_member(&MembershipRecord { team_id, user_id, role: invitation.role, since_ms: at_ms })?;
+        people.invitations.remove(&invitation.token_hash);
+        people.sessions.retain(|token_hash, one| *token_hash == session || one.user_id != *user);
+        if let Some(own) = people.sessions.get_mut(&session) {
+            own.team_id = Some(invitation.team_id.clone());
+        }
+        people.links.retain(|_, link| link.user_id != *user);
+        Ok(true)
     }
 }

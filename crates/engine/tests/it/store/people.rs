@@ -1,8 +1,8 @@
 //! API keys, people, teams, sessions.
 
 use groundswell_engine::store::{
-    ApiKeyRecord, DeviceRecord, InvitationRecord, MembershipChange, MembershipChanged, MembershipRecord,
-    SessionRecord, SignInLinkRecord, Store, StoreError, TeamRecord, UserRecord,
+    ApiKeyRecord, DeviceRecord, InvitationRecord, Joining, MembershipChange, MembershipChanged,
+    MembershipRecord, SessionRecord, SignInLinkRecord, Store, StoreError, TeamRecord, UserRecord,
 };
 use groundswell_types::{Email, RateLimit, Role, Scope, Scopes, TeamId, UserId};
 
@@ -259,4 +259,39 @@ pub async fn starts_after_an_unclean_end_are_known(store: &dyn Store) {
     store.end_boot().await.expect("writes");
     store.begin_boot(400, 300).await.expect("writes");
     assert_eq!(boots().await, [(300, false), (400, true)]);
+}
+
+pub async fn who_joins_a_further_team_keeps_one_session_and_no_links(store: &dyn Store) {
+    store.save_team(&team(1)).await.expect("saves");
+    for number in [1, 2] {
+        store.save_user(&user(number)).await.expect("saves");
+        let link = SignInLinkRecord {
+            token_hash: [10 + u8::try_from(number).expect("small"); 32],
+            user_id: user(number).id,
+            expires_at_ms: 1000,
+        };
+        store.save_sign_in_link(&link).await.expect("saves");
+    }
+    store.save_invitation(&invitation(1)).await.expect("saves");
+    let of = |number: u8, token: u8| SessionRecord {
+        user_id: user(number.into()).id,
+        token_hash: [token; 32],
+        ..session(token)
+    };
+    for one in [of(1, 1), of(1, 7), of(2, 2)] {
+        store.save_session(&one).await.expect("saves");
+    }
+    let (first, open, who) = (of(1, 1), invitation(1), user(1).id);
+    let joining = |at_ms| Joining { invitation: &open, user: &who, session: first.token_hash, at_ms };
+    assert!(!store.join_by_invitation(joining(1000)).await.expect("answers"), "it has expired");
+    assert!(store.join_by_invitation(joining(999)).await.expect("answers"));
+    assert!(!store.join_by_invitation(joining(999)).await.expect("answers"), "it was used");
+    let wanted = MembershipRecord { since_ms: 999, role: open.role, ..membership(1, 1, Role::Viewer) };
+    assert_eq!(store.memberships(&user(1).id).await.expect("reads"), [wanted]);
+    assert_eq!(store.user(&user(1).id).await.expect("reads"), Some(user(1)), "the account is as it was");
+    let left = store.sessions_of(&user(1).id).await.expect("reads");
+    assert_eq!(left, [SessionRecord { team_id: Some(team(1).id), ..first.clone() }]);
+    assert_eq!(store.sessions_of(&user(2).id).await.expect("reads").len(), 1);
+    assert_eq!(store.use_sign_in_link([11; 32], 5).await.expect("answers"), None);
+    assert_eq!(store.use_sign_in_link([12; 32], 5).await.expect("answers"), Some(user(2).id));
 }

@@ -52,6 +52,14 @@ fn calls(program: &str) -> Vec<(&'static str, String, &'static str)> {
         ("GET", format!("/v2/campaign/{program}/erasures"), "admin"),
         ("POST", format!("/v2/campaign/{program}/erasures"), "admin"),
         ("GET", format!("/v2/campaign/{program}/erasures/none"), "admin"),
+        ("GET", "/v2/teams".to_owned(), "admin"),
+        ("PATCH", "/v2/teams/team_first".to_owned(), "admin"),
+        ("GET", "/v2/teams/team_first/members".to_owned(), "admin"),
+        ("PATCH", "/v2/teams/team_first/members/none".to_owned(), "admin"),
+        ("DELETE", "/v2/teams/team_first/members/none".to_owned(), "admin"),
+        ("GET", "/v2/teams/team_first/invitations".to_owned(), "admin"),
+        ("POST", "/v2/teams/team_first/invitations".to_owned(), "admin"),
+        ("DELETE", "/v2/teams/team_first/invitations/none".to_owned(), "admin"),
     ]
 }
 

@@ -1,0 +1,172 @@
+//! What somebody does with an invitation's link. The token says that they were invited; it never makes them anybody who is
+//! here already: an account's owner comes with their session.
+
+use std::fmt;
+
+use groundswell_types::{Email, Role, UserId};
+
+use super::account::checked_name;
+use super::passwords::{Line, Password};
+use super::sign_in::Credentials;
+use crate::access::{Begun, Came, Person, hash_token};
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::id;
+use crate::store::{InvitationRecord, Joining, StoreError, UserRecord};
+
+/// What an invitation says to whoever has its link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invited {
+    /// The team's name.
+    pub team: String,
+    pub email: Email,
+    pub role: Role,
+    /// A name.
+    pub invited_by: String,
+    pub way: Way,
+}
+
+/// How it can be accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Way {
+    /// By somebody new, with a name and a password.
+    NewAccount,
+    /// By whoever is signed in, with the account they have.
+    OwnAccount {
+        /// What they are called.
+        name: String,
+    },
+    /// By the owner of the account with that address, who has to sign in first.
+    SignIn,
+    /// Not by whoever is signed in, who is in the team already.
+    IsMember {
+        /// What they are called.
+        name: String,
+    },
+}
+
+/// Somebody new, as they typed it.
+#[derive(Clone, Copy)]
+pub struct NewPerson<'a> {
+    pub name: &'a str,
+    pub password: &'a str,
+}
+
+impl fmt::Debug for NewPerson<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("NewPerson").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Shown on pages, so its translations are in the catalogue.
+const NO_LONGER: &str =
+    "This invitation has been used or taken back, or it has expired. Ask whoever invited you for a new one.";
+
+impl Engine {
+    /// What an invitation says to `person`, or to somebody who is not signed in.
+    pub async fn invited(&self, token: &str, person: Option<&Person>) -> Result<Invited, EngineError> {
+        let invitation = self.open_invitation(token).await?;
+        let team = self.team_record(&invitation.team_id).await?.name;
+        let way = self.way(&invitation, person).await?;
+        let InvitationRecord { email, role, invited_by, .. } = invitation;
+        Ok(Invited { team, email, role, invited_by, way })
+    }
+
+    /// Brings somebody who is signed in into the team, with the account they have. Their other sessions end.
+    pub async fn join(&self, token: &str, person: &Person) -> Result<(), EngineError> {
+        let invitation = self.open_invitation(token).await?;
+        match self.way(&invitation, Some(person)).await? {
+            Way::OwnAccount { .. } => {}
+            Way::IsMember { .. } => return Err(EngineError::Refused(IS_MEMBER.to_owned())),
+            Way::NewAccount | Way::SignIn => return Err(EngineError::Refused(HAS_ACCOUNT.to_owned())),
+        }
+        let at_ms = self.clock.now_ms();
+        let joining = Joining { invitation: &invitation, user: &person.id, session: person.session, at_ms };
+        if !self.store.join_by_invitation(joining).await? {
+            return Err(EngineError::Refused(NO_LONGER.to_owned()));
+        }
+        self.access.tell();
+        Ok(())
+    }
+
+    /// Makes an account with the invited address, brings it into the team, and begins a session.
+    pub async fn accept_as_new(
+        &self,
+        token: &str,
+        new: NewPerson<'_>,
+        came: Came,
+    ) -> Result<Begun, EngineError> {
+        let invitation = self.open_invitation(token).await?;
+        if self.store.user_by_email(&invitation.email).await?.is_some() {
+            return Err(EngineError::Refused(HAS_ACCOUNT.to_owned()));
+        }
+        let name = checked_name(new.name)?;
+        let password = Password::chosen(new.password, &invitation.email)
+            .map_err(|problem| EngineError::Invalid(vec![problem]))?;
+        let hash = self.doorkeeper.passwords.hash(password, Line::Strangers).await?;
+        let now_ms = self.clock.now_ms();
+        let user = UserRecord {
+            id: UserId::parse(&format!("usr_{}", id::random_text(10))).expect("letters and digits"),
+            name,
+            email: Some(invitation.email.clone()),
+            password_hash: Some(hash),
+            oidc_subject: None,
+            created_at_ms: now_ms,
+        };
+        match self.store.accept_invitation(&invitation, &user, now_ms).await {
+            Ok(true) => self.begin_session(user.id, came).await,
+            Ok(false) => Err(EngineError::Refused(NO_LONGER.to_owned())),
+            // Somebody took the address meanwhile.
+            Err(StoreError::Rejected(_)) => Err(EngineError::Refused(HAS_ACCOUNT.to_owned())),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Signs the owner of the invited address in, as [`Engine::sign_in_with_password`] does, and brings them into the team.
+    pub async fn sign_in_and_join(
+        &self,
+        token: &str,
+        (password, device): (&str, Option<&str>),
+        came: Came,
+    ) -> Result<Begun, EngineError> {
+        let invitation = self.open_invitation(token).await?;
+        let credentials = Credentials { email: invitation.email.as_str(), password, device };
+        let begun = self.sign_in_with_password(credentials, came).await?;
+        let joined = match self.person(&begun.token).await? {
+            Some(person) => self.join(token, &person).await,
+            None => Err(EngineError::Refused(NO_LONGER.to_owned())),
+        };
+        if let Err(error) = joined {
+            self.sign_out(&begun.token).await?;
+            return Err(error);
+        }
+        Ok(begun)
+    }
+
+    async fn open_invitation(&self, token: &str) -> Result<InvitationRecord, EngineError> {
+        let found = self.store.invitation(hash_token(token), self.clock.now_ms()).await?;
+        found.ok_or_else(|| EngineError::Refused(NO_LONGER.to_owned()))
+    }
+
+    async fn way(&self, invitation: &InvitationRecord, person: Option<&Person>) -> Result<Way, EngineError> {
+        let owner = self.store.user_by_email(&invitation.email).await?;
+        Ok(match (person, owner) {
+            (Some(person), _) if person.role_in(&invitation.team_id).is_some() => {
+                Way::IsMember { name: person.name.clone() }
+            }
+            (Some(person), Some(owner)) if owner.id == person.id => {
+                Way::OwnAccount { name: person.name.clone() }
+            }
+            (_, Some(_)) => Way::SignIn,
+            (Some(person), None) => Way::OwnAccount { name: person.name.clone() },
+            (None, None) => Way::NewAccount,
+        })
+    }
+}
+
+/// Shown on pages, so its translations are in the catalogue.
+const IS_MEMBER: &str = "You are in this team already.";
+
+/// Shown on pages, so its translations are in the catalogue.
+const HAS_ACCOUNT: &str =
+    "The invited address has an account here. Sign in with it, then open the invitation again.";

@@ -1,0 +1,26 @@
+//! Coming into a further team.
+
+use super::{Connection, people, sessions};
+use crate::store::{Joining, MembershipRecord, StoreError};
+
+const USE_INVITATION: &str = "DELETE FROM invitation WHERE token_hash = $1 AND expires_at_ms > $2";
+
+const DELETE_LINKS_OF: &str = "DELETE FROM sign_in_link WHERE user_id = $1";
+
+/// Within the caller's transaction.
+pub(in crate::store) async fn join(
+    db: &mut impl Connection,
+    joining: Joining<'_>,
+) -> Result<bool, StoreError> {
+    let Joining { invitation, user, session, at_ms } = joining;
+    if db.execute(USE_INVITATION, [(&invitation.token_hash).into(), at_ms.into()]).await? == 0 {
+        return Ok(false);
+    }
+    let (team_id, user_id) = (invitation.team_id.clone(), user.clone());
+    people::add_member(db, &MembershipRecord { team_id, user_id, role: invitation.role, since_ms: at_ms })
+        .await?;
+    sessions::choose_team(db, &session, &invitation.team_id).await?;
+    sessions::delete_sessions_of(db, user, &session).await?;
+    db.execute(DELETE_LINKS_OF, [user.as_str().into()]).await?;
+    Ok(true)
+}
