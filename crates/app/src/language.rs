@@ -1,5 +1,8 @@
 //! The languages pages can be in, how each writes numbers, and which of them somebody gets.
 
+mod accepted;
+
+use accepted::accepted;
 use leptos::prelude::*;
 
 /// A language of the catalogue.
@@ -43,7 +46,10 @@ impl Language {
 
     /// The language for a request: what was chosen, else what its browser likes best, else English.
     pub fn choose(cookie: Option<&str>, accept_language: Option<&str>) -> Self {
-        cookie.and_then(Self::parse).or_else(|| accept_language.and_then(accepted)).unwrap_or_default()
+        cookie
+            .and_then(Self::parse)
+            .or_else(|| accept_language.and_then(|header| accepted(header, Self::parse)))
+            .unwrap_or_default()
     }
 
     /// A whole number as the language writes it. Spanish leaves numbers of four digits together (CLDR).
@@ -99,31 +105,6 @@ pub fn language() -> Language {
         };
     }
     LANGUAGE.with(|language| *language)
-}
-
-/// The best of the languages in an `Accept-Language` (RFC 9110, section 12.5.4): the highest weight, and of equal ones
-/// the first. `de-AT` is German; a language with weight 0 is not wanted, and neither is what cannot be read.
-fn accepted(header: &str) -> Option<Language> {
-    let mut best: Option<(f32, Language)> = None;
-    for range in header.split(',') {
-        let mut parts = range.split(';').map(str::trim);
-        let tag = parts.next().unwrap_or_default();
-        let primary = tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
-        let weight = match parts.next() {
-            None => Some(1.0),
-            Some(weight) => {
-                weight.strip_prefix("q=").or(weight.strip_prefix("Q=")).and_then(|it| it.parse().ok())
-            }
-        };
-        let weight = weight.filter(|weight| (0.0..=1.0).contains(weight)).unwrap_or(0.0);
-        let language = if primary == "*" { Some(Language::default()) } else { Language::parse(&primary) };
-        if let Some(language) = language
-            && weight > best.map_or(0.0, |(best, _)| best)
-        {
-            best = Some((weight, language));
-        }
-    }
-    best.map(|(_, language)| language)
 }
 
 #[cfg(test)]

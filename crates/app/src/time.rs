@@ -1,90 +1,17 @@
 //! Times as text. Without the viewer's zone, which only the browser knows: the first render shows UTC.
 
+mod machine;
+
+pub use machine::{machine, parse_utc};
+
+use machine::{MS_PER_SECOND, Moment};
+
 use crate::language::Language;
 use crate::texts::Texts;
-
-const MS_PER_SECOND: i64 = 1000;
-const MS_PER_DAY: i64 = 86_400_000;
-
-/// A moment in UTC, taken apart.
-struct Moment {
-    year: i64,
-    /// 1 to 12.
-    month: i64,
-    /// 1 to 31.
-    day: i64,
-    hour: i64,
-    minute: i64,
-    second: i64,
-    ms: i64,
-}
-
-impl Moment {
-    /// From Unix milliseconds, by the days-to-civil algorithm of Howard Hinnant's "chrono-compatible low-level
-    /// date algorithms": years begin in March, so that the leap day is the last.
-    const fn from_unix_ms(at_ms: i64) -> Self {
-        let in_day = at_ms.rem_euclid(MS_PER_DAY);
-        let days = at_ms.div_euclid(MS_PER_DAY) + 719_468;
-        let era = days.div_euclid(146_097);
-        let day_of_era = days.rem_euclid(146_097);
-        let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let shifted_month = (5 * day_of_year + 2) / 153;
-        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-        let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
-        Self {
-            year,
-            month,
-            day: day_of_year - (153 * shifted_month + 2) / 5 + 1,
-            hour: in_day / 3_600_000,
-            minute: in_day / 60_000 % 60,
-            second: in_day / MS_PER_SECOND % 60,
-            ms: in_day % MS_PER_SECOND,
-        }
-    }
-}
-
-/// The `datetime` of a `<time>`, to the millisecond.
-pub fn machine(at_ms: i64) -> String {
-    let Moment { year, month, day, hour, minute, second, ms } = Moment::from_unix_ms(at_ms);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
-}
 
 /// The value of an `<input type="datetime-local">` that shows UTC, to the minute.
 pub fn minute(at_ms: i64) -> String {
     machine(at_ms).chars().take(16).collect()
-}
-
-/// Reads what [`machine`] writes, and what such an input has: seconds, their fraction and the `Z` may be missing.
-pub fn parse_utc(text: &str) -> Option<i64> {
-    let (date, clock) = text.strip_suffix('Z').unwrap_or(text).split_once('T')?;
-    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
-    let numbers = |text: &str, separator: char| -> Option<Vec<i64>> {
-        let number =
-            |part: &str| part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok())?;
-        text.split(separator).map(number).collect()
-    };
-    let [year, month, day] = numbers(date, '-')?.try_into().ok()?;
-    let mut clock = numbers(clock, ':')?;
-    if clock.len() == 2 {
-        clock.push(0);
-    }
-    let [hour, minute, second] = clock.try_into().ok()?;
-    let ms = format!("{fraction:0<3}").get(..3)?.parse::<i64>().ok()?;
-    let is_real = (1970..=9999).contains(&year)
-        && (1..=12).contains(&month)
-        && (1..=31).contains(&day)
-        && hour < 24
-        && minute < 60
-        && second < 60;
-    // The same algorithm the other way round.
-    let shifted_year = if month <= 2 { year - 1 } else { year };
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let era = shifted_year.div_euclid(400);
-    let year_of_era = shifted_year.rem_euclid(400);
-    let days =
-        era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
-    is_real.then_some(days * MS_PER_DAY + hour * 3_600_000 + minute * 60_000 + second * MS_PER_SECOND + ms)
 }
 
 /// A time to read, in UTC and saying so.
@@ -123,6 +50,7 @@ pub fn wait(duration_ms: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::machine::MS_PER_DAY;
     use super::*;
 
     #[test]
@@ -147,9 +75,16 @@ mod tests {
         assert_eq!(parse_utc("2026-07-26T12:04"), Some(1_785_067_440_000));
         assert_eq!(parse_utc("2026-07-26T12:04:05.5"), Some(1_785_067_445_500));
         assert_eq!(minute(1_785_067_445_123), "2026-07-26T12:04");
-        for text in
-            ["", "2026-07-26", "2026-13-01T00:00", "2026-07-26T24:00", "x", "2026-07-26T12", "-1-1-1T1:1"]
-        {
+        for text in [
+            "",
+            "2026-07-26",
+            "2026-13-01T00:00",
+            "2026-07-26T24:00",
+            "x",
+            "2026-07-26T12",
+            "-1-1-1T1:1",
+            "2026-07-26T12:04:05.-50",
+        ] {
             assert_eq!(parse_utc(text), None, "{text}");
         }
     }

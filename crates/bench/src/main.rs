@@ -6,6 +6,7 @@
 //! Each measurement ends with an audit: what was acknowledged has to have arrived, once and unaltered.
 #![expect(clippy::print_stdout, reason = "this is a command line program: stdout is its interface")]
 
+mod abuse;
 mod baseline;
 mod busy;
 mod filler;
@@ -42,7 +43,7 @@ use crate::trials::{Findings, Sizes, Trial};
 #[command(name = "cargo xtask bench", about = "Measures the server against what its parts can do")]
 struct Arguments {
     #[command(subcommand)]
-    baseline: Option<baseline::Baseline>,
+    command: Option<Command>,
     /// The length of each measurement.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
@@ -66,6 +67,14 @@ struct Arguments {
     output: Option<PathBuf>,
 }
 
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    #[command(flatten)]
+    Baseline(baseline::Baseline),
+    /// Measures what a healthy program notices of somebody who means harm.
+    Abuse(abuse::Options),
+}
+
 fn main() -> ExitCode {
     match execute(Arguments::parse()) {
         Ok(code) => code,
@@ -77,8 +86,10 @@ fn main() -> ExitCode {
 }
 
 fn execute(arguments: Arguments) -> Result<ExitCode> {
-    if let Some(baseline) = arguments.baseline {
-        return baseline::serve(baseline).map(|()| ExitCode::SUCCESS);
+    match arguments.command {
+        Some(Command::Baseline(baseline)) => return baseline::serve(baseline).map(|()| ExitCode::SUCCESS),
+        Some(Command::Abuse(options)) => return abuse(&options).map(|()| ExitCode::SUCCESS),
+        None => {}
     }
     ensure!(
         arguments.seconds > 0.0 && arguments.rounds > 0 && arguments.connections > 0,
@@ -107,6 +118,17 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
         println!("  - {problem}");
     }
     Ok(ExitCode::FAILURE)
+}
+
+fn abuse(options: &abuse::Options) -> Result<()> {
+    let mut arguments = Arguments::parse_from(["bench"]);
+    arguments.seconds = options.seconds;
+    arguments.server.clone_from(&options.server);
+    let output = match &options.output {
+        Some(output) => output.clone(),
+        None => output(&arguments)?.with_file_name("abuse.md"),
+    };
+    abuse::run(options, &settings(&arguments, &output)?, &output)
 }
 
 fn output(arguments: &Arguments) -> Result<PathBuf> {

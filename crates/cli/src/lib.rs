@@ -10,6 +10,8 @@ mod deliveries;
 mod documents;
 mod failure;
 mod followed;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod listen;
 mod overrides;
 mod program;

@@ -1,7 +1,7 @@
 //! `groundswell listen`: a program's events at a developer's machine, without a public URL.
 
 mod forward;
-mod messages;
+pub(crate) mod messages;
 
 use std::io::ErrorKind;
 use std::thread::sleep;

@@ -1,6 +1,6 @@
 //! `groundswell verify`: whether a request's signatures are right, and if not, why.
 
-mod diagnosis;
+pub(crate) mod diagnosis;
 
 use std::io::Read as _;
 use std::path::PathBuf;

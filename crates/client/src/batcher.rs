@@ -6,6 +6,9 @@
 
 mod flight;
 
+#[cfg(fuzzing)]
+pub(crate) use flight::missing_in;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};

@@ -59,6 +59,8 @@ mod batcher;
 mod client;
 mod error;
 mod event;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod retry;
 mod transport;
 

@@ -234,6 +234,14 @@ fn parse_key(object: &Object<'_>, header_key: Option<&str>, problems: &mut Vec<P
     in_header.or(in_body)
 }
 
+/// The envelope of an event as it was sent, if it is one.
+#[cfg(fuzzing)]
+pub(crate) fn envelope_of(text: &[u8], header_key: Option<&str>) -> Result<Bytes, Vec<Problem>> {
+    let parsed = ParsedEvent::parse(text, header_key)?;
+    parsed.content_hash();
+    Ok(render_envelope(parsed.kind, parsed.created_at_ms.unwrap_or_default(), &parsed.data))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

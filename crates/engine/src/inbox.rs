@@ -268,5 +268,30 @@ fn kept(headers: Vec<HeaderView>, secret: &[String]) -> Vec<HeaderView> {
     headers.into_iter().map(mask).take_while(fits).collect()
 }
 
+/// See `fuzzing`.
+#[cfg(fuzzing)]
+pub(crate) fn at_for_fuzzing(
+    public_url: &Url,
+    (program, token): (&ProgramId, &str),
+    url: &Url,
+) -> Option<ProgramId> {
+    let addresses = Addresses::new(Some(public_url));
+    addresses.put(program.clone(), token.to_owned());
+    addresses.program_at(url)
+}
+
+/// See `fuzzing`.
+#[cfg(fuzzing)]
+pub(crate) fn check_for_fuzzing(
+    secret: &groundswell_types::Secret,
+    headers: &[HeaderView],
+    (body, sent): (&[u8], Option<&[u8]>),
+) -> SignatureCheck {
+    let signers = [Signer { webhook_id: None, secrets: vec![secret.clone()] }];
+    event_of(body);
+    kept(headers.to_vec());
+    check::check(&signers, Request { headers, body, received_at_ms: 0 }, sent)
+}
+
 #[cfg(test)]
 mod tests;

@@ -22,6 +22,8 @@ pub mod error;
 pub mod events;
 pub mod feeds;
 mod first_steps;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod id;
 pub mod inbox;
 pub mod notices;

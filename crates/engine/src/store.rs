@@ -7,6 +7,8 @@ mod directory;
 mod editor_links;
 mod erasure;
 mod first_steps;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod idempotency;
 pub mod inspection;
 mod joining;

@@ -3,13 +3,16 @@
 //! Each proxy appends whom it was called by, so the list is believed from its end for as long as a trusted proxy speaks.
 //! What a client writes into the headers itself stands further to the left, and is never reached.
 
-use std::net::{IpAddr, SocketAddr};
+mod hops;
+
+use std::net::IpAddr;
 
 use anyhow::Context as _;
 use http::header::{FORWARDED, HeaderName};
 use http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 
+use self::hops::{forwarded, x_forwarded_for};
 use crate::http::AppState;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -88,49 +91,6 @@ impl TrustedProxies {
             (None, None) => peer,
         })
     }
-}
-
-/// `203.0.113.7, 10.0.0.1`
-fn x_forwarded_for(value: &str) -> Vec<Option<IpAddr>> {
-    value.split(',').map(|hop| address(hop.trim())).collect()
-}
-
-/// `for=203.0.113.7;proto=https, for="[2001:db8::1]:4711"` (RFC 7239, section 4).
-fn forwarded(value: &str) -> Vec<Option<IpAddr>> {
-    pieces(value, ',')
-        .into_iter()
-        .map(|element| {
-            let pairs = pieces(element, ';').into_iter().filter_map(|pair| pair.split_once('='));
-            let mut of_client = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
-            match (of_client.next(), of_client.next()) {
-                (Some((_, node)), None) => address(node.trim().trim_matches('"')),
-                _ => None,
-            }
-        })
-        .collect()
-}
-
-/// The parts between separators that stand outside quotes. A quote that is not closed goes to the end, so what a client
-/// began with one swallows what a proxy appended, and is then no address.
-fn pieces(text: &str, separator: char) -> Vec<&str> {
-    let mut is_quoted = false;
-    let mut is_escaped = false;
-    text.split(move |character| {
-        let is_literal = std::mem::take(&mut is_escaped);
-        is_escaped = is_quoted && !is_literal && character == '\\';
-        if character == '"' && !is_literal {
-            is_quoted = !is_quoted;
-        }
-        character == separator && !is_quoted
-    })
-    .collect()
-}
-
-/// An address with or without a port, an IPv6 one with or without brackets.
-fn address(text: &str) -> Option<IpAddr> {
-    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    let address = bare.parse().ok().or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()));
-    address.map(|address: IpAddr| address.to_canonical())
 }
 
 #[cfg(test)]

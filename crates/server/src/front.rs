@@ -4,27 +4,25 @@
 //! was a tenth of what accepting one costs. The two calls pass the same checks in the same order here, as functions that
 //! the router's layers call, too. Everything else goes to the router.
 
-use std::convert::Infallible;
-use std::future::{Future, Ready, ready};
-use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::future::ready;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::response::Response;
-use axum::serve::{IncomingStream, Listener};
-use http::Method;
-use tower_service::Service;
+use axum::response::IntoResponse as _;
+use http::{Method, StatusCode};
+use tower_service::Service as _;
 
 use crate::client_address::Peer;
 use crate::headers;
 use crate::http::{AppState, named};
+use crate::listener::{Answer, Answers};
 use crate::rest::{EventCall, submit_events};
 use crate::unread;
 
-/// The whole server as a service.
-#[derive(Clone)]
+/// Path and query of a request are no longer than this: as much as RFC 9110, section 4.1, wants servers to take at least.
+const MAX_TARGET_BYTES: usize = 8_000;
+
+/// The whole server, as one connection has it.
 pub struct Front {
     state: AppState,
     router: Router,
@@ -38,50 +36,28 @@ impl Front {
     }
 }
 
-impl Service<Request> for Front {
-    type Response = Response;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Response, Infallible>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Service::<Request>::poll_ready(&mut self.router, context)
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
+impl Answers for Front {
+    fn answer(&self, request: Request) -> Answer {
+        let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+        if target > MAX_TARGET_BYTES {
+            return Box::pin(ready(StatusCode::URI_TOO_LONG.into_response()));
+        }
         let (mut request, body) = unread::lend(request);
         request.extensions_mut().insert(self.peer);
         let Some(call) = event_call(&request) else {
-            let answer = self.router.call(request);
-            return Box::pin(async move { Ok(unread::settle(body, answer.await?).await) });
+            // It is always ready: that of axum has no limits of its own.
+            let answer = self.router.clone().call(request);
+            return Box::pin(async move {
+                let answer = answer.await.unwrap_or_else(|never| match never {});
+                unread::settle(body, answer).await
+            });
         };
         let state = self.state.clone();
         Box::pin(async move {
             let mut answer = named(request, |request| submit_events(state.clone(), request, call)).await;
             headers::complete_event(&state, answer.headers_mut());
-            Ok(unread::settle(body, answer).await)
+            unread::settle(body, answer).await
         })
-    }
-}
-
-/// Makes a [`Front`] for each connection.
-#[derive(Clone)]
-pub struct Fronts {
-    pub state: AppState,
-    pub router: Router,
-}
-
-impl<L: Listener<Addr = SocketAddr>> Service<IncomingStream<'_, L>> for Fronts {
-    type Response = Front;
-    type Error = Infallible;
-    type Future = Ready<Result<Front, Infallible>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, connection: IncomingStream<'_, L>) -> Self::Future {
-        let peer = Peer(connection.remote_addr().ip());
-        ready(Ok(Front::new(self.state.clone(), self.router.clone(), peer)))
     }
 }
 

@@ -40,6 +40,7 @@ pub struct Shared {
     pub trusted_proxies: TrustedProxies,
     pub rate_limiter: RateLimiter,
     pub bodies: BodyRoom,
+    pub forms: BodyRoom,
     pub description: Description,
     pub event_streams: EventStreams,
     pub live: LiveStreams,
@@ -77,6 +78,7 @@ impl AppState {
             trusted_proxies: config.trusted_proxies.clone(),
             rate_limiter: RateLimiter::new(config.rate_limit),
             bodies: BodyRoom::default(),
+            forms: BodyRoom::for_forms(),
             event_streams: EventStreams::new(stop.clone()),
             live: LiveStreams::new(stop),
         }))

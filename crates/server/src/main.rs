@@ -15,6 +15,7 @@ mod front;
 mod headers;
 mod http;
 mod inbox;
+mod listener;
 mod live;
 mod log;
 mod migrate;

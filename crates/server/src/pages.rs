@@ -32,6 +32,7 @@ use crate::client_address::ClientAddress;
 use crate::cookies::Cookie;
 use crate::headers::{PagePolicy, Scripts};
 use crate::http::{AppState, RequestId};
+use crate::rest::Received;
 use crate::routes::Routes;
 use crate::site::Site;
 use crate::{embed, export};
@@ -240,7 +241,13 @@ fn language_for(state: &AppState, headers: &HeaderMap) -> Language {
     Language::choose(state.cookies.read(Cookie::Language, headers), accepted)
 }
 
-async fn server_function(State(state): State<AppState>, mut request: Request) -> Response {
+async fn server_function(State(state): State<AppState>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = match read_form(&state, &parts.headers, body).await {
+        Ok(body) => body,
+        Err(response) => return response,
+    };
+    let mut request = Request::from_parts(parts, Body::from(body.to_vec()));
     let backend: Arc<dyn Backend> =
         backend_for(&state, request.uri(), (request.headers(), request.extensions()));
     // Functions are found by their paths.
@@ -255,6 +262,14 @@ async fn server_function(State(state): State<AppState>, mut request: Request) ->
     leptos_axum::handle_server_fns_with_context(context, request).await.into_response()
 }
 
+/// The body of a form or of a call of a server function, in the time and the room that every body has.
+async fn read_form(state: &AppState, headers: &HeaderMap, body: Body) -> Result<Received, Response> {
+    state.forms.read(headers, body, MAX_FORM_BYTES).await.map_err(|failed| {
+        let status = StatusCode::from_u16(failed.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        (status, format!("{}\n", failed.message)).into_response()
+    })
+}
+
 /// A form post; what it cannot do is answered with the page itself.
 async fn submit(
     State(state): State<AppState>,
@@ -262,10 +277,11 @@ async fn submit(
     request: Request,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, MAX_FORM_BYTES).await else {
-        return (StatusCode::PAYLOAD_TOO_LARGE, "This form is too large.\n").into_response();
-    };
     let Parts { uri, headers, extensions, .. } = parts;
+    let body = match read_form(&state, &headers, body).await {
+        Ok(body) => body,
+        Err(response) => return response,
+    };
     let backend = backend_for(&state, &uri, (&headers, &extensions));
     let query = uri.query().unwrap_or_default();
     let post = Post { path: uri.path(), query, body: &body, language: language_for(&state, &headers) };

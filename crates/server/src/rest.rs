@@ -26,7 +26,7 @@ use axum::extract::{FromRequestParts as _, Request};
 use axum::middleware;
 use axum::response::Response;
 
-pub use body::BodyRoom;
+pub use body::{BodyRoom, Received};
 pub use description::Description;
 pub use limit::RateLimiter;
 pub use stream::EventStreams;

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use axum::serve::ListenerExt as _;
 use groundswell_engine::clock::Clock;
 use groundswell_engine::config::EngineConfig;
 use groundswell_engine::store::postgres::{Options as PostgresOptions, Postgres};
@@ -13,13 +12,13 @@ use groundswell_engine::store::vault::Vault;
 use groundswell_engine::store::{Store, StoreError};
 use groundswell_engine::{Engine, EngineParts};
 use groundswell_types::UserId;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::config::{Config, Database};
-use crate::front::Fronts;
+use crate::front::Front;
 use crate::http::{AppState, router};
+use crate::listener::{Limits, Listener};
 use crate::site::Site;
 use crate::{crash, log, secrets};
 
@@ -70,10 +69,9 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     }
     let store = open(&config.database, vault).await?;
     // Before the engine starts: it may deliver to this server's own inboxes, and must know their addresses.
-    let listener = TcpListener::bind(config.listen)
-        .await
+    let listener = Listener::bind(config.listen, Limits::raised())
         .with_context(|| format!("cannot listen on {}", config.listen))?;
-    let address = listener.local_addr()?;
+    let address = listener.address()?;
     let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
     let own_url = Url::parse(&public_url).with_context(|| format!("{public_url} is no URL"))?;
     let engine_config =
@@ -86,30 +84,20 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     }
     let stop = CancellationToken::new();
     let state = AppState::new(Arc::clone(&engine), site, public_url.clone(), (&config, stop.clone()));
-    let app = Fronts { state: state.clone(), router: router(state) };
+    let router = router(state.clone());
     say(&format!("Groundswell listens on http://{address}"));
     if engine.is_first_run().await.unwrap_or(false) {
         let (token, _) = engine.create_sign_in_token(&UserId::first()).await?;
         say(&format!("Sign in, once and within an hour: {public_url}/sign-in?token={token}"));
     }
 
-    let listener = listener.tap_io(|connection| {
-        // Answers are small and written at once; waiting for more only adds latency.
-        let _ = connection.set_nodelay(true);
-    });
-    let server = tokio::spawn({
-        let stop = stop.clone();
-        async move { axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await }
-    });
+    let serving = listener.serve(move |peer| Front::new(state.clone(), router.clone(), peer), &stop);
     let failed = tokio::select! {
         () = stop_signals.wait() => false,
         () = engine.failed() => true,
     };
     stop.cancel();
-    let abort = server.abort_handle();
-    if tokio::time::timeout(REQUESTS_GRACE, server).await.is_err() {
-        abort.abort();
-    }
+    serving.finish(REQUESTS_GRACE).await;
     if tokio::time::timeout(ENGINE_GRACE, engine.shut_down()).await.is_err() {
         tracing::warn!("attempts under way did not finish in time; they are repeated after the next start");
     }

@@ -48,7 +48,7 @@ fn decode(text: &str) -> Option<i64> {
 }
 
 macro_rules! numbered_id {
-    ($(#[$doc:meta])* $name:ident, $kind:literal, $prefix:literal) => {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $prefix:literal, $bits:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(i64);
@@ -68,6 +68,7 @@ macro_rules! numbered_id {
             pub fn parse(text: &str) -> Result<Self, InvalidId> {
                 text.strip_prefix($prefix)
                     .and_then(decode)
+                    .filter(|number| number >> $bits == 0)
                     .map(Self)
                     .ok_or_else(|| InvalidId::new($kind, text))
             }
@@ -97,42 +98,42 @@ macro_rules! numbered_id {
 numbered_id! {
     /// An event, and the `webhook-id` of every request that carries it: the key receivers deduplicate with.
     /// Never used twice. Below 2^60, so that a delivery id fits beside it.
-    EventId, "event", "evt_"
+    EventId, "event", "evt_", 60
 }
 
 numbered_id! {
     /// One event on its way to one webhook: the event's number × 8 + the webhook's slot at acceptance.
-    DeliveryId, "delivery", "dlv_"
+    DeliveryId, "delivery", "dlv_", 63
 }
 
 numbered_id! {
     /// A test delivery.
-    TestId, "test", "test_"
+    TestId, "test", "test_", 60
 }
 
 numbered_id! {
     /// A notice to a webhook's owner.
-    NoticeId, "notice", "ntc_"
+    NoticeId, "notice", "ntc_", 60
 }
 
 numbered_id! {
     /// Many resends, made in the background.
-    ResendJobId, "resend job", "rsj_"
+    ResendJobId, "resend job", "rsj_", 60
 }
 
 numbered_id! {
     /// A request that an inbox has got.
-    InboxRequestId, "inbox request", "inr_"
+    InboxRequestId, "inbox request", "inr_", 60
 }
 
 numbered_id! {
     /// An entry of the audit log.
-    AuditId, "audit log entry", "aud_"
+    AuditId, "audit log entry", "aud_", 60
 }
 
 numbered_id! {
     /// The erasing of a participant's data.
-    ErasureId, "erasure", "era_"
+    ErasureId, "erasure", "era_", 60
 }
 
 /// No event has so many webhooks.
@@ -243,7 +244,7 @@ mod tests {
 
     #[test]
     fn ids_read_back_and_sort_like_their_numbers() {
-        let numbers = [0, 1, 31, 32, 1 << 40, i64::MAX];
+        let numbers = [0, 1, 31, 32, 1 << 40, (1 << 60) - 1];
         let texts: Vec<String> = numbers.iter().map(|&n| EventId::from_number(n).to_string()).collect();
         assert!(texts.is_sorted());
         for (number, text) in numbers.iter().zip(&texts) {
@@ -258,6 +259,9 @@ mod tests {
         {
             assert!(EventId::parse(text).is_err(), "{text}");
         }
+        // A delivery's id would have no room for it.
+        let too_high = EventId::from_number(1 << 60).to_string();
+        assert!(EventId::parse(&too_high).is_err() && DeliveryId::parse("dlv_7zzzzzzzzzzzz").is_ok());
         assert!(ProgramId::parse("a/b").is_err());
         assert!(ProgramId::parse(&"a".repeat(65)).is_err());
     }

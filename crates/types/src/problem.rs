@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+const MAX_POINTER_BYTES: usize = 1_024;
+
 /// One thing wrong with an input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -13,9 +15,16 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem at `pointer`.
+    /// A problem at `pointer`. A pointer of more than a kilobyte is cut, and ends with `…`: keys are as long as whoever sent
+    /// them likes, and every problem below one repeats it.
     pub fn new(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), message: message.into() }
+        let mut pointer = pointer.into();
+        if pointer.len() > MAX_POINTER_BYTES {
+            pointer.truncate(pointer.floor_char_boundary(MAX_POINTER_BYTES));
+            pointer.push('…');
+            pointer.shrink_to_fit();
+        }
+        Self { pointer, message: message.into() }
     }
 }
 

@@ -1,11 +1,14 @@
-//! `cargo xtask bench`: the release server, and the benchmark that measures it.
+//! `cargo xtask bench` and `cargo xtask abuse`: the release server, and the program that measures it.
+
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::setup::{self, Step};
 use crate::workspace::{Profile, Workspace};
-use crate::{process, server};
+use crate::{process, server, site};
 
-/// What `cargo xtask bench` accepts.
+/// What both accept.
 #[derive(clap::Args)]
 pub struct Options {
     /// Passed on to the benchmark, for example `--seconds 5 --rounds 5`; `--help` says what there is.
@@ -16,11 +19,25 @@ pub struct Options {
 /// Builds both, the server by the same call as for deployment, and runs the benchmark. Pages play no part in it, so
 /// the site is not built.
 pub fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
+    let mut benchmark = build(workspace)?;
+    process::stream(benchmark.args(&options.passed_on))
+}
+
+/// As [`bench`], for what abuse does to the server. Signing in is a page, so the site is built.
+pub fn abuse(workspace: &Workspace, options: &Options) -> Result<()> {
+    setup::ensure(workspace, &[Step::Wasm, Step::Node])?;
+    let mut benchmark = build(workspace)?;
+    site::build(workspace, Profile::Release)?;
+    process::stream(benchmark.arg("abuse").args(&options.passed_on))
+}
+
+fn build(workspace: &Workspace) -> Result<Command> {
     const PACKAGE: &str = "groundswell-bench";
     server::build(workspace, Profile::Release)?;
     let mut cargo = workspace.cargo();
     cargo.args(["build", "--release", "--package", PACKAGE]);
     process::stream(&mut cargo).context("the benchmark does not compile")?;
-    let program = workspace.target.join(Profile::Release.directory()).join(PACKAGE);
-    process::stream(process::command(program).current_dir(&workspace.root).args(&options.passed_on))
+    let mut benchmark = process::command(workspace.target.join(Profile::Release.directory()).join(PACKAGE));
+    benchmark.current_dir(&workspace.root);
+    Ok(benchmark)
 }

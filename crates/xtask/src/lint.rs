@@ -59,6 +59,8 @@ fn checks(workspace: &Workspace) -> Result<Vec<(&'static str, Command)>> {
     clippy_wasm.args(["--package", &workspace.site.lib_package, "--profile", "wasm-dev"]).args(DENY);
     Ok(vec![
         ("format", cargo("fmt", &["--all"], &["--", "--check"])),
+        // A workspace of its own.
+        ("format-fuzz", cargo("fmt", &["--manifest-path", "fuzz/Cargo.toml"], &["--", "--check"])),
         ("clippy", cargo("clippy", &product, &[&["--all-targets"], &DENY[..]].concat())),
         ("clippy-wasm", clippy_wasm),
         ("clippy-xtask", cargo("clippy", &xtask, &[&["--all-targets"], &DENY[..]].concat())),

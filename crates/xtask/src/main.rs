@@ -12,6 +12,7 @@
 
 mod bench;
 mod dependencies;
+mod fuzz;
 mod lint;
 mod process;
 mod run;
@@ -71,8 +72,12 @@ enum Command {
     Soak(soak::Options),
     /// Run the whole engine under many seeds, with everything going wrong, and audit what happened.
     Simulate(simulate::Options),
+    /// Feed every parser with what nobody would write, and see that nothing breaks.
+    Fuzz(fuzz::Options),
     /// Measure the release server against what its parts can do, with fsync on.
     Bench(bench::Options),
+    /// Measure what a healthy program notices while somebody does harm: slow clients, idle connections, bombs.
+    Abuse(bench::Options),
     /// Measure how soon the release build's pages are there, in Chromium on a slowed-down processor.
     Speed,
 }
@@ -101,9 +106,11 @@ fn execute(command: Command) -> Result<()> {
         Command::Test(options) => test::test(&workspace, &options),
         Command::Soak(options) => soak::soak(&workspace, &options),
         Command::Simulate(options) => simulate::simulate(&workspace, &options),
+        Command::Fuzz(options) => fuzz::fuzz(&workspace, &options),
         Command::Lint => lint::lint(&workspace),
         Command::Advisories { from } => dependencies::advisories(&workspace, from.as_deref()),
         Command::Bench(options) => bench::bench(&workspace, &options),
+        Command::Abuse(options) => bench::abuse(&workspace, &options),
         Command::Speed => speed::speed(&workspace),
     }
 }

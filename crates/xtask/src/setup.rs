@@ -3,11 +3,12 @@
 //!
 //! The steps: the browser half's compiler (`wasm`), the Node tools (`node`), a browser for the tests
 //! (`browser`), the official Python client (`python`), PostgreSQL's programs (`postgres`), the shells that completions
-//! are for (`shells`), the languages of the examples (`languages`), what they import (`examples`) and what checks the
-//! dependencies (`deny`). Commands ask for the steps they need, so that nobody waits for a browser to be installed in
+//! are for (`shells`), a C++ compiler (`cxx`), the languages of the examples (`languages`), what they import (`examples`) and
+//! what checks the dependencies (`deny`). Commands ask for the steps they need, so that nobody waits for a browser to be installed in
 //! order to start the server.
 
 mod browser;
+mod cxx;
 mod deny;
 mod examples;
 mod languages;
@@ -42,6 +43,8 @@ pub enum Step {
     Postgres,
     /// The shells that completions are tested with.
     Shells,
+    /// A C++ compiler, for the fuzzers.
+    Cxx,
     /// The languages of the examples that nothing else here is written in.
     Languages,
     /// What the examples take from npm, and a virtual environment with what they take from PyPI.
@@ -73,6 +76,7 @@ pub fn everything(workspace: &Workspace, wasm_from: Option<WasmSource>) -> Resul
             Step::Python,
             Step::Postgres,
             Step::Shells,
+            Step::Cxx,
             Step::Languages,
             Step::Examples,
             Step::Deny,
@@ -91,6 +95,7 @@ pub fn ensure(workspace: &Workspace, steps: &[Step]) -> Result<()> {
             Step::Postgres => report("postgres", || postgres::prepare(workspace))?,
             Step::Shells => report("shells", || shells::prepare(workspace))?,
             Step::Deny => report("deny", || deny::prepare(workspace))?,
+            Step::Cxx => report("cxx", || cxx::prepare(workspace))?,
             Step::Languages => report("languages", || languages::prepare(workspace))?,
             Step::Examples => {
                 for package in examples::node_packages(workspace)? {

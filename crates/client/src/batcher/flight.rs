@@ -114,3 +114,11 @@ fn read(answer: &[u8], count: usize) -> Vec<LineOutcome> {
     }
     results
 }
+
+/// How many lines of a batch the answer has no result for.
+#[cfg(fuzzing)]
+pub(crate) fn missing_in(answer: &[u8], count: usize) -> usize {
+    let is_missing =
+        |outcome: &LineOutcome| matches!(outcome.as_ref().map_err(Arc::as_ref), Err(Failure::Unreadable(_)));
+    read(answer, count).iter().filter(|outcome| is_missing(outcome)).count()
+}

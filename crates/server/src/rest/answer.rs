@@ -16,6 +16,9 @@ use serde::Serialize;
 use super::coding;
 use crate::http::{AppState, RequestId};
 
+/// More than this many problems help nobody, and a body of a megabyte can have a hundred thousand.
+const MAX_PROBLEMS: usize = 50;
+
 const PROBLEM_JSON: &str = "application/problem+json";
 
 /// An error before it knows of the request it answers.
@@ -43,8 +46,9 @@ impl Failed {
         Self { code, message: message.into(), errors: Vec::new(), over: None }
     }
 
-    /// The input is wrong.
-    pub fn invalid(errors: Vec<Problem>) -> Self {
+    /// The input is wrong. Of many problems the first are named.
+    pub fn invalid(mut errors: Vec<Problem>) -> Self {
+        errors.truncate(MAX_PROBLEMS);
         let message = match &errors[..] {
             [one] if one.pointer.is_empty() => format!("The input {}.", one.message),
             [one] => format!("{} {}.", one.pointer, one.message),

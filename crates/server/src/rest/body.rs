@@ -38,13 +38,27 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(10);
 /// The whole body has this long: 8 MiB at 70 kB/s.
 const LONGEST_READ: Duration = Duration::from_mins(2);
 
+/// Forms are small, and anybody may send them.
+const LONGEST_READ_OF_FORM: Duration = Duration::from_secs(20);
+
+/// When a body gets its room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reserve {
+    /// Before it is read, as much as it announces.
+    Announced,
+    /// As it arrives: whoever may be anybody holds no more than he sends.
+    Arrived,
+}
+
 /// Room for bodies, over all requests.
 #[derive(Debug, Clone)]
 pub struct BodyRoom {
     bytes: Arc<Semaphore>,
     /// What a decompressor needs besides is not counted in bytes: a window of up to 8 MiB each.
     decompressors: Arc<Semaphore>,
+    reserve: Reserve,
     longest_silence: Duration,
+    longest_read: Duration,
 }
 
 impl Default for BodyRoom {
@@ -52,7 +66,9 @@ impl Default for BodyRoom {
         Self {
             bytes: Arc::new(Semaphore::new(MAX_TOGETHER_BYTES)),
             decompressors: Arc::new(Semaphore::new(MAX_DECOMPRESSORS)),
+            reserve: Reserve::Announced,
             longest_silence: LONGEST_SILENCE,
+            longest_read: LONGEST_READ,
         }
     }
 }
@@ -96,12 +112,17 @@ impl Refusal {
 }
 
 impl BodyRoom {
+    /// For forms, apart from everything else: nobody who has no key can take the room that events need.
+    pub fn for_forms() -> Self {
+        Self { reserve: Reserve::Arrived, longest_read: LONGEST_READ_OF_FORM, ..Self::default() }
+    }
+
     /// Reads a body of at most `max` bytes, compressed or not. What is announced gets its room before anything is read,
     /// so a flood is refused at its beginning instead of in the middle of every body; what is not announced gets it as
     /// it arrives, or as it is decompressed.
     pub async fn read(&self, headers: &HeaderMap, body: Body, max: usize) -> Result<Received, Failed> {
         let coding = Coding::of(headers)?;
-        let received = match timeout(LONGEST_READ, self.read_frames(headers, body, max)).await {
+        let received = match timeout(self.longest_read, self.read_frames(headers, body, max)).await {
             Ok(result) => result?,
             Err(_) => return Err(too_slow()),
         };
@@ -150,7 +171,10 @@ impl BodyRoom {
         let announced =
             headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         let mut refusal = announced.filter(|bytes| *bytes > max).map(|_| Refusal::TooLarge);
-        let expected = announced.unwrap_or(0).min(max);
+        let expected = match self.reserve {
+            Reserve::Announced => announced.unwrap_or(0).min(max),
+            Reserve::Arrived => 0,
+        };
         let mut room = None;
         if refusal.is_none() {
             room = self.take(expected);
@@ -258,6 +282,26 @@ mod tests {
             assert_eq!(refused.code, ErrorCode::PayloadTooLarge);
             assert_eq!(room.bytes.available_permits(), MAX_TOGETHER_BYTES);
         }
+    }
+
+    #[tokio::test]
+    async fn a_form_holds_what_has_arrived_and_not_what_it_announces() {
+        let room = BodyRoom { longest_silence: Duration::from_secs(60), ..BodyRoom::for_forms() };
+        let (sender, mut pieces) = tokio::sync::mpsc::unbounded_channel::<Bytes>();
+        let body = futures::stream::poll_fn(move |context| pieces.poll_recv(context));
+        let body = Body::from_stream(futures::StreamExt::map(body, Ok::<_, std::io::Error>));
+        let reading = tokio::spawn({
+            let room = room.clone();
+            async move { room.read(&announcing(MIB), body, MIB).await.map(|received| received.len()) }
+        });
+        sender.send(Bytes::from_static(&[b'x'; 1_000])).expect("it is read");
+        while room.bytes.available_permits() == MAX_TOGETHER_BYTES {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(room.bytes.available_permits(), MAX_TOGETHER_BYTES - 1_000);
+        drop(sender);
+        assert_eq!(reading.await.expect("no panic").expect("it is read"), 1_000);
+        assert_eq!(room.bytes.available_permits(), MAX_TOGETHER_BYTES);
     }
 
     #[tokio::test]

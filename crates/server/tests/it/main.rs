@@ -6,6 +6,7 @@ mod audit;
 mod browser;
 mod cli;
 mod client;
+mod connections;
 mod crash;
 mod delivery;
 mod docs;

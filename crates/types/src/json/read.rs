@@ -9,6 +9,10 @@ use crate::problem::{Problem, pointer_segment};
 /// How deep arrays and objects may nest.
 pub const MAX_DEPTH: usize = 128;
 
+/// So many values a text has at most. Each takes up to sixty times the memory that the shortest takes as text, so a body of
+/// some megabytes could have hundreds of them.
+pub const MAX_VALUES: usize = 100_000;
+
 /// More than this many problems help nobody.
 const MAX_PROBLEMS: usize = 50;
 
@@ -21,7 +25,7 @@ pub fn parse(text: &[u8]) -> Result<Json<'_>, Vec<Problem>> {
     let text = std::str::from_utf8(text).map_err(|error| {
         vec![Problem::new("", format!("is not valid UTF-8 at byte {}", error.valid_up_to()))]
     })?;
-    let mut reader = Reader { text, at: 0, path: Vec::new(), problems: Vec::new() };
+    let mut reader = Reader { text, at: 0, path: Vec::new(), values: 0, problems: Vec::new() };
     let value = match reader.document() {
         Ok(value) => value,
         Err(Stopped) => return Err(reader.problems),
@@ -41,6 +45,8 @@ struct Reader<'a> {
     text: &'a str,
     at: usize,
     path: Vec<Step<'a>>,
+    /// How many have begun.
+    values: usize,
     problems: Vec<Problem>,
 }
 
@@ -56,6 +62,10 @@ impl<'a> Reader<'a> {
 
     fn value(&mut self) -> Result<Json<'a>, Stopped> {
         self.white_space();
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            return Err(self.stop("has more than 100,000 values"));
+        }
         match self.peek() {
             Some(b'{') => self.object(),
             Some(b'[') => self.array(),
@@ -361,6 +371,21 @@ mod tests {
         ] {
             assert_eq!(problems(text).len(), 1, "{text}");
         }
+    }
+
+    #[test]
+    fn values_are_counted() {
+        let list = |values: usize| format!("[{}0]", "0,".repeat(values - 2));
+        assert!(parse(list(super::MAX_VALUES).as_bytes()).is_ok());
+        assert!(problems(&list(super::MAX_VALUES + 1))[0].1.contains("more than 100,000 values"));
+    }
+
+    #[test]
+    fn a_long_key_is_not_repeated_with_every_problem_below_it() {
+        let text = format!(r#"{{"{}":[{}1e400]}}"#, "ß".repeat(100_000), "1e400,".repeat(40));
+        let found = problems(&text);
+        assert_eq!(found.len(), 41);
+        assert!(found.iter().all(|(pointer, _)| pointer.len() < 1_100 && pointer.ends_with('…')));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use super::count::Count;
 use crate::setup::{self, Step};
 use crate::workspace::{Profile, Workspace};
-use crate::{process, site, wasm};
+use crate::{fuzz, process, site, wasm};
 
 /// One part of the tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -33,6 +33,8 @@ pub enum Stage {
     Schemathesis,
     /// The examples of the documentation.
     Examples,
+    /// All parsers, a minute each.
+    Fuzz,
 }
 
 impl Stage {
@@ -48,6 +50,7 @@ impl Stage {
             Self::PythonClient => "python-client",
             Self::Schemathesis => "schemathesis",
             Self::Examples => "examples",
+            Self::Fuzz => "fuzz",
         }
     }
 
@@ -63,6 +66,7 @@ impl Stage {
             Self::PythonClient => "the hosted product's Python client against our REST API",
             Self::Schemathesis => "every call does what the API's description says (Schemathesis)",
             Self::Examples => "the examples of the documentation, run for real",
+            Self::Fuzz => "every parser on inputs that nobody would write, a minute each (libFuzzer)",
         }
     }
 
@@ -76,7 +80,7 @@ impl Stage {
             | Self::PythonClient
             | Self::Schemathesis
             | Self::Examples => &[Self::Build],
-            Self::Build | Self::TypesWasm | Self::TypesPackage => &[],
+            Self::Build | Self::TypesWasm | Self::TypesPackage | Self::Fuzz => &[],
         }
     }
 
@@ -90,6 +94,7 @@ impl Stage {
             Self::End2end | Self::ReleaseSite => &[Step::Wasm, Step::Node, Step::Browser],
             Self::PythonClient | Self::Schemathesis => &[Step::Wasm, Step::Node, Step::Python],
             Self::Examples => &[Step::Wasm, Step::Node, Step::Languages, Step::Examples],
+            Self::Fuzz => &[Step::Cxx],
         }
     }
 
@@ -105,6 +110,7 @@ impl Stage {
             Self::PythonClient => python_client(workspace, count),
             Self::Schemathesis => schemathesis(workspace, count),
             Self::Examples => examples(workspace, count),
+            Self::Fuzz => fuzz::fuzz(workspace, &fuzz::Options::USUAL),
         }
     }
 }

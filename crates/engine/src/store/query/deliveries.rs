@@ -114,7 +114,7 @@ pub(super) fn event_of(row: &impl Columns) -> Result<EventRecord, StoreError> {
     })
 }
 
-fn targets(text: &str) -> Result<Vec<EndpointId>, StoreError> {
+pub(in crate::store) fn targets(text: &str) -> Result<Vec<EndpointId>, StoreError> {
     let numbers = text.split(',').filter(|number| !number.is_empty()).map(str::parse);
     let ids = numbers.map(|number| number.map(EndpointId)).collect::<Result<_, _>>();
     ids.map_err(|_| damaged(format!("`{text}` is no list of targets")))

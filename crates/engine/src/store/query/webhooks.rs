@@ -127,7 +127,7 @@ fn health_of(row: &impl Columns) -> Result<(EndpointId, HealthRecord), StoreErro
     Ok((EndpointId(row.int(0)?), health))
 }
 
-fn failing(text: &str) -> Result<[Option<DeliveryId>; FAILING_DELIVERIES], StoreError> {
+pub(in crate::store) fn failing(text: &str) -> Result<[Option<DeliveryId>; FAILING_DELIVERIES], StoreError> {
     let mut ids = [None; FAILING_DELIVERIES];
     for (place, number) in ids.iter_mut().zip(text.split(',').filter(|number| !number.is_empty())) {
         let number = number.parse().map_err(|_| damaged(format!("`{text}` is no list of deliveries")))?;

@@ -73,6 +73,31 @@ fn a_bomb_is_refused_at_the_limit_of_what_it_would_be() {
 }
 
 #[test]
+fn no_path_that_takes_a_body_unpacks_a_bomb() {
+    let server = Server::start();
+    let client = server.client();
+    let program = client.program("REFERRAL");
+    let address = client.post(&format!("/v2/campaign/{program}/inbox/address"), &json!({})).ok();
+    let inbox = address["url"].as_str().and_then(|url| url.strip_prefix(server.url())).expect("is here");
+    let bomb = gzip(&vec![b' '; 64 << 20]);
+    let before = memory(server.pid());
+    for path in [
+        "/v2/campaigns",
+        "/v2/api-keys",
+        &format!("/v2/campaign/{program}/webhooks"),
+        &format!("/v2/campaign/{program}/resends"),
+        &format!("/v2/campaign/{program}/events"),
+        &format!("/v2/campaign/{program}/events/batch"),
+        inbox,
+        "/sign-in",
+        "/_fn/programs",
+    ] {
+        assert_eq!(post(&client, path, "gzip", &bomb).status, 413, "{path}");
+    }
+    assert!(memory(server.pid()) < before + 64 * 1024, "it took memory for what it refused");
+}
+
+#[test]
 fn what_is_not_what_it_says_is_400_and_what_is_unknown_415() {
     let server = Server::start();
     let client = server.client();

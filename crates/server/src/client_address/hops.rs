@@ -1,0 +1,47 @@
+//! Reading what proxies say of whom they were called by. Pure, and without a word of the crate around it: the fuzzers
+//! include this file as it is.
+
+use std::net::{IpAddr, SocketAddr};
+
+/// `203.0.113.7, 10.0.0.1`
+pub fn x_forwarded_for(value: &str) -> Vec<Option<IpAddr>> {
+    value.split(',').map(|hop| address(hop.trim())).collect()
+}
+
+/// `for=203.0.113.7;proto=https, for="[2001:db8::1]:4711"` (RFC 7239, section 4).
+pub fn forwarded(value: &str) -> Vec<Option<IpAddr>> {
+    pieces(value, ',')
+        .into_iter()
+        .map(|element| {
+            let pairs = pieces(element, ';').into_iter().filter_map(|pair| pair.split_once('='));
+            let mut of_client = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
+            match (of_client.next(), of_client.next()) {
+                (Some((_, node)), None) => address(node.trim().trim_matches('"')),
+                _ => None,
+            }
+        })
+        .collect()
+}
+
+/// The parts between separators that stand outside quotes. A quote that is not closed goes to the end, so what a client
+/// began with one swallows what a proxy appended, and is then no address.
+fn pieces(text: &str, separator: char) -> Vec<&str> {
+    let mut is_quoted = false;
+    let mut is_escaped = false;
+    text.split(move |character| {
+        let is_literal = std::mem::take(&mut is_escaped);
+        is_escaped = is_quoted && !is_literal && character == '\\';
+        if character == '"' && !is_literal {
+            is_quoted = !is_quoted;
+        }
+        character == separator && !is_quoted
+    })
+    .collect()
+}
+
+/// An address with or without a port, an IPv6 one with or without brackets.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let address = bare.parse().ok().or_else(|| Some(text.parse::<SocketAddr>().ok()?.ip()));
+    address.map(|address: IpAddr| address.to_canonical())
+}

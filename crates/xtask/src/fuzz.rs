@@ -1,0 +1,180 @@
+//! `cargo xtask fuzz`: feeds every parser with what nobody would write, guided by which code it reaches (libFuzzer).
+//!
+//! The fuzzers are in `fuzz/`, a workspace of its own in the layout of cargo-fuzz. They are built here with the project's
+//! own compiler, whose options for coverage are stable, so that neither cargo-fuzz nor a nightly compiler is needed.
+//! Without AddressSanitizer: the crates forbid unsafe code, so what there is to find are panics, overflows, and answers
+//! that differ from what they should be.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::process;
+use crate::setup::{self, Step};
+use crate::workspace::Workspace;
+
+/// As cargo-fuzz has them, and what the workspace's `.cargo/config.toml` has, which these replace.
+const RUSTFLAGS: [&str; 11] = [
+    "--cfg",
+    "fuzzing",
+    "--cfg",
+    "erase_components",
+    "-Cpasses=sancov-module",
+    "-Cllvm-args=-sanitizer-coverage-level=4",
+    "-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+    "-Cllvm-args=-sanitizer-coverage-pc-table",
+    "-Cllvm-args=-sanitizer-coverage-trace-compares",
+    "-Cllvm-args=-simplifycfg-branch-fold-threshold=0",
+    "-Ccodegen-units=1",
+];
+
+/// An input that takes longer, in seconds, is a find: all of them are short.
+const SLOWEST_S: u32 = 10;
+
+/// More memory, in MiB, is a find as well.
+const MOST_MIB: u32 = 2_048;
+
+/// What `cargo xtask fuzz` accepts.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Run only these fuzzers.
+    #[arg(value_name = "TARGET")]
+    targets: Vec<String>,
+    /// How long each is run.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// How many are run at the same time; by default as many as there are processors.
+    #[arg(long)]
+    jobs: Option<usize>,
+}
+
+impl Options {
+    /// What CI has time for.
+    pub const USUAL: Self = Self { targets: Vec::new(), seconds: 60, jobs: None };
+}
+
+/// Builds the fuzzers and runs them; fails when one has found something.
+pub fn fuzz(workspace: &Workspace, options: &Options) -> Result<()> {
+    setup::ensure(workspace, &[Step::Cxx])?;
+    let fuzzers = Fuzzers::build(workspace)?;
+    let all = fuzzers.names()?;
+    if let Some(unknown) = options.targets.iter().find(|target| !all.contains(target)) {
+        bail!("there is no fuzzer `{unknown}`; there are {}", all.join(", "));
+    }
+    let wanted = if options.targets.is_empty() { &all } else { &options.targets };
+    let jobs = options.jobs.or_else(|| thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
+    let queue = Mutex::new(wanted.iter().collect::<VecDeque<_>>());
+    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let finds = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for _ in 0..jobs.clamp(1, wanted.len()) {
+            scope.spawn(|| {
+                while let Some(name) = next() {
+                    if let Err(error) = fuzzers.run(name, options.seconds) {
+                        println!("fuzz: {name:<12}{error:#}");
+                        finds.lock().unwrap_or_else(PoisonError::into_inner).push(name.clone());
+                    }
+                }
+            });
+        }
+    });
+    let finds = finds.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if finds.is_empty() { Ok(()) } else { Err(anyhow!("{} found something", finds.join(", "))) }
+}
+
+/// The fuzzers, built.
+struct Fuzzers<'a> {
+    workspace: &'a Workspace,
+    /// Where they were built, and what they find is kept.
+    target: PathBuf,
+    executables: PathBuf,
+}
+
+impl<'a> Fuzzers<'a> {
+    fn build(workspace: &'a Workspace) -> Result<Self> {
+        let target = workspace.target.join("fuzz");
+        let mut rustc = process::command("rustc");
+        let version = process::capture(rustc.current_dir(&workspace.root).arg("-vV"))?;
+        let host =
+            version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc has no host")?;
+        let mut cargo = workspace.cargo();
+        cargo.args(["build", "--release", "--locked", "--manifest-path", "fuzz/Cargo.toml"]);
+        // With a target of its own, what runs while it is built is not instrumented.
+        cargo.args(["--target", host]);
+        cargo.env("CARGO_TARGET_DIR", &target).env("CARGO_ENCODED_RUSTFLAGS", RUSTFLAGS.join("\u{1f}"));
+        cargo.env_remove("RUSTFLAGS");
+        process::stream(&mut cargo).context("the fuzzers do not compile")?;
+        let executables = target.join(host).join("release");
+        Ok(Self { workspace, target, executables })
+    }
+
+    fn names(&self) -> Result<Vec<String>> {
+        let directory = self.workspace.root.join("fuzz/fuzz_targets");
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&directory).with_context(|| format!("no {}", directory.display()))? {
+            let path = entry?.path();
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                names.extend(path.file_stem().map(|name| name.to_string_lossy().into_owned()));
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn run(&self, name: &str, seconds: u64) -> Result<()> {
+        let corpus = self.target.join("corpus").join(name);
+        let found = self.target.join("found").join(name);
+        for directory in [&corpus, &found] {
+            fs::create_dir_all(directory)?;
+        }
+        let log = self.target.join("logs").join(format!("{name}.txt"));
+        let mut fuzzer = self.fuzzer(name);
+        // What is new goes to the first; the seeds are only read.
+        fuzzer.arg(&corpus).arg(self.seeds(name));
+        fuzzer.arg(format!("-max_total_time={seconds}"));
+        fuzzer.arg(format!("-artifact_prefix={}/", found.display()));
+        let began = Instant::now();
+        let limit = Duration::from_secs(seconds * 2 + 120);
+        process::quietly(&mut fuzzer, &log, limit).with_context(|| self.advice(name, &found))?;
+        let text = fs::read_to_string(&log).unwrap_or_default();
+        let took = process::seconds(began.elapsed());
+        println!(
+            "fuzz: {name:<12}{:>12} inputs, {:>6} edges  {took}",
+            said(&text, "stat::number_of_executed_units: "),
+            said(&text, " cov: ")
+        );
+        Ok(())
+    }
+
+    fn fuzzer(&self, name: &str) -> Command {
+        let mut fuzzer = process::command(self.executables.join(name));
+        fuzzer.current_dir(&self.workspace.root);
+        fuzzer.arg(format!("-timeout={SLOWEST_S}")).arg(format!("-rss_limit_mb={MOST_MIB}"));
+        fuzzer.args(["-print_final_stats=1"]);
+        fuzzer
+    }
+
+    fn seeds(&self, name: &str) -> PathBuf {
+        self.workspace.root.join("fuzz/seeds").join(name)
+    }
+
+    fn advice(&self, name: &str, found: &Path) -> String {
+        format!(
+            "an input for it is in {}; when what it found is repaired, put it into {}",
+            self.workspace.relative(found).display(),
+            self.workspace.relative(&self.seeds(name)).display()
+        )
+    }
+}
+
+/// The word behind the last occurrence of what libFuzzer writes before it.
+fn said(log: &str, before: &str) -> String {
+    let rest = log.rsplit_once(before).map_or("", |(_, rest)| rest);
+    rest.split_whitespace().next().unwrap_or("?").to_owned()
+}
