@@ -13,7 +13,10 @@ use groundswell_engine::store::Store;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::{Engine, EngineError, EngineParts};
 use groundswell_types::editor::{DeliveryQuery, Seen};
-use groundswell_types::{Currency, NewApiKey, ProgramId, ProgramType, Scope, Scopes, TeamId, Theme};
+use groundswell_types::{
+    AuditAction, AuditActorKind, AuditFilter, Currency, NewApiKey, ProgramId, ProgramType, Scope, Scopes,
+    TeamId, Theme,
+};
 
 const NOW_MS: i64 = 1_800_000_000_000;
 
@@ -213,4 +216,35 @@ async fn whoever_comes_by_a_link_sets_up_webhooks_of_one_program_and_nothing_els
     let others = holder.panel(&other).await.map(drop);
     assert!(matches!(others, Err(EngineError::NotFound("program"))), "{others:?}");
     assert!(holder.programs().is_empty());
+}
+
+#[tokio::test]
+async fn the_audit_log_says_who_made_a_link_who_used_it_and_what_they_did() {
+    let (engine, _) = start().await;
+    let program = program(&engine).await;
+    let (host, key) = key(&engine, &[Scope::Webhooks], None).await;
+    let new = NewEditorLink { label: Some("Ada of Acme".to_owned()), ..NewEditorLink::default() };
+    let made = host.create_editor_link(&program, new).await.expect("a link");
+    let (_, holder) = engine.use_editor_link(&made.token, Came::default()).await.expect("it opens");
+    acting(&engine, Who::Link(holder)).discard_draft(&program).await.expect("no draft");
+    host.delete_editor_link(&program, &made.id).await.expect("it ends");
+
+    let operator = acting(&engine, Who::Operator);
+    let log = operator.audit_log(AuditFilter::default(), None, 10).await.expect("entries");
+    let told: Vec<_> = log
+        .iter()
+        .rev()
+        .map(|one| (one.action, one.actor.kind, one.actor.id.as_deref(), one.actor.name.as_str()))
+        .collect();
+    let (host, link) = ((Some(key.as_str()), "Host"), (Some(made.id.as_str()), "Ada of Acme"));
+    assert_eq!(
+        told,
+        [
+            (AuditAction::LinkCreated, AuditActorKind::Key, host.0, host.1),
+            (AuditAction::LinkUsed, AuditActorKind::Link, link.0, link.1),
+            (AuditAction::DraftDiscarded, AuditActorKind::Link, link.0, link.1),
+            (AuditAction::SessionEnded, AuditActorKind::Key, host.0, host.1),
+        ]
+    );
+    assert!(!format!("{log:?}").contains(&made.token));
 }
