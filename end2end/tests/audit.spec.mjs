@@ -7,7 +7,8 @@ test.use({ expectedComplaints: [[refused], { option: true }] });
 
 test('who did what is listed, filtered and exported', async ({ page, server }) => {
   await programWith(server, [], { name: 'Pied Piper' });
-  await page.open('/settings/audit-log');
+  await page.open('/');
+  await page.goto(`${server.url}/settings/audit-log`);
   await expect(page.getByText('Made a program').last()).toBeVisible();
   await page.getByLabel('What').selectOption({ label: 'Revoked an API key' });
   await page.getByRole('button', { name: 'Show', exact: true }).click();
@@ -22,7 +23,8 @@ test('who did what is listed, filtered and exported', async ({ page, server }) =
 
 test('retention is set and a participant is erased', async ({ page, server }) => {
   const program = await programWith(server, [], { name: 'Pied Piper' });
-  await page.open('/settings/privacy');
+  await page.open('/');
+  await page.goto(`${server.url}/settings/privacy`);
   await page.getByLabel('Program').selectOption(program);
   await page.getByRole('button', { name: 'Choose' }).click();
   const days = page.getByLabel(/^Days/);
@@ -50,8 +52,9 @@ for (const colorScheme of ['light', 'dark']) {
       await programWith(server, [], { name: 'Pied Piper' });
       await page.emulateMedia({ colorScheme });
       await page.setViewportSize({ width, height: 900 });
+      await page.open('/');
       for (const path of ['/settings/audit-log', '/settings/privacy']) {
-        await page.open(path);
+        await page.goto(`${server.url}${path}`);
         await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
         const { violations } = await new AxeBuilder({ page }).analyze();
         expect(violations).toEqual([]);
