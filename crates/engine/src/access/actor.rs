@@ -44,7 +44,7 @@ impl Permission {
     /// Whether what needs it changes something that is worth a record in the audit log. Events have a log of their own.
     pub const fn changes(self) -> bool {
         match self {
-            Self::SeeSettings | Self::SeeLog | Self::Send => false,
+            Self::SeeSettings | Self::SeeLog | Self::Send | Self::SeeTeam => false,
             Self::EditWebhooks | Self::Edit | Self::EditPrograms | Self::Manage => true,
         }
     }
@@ -222,6 +222,7 @@ fn link_allows(permission: Permission) -> Result<(), EngineError> {
         | Permission::Edit
         | Permission::EditPrograms
         | Permission::Send
+        | Permission::SeeTeam
         | Permission::Manage => Err(only_webhooks()),
     }
 }

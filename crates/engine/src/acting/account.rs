@@ -49,7 +49,7 @@ impl Acting {
     fn person(&self) -> Result<&Arc<Person>, EngineError> {
         match &self.actor.who {
             Who::Person(person) => Ok(person),
-            Who::Operator | Who::Key(_) => {
+            Who::Operator | Who::Key(_) | Who::Link(_) => {
                 let why = "Only people have an account; this is done signed in, not with a key.";
                 Err(EngineError::Forbidden(why.to_owned()))
             }

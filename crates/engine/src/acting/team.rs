@@ -1,9 +1,10 @@
 //! Teams, members and invitations, for somebody.
 
-use groundswell_types::{Invitation, Member, NewInvitation, Role, Team, TeamId, UserId};
+use groundswell_types::{AuditAction, Invitation, Member, NewInvitation, Role, Team, TeamId, UserId};
 
 use super::Acting;
 use crate::access::{Permission, Who};
+use crate::audit::{Deed, Trace, Unsaid};
 use crate::error::EngineError;
 use crate::store::MembershipChange;
 
@@ -16,6 +17,7 @@ impl Acting {
                 self.actor.check_team(Permission::SeeTeam, &key.team)?;
                 self.engine.teams(Some(&key.team)).await
             }
+            Who::Link(_) => self.actor.check_lists().map(|()| Vec::new()),
             Who::Person(person) => {
                 let mut teams = self.engine.teams(None).await?;
                 teams.retain(|team| person.role_in(&team.id).is_some());
@@ -29,13 +31,18 @@ impl Acting {
         if !matches!(self.actor.who, Who::Operator) {
             return Err(EngineError::Forbidden(OPERATOR_ONLY.to_owned()));
         }
-        self.engine.create_team(name).await
+        // Of the operator's log: nobody is in the team yet.
+        let deed = deed(AuditAction::TeamCreated, None, Trace::default());
+        let work = async { self.engine.create_team(name).await.map(Unsaid) };
+        self.engine.recorded(&self.actor, deed, work).await.map(|Unsaid(team)| team)
     }
 
     /// Gives a team another name.
     pub async fn rename_team(&self, team: &TeamId, name: &str) -> Result<Team, EngineError> {
         self.actor.check_team(Permission::Manage, team)?;
-        self.engine.rename_team(team, name).await
+        let deed = deed(AuditAction::TeamChanged, Some(team), Trace::of(team));
+        let work = async { self.engine.rename_team(team, name).await.map(Unsaid) };
+        self.engine.recorded(&self.actor, deed, work).await.map(|Unsaid(team)| team)
     }
 
     /// Who is in a team, by the time they came.
@@ -47,7 +54,9 @@ impl Acting {
     /// Changes what somebody may do in a team, at once. A team keeps an owner.
     pub async fn change_role(&self, team: &TeamId, user: &UserId, role: Role) -> Result<Member, EngineError> {
         self.actor.check_team(Permission::Manage, team)?;
-        self.engine.change_member(team, user, MembershipChange::Role(role)).await?;
+        let deed = deed(AuditAction::MemberRoleChanged, Some(team), Trace::of(user).with("role", role));
+        let work = self.engine.change_member(team, user, MembershipChange::Role(role));
+        self.engine.recorded(&self.actor, deed, work).await?;
         let members = self.engine.members(team).await?;
         let changed = members.into_iter().find(|member| member.id == *user);
         changed.ok_or(EngineError::NotFound("member of the team"))
@@ -58,7 +67,9 @@ impl Acting {
         let is_own = matches!(&self.actor.who, Who::Person(person) if person.id == *user);
         let needed = if is_own { Permission::SeeTeam } else { Permission::Manage };
         self.actor.check_team(needed, team)?;
-        self.engine.change_member(team, user, MembershipChange::End).await
+        let deed = deed(AuditAction::MemberRemoved, Some(team), Trace::of(user));
+        let work = self.engine.change_member(team, user, MembershipChange::End);
+        self.engine.recorded(&self.actor, deed, work).await
     }
 
     /// Invites somebody; returns the link's token, too, which nobody can see again.
@@ -69,11 +80,14 @@ impl Acting {
     ) -> Result<(Invitation, String), EngineError> {
         self.actor.check_team(Permission::Manage, team)?;
         let invited_by = match &self.actor.who {
-            Who::Operator => "Operator",
+            Who::Operator | Who::Link(_) => "Operator",
             Who::Key(key) => &key.name,
             Who::Person(person) => &person.name,
         };
-        self.engine.invite(team, new, invited_by).await
+        let trace = Trace::of(&new.email).with("role", new.role);
+        let deed = deed(AuditAction::MemberInvited, Some(team), trace);
+        let work = async { self.engine.invite(team, new, invited_by).await.map(Unsaid) };
+        self.engine.recorded(&self.actor, deed, work).await.map(|Unsaid(invited)| invited)
     }
 
     /// The invitations that can be accepted, oldest first.
@@ -85,7 +99,8 @@ impl Acting {
     /// Takes an invitation back, at once.
     pub async fn take_invitation_back(&self, team: &TeamId, id: &str) -> Result<(), EngineError> {
         self.actor.check_team(Permission::Manage, team)?;
-        self.engine.take_invitation_back(team, id).await
+        let deed = deed(AuditAction::InvitationRevoked, Some(team), Trace::of(id));
+        self.engine.recorded(&self.actor, deed, self.engine.take_invitation_back(team, id)).await
     }
 
     /// Has a person's session look at another of their teams.
@@ -101,3 +116,7 @@ impl Acting {
 
 const OPERATOR_ONLY: &str =
     "Only the server's operator can make teams: it takes the admin key of the server's configuration.";
+
+fn deed(action: AuditAction, team: Option<&TeamId>, trace: Trace) -> Deed {
+    Deed { action, team: team.cloned(), program: None, trace }
+}

@@ -22,7 +22,7 @@ impl PageBackend {
     async fn person(&self) -> Result<&Person, Failure> {
         match &self.engine().await?.actor().who {
             Who::Person(person) => Ok(person),
-            Who::Operator | Who::Key(_) => Err(Failure::SignedOut),
+            Who::Operator | Who::Key(_) | Who::Link(_) => Err(Failure::SignedOut),
         }
     }
 
@@ -104,7 +104,7 @@ impl TeamBackend for PageBackend {
 
     async fn join(&self, token: &str) -> Result<(), Failure> {
         let person = self.person().await?;
-        self.state.engine.join(token, person).await.map_err(|error| self.failure(error))
+        self.state.engine.join(token, person, self.came.address).await.map_err(|error| self.failure(error))
     }
 
     async fn accept_as_new(&self, token: &str, new: NewPerson<'_>) -> Result<String, Failure> {

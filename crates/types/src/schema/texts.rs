@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::{
-    AuditId, Currency, DeliveryId, Email, ErasureId, EventId, InboxRequestId, NoticeId, ProgramId, ResendJobId,
-    StatusRange, TeamId, UserId, WebhookId, WebhookName, WebhookTimeout,
+    AuditId, Currency, DeliveryId, Email, ErasureId, EventId, InboxRequestId, NoticeId, ProgramId,
+    ResendJobId, StatusRange, TeamId, UserId, WebhookId, WebhookName, WebhookTimeout,
 };
 
 /// Describes a type where it stands, since it is short.
