@@ -17,12 +17,12 @@ impl Acting {
                 self.actor.check_team(Permission::SeeTeam, &key.team)?;
                 self.engine.teams(Some(&key.team)).await
             }
+            Who::Link(_) => self.actor.check_lists().map(|()| Vec::new()),
             Who::Person(person) => {
                 let mut teams = self.engine.teams(None).await?;
                 teams.retain(|team| person.role_in(&team.id).is_some());
                 Ok(teams)
             }
-            Who::Link(_) => Ok(Vec::new()),
         }
     }
 
@@ -31,18 +31,18 @@ impl Acting {
         if !matches!(self.actor.who, Who::Operator) {
             return Err(EngineError::Forbidden(OPERATOR_ONLY.to_owned()));
         }
-        let work = async { Ok(Unsaid(self.engine.create_team(name).await?)) };
-        let deed =
-            Deed { action: AuditAction::TeamCreated, team: None, program: None, trace: Trace::default() };
-        Ok(self.engine.recorded(&self.actor, deed, work).await?.0)
+        // Of the operator's log: nobody is in the team yet.
+        let deed = deed(AuditAction::TeamCreated, None, Trace::default());
+        let work = async { self.engine.create_team(name).await.map(Unsaid) };
+        self.engine.recorded(&self.actor, deed, work).await.map(|Unsaid(team)| team)
     }
 
     /// Gives a team another name.
     pub async fn rename_team(&self, team: &TeamId, name: &str) -> Result<Team, EngineError> {
         self.actor.check_team(Permission::Manage, team)?;
-        let work = async { Ok(Unsaid(self.engine.rename_team(team, name).await?)) };
-        let deed = in_team(AuditAction::TeamChanged, team, Trace::default());
-        Ok(self.engine.recorded(&self.actor, deed, work).await?.0)
+        let deed = deed(AuditAction::TeamChanged, Some(team), Trace::of(team));
+        let work = async { self.engine.rename_team(team, name).await.map(Unsaid) };
+        self.engine.recorded(&self.actor, deed, work).await.map(|Unsaid(team)| team)
     }
 
     /// Who is in a team, by the time they came.
@@ -54,7 +54,7 @@ impl Acting {
     /// Changes what somebody may do in a team, at once. A team keeps an owner.
     pub async fn change_role(&self, team: &TeamId, user: &UserId, role: Role) -> Result<Member, EngineError> {
         self.actor.check_team(Permission::Manage, team)?;
-        let deed = in_team(AuditAction::MemberRoleChanged, team, Trace::of(user).with("role", role));
+        let deed = deed(AuditAction::MemberRoleChanged, Some(team), Trace::of(user).with("role", role));
         let work = self.engine.change_member(team, user, MembershipChange::Role(role));
         self.engine.recorded(&self.actor, deed, work).await?;
         let members = self.engine.members(team).await?;
@@ -67,7 +67,7 @@ impl Acting {
         let is_own = matches!(&self.actor.who, Who::Person(person) if person.id == *user);
         let needed = if is_own { Permission::SeeTeam } else { Permission::Manage };
         self.actor.check_team(needed, team)?;
-        let deed = in_team(AuditAction::MemberRemoved, team, Trace::of(user));
+        let deed = deed(AuditAction::MemberRemoved, Some(team), Trace::of(user));
         let work = self.engine.change_member(team, user, MembershipChange::End);
         self.engine.recorded(&self.actor, deed, work).await
     }
@@ -84,9 +84,10 @@ impl Acting {
             Who::Key(key) => &key.name,
             Who::Person(person) => &person.name,
         };
-        let deed = in_team(AuditAction::MemberInvited, team, Trace::default().with("role", new.role));
-        let work = async { Ok(Unsaid(self.engine.invite(team, new, invited_by).await?)) };
-        Ok(self.engine.recorded(&self.actor, deed, work).await?.0)
+        let trace = Trace::of(&new.email).with("role", new.role);
+        let deed = deed(AuditAction::MemberInvited, Some(team), trace);
+        let work = async { self.engine.invite(team, new, invited_by).await.map(Unsaid) };
+        self.engine.recorded(&self.actor, deed, work).await.map(|Unsaid(invited)| invited)
     }
 
     /// The invitations that can be accepted, oldest first.
@@ -98,7 +99,7 @@ impl Acting {
     /// Takes an invitation back, at once.
     pub async fn take_invitation_back(&self, team: &TeamId, id: &str) -> Result<(), EngineError> {
         self.actor.check_team(Permission::Manage, team)?;
-        let deed = in_team(AuditAction::InvitationRevoked, team, Trace::of(id));
+        let deed = deed(AuditAction::InvitationRevoked, Some(team), Trace::of(id));
         self.engine.recorded(&self.actor, deed, self.engine.take_invitation_back(team, id)).await
     }
 
@@ -113,9 +114,9 @@ impl Acting {
     }
 }
 
-fn in_team(action: AuditAction, team: &TeamId, trace: Trace) -> Deed {
-    Deed { action, team: Some(team.clone()), program: None, trace }
-}
-
 const OPERATOR_ONLY: &str =
     "Only the server's operator can make teams: it takes the admin key of the server's configuration.";
+
+fn deed(action: AuditAction, team: Option<&TeamId>, trace: Trace) -> Deed {
+    Deed { action, team: team.cloned(), program: None, trace }
+}

@@ -2,13 +2,15 @@
 //! here already: an account's owner comes with their session.
 
 use std::fmt;
+use std::net::IpAddr;
 
-use groundswell_types::{Email, Role, UserId};
+use groundswell_types::{AuditAction, Email, Role, UserId};
 
 use super::account::checked_name;
 use super::passwords::{Line, Password};
 use super::sign_in::Credentials;
 use crate::access::{Begun, Came, Person, hash_token};
+use crate::audit::{Deed, Trace};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::id;
@@ -73,7 +75,12 @@ impl Engine {
     }
 
     /// Brings somebody who is signed in into the team, with the account they have. Their other sessions end.
-    pub async fn join(&self, token: &str, person: &Person) -> Result<(), EngineError> {
+    pub async fn join(
+        &self,
+        token: &str,
+        person: &Person,
+        address: Option<IpAddr>,
+    ) -> Result<(), EngineError> {
         let invitation = self.open_invitation(token).await?;
         match self.way(&invitation, Some(person)).await? {
             Way::OwnAccount { .. } => {}
@@ -86,7 +93,7 @@ impl Engine {
             return Err(EngineError::Refused(NO_LONGER.to_owned()));
         }
         self.access.tell();
-        Ok(())
+        self.record_joining(&invitation, &person.id, address).await
     }
 
     /// Makes an account with the invited address, brings it into the team, and begins a session.
@@ -114,7 +121,10 @@ impl Engine {
             created_at_ms: now_ms,
         };
         match self.store.accept_invitation(&invitation, &user, now_ms).await {
-            Ok(true) => self.begin_session(user.id, came).await,
+            Ok(true) => {
+                self.record_joining(&invitation, &user.id, came.address).await?;
+                self.begin_session(user.id, came).await
+            }
             Ok(false) => Err(EngineError::Refused(NO_LONGER.to_owned())),
             // Somebody took the address meanwhile.
             Err(StoreError::Rejected(_)) => Err(EngineError::Refused(HAS_ACCOUNT.to_owned())),
@@ -131,9 +141,10 @@ impl Engine {
     ) -> Result<Begun, EngineError> {
         let invitation = self.open_invitation(token).await?;
         let credentials = Credentials { email: invitation.email.as_str(), password, device };
+        let address = came.address;
         let begun = self.sign_in_with_password(credentials, came).await?;
         let joined = match self.person(&begun.token).await? {
-            Some(person) => self.join(token, &person).await,
+            Some(person) => self.join(token, &person, address).await,
             None => Err(EngineError::Refused(NO_LONGER.to_owned())),
         };
         if let Err(error) = joined {
@@ -141,6 +152,18 @@ impl Engine {
             return Err(error);
         }
         Ok(begun)
+    }
+
+    async fn record_joining(
+        &self,
+        invitation: &InvitationRecord,
+        user: &UserId,
+        address: Option<IpAddr>,
+    ) -> Result<(), EngineError> {
+        let trace = Trace::of(user).with("role", invitation.role);
+        let team = Some(invitation.team_id.clone());
+        let deed = Deed { action: AuditAction::MemberJoined, team, program: None, trace };
+        self.record_of_user(user, address, deed).await
     }
 
     async fn open_invitation(&self, token: &str) -> Result<InvitationRecord, EngineError> {

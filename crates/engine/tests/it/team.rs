@@ -301,15 +301,15 @@ async fn an_invitation_never_makes_anybody_somebody_who_is_here() {
     for person in [None, Some(&bob)] {
         assert_eq!(house.engine.invited(&token, person).await.expect("open").way, Way::SignIn);
     }
-    assert_eq!(word(house.engine.join(&token, &bob).await), "refused");
+    assert_eq!(word(house.engine.join(&token, &bob, None).await), "refused");
     assert_eq!(house.roles("a").await.len(), 1);
 
     house.session("ada", "elsewhere").await;
     let link = house.engine.create_sign_in_token(&user("ada")).await.expect("makes it").0;
-    house.engine.join(&token, &ada).await.expect("joins");
+    house.engine.join(&token, &ada, None).await.expect("joins");
     assert!(house.roles("a").await.contains(&("ada".to_owned(), Role::Editor)));
     assert_eq!(house.now("ada").await.and_then(|person| person.team), Some(team("a")), "looks at it");
-    assert_eq!(word(house.engine.join(&token, &ada).await), "refused", "it was used");
+    assert_eq!(word(house.engine.join(&token, &ada, None).await), "refused", "it was used");
 
     // What an owner of the earlier team may have begun in her name does not reach into this one.
     assert_eq!(house.now("elsewhere").await, None);
@@ -329,9 +329,9 @@ async fn somebody_signed_in_joins_with_their_account_unless_they_are_in_the_team
         house.engine.invited(&token, Some(&person)).await.expect("open").way,
         Way::IsMember { .. }
     ));
-    assert_eq!(word(house.engine.join(&token, &person).await), "refused");
+    assert_eq!(word(house.engine.join(&token, &person, None).await), "refused");
     let ada = house.now("ada").await.expect("ada");
-    house.engine.join(&token, &ada).await.expect("joins");
+    house.engine.join(&token, &ada, None).await.expect("joins");
     assert_eq!(house.roles("a").await.len(), 2);
     let again = NewInvitation { email: email("ada"), role: Role::Owner };
     assert_eq!(word(owner.invite(&team("a"), again).await), "conflict");

@@ -104,7 +104,7 @@ impl TeamBackend for PageBackend {
 
     async fn join(&self, token: &str) -> Result<(), Failure> {
         let person = self.person().await?;
-        self.state.engine.join(token, person).await.map_err(|error| self.failure(error))
+        self.state.engine.join(token, person, self.came.address).await.map_err(|error| self.failure(error))
     }
 
     async fn accept_as_new(&self, token: &str, new: NewPerson<'_>) -> Result<String, Failure> {

@@ -297,7 +297,7 @@ impl JoiningStore for Memory {
         let Joining { invitation, user, session, at_ms } = joining;
         let people = &mut self.state().people;
         let found = people.invitations.get(&invitation.token_hash);
-        if !found.is_some_and(|one| one.expires_at_ms > at_ms) {
+        if found.is_none_or(|one| one.expires_at_ms <= at_ms) {
             return Ok(false);
         }
         let (team_id, user_id) = (invitation.team_id.clone(), user.clone());
