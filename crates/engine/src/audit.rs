@@ -37,6 +37,7 @@ pub struct Trace {
     details: BTreeMap<String, String>,
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "ids, numbers and words are named where they stand")]
 impl Trace {
     /// Done to this.
     pub fn of(target: impl ToString) -> Self {
@@ -236,7 +237,7 @@ impl Engine {
                     Trace { target: record.target.take(), details: std::mem::take(&mut record.details) };
                 let Trace { target, details } = answer.traced(trace);
                 let program_id = answer.program().cloned().or(record.program_id.take());
-                record = AuditRecord { target, details, program_id, ..record };
+                record = AuditRecord { program_id, target, details, ..record };
                 self.store.end_audit(&record).await
             }
             Err(EngineError::Unclear | EngineError::Store(_) | EngineError::Stopping) => {

@@ -63,7 +63,7 @@ impl Limits {
             connections: descriptors::raise(),
             head: Duration::from_secs(10),
             idle: Duration::from_secs(75),
-            silence: Duration::from_secs(60),
+            silence: Duration::from_mins(1),
             tick: Duration::from_secs(1),
         }
     }

@@ -18,7 +18,7 @@ use super::Options;
 use crate::load::Target;
 
 /// Before it gives up, an attacker waits so long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Between two bytes of whoever sends slowly.
 const TRICKLE: Duration = Duration::from_secs(2);

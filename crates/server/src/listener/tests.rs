@@ -202,7 +202,7 @@ async fn a_client_that_takes_nothing_is_cut_off_and_one_that_takes_a_little_is_n
 
 #[tokio::test]
 async fn when_there_is_no_room_who_has_waited_longest_goes_and_nobody_who_is_busy() {
-    let patient = Duration::from_secs(3_600);
+    let patient = Duration::from_hours(1);
     let limits = Limits { connections: 3, head: patient, idle: patient, silence: patient, ..LIMITS };
     let mut server = Server::with(limits);
     let (mut busy, mut first) = (server.connect().await, server.connect().await);

@@ -286,7 +286,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_form_holds_what_has_arrived_and_not_what_it_announces() {
-        let room = BodyRoom { longest_silence: Duration::from_secs(60), ..BodyRoom::for_forms() };
+        let room = BodyRoom { longest_silence: Duration::from_mins(1), ..BodyRoom::for_forms() };
         let (sender, mut pieces) = tokio::sync::mpsc::unbounded_channel::<Bytes>();
         let body = futures::stream::poll_fn(move |context| pieces.poll_recv(context));
         let body = Body::from_stream(futures::StreamExt::map(body, Ok::<_, std::io::Error>));

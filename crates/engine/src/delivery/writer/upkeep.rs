@@ -23,7 +23,7 @@ pub(super) enum Upkeep {
     Resend(NewResends, oneshot::Sender<Result<usize, EngineError>>),
     Forget(Forget, oneshot::Sender<Result<u64, EngineError>>),
     Count(oneshot::Sender<Result<bool, EngineError>>),
-    Erase(EraseStep, oneshot::Sender<Result<(), EngineError>>),
+    Erase(Box<EraseStep>, oneshot::Sender<Result<(), EngineError>>),
     Note(Batch, oneshot::Sender<Result<(), EngineError>>),
 }
 
@@ -45,7 +45,7 @@ impl WriterHandle {
     /// Makes a step of an erasure.
     pub async fn erase(&self, step: EraseStep) -> Result<(), EngineError> {
         let (reply, answer) = oneshot::channel();
-        self.upkeep.send(Upkeep::Erase(step, reply)).await.map_err(|_| EngineError::Stopping)?;
+        self.upkeep.send(Upkeep::Erase(Box::new(step), reply)).await.map_err(|_| EngineError::Stopping)?;
         answer.await.map_err(|_| EngineError::Stopping)?
     }
 

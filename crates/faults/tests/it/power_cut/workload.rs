@@ -50,7 +50,6 @@ pub async fn run(directory: &Path, disk: &Disk, steps: usize, seed: u64) -> Vec<
         parked: [false; ENDPOINTS.len()],
         now_ms: 1_000_000,
         webhooks_version: 0,
-        retention: None,
         draft_version: 0,
         milestones: vec![empty],
     };
@@ -95,6 +94,7 @@ impl Workload<'_> {
             currency: Currency::default(),
             created_at_ms: self.now_ms,
             webhooks_version: 0,
+            retention: None,
         };
         self.store.apply(&SettingsChange::CreateProgram(program)).await.expect("commits");
         self.acknowledge().await;
