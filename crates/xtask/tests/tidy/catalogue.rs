@@ -38,10 +38,12 @@ const SPEAKERS: [&str; 25] = [
 ];
 
 /// What those files say to programs and operators only, and pieces of sentences, which the catalogue has whole.
-const NOT_SHOWN: [&str; 21] = [
+const NOT_SHOWN: [&str; 23] = [
     // For REST and the log.
     "must have 1 to 100 characters",
     "API key",
+    "There are 10,000 teams, and can be no more.",
+    "member of the team",
     "the HTTP client cannot be set up",
     "a draft cannot be read: {error}",
     "test {id} cannot be read",

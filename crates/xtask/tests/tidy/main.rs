@@ -51,18 +51,22 @@ fn only_the_configuration_reads_the_environment() {
 /// What the server may do with the engine itself: see whether it runs, let somebody in, and serve who is known by an address
 /// of their own.
 const OPEN_USE_CASES: &[&str] = &[
+    "accept_as_new",
     "access_changed",
     "acting",
     "admit_to_inbox",
     "api_key",
     "api_keys_revoked",
     "has_inbox",
+    "invited",
     "is_ready",
+    "join",
     "link_holder",
     "now_ms",
     "person",
     "receive_in_inbox",
     "sign_in",
+    "sign_in_and_join",
     "sign_out",
     "use_editor_link",
 ];
