@@ -17,6 +17,7 @@ pub(super) mod resends;
 pub(super) mod retention;
 pub(super) mod search;
 pub(super) mod secrets;
+pub(super) mod sessions;
 pub(super) mod tests;
 pub(super) mod webhooks;
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use groundswell_types::{Email, TeamId, UserId};
 
 use super::{Database, Transaction as _};
-use crate::store::query::people;
+use crate::store::query::{people, sessions};
 use crate::store::{
     DeviceRecord, InvitationRecord, MembershipChange, MembershipChanged, MembershipRecord, PeopleStore,
     SessionRecord, SignInLinkRecord, SignedIn, StoreError, TeamRecord, UserRecord,
@@ -102,7 +102,7 @@ impl<D: Database> PeopleStore for D {
 
     async fn save_sign_in_link(&self, link: &SignInLinkRecord) -> Result<(), StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = people::save_link(&mut *db, link).await;
+        let result = sessions::save_link(&mut *db, link).await;
         db.finish(result).await
     }
 
@@ -112,65 +112,65 @@ impl<D: Database> PeopleStore for D {
         now_ms: i64,
     ) -> Result<Option<UserId>, StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = people::use_link(&mut *db, &token_hash, now_ms).await;
+        let result = sessions::use_link(&mut *db, &token_hash, now_ms).await;
         db.finish(result).await
     }
 
     async fn save_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = people::save_session(&mut *db, session).await;
+        let result = sessions::save_session(&mut *db, session).await;
         db.finish(result).await
     }
 
     async fn session(&self, token_hash: [u8; 32], now_ms: i64) -> Result<Option<SignedIn>, StoreError> {
-        people::session(&mut *Database::reader(self).await?, &token_hash, now_ms).await
+        sessions::session(&mut *Database::reader(self).await?, &token_hash, now_ms).await
     }
 
     async fn sessions_of(&self, user: &UserId) -> Result<Vec<SessionRecord>, StoreError> {
-        people::sessions_of(&mut *Database::reader(self).await?, user).await
+        sessions::sessions_of(&mut *Database::reader(self).await?, user).await
     }
 
     async fn touch_session(&self, token_hash: [u8; 32], at_ms: i64) -> Result<(), StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = people::touch_session(&mut *db, &token_hash, at_ms).await;
+        let result = sessions::touch_session(&mut *db, &token_hash, at_ms).await;
         db.finish(result).await
     }
 
     async fn choose_team(&self, token_hash: [u8; 32], team: &TeamId) -> Result<(), StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = people::choose_team(&mut *db, &token_hash, team).await;
+        let result = sessions::choose_team(&mut *db, &token_hash, team).await;
         db.finish(result).await
     }
 
     async fn delete_session(&self, token_hash: [u8; 32]) -> Result<(), StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = people::delete_session(&mut *db, &token_hash).await;
+        let result = sessions::delete_session(&mut *db, &token_hash).await;
         db.finish(result).await
     }
 
     async fn delete_sessions_of(&self, user: &UserId, but: Option<[u8; 32]>) -> Result<u64, StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = people::delete_sessions_of(&mut *db, user, &but.unwrap_or_default()).await;
+        let result = sessions::delete_sessions_of(&mut *db, user, &but.unwrap_or_default()).await;
         db.finish(result).await
     }
 
     async fn has_sessions(&self) -> Result<bool, StoreError> {
-        people::has_sessions(&mut *Database::reader(self).await?).await
+        sessions::has_sessions(&mut *Database::reader(self).await?).await
     }
 
     async fn save_device(&self, device: &DeviceRecord) -> Result<(), StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = people::save_device(&mut *db, device).await;
+        let result = sessions::save_device(&mut *db, device).await;
         db.finish(result).await
     }
 
     async fn device(&self, token_hash: [u8; 32], now_ms: i64) -> Result<Option<UserId>, StoreError> {
-        people::device(&mut *Database::reader(self).await?, &token_hash, now_ms).await
+        sessions::device(&mut *Database::reader(self).await?, &token_hash, now_ms).await
     }
 
     async fn delete_devices_of(&self, user: &UserId) -> Result<(), StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = people::delete_devices_of(&mut *db, user).await;
+        let result = sessions::delete_devices_of(&mut *db, user).await;
         db.finish(result).await
     }
 }
