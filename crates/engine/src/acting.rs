@@ -1,6 +1,7 @@
 //! The use cases as somebody may use them: each asks the [`Actor`] first, and then calls the engine's function of the same
 //! name. REST and pages call these and nothing else, so what somebody may do cannot depend on how they ask.
 
+mod account;
 mod audit;
 mod keys;
 mod programs;

@@ -210,6 +210,7 @@ impl Engine {
                     report_panic(name, task.await);
                 }
             }
+            self.access.doorkeeper.finish().await;
             if let Err(error) = self.write_used_keys().await {
                 tracing::warn!(%error, "when API keys were last used was not written");
             }

@@ -41,6 +41,18 @@ pub enum EngineError {
     /// The idempotency key was used with other content.
     #[error("This Idempotency-Key was used within the last 7 days with other content.")]
     IdempotencyConflict,
+    /// E-mail address and password do not belong together, or nobody has the address.
+    #[error("E-mail address and password do not match. Check both, and whether Caps Lock is on.")]
+    WrongPassword,
+    /// There were too many wrong passwords; this one was not looked at.
+    #[error("{}", too_many_guesses(*.wait_ms))]
+    TooManyGuesses {
+        /// Until the next one may be tried.
+        wait_ms: i64,
+    },
+    /// More passwords wait to be compared than can be.
+    #[error("Too many people sign in at the moment. Try again in a few seconds.")]
+    Busy,
     /// More is queued than can be taken.
     #[error("Too much is waiting to be stored. Try again in a second.")]
     Overloaded,
@@ -72,6 +84,14 @@ impl From<StoreError> for EngineError {
             other => Self::Store(other),
         }
     }
+}
+
+fn too_many_guesses(wait_ms: i64) -> String {
+    let minutes = (wait_ms + 59_999) / 60_000;
+    format!(
+        "There were too many wrong passwords. Try again in {minutes} min, or ask an owner of your team or whoever runs this \
+         server for a sign-in link, which works meanwhile."
+    )
 }
 
 impl EngineError {

@@ -58,7 +58,7 @@ pub use inbox::{Inbox, InboxRequest, InboxRequestDetail, SchemeCheck, SignatureC
 pub use name::{InvalidName, WebhookName};
 pub use notice::{Notice, NoticeKind};
 pub use overlap::{InvalidOverlap, SecretOverlap};
-pub use person::{Email, InvalidEmail, Role};
+pub use person::{Email, InvalidEmail, Role, SessionView};
 pub use problem::{Problem, pointer_segment};
 pub use program::{Currency, Program, ProgramStatus, ProgramType};
 pub use resend::{MAX_SELECTED, ResendJob, ResendSelection, ResendState};

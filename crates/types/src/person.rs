@@ -92,6 +92,23 @@ impl<'de> Deserialize<'de> for Email {
     }
 }
 
+/// A browser that somebody is signed in with, for them to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionView {
+    /// `ses_…`. Says nothing of what the browser holds.
+    pub id: String,
+    /// Whether it is the one that asks.
+    pub is_this: bool,
+    /// Where it began.
+    pub address: Option<String>,
+    /// What the browser calls itself.
+    pub user_agent: Option<String>,
+    /// Unix milliseconds.
+    pub began_at: i64,
+    /// Unix milliseconds, to some minutes.
+    pub last_seen_at: i64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

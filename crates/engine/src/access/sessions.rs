@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
-use groundswell_types::{TeamId, UserId};
+use groundswell_types::{AuditAction, TeamId, UserId};
 
 use super::{Person, hash_token, new_token};
+use crate::audit::{Deed, Trace};
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::{SessionRecord, SignInLinkRecord, SignedIn};
+use crate::store::{DeviceRecord, SessionRecord, SignInLinkRecord, SignedIn};
 
 /// How long a sign-in link can be used: one hour.
 pub const SIGN_IN_LINK_MS: i64 = 3_600_000;
@@ -17,6 +18,9 @@ pub const SESSION_MS: i64 = 30 * 86_400_000;
 
 /// How long a session lasts that nobody uses: 7 days.
 pub const IDLE_MS: i64 = 7 * 86_400_000;
+
+/// How long a browser is remembered that somebody signed in with: 180 days.
+pub const DEVICE_MS: i64 = 180 * 86_400_000;
 
 /// How exactly it is kept when a session was last used.
 const SEEN_STEP_MS: i64 = 300_000;
@@ -38,6 +42,8 @@ pub struct Came {
 pub struct Begun {
     /// For the cookie.
     pub token: String,
+    /// For the cookie that marks the browser as one that has signed in; lasts for [`DEVICE_MS`].
+    pub device: String,
     pub user: UserId,
 }
 
@@ -57,7 +63,27 @@ impl Engine {
         let user = user.ok_or_else(|| {
             EngineError::Refused("This sign-in link has been used or has expired. Make a new one.".to_owned())
         })?;
+        self.record_sign_in(&user, came.address, "link").await?;
         self.begin_session(user, came).await
+    }
+
+    /// Records a sign-in; it is none when it cannot be recorded.
+    pub(crate) async fn record_sign_in(
+        &self,
+        user: &UserId,
+        address: Option<IpAddr>,
+        by: &str,
+    ) -> Result<(), EngineError> {
+        let team = self.first_team(user).await?;
+        let trace = Trace::default().with("by", by);
+        let deed = Deed { action: AuditAction::SessionBegan, team, program: None, trace };
+        self.record_of_user(user, address, deed).await
+    }
+
+    /// Where what somebody does for themselves is recorded: the team they came into first.
+    pub(crate) async fn first_team(&self, user: &UserId) -> Result<Option<TeamId>, EngineError> {
+        let memberships = self.store.memberships(user).await?;
+        Ok(memberships.into_iter().next().map(|membership| membership.team_id))
     }
 
     /// Begins a session with a token of its own, always a new one; the browser's earlier session ends.
@@ -77,9 +103,22 @@ impl Engine {
         };
         self.store.save_session(&record).await?;
         if let Some(before) = came.session {
-            self.sign_out(&before).await?;
+            self.store.delete_session(hash_token(&before)).await?;
+            self.access.tell();
         }
-        Ok(Begun { token, user })
+        let device = self.remember_device(&user).await?;
+        Ok(Begun { token, device, user })
+    }
+
+    /// Remembers a browser of somebody, under a new token: they sign in with it even while strangers guess at their password.
+    async fn remember_device(&self, user: &UserId) -> Result<String, EngineError> {
+        let now_ms = self.clock.now_ms();
+        let (token, token_hash) = new_token();
+        let user_id = user.clone();
+        let device =
+            DeviceRecord { token_hash, user_id, created_at_ms: now_ms, expires_at_ms: now_ms + DEVICE_MS };
+        self.store.save_device(&device).await?;
+        Ok(token)
     }
 
     /// Whose session this is, while it lasts.
@@ -100,9 +139,17 @@ impl Engine {
     }
 
     /// Ends a session.
-    pub async fn sign_out(&self, session: &str) -> Result<(), EngineError> {
-        self.store.delete_session(hash_token(session)).await?;
+    pub async fn sign_out(&self, session: &str, address: Option<IpAddr>) -> Result<(), EngineError> {
+        let token_hash = hash_token(session);
+        let signed_in = self.store.session(token_hash, self.clock.now_ms()).await?;
+        self.store.delete_session(token_hash).await?;
         self.access.tell();
+        if let Some(SignedIn { user, .. }) = signed_in {
+            let team = self.first_team(&user.id).await?;
+            let deed =
+                Deed { action: AuditAction::SessionEnded, team, program: None, trace: Trace::default() };
+            self.record_of_user(&user.id, address, deed).await?;
+        }
         Ok(())
     }
 

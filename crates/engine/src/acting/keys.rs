@@ -8,6 +8,9 @@ use crate::api_keys::Reach;
 use crate::audit::{Deed, Trace, Unsaid};
 use crate::error::EngineError;
 
+const IN_OTHER_TEAMS: &str =
+    "They are in other teams, too, so only whoever runs this server can make them a sign-in link.";
+
 impl Acting {
     /// The API keys that are in the actor's reach, oldest first.
     pub async fn api_keys(&self) -> Result<Vec<ApiKey>, EngineError> {
@@ -67,6 +70,12 @@ impl Acting {
         let team = self.actor.team()?;
         self.actor.check_team(Permission::Manage, &team)?;
         let user = self.engine.member_or_owner(&team, user).await?;
+        // A session is of the whole person.
+        let memberships = self.engine.store.memberships(&user).await?;
+        let is_operator = matches!(self.actor.who, Who::Operator);
+        if !is_operator && memberships.iter().any(|membership| membership.team_id != team) {
+            return Err(EngineError::Forbidden(IN_OTHER_TEAMS.to_owned()));
+        }
         let deed = Deed {
             action: AuditAction::LinkCreated,
             team: Some(team),

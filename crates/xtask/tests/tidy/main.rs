@@ -62,6 +62,7 @@ const OPEN_USE_CASES: &[&str] = &[
     "person",
     "receive_in_inbox",
     "sign_in",
+    "sign_in_with_password",
     "sign_out",
 ];
 
