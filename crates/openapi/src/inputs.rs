@@ -17,7 +17,7 @@ const PLAIN: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
 const VISIBLE: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$";
 
 /// All of them, by name.
-pub fn all() -> [(&'static str, Value); 8] {
+pub fn all() -> [(&'static str, Value); 9] {
     [
         ("NewProgram", new_program()),
         ("ProgramChange", program_change()),
@@ -27,6 +27,7 @@ pub fn all() -> [(&'static str, Value); 8] {
         ("NamedDeliveries", named_deliveries()),
         ("MatchingDeliveries", matching_deliveries()),
         ("ApiKeyToBe", api_key()),
+        ("SignInLinkToBe", sign_in_link()),
     ]
 }
 
@@ -273,5 +274,19 @@ fn api_key() -> Value {
             },
         },
         "required": ["name"],
+    })
+}
+
+fn sign_in_link() -> Value {
+    json!({
+        "description": "Whom a link is to sign in.",
+        "type": "object",
+        "properties": {
+            "email": {
+                "type": ["string", "null"],
+                "format": "email",
+                "description": "The e-mail address of somebody in the team; its first owner, if none is given.",
+            },
+        },
     })
 }

@@ -84,7 +84,11 @@ impl From<EngineError> for Failed {
             }
             EngineError::Conflict(_) | EngineError::Refused(_) => ErrorCode::Conflict,
             EngineError::IdempotencyConflict => ErrorCode::IdempotencyConflict,
-            EngineError::Overloaded | EngineError::Away | EngineError::Stopping => ErrorCode::Overloaded,
+            EngineError::WrongPassword => ErrorCode::Unauthorized,
+            EngineError::TooManyGuesses { .. } => ErrorCode::RateLimit,
+            EngineError::Overloaded | EngineError::Away | EngineError::Stopping | EngineError::Busy => {
+                ErrorCode::Overloaded
+            }
             EngineError::Unclear => ErrorCode::Internal,
             EngineError::StorageFull => ErrorCode::StorageFull,
             EngineError::Store(cause) => {
