@@ -18,7 +18,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.open('/');
       const requested = [];
       page.on('request', (request) => requested.push(new URL(request.url()).pathname));
-      await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'API keys' }).click();
+      await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Settings' }).click();
       await expect(page.getByRole('heading', { name: 'No API keys yet' })).toBeVisible();
       const name = page.getByLabel(/^Name/);
       await name.fill('Shop');

@@ -3,8 +3,11 @@
 //! A page is a [`PlainPage`], what it shows a variant of [`Shown`], what came of its forms one of [`Outcome`]. To add one: a
 //! variant in each, its path, a module with its view, and its form in [`crate::forms`].
 
+pub mod account;
 pub mod api_keys;
+pub mod sessions;
 mod settings;
+pub mod sign_in;
 
 use leptos::prelude::*;
 use leptos_router::components::{Route, Routes};
@@ -24,16 +27,25 @@ use crate::viewer::Viewer;
 pub enum PlainPage {
     /// Keys for the REST API.
     ApiKeys,
+    /// Signing in.
+    SignIn,
+    /// What somebody is called and signs in with.
+    Account,
+    /// Where somebody is signed in.
+    Sessions,
 }
 
 impl PlainPage {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::ApiKeys];
+    pub const ALL: [Self; 4] = [Self::ApiKeys, Self::SignIn, Self::Account, Self::Sessions];
 
     /// Its path, in axum's syntax.
     pub const fn path(self) -> &'static str {
         match self {
             Self::ApiKeys => "/settings/api-keys",
+            Self::SignIn => "/sign-in",
+            Self::Account => "/settings/account",
+            Self::Sessions => "/settings/sessions",
         }
     }
 }
@@ -43,6 +55,12 @@ impl PlainPage {
 pub enum Outcome {
     /// Of the page of API keys.
     ApiKeys(api_keys::Outcome),
+    /// Of the page for signing in.
+    SignIn(sign_in::Outcome),
+    /// Of the page of the account.
+    Account(account::Outcome),
+    /// Of the page of sessions: why it could not be done.
+    Sessions(Failure),
 }
 
 impl Outcome {
@@ -50,6 +68,18 @@ impl Outcome {
     pub const fn page(&self) -> PlainPage {
         match self {
             Self::ApiKeys(_) => PlainPage::ApiKeys,
+            Self::SignIn(_) => PlainPage::SignIn,
+            Self::Account(_) => PlainPage::Account,
+            Self::Sessions(_) => PlainPage::Sessions,
+        }
+    }
+
+    /// In how many seconds to try again, if that is known.
+    pub fn retry_after_s(&self) -> Option<u32> {
+        match self {
+            Self::SignIn(outcome) => outcome.turned.retry_after_s,
+            Self::Account(outcome) => outcome.turned.retry_after_s,
+            Self::ApiKeys(_) | Self::Sessions(_) => None,
         }
     }
 }
@@ -58,6 +88,9 @@ impl Said for Outcome {
     fn said_in(self, language: Language) -> Self {
         match self {
             Self::ApiKeys(outcome) => Self::ApiKeys(outcome.said_in(language)),
+            Self::SignIn(outcome) => Self::SignIn(outcome.said_in(language)),
+            Self::Account(outcome) => Self::Account(outcome.said_in(language)),
+            Self::Sessions(failure) => Self::Sessions(failure.said_in(language)),
         }
     }
 }
@@ -84,20 +117,52 @@ pub struct PlainShown {
 #[derive(Clone)]
 enum Shown {
     ApiKeys(api_keys::Shown),
+    SignIn(sign_in::Shown),
+    Account(account::Shown),
+    Sessions(sessions::Shown),
 }
 
 impl PlainShown {
     /// Reads what is to be shown.
     pub async fn read(backend: &dyn Backend, asked: Asked<'_>) -> Result<Self, Failure> {
-        let Asked { page, query: _, outcome } = asked;
+        let Asked { page, query, outcome } = asked;
         let viewer = backend.viewer().await?;
         let shown = match page {
             PlainPage::ApiKeys => {
-                let outcome = outcome.map(|Outcome::ApiKeys(outcome)| outcome);
+                let outcome = outcome.and_then(|outcome| match outcome {
+                    Outcome::ApiKeys(outcome) => Some(outcome),
+                    _ => None,
+                });
                 Shown::ApiKeys(api_keys::Shown::read(backend, outcome).await?)
+            }
+            PlainPage::SignIn => {
+                let outcome = outcome.and_then(|outcome| match outcome {
+                    Outcome::SignIn(outcome) => Some(outcome),
+                    _ => None,
+                });
+                Shown::SignIn(sign_in::Shown::read(query, outcome))
+            }
+            PlainPage::Account => {
+                let outcome = outcome.and_then(|outcome| match outcome {
+                    Outcome::Account(outcome) => Some(outcome),
+                    _ => None,
+                });
+                Shown::Account(account::Shown::read(backend, query, outcome).await?)
+            }
+            PlainPage::Sessions => {
+                let refused = outcome.and_then(|outcome| match outcome {
+                    Outcome::Sessions(failure) => Some(failure),
+                    _ => None,
+                });
+                Shown::Sessions(sessions::Shown::read(backend, refused).await?)
             }
         };
         Ok(Self { page, viewer, shown })
+    }
+
+    /// The page for signing in, in the place of one for people who have; `next` is where that one is.
+    pub fn sign_in(next: &str) -> Self {
+        Self { page: PlainPage::SignIn, viewer: None, shown: Shown::SignIn(sign_in::Shown::before(next)) }
     }
 }
 
@@ -123,5 +188,8 @@ fn Page() -> impl IntoView {
     };
     match shown {
         Shown::ApiKeys(shown) => settings::around(page, viewer, api_keys::view(shown)),
+        Shown::SignIn(shown) => sign_in::view(shown),
+        Shown::Account(shown) => settings::around(page, viewer, account::view(shown)),
+        Shown::Sessions(shown) => settings::around(page, viewer, sessions::view(shown)),
     }
 }

@@ -10,4 +10,6 @@ pub struct Viewer {
     pub name: String,
     /// What they may do in the team they look at; `None` when they are in no team.
     pub role: Option<Role>,
+    /// Whether they can only sign in with a link, until they set a password.
+    pub needs_password: bool,
 }

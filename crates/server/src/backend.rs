@@ -1,5 +1,7 @@
 //! What the pages need, over the engine, for the person whose session the request carries.
 
+mod account;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -7,7 +9,7 @@ use groundswell_app::backend::Backend;
 use groundswell_app::failure::Failure;
 use groundswell_app::{Language, Viewer};
 use groundswell_engine::EngineError;
-use groundswell_engine::access::{Actor, Came, SESSION_MS, Who};
+use groundswell_engine::access::{Actor, Came, Who};
 use groundswell_engine::acting::Acting;
 use groundswell_engine::programs::NewProgram;
 use groundswell_types::editor::{
@@ -31,6 +33,8 @@ const REMEMBERED_S: i64 = 365 * 24 * 3600;
 pub struct PageBackend {
     state: AppState,
     came: Came,
+    /// What marks the browser as one that has signed in before.
+    device: Option<String>,
     request_id: Option<String>,
     /// Who it is, once that was asked: a page asks for many things.
     acting: OnceCell<Option<Acting>>,
@@ -39,7 +43,12 @@ pub struct PageBackend {
 impl PageBackend {
     /// A backend for whoever came; `came` has their session.
     pub const fn new(state: AppState, came: Came, request_id: Option<String>) -> Self {
-        Self { state, came, request_id, acting: OnceCell::const_new() }
+        Self { state, came, device: None, request_id, acting: OnceCell::const_new() }
+    }
+
+    /// The same in a browser that brings a device's token.
+    pub fn with_device(self, device: Option<String>) -> Self {
+        Self { device, ..self }
     }
 
     /// The use cases, for somebody who is signed in.
@@ -66,6 +75,9 @@ impl PageBackend {
             EngineError::TooLarge(_)
             | EngineError::NotAccepted(_)
             | EngineError::Refused(_)
+            | EngineError::WrongPassword
+            | EngineError::TooManyGuesses { .. }
+            | EngineError::Busy
             | EngineError::WebhookLimit
             | EngineError::TooManyTests { .. }
             | EngineError::IdempotencyConflict
@@ -92,18 +104,17 @@ impl Backend for PageBackend {
             Err(failure) => return Err(failure),
         };
         let Who::Person(person) = &acting.actor().who else { return Ok(None) };
-        Ok(Some(Viewer { name: person.name.clone(), role: person.role() }))
-    }
-
-    async fn sign_in(&self, token: &str) -> Result<String, Failure> {
-        let begun = self.state.engine.sign_in(token, self.came.clone()).await;
-        let begun = begun.map_err(|error| self.failure(error))?;
-        Ok(self.state.cookies.set(Cookie::Session, &begun.token, SESSION_MS / 1000))
+        let needs_password = !person.has_password;
+        Ok(Some(Viewer { name: person.name.clone(), role: person.role(), needs_password }))
     }
 
     async fn sign_out(&self) -> Result<String, Failure> {
         if let Some(session) = &self.came.session {
-            self.state.engine.sign_out(session).await.map_err(|error| self.failure(error))?;
+            self.state
+                .engine
+                .sign_out(session, self.came.address)
+                .await
+                .map_err(|error| self.failure(error))?;
         }
         Ok(self.state.cookies.forget(Cookie::Session))
     }

@@ -2,10 +2,10 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::hooks::use_location;
 
 use super::{Icon, Shape};
 use crate::failure::Failure;
-use crate::pages::SignInHelp;
 use crate::texts::{Texts, texts};
 use crate::words;
 
@@ -39,7 +39,7 @@ pub fn FailureNotice(failure: Failure) -> impl IntoView {
 pub fn FailurePage(failure: Failure) -> impl IntoView {
     let texts = texts();
     let (title, advice) = match &failure {
-        Failure::SignedOut => return view! { <SignInHelp/> }.into_any(),
+        Failure::SignedOut => return view! { <SignedOut/> }.into_any(),
         Failure::NotFound => (texts.failure_not_found_title(), texts.failure_not_found_advice()),
         Failure::Offline => (texts.failure_offline_title(), texts.failure_offline_advice()),
         _ => (texts.failure_title(), texts.failure_advice()),
@@ -52,6 +52,26 @@ pub fn FailurePage(failure: Failure) -> impl IntoView {
             <p class="hint">{advice}</p>
             {request_id(texts, &failure)}
             <p><a class="button" href="/">{texts.frame_programs()}</a></p>
+        </div>
+    }
+    .into_any()
+}
+
+/// The way to sign in again, and back here.
+#[component]
+fn SignedOut() -> impl IntoView {
+    let texts = texts();
+    let location = use_location();
+    let here = move || format!("{}?{}", location.pathname.get(), location.search.get());
+    view! {
+        <Title text=texts.sign_in_title()/>
+        <div class="page narrow empty">
+            <h1>{texts.sign_in_title()}</h1>
+            <p>{texts.failure_signed_out()}</p>
+            <form action="/sign-in">
+                <input type="hidden" name="next" value=here/>
+                <button class="button primary" type="submit">{texts.sign_in_button()}</button>
+            </form>
         </div>
     }
     .into_any()

@@ -10,7 +10,11 @@ use crate::viewer::Viewer;
 /// The settings' pages in their order, with what each is called, for somebody.
 fn pages(texts: Texts, viewer: Option<&Viewer>) -> Vec<(PlainPage, &'static str)> {
     let is_owner = viewer.is_some_and(|viewer| viewer.role == Some(Role::Owner));
-    let all = [(PlainPage::ApiKeys, texts.keys_title(), Role::Owner)];
+    let all = [
+        (PlainPage::Account, texts.account_title(), Role::Viewer),
+        (PlainPage::Sessions, texts.sessions_title(), Role::Viewer),
+        (PlainPage::ApiKeys, texts.keys_title(), Role::Owner),
+    ];
     let is_for = |role| is_owner || role < Role::Owner;
     all.into_iter().filter(|(_, _, role)| is_for(*role)).map(|(page, name, _)| (page, name)).collect()
 }

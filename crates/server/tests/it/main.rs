@@ -23,5 +23,6 @@ mod receiver;
 mod rest;
 mod server;
 mod server_sent;
+mod sign_in;
 mod waiting;
 mod who_may;

@@ -108,7 +108,8 @@ impl Answer {
         for id in &self.secrets {
             body = body.replace(id, "{id}");
         }
-        let is_changing = |name: &str| ["requestId", "timestamp", "x-request-id", "date", "nonce"].contains(&name);
+        let is_changing =
+            |name: &str| ["requestId", "timestamp", "x-request-id", "date", "nonce"].contains(&name);
         match serde_json::from_str::<Value>(&body) {
             Ok(Value::Object(mut members)) => {
                 members.retain(|name, _| !is_changing(name));
@@ -198,7 +199,8 @@ impl Ground {
     pub fn routes(&self) -> Vec<String> {
         let log = self.server.log();
         let routes = log.lines().filter(|line| line.contains("a route is served"));
-        let routes = routes.filter_map(|line| line.split_once("route=")).map(|(_, route)| route.trim().to_owned());
+        let routes =
+            routes.filter_map(|line| line.split_once("route=")).map(|(_, route)| route.trim().to_owned());
         routes.collect()
     }
 
@@ -290,7 +292,8 @@ impl Ground {
         let job = client.post(&at("/resends"), &json!({ "deliveries": [delivery] })).ok();
         let test = client.post(&at(&format!("/webhooks/{webhook}/test")), &json!({})).ok();
         let requests = client.get(&at("/inbox")).ok();
-        let key = client.post("/v2/api-keys", &json!({ "name": "to be revoked", "campaignId": program })).ok();
+        let key =
+            client.post("/v2/api-keys", &json!({ "name": "to be revoked", "campaignId": program })).ok();
         let invitation = json!({ "email": format!("guest{}@example.com", NEXT.next()), "role": "viewer" });
         let invitation = client.post("/v2/teams/team_first/invitations", &invitation).ok();
         let text = |value: &Value| value.as_str().map(str::to_owned).unwrap_or_default();
@@ -305,7 +308,12 @@ impl Ground {
             ("key", text(&key["id"])),
             ("team", "team_first".to_owned()),
             ("invitation", text(&invitation["id"])),
-            ("invitation_token", text(&invitation["url"]).split_once("token=").map_or(String::new(), |(_, token)| token.to_owned())),
+            (
+                "invitation_token",
+                text(&invitation["url"])
+                    .split_once("token=")
+                    .map_or(String::new(), |(_, token)| token.to_owned()),
+            ),
         ]);
         Things { program, named }
     }

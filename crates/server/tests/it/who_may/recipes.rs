@@ -112,7 +112,10 @@ const REST: &[Recipe] = &[
     get("/v2/campaign/{id}"),
     patch("/v2/campaign/{id}", r#"{"name":"Renamed"}"#),
     get("/v2/campaign/{id}/webhooks"),
-    post("/v2/campaign/{id}/webhooks", r#"{"payloadUrl":"https://example.com/","events":[],"isEnabled":false}"#),
+    post(
+        "/v2/campaign/{id}/webhooks",
+        r#"{"payloadUrl":"https://example.com/","events":[],"isEnabled":false}"#,
+    ),
     patch("/v2/campaign/{id}/webhooks/{webhook}", r#"{"isEnabled":false}"#),
     delete("/v2/campaign/{id}/webhooks/{webhook}"),
     post("/v2/campaign/{id}/webhooks/{webhook}/test", "{}"),
@@ -175,7 +178,10 @@ const FUNCTIONS: &[Recipe] = &[
     ask("/_fn/get_panel", r#"{"id":"{program}"}"#),
     ask("/_fn/get_examples", r#"{"id":"{program}"}"#),
     post("/_fn/save_draft", r#"{"id":"{program}","seen":{"draft_version":0,"live_version":null},"rows":[]}"#),
-    post("/_fn/change_secret", r#"{"id":"{program}","row_key":"{webhook}","change":{"Set":"another-s3cret"}}"#),
+    post(
+        "/_fn/change_secret",
+        r#"{"id":"{program}","row_key":"{webhook}","change":{"Set":"another-s3cret"}}"#,
+    ),
     ask("/_fn/generate_secret", "{}"),
     post("/_fn/discard_draft", r#"{"id":"{program}"}"#),
     post(
