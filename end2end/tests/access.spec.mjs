@@ -4,7 +4,6 @@ import { expect, open, panel, programWith, said, test } from '../fixtures.mjs';
 
 /** What there is to see: who is signed in, how it is filled, and what is opened before it is looked at. */
 const PAGES = [
-  { name: 'sign-in', path: '/sign-in' },
   { name: 'not-found', path: '/no/such/page', complaint: /status of 404/ },
   { name: 'programs-empty', path: '/' },
   { name: 'programs', path: '/', fill: full },

@@ -7,12 +7,14 @@ use leptos_router::components::{A, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
 use crate::components::{Icon, LanguageSwitch, Menu, Shape};
+use crate::failure::Failure;
 use crate::functions;
 use crate::pages::{
-    DeliveriesPage, HistoryPage, InboxPage, NotFoundPage, OptionsPage, ProgramsPage, SignInPage, WebhooksPage,
+    DeliveriesPage, HistoryPage, InboxPage, NotFoundPage, OptionsPage, ProgramsPage, WebhooksPage,
 };
 use crate::place::place;
 use crate::texts::{Texts, texts};
+use crate::viewer::Viewer;
 
 /// The app. Every page is rendered whole before the first byte is sent: streamed pages would need JavaScript to
 /// put their parts into place, and could not have a status of their own.
@@ -22,7 +24,6 @@ pub fn App() -> impl IntoView {
         <Frame>
                 <Routes fallback=NotFoundPage>
                     <Route path=path!("/") view=ProgramsPage ssr=SsrMode::Async/>
-                    <Route path=path!("/sign-in") view=SignInPage ssr=SsrMode::Async/>
                     <Route path=path!("/programs/:id/options") view=OptionsPage ssr=SsrMode::Async/>
                     <Route path=path!("/programs/:id/options/webhooks") view=WebhooksPage ssr=SsrMode::Async/>
                     <Route path=path!("/programs/:id/options/webhooks/history") view=HistoryPage ssr=SsrMode::Async/>
@@ -35,10 +36,15 @@ pub fn App() -> impl IntoView {
     }
 }
 
+/// Who looks at the page, asked once for all of its parts.
+#[derive(Clone, Copy)]
+pub struct Viewing(pub Resource<Result<Option<Viewer>, Failure>>);
+
 /// What is around every page.
 #[component]
 pub fn Frame(children: Children) -> impl IntoView {
     provide_meta_context();
+    provide_context(Viewing(Resource::new(|| (), |()| functions::get_viewer())));
     view! {
         <Title formatter=document_title/>
         <Router>
@@ -95,14 +101,14 @@ fn Header() -> impl IntoView {
 #[component]
 fn Account() -> impl IntoView {
     let texts = texts();
-    let viewer = Resource::new(|| (), |()| functions::get_viewer());
+    let Viewing(viewer) = expect_context();
     view! {
         <div class="header-account">
             <Transition>
                 {move || Suspend::new(async move {
                     viewer.await.ok().flatten().map(|viewer| view! {
                         {teams(texts, viewer.teams, viewer.team.as_ref())}
-                        <span class="header-viewer">{viewer.name}</span>
+                        <a class="header-viewer" href="/settings/account" rel="external">{viewer.name}</a>
                         <form method="post" action="/sign-out">
                             <button class="button quiet small" type="submit">{texts.frame_sign_out()}</button>
                         </form>

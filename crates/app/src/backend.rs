@@ -1,6 +1,7 @@
 //! What the pages need from the server, as a trait: the server implements it over the engine, and gives it as
 //! context to every page and server function.
 
+pub mod account;
 pub mod audit;
 mod embed;
 pub mod team;
@@ -26,14 +27,13 @@ use crate::viewer::Viewer;
 pub use embed::{EmbedBackend, Opened};
 
 /// The use cases behind the pages, for the person who made the request. Every method but [`Backend::viewer`] and
-/// [`Backend::sign_in`] fails with [`Failure::SignedOut`] for nobody.
+/// those that sign in fails with [`Failure::SignedOut`] for nobody.
 #[async_trait]
-pub trait Backend: team::TeamBackend + AuditBackend + EmbedBackend + Send + Sync + 'static {
+pub trait Backend:
+    account::AccountBackend + team::TeamBackend + AuditBackend + EmbedBackend + Send + Sync + 'static
+{
     /// Who made the request; `None` when nobody is signed in.
     async fn viewer(&self) -> Result<Option<Viewer>, Failure>;
-
-    /// Uses up the token of a one-time link; returns the value of the `Set-Cookie` header that signs in.
-    async fn sign_in(&self, token: &str) -> Result<String, Failure>;
 
     /// Ends the session; returns the value of the `Set-Cookie` header that forgets it.
     async fn sign_out(&self) -> Result<String, Failure>;

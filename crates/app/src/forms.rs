@@ -17,6 +17,7 @@ use crate::returned::Returned;
 use crate::said::Said;
 use crate::texts::Texts;
 
+mod account;
 mod api_keys;
 mod embed;
 mod form;
@@ -30,7 +31,7 @@ mod team;
 use form::{Form, own_page};
 
 /// Where forms are posted to, in axum's path syntax.
-pub const PATHS: [&str; 17] = [
+pub const PATHS: [&str; 19] = [
     "/",
     "/settings/api-keys",
     "/language",
@@ -48,6 +49,8 @@ pub const PATHS: [&str; 17] = [
     "/settings/members",
     "/invitation",
     "/team",
+    "/settings/account",
+    "/settings/sessions",
 ];
 
 /// What is to be answered.
@@ -59,6 +62,13 @@ pub enum Answer {
         location: String,
         /// The value of `Set-Cookie`, if a cookie is to be set.
         set_cookie: Option<String>,
+    },
+    /// `303 See Other`, for who has signed in.
+    SignedIn {
+        /// Where to.
+        location: String,
+        /// The values of `Set-Cookie`.
+        set_cookies: Vec<String>,
     },
     /// The page that a `GET` of the same path shows.
     Page {
@@ -114,7 +124,7 @@ pub async fn submit(backend: &dyn Backend, post: Post<'_>) -> Answer {
         Answer::Plain { status, outcome } => {
             Answer::Plain { status, outcome: Box::new(outcome.said_in(post.language)) }
         }
-        redirect @ Answer::Redirect { .. } => redirect,
+        redirect @ (Answer::Redirect { .. } | Answer::SignedIn { .. }) => redirect,
     }
 }
 
@@ -123,13 +133,15 @@ async fn act(backend: &dyn Backend, post: Post<'_>) -> Answer {
     match post.path.trim_matches('/').split('/').collect::<Vec<_>>().as_slice() {
         [""] => create_program(backend, &form).await,
         ["language"] => choose_language(backend, &form),
-        ["sign-in"] => sign_in(backend, &form).await,
-        ["sign-out"] => sign_out(backend).await,
+        ["sign-in"] => account::sign_in(backend, &form).await,
+        ["sign-out"] => account::sign_out(backend).await,
         ["settings", "api-keys"] => api_keys::submit(backend, &form).await,
         ["settings", "privacy"] => privacy::submit(backend, &form).await,
         ["settings", "members"] => team::submit(backend, &form).await,
         ["invitation"] => team::accept(backend, &form).await,
         ["team"] => team::choose(backend, &form).await,
+        ["settings", "account"] => account::submit(backend, &form).await,
+        ["settings", "sessions"] => account::submit_to_sessions(backend, &form).await,
         ["programs", id, page @ ..] => match (ProgramId::parse(id), page) {
             (Ok(id), ["options", "webhooks"]) => {
                 panel::submit(backend, Texts::of(post.language), (&id, Place::Editor), &form).await
@@ -185,20 +197,5 @@ async fn restore(backend: &dyn Backend, (id, place): (&ProgramId, Place), form: 
     match backend.restore(id, version, draft).await {
         Ok(()) => Answer::redirect(format!("{}?done={}", place.webhooks(id), Done::Restored)),
         Err(failure) => Answer::failed(failure),
-    }
-}
-
-async fn sign_in(backend: &dyn Backend, form: &Form) -> Answer {
-    match backend.sign_in(form.get("token")).await {
-        Ok(cookie) => Answer::Redirect { location: "/".to_owned(), set_cookie: Some(cookie) },
-        Err(failure) => Answer::failed(failure),
-    }
-}
-
-async fn sign_out(backend: &dyn Backend) -> Answer {
-    match backend.sign_out().await {
-        Ok(cookie) => Answer::Redirect { location: "/sign-in".to_owned(), set_cookie: Some(cookie) },
-        // Whoever is signed out already has what they wanted; anything else the page shows by itself.
-        Err(_) => Answer::redirect("/sign-in"),
     }
 }

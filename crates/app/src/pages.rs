@@ -10,7 +10,6 @@ pub mod live;
 mod not_found;
 mod options;
 mod programs;
-mod sign_in;
 mod webhooks;
 
 pub use deliveries::DeliveriesPage;
@@ -18,7 +17,6 @@ pub use inbox::InboxPage;
 pub use not_found::NotFoundPage;
 pub use options::OptionsPage;
 pub use programs::ProgramsPage;
-pub use sign_in::{SignInHelp, SignInPage};
 pub use webhooks::{HistoryPage, WebhooksPage};
 
 /// The program in the path; `None` when what stands there cannot be an id.

@@ -3,13 +3,16 @@
 //! A page is a [`PlainPage`], what it shows a variant of [`Shown`], what came of its forms one of [`Outcome`]. To add one: a
 //! variant in each, its path, a module with its view, and its form in [`crate::forms`].
 
+pub mod account;
 pub mod api_keys;
 mod audit_log;
 mod editor_link;
 pub mod invitation;
 pub mod members;
 pub mod privacy;
+pub mod sessions;
 mod settings;
+pub mod sign_in;
 
 use leptos::prelude::*;
 use leptos_router::components::{Route, Routes};
@@ -40,12 +43,27 @@ pub enum PlainPage {
     Members,
     /// What somebody sees who was invited.
     Invitation,
+    /// Signing in.
+    SignIn,
+    /// What somebody is called and signs in with.
+    Account,
+    /// Where somebody is signed in.
+    Sessions,
 }
 
 impl PlainPage {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::ApiKeys, Self::EditorLink, Self::AuditLog, Self::Privacy, Self::Members, Self::Invitation];
+    pub const ALL: [Self; 9] = [
+        Self::ApiKeys,
+        Self::EditorLink,
+        Self::AuditLog,
+        Self::Privacy,
+        Self::Members,
+        Self::Invitation,
+        Self::SignIn,
+        Self::Account,
+        Self::Sessions,
+    ];
 
     /// Its path, in axum's syntax.
     pub const fn path(self) -> &'static str {
@@ -56,6 +74,9 @@ impl PlainPage {
             Self::Privacy => "/settings/privacy",
             Self::Members => "/settings/members",
             Self::Invitation => "/invitation",
+            Self::SignIn => "/sign-in",
+            Self::Account => "/settings/account",
+            Self::Sessions => "/settings/sessions",
         }
     }
 }
@@ -73,6 +94,12 @@ pub enum Outcome {
     Members(members::Outcome),
     /// Of an invitation's page.
     Invitation(invitation::Outcome),
+    /// Of the page for signing in.
+    SignIn(sign_in::Outcome),
+    /// Of the page of the account.
+    Account(account::Outcome),
+    /// Of the page of sessions: why it could not be done.
+    Sessions(Failure),
 }
 
 impl Outcome {
@@ -84,6 +111,18 @@ impl Outcome {
             Self::Privacy(_) => PlainPage::Privacy,
             Self::Members(_) => PlainPage::Members,
             Self::Invitation(_) => PlainPage::Invitation,
+            Self::SignIn(_) => PlainPage::SignIn,
+            Self::Account(_) => PlainPage::Account,
+            Self::Sessions(_) => PlainPage::Sessions,
+        }
+    }
+
+    /// In how many seconds to try again, if that is known.
+    pub fn retry_after_s(&self) -> Option<u32> {
+        match self {
+            Self::SignIn(outcome) => outcome.turned.retry_after_s,
+            Self::Account(outcome) => outcome.turned.retry_after_s,
+            _ => None,
         }
     }
 }
@@ -96,6 +135,9 @@ impl Said for Outcome {
             Self::Privacy(outcome) => Self::Privacy(outcome.said_in(language)),
             Self::Members(outcome) => Self::Members(outcome.said_in(language)),
             Self::Invitation(outcome) => Self::Invitation(outcome.said_in(language)),
+            Self::SignIn(outcome) => Self::SignIn(outcome.said_in(language)),
+            Self::Account(outcome) => Self::Account(outcome.said_in(language)),
+            Self::Sessions(failure) => Self::Sessions(failure.said_in(language)),
         }
     }
 }
@@ -127,6 +169,9 @@ enum Shown {
     Privacy(privacy::Shown),
     Members(members::Shown),
     Invitation(invitation::Shown),
+    SignIn(sign_in::Shown),
+    Account(account::Shown),
+    Sessions(sessions::Shown),
 }
 
 impl PlainShown {
@@ -159,8 +204,20 @@ impl PlainShown {
             PlainPage::Privacy => {
                 Shown::Privacy(privacy::Shown::read(backend, query, of_this_page!(Privacy)).await?)
             }
+            PlainPage::SignIn => Shown::SignIn(sign_in::Shown::read(query, of_this_page!(SignIn))),
+            PlainPage::Account => {
+                Shown::Account(account::Shown::read(backend, query, of_this_page!(Account)).await?)
+            }
+            PlainPage::Sessions => {
+                Shown::Sessions(sessions::Shown::read(backend, of_this_page!(Sessions)).await?)
+            }
         };
         Ok(Self { page, viewer, shown })
+    }
+
+    /// The page for signing in, in the place of one for people who have; `next` is where that one is.
+    pub fn sign_in(next: &str) -> Self {
+        Self { page: PlainPage::SignIn, viewer: None, shown: Shown::SignIn(sign_in::Shown::before(next)) }
     }
 }
 
@@ -191,5 +248,8 @@ fn Page() -> impl IntoView {
         Shown::Privacy(shown) => settings::around(page, viewer, privacy::view(shown)),
         Shown::Members(shown) => settings::around(page, viewer, members::view(shown)),
         Shown::Invitation(shown) => invitation::view(shown),
+        Shown::SignIn(shown) => sign_in::view(shown),
+        Shown::Account(shown) => settings::around(page, viewer, account::view(shown)),
+        Shown::Sessions(shown) => settings::around(page, viewer, sessions::view(shown)),
     }
 }

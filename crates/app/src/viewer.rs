@@ -15,6 +15,8 @@ pub struct Viewer {
     pub teams: Vec<(TeamId, String)>,
     /// The one of them that they look at.
     pub team: Option<TeamId>,
+    /// Whether they can only sign in with a link, until they set a password.
+    pub needs_password: bool,
 }
 
 /// Whether the viewer may change what a page shows, given as context by the page. Whoever may not is shown no control that

@@ -19,16 +19,18 @@ pub use sessions::{Begun, Came, DEVICE_MS, IDLE_MS, SESSION_MS, SIGN_IN_LINK_MS}
 
 use crate::engine::Engine;
 use crate::id;
+use crate::people::Doorkeeper;
 
 /// What those who serve somebody for long have to know.
 pub(crate) struct Access {
     /// How often somebody was shut out: a session ended, a role changed, a membership ended.
     changed: watch::Sender<u64>,
+    pub doorkeeper: Doorkeeper,
 }
 
 impl Default for Access {
     fn default() -> Self {
-        Self { changed: watch::Sender::new(0) }
+        Self { changed: watch::Sender::new(0), doorkeeper: Doorkeeper::default() }
     }
 }
 

@@ -28,7 +28,6 @@ use crate::feeds::Feeds;
 use crate::id::{self, IdGenerator};
 use crate::inbox::transport::InboxTransport;
 use crate::inbox::{InboxParts, Inboxes};
-use crate::people::Doorkeeper;
 use crate::randomness::Randomness;
 use crate::store::{BootRecord, EndpointId, Move, Standing, Store, StoreError};
 use crate::test_deliveries::TestLimit;
@@ -51,7 +50,6 @@ pub struct Engine {
     pub(crate) feeds: Arc<Feeds>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) access: Access,
-    pub(crate) doorkeeper: Doorkeeper,
     pub(crate) api_keys: ApiKeys,
     pub(crate) test_limit: TestLimit,
     /// The starts of the process, this one included, oldest first.
@@ -194,7 +192,6 @@ impl Engine {
             feeds,
             tally,
             access: Access::default(),
-            doorkeeper: Doorkeeper::default(),
             api_keys,
             test_limit: TestLimit::default(),
             boots,
@@ -238,6 +235,7 @@ impl Engine {
                     report_panic(name, task.await);
                 }
             }
+            self.access.doorkeeper.finish().await;
             if let Err(error) = self.write_used_keys().await {
                 tracing::warn!(%error, "when API keys were last used was not written");
             }

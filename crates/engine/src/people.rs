@@ -8,6 +8,7 @@ pub mod sign_in;
 mod team;
 
 use groundswell_types::{Role, TeamId, UserId};
+use tokio_util::task::TaskTracker;
 
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -23,6 +24,16 @@ pub(crate) struct Doorkeeper {
     /// Held from reading somebody's account until it is written or a session was begun by what was read. So a password that
     /// is being changed begins no session, and of two changes at once neither is lost. One process writes; see the lease.
     accounts: tokio::sync::Mutex<()>,
+    /// Wrong passwords that are being recorded.
+    records: TaskTracker,
+}
+
+impl Doorkeeper {
+    /// Waits until everything is recorded.
+    pub(crate) async fn finish(&self) {
+        self.records.close();
+        self.records.wait().await;
+    }
 }
 
 impl Engine {

@@ -17,7 +17,7 @@ const PLAIN: &str = r"^[^\x00-\x1f\x7f-\x9f]*$";
 const VISIBLE: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\x00-\x1f\x7f-\x9f\s][^\x00-\x1f\x7f-\x9f]*$";
 
 /// All of them, by name.
-pub fn all() -> [(&'static str, Value); 13] {
+pub fn all() -> [(&'static str, Value); 14] {
     [
         ("NewProgram", new_program()),
         ("ProgramChange", program_change()),
@@ -32,6 +32,7 @@ pub fn all() -> [(&'static str, Value); 13] {
         ("TeamNamed", team_named()),
         ("MemberChange", member_change()),
         ("InvitationToBe", invitation()),
+        ("SignInLinkToBe", sign_in_link()),
     ]
 }
 
@@ -378,5 +379,19 @@ fn invitation() -> Value {
             "role": role(),
         },
         "required": ["email", "role"],
+    })
+}
+
+fn sign_in_link() -> Value {
+    json!({
+        "description": "Whom a link is to sign in.",
+        "type": "object",
+        "properties": {
+            "email": {
+                "type": ["string", "null"],
+                "format": "email",
+                "description": "The e-mail address of somebody in the team; its first owner, if none is given.",
+            },
+        },
     })
 }

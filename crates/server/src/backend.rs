@@ -1,5 +1,6 @@
 //! What the pages need, over the engine, for the person whose session the request carries.
 
+mod account;
 mod audit;
 mod embed;
 mod team;
@@ -11,7 +12,7 @@ use groundswell_app::backend::Backend;
 use groundswell_app::failure::Failure;
 use groundswell_app::{Language, Viewer};
 use groundswell_engine::EngineError;
-use groundswell_engine::access::{Actor, Came, SESSION_MS, Who};
+use groundswell_engine::access::{Actor, Came, Who};
 use groundswell_engine::acting::Acting;
 use groundswell_engine::programs::NewProgram;
 use groundswell_types::editor::{
@@ -37,6 +38,8 @@ pub struct PageBackend {
     state: AppState,
     came: Came,
     door: Door,
+    /// What marks the browser as one that has signed in before.
+    device: Option<String>,
     request_id: Option<String>,
     /// Who it is, once that was asked: a page asks for many things.
     acting: OnceCell<Option<Acting>>,
@@ -45,12 +48,17 @@ pub struct PageBackend {
 impl PageBackend {
     /// A backend for whoever came; `came` has their session.
     pub const fn new(state: AppState, came: Came, request_id: Option<String>) -> Self {
-        Self { state, came, door: Door::Session, request_id, acting: OnceCell::const_new() }
+        Self { state, came, door: Door::Session, device: None, request_id, acting: OnceCell::const_new() }
     }
 
     /// The same for whoever comes through that door.
     pub fn through(self, door: Door) -> Self {
         Self { door, ..self }
+    }
+
+    /// The same in a browser that brings a device's token.
+    pub fn with_device(self, device: Option<String>) -> Self {
+        Self { device, ..self }
     }
 
     /// The use cases, for somebody who is signed in.
@@ -121,18 +129,17 @@ impl Backend for PageBackend {
             role: person.role(),
             teams: teams.into_iter().map(|team| (team.id, team.name)).collect(),
             team: person.team.clone(),
+            needs_password: !person.has_password,
         }))
-    }
-
-    async fn sign_in(&self, token: &str) -> Result<String, Failure> {
-        let begun = self.state.engine.sign_in(token, self.came.clone()).await;
-        let begun = begun.map_err(|error| self.failure(error))?;
-        Ok(self.state.cookies.set(Cookie::Session, &begun.token, SESSION_MS / 1000))
     }
 
     async fn sign_out(&self) -> Result<String, Failure> {
         if let Some(session) = &self.came.session {
-            self.state.engine.sign_out(session).await.map_err(|error| self.failure(error))?;
+            self.state
+                .engine
+                .sign_out(session, self.came.address)
+                .await
+                .map_err(|error| self.failure(error))?;
         }
         Ok(self.state.cookies.forget(Cookie::Session))
     }

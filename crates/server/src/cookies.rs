@@ -4,6 +4,7 @@
 //! only from this very host, with `Secure`, for all paths, so no neighbouring subdomain can plant one. Over plain http, on
 //! one's own machine, clients refuse `Secure` and that prefix, so they have neither.
 
+use groundswell_engine::access::{Begun, DEVICE_MS, SESSION_MS};
 use http::HeaderMap;
 use http::header::COOKIE;
 
@@ -13,7 +14,6 @@ pub enum Cookie {
     /// Who is signed in.
     Session,
     /// Marks a browser that has signed in before.
-    #[cfg_attr(not(test), expect(dead_code, reason = "whoever signs people in by password writes it"))]
     Device,
     /// What a sign-in through somebody else's provider began with, until they come back from there.
     #[cfg_attr(not(test), expect(dead_code, reason = "whoever signs people in by OpenID Connect writes it"))]
@@ -68,6 +68,14 @@ impl Cookies {
             (Self::OverHttp, _) => "; SameSite=Lax",
         };
         format!("{}={value}; Path=/; HttpOnly; Max-Age={max_age_s}{attributes}", self.name(cookie))
+    }
+
+    /// The values of `Set-Cookie` that have a browser keep a session that has begun, and remember that it had one.
+    pub fn signed_in(self, begun: &Begun) -> Vec<String> {
+        vec![
+            self.set(Cookie::Session, &begun.token, SESSION_MS / 1000),
+            self.set(Cookie::Device, &begun.device, DEVICE_MS / 1000),
+        ]
     }
 
     /// The value of a `Set-Cookie` that has browsers forget it. All but its value must be as it was set.

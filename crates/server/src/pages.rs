@@ -15,7 +15,7 @@ use groundswell_engine::access::Came;
 use groundswell_types::Theme;
 use http::header::{
     ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
-    SET_COOKIE, USER_AGENT, VARY,
+    RETRY_AFTER, SET_COOKIE, USER_AGENT, VARY,
 };
 use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
@@ -115,12 +115,44 @@ impl PageRenderer {
         request: Request,
         returned: Option<groundswell_app::Returned>,
     ) -> Response {
+        let backend = backend_for(state, request.uri(), (request.headers(), request.extensions()));
+        let is_for_people = matches!(Place::of(request.uri().path()), Place::Editor);
+        if is_for_people && matches!(backend.viewer().await, Ok(None)) {
+            return self.render_sign_in(state, request, backend).await;
+        }
+        self.render_app(state, request, (backend, returned)).await
+    }
+
+    /// The app, whoever asks.
+    async fn render_app(
+        &self,
+        state: &AppState,
+        request: Request,
+        (backend, returned): (Arc<PageBackend>, Option<groundswell_app::Returned>),
+    ) -> Response {
         let context = move || {
             if let Some(returned) = &returned {
                 provide_context(returned.clone());
             }
         };
-        self.render_as(state, request, (context, shell, |nonce| Scripts::BrowserHalf(nonce))).await
+        self.render_as((state, backend), request, (context, shell, |nonce| Scripts::BrowserHalf(nonce))).await
+    }
+
+    /// The page for signing in, in the place of one that is for people who have; it leads back to that one.
+    async fn render_sign_in(
+        &self,
+        state: &AppState,
+        request: Request,
+        backend: Arc<PageBackend>,
+    ) -> Response {
+        let next = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let shown = Ok::<_, Failure>(PlainShown::sign_in(next));
+        let context = move || provide_context(shown.clone());
+        let mut response = self
+            .render_as((state, backend), request, (context, plain_shell, |nonce| Scripts::Inline(nonce)))
+            .await;
+        *response.status_mut() = StatusCode::UNAUTHORIZED;
+        response
     }
 
     async fn render_plain(
@@ -132,10 +164,14 @@ impl PageRenderer {
         let backend = backend_for(state, request.uri(), (request.headers(), request.extensions()));
         let query = request.uri().query().unwrap_or_default();
         let shown = PlainShown::read(backend.as_ref(), Asked { page, query, outcome }).await;
+        if matches!(shown, Err(Failure::SignedOut)) {
+            return self.render_sign_in(state, request, backend).await;
+        }
         let status = shown.as_ref().err().map(Failure::status);
         let context = move || provide_context(shown.clone());
-        let mut response =
-            self.render_as(state, request, (context, plain_shell, |nonce| Scripts::Inline(nonce))).await;
+        let mut response = self
+            .render_as((state, backend), request, (context, plain_shell, |nonce| Scripts::Inline(nonce)))
+            .await;
         if let Some(status) = status.and_then(|status| StatusCode::from_u16(status).ok()) {
             *response.status_mut() = status;
         }
@@ -147,7 +183,7 @@ impl PageRenderer {
     /// Renders one of the app's documents over what the request brings and `provide` gives.
     async fn render_as<Document: IntoView + 'static>(
         &self,
-        state: &AppState,
+        (state, backend): (&AppState, Arc<PageBackend>),
         request: Request,
         (provide, document, scripts): (
             impl Fn() + Clone + Send + Sync + 'static,
@@ -155,7 +191,6 @@ impl PageRenderer {
             ScriptsOf,
         ),
     ) -> Response {
-        let backend = backend_for(state, request.uri(), (request.headers(), request.extensions()));
         let (embed, has_token) =
             (Embed::of(state, request.uri(), &backend).await, embed::has_token(request.uri()));
         let backend: Arc<dyn Backend> = backend;
@@ -224,7 +259,8 @@ impl Embed {
 /// The backend of a request of whoever's session it carries.
 pub fn page_backend(state: &AppState, headers: &HeaderMap, extensions: &Extensions) -> PageBackend {
     let id = extensions.get().map(|id: &RequestId| id.0.as_ref().to_owned());
-    PageBackend::new(state.clone(), came(state, headers, extensions), id)
+    let device = state.cookies.read(Cookie::Device, headers).map(str::to_owned);
+    PageBackend::new(state.clone(), came(state, headers, extensions), id).with_device(device)
 }
 
 /// Whose browser a request comes from, and where it is.
@@ -296,13 +332,29 @@ async fn submit(
             }
             response
         }
+        Answer::SignedIn { location, set_cookies } => {
+            let mut response = StatusCode::SEE_OTHER.into_response();
+            if let Ok(location) = HeaderValue::try_from(location) {
+                response.headers_mut().insert(LOCATION, location);
+            }
+            for cookie in set_cookies.into_iter().flat_map(HeaderValue::try_from) {
+                response.headers_mut().append(SET_COOKIE, cookie);
+            }
+            response
+        }
         Answer::Page { status, returned } => {
             let page = get_of((uri, headers, extensions));
             with_status(status, pages.render(&state, page, Some(*returned)).await)
         }
         Answer::Plain { status, outcome } => {
             let page = get_of((uri, headers, extensions));
-            with_status(status, pages.render_plain(&state, page, (outcome.page(), Some(*outcome))).await)
+            let wait_s = outcome.retry_after_s();
+            let page = pages.render_plain(&state, page, (outcome.page(), Some(*outcome))).await;
+            let mut response = with_status(status, page);
+            if let Some(wait_s) = wait_s {
+                response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait_s));
+            }
+            response
         }
     }
 }
@@ -334,7 +386,8 @@ async fn fallback(
     if let Some(response) = file {
         return response;
     }
-    let mut response = pages.render(&state, request, None).await;
+    let backend = backend_for(&state, request.uri(), (request.headers(), request.extensions()));
+    let mut response = pages.render_app(&state, request, (backend, None)).await;
     *response.status_mut() = StatusCode::NOT_FOUND;
     response
 }

@@ -2,10 +2,10 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
+use leptos_router::hooks::use_location;
 
 use super::{Icon, Shape};
 use crate::failure::Failure;
-use crate::pages::SignInHelp;
 use crate::place::place;
 use crate::texts::{Texts, texts};
 use crate::words;
@@ -42,7 +42,7 @@ pub fn FailurePage(failure: Failure) -> impl IntoView {
     let is_embedded = place().is_embedded();
     let (title, advice) = match &failure {
         Failure::SignedOut if is_embedded => return view! { <Ended/> }.into_any(),
-        Failure::SignedOut => return view! { <SignInHelp/> }.into_any(),
+        Failure::SignedOut => return view! { <SignedOut/> }.into_any(),
         Failure::NotFound => (texts.failure_not_found_title(), texts.failure_not_found_advice()),
         Failure::Offline => (texts.failure_offline_title(), texts.failure_offline_advice()),
         _ => (texts.failure_title(), texts.failure_advice()),
@@ -70,6 +70,26 @@ fn Ended() -> impl IntoView {
             <h1>{texts.embed_title()}</h1>
             <p>{texts.embed_ended()}</p>
             <p class="hint">{texts.embed_cookies()}</p>
+        </div>
+    }
+    .into_any()
+}
+
+/// The way to sign in again, and back here.
+#[component]
+fn SignedOut() -> impl IntoView {
+    let texts = texts();
+    let location = use_location();
+    let here = move || format!("{}?{}", location.pathname.get(), location.search.get());
+    view! {
+        <Title text=texts.sign_in_title()/>
+        <div class="page narrow empty">
+            <h1>{texts.sign_in_title()}</h1>
+            <p>{texts.failure_signed_out()}</p>
+            <form action="/sign-in">
+                <input type="hidden" name="next" value=here/>
+                <button class="button primary" type="submit">{texts.sign_in_button()}</button>
+            </form>
         </div>
     }
     .into_any()

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::A;
 
+use crate::app::Viewing;
 use crate::components::{ActivityChart, FailureNotice, FailurePage, Icon, Loading, Shape, Status};
 use crate::functions;
 use crate::live::{self, Watched};
@@ -64,6 +65,7 @@ fn Programs(programs: Vec<ProgramSummary>, role: Option<Role>, returned: Option<
     view! {
         <div class="page">
             <div class="page-head"><h1>{texts.programs_title()}</h1></div>
+            <SetPassword/>
             <Show when=move || is_empty.get() fallback=list>
                 <div class="empty-box">
                     <h2>{texts.programs_none()}</h2>
@@ -78,6 +80,31 @@ fn Programs(programs: Vec<ProgramSummary>, role: Option<Role>, returned: Option<
                 None => view! { <p>{texts.programs_no_team()}</p> }.into_any(),
             }}
         </div>
+    }
+    .into_any()
+}
+
+/// For who could not sign in again without a link.
+#[component]
+fn SetPassword() -> impl IntoView {
+    let texts = texts();
+    let Viewing(viewer) = expect_context();
+    let notice = move || {
+        let link =
+            |words: &'static str| view! { <a href="/settings/account" rel="external">{words}</a> }.into_any();
+        view! {
+            <div class="notice" data-tone="info">
+                <Icon shape=Shape::Warning/>
+                <p>{texts.account_set_password(link)}</p>
+            </div>
+        }
+    };
+    view! {
+        <Transition>
+            {move || Suspend::new(async move {
+                viewer.await.ok().flatten().filter(|viewer| viewer.needs_password).map(|_| notice())
+            })}
+        </Transition>
     }
     .into_any()
 }

@@ -15,6 +15,8 @@ fn pages(texts: Texts, viewer: Option<&Viewer>) -> Vec<(PlainPage, &'static str)
         (PlainPage::ApiKeys, texts.keys_title(), Role::Owner),
         (PlainPage::AuditLog, texts.audit_title(), Role::Owner),
         (PlainPage::Privacy, texts.privacy_title(), Role::Owner),
+        (PlainPage::Account, texts.account_title(), Role::Viewer),
+        (PlainPage::Sessions, texts.sessions_title(), Role::Viewer),
     ];
     let is_for = |role| is_owner || role < Role::Owner;
     all.into_iter().filter(|(_, _, role)| is_for(*role)).map(|(page, name, _)| (page, name)).collect()

@@ -77,7 +77,7 @@ async fn what_the_panels_form_does_leads_back_to_where_it_is() {
 #[tokio::test]
 async fn a_link_shows_a_button_and_its_form_opens_the_panel() {
     let site = Site::new(Memory::full());
-    let page = site.plain_with(PlainPage::EditorLink, "token=a%22b&theme=dark").await;
+    let page = site.get("/embed?token=a%22b&theme=dark").await;
     page.shows(&["This opens the webhook settings of your program.", "Open webhook settings"]);
     assert_eq!(page.tags("value=\"a&quot;b\"").len(), 1);
     assert_eq!(page.tags("action=\"/embed?theme=dark\"").len(), 1);

@@ -8,11 +8,13 @@ use http::StatusCode;
 use crate::memory::Memory;
 use crate::site::Site;
 
-const PAGES: [&str; 14] = [
+const PAGES: [&str; 16] = [
     "/",
     "/sign-in",
     "/sign-in?token=good",
     "/nothing",
+    "/settings/account",
+    "/settings/sessions",
     "/programs/p1/options",
     "/programs/p1/options/webhooks",
     "/programs/p1/options/webhooks/history",

@@ -1,5 +1,6 @@
 //! The pages as a browser without JavaScript gets them: the states each can be in, and what its forms do.
 
+mod account;
 mod api_keys;
 mod contrast;
 mod deliveries;

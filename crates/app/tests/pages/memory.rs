@@ -4,6 +4,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use groundswell_app::backend::Backend;
+use groundswell_app::backend::account::Account;
 use groundswell_app::failure::Failure;
 use groundswell_app::{Language, Viewer};
 use groundswell_types::editor::{
@@ -13,11 +14,13 @@ use groundswell_types::editor::{
 use groundswell_types::{
     ApiKey, AuditEntry, CreatedApiKey, DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, Erasure,
     EventKind, Inbox, InboxRequestDetail, InboxRequestId, MAX_WEBHOOKS, NewApiKey, Problem, ProgramId,
-    ProgramType, ResendJob, ResendJobId, ResendSelection, ResendState, Role, TestId, TestView,
+    ProgramType, ResendJob, ResendJobId, ResendSelection, ResendState, Role, SessionView, TestId, TestView,
 };
 
+pub use account::PASSWORD;
 pub use sample::*;
 
+mod account;
 mod audit;
 mod drafts;
 mod resends;
@@ -36,6 +39,8 @@ pub struct State {
     pub api_keys: Vec<ApiKey>,
     pub audit: Vec<AuditEntry>,
     pub erasures: Vec<Erasure>,
+    pub account: Option<Account>,
+    pub sessions: Vec<SessionView>,
     pub live: Vec<PanelRow>,
     pub draft: Option<Panel>,
     /// Newest first.
@@ -86,6 +91,12 @@ impl Memory {
             state.programs[0].webhooks = 2;
             state.programs[0].needing_attention = 1;
             state.live = vec![live_row("primary", "https://example.com/webhooks"), failing_row()];
+            state.account = Some(Account {
+                name: "Ada".to_owned(),
+                email: Some("ada@example.com".to_owned()),
+                has_password: true,
+            });
+            state.sessions = vec![session("ses_1", true), session("ses_2", false)];
             state.inbox = inbox();
             state.deliveries =
                 DeliveryState::ALL.into_iter().enumerate().map(|(i, s)| delivery(i, s)).rev().collect();
@@ -150,16 +161,6 @@ impl Backend for Memory {
             state.api_keys.retain(|key| key.id != id);
             if state.api_keys.len() == before { Err(Failure::NotFound) } else { Ok(()) }
         })
-    }
-
-    async fn sign_in(&self, token: &str) -> Result<String, Failure> {
-        if token != "good" {
-            return Err(Failure::Refused(
-                "This link was used already, or is too old. Ask for a new one.".to_owned(),
-            ));
-        }
-        self.state.lock().expect("not poisoned").viewer = Some(team::owner());
-        Ok("session=1".to_owned())
     }
 
     async fn sign_out(&self) -> Result<String, Failure> {

@@ -13,7 +13,7 @@ async fn nobody_sees_a_page_without_signing_in() {
     for path in ["/", "/programs/p1/options", "/programs/p1/options/webhooks", "/programs/p1/deliveries"] {
         let page = site.get(path).await;
         assert_eq!(page.status, StatusCode::UNAUTHORIZED, "{path}");
-        page.shows(&["Sign in", "one-time link"]);
+        page.shows(&["Sign in", "Sign in to see this."]);
         assert!(!page.html.contains("Sign out"), "{path}");
     }
 }
@@ -28,7 +28,7 @@ async fn opening_a_link_uses_nothing_up_and_pressing_the_button_signs_in() {
 
     let refused = site.post("/sign-in", "token=old").await.expect_err("comes back");
     assert_eq!(refused.status, StatusCode::CONFLICT);
-    refused.shows(&["This link was used already, or is too old."]);
+    refused.shows(&["This sign-in link has been used or has expired."]);
 
     assert_eq!(site.post("/sign-in", "token=good").await.ok().as_deref(), Some("/"));
     let page = site.get("/").await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::Request;
 use groundswell_app::backend::Backend;
+use groundswell_app::failure::Failure;
 use groundswell_app::forms::{self, Answer, Post};
 use groundswell_app::plain::{Asked, Outcome, PlainPage, PlainShown};
 use groundswell_app::{Language, Returned, SiteAssets, plain_shell, shell};
@@ -49,7 +50,11 @@ impl Site {
     }
 
     pub async fn get(&self, path: &str) -> Page {
-        self.render(path, None).await
+        let (only_path, _) = path.split_once('?').unwrap_or((path, ""));
+        match PlainPage::ALL.into_iter().find(|page| page.path() == only_path) {
+            Some(page) => self.plain((page, path), None).await,
+            None => self.render(path, None).await,
+        }
     }
 
     async fn render(&self, path: &str, returned: Option<Returned>) -> Page {
@@ -62,26 +67,21 @@ impl Site {
     }
 
     /// A page that the browser half has nothing of.
-    pub async fn plain(&self, page: PlainPage, outcome: Option<Outcome>) -> Page {
-        self.plain_with(page, "", outcome).await
-    }
-
-    /// The same with what stands behind the path's question mark.
-    pub async fn plain_with(&self, page: PlainPage, query: &str, outcome: Option<Outcome>) -> Page {
+    async fn plain(&self, (page, path): (PlainPage, &str), outcome: Option<Outcome>) -> Page {
+        let query = path.split_once('?').map_or("", |(_, query)| query);
         let shown = PlainShown::read(self.backend.as_ref(), Asked { page, query, outcome }).await;
-        self.render_as(page.path(), move || provide_context(shown.clone()), plain_shell).await
+        self.render_as(path, move || provide_context(shown.clone()), plain_shell).await
     }
 
-    /// The same for what stands behind the question mark.
-    pub async fn plain_with(&self, page: PlainPage, query: &str) -> Page {
-        let asked = Asked { page, query, outcome: None };
-        let shown = PlainShown::read(self.backend.as_ref(), asked).await;
-        self.render_as(page.path(), move || provide_context(shown.clone()), plain_shell).await
+    /// The page for signing in, where the server puts it in the place of another.
+    pub async fn sign_in_before(&self, path: &str) -> Page {
+        let shown = Ok::<_, Failure>(PlainShown::sign_in(path));
+        self.render_as(path, move || provide_context(shown.clone()), plain_shell).await
     }
 
     /// The page of API keys.
     pub async fn api_keys(&self) -> Page {
-        self.plain(PlainPage::ApiKeys, None).await
+        self.get(API_KEYS).await
     }
 
     async fn render_as<Document: IntoView + 'static>(
@@ -118,13 +118,13 @@ impl Site {
         let (only_path, query) = path.split_once('?').unwrap_or((path, ""));
         let post = Post { path: only_path, query, body: body.as_bytes(), language: self.language };
         match forms::submit(self.backend.as_ref(), post).await {
-            Answer::Redirect { location, .. } => Ok(location),
+            Answer::Redirect { location, .. } | Answer::SignedIn { location, .. } => Ok(location),
             Answer::Page { status, returned } => {
                 let page = self.render(path, Some(*returned)).await;
                 Err(Page { status: StatusCode::from_u16(status).expect("a status"), ..page })
             }
             Answer::Plain { status, outcome } => {
-                let page = self.plain(outcome.page(), Some(*outcome)).await;
+                let page = self.plain((outcome.page(), path), Some(*outcome)).await;
                 Err(Page { status: StatusCode::from_u16(status).expect("a status"), ..page })
             }
         }

@@ -14,7 +14,7 @@ use crate::site::{Page, Site};
 const MEMBERS: &str = "/settings/members";
 
 async fn members(site: &Site) -> Page {
-    site.plain(PlainPage::Members, None).await
+    site.get("/settings/members").await
 }
 
 fn done(site: &Site) -> Vec<String> {
@@ -85,7 +85,7 @@ fn invited(way: Option<Way>) -> Site {
 }
 
 async fn invitation(site: &Site, token: &str) -> Page {
-    site.plain_with(PlainPage::Invitation, &format!("token={token}"), None).await
+    site.get(&format!("/invitation?token={token}")).await
 }
 
 #[tokio::test]

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
-use groundswell_types::{TeamId, UserId};
+use groundswell_types::{AuditAction, TeamId, UserId};
 
 use super::{Person, hash_token, new_token};
+use crate::audit::{Deed, Trace};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::{DeviceRecord, SessionRecord, SignInLinkRecord, SignedIn};
@@ -62,7 +63,27 @@ impl Engine {
         let user = user.ok_or_else(|| {
             EngineError::Refused("This sign-in link has been used or has expired. Make a new one.".to_owned())
         })?;
+        self.record_sign_in(&user, came.address, "link").await?;
         self.begin_session(user, came).await
+    }
+
+    /// Records a sign-in; it is none when it cannot be recorded.
+    pub(crate) async fn record_sign_in(
+        &self,
+        user: &UserId,
+        address: Option<IpAddr>,
+        by: &str,
+    ) -> Result<(), EngineError> {
+        let team = self.first_team(user).await?;
+        let trace = Trace::default().with("by", by);
+        let deed = Deed { action: AuditAction::SessionBegan, team, program: None, trace };
+        self.record_of_user(user, address, deed).await
+    }
+
+    /// Where what somebody does for themselves is recorded: the team they came into first.
+    pub(crate) async fn first_team(&self, user: &UserId) -> Result<Option<TeamId>, EngineError> {
+        let memberships = self.store.memberships(user).await?;
+        Ok(memberships.into_iter().next().map(|membership| membership.team_id))
     }
 
     /// Begins a session with a token of its own, always a new one; the browser's earlier session ends.
@@ -82,7 +103,8 @@ impl Engine {
         };
         self.store.save_session(&record).await?;
         if let Some(before) = came.session {
-            self.sign_out(&before).await?;
+            self.store.delete_session(hash_token(&before)).await?;
+            self.access.tell();
         }
         let device = self.remember_device(&user).await?;
         Ok(Begun { token, device, user })
@@ -117,9 +139,17 @@ impl Engine {
     }
 
     /// Ends a session.
-    pub async fn sign_out(&self, session: &str) -> Result<(), EngineError> {
-        self.store.delete_session(hash_token(session)).await?;
+    pub async fn sign_out(&self, session: &str, address: Option<IpAddr>) -> Result<(), EngineError> {
+        let token_hash = hash_token(session);
+        let signed_in = self.store.session(token_hash, self.clock.now_ms()).await?;
+        self.store.delete_session(token_hash).await?;
         self.access.tell();
+        if let Some(SignedIn { user, .. }) = signed_in {
+            let team = self.first_team(&user.id).await?;
+            let deed =
+                Deed { action: AuditAction::SessionEnded, team, program: None, trace: Trace::default() };
+            self.record_of_user(&user.id, address, deed).await?;
+        }
         Ok(())
     }
 

@@ -2,23 +2,36 @@
 
 use std::sync::Arc;
 
-use groundswell_types::{Email, SessionView};
+use groundswell_types::{AuditAction, Email, SessionView};
 
 use super::Acting;
 use crate::access::{Begun, Came, Permission, Person, Who};
+use crate::audit::{Deed, Trace, Unsaid};
 use crate::error::EngineError;
 use crate::people::account::SignInChange;
 
 impl Acting {
     /// Gives the person another name.
     pub async fn rename_account(&self, name: &str) -> Result<(), EngineError> {
-        self.engine.rename(self.person()?, name).await
+        let person = self.person()?;
+        let deed = self.own_deed(AuditAction::AccountChanged, Trace::of(&person.id).with("name", "changed"));
+        self.engine.recorded(&self.actor, deed, self.engine.rename(person, name)).await
     }
 
     /// Changes the person's e-mail address or password. It takes their present password, if they have one; ends all their
     /// sessions and forgets their browsers, and begins a new session for the one that asks.
     pub async fn change_sign_in(&self, change: SignInChange<'_>, came: Came) -> Result<Begun, EngineError> {
-        self.engine.change_sign_in(self.person()?, change, came).await
+        let person = self.person()?;
+        let action = if change.new_password.is_empty() {
+            AuditAction::AccountChanged
+        } else {
+            AuditAction::PasswordChanged
+        };
+        let has_changed = person.email.as_ref().map(Email::as_str) != Some(change.email);
+        let email = if has_changed { "changed" } else { "same" };
+        let deed = self.own_deed(action, Trace::of(&person.id).with("email", email));
+        let work = async { self.engine.change_sign_in(person, change, came).await.map(Unsaid) };
+        self.engine.recorded(&self.actor, deed, work).await.map(|Unsaid(begun)| begun)
     }
 
     /// Where the person is signed in, newest first.
@@ -28,12 +41,14 @@ impl Acting {
 
     /// Ends a session of the person, at once.
     pub async fn end_session(&self, id: &str) -> Result<(), EngineError> {
-        self.engine.end_session(self.person()?, id).await
+        let deed = self.own_deed(AuditAction::SessionEnded, Trace::of(id));
+        self.engine.recorded(&self.actor, deed, self.engine.end_session(self.person()?, id)).await
     }
 
     /// Ends all sessions of the person but the one that asks, at once.
     pub async fn end_other_sessions(&self) -> Result<(), EngineError> {
-        self.engine.end_other_sessions(self.person()?).await
+        let deed = self.own_deed(AuditAction::SessionEnded, Trace::default().with("which", "all others"));
+        self.engine.recorded(&self.actor, deed, self.engine.end_other_sessions(self.person()?)).await
     }
 
     /// Makes a one-time link that signs in whoever of the actor's team has this address.
@@ -44,6 +59,11 @@ impl Acting {
         let member = members.into_iter().find(|(member, _)| member.email.as_ref() == Some(email));
         let (member, _) = member.ok_or(EngineError::NotFound("member of the team"))?;
         self.create_sign_in_link(Some(&member.id)).await
+    }
+
+    /// Something that people do for themselves, in the team they look at.
+    fn own_deed(&self, action: AuditAction, trace: Trace) -> Deed {
+        Deed { action, team: self.actor.team().ok(), program: None, trace }
     }
 
     fn person(&self) -> Result<&Arc<Person>, EngineError> {

@@ -34,7 +34,7 @@ pub(super) fn checked_name(name: &str) -> Result<String, EngineError> {
 impl Engine {
     pub(crate) async fn rename(&self, person: &Person, name: &str) -> Result<(), EngineError> {
         let name = checked_name(name)?;
-        let _held = self.doorkeeper.accounts.lock().await;
+        let _held = self.access.doorkeeper.accounts.lock().await;
         let user = self.account(person).await?;
         self.store.save_user(&UserRecord { name, ..user }).await?;
         Ok(())
@@ -54,21 +54,24 @@ impl Engine {
             // Whoever found the browser open has as many guesses as whoever has its device.
             let guesser = Guesser::known(&person.session);
             if self.guess(guesser, Line::Known, (present, Some(kept))).await? == Verdict::Wrong {
-                return Err(EngineError::invalid("/presentPassword", "is not your present password"));
+                return Err(EngineError::invalid("/presentPassword", "the present password is not right"));
             }
         }
         let hash = match new {
-            Some(new) => Some(self.doorkeeper.passwords.hash(new, Line::Known).await?),
+            Some(new) => Some(self.access.doorkeeper.passwords.hash(new, Line::Known).await?),
             None => before.password_hash.clone(),
         };
-        let _held = self.doorkeeper.accounts.lock().await;
+        let _held = self.access.doorkeeper.accounts.lock().await;
         let now = self.account(person).await?;
         if (&now.password_hash, &now.email) != (&before.password_hash, &before.email) {
             let why = "Your e-mail address or password was changed elsewhere meanwhile. Sign in again.";
             return Err(EngineError::Conflict(why.to_owned()));
         }
         if self.store.user_by_email(&email).await?.is_some_and(|other| other.id != now.id) {
-            return Err(EngineError::invalid("/email", "cannot be used; choose another"));
+            return Err(EngineError::invalid(
+                "/email",
+                "that e-mail address cannot be used here; choose another",
+            ));
         }
         // First, so that whatever fails, nobody stays signed in by what no longer holds.
         self.store.delete_devices_of(&now.id).await?;

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use groundswell_types::{AuditAction, Email, Role, UserId};
 
@@ -110,7 +111,7 @@ impl Engine {
         let name = checked_name(new.name)?;
         let password = Password::chosen(new.password, &invitation.email)
             .map_err(|problem| EngineError::Invalid(vec![problem]))?;
-        let hash = self.doorkeeper.passwords.hash(password, Line::Strangers).await?;
+        let hash = self.access.doorkeeper.passwords.hash(password, Line::Strangers).await?;
         let now_ms = self.clock.now_ms();
         let user = UserRecord {
             id: UserId::parse(&format!("usr_{}", id::random_text(10))).expect("letters and digits"),
@@ -134,7 +135,7 @@ impl Engine {
 
     /// Signs the owner of the invited address in, as [`Engine::sign_in_with_password`] does, and brings them into the team.
     pub async fn sign_in_and_join(
-        &self,
+        self: &Arc<Self>,
         token: &str,
         (password, device): (&str, Option<&str>),
         came: Came,
@@ -148,7 +149,7 @@ impl Engine {
             None => Err(EngineError::Refused(NO_LONGER.to_owned())),
         };
         if let Err(error) = joined {
-            self.sign_out(&begun.token).await?;
+            self.sign_out(&begun.token, address).await?;
             return Err(error);
         }
         Ok(begun)

@@ -34,8 +34,8 @@ const LANES: u32 = 1;
 const SALT_BYTES: usize = 16;
 
 /// What is compared when there is nothing to compare with, so that nobody learns from the time it takes.
-const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$Z3JvdW5kc3dlbGwgMTIzNA$\
-    nobodys";
+const NOBODYS: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$LRSakK1qyBqv2mCiHVGxYw$iMClCk83D2ERnpDJmoCPNHvuoy701swoTRjgvrbu75c";
 
 /// So many wait for their turn: about two seconds of work for two processors.
 const WAITING: [usize; 2] = [48, 16];
@@ -70,25 +70,27 @@ impl Password {
     /// One to be kept for whoever has this address.
     pub fn chosen(text: &str, email: &Email) -> Result<Self, Problem> {
         let password = Self::typed(text);
-        let problem = |message: &str| Err(Problem::new("/password", message));
+        let problem = |message: &str| Err(Problem::new("/newPassword", message));
         let count = password.text.chars().count();
         if count < MIN_PASSWORD_CHARS {
             return problem(
-                "must have 12 characters or more; a few words that do not belong together are good",
+                "the new password must have 12 characters or more; a few words that do not belong together are good",
             );
         }
         if count > MAX_PASSWORD_CHARS {
-            return problem("must have at most 200 characters");
+            return problem("the new password must have at most 200 characters");
         }
         let lower = password.text.to_lowercase();
         if lower.contains(email.as_str()) {
-            return problem("must not contain your e-mail address");
+            return problem("the new password must not contain your e-mail address");
         }
         if lower.contains("groundswell") {
-            return problem("must not contain the name of this product, which is tried first");
+            return problem(
+                "the new password must not contain the name of this product, which is tried first",
+            );
         }
         if COMMON.contains(lower.as_str()) {
-            return problem("is one of those that everybody tries first; choose another");
+            return problem("the new password is one of those that everybody tries first; choose another");
         }
         Ok(password)
     }
@@ -199,6 +201,10 @@ fn is_of_today(hash: &PasswordHash) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::task::Poll;
+
     use super::*;
 
     fn email() -> Email {
@@ -285,9 +291,9 @@ mod tests {
         let (is_held, verdicts, known) = tokio::join!(
             busy,
             async {
-                let mut done = futures::future::join_all(waiting.drain(..));
+                let mut done = pin!(futures::future::join_all(waiting.drain(..)));
                 // All of them are in line before the first goes on.
-                assert!(futures::poll!(&mut done).is_pending());
+                poll_fn(|context| Poll::Ready(assert!(done.as_mut().poll(context).is_pending()))).await;
                 let refused = compare(Line::Strangers).await;
                 assert!(matches!(refused, Err(EngineError::Busy)), "{refused:?}");
                 release.send(()).expect("it waits");

@@ -4,12 +4,15 @@
 //! answered alike, after the same time, and locked alike.
 
 use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
 
-use groundswell_types::Email;
+use groundswell_types::{AuditAction, Email, UserId};
 
 use super::guesses::{Guesser, TooMany};
 use super::passwords::{Line, Password, Verdict};
 use crate::access::{Begun, Came, hash_token};
+use crate::audit::{Deed, Trace};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::UserRecord;
@@ -39,7 +42,7 @@ impl Engine {
     /// Begins a session for whoever has this address and this password. How often may be tried, [`super::guesses`] says; a
     /// try too many is not looked at, be it right or wrong.
     pub async fn sign_in_with_password(
-        &self,
+        self: &Arc<Self>,
         credentials: Credentials<'_>,
         came: Came,
     ) -> Result<Begun, EngineError> {
@@ -53,14 +56,16 @@ impl Engine {
         let kept = user.as_ref().and_then(|user| user.password_hash.clone());
         let password = Password::typed(credentials.password);
         let verdict = self.guess(guesser, line, (password.clone(), kept)).await?;
-        let Some(user) = user.filter(|_| verdict != Verdict::Wrong) else {
+        let Some(user) = user else { return Err(EngineError::WrongPassword) };
+        if verdict == Verdict::Wrong {
+            self.record_wrong_password(user.id, came.address);
             return Err(EngineError::WrongPassword);
-        };
+        }
         let anew = match verdict {
-            Verdict::RightButOld => Some(self.doorkeeper.passwords.hash(password, line).await?),
+            Verdict::RightButOld => Some(self.access.doorkeeper.passwords.hash(password, line).await?),
             Verdict::Right | Verdict::Wrong => None,
         };
-        let _held = self.doorkeeper.accounts.lock().await;
+        let _held = self.access.doorkeeper.accounts.lock().await;
         let now = self.store.user(&user.id).await?;
         // It may have been changed while it was compared.
         let now = now.filter(|now| now.password_hash == user.password_hash && now.email == user.email);
@@ -68,7 +73,25 @@ impl Engine {
         if let Some(hash) = anew {
             self.store.save_user(&UserRecord { password_hash: Some(hash), ..now }).await?;
         }
+        self.record_sign_in(&user.id, came.address, "password").await?;
         self.begin_session(user.id, came).await
+    }
+
+    /// Of accounts alone, of which each has so many guesses a day: what is said to addresses that nobody has could fill the
+    /// disk. The answer does not wait for it, or its time would tell one from the other.
+    fn record_wrong_password(self: &Arc<Self>, user: UserId, address: Option<IpAddr>) {
+        let engine = Arc::clone(self);
+        self.access.doorkeeper.records.spawn(async move {
+            let recorded = async {
+                let team = engine.first_team(&user).await?;
+                let trace = Trace::of(&user).with("by", "password");
+                let deed = Deed { action: AuditAction::SessionFailed, team, program: None, trace };
+                engine.record_of_unknown(address, deed).await
+            };
+            if let Err(error) = recorded.await {
+                tracing::error!(%error, "a wrong password is missing in the audit log");
+            }
+        });
     }
 
     /// Compares a password with what is kept, if the guesser has a try left; a right one takes none.
@@ -78,7 +101,7 @@ impl Engine {
         line: Line,
         (password, kept): (Password, Option<String>),
     ) -> Result<Verdict, EngineError> {
-        let super::Doorkeeper { guesses, passwords, .. } = &self.doorkeeper;
+        let super::Doorkeeper { guesses, passwords, .. } = &self.access.doorkeeper;
         guesses.take(guesser, self.clock.now_ms())?;
         let verdict = passwords.compare(password, kept, line).await;
         if !matches!(verdict, Ok(Verdict::Wrong)) {

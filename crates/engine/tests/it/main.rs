@@ -1,5 +1,6 @@
 //! The engine's integration tests: one binary, a module per subject.
 
+mod accounts;
 mod audit;
 mod drafts;
 mod editor_links;

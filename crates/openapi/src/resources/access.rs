@@ -32,9 +32,13 @@ pub fn operations() -> Vec<Operation> {
             .fails(&[NotFound, StorageFull]),
         Operation::new("POST /v2/sign-in-links", "createSignInLink", "Make a link that signs in")
             .tag(TAG)
-            .about("It opens the Program Editor, once, within an hour.")
+            .about(
+                "It opens the Program Editor, once, within an hour: for whoever of the team has the e-mail address, or for \
+                 its first owner without one. So it is the way back in for who has forgotten their password.",
+            )
             .scope(Scope::Admin)
+            .optional_body(schema("SignInLinkToBe"), json!({ "email": "ada@example.com" }))
             .answers(200, "The link.", schema("SignInLink"))
-            .fails(&[StorageFull]),
+            .fails(&[BadRequest, NotFound, PayloadTooLarge, UnsupportedMediaType, StorageFull]),
     ]
 }

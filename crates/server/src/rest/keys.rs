@@ -3,7 +3,7 @@
 use axum::body::Body;
 use axum::extract::Path;
 use axum::response::Response;
-use groundswell_types::{ApiKey, NewApiKey, ProgramId, Scopes};
+use groundswell_types::{ApiKey, Email, NewApiKey, ProgramId, Scopes};
 use http::StatusCode;
 use serde::Serialize;
 
@@ -76,14 +76,26 @@ pub async fn remove(call: Call, Path(key): Path<String>) -> Response {
     call.context.answer(StatusCode::OK, result.await)
 }
 
-/// `POST /v2/sign-in-links`: a one-time link to the Program Editor.
-pub async fn create_sign_in_link(call: Call) -> Response {
+/// `POST /v2/sign-in-links` with `email?`: a one-time link to the Program Editor, for whoever has that address, else for the
+/// team's first owner.
+pub async fn create_sign_in_link(call: Call, body: Body) -> Response {
     let result = async {
-        let (token, expires_at) = call.engine().create_sign_in_link(None).await?;
+        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let (token, expires_at) = match whose(&body)? {
+            Some(email) => call.engine().create_sign_in_link_of(&email).await?,
+            None => call.engine().create_sign_in_link(None).await?,
+        };
         Ok::<_, Failed>(SignInLink {
             url: format!("{}/sign-in?token={token}", call.state.public_url),
             expires_at,
         })
     };
     call.context.answer(StatusCode::OK, result.await)
+}
+
+fn whose(body: &[u8]) -> Result<Option<Email>, Failed> {
+    let mut fields = Fields::parse(body)?;
+    let email = fields.parsed("email", Email::parse);
+    fields.finish()?;
+    Ok(email)
 }

@@ -26,6 +26,7 @@ mod receiver;
 mod rest;
 mod server;
 mod server_sent;
+mod sign_in;
 mod team;
 mod waiting;
 mod who_may;

@@ -67,6 +67,7 @@ const OPEN_USE_CASES: &[&str] = &[
     "receive_in_inbox",
     "sign_in",
     "sign_in_and_join",
+    "sign_in_with_password",
     "sign_out",
     "use_editor_link",
 ];

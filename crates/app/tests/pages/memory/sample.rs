@@ -5,7 +5,7 @@ use groundswell_types::{
     Activity, AttemptView, Currency, DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, EventId,
     EventKind, FailureClass, HeaderView, InboxRequest, InboxRequestDetail, InboxRequestId, Program,
     ProgramId, ProgramStatus, ProgramType, RequestHead, RequestView, ResendJob, ResendJobId, ResendState,
-    ResponseView, SchemeCheck, SecretOverlap, SignatureCheck, TestId, TestView, WebhookId,
+    ResponseView, SchemeCheck, SecretOverlap, SessionView, SignatureCheck, TestId, TestView, WebhookId,
 };
 
 /// When everything happened: 26 July 2026, 12:04:05 UTC.
@@ -235,5 +235,18 @@ pub fn inbox_request(index: usize, check: SchemeCheck) -> InboxRequestDetail {
         headers: vec![HeaderView { name: "authorization".to_owned(), value: "••••".to_owned() }],
         body,
         is_text: true,
+    }
+}
+
+/// A session in a browser that everybody knows.
+pub fn session(id: &str, is_this: bool) -> SessionView {
+    let user_agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
+    SessionView {
+        id: id.to_owned(),
+        is_this,
+        address: Some("198.51.100.7".to_owned()),
+        user_agent: Some(user_agent.to_owned()),
+        began_at: 1_800_000_000_000,
+        last_seen_at: 1_800_000_300_000,
     }
 }

@@ -1,0 +1,77 @@
+//! Signing in, and what people do with their own account. Part of [`super::Backend`].
+
+use async_trait::async_trait;
+use groundswell_types::SessionView;
+
+use crate::failure::Failure;
+use crate::language::Language;
+use crate::said::Said;
+
+/// Somebody's own account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    pub name: String,
+    /// `None` until it is given.
+    pub email: Option<String>,
+    pub has_password: bool,
+}
+
+/// What somebody is to sign in with from now on, as they typed it.
+#[derive(Clone, Copy)]
+pub struct SignInChange<'a> {
+    pub email: &'a str,
+    /// Empty to keep the one there is.
+    pub new_password: &'a str,
+    /// Of whoever has one.
+    pub present_password: &'a str,
+}
+
+/// Somebody was turned away: a failure, and how that is said in HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turned {
+    pub failure: Failure,
+    /// The HTTP status.
+    pub status: u16,
+    /// In how many seconds to try again, if that is known.
+    pub retry_after_s: Option<u32>,
+}
+
+impl From<Failure> for Turned {
+    fn from(failure: Failure) -> Self {
+        Self { status: failure.status(), failure, retry_after_s: None }
+    }
+}
+
+impl Said for Turned {
+    fn said_in(self, language: Language) -> Self {
+        Self { failure: self.failure.said_in(language), ..self }
+    }
+}
+
+/// What signs in answers with the values of the `Set-Cookie` headers that do.
+#[async_trait]
+pub trait AccountBackend: Send + Sync + 'static {
+    /// Uses up the token of a one-time link.
+    async fn sign_in(&self, token: &str) -> Result<Vec<String>, Turned>;
+
+    /// Signs in whoever has this address and this password.
+    async fn sign_in_with_password(&self, email: &str, password: &str) -> Result<Vec<String>, Turned>;
+
+    /// The account of who made the request.
+    async fn account(&self) -> Result<Account, Failure>;
+
+    /// Gives them another name.
+    async fn rename_account(&self, name: &str) -> Result<(), Failure>;
+
+    /// Changes what they sign in with; ends all their sessions but this one, which goes on with new cookies.
+    async fn change_sign_in(&self, change: SignInChange<'_>) -> Result<Vec<String>, Turned>;
+
+    /// Where they are signed in, newest first.
+    async fn sessions(&self) -> Result<Vec<SessionView>, Failure>;
+
+    /// Ends one of their sessions.
+    async fn end_session(&self, id: &str) -> Result<(), Failure>;
+
+    /// Ends all of their sessions but this one.
+    async fn end_other_sessions(&self) -> Result<(), Failure>;
+}

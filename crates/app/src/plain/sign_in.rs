@@ -1,0 +1,121 @@
+//! `/sign-in`: with e-mail address and password, or with a one-time link.
+
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+use crate::backend::account::Turned;
+use crate::components::FailureNotice;
+use crate::language::Language;
+use crate::said::Said;
+use crate::texts::texts;
+
+/// Somebody was turned away.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    pub turned: Turned,
+    /// As it was typed.
+    pub email: String,
+    /// Where to afterwards.
+    pub next: String,
+}
+
+impl Said for Outcome {
+    fn said_in(self, language: Language) -> Self {
+        Self { turned: self.turned.said_in(language), ..self }
+    }
+}
+
+/// What the page shows.
+#[derive(Debug, Clone, Default)]
+pub struct Shown {
+    /// Of the link that was opened.
+    token: Option<String>,
+    email: String,
+    next: String,
+    turned: Option<Turned>,
+}
+
+impl Shown {
+    /// What it was asked for with, and what came of its form.
+    pub fn read(query: &str, outcome: Option<Outcome>) -> Self {
+        if let Some(Outcome { turned, email, next }) = outcome {
+            return Self { token: None, email, next, turned: Some(turned) };
+        }
+        let get = |wanted: &str| {
+            let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+            pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
+        };
+        let token = get("token").filter(|token| !token.is_empty());
+        Self { token, next: get("next").unwrap_or_default(), ..Self::default() }
+    }
+
+    /// In the place of the page at `next`.
+    pub fn before(next: &str) -> Self {
+        Self { next: next.to_owned(), ..Self::default() }
+    }
+}
+
+/// The page.
+pub fn view(shown: Shown) -> AnyView {
+    let texts = texts();
+    let Shown { token, email, next, turned } = shown;
+    let notice = turned.map(|turned| view! { <FailureNotice failure=turned.failure/> });
+    let content = match token {
+        Some(token) => view! { <WithLink token next/> }.into_any(),
+        None => view! { <WithPassword email next/> }.into_any(),
+    };
+    view! {
+        <Title text=texts.sign_in_title()/>
+        <div class="page narrow sign-in">
+            <h1>{texts.sign_in_title()}</h1>
+            {notice}
+            {content}
+        </div>
+    }
+    .into_any()
+}
+
+/// Opening a link only shows a button, since mail scanners and previews open links as well.
+#[component]
+fn WithLink(token: String, next: String) -> impl IntoView {
+    let texts = texts();
+    view! {
+        <p>{texts.sign_in_once()}</p>
+        <form method="post" action="/sign-in">
+            <input type="hidden" name="token" value=token/>
+            <input type="hidden" name="next" value=next/>
+            <button class="button primary" type="submit">{texts.sign_in_button()}</button>
+        </form>
+    }
+}
+
+#[component]
+fn WithPassword(email: String, next: String) -> impl IntoView {
+    let texts = texts();
+    let code = |words: &'static str| view! { <code>{words}</code> }.into_any();
+    view! {
+        <form class="card form" method="post" action="/sign-in">
+            <input type="hidden" name="next" value=next/>
+            <label class="field">
+                <span class="field-label">{texts.sign_in_email()}</span>
+                <input class="input" type="email" name="email" value=email required maxlength="254"
+                    autocomplete="username" autocapitalize="none" spellcheck="false"/>
+            </label>
+            <label class="field">
+                <span class="field-label">{texts.sign_in_password()}</span>
+                <input class="input" type="password" name="password" required maxlength="200"
+                    autocomplete="current-password"/>
+            </label>
+            <button class="button primary" type="submit">{texts.sign_in_button()}</button>
+        </form>
+        <details class="sign-in-help">
+            <summary>{texts.sign_in_no_password()}</summary>
+            <p>{texts.sign_in_how()}</p>
+            <ul>
+                <li>{texts.sign_in_with_run(code)}</li>
+                <li>{texts.sign_in_with_key(code)}</li>
+            </ul>
+            <p class="hint">{texts.sign_in_old_link()}</p>
+        </details>
+    }
+}

@@ -1,0 +1,96 @@
+//! Signing in with a password, one's own account, and sessions.
+
+use groundswell_app::Language;
+use groundswell_app::backend::account::Account;
+use http::StatusCode;
+
+use crate::memory::{Memory, PASSWORD};
+use crate::site::Site;
+
+const ACCOUNT: &str = "/settings/account";
+const SESSIONS: &str = "/settings/sessions";
+
+#[tokio::test]
+async fn a_password_signs_in_and_leads_to_where_somebody_wanted_to_go() {
+    let site = Site::new(Memory::default());
+    let page = site.sign_in_before("/programs/p1/deliveries?state=held").await;
+    page.shows(&["Sign in", "E-mail address", "No password, or forgotten?", "one-time link"]);
+    assert_eq!(page.tags("name=\"next\" value=\"/programs/p1/deliveries?state=held\"").len(), 1);
+    for attribute in ["autocomplete=\"username\"", "autocomplete=\"current-password\""] {
+        assert_eq!(page.tags(attribute).len(), 1, "{attribute}");
+    }
+    assert!(!page.html.contains(".wasm"), "the page has no browser half");
+
+    let form = format!("email=ada@example.com&password={PASSWORD}&next=/programs/p1/inbox");
+    assert_eq!(site.post("/sign-in", &form).await.ok().as_deref(), Some("/programs/p1/inbox"));
+    let form = format!("email=ada@example.com&password={PASSWORD}&next=https://evil.example/");
+    assert_eq!(site.post("/sign-in", &form).await.ok().as_deref(), Some("/"));
+}
+
+#[tokio::test]
+async fn a_wrong_password_comes_back_without_it_and_with_everything_else() {
+    let site = Site::in_language(Memory::default(), Language::German);
+    let form = "email=ada@example.com&password=wrong-password&next=/programs/p1/inbox";
+    let page = site.post("/sign-in", form).await.expect_err("comes back");
+    assert_eq!(page.status, StatusCode::UNAUTHORIZED);
+    page.shows(&["E-Mail-Adresse und Passwort passen nicht zusammen."]);
+    assert_eq!(page.tags("value=\"ada@example.com\"").len(), 1);
+    assert_eq!(page.tags("value=\"/programs/p1/inbox\"").len(), 1);
+    assert!(!page.html.contains("wrong-password"));
+    let page = site.post("/sign-in", "email=locked@example.com&password=x").await.expect_err("comes back");
+    assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
+    page.shows(&["Versuchen Sie es in 30 Min. wieder"]);
+}
+
+#[tokio::test]
+async fn an_account_gets_its_first_password_and_then_asks_for_it() {
+    let memory = Memory::full();
+    memory.state.lock().expect("not poisoned").account =
+        Some(Account { name: "Owner".to_owned(), email: None, has_password: false });
+    let site = Site::new(memory);
+    let page = site.get(ACCOUNT).await;
+    page.shows(&["Account", "So far you can only come back with a link."]);
+    assert!(page.tags("name=\"present-password\"").is_empty());
+    let form = format!("intent=sign-in&email=ada@example.com&new-password={PASSWORD}");
+    assert_eq!(site.post(ACCOUNT, &form).await.ok().as_deref(), Some("/settings/account?done=sign-in"));
+    let page = site.get("/settings/account?done=sign-in").await;
+    page.shows(&["That is how you sign in from now on.", "Changing either signs you out everywhere else."]);
+    assert_eq!(page.tags("name=\"present-password\"").len(), 1);
+
+    let form = "intent=sign-in&email=other@example.com&new-password=&present-password=x";
+    let page = site.post(ACCOUNT, form).await.expect_err("comes back");
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    page.shows(&["The present password is not right."]);
+    assert_eq!(page.tags("value=\"other@example.com\"").len(), 1, "what was typed is kept");
+    let renamed = site.post(ACCOUNT, "intent=name&name=Ada+L.").await;
+    assert_eq!(renamed.ok().as_deref(), Some("/settings/account?done=name"));
+    assert_eq!(site.get(ACCOUNT).await.tags("value=\"Ada L.\"").len(), 1);
+}
+
+#[tokio::test]
+async fn whoever_has_no_password_is_asked_for_one_on_the_list_of_programs() {
+    let memory = Memory::full();
+    let asks = "Set your e-mail address and a password";
+    let site = Site::new(memory);
+    assert!(!site.get("/").await.text().contains(asks));
+    let set = |needs| {
+        let mut state = site.backend.state.lock().expect("not poisoned");
+        state.viewer.as_mut().expect("somebody").needs_password = needs;
+    };
+    set(true);
+    let page = site.get("/").await;
+    page.shows(&[asks, "Bring a friend"]);
+    assert_eq!(page.tags("href=\"/settings/account\"").len(), 1);
+}
+
+#[tokio::test]
+async fn sessions_are_listed_in_words_and_all_but_this_one_can_be_ended() {
+    let site = Site::new(Memory::full());
+    let page = site.get(SESSIONS).await;
+    page.shows(&["Sessions", "Firefox on Linux", "198.51.100.7", "This browser", "End all others"]);
+    assert_eq!(page.tags("name=\"session\"").len(), 1, "this one is ended by signing out");
+    assert_eq!(site.post(SESSIONS, "intent=end&session=ses_2").await.ok().as_deref(), Some(SESSIONS));
+    let page = site.get(SESSIONS).await;
+    assert!(page.tags("name=\"session\"").is_empty() && !page.text().contains("End all others"));
+    assert_eq!(site.post(SESSIONS, "intent=end-others").await.ok().as_deref(), Some(SESSIONS));
+}
