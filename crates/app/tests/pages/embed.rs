@@ -3,7 +3,6 @@
 use async_trait::async_trait;
 use groundswell_app::backend::{EmbedBackend, Opened};
 use groundswell_app::failure::Failure;
-use groundswell_app::plain::PlainPage;
 use http::StatusCode;
 
 use crate::memory::Memory;
@@ -84,7 +83,7 @@ async fn a_link_shows_a_button_and_its_form_opens_the_panel() {
     assert!(page.tags("<script").is_empty() && page.tags("<header").is_empty());
 
     assert_eq!(site.post("/embed", &format!("token={TOKEN}")).await.ok().as_deref(), Some(PANEL));
-    let refused = site.post("/embed", "token=used").await.err().expect("a page");
+    let refused = site.post("/embed", "token=used").await.expect_err("a page");
     assert_eq!(refused.status, StatusCode::CONFLICT);
     refused.shows(&["This link has been used or has expired."]);
     assert!(refused.tags("<form").is_empty(), "there is nothing to press again");

@@ -14,7 +14,7 @@ use groundswell_types::editor::{
 use groundswell_types::{
     ApiKey, AuditEntry, CreatedApiKey, DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, Erasure,
     EventKind, Inbox, InboxRequestDetail, InboxRequestId, MAX_WEBHOOKS, NewApiKey, Problem, ProgramId,
-    ProgramType, ResendJob, ResendJobId, ResendSelection, ResendState, Role, SessionView, TestId, TestView,
+    ProgramType, ResendJob, ResendJobId, ResendSelection, ResendState, SessionView, TestId, TestView,
 };
 
 pub use account::PASSWORD;

@@ -3,7 +3,6 @@
 use groundswell_app::backend::team::Way;
 use groundswell_app::failure::Failure;
 use groundswell_app::forms::{self, Answer, Post};
-use groundswell_app::plain::PlainPage;
 use groundswell_app::{Language, Viewer};
 use groundswell_types::{Role, TeamId};
 use http::StatusCode;
@@ -148,7 +147,13 @@ async fn who_is_in_several_teams_sees_which_and_chooses() {
     let memory = Memory::full();
     let other = TeamId::parse("team_b").expect("an id");
     let teams = vec![(TeamId::first(), "Growth".to_owned()), (other.clone(), "Partners & co".to_owned())];
-    let viewer = Viewer { name: "Ada".to_owned(), role: Some(Role::Editor), teams, team: Some(other) };
+    let viewer = Viewer {
+        name: "Ada".to_owned(),
+        role: Some(Role::Editor),
+        teams,
+        team: Some(other),
+        needs_password: false,
+    };
     memory.state.lock().expect("not poisoned").viewer = Some(viewer);
     let site = Site::new(memory);
     let page = site.get("/").await;

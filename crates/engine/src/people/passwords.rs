@@ -293,7 +293,9 @@ mod tests {
             async {
                 let mut done = pin!(futures::future::join_all(waiting.drain(..)));
                 // All of them are in line before the first goes on.
-                poll_fn(|context| Poll::Ready(assert!(done.as_mut().poll(context).is_pending()))).await;
+                let is_waiting =
+                    poll_fn(|context| Poll::Ready(done.as_mut().poll(context).is_pending())).await;
+                assert!(is_waiting);
                 let refused = compare(Line::Strangers).await;
                 assert!(matches!(refused, Err(EngineError::Busy)), "{refused:?}");
                 release.send(()).expect("it waits");

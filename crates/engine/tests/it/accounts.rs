@@ -111,6 +111,7 @@ fn came_with(begun: &Begun) -> Came {
 }
 
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "it is asked of what a call has just answered")]
 fn is_wrong(result: Result<Begun, EngineError>) {
     assert!(matches!(result, Err(EngineError::WrongPassword)), "{result:?}");
 }

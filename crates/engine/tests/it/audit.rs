@@ -66,7 +66,7 @@ async fn log(acting: &Acting) -> Vec<AuditEntry> {
 async fn whatever_is_changed_leaves_one_entry_that_says_by_whom_and_from_where() {
     let engine = start(&Arc::new(Memory::new()), &Clock::manual(BEGAN_MS)).await;
     let acting = operator(&engine);
-    let id = acting.create_program(program()).await.expect("created").id;
+    let id = acting.create_program(program(), None).await.expect("created").id;
     let webhook = acting.create_webhook(&id, webhook()).await.expect("created").id;
     let patch = WebhookInput { is_enabled: Some(true), ..WebhookInput::default() };
     acting.patch_webhook(&id, &webhook, patch).await.expect("changed");
@@ -101,7 +101,7 @@ async fn whatever_is_changed_leaves_one_entry_that_says_by_whom_and_from_where()
 async fn what_was_refused_or_only_looked_at_leaves_no_entry() {
     let engine = start(&Arc::new(Memory::new()), &Clock::manual(BEGAN_MS)).await;
     let acting = operator(&engine);
-    let id = acting.create_program(program()).await.expect("created").id;
+    let id = acting.create_program(program(), None).await.expect("created").id;
     let before = log(&acting).await.len();
     let wrong = WebhookInput { payload_url: Some("nonsense".to_owned()), ..webhook() };
     acting.create_webhook(&id, wrong).await.expect_err("no URL");
@@ -122,8 +122,8 @@ async fn nobody_but_owners_sees_the_log_and_a_key_of_one_program_its_own() {
     let engine = start(&Arc::new(Memory::new()), &Clock::manual(BEGAN_MS)).await;
     let acting = operator(&engine);
     let (first, second) = (
-        acting.create_program(program()).await.expect("created").id,
-        acting.create_program(program()).await.expect("created").id,
+        acting.create_program(program(), None).await.expect("created").id,
+        acting.create_program(program(), None).await.expect("created").id,
     );
     let admin = with_key(&engine, &acting, key([Scope::Admin], None)).await;
     let of_first = with_key(&engine, &acting, key([Scope::Admin], Some(&first))).await;
@@ -151,7 +151,7 @@ async fn what_was_begun_when_the_process_ended_is_in_the_log_as_unclear() {
     let (store, clock) = (Arc::new(Memory::new()), Clock::manual(BEGAN_MS));
     let engine = start(&store, &clock).await;
     let acting = operator(&engine);
-    acting.create_program(program()).await.expect("created");
+    acting.create_program(program(), None).await.expect("created");
     let all = AuditSearch { limit: 10, ..AuditSearch::default() };
     let mut record = store.audit_log(&all).await.expect("reads").remove(0);
     record.id = groundswell_types::AuditId::from_number(record.id.number() + 1);

@@ -40,7 +40,7 @@ fn acting(engine: &Arc<Engine>, who: Who) -> Acting {
 async fn key(engine: &Arc<Engine>, scopes: &[Scope], program: Option<&ProgramId>) -> (Acting, String) {
     let new = NewApiKey {
         name: "Host".to_owned(),
-        scopes: Scopes::from_iter(scopes.iter().copied()),
+        scopes: scopes.iter().copied().collect(),
         campaign_id: program.cloned(),
         rate_limit: None,
     };
@@ -53,6 +53,7 @@ async fn link(host: &Acting, program: &ProgramId) -> String {
     host.create_editor_link(program, NewEditorLink::default()).await.expect("a link").token
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is asked of what a call has just answered")]
 fn is_refused<T>(outcome: Result<T, EngineError>) -> bool {
     matches!(outcome, Err(EngineError::Refused(_)))
 }

@@ -140,12 +140,12 @@ fn a_program_says_how_long_it_keeps_its_data() {
     let admin = server.client();
     let program = admin.program("REFERRAL");
     let path = format!("/v2/campaign/{program}");
-    let patch = |body: &Value| admin.patch(&path, body);
+    let change = |body: &Value| admin.patch(&path, body);
     assert_eq!(admin.get(&path).ok()["retentionDays"], Value::Null);
-    assert_eq!(patch(&json!({ "retentionDays": 7 })).ok()["retentionDays"], 7);
-    assert_eq!(patch(&json!({ "name": "Other" })).ok()["retentionDays"], 7, "it stays when it is not named");
+    assert_eq!(change(&json!({ "retentionDays": 7 })).ok()["retentionDays"], 7);
+    assert_eq!(change(&json!({ "name": "Other" })).ok()["retentionDays"], 7, "it stays when it is not named");
     for wrong in [json!(0), json!(366), json!("7"), json!(1.5)] {
-        assert_eq!(patch(&json!({ "retentionDays": wrong })).status, 400, "{wrong}");
+        assert_eq!(change(&json!({ "retentionDays": wrong })).status, 400, "{wrong}");
     }
-    assert_eq!(patch(&json!({ "retentionDays": null })).ok()["retentionDays"], Value::Null);
+    assert_eq!(change(&json!({ "retentionDays": null })).ok()["retentionDays"], Value::Null);
 }

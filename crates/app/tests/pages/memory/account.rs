@@ -1,10 +1,9 @@
 //! Signing in, and one's own account.
 
 use async_trait::async_trait;
-use groundswell_app::Viewer;
 use groundswell_app::backend::account::{Account, AccountBackend, SignInChange, Turned};
 use groundswell_app::failure::Failure;
-use groundswell_types::{Problem, Role, SessionView};
+use groundswell_types::{Problem, SessionView};
 
 use super::Memory;
 
@@ -14,8 +13,7 @@ pub const PASSWORD: &str = "correct horse battery";
 impl Memory {
     fn let_in(&self) -> Vec<String> {
         let mut state = self.state.lock().expect("not poisoned");
-        state.viewer =
-            Some(Viewer { name: "Ada".to_owned(), role: Some(Role::Owner), needs_password: false });
+        state.viewer = Some(super::team::owner());
         vec!["session=1".to_owned(), "device=1".to_owned()]
     }
 }
@@ -56,7 +54,7 @@ impl AccountBackend for Memory {
 
     async fn rename_account(&self, name: &str) -> Result<(), Failure> {
         self.with(|state| {
-            state.account.as_mut().ok_or(Failure::NotFound)?.name = name.to_owned();
+            name.clone_into(&mut state.account.as_mut().ok_or(Failure::NotFound)?.name);
             Ok(())
         })
     }

@@ -53,7 +53,13 @@ fn email(name: &str) -> Email {
 
 /// Whoever is signed in at first.
 pub fn owner() -> Viewer {
-    Viewer { name: "Ada".to_owned(), role: Some(Role::Owner), teams: Vec::new(), team: Some(TeamId::first()) }
+    Viewer {
+        name: "Ada".to_owned(),
+        role: Some(Role::Owner),
+        teams: Vec::new(),
+        team: Some(TeamId::first()),
+        needs_password: false,
+    }
 }
 
 impl Memory {

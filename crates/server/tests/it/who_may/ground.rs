@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -213,7 +214,7 @@ impl Ground {
     /// The same about things that are not there.
     pub fn send_to_nowhere(&self, recipe: &Recipe, somebody: Somebody) -> Answer {
         let mut things = self.shared();
-        things.program = "nowhere".to_owned();
+        "nowhere".clone_into(&mut things.program);
         things.named.insert("team", "nowhere".to_owned());
         self.send_about(recipe, somebody, &things)
     }
@@ -244,9 +245,9 @@ impl Ground {
         connection.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
         let mut request = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
         for (name, value) in headers {
-            request += &format!("{name}: {value}\r\n");
+            let _ = write!(request, "{name}: {value}\r\n");
         }
-        request += &format!("content-length: {}\r\n\r\n{body}", body.len());
+        let _ = write!(request, "content-length: {}\r\n\r\n{body}", body.len());
         connection.write_all(request.as_bytes()).expect("it reads");
         let mut answer = Vec::new();
         let mut part = [0; 16 * 1024];
@@ -296,21 +297,21 @@ impl Ground {
             client.post("/v2/api-keys", &json!({ "name": "to be revoked", "campaignId": program })).ok();
         let invitation = json!({ "email": format!("guest{}@example.com", NEXT.next()), "role": "viewer" });
         let invitation = client.post("/v2/teams/team_first/invitations", &invitation).ok();
-        let text = |value: &Value| value.as_str().map(str::to_owned).unwrap_or_default();
+        let said = |value: &Value| value.as_str().map(str::to_owned).unwrap_or_default();
         let named = HashMap::from([
             ("webhook", webhook),
             ("inbox_webhook", inbox_webhook),
             ("event", event),
             ("delivery", delivery),
-            ("job", text(&job["id"])),
-            ("test", text(&test["id"])),
-            ("request", text(&requests["requests"][0]["id"])),
-            ("key", text(&key["id"])),
+            ("job", said(&job["id"])),
+            ("test", said(&test["id"])),
+            ("request", said(&requests["requests"][0]["id"])),
+            ("key", said(&key["id"])),
             ("team", "team_first".to_owned()),
-            ("invitation", text(&invitation["id"])),
+            ("invitation", said(&invitation["id"])),
             (
                 "invitation_token",
-                text(&invitation["url"])
+                said(&invitation["url"])
                     .split_once("token=")
                     .map_or(String::new(), |(_, token)| token.to_owned()),
             ),

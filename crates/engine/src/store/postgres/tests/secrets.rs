@@ -25,6 +25,7 @@ async fn with_draft() -> Database<'static> {
         currency: Currency::default(),
         created_at_ms: 1,
         webhooks_version: 0,
+        retention: None,
     };
     store.apply(&SettingsChange::CreateProgram(record)).await.expect("applies");
     let rows_json = SECRET.to_owned();
