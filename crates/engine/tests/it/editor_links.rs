@@ -14,8 +14,8 @@ use groundswell_engine::store::memory::Memory;
 use groundswell_engine::{Engine, EngineError, EngineParts};
 use groundswell_types::editor::{DeliveryQuery, Seen};
 use groundswell_types::{
-    AuditAction, AuditActorKind, AuditFilter, Currency, NewApiKey, ProgramId, ProgramType, Scope, Scopes,
-    TeamId, Theme,
+    AuditAction, AuditActorKind, AuditFilter, Currency, NewApiKey, ProgramId, ProgramType, Scope, TeamId,
+    Theme,
 };
 
 const NOW_MS: i64 = 1_800_000_000_000;
