@@ -59,12 +59,18 @@ fn everybody_may_do_what_the_table_says_and_nothing_else() {
     assert_eq!(routes_without_recipe(&ground, &all), Vec::<String>::new(), "routes that nobody thought of");
     let (over_rest, in_browsers): (Vec<_>, Vec<_>) = all.into_iter().partition(Recipe::is_rest);
     insta::assert_snapshot!("rest", table(&ground, &over_rest, &Somebody::OVER_REST));
+    let (embedded, in_browsers): (Vec<_>, Vec<_>) = in_browsers.into_iter().partition(Recipe::is_embedded);
     insta::assert_snapshot!("pages", table(&ground, &in_browsers, &Somebody::IN_BROWSERS));
+    insta::assert_snapshot!("embedded", table(&ground, &embedded, &Somebody::IN_FRAMES));
     for recipe in &over_rest {
         tells_nothing(&ground, recipe, Somebody::ForeignKey);
         tells_nothing(&ground, recipe, Somebody::OtherProgramsKey);
     }
     for recipe in &in_browsers {
         tells_nothing(&ground, recipe, Somebody::Stranger);
+        tells_nothing(&ground, recipe, Somebody::Link);
+    }
+    for recipe in &embedded {
+        tells_nothing(&ground, recipe, Somebody::OtherLink);
     }
 }

@@ -36,6 +36,10 @@ pub enum Somebody {
     Viewer,
     Editor,
     Owner,
+    /// Who came by an editor link of the program.
+    Link,
+    /// The same of another program.
+    OtherLink,
 }
 
 impl Somebody {
@@ -52,8 +56,10 @@ impl Somebody {
         Self::Operator,
     ];
 
-    pub const IN_BROWSERS: [Self; 6] =
-        [Self::Nobody, Self::Operator, Self::Stranger, Self::Viewer, Self::Editor, Self::Owner];
+    pub const IN_BROWSERS: [Self; 7] =
+        [Self::Nobody, Self::Operator, Self::Link, Self::Stranger, Self::Viewer, Self::Editor, Self::Owner];
+
+    pub const IN_FRAMES: [Self; 5] = [Self::Nobody, Self::Operator, Self::Owner, Self::Link, Self::OtherLink];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -71,6 +77,8 @@ impl Somebody {
             Self::Viewer => "viewer",
             Self::Editor => "editor",
             Self::Owner => "owner",
+            Self::Link => "link",
+            Self::OtherLink => "other link",
         }
     }
 }
@@ -91,6 +99,8 @@ pub struct Ground {
     credentials: HashMap<Somebody, (&'static str, String)>,
     other_program: String,
     foreign_team: String,
+    /// The addresses of those who can sign in.
+    people: HashMap<Somebody, String>,
     shared: RefCell<Option<Things>>,
 }
 
@@ -151,6 +161,7 @@ impl Ground {
             credentials: HashMap::new(),
             other_program,
             foreign_team,
+            people: HashMap::new(),
             shared: RefCell::default(),
         };
         let key = |scopes: &str, program: Option<&str>| {
@@ -168,32 +179,64 @@ impl Ground {
             (Somebody::OtherProgramsKey, key("admin", Some(&ground.other_program))),
             (Somebody::ForeignKey, key("admin", Some(foreign_program))),
             (Somebody::Operator, ("authorization", format!("Bearer {ADMIN_KEY}"))),
-            (Somebody::Stranger, ground.member(&ground.foreign_team, "owner")),
-            (Somebody::Viewer, ground.member(first, "viewer")),
-            (Somebody::Editor, ground.member(first, "editor")),
-            (Somebody::Owner, ground.member(first, "owner")),
-            (Somebody::OwnersSession, ground.member(first, "owner")),
+            (Somebody::OtherLink, ("cookie", ground.link_to(&ground.other_program))),
         ];
         ground.credentials.extend(credentials);
+        for (somebody, team, role) in [
+            (Somebody::Stranger, ground.foreign_team.clone(), "owner"),
+            (Somebody::Viewer, first.to_owned(), "viewer"),
+            (Somebody::Editor, first.to_owned(), "editor"),
+            (Somebody::Owner, first.to_owned(), "owner"),
+            (Somebody::OwnersSession, first.to_owned(), "owner"),
+        ] {
+            let email = address();
+            let cookie = ground.member((&team, &email), role);
+            ground.credentials.insert(somebody, ("cookie", cookie));
+            ground.people.insert(somebody, email);
+        }
         ground
     }
 
     /// The cookie of a new member of a team.
-    fn member(&self, team: &str, role: &str) -> (&'static str, String) {
-        let operator = self.server.client();
-        let email = format!("{role}{}@example.com", self.credentials.len() + team.len() * 31 + NEXT.next());
+    fn member(&self, (team, email): (&str, &str), role: &str) -> String {
         let invitation = json!({ "email": email, "role": role });
-        let made = operator.post(&format!("/v2/teams/{team}/invitations"), &invitation).ok();
+        let made = self.server.client().post(&format!("/v2/teams/{team}/invitations"), &invitation).ok();
         let token = made["url"].as_str().expect("a URL").split_once("token=").expect("a token").1.to_owned();
         let form = format!("token={token}&name={role}&password=correct+horse+battery+staple");
-        let answer = self.raw(("POST", "/invitation"), &[FORM, self.own_origin()], &form);
-        assert!((300..400).contains(&answer.status), "{}", answer.text);
-        let line = answer.text.lines().find_map(|line| line.strip_prefix("set-cookie: "));
-        ("cookie", line.expect("a cookie").split(';').next().expect("a cookie").to_owned())
+        self.cookie(("POST", "/invitation"), &form)
     }
 
     fn own_origin(&self) -> (&'static str, &str) {
         ("origin", self.server.url())
+    }
+
+    /// The cookie of somebody who came by a link to that program.
+    fn link_to(&self, program: &str) -> String {
+        let made = self.server.client().post(&format!("/v2/campaign/{program}/editor-link"), &json!({}));
+        if made.status == 404 {
+            return String::new();
+        }
+        let url = made.ok()["url"].as_str().expect("a URL").to_owned();
+        let token =
+            url.split_once("token=").expect("a token").1.split('&').next().unwrap_or_default().to_owned();
+        self.cookie(("POST", "/embed"), &format!("token={token}"))
+    }
+
+    /// Another session of somebody.
+    fn anew(&self, somebody: Somebody) -> String {
+        let email = &self.people[&somebody];
+        let form = format!("email={email}&password=correct+horse+battery+staple");
+        self.cookie(("POST", "/sign-in"), &form)
+    }
+
+    /// The cookie that a form is answered with.
+    fn cookie(&self, call: (&str, &str), form: &str) -> String {
+        let answer = self.raw(call, &[FORM, self.own_origin()], form);
+        assert!((300..400).contains(&answer.status), "{}", answer.text);
+        let lines = answer.text.lines().filter_map(|line| line.strip_prefix("set-cookie: "));
+        let mut cookies = lines.filter(|line| line.contains("session=") || line.contains("editor="));
+        let cookie = cookies.next().unwrap_or_else(|| panic!("no cookie in {}", answer.text));
+        cookie.split(';').next().expect("a cookie").to_owned()
     }
 
     /// Every route, as `METHOD path`.
@@ -229,6 +272,14 @@ impl Ground {
                 let made = self.server.client().post("/v2/api-keys", &new).ok();
                 own = format!("Bearer {}", made["key"].as_str().expect("a key"));
                 Some(("authorization", own.as_str()))
+            }
+            Somebody::Link => {
+                own = self.link_to(&things.program);
+                Some(("cookie", own.as_str()))
+            }
+            person if recipe.is_about_session() && self.people.contains_key(&person) => {
+                own = self.anew(person);
+                Some(("cookie", own.as_str()))
             }
             other => self.credentials.get(&other).map(|(name, value)| (*name, value.as_str())),
         };
@@ -295,10 +346,19 @@ impl Ground {
         let requests = client.get(&at("/inbox")).ok();
         let key =
             client.post("/v2/api-keys", &json!({ "name": "to be revoked", "campaignId": program })).ok();
-        let invitation = json!({ "email": format!("guest{}@example.com", NEXT.next()), "role": "viewer" });
+        let invitation = json!({ "email": address(), "role": "viewer" });
         let invitation = client.post("/v2/teams/team_first/invitations", &invitation).ok();
         let said = |value: &Value| value.as_str().map(str::to_owned).unwrap_or_default();
+        let link = client.post(&at("/editor-link"), &json!({})).ok();
+        let erasure = client.post(&at("/erasures"), &json!({ "participantId": "nobody" })).ok();
+        let members = client.get("/v2/teams/team_first/members").ok();
+        let members = members["members"].as_array().expect("a list").clone();
+        let user = members.iter().find(|member| member["role"] == "viewer").expect("a viewer");
         let named = HashMap::from([
+            ("link", said(&link["id"])),
+            ("erasure", said(&erasure["id"])),
+            ("user", said(&user["id"])),
+            ("address", address()),
             ("webhook", webhook),
             ("inbox_webhook", inbox_webhook),
             ("event", event),
@@ -309,18 +369,17 @@ impl Ground {
             ("key", said(&key["id"])),
             ("team", "team_first".to_owned()),
             ("invitation", said(&invitation["id"])),
-            (
-                "invitation_token",
-                said(&invitation["url"])
-                    .split_once("token=")
-                    .map_or(String::new(), |(_, token)| token.to_owned()),
-            ),
         ]);
         Things { program, named }
     }
 }
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
+
+/// An address that nobody has.
+fn address() -> String {
+    format!("somebody{}@example.com", NEXT.next())
+}
 
 struct Next(std::sync::atomic::AtomicUsize);
 

@@ -43,6 +43,16 @@ impl Recipe {
         self.path.starts_with("/v2")
     }
 
+    pub fn is_embedded(&self) -> bool {
+        self.path.starts_with("/embed")
+    }
+
+    /// Whether it does something to the session it comes with.
+    pub fn is_about_session(&self) -> bool {
+        ["/sign-out", "/sign-in", "/team"].contains(&self.path)
+            || (self.method == "POST" && ["/settings/sessions", "/settings/account"].contains(&self.path))
+    }
+
     pub fn path(&self, things: &Things) -> String {
         let sent = self.as_sent.map_or(self.path, |sent| sent.strip_prefix("any:").unwrap_or(sent));
         filled(sent, things)
@@ -101,7 +111,13 @@ const fn any(path: &'static str, sent: &'static str) -> Recipe {
 
 /// All of them.
 pub fn recipes() -> Vec<Recipe> {
-    [REST, PAGES, FUNCTIONS, FORMS].concat()
+    let mut all = [REST, PAGES, FUNCTIONS, FORMS, EMBEDDED].concat();
+    // Pages inside of another product have the same functions, for other people.
+    let embedded = FUNCTIONS.iter().filter(|recipe| recipe.as_sent.is_none());
+    all.extend(
+        embedded.map(|recipe| Recipe { path: String::leak(format!("/embed{}", recipe.path)), ..*recipe }),
+    );
+    all
 }
 
 const EVENT: &str = r#"{"event":"NEW_PARTICIPANT_ADDED","data":{"id":"p2"}}"#;
@@ -140,6 +156,25 @@ const REST: &[Recipe] = &[
     post("/v2/api-keys", r#"{"name":"new"}"#),
     Recipe { as_sent: Some("/v2/api-keys/{key}"), ..delete("/v2/api-keys/{id}") },
     post("/v2/sign-in-links", ""),
+    post("/v2/campaign/{id}/editor-link", "{}"),
+    delete("/v2/campaign/{id}/editor-link/{link}"),
+    get("/v2/audit-log"),
+    get_as("/v2/audit-log/export", "/v2/audit-log/export?format=csv"),
+    get("/v2/campaign/{id}/erasures"),
+    post("/v2/campaign/{id}/erasures", r#"{"participantId":"nobody"}"#),
+    get("/v2/campaign/{id}/erasures/{erasure}"),
+    get("/v2/teams"),
+    post("/v2/teams", r#"{"name":"New"}"#),
+    patch("/v2/teams/{team}", r#"{"name":"Renamed"}"#),
+    get("/v2/teams/{team}/members"),
+    patch("/v2/teams/{team}/members/{user}", r#"{"role":"viewer"}"#),
+    Recipe {
+        as_sent: Some("/v2/teams/{team}/members/usr_nobody"),
+        ..delete("/v2/teams/{team}/members/{user}")
+    },
+    get("/v2/teams/{team}/invitations"),
+    post("/v2/teams/{team}/invitations", r#"{"email":"{address}","role":"viewer"}"#),
+    delete("/v2/teams/{team}/invitations/{invitation}"),
     any("/v2", "any:/v2"),
     any("/v2/", "any:/v2/"),
     any("/v2/{*rest}", "any:/v2/campaign/{id}/participants"),
@@ -168,10 +203,17 @@ const PAGES: &[Recipe] = &[
     get("/programs/live"),
     get("/programs/{id}/live"),
     get("/settings/api-keys"),
+    get("/settings/members"),
+    get("/settings/audit-log"),
+    get_as("/settings/audit-log/export", "/settings/audit-log/export?format=csv"),
+    get_as("/settings/privacy", "/settings/privacy?campaign={id}"),
+    get("/settings/account"),
+    get("/settings/sessions"),
+    get_as("/invitation", "/invitation?token=nobody-has-this"),
 ];
 
 const FUNCTIONS: &[Recipe] = &[
-    Recipe { method: "POST", as_sent: Some("/_fn/no_such_function"), ..get("/_fn/{*name}") },
+    Recipe { as_sent: Some("/_fn/no_such_function"), ..ask("/_fn/{*name}", "{}") },
     ask("/_fn/get_viewer", "{}"),
     ask("/_fn/get_programs", "{}"),
     ask("/_fn/get_program", r#"{"id":"{program}"}"#),
@@ -215,6 +257,19 @@ const FORMS: &[Recipe] = &[
     post("/language", "language=de&back=%2F"),
     post("/sign-in", "token=nobody-has-this"),
     post("/sign-out", "x=y"),
+    post("/team", "team=team_first&back=%2F"),
+    post("/invitation", "token=nobody-has-this&name=N&password=correct+horse+battery+staple"),
+    post("/settings/members", "intent=invite&email={address}&role=viewer"),
+    post("/settings/members", "intent=take-back&invitation={invitation}"),
+    post("/settings/members", "intent=rename&name=Renamed"),
+    post("/settings/members", "intent=role&user={user}&role=viewer"),
+    post("/settings/members", "intent=remove&user=usr_nobody"),
+    post("/settings/account", "intent=name&name=Ada"),
+    post("/settings/account", "intent=sign-in&email=x&new-password=y&present-password=z"),
+    post("/settings/sessions", "intent=end&session=0000000000000000"),
+    post("/settings/sessions", "intent=end-others"),
+    post("/settings/privacy", "intent=keep&campaign={id}&days=7"),
+    post("/settings/privacy", "intent=erase&campaign={id}&by=participantId&subject=nobody&sure=yes"),
     post("/settings/api-keys", "intent=create&name=New&scope=events"),
     post("/settings/api-keys", "intent=revoke&key={key}"),
     post("/programs/{id}/options", "intent=end-first-steps"),
@@ -229,4 +284,17 @@ const FORMS: &[Recipe] = &[
     post("/programs/{id}/deliveries", "intent=resend-selected&delivery={delivery}"),
     post("/programs/{id}/deliveries", "intent=resend-all"),
     post("/programs/{id}/deliveries", "intent=stop&job={job}"),
+];
+
+/// What editor links lead to.
+const EMBEDDED: &[Recipe] = &[
+    get_as("/embed", "/embed?token=nobody-has-this"),
+    post("/embed", "token=nobody-has-this"),
+    Recipe { as_sent: Some("/embed/_fn/no_such_function"), ..ask("/embed/_fn/{*name}", "{}") },
+    get("/embed/programs/{id}/live"),
+    get("/embed/programs/{id}/webhooks"),
+    get("/embed/programs/{id}/webhooks/history"),
+    post("/embed/programs/{id}/webhooks", "intent=save&version=0"),
+    post("/embed/programs/{id}/webhooks", "intent=test:{webhook}&version=0"),
+    post("/embed/programs/{id}/webhooks/history", "version=1&draft=0"),
 ];
