@@ -128,8 +128,8 @@ async fn somebody_who_is_signed_in_connects_their_own_account_and_nobody_elses()
     };
     let user = sign_in(&engine, eve.clone()).await.expect("was invited");
     assert_eq!(store.user(&user).await.expect("reads").expect("is there").name, "eve");
-    let taken = owner.connect_provider(eve.clone()).await;
-    assert!(matches!(taken, Err(EngineError::Refused(_))), "{taken:?}");
+    let result = owner.connect_provider(eve.clone()).await;
+    assert!(matches!(result, Err(EngineError::Refused(_))), "{result:?}");
     assert_eq!(sign_in(&engine, eve).await.expect("is still theirs"), user);
     let refused = acting(Who::Operator).connect_provider(ada()).await;
     assert!(matches!(refused, Err(EngineError::Forbidden(_))), "{refused:?}");

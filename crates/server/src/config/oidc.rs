@@ -11,6 +11,7 @@ const MAX_NAME_CHARS: usize = 40;
 
 /// Flags about it.
 #[derive(Debug, Clone, Default, clap::Args)]
+#[expect(clippy::struct_field_names, reason = "clap names the flags after them")]
 pub struct OidcArgs {
     /// The OpenID provider that people sign in with, for example `https://login.example.com`. It is told
     /// `PUBLIC_URL/sign-in/provider/callback` as redirect URL.

@@ -126,7 +126,7 @@ fn whoever_has_connected_their_account_signs_in_through_the_provider() {
         .answer(|answers| answers.claims = json!({ "email": "other@example.com", "email_verified": false }));
     signed_in(&server, &sign_in(&server, &provider));
     provider.answer(|answers| {
-        answers.claims = json!({ "sub": "eve", "email": "ada@example.com", "email_verified": true })
+        answers.claims = json!({ "sub": "eve", "email": "ada@example.com", "email_verified": true });
     });
     refused(&sign_in(&server, &provider), "not-invited");
     let log = server.log();
