@@ -10,6 +10,7 @@ mod editor_link;
 pub mod invitation;
 pub mod members;
 pub mod privacy;
+pub mod provider;
 pub mod sessions;
 mod settings;
 pub mod sign_in;

@@ -8,6 +8,7 @@ mod erasures;
 mod keys;
 mod links;
 mod programs;
+mod provider;
 mod team;
 
 use std::sync::Arc;

@@ -4,6 +4,7 @@ pub mod account;
 mod guesses;
 pub mod invitations;
 mod passwords;
+pub mod provider;
 pub mod sign_in;
 mod team;
 

@@ -4,6 +4,7 @@
 mod admin_key;
 mod egress;
 mod embed;
+pub mod oidc;
 mod policies;
 mod secrets;
 mod shown;
@@ -21,6 +22,7 @@ pub use self::secrets::SecretsKeySource;
 use self::secrets::{SecretsArgs, SecretsSection};
 use crate::client_address::TrustedProxies;
 use embed::{EmbedArgs, EmbedSection};
+use oidc::{OidcArgs, OidcSection, OidcSettings};
 use policies::{breaker_policy, retention_ms, retry_policy, sending};
 
 /// The flags of `groundswell serve`. Each can be set by the environment variable named beside it.
@@ -83,6 +85,8 @@ pub struct ServeArgs {
     rate_limit: Option<String>,
     #[command(flatten)]
     embed: EmbedArgs,
+    #[command(flatten)]
+    oidc: OidcArgs,
     /// `human` or `json`.
     #[arg(long, env = "GROUNDSWELL_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<LogFormat>,
@@ -125,6 +129,7 @@ struct File {
     breaker: BreakerSection,
     delivery: DeliverySection,
     embed: EmbedSection,
+    oidc: OidcSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -178,6 +183,7 @@ pub struct Config {
     pub rate_limit: Option<RateLimit>,
     /// The origins that may frame what editor links open.
     pub embed_origins: Vec<String>,
+    pub oidc: Option<OidcSettings>,
     pub log_format: LogFormat,
     pub log_filter: String,
     pub secrets: SecretsKeySource,
@@ -239,6 +245,7 @@ impl Config {
             trusted_proxies: TrustedProxies::parse(args.trusted_proxies.as_deref(), &file.trusted_proxies)?,
             rate_limit: rate_limit(args.rate_limit.or(file.rate_limit).as_deref())?,
             embed_origins: embed::origins(&args.embed, &file.embed)?,
+            oidc: oidc::settings(args.oidc, file.oidc)?,
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
             log_filter: args.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             engine,

@@ -16,7 +16,6 @@ pub enum Cookie {
     /// Marks a browser that has signed in before.
     Device,
     /// What a sign-in through somebody else's provider began with, until they come back from there.
-    #[cfg_attr(not(test), expect(dead_code, reason = "whoever signs people in by OpenID Connect writes it"))]
     ProviderSignIn,
     /// Who came by an editor link, inside the page of a host product.
     Editor,

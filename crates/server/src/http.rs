@@ -8,6 +8,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use groundswell_engine::Engine;
 use groundswell_engine::access::hash_token;
+use groundswell_engine::clock::Clock;
 use http::{HeaderName, HeaderValue, StatusCode};
 use tokio_util::sync::CancellationToken;
 
@@ -16,11 +17,12 @@ use crate::config::Config;
 use crate::cookies::Cookies;
 use crate::docs::LazyDocs;
 use crate::live::{self, LiveStreams};
+use crate::oidc::ProviderSignIn;
 use crate::origin::OwnOrigin;
 use crate::rest::{BodyRoom, Description, EventStreams, RateLimiter};
 use crate::routes::Routes;
 use crate::site::Site;
-use crate::{docs, headers, inbox, origin, pages, rest};
+use crate::{docs, headers, inbox, oidc, origin, pages, rest};
 
 /// What every handler can reach.
 #[derive(Clone)]
@@ -36,6 +38,8 @@ pub struct Shared {
     pub own_origin: OwnOrigin,
     /// Who may frame what editor links open.
     pub embed_origins: Vec<String>,
+    /// None without a provider.
+    pub provider_sign_in: Option<ProviderSignIn>,
     pub admin_key_hash: Option<[u8; 32]>,
     pub trusted_proxies: TrustedProxies,
     pub rate_limiter: RateLimiter,
@@ -62,10 +66,12 @@ impl AppState {
         site: Option<Site>,
         public_url: String,
         (config, stop): (&Config, CancellationToken),
-    ) -> Self {
+    ) -> anyhow::Result<Self> {
+        let oidc = config.oidc.as_ref();
+        let provider_sign_in = oidc.map(|oidc| ProviderSignIn::new(oidc, &public_url, Clock::system()));
         let style_sheet = site.as_ref().map(|site| site.assets.css.clone());
         let docs = LazyDocs::new(docs::settings(public_url.clone(), style_sheet, &config.engine));
-        Self(Arc::new(Shared {
+        Ok(Self(Arc::new(Shared {
             engine,
             site,
             docs,
@@ -73,6 +79,7 @@ impl AppState {
             cookies: Cookies::of(&public_url),
             own_origin: OwnOrigin::of(&public_url),
             embed_origins: config.embed_origins.clone(),
+            provider_sign_in: provider_sign_in.transpose()?,
             public_url: public_url.into(),
             admin_key_hash: config.admin_key.as_ref().map(|key| hash_token(key.expose())),
             trusted_proxies: config.trusted_proxies.clone(),
@@ -81,7 +88,7 @@ impl AppState {
             forms: BodyRoom::for_forms(),
             event_streams: EventStreams::new(stop.clone()),
             live: LiveStreams::new(stop),
-        }))
+        })))
     }
 }
 
@@ -94,11 +101,14 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// All routes.
 pub fn router(state: AppState) -> Router {
     let health = Routes::new().get("/healthz", || async { "ok\n" }).get("/readyz", ready);
-    let pages = pages::router(&state).merge(live::router()).merge(docs::router()).around(|router| {
-        router
-            .layer(middleware::from_fn_with_state(state.clone(), origin::refuse_other_sites))
-            .layer(middleware::from_fn(headers::complete_for_browsers))
-    });
+    let pages =
+        pages::router(&state).merge(live::router()).merge(docs::router()).merge(oidc::router()).around(
+            |router| {
+                router
+                    .layer(middleware::from_fn_with_state(state.clone(), origin::refuse_other_sites))
+                    .layer(middleware::from_fn(headers::complete_for_browsers))
+            },
+        );
     health
         .merge(rest::router(state.clone()))
         .merge(inbox::router())

@@ -19,6 +19,7 @@ mod listener;
 mod live;
 mod log;
 mod migrate;
+mod oidc;
 mod origin;
 mod pages;
 mod rest;

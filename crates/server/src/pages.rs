@@ -9,6 +9,7 @@ use groundswell_app::backend::Backend;
 use groundswell_app::failure::Failure;
 use groundswell_app::forms::{self, Answer, Post};
 use groundswell_app::place::{EMBED, Place};
+use groundswell_app::plain::provider::Provider;
 use groundswell_app::plain::{Asked, Outcome, PlainPage, PlainShown};
 use groundswell_app::{App, Language, plain_shell, shell};
 use groundswell_engine::access::Came;
@@ -196,10 +197,15 @@ impl PageRenderer {
         let backend: Arc<dyn Backend> = backend;
         let language = language_for(state, request.headers());
         let assets = self.assets.clone();
+        let provider =
+            state.provider_sign_in.as_ref().map(|sign_in| Provider { name: sign_in.name().to_owned() });
         let context = move || {
             provide_context(Arc::clone(&backend));
             provide_context(language);
             provide_context(embed.theme);
+            if let Some(provider) = provider.clone() {
+                provide_context(provider);
+            }
             let nonce = use_nonce().expect("Leptos makes one for every answer");
             expect_context::<ResponseOptions>()
                 .insert_header(CONTENT_SECURITY_POLICY, embed.policy(scripts(&nonce)).value());

@@ -83,7 +83,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         tracing::warn!("the pages are not built (`cargo xtask build` makes them); only the API is served");
     }
     let stop = CancellationToken::new();
-    let state = AppState::new(Arc::clone(&engine), site, public_url.clone(), (&config, stop.clone()));
+    let state = AppState::new(Arc::clone(&engine), site, public_url.clone(), (&config, stop.clone()))?;
     let router = router(state.clone());
     say(&format!("Groundswell listens on http://{address}"));
     if engine.is_first_run().await.unwrap_or(false) {

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+use super::provider::ConnectProvider;
 use crate::backend::Backend;
 use crate::backend::account::{Account, Turned};
 use crate::components::{FailureNotice, Icon, Shape};
@@ -31,16 +32,18 @@ impl Said for Outcome {
 pub enum Done {
     Renamed,
     SignInChanged,
+    ProviderConnected,
 }
 
 impl Done {
-    const ALL: [Self; 2] = [Self::Renamed, Self::SignInChanged];
+    const ALL: [Self; 3] = [Self::Renamed, Self::SignInChanged, Self::ProviderConnected];
 
     /// As it stands in the page's query.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Renamed => "name",
             Self::SignInChanged => "sign-in",
+            Self::ProviderConnected => "provider",
         }
     }
 
@@ -48,6 +51,7 @@ impl Done {
         match self {
             Self::Renamed => texts.account_renamed(),
             Self::SignInChanged => texts.account_sign_in_changed(),
+            Self::ProviderConnected => texts.sign_in_provider_connected(),
         }
     }
 }
@@ -96,6 +100,7 @@ pub fn view(shown: Shown) -> AnyView {
             {notice}
             <Name name=name.unwrap_or(kept_name)/>
             <SignIn email=email.or(kept_email).unwrap_or_default() has_password/>
+            <ConnectProvider/>
         </div>
     }
     .into_any()

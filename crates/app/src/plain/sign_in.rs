@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+use super::provider::ProviderSignIn;
 use crate::backend::account::Turned;
 use crate::components::FailureNotice;
 use crate::language::Language;
@@ -108,6 +109,7 @@ fn WithPassword(email: String, next: String) -> impl IntoView {
             </label>
             <button class="button primary" type="submit">{texts.sign_in_button()}</button>
         </form>
+        <ProviderSignIn/>
         <details class="sign-in-help">
             <summary>{texts.sign_in_no_password()}</summary>
             <p>{texts.sign_in_how()}</p>

@@ -11,6 +11,7 @@ mod feeds;
 mod moves;
 mod old_secrets;
 mod own_headers;
+mod provider;
 mod receiver;
 mod standing;
 mod store;

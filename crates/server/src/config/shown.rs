@@ -29,6 +29,9 @@ impl Config {
         put("log", json!(self.log_filter));
         put("log_format", json!(if self.log_format == LogFormat::Json { "json" } else { "human" }));
         put("embed", json!({ "origins": self.embed_origins }));
+        if let Some(oidc) = &self.oidc {
+            put("oidc", oidc.shown(MASK));
+        }
         let networks: Vec<String> = engine.egress_allow.iter().map(ToString::to_string).collect();
         put("secrets", self.secrets.shown());
         put("egress", json!({ "allow": networks }));

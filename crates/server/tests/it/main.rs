@@ -18,6 +18,7 @@ mod headers;
 mod inbox;
 mod live;
 mod log;
+mod oidc;
 mod other_sites;
 mod pages;
 mod planted_secrets;

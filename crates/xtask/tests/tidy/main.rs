@@ -68,6 +68,7 @@ const OPEN_USE_CASES: &[&str] = &[
     "sign_in",
     "sign_in_and_join",
     "sign_in_with_password",
+    "sign_in_with_subject",
     "sign_out",
     "use_editor_link",
 ];

@@ -1,0 +1,136 @@
+//! Signing in with what an OpenID provider says: who is let in, and whose account it never becomes.
+
+use std::sync::Arc;
+
+use groundswell_engine::access::{Actor, Came, Who};
+use groundswell_engine::clock::Clock;
+use groundswell_engine::config::EngineConfig;
+use groundswell_engine::people::provider::{Provided, TurnedAway};
+use groundswell_engine::store::memory::Memory;
+use groundswell_engine::store::{InvitationRecord, MembershipRecord, Store, TeamRecord, UserRecord};
+use groundswell_engine::{Engine, EngineError, EngineParts};
+use groundswell_types::{Email, Role, TeamId, UserId};
+
+const NOW_MS: i64 = 1_800_000_000_000;
+
+async fn start() -> (Arc<Engine>, Arc<dyn Store>) {
+    let store = Arc::new(Memory::new()) as Arc<dyn Store>;
+    let clock = Clock::manual(NOW_MS);
+    let parts = EngineParts { store: Arc::clone(&store), config: EngineConfig::default(), clock };
+    (Engine::start(parts).await.expect("starts"), store)
+}
+
+fn email(text: &str) -> Email {
+    Email::parse(text).expect("an address")
+}
+
+fn ada() -> Provided {
+    let name = Some("Ada".to_owned());
+    Provided { subject: "https://a.example ada".to_owned(), email: Some(email("ada@example.com")), name }
+}
+
+async fn invite(store: &dyn Store, id: u8, to: &str, (team, expires_at_ms): (TeamId, i64)) {
+    let invitation = InvitationRecord {
+        id: format!("inv_{id}"),
+        token_hash: [id; 32],
+        team_id: team,
+        email: email(to),
+        role: Role::Editor,
+        invited_by: "Owner".to_owned(),
+        created_at_ms: NOW_MS - i64::from(id),
+        expires_at_ms,
+    };
+    store.save_invitation(&invitation).await.expect("saves");
+}
+
+async fn sign_in(engine: &Engine, provided: Provided) -> Result<UserId, TurnedAway> {
+    engine.sign_in_with_subject(provided, Came::default()).await.map(|begun| begun.user)
+}
+
+#[tokio::test]
+async fn somebody_who_was_invited_comes_into_the_team_once_and_is_known_from_then_on() {
+    let (engine, store) = start().await;
+    invite(&*store, 1, "ADA@example.com", (TeamId::first(), NOW_MS + 1)).await;
+    let user = sign_in(&engine, ada()).await.expect("was invited");
+    let found = store.user(&user).await.expect("reads").expect("is there");
+    assert_eq!((found.name.as_str(), found.email, found.password_hash), ("Ada", ada().email, None));
+    let memberships = store.memberships(&user).await.expect("reads");
+    assert_eq!(
+        memberships.iter().map(|one| (&one.team_id, one.role)).collect::<Vec<_>>(),
+        [(&TeamId::first(), Role::Editor)]
+    );
+    assert!(store.invitations(&TeamId::first()).await.expect("reads").is_empty(), "it is used up");
+
+    // Another name and address change nothing: the subject says who it is.
+    let later = Provided { email: None, name: Some("Countess".to_owned()), ..ada() };
+    assert_eq!(sign_in(&engine, later).await.expect("is known"), user);
+    assert_eq!(store.user(&user).await.expect("reads").expect("is there").name, "Ada");
+}
+
+#[tokio::test]
+async fn of_two_teams_that_invite_the_first_counts_and_the_other_invitation_stays() {
+    let (engine, store) = start().await;
+    let other = TeamId::parse("team_other").expect("an id");
+    let record = TeamRecord { id: other.clone(), name: "Other".to_owned(), created_at_ms: 1 };
+    store.save_team(&record).await.expect("saves");
+    invite(&*store, 1, "ada@example.com", (TeamId::first(), NOW_MS + 1)).await;
+    invite(&*store, 2, "ada@example.com", (other.clone(), NOW_MS + 1)).await;
+    let user = sign_in(&engine, ada()).await.expect("was invited");
+    let memberships = store.memberships(&user).await.expect("reads");
+    assert_eq!(memberships.into_iter().map(|one| one.team_id).collect::<Vec<_>>(), [other]);
+    assert_eq!(store.invitations(&TeamId::first()).await.expect("reads").len(), 1);
+}
+
+#[tokio::test]
+async fn nobody_comes_in_without_an_open_invitation_of_their_verified_address() {
+    let (engine, store) = start().await;
+    let turned = |result| matches!(result, Err(TurnedAway::NotInvited));
+    assert!(turned(sign_in(&engine, ada()).await));
+    invite(&*store, 1, "ada@example.com", (TeamId::first(), NOW_MS)).await;
+    assert!(turned(sign_in(&engine, ada()).await), "it has expired");
+    invite(&*store, 2, "eve@example.com", (TeamId::first(), NOW_MS + 1)).await;
+    assert!(turned(sign_in(&engine, ada()).await), "it is another's");
+    let unverified = sign_in(&engine, Provided { email: None, ..ada() }).await;
+    assert!(matches!(unverified, Err(TurnedAway::NoVerifiedEmail)), "{unverified:?}");
+    assert!(store.user_by_email(&email("ada@example.com")).await.expect("reads").is_none());
+}
+
+#[tokio::test]
+async fn an_account_that_is_here_is_never_taken_because_of_an_address() {
+    let (engine, store) = start().await;
+    let id = UserId::parse("usr_eve").expect("an id");
+    let planted = UserRecord { id: id.clone(), email: ada().email, ..UserRecord::first() };
+    store.save_user(&planted).await.expect("saves");
+    store.add_member(&MembershipRecord { user_id: id, ..MembershipRecord::first() }).await.expect("saves");
+    invite(&*store, 1, "ada@example.com", (TeamId::first(), NOW_MS + 1)).await;
+    let turned = sign_in(&engine, ada()).await;
+    assert!(matches!(turned, Err(TurnedAway::HasAccount)), "{turned:?}");
+    assert_eq!(store.invitations(&TeamId::first()).await.expect("reads").len(), 1, "it is not used up");
+}
+
+#[tokio::test]
+async fn somebody_who_is_signed_in_connects_their_own_account_and_nobody_elses() {
+    let (engine, store) = start().await;
+    let (token, _) = engine.create_sign_in_token(&UserId::first()).await.expect("a link");
+    let begun = engine.sign_in(&token, Came::default()).await.expect("signs in");
+    let person = engine.person(&begun.token).await.expect("reads").expect("is signed in");
+    let acting = |who| engine.acting(Arc::new(Actor { who, address: None }));
+    let owner = acting(Who::Person(Arc::new(person)));
+    owner.connect_provider(ada()).await.expect("connects");
+    assert_eq!(sign_in(&engine, ada()).await.expect("is connected"), UserId::first());
+    owner.connect_provider(ada()).await.expect("once more changes nothing");
+
+    invite(&*store, 1, "eve@example.com", (TeamId::first(), NOW_MS + 1)).await;
+    let eve = Provided {
+        subject: "https://a.example eve".to_owned(),
+        email: Some(email("eve@example.com")),
+        name: None,
+    };
+    let user = sign_in(&engine, eve.clone()).await.expect("was invited");
+    assert_eq!(store.user(&user).await.expect("reads").expect("is there").name, "eve");
+    let result = owner.connect_provider(eve.clone()).await;
+    assert!(matches!(result, Err(EngineError::Refused(_))), "{result:?}");
+    assert_eq!(sign_in(&engine, eve).await.expect("is still theirs"), user);
+    let refused = acting(Who::Operator).connect_provider(ada()).await;
+    assert!(matches!(refused, Err(EngineError::Forbidden(_))), "{refused:?}");
+}

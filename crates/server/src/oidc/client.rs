@@ -1,0 +1,80 @@
+//! HTTP to the provider. It is the operator who names it, so unlike a receiver it may be anywhere in their network. What it
+//! answers is bounded in size and time, redirects are not followed, and no proxy of the environment is asked.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Response;
+use http::header::USER_AGENT;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client as Pool;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use openidconnect::{HttpRequest, HttpResponse};
+use rustls::ClientConfig;
+use thiserror::Error;
+use url::Url;
+
+use crate::config::oidc::is_safe;
+
+/// For a whole answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const CONNECT_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Key sets and tokens are of some kilobytes.
+const MAX_ANSWER_BYTES: usize = 256 * 1024;
+
+/// Why there was no answer.
+#[derive(Debug, Error)]
+pub enum NoAnswer {
+    #[error("the provider names an address that is not https: {0}")]
+    Unsafe(String),
+    #[error("no answer within 10 s")]
+    Timeout,
+    #[error("the request failed")]
+    Exchange(#[source] hyper_util::client::legacy::Error),
+    #[error("the answer is too large or was cut off")]
+    Body(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Sends requests. Clones share connections.
+#[derive(Debug, Clone)]
+pub struct Client(Pool<HttpsConnector<HttpConnector>, Full<Bytes>>);
+
+impl Client {
+    /// Fails when the certificates that this machine trusts cannot be read.
+    pub fn new() -> Result<Self, rustls::Error> {
+        // A second call finds the provider there already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let tls = ClientConfig::builder().try_with_platform_verifier()?.with_no_client_auth();
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT_PATIENCE));
+        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
+        Ok(Self(Pool::builder(TokioExecutor::new()).build(connector.wrap_connector(tcp))))
+    }
+
+    /// Sends a request to wherever nobody on the way can read it.
+    pub async fn send(self, request: HttpRequest) -> Result<HttpResponse, NoAnswer> {
+        let url = request.uri().to_string();
+        if !Url::parse(&url).is_ok_and(|url| is_safe(&url)) {
+            return Err(NoAnswer::Unsafe(without_query(&url)));
+        }
+        let (mut head, body) = request.into_parts();
+        head.headers.insert(USER_AGENT, http::HeaderValue::from_static("Groundswell"));
+        let request = http::Request::from_parts(head, Full::from(body));
+        let exchange = async {
+            let (head, body) = self.0.request(request).await.map_err(NoAnswer::Exchange)?.into_parts();
+            let body = Limited::new(body, MAX_ANSWER_BYTES).collect().await.map_err(NoAnswer::Body)?;
+            Ok(Response::from_parts(head, body.to_bytes().to_vec()))
+        };
+        tokio::time::timeout(PATIENCE, exchange).await.map_err(|_| NoAnswer::Timeout)?
+    }
+}
+
+fn without_query(url: &str) -> String {
+    url.split('?').next().unwrap_or_default().to_owned()
+}
