@@ -67,9 +67,18 @@ async fn what_the_panels_form_does_leads_back_to_where_it_is() {
     let site = Site::new(Memory::full());
     assert_eq!(site.post(PANEL, "intent=discard").await.ok().as_deref(), Some(PANEL));
     let row = "version=0&row=primary&url.primary=https%3A%2F%2Fexample.com%2Fother&enabled.primary=on";
-    let test = site.post(PANEL, &format!("{row}&intent=test%3Aprimary")).await.ok().expect("a redirect");
+    let test = site.post(PANEL, &format!("{row}&intent=test%3Aprimary")).await;
+    let test = test.unwrap_or_else(|page| panic!("{}", page.html));
     assert!(test.starts_with(&format!("{PANEL}?test=")), "{test}");
-    let restored = site.post(HISTORY, "version=1&draft=0").await.ok().expect("a redirect");
+    let draft = site
+        .backend
+        .state
+        .lock()
+        .expect("not poisoned")
+        .draft
+        .as_ref()
+        .map_or(0, |draft| draft.draft_version);
+    let restored = site.post(HISTORY, &format!("version=1&draft={draft}")).await.ok().expect("a redirect");
     assert_eq!(restored, format!("{PANEL}?done=restored"));
 }
 

@@ -50,7 +50,7 @@ const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded")
 /// `{…}` are filled in.
 const GETS: &[Row] = &[
     ("GET /", 200, Kind::Browser(APP, PAGE)),
-    ("GET /sign-in", 200, Kind::Browser(APP, PAGE)),
+    ("GET /sign-in", 200, Kind::Browser(SETTINGS, PRIVATE)),
     ("GET /programs/{id}/options", 200, Kind::Browser(APP, PAGE)),
     ("GET /programs/{id}/options/webhooks", 200, Kind::Browser(APP, PAGE)),
     ("GET /programs/{id}/options/webhooks/history", 200, Kind::Browser(APP, PAGE)),

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use self::search::Search;
 use self::tap::Tap;
 use crate::browser::Browser;
-use crate::client::Client;
+use crate::client::{Call, Client};
 use crate::receiver::{Reaction, Receiver, Reply, Request};
 use crate::server::{ADMIN_KEY, QUICK_RETRY, Server};
 use crate::waiting;
@@ -109,9 +109,14 @@ impl Fixture {
         let failing = json!({ "secret": TYPED, "headers": headers });
         self.client.webhook(&self.program, &self.receiver.url("/fails"), failing);
         let inbox = self.client.get(&self.path("/inbox")).ok();
-        let address = inbox["url"].as_str().expect("an address").replace("127.0.0.1", "localhost");
+        let address = inbox["url"].as_str().expect("an address");
         let to_inbox = json!({ "secret": TYPED, "headers": { "x-secret-of-its-own": HEADER } });
-        self.client.webhook(&self.program, &address, to_inbox);
+        self.client.webhook(&self.program, address, to_inbox);
+        // And over the network, as from another server that has the same webhook.
+        let path = &address[address.find("/inbox/").expect("a path")..];
+        let headers = &[("content-type", "application/json"), ("x-secret-of-its-own", HEADER)];
+        let sent = self.client.authorized_by(None).send(Call { method: "POST", path, headers, body: b"{}" });
+        assert_eq!(sent.status, 200, "{}", sent.text);
     }
 
     /// What a person does in the Program Editor.

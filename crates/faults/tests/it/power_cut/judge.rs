@@ -66,9 +66,10 @@ pub fn digest(directory: &Path) -> rusqlite::Result<u64> {
 }
 
 fn digest_of(db: &Connection) -> rusqlite::Result<u64> {
-    // The migrations are noted with the time they were made at.
+    // The migrations are noted with the time they were made at, and a database that begins anew seals its check value anew.
     const TABLES: &str = "
-        SELECT name FROM sqlite_schema WHERE type = 'table' AND name <> '_sqlx_migrations' ORDER BY name";
+        SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('_sqlx_migrations', 'secrets_key')
+        ORDER BY name";
     let mut tables = db.prepare(TABLES)?;
     let names = tables.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
     let mut dump = Vec::new();

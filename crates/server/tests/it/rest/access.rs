@@ -69,6 +69,14 @@ fn the_address_of_whoever_has_no_key_is_logged_and_only_proxies_say_whose_it_is(
     }
 }
 
+const FOR_BROWSERS: [&str; 5] = [
+    "cache-control",
+    "content-security-policy",
+    "cross-origin-resource-policy",
+    "referrer-policy",
+    "x-frame-options",
+];
+
 #[test]
 fn the_calls_for_events_are_answered_alike_on_both_ways_to_them() {
     let server = Server::with(&[("GROUNDSWELL_RATE_LIMIT", "900/9000/90000")]);
@@ -92,7 +100,10 @@ fn the_calls_for_events_are_answered_alike_on_both_ways_to_them() {
             caller.send(Call { method: "POST", path: &path, headers, body })
         });
         let [direct, routed, unknown, routed_unknown] = answers.map(|answer| {
-            let mut names: Vec<String> = answer.headers.keys().map(ToString::to_string).collect();
+            // What only browsers heed is left out where it would cost an allocation for each event (`headers.rs`).
+            let is_for_all = |name: &String| !FOR_BROWSERS.contains(&name.as_str());
+            let mut names: Vec<String> =
+                answer.headers.keys().map(ToString::to_string).filter(is_for_all).collect();
             names.sort_unstable();
             assert!(answer.header("x-request-id").is_some(), "{call} {body:?}");
             (answer.status, names)

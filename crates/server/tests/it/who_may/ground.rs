@@ -202,7 +202,7 @@ impl Ground {
         let invitation = json!({ "email": email, "role": role });
         let made = self.server.client().post(&format!("/v2/teams/{team}/invitations"), &invitation).ok();
         let token = made["url"].as_str().expect("a URL").split_once("token=").expect("a token").1.to_owned();
-        let form = format!("token={token}&name={role}&password=correct+horse+battery+staple");
+        let form = format!("intent=new&token={token}&name={role}&password=correct+horse+battery+staple");
         self.cookie(("POST", "/invitation"), &form)
     }
 
@@ -250,7 +250,7 @@ impl Ground {
 
     /// Makes the request of `recipe` as somebody.
     pub fn send(&self, recipe: &Recipe, somebody: Somebody) -> Answer {
-        let things = if recipe.make == Make::Anew { self.make() } else { self.shared() };
+        let things = if recipe.make == Make::Anew { self.make(recipe) } else { self.shared() };
         self.send_about(recipe, somebody, &things)
     }
 
@@ -322,11 +322,16 @@ impl Ground {
 
     /// What requests are about that change nothing.
     fn shared(&self) -> Things {
-        self.shared.borrow_mut().get_or_insert_with(|| self.make()).clone()
+        self.shared.borrow_mut().get_or_insert_with(|| self.make_for("")).clone()
     }
 
     /// A program with one of everything.
-    fn make(&self) -> Things {
+    fn make(&self, recipe: &Recipe) -> Things {
+        self.make_for(&format!("{}{}", recipe.path, recipe.body))
+    }
+
+    /// The same for a request that wants what is named in this text.
+    fn make_for(&self, wanted: &str) -> Things {
         let client = self.server.client();
         let program = client.program("REFERRAL");
         let at = |path: &str| format!("/v2/campaign/{program}{path}");
@@ -346,9 +351,13 @@ impl Ground {
         let requests = client.get(&at("/inbox")).ok();
         let key =
             client.post("/v2/api-keys", &json!({ "name": "to be revoked", "campaignId": program })).ok();
-        let invitation = json!({ "email": address(), "role": "viewer" });
-        let invitation = client.post("/v2/teams/team_first/invitations", &invitation).ok();
-        let said = |value: &Value| value.as_str().map(str::to_owned).unwrap_or_default();
+        // A team has room for so many of them.
+        let invitation = if wanted.contains("{invitation}") {
+            let invitation = json!({ "email": address(), "role": "viewer" });
+            client.post("/v2/teams/team_first/invitations", &invitation).ok()
+        } else {
+            Value::Null
+        };
         let link = client.post(&at("/editor-link"), &json!({})).ok();
         let erasure = client.post(&at("/erasures"), &json!({ "participantId": "nobody" })).ok();
         let members = client.get("/v2/teams/team_first/members").ok();

@@ -260,7 +260,7 @@ const FORMS: &[Recipe] = &[
     post("/sign-in/provider", "x=y"),
     post("/sign-out", "x=y"),
     post("/team", "team=team_first&back=%2F"),
-    post("/invitation", "token=nobody-has-this&name=N&password=correct+horse+battery+staple"),
+    post("/invitation", "intent=new&token=nobody-has-this&name=N&password=correct+horse+battery+staple"),
     post("/settings/members", "intent=invite&email={address}&role=viewer"),
     post("/settings/members", "intent=take-back&invitation={invitation}"),
     post("/settings/members", "intent=rename&name=Renamed"),

@@ -76,7 +76,7 @@ async fn partitions_are_made_ahead_and_when_they_are_needed() {
 
     // Their indexes came along.
     let indexes = "SELECT COUNT(*) FROM pg_index WHERE indrelid = CAST('event_20260310' AS REGCLASS)";
-    assert_eq!(database.sql(indexes), "2");
+    assert_eq!(database.sql(indexes), "3");
     store.close().await;
     let store = open(&database).await;
     store.commit(&accepts([first_of(DAY + 9) + 1])).await.expect("what is there is not made again");

@@ -14,13 +14,16 @@ use crate::store::statements::{self, Statement};
 const HOT_TABLES: [&str; 5] = ["event", "pending", "attempt", "idempotency", "inbox_request"];
 
 /// Statements that read a whole table, because they are asked for all of it or because it stays small.
-const SCANS: [&str; 8] = [
-    "keys.rs: DELETE_EXPIRED_LINKS",
-    "keys.rs: DELETE_EXPIRED_SESSIONS",
+const SCANS: [&str; 11] = [
+    "joining.rs: DELETE_LINKS_OF",
     "keys.rs: KEYS",
     "programs.rs: ALL",
     "secrets.rs: ANY_PROGRAM",
     "secrets.rs: ENDPOINTS",
+    "sessions.rs: DELETE_EXPIRED_LINKS",
+    "sessions.rs: DELETE_EXPIRED_SESSIONS",
+    "sessions.rs: DELETE_SESSIONS_OF",
+    "sessions.rs: SESSIONS_OF",
     "webhooks.rs: HEALTH",
     "webhooks.rs: LIVE",
 ];
