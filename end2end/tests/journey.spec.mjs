@@ -1,5 +1,5 @@
 // The whole way, as a person goes it: from a sign-in link to an event that arrived, verified, and stands in the log.
-import { alive, expect, open, panel, said, test } from '../fixtures.mjs';
+import { alive, expect, panel, said, test } from '../fixtures.mjs';
 import { problems } from '../receiver.mjs';
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
@@ -8,7 +8,8 @@ test('from a sign-in link to a delivered, verified and logged event', async ({ b
   const page = await context.newPage();
 
   await test.step('sign in', async () => {
-    await open(page, await server.signInLink());
+    // This page has no browser half.
+    await page.goto(await server.signInLink());
     await page.getByRole('button', { name: 'Sign in' }).click();
     await expect(page.getByRole('heading', { name: 'Programs', level: 1 })).toBeVisible();
     await alive(page);

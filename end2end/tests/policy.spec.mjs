@@ -4,7 +4,6 @@ import { expect, open, panel, programWith, test } from '../fixtures.mjs';
 /** Every kind of page, for somebody who is signed in. */
 const PAGES = [
   '/',
-  '/sign-in?token=used-up',
   '/programs/{id}/options',
   '/programs/{id}/options/webhooks',
   '/programs/{id}/options/webhooks/history',
@@ -14,7 +13,8 @@ const PAGES = [
   '/no/such/page',
   '/programs/none/options',
 ];
-const WITHOUT_BROWSER_HALF = ['/settings/api-keys', '/settings/members', '/invitation?token=none', '/docs', '/docs/security', '/docs/events', '/docs/api', '/docs/search?q=signature', '/docs/none', '/llms.txt', '/favicon.svg'];
+const WITHOUT_BROWSER_HALF = [
+  '/sign-in?token=used-up', '/settings/account', '/settings/sessions', '/settings/audit-log', '/settings/privacy', '/settings/api-keys', '/settings/members', '/invitation?token=none', '/docs', '/docs/security', '/docs/events', '/docs/api', '/docs/search?q=signature', '/docs/none', '/llms.txt', '/favicon.svg'];
 
 const NOT_THERE = /Failed to load resource: the server responded with a status of 404/;
 
