@@ -66,7 +66,7 @@ async fn the_panel_and_its_history_stand_alone() {
 async fn what_the_panels_form_does_leads_back_to_where_it_is() {
     let site = Site::new(Memory::full());
     assert_eq!(site.post(PANEL, "intent=discard").await.ok().as_deref(), Some(PANEL));
-    let row = "version=0&row=primary&url.primary=https%3A%2F%2Fexample.com%2Fother&enabled.primary=on";
+    let row = "version=0&row=primary&url.primary=https%3A%2F%2Fexample.com%2Fother&enabled.primary=on&event.primary=CAMPAIGN_ENDED";
     let test = site.post(PANEL, &format!("{row}&intent=test%3Aprimary")).await;
     let test = test.unwrap_or_else(|page| panic!("{}", page.html));
     assert!(test.starts_with(&format!("{PANEL}?test=")), "{test}");

@@ -12,8 +12,15 @@ use crate::page::{DOCS, attributes, pages, text};
 fn is_the_servers(path: &str) -> bool {
     let schema = path.strip_prefix("/v2/schemas/").and_then(|rest| rest.strip_suffix(".json"));
     schema.is_some_and(|name| EventKind::parse(name).is_some())
-        || ["/", "/settings/members", "/favicon.svg", "/pkg/groundswell.css", "/v2/openapi.json"]
-            .contains(&path)
+        || [
+            "/",
+            "/settings/api-keys",
+            "/settings/members",
+            "/favicon.svg",
+            "/pkg/groundswell.css",
+            "/v2/openapi.json",
+        ]
+        .contains(&path)
 }
 
 /// Whether a link on the page `from` leads somewhere.
