@@ -59,6 +59,14 @@ impl FromServerFnError for Failure {
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         match error {
             ServerFnErrorErr::Request(_) => Self::Offline,
+            // Not what our own pages send, so no failure of ours.
+            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => {
+                #[cfg(feature = "ssr")]
+                if let Some(options) = leptos::prelude::use_context::<leptos_axum::ResponseOptions>() {
+                    options.set_status(http::StatusCode::UNPROCESSABLE_ENTITY);
+                }
+                Self::Invalid(Vec::new())
+            }
             _ => Self::Internal { request_id: None },
         }
     }

@@ -96,7 +96,7 @@ pub struct Ground {
     server: Server,
     receiver: Receiver,
     /// The `Authorization` or `Cookie` of each.
-    credentials: HashMap<Somebody, (&'static str, String)>,
+    credentials: RefCell<HashMap<Somebody, (&'static str, String)>>,
     other_program: String,
     foreign_team: String,
     /// The addresses of those who can sign in.
@@ -158,7 +158,7 @@ impl Ground {
         let mut ground = Self {
             server,
             receiver,
-            credentials: HashMap::new(),
+            credentials: RefCell::default(),
             other_program,
             foreign_team,
             people: HashMap::new(),
@@ -181,7 +181,7 @@ impl Ground {
             (Somebody::Operator, ("authorization", format!("Bearer {ADMIN_KEY}"))),
             (Somebody::OtherLink, ("cookie", ground.link_to(&ground.other_program))),
         ];
-        ground.credentials.extend(credentials);
+        ground.credentials.borrow_mut().extend(credentials);
         for (somebody, team, role) in [
             (Somebody::Stranger, ground.foreign_team.clone(), "owner"),
             (Somebody::Viewer, first.to_owned(), "viewer"),
@@ -191,7 +191,7 @@ impl Ground {
         ] {
             let email = address();
             let cookie = ground.member((&team, &email), role);
-            ground.credentials.insert(somebody, ("cookie", cookie));
+            ground.credentials.borrow_mut().insert(somebody, ("cookie", cookie));
             ground.people.insert(somebody, email);
         }
         ground
@@ -220,6 +220,16 @@ impl Ground {
         let token =
             url.split_once("token=").expect("a token").1.split('&').next().unwrap_or_default().to_owned();
         self.cookie(("POST", "/embed"), &format!("token={token}"))
+    }
+
+    /// What the panel calls the program's first webhook.
+    fn row(&self, program: &str) -> String {
+        let credentials = self.credentials.borrow();
+        let Some((name, cookie)) = credentials.get(&Somebody::Owner) else { return String::new() };
+        let headers = [(*name, cookie.as_str()), ("content-type", "application/json"), self.own_origin()];
+        let panel = self.raw(("POST", "/_fn/get_panel"), &headers, &json!({ "id": program }).to_string());
+        let (_, key) = panel.text.split_once("\"key\":\"").unwrap_or_else(|| panic!("{}", panel.text));
+        key.split('"').next().expect("a key").to_owned()
     }
 
     /// Another session of somebody.
@@ -256,37 +266,36 @@ impl Ground {
 
     /// The same about things that are not there.
     pub fn send_to_nowhere(&self, recipe: &Recipe, somebody: Somebody) -> Answer {
-        let mut things = self.shared();
-        "nowhere".clone_into(&mut things.program);
-        things.named.insert("team", "nowhere".to_owned());
+        let mut things = if recipe.make == Make::Anew { self.make(recipe) } else { self.shared() };
+        // As long as real ones, so that answers have one length.
+        "nowhere0".clone_into(&mut things.program);
+        things.named.insert("team", "team_nowhr".to_owned());
         self.send_about(recipe, somebody, &things)
     }
 
     fn send_about(&self, recipe: &Recipe, somebody: Somebody, things: &Things) -> Answer {
         let (path, body) = (recipe.path(things), recipe.body(things));
-        let own;
-        let credential = match somebody {
+        let credential: Option<(&str, String)> = match somebody {
             Somebody::Nobody => None,
             Somebody::ProgramsKey => {
                 let new = json!({ "name": "own", "scopes": ["admin"], "campaignId": things.program });
                 let made = self.server.client().post("/v2/api-keys", &new).ok();
-                own = format!("Bearer {}", made["key"].as_str().expect("a key"));
-                Some(("authorization", own.as_str()))
+                Some(("authorization", format!("Bearer {}", made["key"].as_str().expect("a key"))))
             }
-            Somebody::Link => {
-                own = self.link_to(&things.program);
-                Some(("cookie", own.as_str()))
-            }
+            Somebody::Link => Some(("cookie", self.link_to(&things.program))),
             person if recipe.is_about_session() && self.people.contains_key(&person) => {
-                own = self.anew(person);
-                Some(("cookie", own.as_str()))
+                Some(("cookie", self.anew(person)))
             }
-            other => self.credentials.get(&other).map(|(name, value)| (*name, value.as_str())),
+            other => self.credentials.borrow().get(&other).cloned(),
         };
         let mut headers = vec![recipe.content_type(), self.own_origin()];
-        headers.extend(credential);
+        headers.extend(credential.as_ref().map(|(name, value)| (*name, value.as_str())));
         let mut answer = self.raw((recipe.method, &path), &headers, &body);
-        answer.secrets = things.named.values().cloned().chain([things.program.clone()]).collect();
+        if body.contains("end-others") && self.people.contains_key(&somebody) {
+            self.credentials.borrow_mut().insert(somebody, ("cookie", self.anew(somebody)));
+        }
+        let all = things.named.values().cloned().chain([things.program.clone()]);
+        answer.secrets = all.filter(|text| !text.is_empty()).collect();
         answer
     }
 
@@ -363,7 +372,10 @@ impl Ground {
         let members = client.get("/v2/teams/team_first/members").ok();
         let members = members["members"].as_array().expect("a list").clone();
         let user = members.iter().find(|member| member["role"] == "viewer").expect("a viewer");
+        let row = self.row(&program);
+        let said = |value: &Value| value.as_str().map(str::to_owned).unwrap_or_default();
         let named = HashMap::from([
+            ("row", row),
             ("link", said(&link["id"])),
             ("erasure", said(&erasure["id"])),
             ("user", said(&user["id"])),
