@@ -1,6 +1,6 @@
 //! Pages that are made on the server alone, as HTML and forms, so that the browser half has nothing of them.
 //!
-//! A page is a [`PlainPage`], what it shows a variant of [`Shown`], what came of its forms one of [`Outcome`]. To add one: a
+//! A page is a [`PlainPage`], what it shows a variant of `Shown`, what came of its forms one of [`Outcome`]. To add one: a
 //! variant in each, its path, a module with its view, and its form in [`crate::forms`].
 
 pub mod account;

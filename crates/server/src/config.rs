@@ -43,7 +43,7 @@ pub struct ServeArgs {
     #[command(flatten)]
     secrets: SecretsArgs,
     /// What deliveries may reach besides public addresses: networks with or without a port, comma-separated, for example
-    /// 127.0.0.0/8 or 10.0.0.5:8443. An IPv6 address has brackets when it has a port: [fd00::1]:8080, [fd00::]/8:8080. Only
+    /// 127.0.0.0/8 or 10.0.0.5:8443. An IPv6 address has brackets when it has a port: `[fd00::1]:8080`, `[fd00::]/8:8080`. Only
     /// an entry with a port lifts the refusal of ports such as 6379. This server itself is never reached.
     #[arg(long, env = "GROUNDSWELL_EGRESS_ALLOW", value_name = "RULES")]
     egress_allow: Option<String>,

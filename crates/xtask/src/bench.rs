@@ -23,7 +23,7 @@ pub fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
     process::stream(benchmark.args(&options.passed_on))
 }
 
-/// As [`bench`], for what abuse does to the server. Signing in is a page, so the site is built.
+/// As [`fn@bench`], for what abuse does to the server. Signing in is a page, so the site is built.
 pub fn abuse(workspace: &Workspace, options: &Options) -> Result<()> {
     setup::ensure(workspace, &[Step::Wasm, Step::Node])?;
     let mut benchmark = build(workspace)?;
