@@ -10,7 +10,7 @@ from both_clients import ClientCase, settled, with_both_clients
 from receiver import SECRET, SIGNATURES, verify
 
 EVENTS = get_args(WebhookEvent)
-NOBODY = "http://127.0.0.1:1/"
+NOBODY = "http://127.0.0.1:2/"
 
 
 class Tests(ClientCase):

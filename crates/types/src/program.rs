@@ -197,7 +197,8 @@ pub struct Program {
     pub winner_count: i64,
     /// Its rewards.
     pub rewards: Vec<CampaignReward>,
-    /// How long its events, deliveries and attempts are kept, in days; null is what the server is set to.
-    #[serde(default)]
+    /// How long its events, deliveries and attempts are kept, in days. Left out where it is what the server is set to: the
+    /// hosted product's clients know no such member.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retention_days: Option<RetentionDays>,
 }
