@@ -40,7 +40,7 @@ pub fn in_query(name: &str, text: &str, schema: Value) -> Value {
 
 /// Which entries of the audit log are meant.
 pub fn audit_filter() -> [Value; 5] {
-    let time = || json!({ "type": ["integer", "string"] });
+    let time = || json!({ "type": "integer", "format": "int64", "minimum": i64::MIN, "maximum": i64::MAX });
     [
         in_query("action", "Only this action.", json!({ "type": "string", "enum": AuditAction::ALL })),
         in_query(
@@ -53,8 +53,8 @@ pub fn audit_filter() -> [Value; 5] {
             "Only what was done to this program.",
             json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$" }),
         ),
-        in_query("from", "Only from this time on, in Unix milliseconds or as `2026-01-31`.", time()),
-        in_query("to", "Only before this time.", time()),
+        in_query("from", "Only from this time on, in Unix milliseconds.", time()),
+        in_query("to", "Only before this time, in Unix milliseconds.", time()),
     ]
 }
 

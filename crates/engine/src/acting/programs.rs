@@ -48,7 +48,7 @@ impl Acting {
             Some(team) if team != own => {
                 let is_operator = matches!(self.actor.who, Who::Operator);
                 if !is_operator || self.engine.team_record(&team).await.is_err() {
-                    return Err(EngineError::invalid("/teamId", "must be the id of a team"));
+                    return Err(EngineError::NotFound("team"));
                 }
                 team
             }

@@ -89,7 +89,7 @@ fn batch() -> Operation {
 }
 
 fn stream() -> Operation {
-    let id = || json!({ "type": "string", "pattern": "^evt_[0-7][0-9a-hjkmnp-tv-z]{12}$" });
+    let id = || json!({ "type": "string", "pattern": "^evt_0[0-9a-hjkmnp-tv-z]{12}$" });
     Operation::new("GET /v2/campaign/{id}/events/stream", "streamEvents", "Follow a program's events")
         .tag(TAG)
         .about(

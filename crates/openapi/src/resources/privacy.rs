@@ -29,7 +29,7 @@ pub fn operations() -> Vec<Operation> {
             .parameter(in_query(
                 "nextId",
                 "The `nextId` of the page before.",
-                json!({ "type": "string", "pattern": "^aud_[0-7][0-9a-hjkmnp-tv-z]{12}$" }),
+                json!({ "type": "string", "pattern": "^(aud_0[0-9a-hjkmnp-tv-z]{12})?$" }),
             ))
             .answers(200, "A page.", schema("AuditPage"))
             .fails(&[BadRequest, NotFound]),

@@ -24,7 +24,7 @@ pub fn operations() -> Vec<Operation> {
             .leads_to("updateCampaign", &[("id", "$response.body#/id")])
             .leads_to("createWebhook", &[("id", "$response.body#/id")])
             .leads_to("submitEvent", &[("id", "$response.body#/id")])
-            .fails(&[BadRequest, PayloadTooLarge, UnsupportedMediaType, StorageFull]),
+            .fails(&[BadRequest, NotFound, PayloadTooLarge, UnsupportedMediaType, StorageFull]),
         Operation::new("GET /v2/campaign/{id}", "getCampaign", "Show a program")
             .tag(TAG)
             .about("The counters belong to whoever runs the program, and are zero here.")

@@ -104,7 +104,7 @@ fn beside_settings() -> Vec<Operation> {
             .parameter(in_query(
                 "after",
                 "Only those after this one: the `id` of the last one read.",
-                json!({ "type": "string", "pattern": "^ntc_[0-7][0-9a-hjkmnp-tv-z]{12}$" }),
+                json!({ "type": "string", "pattern": "^ntc_0[0-9a-hjkmnp-tv-z]{12}$" }),
             ))
             .answers(200, "The notices, oldest first, at most 100.", schema("NoticeList"))
             .fails(&[BadRequest, NotFound]),

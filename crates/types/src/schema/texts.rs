@@ -56,7 +56,7 @@ inline_schema! {
     WebhookId: { "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "examples": ["primary"] }
     TeamId: { "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "examples": ["team_first"] }
     UserId: { "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$", "examples": ["usr_7f3k9x2m4p"] }
-    Email: { "type": "string", "format": "email", "maxLength": 254, "examples": ["ada@example.com"] }
+    Email: { "type": "string", "maxLength": 254, "examples": ["ada@example.com"] }
     Currency: { "type": "string", "pattern": "^[A-Z]{3}$", "examples": ["USD"] }
     WebhookName: { "type": "string", "minLength": 1, "maxLength": WebhookName::MAX_CHARACTERS }
     StatusRange: {
