@@ -51,7 +51,7 @@ pub fn audit_filter() -> [Value; 5] {
         in_query(
             "campaign",
             "Only what was done to this program.",
-            json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$" }),
+            json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{0,64}$" }),
         ),
         in_query("from", "Only from this time on, in Unix milliseconds.", time()),
         in_query("to", "Only before this time, in Unix milliseconds.", time()),
