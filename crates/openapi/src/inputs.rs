@@ -101,7 +101,7 @@ fn program_change() -> Value {
 }
 
 fn erasure_subject() -> Value {
-    let text = |description: &str| json!({ "type": "string", "minLength": 1, "maxLength": 320, "description": description });
+    let text = |description: &str| json!({ "type": "string", "minLength": 1, "maxLength": 320, "pattern": VISIBLE, "description": description });
     json!({
         "description": "Whose data is to be erased: one of the two.",
         "type": "object",

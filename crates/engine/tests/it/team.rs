@@ -379,10 +379,10 @@ async fn only_the_operator_makes_programs_for_other_teams() {
     let key = house.key("a", Scope::Admin).await;
     let operator = house.acting(Who::Operator);
     for acting in [&owner, &key] {
-        assert_eq!(word(acting.create_program(new(), Some(team("b"))).await), "no such");
+        assert_eq!(word(acting.create_program(new(), Some(team("b"))).await), "no team");
         acting.create_program(new(), Some(team("a"))).await.expect("their own");
     }
-    assert_eq!(word(operator.create_program(new(), Some(team("none"))).await), "no such");
+    assert_eq!(word(operator.create_program(new(), Some(team("none"))).await), "no team");
     let made = operator.create_program(new(), Some(team("b"))).await.expect("makes it");
     assert_eq!(word(owner.program(&made.id)), "no such");
     house.engine.shut_down().await;
