@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::id::ErasureId;
 
 /// The longest id or e-mail address that can be asked for, in bytes.
-const MAX_BYTES: usize = 320;
+const MAX_CHARS: usize = 320;
 
 /// What says whose data is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -43,11 +43,12 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Takes 1 to 320 bytes without control characters; white space around them is ignored. An e-mail address has an `@`
+    /// Takes 1 to 320 characters without control characters; white space around them is ignored. An e-mail address has an `@`
     /// and is compared without regard to case.
     pub fn parse(kind: SubjectKind, text: &str) -> Option<Self> {
         let text = text.trim();
-        let is_plain = !text.is_empty() && text.len() <= MAX_BYTES && !text.chars().any(char::is_control);
+        let is_plain =
+            !text.is_empty() && text.chars().count() <= MAX_CHARS && !text.chars().any(char::is_control);
         match kind {
             SubjectKind::ParticipantId => is_plain.then(|| Self { kind, text: text.to_owned() }),
             SubjectKind::Email => {
