@@ -39,7 +39,7 @@ impl From<TooMany> for EngineError {
 }
 
 impl Engine {
-    /// Begins a session for whoever has this address and this password. How often may be tried, [`super::guesses`] says; a
+    /// Begins a session for whoever has this address and this password. How often may be tried, `super::guesses` says; a
     /// try too many is not looked at, be it right or wrong.
     pub async fn sign_in_with_password(
         self: &Arc<Self>,
