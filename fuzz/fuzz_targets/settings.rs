@@ -6,8 +6,8 @@
 use std::fmt::Display;
 
 use groundswell_types::{
-    DeliveryId, EventId, EventKind, PayloadUrl, ProgramId, RateLimit, ResendJobId, Scopes, Secret,
-    StatusRange, TestId, WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
+    DeliveryId, EventId, EventKind, InvalidUrl, PayloadUrl, ProgramId, RateLimit, ResendJobId, Scopes,
+    Secret, StatusRange, TestId, WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -33,13 +33,16 @@ fuzz_target!(|text: &str| {
         assert!((1..=30).contains(&timeout.seconds()));
     }
     if let Ok(url) = PayloadUrl::parse(text) {
-        let again = PayloadUrl::parse(url.url().as_str()).expect("a URL as it is requested is one");
-        assert_eq!(again.url(), url.url());
+        // What is requested may be longer than what was typed, which alone is kept and has a limit.
+        match PayloadUrl::parse(url.url().as_str()) {
+            Ok(again) => assert_eq!(again.url(), url.url()),
+            Err(problem) => assert_eq!(problem, InvalidUrl::TooLong),
+        }
     }
     if let Ok(secret) = Secret::parse(text) {
         assert_eq!(secret.expose(), text);
         assert!((1..=256).contains(&secret.standard_key().len()));
-        assert!(!format!("{secret:?}").contains(text) || text.len() < 9);
+        assert_eq!(format!("{secret:?}"), "Secret(…)");
     }
     headers(text);
 });

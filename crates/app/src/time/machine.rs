@@ -70,6 +70,9 @@ pub fn parse_utc(text: &str) -> Option<i64> {
         && hour < 24
         && minute < 60
         && second < 60;
+    if !is_real {
+        return None;
+    }
     // The same algorithm the other way round.
     let shifted_year = if month <= 2 { year - 1 } else { year };
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
@@ -77,5 +80,5 @@ pub fn parse_utc(text: &str) -> Option<i64> {
     let year_of_era = shifted_year.rem_euclid(400);
     let days =
         era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
-    is_real.then_some(days * MS_PER_DAY + hour * 3_600_000 + minute * 60_000 + second * MS_PER_SECOND + ms)
+    Some(days * MS_PER_DAY + hour * 3_600_000 + minute * 60_000 + second * MS_PER_SECOND + ms)
 }

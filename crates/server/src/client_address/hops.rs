@@ -13,6 +13,9 @@ pub fn forwarded(value: &str) -> Vec<Option<IpAddr>> {
     pieces(value, ',')
         .into_iter()
         .map(|element| {
+            if !is_closed(element) {
+                return None;
+            }
             let pairs = pieces(element, ';').into_iter().filter_map(|pair| pair.split_once('='));
             let mut of_client = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
             match (of_client.next(), of_client.next()) {
@@ -24,19 +27,38 @@ pub fn forwarded(value: &str) -> Vec<Option<IpAddr>> {
 }
 
 /// The parts between separators that stand outside quotes. A quote that is not closed goes to the end, so what a client
-/// began with one swallows what a proxy appended, and is then no address.
+/// began with one swallows what a proxy appended, and is then not [closed](is_closed).
 fn pieces(text: &str, separator: char) -> Vec<&str> {
-    let mut is_quoted = false;
-    let mut is_escaped = false;
-    text.split(move |character| {
-        let is_literal = std::mem::take(&mut is_escaped);
-        is_escaped = is_quoted && !is_literal && character == '\\';
+    let mut quotes = Quotes::default();
+    text.split(move |character| !quotes.hold(character) && character == separator).collect()
+}
+
+/// Whether every quote in it is closed. If one is not, nothing in it is to be believed: it holds what somebody else wrote.
+fn is_closed(text: &str) -> bool {
+    let mut quotes = Quotes::default();
+    for character in text.chars() {
+        quotes.hold(character);
+    }
+    !quotes.is_open
+}
+
+/// Whether the place in a text is within a quoted string (RFC 9110, section 5.6.4).
+#[derive(Default)]
+struct Quotes {
+    is_open: bool,
+    is_escaped: bool,
+}
+
+impl Quotes {
+    /// Goes on by a character; whether that is within quotes.
+    fn hold(&mut self, character: char) -> bool {
+        let is_literal = std::mem::take(&mut self.is_escaped);
+        self.is_escaped = self.is_open && !is_literal && character == '\\';
         if character == '"' && !is_literal {
-            is_quoted = !is_quoted;
+            self.is_open = !self.is_open;
         }
-        character == separator && !is_quoted
-    })
-    .collect()
+        self.is_open
+    }
 }
 
 /// An address with or without a port, an IPv6 one with or without brackets.
