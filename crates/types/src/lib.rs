@@ -32,8 +32,10 @@ mod resend;
 pub mod sample;
 pub mod schema;
 pub mod signature;
+mod status;
 mod team;
 mod webhook;
+mod words;
 
 pub use activity::{Activity, HourCount};
 pub use api_key::{
@@ -67,6 +69,7 @@ pub use person::{Email, InvalidEmail, Role, SessionView};
 pub use problem::{Problem, pointer_segment};
 pub use program::{Currency, InvalidRetention, Program, ProgramStatus, ProgramType, RetentionDays};
 pub use resend::{MAX_SELECTED, ResendJob, ResendSelection, ResendState};
+pub use status::{Component, ComponentStatus, Impact, IncidentStatus, MaintenanceStatus};
 pub use team::{CreatedInvitation, Invitation, MAX_TEAM_NAME_CHARS, Member, NewInvitation, Team};
 pub use webhook::{
     InvalidSecret, InvalidTimeout, InvalidUrl, MAX_WEBHOOKS, PayloadUrl, RESERVED_PUBLIC_ID, Secret, Webhook,

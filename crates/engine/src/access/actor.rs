@@ -149,6 +149,17 @@ impl Actor {
         }
     }
 
+    /// Fails when the actor does not run the server. Those who do are the holder of the admin key and, in the editor, the
+    /// owners of the first team: the first of them came in by the link in the server's log.
+    pub fn check_operator(&self) -> Result<(), EngineError> {
+        match &self.who {
+            Who::Operator => Ok(()),
+            Who::Person(person) if person.role_in(&TeamId::first()) == Some(Role::Owner) => Ok(()),
+            Who::Person(_) | Who::Key(_) => Err(EngineError::Forbidden(OPERATORS_ONLY.to_owned())),
+            Who::Link(_) => Err(only_webhooks()),
+        }
+    }
+
     /// The team in which the actor makes and lists things; the operator's is the first.
     pub fn team(&self) -> Result<TeamId, EngineError> {
         match &self.who {
@@ -196,6 +207,8 @@ const IN_NO_TEAM: &str = "You are in no team any more. Ask an owner to invite yo
 /// Shown on pages, so its translations are in the catalogue.
 const VIEWERS_ONLY_SEE: &str =
     "You can see this and change nothing: your role is viewer. An owner of the team can give you another.";
+
+const OPERATORS_ONLY: &str = "Only those who run this server can do that: owners of its first team.";
 
 const OWNERS_ONLY: &str = "Only owners of the team can do that.";
 
