@@ -235,8 +235,8 @@ fn NewKey(programs: Vec<(ProgramId, String)>, typed: Typed) -> impl IntoView {
                     {options.collect_view()}
                 </select>
             </label>
-            <details open=has_limits>
-                <summary>{texts.keys_limits()}</summary>
+            <details class="disclosure" open=has_limits>
+                <summary><Icon shape=Shape::ChevronRight/>{texts.keys_limits()}</summary>
                 <div class="api-key-limits">{limits.collect_view()}</div>
                 <p class="hint">{texts.keys_limits_hint()}</p>
             </details>

@@ -105,8 +105,8 @@ fn item(texts: Texts, entry: AuditEntry, programs: &[(ProgramId, String)]) -> im
         .then(|| view! { <p class="audit-unclear">{texts.audit_unclear()}</p> });
     let details: Vec<String> = details.into_iter().map(|(name, value)| format!("{name}: {value}")).collect();
     let more = view! {
-        <details>
-            <summary>{texts.audit_details()}</summary>
+        <details class="disclosure">
+            <summary><Icon shape=Shape::ChevronRight/>{texts.audit_details()}</summary>
             <p class="hint mono">{action.as_str()} " · " {id.to_string()} {(!details.is_empty()).then(|| format!(" · {}", details.join(" · ")))}</p>
         </details>
     };

@@ -5,7 +5,7 @@ use leptos_meta::Title;
 
 use super::provider::ProviderSignIn;
 use crate::backend::account::Turned;
-use crate::components::FailureNotice;
+use crate::components::{FailureNotice, Icon, Shape};
 use crate::language::Language;
 use crate::said::Said;
 use crate::texts::texts;
@@ -110,8 +110,8 @@ fn WithPassword(email: String, next: String) -> impl IntoView {
             <button class="button primary" type="submit">{texts.sign_in_button()}</button>
         </form>
         <ProviderSignIn/>
-        <details class="sign-in-help">
-            <summary>{texts.sign_in_no_password()}</summary>
+        <details class="disclosure sign-in-help">
+            <summary><Icon shape=Shape::ChevronRight/>{texts.sign_in_no_password()}</summary>
             <p>{texts.sign_in_how()}</p>
             <ul>
                 <li>{texts.sign_in_with_run(code)}</li>
