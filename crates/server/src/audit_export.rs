@@ -2,15 +2,13 @@
 //! recorded before any of it goes out.
 
 use axum::extract::{Request, State};
-use axum::response::{IntoResponse, Redirect, Response};
-use groundswell_app::failure::Failure;
+use axum::response::Response;
 use groundswell_app::{AuditQuery, time};
 use groundswell_engine::EngineError;
 use groundswell_engine::acting::Acting;
 use groundswell_types::{AuditEntry, AuditFilter, AuditId, ProgramId};
-use http::StatusCode;
 
-use crate::export::{self, Format, write_row};
+use crate::export::{self, File, Format, Lines};
 use crate::http::AppState;
 use crate::pages::page_backend;
 
@@ -35,40 +33,22 @@ const COLUMNS: [&str; 11] = [
 /// `GET /settings/audit-log/export?format=` and the filters of the page, for whoever is signed in.
 pub async fn of_page(State(state): State<AppState>, request: Request) -> Response {
     let query = request.uri().query().unwrap_or_default();
-    let format = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "format");
-    let format = format.and_then(|(_, value)| Format::parse(&value));
-    let (Some(format), Ok(AuditQuery { filter, .. })) = (format, AuditQuery::parse(query)) else {
-        return (StatusCode::NOT_FOUND, "There is no such export.\n").into_response();
+    let (Some(format), Ok(AuditQuery { filter, .. })) = (export::format_of(query), AuditQuery::parse(query))
+    else {
+        return export::no_such_export();
     };
     let backend = page_backend(&state, request.headers(), request.extensions());
-    let response = match backend.engine().await {
+    export::to_page(match backend.engine().await {
         Ok(engine) => of(engine.clone(), filter, format).await.map_err(|error| backend.failure(error)),
         Err(failure) => Err(failure),
-    };
-    match response {
-        Ok(response) => response,
-        Err(Failure::SignedOut) => Redirect::to("/sign-in").into_response(),
-        Err(failure) => {
-            let status = StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            (status, format!("{failure}\n")).into_response()
-        }
-    }
+    })
 }
 
 /// The answer with the file.
 pub async fn of(engine: Acting, filter: AuditFilter, format: Format) -> Result<Response, EngineError> {
     engine.record_audit_export(format.extension()).await?;
-    let mut export = Export { engine, filter, format, next: Next::At(None) };
-    let first = export.part().await?;
-    let head = if format == Format::Csv { format!("{}\r\n", COLUMNS.join(",")) } else { String::new() };
-    let rest = futures::stream::try_unfold(export, |mut export| async move {
-        if matches!(export.next, Next::None) {
-            return Ok::<_, EngineError>(None);
-        }
-        let part = export.part().await?;
-        Ok(Some((part, export)))
-    });
-    Ok(export::file("audit-log", format, head + &first, rest))
+    let lines = Entries { engine, filter, format, next: Next::At(None) };
+    File { name: "audit-log".to_owned(), columns: &COLUMNS, format, lines }.answer().await
 }
 
 enum Next {
@@ -76,17 +56,16 @@ enum Next {
     None,
 }
 
-struct Export {
+struct Entries {
     engine: Acting,
     filter: AuditFilter,
     format: Format,
     next: Next,
 }
 
-impl Export {
-    /// The next entries, written.
-    async fn part(&mut self) -> Result<String, EngineError> {
-        let Next::At(before) = self.next else { return Ok(String::new()) };
+impl Lines for Entries {
+    async fn next(&mut self) -> Result<Option<String>, EngineError> {
+        let Next::At(before) = self.next else { return Ok(None) };
         let entries = self.engine.audit_log(self.filter.clone(), before, PAGE).await?;
         self.next = match entries.last() {
             Some(last) if entries.len() == PAGE => Next::At(Some(last.id)),
@@ -94,21 +73,15 @@ impl Export {
         };
         let mut text = String::new();
         for entry in &entries {
-            match self.format {
-                Format::Csv => write_csv(&mut text, entry),
-                Format::NdJson => {
-                    text.push_str(&serde_json::to_string(entry).expect("entries are plain JSON"));
-                    text.push('\n');
-                }
-            }
+            self.format.write(&mut text, entry, cells);
         }
-        Ok(text)
+        Ok(Some(text))
     }
 }
 
-fn write_csv(text: &mut String, entry: &AuditEntry) {
+fn cells(entry: &AuditEntry) -> Vec<String> {
     let details: Vec<String> = entry.details.iter().map(|(name, value)| format!("{name}={value}")).collect();
-    let cells = [
+    vec![
         entry.id.to_string(),
         time::machine(entry.at),
         entry.action.as_str().to_owned(),
@@ -120,8 +93,7 @@ fn write_csv(text: &mut String, entry: &AuditEntry) {
         entry.target.clone().unwrap_or_default(),
         details.join("; "),
         entry.outcome.as_str().to_owned(),
-    ];
-    write_row(text, &cells);
+    ]
 }
 
 #[cfg(test)]
@@ -150,7 +122,7 @@ mod tests {
             outcome: AuditOutcome::Done,
         };
         let mut text = String::new();
-        write_csv(&mut text, &entry);
+        Format::Csv.write(&mut text, &entry, cells);
         let wanted = "aud_0000000000001,1970-01-01T00:00:00.000Z,key.created,person,usr_1,\
             \"'=HYPERLINK(\"\"x\"\")\",::1,,key_1,\"a=1; b=x,y\",done\r\n";
         assert_eq!(text, wanted);

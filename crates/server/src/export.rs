@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use futures::Stream;
 use groundswell_app::failure::Failure;
 use groundswell_app::{LogQuery, time};
 use groundswell_engine::EngineError;
@@ -15,6 +14,7 @@ use groundswell_types::editor::DeliveryQuery;
 use groundswell_types::{DeliveryFilter, DeliveryId, DeliveryView, FailureClass, ProgramId, WebhookId};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
+use serde::Serialize;
 
 use crate::http::AppState;
 use crate::pages::page_backend;
@@ -74,20 +74,80 @@ impl Format {
         }
     }
 
-    fn head(self) -> String {
+    fn head(self, columns: &[&str]) -> String {
         match self {
-            Self::Csv => format!("{}\r\n", COLUMNS.join(",")),
+            Self::Csv => format!("{}\r\n", columns.join(",")),
             Self::NdJson => String::new(),
         }
     }
 
-    fn write(self, text: &mut String, delivery: &DeliveryView) {
+    /// Writes a line; `cells` are those of CSV.
+    pub fn write<Item: Serialize>(self, text: &mut String, item: &Item, cells: fn(&Item) -> Vec<String>) {
         match self {
-            Self::Csv => write_csv(text, delivery),
+            Self::Csv => write_row(text, &cells(item)),
             Self::NdJson => {
-                text.push_str(&serde_json::to_string(delivery).expect("views are plain JSON"));
+                text.push_str(&serde_json::to_string(item).expect("views are plain JSON"));
                 text.push('\n');
             }
+        }
+    }
+}
+
+/// A file that is written while it is read.
+pub struct File<Lines> {
+    /// Without what its format puts behind a dot.
+    pub name: String,
+    pub columns: &'static [&'static str],
+    pub format: Format,
+    pub lines: Lines,
+}
+
+/// What is in a file.
+pub trait Lines: Send + 'static {
+    /// The next ones, written; there may be none though more follow, when finding them takes long. Nothing at the end.
+    fn next(&mut self) -> impl Future<Output = Result<Option<String>, EngineError>> + Send;
+}
+
+impl<Of: Lines> File<Of> {
+    /// The answer with it. What fails before its first lines is an error; what fails after breaks the connection off, so that
+    /// a part is not taken for the whole.
+    pub async fn answer(self) -> Result<Response, EngineError> {
+        let Self { name, columns, format, mut lines } = self;
+        let beginning = format.head(columns) + &lines.next().await?.unwrap_or_default();
+        let beginning = futures::stream::once(async move { Ok::<_, EngineError>(beginning) });
+        let rest = futures::stream::try_unfold(lines, |mut lines| async move {
+            Ok::<_, EngineError>(lines.next().await?.map(|more| (more, lines)))
+        });
+        let mut response = Body::from_stream(futures::StreamExt::chain(beginning, rest)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+        let disposition = format!("attachment; filename=\"{name}.{}\"", format.extension());
+        if let Ok(disposition) = HeaderValue::try_from(disposition) {
+            headers.insert(CONTENT_DISPOSITION, disposition);
+        }
+        Ok(response)
+    }
+}
+
+/// The format that the query of a page's link asks for.
+pub fn format_of(query: &str) -> Option<Format> {
+    let mut fields = url::form_urlencoded::parse(query.as_bytes());
+    fields.find(|(name, _)| name == "format").and_then(|(_, value)| Format::parse(&value))
+}
+
+pub fn no_such_export() -> Response {
+    (StatusCode::NOT_FOUND, "There is no such export.\n").into_response()
+}
+
+/// The answer to whoever asks for a file by a page's link.
+pub fn to_page(file: Result<Response, Failure>) -> Response {
+    match file {
+        Ok(response) => response,
+        Err(Failure::SignedOut) => Redirect::to("/sign-in").into_response(),
+        Err(failure) => {
+            let status = StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+            (status, format!("{failure}\n")).into_response()
         }
     }
 }
@@ -99,27 +159,17 @@ pub async fn of_page(
     request: Request,
 ) -> Response {
     let query = request.uri().query().unwrap_or_default();
-    let format = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "format");
-    let format = format.and_then(|(_, value)| Format::parse(&value));
-    let (Some(format), Ok(program)) = (format, ProgramId::parse(&program)) else {
-        return (StatusCode::NOT_FOUND, "There is no such export.\n").into_response();
+    let (Some(format), Ok(program)) = (format_of(query), ProgramId::parse(&program)) else {
+        return no_such_export();
     };
     let filter = LogQuery::parse(query).filter;
     let backend = page_backend(&state, request.headers(), request.extensions());
-    let response = match backend.engine().await {
+    to_page(match backend.engine().await {
         Ok(engine) => {
             of(engine.clone(), program, filter, format).await.map_err(|error| backend.failure(error))
         }
         Err(failure) => Err(failure),
-    };
-    match response {
-        Ok(response) => response,
-        Err(Failure::SignedOut) => Redirect::to("/sign-in").into_response(),
-        Err(failure) => {
-            let status = StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            (status, format!("{failure}\n")).into_response()
-        }
-    }
+    })
 }
 
 /// The answer with the file.
@@ -129,37 +179,9 @@ pub async fn of(
     filter: DeliveryFilter,
     format: Format,
 ) -> Result<Response, EngineError> {
-    let mut export = Export { engine, program, filter, format, next: Next::First };
-    let name = format!("deliveries-{}", export.program);
-    let first = export.part().await?;
-    let rest = futures::stream::try_unfold(export, |mut export| async move {
-        if export.next == Next::None {
-            return Ok::<_, EngineError>(None);
-        }
-        let part = export.part().await?;
-        Ok(Some((part, export)))
-    });
-    Ok(file(&name, format, format.head() + &first, rest))
-}
-
-/// An answer that is a file. What fails after its beginning breaks the connection off, so that a part is not taken for the
-/// whole.
-pub fn file(
-    name: &str,
-    format: Format,
-    beginning: String,
-    rest: impl Stream<Item = Result<String, EngineError>> + Send + 'static,
-) -> Response {
-    let beginning = futures::stream::once(async move { Ok(beginning) });
-    let mut response = Body::from_stream(futures::StreamExt::chain(beginning, rest)).into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    let disposition = format!("attachment; filename=\"{name}.{}\"", format.extension());
-    if let Ok(disposition) = HeaderValue::try_from(disposition) {
-        headers.insert(CONTENT_DISPOSITION, disposition);
-    }
-    response
+    let name = format!("deliveries-{program}");
+    let lines = Deliveries { engine, program, filter, format, next: Next::First };
+    File { name, columns: &COLUMNS, format, lines }.answer().await
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,7 +191,7 @@ enum Next {
     None,
 }
 
-struct Export {
+struct Deliveries {
     engine: Acting,
     program: ProgramId,
     filter: DeliveryFilter,
@@ -177,12 +199,12 @@ struct Export {
     next: Next,
 }
 
-impl Export {
-    /// The next deliveries, written; there may be none though more follow, when finding them takes long.
-    async fn part(&mut self) -> Result<String, EngineError> {
+impl Lines for Deliveries {
+    async fn next(&mut self) -> Result<Option<String>, EngineError> {
         let next_id = match self.next {
+            Next::First => None,
             Next::At(id) => Some(id),
-            Next::First | Next::None => None,
+            Next::None => return Ok(None),
         };
         let query =
             DeliveryQuery { filter: self.filter.clone(), next_id, newer_than: None, limit: Some(PAGE) };
@@ -190,15 +212,15 @@ impl Export {
         self.next = page.next_id.map_or(Next::None, Next::At);
         let mut text = String::new();
         for delivery in &page.deliveries {
-            self.format.write(&mut text, delivery);
+            self.format.write(&mut text, delivery, cells);
         }
-        Ok(text)
+        Ok(Some(text))
     }
 }
 
-fn write_csv(text: &mut String, delivery: &DeliveryView) {
+fn cells(delivery: &DeliveryView) -> Vec<String> {
     let at = |at_ms: Option<i64>| at_ms.map(time::machine).unwrap_or_default();
-    let cells = [
+    vec![
         delivery.id.to_string(),
         delivery.event_id.to_string(),
         delivery.event.name().to_owned(),
@@ -214,12 +236,11 @@ fn write_csv(text: &mut String, delivery: &DeliveryView) {
         at(delivery.next_attempt_at),
         at(delivery.deadline_at),
         delivery.resend_of.map(|id| id.to_string()).unwrap_or_default(),
-    ];
-    write_row(text, &cells);
+    ]
 }
 
 /// A line of a CSV file.
-pub fn write_row(text: &mut String, cells: &[String]) {
+fn write_row(text: &mut String, cells: &[String]) {
     for (place, cell) in cells.iter().enumerate() {
         text.push_str(if place == 0 { "" } else { "," });
         write_cell(text, cell);
