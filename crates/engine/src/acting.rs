@@ -209,9 +209,9 @@ impl Acting {
         self.engine.watch(program)
     }
 
-    /// See [`Engine::watch_all`]. It says that something changed, and not where.
-    pub fn watch_all(&self) -> ChangeWatch {
-        self.engine.watch_all()
+    /// Watches the programs in the actor's lists together. It says that something changed, and not where.
+    pub fn watch_listed(&self) -> Result<ChangeWatch, EngineError> {
+        self.engine.watch_listed(&self.actor)
     }
 
     /// See [`Engine::follow`].

@@ -311,6 +311,9 @@ impl Ground {
         let highest = store.highest_event_id().await?;
         let ids = Arc::new(IdGenerator::new(clock.clone(), randomness.clone(), highest));
         let changes = Arc::new(Changes::default());
+        for program in directory.programs() {
+            changes.know(program.flow, &program.record.team_id);
+        }
         let inboxes = Inboxes::load(InboxParts {
             store: Arc::clone(store),
             directory: Arc::clone(&directory),

@@ -51,15 +51,15 @@ impl LiveStreams {
     }
 }
 
-/// A stream for each program, and one for all together.
+/// A stream for each program, and one for those in somebody's list together.
 pub fn router() -> Routes {
     Routes::new()
-        .get("/programs/live", all_programs)
+        .get("/programs/live", listed_programs)
         .get("/programs/{id}/live", one_program)
         .get("/embed/programs/{id}/live", one_program)
 }
 
-async fn all_programs(State(state): State<AppState>, request: Request) -> Response {
+async fn listed_programs(State(state): State<AppState>, request: Request) -> Response {
     let came = came(&state, request.headers(), request.extensions());
     answer(state, (came, Door::Session), None).await
 }
@@ -75,7 +75,7 @@ fn no_program() -> Response {
     (StatusCode::NOT_FOUND, "There is no such program.\n").into_response()
 }
 
-/// A stream of what changes at a program, or anywhere.
+/// A stream of what changes at a program, or at those in the viewer's list.
 async fn answer(state: AppState, came: (Came, Door), program: Option<ProgramId>) -> Response {
     // From here on no end of the session is missed.
     let changed = state.engine.access_changed();
@@ -113,10 +113,11 @@ async fn watch(
 ) -> Result<ChangeWatch, Failure> {
     let backend = PageBackend::new(state.clone(), came.clone(), None).through(door.clone());
     let acting = backend.engine().await?;
-    match program {
-        Some(program) => acting.watch(program).map_err(|error| backend.failure(error)),
-        None => Ok(acting.watch_all()),
-    }
+    let watch = match program {
+        Some(program) => acting.watch(program),
+        None => acting.watch_listed(),
+    };
+    watch.map_err(|error| backend.failure(error))
 }
 
 fn message(changed: &[Change]) -> Event {
@@ -161,8 +162,11 @@ impl Viewer {
                 changed = self.watch.next() => return Some(changed),
             }
             // Who cannot be asked about is not told anything either; the page comes again.
-            if watch(&self.state, &self.came, self.program.as_ref()).await.is_err() {
-                return None;
+            let watch = watch(&self.state, &self.came, self.program.as_ref()).await.ok()?;
+            if !watch.is_like(&self.watch) {
+                // They look at another team by now, where everything is news.
+                self.watch = watch;
+                return Some(Change::ALL.to_vec());
             }
         }
     }

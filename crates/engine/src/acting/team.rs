@@ -107,7 +107,10 @@ impl Acting {
     pub async fn choose_team(&self, team: &TeamId) -> Result<(), EngineError> {
         match &self.actor.who {
             Who::Person(person) if person.role_in(team).is_some() => {
-                Ok(self.engine.store.choose_team(person.session, team).await?)
+                self.engine.store.choose_team(person.session, team).await?;
+                // What is open elsewhere was about the other team.
+                self.engine.access.tell();
+                Ok(())
             }
             _ => Err(EngineError::NotFound("team")),
         }

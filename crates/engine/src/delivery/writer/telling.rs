@@ -40,6 +40,11 @@ impl Writer {
 
     /// Called when the directory knows.
     pub(super) fn tell_of_settings(&self, change: &SettingsChange) {
+        if let SettingsChange::CreateProgram(record) = change
+            && let Some(flow) = self.flow(&record.id)
+        {
+            self.changes.know(flow, &record.team_id);
+        }
         let (program, kinds): (_, &[Change]) = match change {
             SettingsChange::CreateProgram(record) => (&record.id, &[Change::Program]),
             SettingsChange::UpdateProgram(change) => (&change.id, &[Change::Program]),
