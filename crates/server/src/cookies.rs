@@ -71,10 +71,12 @@ impl Cookies {
 
     /// The values of `Set-Cookie` that have a browser keep a session that has begun, and remember that it had one.
     pub fn signed_in(self, begun: &Begun) -> Vec<String> {
-        vec![
-            self.set(Cookie::Session, &begun.token, SESSION_MS / 1000),
-            self.set(Cookie::Device, &begun.device, DEVICE_MS / 1000),
-        ]
+        vec![self.set(Cookie::Session, &begun.token, SESSION_MS / 1000), self.known_device(&begun.device)]
+    }
+
+    /// The value of a `Set-Cookie` that marks a browser as one that has signed in.
+    pub fn known_device(self, token: &str) -> String {
+        self.set(Cookie::Device, token, DEVICE_MS / 1000)
     }
 
     /// The value of a `Set-Cookie` that has browsers forget it. All but its value must be as it was set.

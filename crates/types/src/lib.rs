@@ -65,12 +65,15 @@ pub use inbox::{Inbox, InboxRequest, InboxRequestDetail, SchemeCheck, SignatureC
 pub use name::{InvalidName, WebhookName};
 pub use notice::{Notice, NoticeKind};
 pub use overlap::{InvalidOverlap, SecretOverlap};
-pub use person::{Email, InvalidEmail, Role, SessionView};
+pub use person::{Email, InvalidEmail, Role, SessionView, SignInChange};
 pub use problem::{Problem, pointer_segment};
 pub use program::{Currency, InvalidRetention, Program, ProgramStatus, ProgramType, RetentionDays};
 pub use resend::{MAX_SELECTED, ResendJob, ResendSelection, ResendState};
 pub use status::{Component, ComponentStatus, Impact, IncidentStatus, MaintenanceStatus};
-pub use team::{CreatedInvitation, Invitation, MAX_TEAM_NAME_CHARS, Member, NewInvitation, Team};
+pub use team::{
+    CreatedInvitation, Invitation, Invited, MAX_TEAM_NAME_CHARS, Member, NewInvitation, NewPerson, Team,
+    WayIn,
+};
 pub use webhook::{
     InvalidSecret, InvalidTimeout, InvalidUrl, MAX_WEBHOOKS, PayloadUrl, RESERVED_PUBLIC_ID, Secret, Webhook,
     WebhookTestResponse, WebhookTestResult, WebhookTimeout,

@@ -110,6 +110,17 @@ pub struct SessionView {
     pub last_seen_at: i64,
 }
 
+/// What somebody is to sign in with from now on, as they typed it. Not to be printed.
+#[derive(Clone, Copy)]
+pub struct SignInChange<'a> {
+    /// Their e-mail address.
+    pub email: &'a str,
+    /// Empty to keep the one there is.
+    pub new_password: &'a str,
+    /// Of whoever has one.
+    pub present_password: &'a str,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -82,3 +82,52 @@ impl fmt::Debug for CreatedInvitation {
         formatter.debug_struct("CreatedInvitation").field("view", &self.view).finish_non_exhaustive()
     }
 }
+
+/// What an invitation says to whoever has its link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invited {
+    /// The team's name.
+    pub team: String,
+    /// Whom it is for.
+    pub email: Email,
+    /// What they may do once they have come.
+    pub role: Role,
+    /// A person's or a key's name.
+    pub invited_by: String,
+    /// How it can be accepted.
+    pub way: WayIn,
+}
+
+/// How an invitation can be accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WayIn {
+    /// By somebody new, with a name and a password.
+    NewAccount,
+    /// By whoever is signed in, with the account they have.
+    OwnAccount {
+        /// What they are called.
+        name: String,
+    },
+    /// By the owner of the account with that address, who signs in first.
+    SignIn,
+    /// Not by whoever is signed in, who is in the team already.
+    IsMember {
+        /// What they are called.
+        name: String,
+    },
+}
+
+/// Somebody new, as they typed it. The password is not in the `Debug` output.
+#[derive(Clone, Copy)]
+pub struct NewPerson<'a> {
+    /// What they are to be called.
+    pub name: &'a str,
+    /// What they are to sign in with.
+    pub password: &'a str,
+}
+
+impl fmt::Debug for NewPerson<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("NewPerson").field("name", &self.name).finish_non_exhaustive()
+    }
+}

@@ -2,48 +2,10 @@
 
 use async_trait::async_trait;
 use groundswell_types::{
-    CreatedInvitation, Email, Invitation, Member, NewInvitation, Role, Team, TeamId, UserId,
+    CreatedInvitation, Invitation, Invited, Member, NewInvitation, NewPerson, Role, Team, TeamId, UserId,
 };
 
 use crate::failure::Failure;
-
-/// What an invitation says to whoever has its link.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invited {
-    /// The team's name.
-    pub team: String,
-    pub email: Email,
-    pub role: Role,
-    /// A name.
-    pub invited_by: String,
-    pub way: Way,
-}
-
-/// How an invitation can be accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Way {
-    /// By somebody new, with a name and a password.
-    NewAccount,
-    /// By whoever is signed in.
-    OwnAccount {
-        /// What they are called.
-        name: String,
-    },
-    /// By the owner of the account with that address, with its password.
-    SignIn,
-    /// Not by whoever is signed in, who is in the team already.
-    IsMember {
-        /// What they are called.
-        name: String,
-    },
-}
-
-/// Somebody new, as they typed it.
-#[derive(Clone, Copy)]
-pub struct NewPerson<'a> {
-    pub name: &'a str,
-    pub password: &'a str,
-}
 
 /// The use cases, on the team that the person looks at.
 #[async_trait]
@@ -81,12 +43,13 @@ pub trait TeamBackend {
     /// What an invitation says to whoever asks, signed in or not.
     async fn invited(&self, token: &str) -> Result<Invited, Failure>;
 
-    /// Brings the person into the team they were invited into.
-    async fn join(&self, token: &str) -> Result<(), Failure>;
+    /// Brings the person into the team they were invited into. This and the two below return the values of the
+    /// `Set-Cookie` headers that mark the browser as one of theirs, and sign in who was not.
+    async fn join(&self, token: &str) -> Result<Vec<String>, Failure>;
 
-    /// Makes an account for somebody who was invited; returns the value of the `Set-Cookie` header that signs in.
-    async fn accept_as_new(&self, token: &str, new: NewPerson<'_>) -> Result<String, Failure>;
+    /// Makes an account for somebody who was invited.
+    async fn accept_as_new(&self, token: &str, new: NewPerson<'_>) -> Result<Vec<String>, Failure>;
 
-    /// Signs the owner of the invited address in and brings them into the team; returns what signs in.
-    async fn sign_in_and_join(&self, token: &str, password: &str) -> Result<String, Failure>;
+    /// Signs the owner of the invited address in and brings them into the team.
+    async fn sign_in_and_join(&self, token: &str, password: &str) -> Result<Vec<String>, Failure>;
 }

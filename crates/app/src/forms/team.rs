@@ -1,10 +1,9 @@
 //! The forms about teams: the page of members, invitations, and which team is looked at.
 
-use groundswell_types::{Email, NewInvitation, Problem, Role, TeamId, UserId};
+use groundswell_types::{Email, NewInvitation, NewPerson, Problem, Role, TeamId, UserId};
 
 use super::{Answer, Form};
 use crate::backend::Backend;
-use crate::backend::team::NewPerson;
 use crate::failure::Failure;
 use crate::plain;
 use crate::plain::invitation;
@@ -72,13 +71,13 @@ fn answer(status: u16, outcome: Outcome) -> Answer {
 pub async fn accept(backend: &dyn Backend, form: &Form) -> Answer {
     let (token, name, password) = (form.get("token"), form.get("name"), form.get("password"));
     let accepted = match form.get("intent") {
-        "new" => backend.accept_as_new(token, NewPerson { name, password }).await.map(Some),
-        "sign-in" => backend.sign_in_and_join(token, password).await.map(Some),
-        "join" => backend.join(token).await.map(|()| None),
+        "new" => backend.accept_as_new(token, NewPerson { name, password }).await,
+        "sign-in" => backend.sign_in_and_join(token, password).await,
+        "join" => backend.join(token).await,
         _ => Err(Failure::NotFound),
     };
     match accepted {
-        Ok(set_cookie) => Answer::Redirect { location: "/".to_owned(), set_cookie },
+        Ok(set_cookies) => Answer::SignedIn { location: "/".to_owned(), set_cookies },
         Err(failure) => {
             let status = failure.status();
             let outcome = invitation::Outcome { failure, token: token.to_owned(), name: name.to_owned() };

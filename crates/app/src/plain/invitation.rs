@@ -1,11 +1,11 @@
 //! `/invitation`: opening the link shows whose team it is and a form; only sending the form accepts.
 
+use groundswell_types::{Invited, WayIn};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
 use super::members::{role_means, role_name};
 use crate::backend::Backend;
-use crate::backend::team::{Invited, Way};
 use crate::components::FailureNotice;
 use crate::failure::Failure;
 use crate::language::{Language, language};
@@ -86,7 +86,7 @@ pub fn view(shown: Shown) -> AnyView {
     .into_any()
 }
 
-fn form(way: Way, token: String, (name, email): (String, String)) -> AnyView {
+fn form(way: WayIn, token: String, (name, email): (String, String)) -> AnyView {
     let texts = texts();
     let token = view! { <input type="hidden" name="token" value=token/> };
     // For people, and for what keeps their passwords.
@@ -97,7 +97,7 @@ fn form(way: Way, token: String, (name, email): (String, String)) -> AnyView {
         </label>
     };
     match way {
-        Way::NewAccount => view! {
+        WayIn::NewAccount => view! {
             <form class="card form" method="post" action="/invitation">
                 {token}
                 <input type="hidden" name="intent" value="new"/>
@@ -115,7 +115,7 @@ fn form(way: Way, token: String, (name, email): (String, String)) -> AnyView {
             </form>
         }
         .into_any(),
-        Way::OwnAccount { name } => view! {
+        WayIn::OwnAccount { name } => view! {
             <form class="card form" method="post" action="/invitation">
                 {token}
                 <p>{texts.invitation_signed_in(&name.said_in(language()))}</p>
@@ -125,7 +125,7 @@ fn form(way: Way, token: String, (name, email): (String, String)) -> AnyView {
             <SignOut/>
         }
         .into_any(),
-        Way::SignIn => view! {
+        WayIn::SignIn => view! {
             <form class="card form" method="post" action="/invitation">
                 {token}
                 <input type="hidden" name="intent" value="sign-in"/>
@@ -140,7 +140,7 @@ fn form(way: Way, token: String, (name, email): (String, String)) -> AnyView {
             </form>
         }
         .into_any(),
-        Way::IsMember { name } => view! {
+        WayIn::IsMember { name } => view! {
             <p>{texts.invitation_is_member(&name.said_in(language()))}</p>
             <SignOut/>
         }

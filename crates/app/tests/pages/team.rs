@@ -1,10 +1,9 @@
 //! The page of members, invitations, and the choice of a team.
 
-use groundswell_app::backend::team::Way;
 use groundswell_app::failure::Failure;
 use groundswell_app::forms::{self, Answer, Post};
 use groundswell_app::{Language, Viewer};
-use groundswell_types::{Role, TeamId};
+use groundswell_types::{Role, TeamId, WayIn};
 use http::StatusCode;
 
 use crate::memory::Memory;
@@ -77,7 +76,7 @@ async fn an_invitations_link_is_shown_in_the_answer_that_makes_it_and_never_agai
     assert!(typed.html.contains("value=\"nonsense\""));
 }
 
-fn invited(way: Option<Way>) -> Site {
+fn invited(way: Option<WayIn>) -> Site {
     let memory = Memory::default();
     memory.state.lock().expect("not poisoned").team.way = way;
     Site::new(memory)
@@ -89,36 +88,37 @@ async fn invitation(site: &Site, token: &str) -> Page {
 
 #[tokio::test]
 async fn an_invitation_shows_whose_it_is_and_accepts_only_by_its_form() {
-    let site = invited(Some(Way::NewAccount));
+    let site = invited(Some(WayIn::NewAccount));
     let page = invitation(&site, "good").await;
     page.shows(&["Join the team “Growth”", "Ada has invited dee@example.com.", "Your role: Editor."]);
     page.shows(&["Your name", "Choose a password"]);
     assert!(done(&site).is_empty(), "opening it accepts nothing");
     let form = b"token=good&intent=new&name=Dee&password=a+long+one";
     let post = Post { path: "/invitation", query: "", body: form, language: Language::English };
-    let Answer::Redirect { location, set_cookie } = forms::submit(site.backend.as_ref(), post).await else {
+    let Answer::SignedIn { location, set_cookies } = forms::submit(site.backend.as_ref(), post).await else {
         panic!("does not redirect")
     };
-    assert_eq!((location.as_str(), set_cookie.as_deref()), ("/", Some("session=new")));
+    assert_eq!(location, "/");
+    assert_eq!(set_cookies, ["session=new", "device=new"]);
     assert_eq!(done(&site), ["Dee comes with a long one"]);
 }
 
 #[tokio::test]
 async fn who_has_an_account_comes_with_it() {
     let named = |name: &str| name.to_owned();
-    let site = invited(Some(Way::SignIn));
+    let site = invited(Some(WayIn::SignIn));
     let page = invitation(&site, "good").await;
     page.shows(&["This address has an account here.", "Sign in and join"]);
     assert!(!page.html.contains("name=\"name\""), "nobody makes a second account of an address");
     site.post("/invitation", "token=good&intent=sign-in&password=secret").await.ok().expect("joins");
     assert_eq!(done(&site), ["signs in with secret"]);
 
-    let site = invited(Some(Way::OwnAccount { name: named("Ada") }));
+    let site = invited(Some(WayIn::OwnAccount { name: named("Ada") }));
     invitation(&site, "good").await.shows(&["You are signed in as Ada, and join with this account."]);
     site.post("/invitation", "token=good&intent=join").await.ok().expect("joins");
     assert_eq!(done(&site), ["joins"]);
 
-    let site = invited(Some(Way::IsMember { name: named("Ada") }));
+    let site = invited(Some(WayIn::IsMember { name: named("Ada") }));
     let page = invitation(&site, "good").await;
     page.shows(&["You are signed in as Ada, and in this team already.", "Sign out"]);
     assert!(!page.main().contains("name=\"token\""));
@@ -126,7 +126,7 @@ async fn who_has_an_account_comes_with_it() {
 
 #[tokio::test]
 async fn what_cannot_be_accepted_says_why_and_keeps_what_was_typed_but_the_password() {
-    let site = invited(Some(Way::NewAccount));
+    let site = invited(Some(WayIn::NewAccount));
     site.backend.state.lock().expect("not poisoned").failure =
         Some(Failure::Invalid(vec![groundswell_types::Problem::new("/password", "is too short")]));
     let page = site.post("/invitation", "token=good&intent=new&name=Dee&password=short").await;

@@ -68,6 +68,8 @@ pub struct Person {
     /// `None` until it is given.
     pub email: Option<Email>,
     pub has_password: bool,
+    /// Who they are at an OpenID provider, if they can sign in through one.
+    pub provider_subject: Option<String>,
     /// The teams they are in, the one they came into first first.
     pub memberships: Vec<(TeamId, Role)>,
     /// The team they look at; `None` when they are in none.

@@ -111,7 +111,7 @@ impl Engine {
     }
 
     /// Remembers a browser of somebody, under a new token: they sign in with it even while strangers guess at their password.
-    async fn remember_device(&self, user: &UserId) -> Result<String, EngineError> {
+    pub(crate) async fn remember_device(&self, user: &UserId) -> Result<String, EngineError> {
         let now_ms = self.clock.now_ms();
         let (token, token_hash) = new_token();
         let user_id = user.clone();
@@ -168,6 +168,7 @@ fn person(SignedIn { session, user, memberships }: SignedIn) -> Person {
         name: user.name,
         email: user.email,
         has_password: user.password_hash.is_some(),
+        provider_subject: user.oidc_subject,
         memberships,
         team,
         session: session.token_hash,

@@ -1,11 +1,10 @@
 //! What somebody does with an invitation's link. The token says that they were invited; it never makes them anybody who is
 //! here already: an account's owner comes with their session.
 
-use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use groundswell_types::{AuditAction, Email, Role, UserId};
+use groundswell_types::{AuditAction, Invited, NewPerson, UserId, WayIn};
 
 use super::account::checked_name;
 use super::passwords::{Line, Password};
@@ -16,50 +15,6 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::id;
 use crate::store::{InvitationRecord, Joining, StoreError, UserRecord};
-
-/// What an invitation says to whoever has its link.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Invited {
-    /// The team's name.
-    pub team: String,
-    pub email: Email,
-    pub role: Role,
-    /// A name.
-    pub invited_by: String,
-    pub way: Way,
-}
-
-/// How it can be accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Way {
-    /// By somebody new, with a name and a password.
-    NewAccount,
-    /// By whoever is signed in, with the account they have.
-    OwnAccount {
-        /// What they are called.
-        name: String,
-    },
-    /// By the owner of the account with that address, who has to sign in first.
-    SignIn,
-    /// Not by whoever is signed in, who is in the team already.
-    IsMember {
-        /// What they are called.
-        name: String,
-    },
-}
-
-/// Somebody new, as they typed it.
-#[derive(Clone, Copy)]
-pub struct NewPerson<'a> {
-    pub name: &'a str,
-    pub password: &'a str,
-}
-
-impl fmt::Debug for NewPerson<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("NewPerson").field("name", &self.name).finish_non_exhaustive()
-    }
-}
 
 /// Shown on pages, so its translations are in the catalogue.
 const NO_LONGER: &str =
@@ -75,18 +30,19 @@ impl Engine {
         Ok(Invited { team, email, role, invited_by, way })
     }
 
-    /// Brings somebody who is signed in into the team, with the account they have. Their other sessions end.
+    /// Brings somebody who is signed in into the team, with the account they have. Their other sessions end. Returns the
+    /// token that marks their browser as one that has signed in, as [`Begun::device`] does.
     pub async fn join(
         &self,
         token: &str,
         person: &Person,
         address: Option<IpAddr>,
-    ) -> Result<(), EngineError> {
+    ) -> Result<String, EngineError> {
         let invitation = self.open_invitation(token).await?;
         match self.way(&invitation, Some(person)).await? {
-            Way::OwnAccount { .. } => {}
-            Way::IsMember { .. } => return Err(EngineError::Refused(IS_MEMBER.to_owned())),
-            Way::NewAccount | Way::SignIn => return Err(EngineError::Refused(HAS_ACCOUNT.to_owned())),
+            WayIn::OwnAccount { .. } => {}
+            WayIn::IsMember { .. } => return Err(EngineError::Refused(IS_MEMBER.to_owned())),
+            WayIn::NewAccount | WayIn::SignIn => return Err(EngineError::Refused(HAS_ACCOUNT.to_owned())),
         }
         let at_ms = self.clock.now_ms();
         let joining = Joining { invitation: &invitation, user: &person.id, session: person.session, at_ms };
@@ -94,7 +50,8 @@ impl Engine {
             return Err(EngineError::Refused(NO_LONGER.to_owned()));
         }
         self.access.tell();
-        self.record_joining(&invitation, &person.id, address).await
+        self.record_joining(&invitation, &person.id, address).await?;
+        self.remember_device(&person.id).await
     }
 
     /// Makes an account with the invited address, brings it into the team, and begins a session.
@@ -172,18 +129,22 @@ impl Engine {
         found.ok_or_else(|| EngineError::Refused(NO_LONGER.to_owned()))
     }
 
-    async fn way(&self, invitation: &InvitationRecord, person: Option<&Person>) -> Result<Way, EngineError> {
+    async fn way(
+        &self,
+        invitation: &InvitationRecord,
+        person: Option<&Person>,
+    ) -> Result<WayIn, EngineError> {
         let owner = self.store.user_by_email(&invitation.email).await?;
         Ok(match (person, owner) {
             (Some(person), _) if person.role_in(&invitation.team_id).is_some() => {
-                Way::IsMember { name: person.name.clone() }
+                WayIn::IsMember { name: person.name.clone() }
             }
             (Some(person), Some(owner)) if owner.id == person.id => {
-                Way::OwnAccount { name: person.name.clone() }
+                WayIn::OwnAccount { name: person.name.clone() }
             }
-            (_, Some(_)) => Way::SignIn,
-            (Some(person), None) => Way::OwnAccount { name: person.name.clone() },
-            (None, None) => Way::NewAccount,
+            (_, Some(_)) => WayIn::SignIn,
+            (Some(person), None) => WayIn::OwnAccount { name: person.name.clone() },
+            (None, None) => WayIn::NewAccount,
         })
     }
 }

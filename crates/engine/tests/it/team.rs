@@ -6,7 +6,6 @@ use groundswell_engine::access::{Actor, Came, Person, Who};
 use groundswell_engine::acting::Acting;
 use groundswell_engine::clock::Clock;
 use groundswell_engine::config::EngineConfig;
-use groundswell_engine::people::invitations::{NewPerson, Way};
 use groundswell_engine::programs::NewProgram;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::{
@@ -14,7 +13,8 @@ use groundswell_engine::store::{
 };
 use groundswell_engine::{Engine, EngineError, EngineParts};
 use groundswell_types::{
-    Currency, Email, NewApiKey, NewInvitation, ProgramType, Role, Scope, Scopes, TeamId, UserId,
+    Currency, Email, NewApiKey, NewInvitation, NewPerson, ProgramType, Role, Scope, Scopes, TeamId, UserId,
+    WayIn,
 };
 
 const NOW_MS: i64 = 1_800_000_000_000;
@@ -268,7 +268,7 @@ async fn an_invitation_is_for_seven_days_and_can_be_taken_back() {
     let token = house.invited(&owner, "a", "ada").await;
     let invited = house.engine.invited(&token, None).await.expect("it is open");
     assert_eq!((invited.team.as_str(), invited.role), ("Team a", Role::Editor));
-    assert_eq!((invited.invited_by.as_str(), invited.way), ("owner", Way::NewAccount));
+    assert_eq!((invited.invited_by.as_str(), invited.way), ("owner", WayIn::NewAccount));
 
     // A new one of the same address takes its place.
     let again = house.invited(&owner, "a", "ada").await;
@@ -299,7 +299,7 @@ async fn an_invitation_never_makes_anybody_somebody_who_is_here() {
 
     // Not for somebody unknown, and not for another account.
     for person in [None, Some(&bob)] {
-        assert_eq!(house.engine.invited(&token, person).await.expect("open").way, Way::SignIn);
+        assert_eq!(house.engine.invited(&token, person).await.expect("open").way, WayIn::SignIn);
     }
     assert_eq!(word(house.engine.join(&token, &bob, None).await), "refused");
     assert_eq!(house.roles("a").await.len(), 1);
@@ -327,7 +327,7 @@ async fn somebody_signed_in_joins_with_their_account_unless_they_are_in_the_team
     let person = house.now("owner").await.expect("the owner");
     assert!(matches!(
         house.engine.invited(&token, Some(&person)).await.expect("open").way,
-        Way::IsMember { .. }
+        WayIn::IsMember { .. }
     ));
     assert_eq!(word(house.engine.join(&token, &person, None).await), "refused");
     let ada = house.now("ada").await.expect("ada");

@@ -1,15 +1,15 @@
 //! Teams, members and invitations, for the pages.
 
 use async_trait::async_trait;
-use groundswell_app::backend::team::{Invited, NewPerson, TeamBackend, Way};
+use groundswell_app::backend::team::TeamBackend;
 use groundswell_app::failure::Failure;
-use groundswell_engine::access::{Begun, Person, SESSION_MS, Who};
+use groundswell_engine::access::{Person, Who};
 use groundswell_engine::acting::Acting;
-use groundswell_engine::people::invitations;
-use groundswell_types::{CreatedInvitation, Invitation, Member, NewInvitation, Role, Team, TeamId, UserId};
+use groundswell_types::{
+    CreatedInvitation, Invitation, Invited, Member, NewInvitation, NewPerson, Role, Team, TeamId, UserId,
+};
 
 use super::PageBackend;
-use crate::cookies::Cookie;
 
 impl PageBackend {
     /// The use cases, and the team that the person looks at.
@@ -24,10 +24,6 @@ impl PageBackend {
             Who::Person(person) => Ok(person),
             Who::Operator | Who::Key(_) | Who::Link(_) => Err(Failure::SignedOut),
         }
-    }
-
-    fn session_cookie(&self, begun: &Begun) -> String {
-        self.state.cookies.set(Cookie::Session, &begun.token, SESSION_MS / 1000)
     }
 }
 
@@ -90,31 +86,24 @@ impl TeamBackend for PageBackend {
             Err(Failure::SignedOut) => None,
             Err(failure) => return Err(failure),
         };
-        let invited = self.state.engine.invited(token, person).await;
-        let invited = invited.map_err(|error| self.failure(error))?;
-        let invitations::Invited { team, email, role, invited_by, way } = invited;
-        let way = match way {
-            invitations::Way::NewAccount => Way::NewAccount,
-            invitations::Way::OwnAccount { name } => Way::OwnAccount { name },
-            invitations::Way::SignIn => Way::SignIn,
-            invitations::Way::IsMember { name } => Way::IsMember { name },
-        };
-        Ok(Invited { team, email, role, invited_by, way })
+        self.state.engine.invited(token, person).await.map_err(|error| self.failure(error))
     }
 
-    async fn join(&self, token: &str) -> Result<(), Failure> {
+    async fn join(&self, token: &str) -> Result<Vec<String>, Failure> {
         let person = self.person().await?;
-        self.state.engine.join(token, person, self.came.address).await.map_err(|error| self.failure(error))
+        let joined = self.state.engine.join(token, person, self.came.address).await;
+        let device = joined.map_err(|error| self.failure(error))?;
+        Ok(vec![self.state.cookies.known_device(&device)])
     }
 
-    async fn accept_as_new(&self, token: &str, new: NewPerson<'_>) -> Result<String, Failure> {
-        let new = invitations::NewPerson { name: new.name, password: new.password };
+    async fn accept_as_new(&self, token: &str, new: NewPerson<'_>) -> Result<Vec<String>, Failure> {
         let begun = self.state.engine.accept_as_new(token, new, self.came.clone()).await;
-        Ok(self.session_cookie(&begun.map_err(|error| self.failure(error))?))
+        Ok(self.state.cookies.signed_in(&begun.map_err(|error| self.failure(error))?))
     }
 
-    async fn sign_in_and_join(&self, token: &str, password: &str) -> Result<String, Failure> {
-        let begun = self.state.engine.sign_in_and_join(token, (password, None), self.came.clone()).await;
-        Ok(self.session_cookie(&begun.map_err(|error| self.failure(error))?))
+    async fn sign_in_and_join(&self, token: &str, password: &str) -> Result<Vec<String>, Failure> {
+        let password = (password, self.device.as_deref());
+        let begun = self.state.engine.sign_in_and_join(token, password, self.came.clone()).await;
+        Ok(self.state.cookies.signed_in(&begun.map_err(|error| self.failure(error))?))
     }
 }

@@ -164,6 +164,89 @@ fn a_role_counts_for_the_next_request_and_a_removal_for_what_is_open() {
     assert!(ada.page("/").contains("You are in no team any more."));
 }
 
+/// The device that a browser is told to be.
+fn device_of(answer: &str) -> Option<&str> {
+    let cookies = answer.lines().filter_map(|line| line.strip_prefix("set-cookie: groundswell_device="));
+    cookies.filter_map(|cookie| cookie.split(';').next()).find(|token| !token.is_empty())
+}
+
+#[test]
+fn a_browser_that_accepted_an_invitation_signs_in_while_others_guess() {
+    let house = House::new();
+    let stranger = Browser::signed_out(&house.server);
+    let form = |intent: &str, token: &str| {
+        format!("intent={intent}&token={token}&name=ada&password=apple+river+stone+lamp")
+    };
+    let new = stranger.post("/invitation", &form("new", &house.invite(FIRST, "ada", "owner")));
+    let again =
+        stranger.post("/invitation", &form("sign-in", &house.invite(&house.other_team, "ada", "viewer")));
+    let signed_in = stranger.post("/sign-in", "email=ada@example.com&password=apple+river+stone+lamp");
+    let session = signed_in.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("a session");
+    let session = session.split(';').next().expect("a cookie").to_owned();
+    let third = house.admin.post("/v2/teams", &json!({ "name": "Third" })).ok();
+    let token = house.invite(third["id"].as_str().expect("an id"), "ada", "viewer");
+    let joined = Browser { cookie: session, ..Browser::signed_out(&house.server) };
+    let joined = joined.post("/invitation", &form("join", &token));
+    let devices = [&new, &again, &joined].map(|answer| device_of(answer).expect("a device").to_owned());
+
+    let wrong = "email=ada@example.com&password=not+this+one";
+    for _ in 0..10 {
+        assert_eq!(status(&stranger.post("/sign-in", wrong)), 401);
+    }
+    let right = "email=ada@example.com&password=apple+river+stone+lamp";
+    assert_eq!(status(&stranger.post("/sign-in", right)), 429);
+    for device in &devices {
+        let cookie = format!("groundswell_device={device}");
+        let known = Browser { cookie, ..Browser::signed_out(&house.server) };
+        assert_eq!(status(&known.post("/sign-in", right)), 303);
+    }
+    // A browser that is known is known to an invitation as well.
+    let fourth = house.admin.post("/v2/teams", &json!({ "name": "Fourth" })).ok();
+    let token = house.invite(fourth["id"].as_str().expect("an id"), "ada", "viewer");
+    assert!(
+        status(&stranger.post("/invitation", &form("sign-in", &token))) >= 400,
+        "a stranger is locked out"
+    );
+    let cookie = format!("groundswell_device={}", devices[0]);
+    let known = Browser { cookie, ..Browser::signed_out(&house.server) };
+    assert_eq!(status(&known.post("/invitation", &form("sign-in", &token))), 303);
+}
+
+#[test]
+fn a_list_of_programs_is_told_of_its_own_team_alone_and_follows_the_choice_of_another() {
+    let house = House::new();
+    let [own, other] = &house.programs;
+    let ada = house.member(FIRST, "ada", "viewer");
+    let eve = house.member(&house.other_team, "eve", "viewer");
+    let mut list = Stream::standing(&ada, "/programs/live");
+    let mut others = Stream::standing(&eve, "/programs/live");
+    let rename = |program: &str, name: &str| {
+        house.admin.patch(&format!("/v2/campaign/{program}"), &json!({ "name": name })).ok();
+    };
+    // What is told of the other team's program would come before the own one's webhook.
+    rename(other, "Hooli");
+    others.tells(&["program"]);
+    let webhook = json!({ "payloadUrl": "https://example.com/", "events": [], "isEnabled": false });
+    house.admin.post(&format!("/v2/campaign/{own}/webhooks"), &webhook).ok();
+    assert_eq!(list.next(), Some(json!(["webhooks"])), "told of another team's program");
+    let made = json!({ "type": "REFERRAL", "name": "New", "teamId": house.other_team });
+    let made = house.admin.post("/v2/campaigns", &made).ok();
+    others.tells(&["program"]);
+    rename(made["id"].as_str().expect("an id"), "Newer");
+    others.tells(&["program"]);
+    house.admin.patch(&format!("/v2/campaign/{own}/webhooks/primary"), &json!({ "name": "n" })).ok();
+    assert_eq!(list.next(), Some(json!(["webhooks"])), "told of a program that was made for others");
+
+    // In another window she looks at the other team, and the list there is about that one from now on.
+    let token = house.invite(&house.other_team, "ada", "viewer");
+    assert_eq!(status(&ada.post("/invitation", &format!("intent=join&token={token}"))), 303);
+    let everything = json!(["program", "webhooks", "draft", "deliveries", "inbox"]);
+    assert_eq!(list.next(), Some(everything), "joining leads to the team's programs");
+    rename(own, "Raviga");
+    rename(other, "Aviato");
+    assert_eq!(list.next(), Some(json!(["program"])));
+}
+
 #[test]
 fn a_further_team_is_joined_with_the_account_there_is_and_chosen_in_the_head() {
     let house = House::new();

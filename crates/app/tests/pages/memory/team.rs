@@ -2,10 +2,11 @@
 
 use async_trait::async_trait;
 use groundswell_app::Viewer;
-use groundswell_app::backend::team::{Invited, NewPerson, TeamBackend, Way};
+use groundswell_app::backend::team::TeamBackend;
 use groundswell_app::failure::Failure;
 use groundswell_types::{
-    CreatedInvitation, Email, Invitation, Member, NewInvitation, Role, Team, TeamId, UserId,
+    CreatedInvitation, Email, Invitation, Invited, Member, NewInvitation, NewPerson, Role, Team, TeamId,
+    UserId, WayIn,
 };
 
 use super::{Memory, NOW, State};
@@ -16,7 +17,7 @@ pub struct People {
     pub members: Vec<Member>,
     pub invitations: Vec<Invitation>,
     /// How the invitation with the token `good` can be accepted; none when it cannot.
-    pub way: Option<Way>,
+    pub way: Option<WayIn>,
     /// What was asked for that has no other trace.
     pub done: Vec<String>,
 }
@@ -178,16 +179,17 @@ impl TeamBackend for Memory {
         })
     }
 
-    async fn join(&self, token: &str) -> Result<(), Failure> {
-        self.accept(token, "joins".to_owned(), ())
+    async fn join(&self, token: &str) -> Result<Vec<String>, Failure> {
+        self.accept(token, "joins".to_owned(), vec!["device=new".to_owned()])
     }
 
-    async fn accept_as_new(&self, token: &str, new: NewPerson<'_>) -> Result<String, Failure> {
-        let cookie = "session=new".to_owned();
-        self.accept(token, format!("{} comes with {}", new.name, new.password), cookie)
+    async fn accept_as_new(&self, token: &str, new: NewPerson<'_>) -> Result<Vec<String>, Failure> {
+        let cookies = vec!["session=new".to_owned(), "device=new".to_owned()];
+        self.accept(token, format!("{} comes with {}", new.name, new.password), cookies)
     }
 
-    async fn sign_in_and_join(&self, token: &str, password: &str) -> Result<String, Failure> {
-        self.accept(token, format!("signs in with {password}"), "session=old".to_owned())
+    async fn sign_in_and_join(&self, token: &str, password: &str) -> Result<Vec<String>, Failure> {
+        let cookies = vec!["session=old".to_owned(), "device=old".to_owned()];
+        self.accept(token, format!("signs in with {password}"), cookies)
     }
 }
