@@ -19,6 +19,13 @@ const GETTING_STARTED: About = About {
     group: Group::Guides,
 };
 
+const SIGN_IN: About = About {
+    name: "sign-in",
+    title: "Sign in with your provider",
+    description: "Let people sign in through an OpenID Connect provider: the settings, who gets in, what it must offer.",
+    group: Group::Guides,
+};
+
 /// All pages of a server with these settings.
 pub fn all(settings: &Settings) -> Vec<Page> {
     let page = |about: About, text: &str| Page::new(about, addressed(text, settings));
@@ -26,6 +33,7 @@ pub fn all(settings: &Settings) -> Vec<Page> {
         page(GETTING_STARTED, include_str!("../text/getting-started.md")),
         page(security::ABOUT, &security::text()),
         page(embedding::ABOUT, &embedding::text()),
+        page(SIGN_IN, include_str!("../text/sign-in.md")),
         page(examples::ABOUT, &examples::text()),
         page(delivery::ABOUT, &delivery::text(&settings.delivery)),
         page(events::ABOUT, &events::text()),
