@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import AxeBuilder from '@axe-core/playwright';
-import { expect, test as base } from '../fixtures.mjs';
+import { expect, programWith, test as base } from '../fixtures.mjs';
 
 const SECRET = 'the-client-secret-of-the-browser-tests';
 
@@ -112,3 +112,49 @@ test('somebody who cancels there, or brings a code twice, is not signed in', asy
   expect(again.headers.get('location')).toBe('/sign-in?provider=failed');
   await context.close();
 });
+
+for (const javaScriptEnabled of [true, false]) {
+  test.describe(javaScriptEnabled ? 'an account with a password, with JavaScript' : 'an account with a password, without JavaScript', () => {
+    test.use({ javaScriptEnabled });
+
+    test('is connected by it, opens the page that was wanted, and is disconnected again', async ({ page, server, provider, browser }) => {
+      const program = await programWith(server, []);
+      await page.goto(`${server.url}/settings/account`);
+      await page.getByLabel('E-mail address').fill('ada@example.com');
+      await page.getByLabel(/^New password/).fill('correct horse battery');
+      await page.getByRole('button', { name: 'Save', exact: true }).click();
+      await expect(page.getByRole('status')).toContainText('That is how you sign in from now on.');
+
+      const section = page.getByRole('region', { name: 'Acme' });
+      await section.getByLabel('Present password').fill('not this one');
+      await section.getByRole('button', { name: 'Connect with Acme' }).click();
+      await expect(section.getByRole('alert')).toContainText('The present password is not right.');
+      await section.getByLabel('Present password').fill('correct horse battery');
+      await section.getByRole('button', { name: 'Connect with Acme' }).click();
+      await sayWho(page, provider, 'ada');
+      await expect(page.getByRole('status')).toContainText('You can sign in through that account from now on.');
+      if (javaScriptEnabled) expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+
+      const context = await browser.newContext({ locale: 'en-GB', javaScriptEnabled });
+      const visitor = await context.newPage();
+      const wanted = `${server.url}/programs/${program}/deliveries?state=held`;
+      expect((await visitor.goto(wanted)).status()).toBe(401);
+      await button(visitor).click();
+      await visitor.getByRole('button', { name: 'Cancel' }).click();
+      await expect(visitor.getByRole('alert')).toContainText('cancelled');
+      await button(visitor).click();
+      await sayWho(visitor, provider, 'ada');
+      await expect(visitor).toHaveURL(wanted);
+      await expect(visitor.getByRole('heading', { level: 1 })).toHaveText('Pied Piper');
+
+      await section.getByRole('button', { name: 'Disconnect from Acme' }).click();
+      await expect(page.getByRole('status')).toContainText('That account opens this one no longer.');
+      expect((await visitor.goto(wanted)).status()).toBe(401);
+      await button(visitor).click();
+      await sayWho(visitor, provider, 'ada');
+      await visitor.waitForURL(/\/sign-in\?provider=has-account&next=/);
+      await expect(visitor.getByRole('alert')).toContainText('has an account here that is not connected');
+      await context.close();
+    });
+  });
+}

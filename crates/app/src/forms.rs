@@ -28,6 +28,7 @@ mod panel_form;
 mod privacy;
 
 mod team;
+pub use account::after_sign_in;
 use form::{Form, own_page};
 
 /// Where forms are posted to, in axum's path syntax.

@@ -12,7 +12,7 @@ use groundswell_app::backend::Backend;
 use groundswell_app::failure::Failure;
 use groundswell_app::{Language, Viewer};
 use groundswell_engine::EngineError;
-use groundswell_engine::access::{Actor, Came, Who};
+use groundswell_engine::access::{Actor, Came, Person, Who};
 use groundswell_engine::acting::Acting;
 use groundswell_engine::programs::NewProgram;
 use groundswell_types::editor::{
@@ -83,6 +83,16 @@ impl PageBackend {
         }
     }
 
+    /// Whether somebody can sign in through this server's OpenID provider.
+    fn comes_by_provider(&self, person: &Person) -> bool {
+        let provider = self.state.provider_sign_in.as_ref();
+        person
+            .provider_subject
+            .as_ref()
+            .zip(provider)
+            .is_some_and(|(subject, provider)| provider.knows(subject))
+    }
+
     /// The one place where the engine's errors become what people at the browser read.
     pub fn failure(&self, error: EngineError) -> Failure {
         match error {
@@ -129,7 +139,7 @@ impl Backend for PageBackend {
             role: person.role(),
             teams: teams.into_iter().map(|team| (team.id, team.name)).collect(),
             team: person.team.clone(),
-            needs_password: !person.has_password,
+            needs_password: !person.has_password && !self.comes_by_provider(person),
         }))
     }
 

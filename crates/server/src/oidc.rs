@@ -9,16 +9,16 @@ mod client;
 mod provider;
 mod under_way;
 
-use axum::Form;
-use axum::extract::rejection::FormRejection;
 use axum::extract::{Query, Request, State};
 use axum::response::{IntoResponse as _, Response};
+use groundswell_app::forms;
 use groundswell_engine::EngineError;
 use groundswell_engine::access::{Actor, Came, Who};
+use groundswell_engine::acting::Acting;
 use groundswell_engine::clock::Clock;
-use groundswell_engine::people::provider::{Provided, TurnedAway};
+use groundswell_engine::people::provider::TurnedAway;
 use http::header::{CONTENT_TYPE, LOCATION, REFRESH, SET_COOKIE};
-use http::{Extensions, HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
@@ -27,11 +27,19 @@ use self::under_way::{Purpose, Seal, UNDER_WAY_MS, UnderWay};
 use crate::config::oidc::OidcSettings;
 use crate::cookies::Cookie;
 use crate::http::AppState;
-use crate::pages::came;
+use crate::pages::{came, read_form};
 use crate::routes::Routes;
 
 const BEGIN: &str = "/sign-in/provider";
 const CALLBACK: &str = "/sign-in/provider/callback";
+
+const SIGN_IN: &str = "/sign-in";
+
+/// Where people connect their accounts.
+const ACCOUNT: &str = "/settings/account";
+
+/// A browser keeps where it is to be led in a cookie; what is longer leads to the first page.
+const MAX_NEXT_BYTES: usize = 1_000;
 
 /// The provider with what is needed on the way there and back.
 #[derive(Debug)]
@@ -52,6 +60,11 @@ impl ProviderSignIn {
     pub fn name(&self) -> &str {
         &self.provider.name
     }
+
+    /// Whether a subject is of this provider, and not of one that this server had before.
+    pub fn knows(&self, subject: &str) -> bool {
+        self.provider.knows(subject)
+    }
 }
 
 /// The routes; without a provider there is nothing behind them.
@@ -59,7 +72,7 @@ pub fn router() -> Routes {
     Routes::new().post(BEGIN, begin).get(CALLBACK, come_back)
 }
 
-/// Why somebody is back on the page for signing in, as its address says it. The page has a sentence for each.
+/// Why somebody is back on the page where they began, as its address says it. The page has a sentence for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Refusal {
     /// They said no at the provider, or the provider did.
@@ -75,6 +88,11 @@ enum Refusal {
     HasAccount,
     /// The provider's account is connected with somebody else's.
     IsAnothers,
+    /// Whoever wants to connect an account does not know its password.
+    WrongPassword,
+    TooManyGuesses,
+    /// More passwords wait to be compared than can be.
+    Busy,
 }
 
 impl Refusal {
@@ -88,6 +106,9 @@ impl Refusal {
             Self::NotInvited => "not-invited",
             Self::HasAccount => "has-account",
             Self::IsAnothers => "is-anothers",
+            Self::WrongPassword => "wrong-password",
+            Self::TooManyGuesses => "too-many-guesses",
+            Self::Busy => "busy",
         }
     }
 }
@@ -106,6 +127,9 @@ impl From<TurnedAway> for Refusal {
             TurnedAway::NotInvited => Self::NotInvited,
             TurnedAway::HasAccount => Self::HasAccount,
             TurnedAway::Engine(EngineError::Refused(_)) => Self::IsAnothers,
+            TurnedAway::Engine(EngineError::Invalid(_)) => Self::WrongPassword,
+            TurnedAway::Engine(EngineError::TooManyGuesses { .. }) => Self::TooManyGuesses,
+            TurnedAway::Engine(EngineError::Busy) => Self::Busy,
             TurnedAway::Engine(error) => {
                 tracing::error!(%error, "somebody could not sign in through the OpenID provider");
                 Self::Failed
@@ -114,23 +138,27 @@ impl From<TurnedAway> for Refusal {
     }
 }
 
-/// What the button's form says.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Begin {
-    intent: String,
-}
-
-async fn begin(
-    State(state): State<AppState>,
-    headers: HeaderMap,
-    form: Result<Form<Begin>, FormRejection>,
-) -> Response {
+async fn begin(State(state): State<AppState>, request: Request) -> Response {
     let Some(sign_in) = &state.provider_sign_in else { return StatusCode::NOT_FOUND.into_response() };
-    let session = state.cookies.read(Cookie::Session, &headers);
-    let purpose = match session {
-        Some(session) if form.is_ok_and(|Form(form)| form.intent == "connect") => Purpose::connect(session),
-        _ => Purpose::SignIn,
+    let (parts, body) = request.into_parts();
+    let body = match read_form(&state, &parts.headers, body).await {
+        Ok(body) => body,
+        Err(response) => return response,
+    };
+    let field = |name: &str| {
+        let mut fields = url::form_urlencoded::parse(&body);
+        fields.find(|(field, _)| field == name).map(|(_, value)| value.into_owned()).unwrap_or_default()
+    };
+    let purpose = if field("intent") == "connect" {
+        let came = came(&state, &parts.headers, &parts.extensions);
+        match begin_to_connect(&state, came, &field("present-password")).await {
+            Ok(Some(purpose)) => purpose,
+            // That page asks them to sign in.
+            Ok(None) => return see_other(ACCOUNT),
+            Err(refusal) => return back_to(ACCOUNT, refusal),
+        }
+    } else {
+        Purpose::SignIn { next: next_of(&field("next")) }
     };
     let under_way = UnderWay::begin(purpose, sign_in.clock.now_ms());
     match sign_in.provider.address(&under_way).await {
@@ -139,8 +167,29 @@ async fn begin(
             let cookie = state.cookies.set(Cookie::ProviderSignIn, &sealed, UNDER_WAY_MS / 1000);
             with_cookies(lead_to(&address), [cookie])
         }
-        Err(trouble) => back(Refusal::from(trouble)),
+        Err(trouble) => back(trouble.into(), &under_way.purpose),
     }
+}
+
+/// Where somebody is led in the end who wanted to go there: only to a page of ours.
+fn next_of(wanted: &str) -> String {
+    let next = forms::after_sign_in(wanted);
+    if next.len() > MAX_NEXT_BYTES { "/".to_owned() } else { next }
+}
+
+/// To connect the account of whoever is signed in and knows its password; nothing when nobody is.
+async fn begin_to_connect(state: &AppState, came: Came, password: &str) -> Result<Option<Purpose>, Refusal> {
+    let Some(acting) = acting(state, &came).await? else { return Ok(None) };
+    acting.begin_to_connect_provider(password).await.map_err(TurnedAway::from)?;
+    Ok(came.session.as_deref().map(Purpose::connect))
+}
+
+/// The use cases for whoever is signed in.
+async fn acting(state: &AppState, came: &Came) -> Result<Option<Acting>, Refusal> {
+    let Some(session) = &came.session else { return Ok(None) };
+    let person = state.engine.person(session).await.map_err(TurnedAway::from)?;
+    let actor = person.map(|person| Actor { who: Who::Person(person.into()), address: came.address });
+    Ok(actor.map(|actor| state.engine.acting(actor.into())))
 }
 
 /// What the provider has the browser bring.
@@ -155,51 +204,56 @@ struct Brought {
 
 async fn come_back(State(state): State<AppState>, query: Query<Brought>, request: Request) -> Response {
     let Some(sign_in) = &state.provider_sign_in else { return StatusCode::NOT_FOUND.into_response() };
-    let (headers, extensions) = (request.headers(), request.extensions());
+    let Query(brought) = query;
     let forget = state.cookies.forget(Cookie::ProviderSignIn);
-    let response = match finish(&state, sign_in, (query.0, headers, extensions)).await {
-        Ok((location, session)) => with_cookies(see_other(location), session),
-        Err(refusal) => back(refusal),
+    let came = came(&state, request.headers(), request.extensions());
+    let response = match under_way(&state, sign_in, (&brought, &came, request.headers())) {
+        Some(under_way) => {
+            let finished = finish(&state, sign_in, (brought, came, &under_way)).await;
+            finished.unwrap_or_else(|refusal| back(refusal, &under_way.purpose))
+        }
+        None => back_to(SIGN_IN, Refusal::NotUnderWay),
     };
     with_cookies(response, [forget])
 }
 
-/// Where somebody is led who has signed in, and the cookies of their session if one has begun.
+/// What the browser that comes back had begun.
+fn under_way(
+    state: &AppState,
+    sign_in: &ProviderSignIn,
+    (brought, came, headers): (&Brought, &Came, &HeaderMap),
+) -> Option<UnderWay> {
+    let sealed = state.cookies.read(Cookie::ProviderSignIn, headers)?;
+    let under_way = sign_in.seal.open(sealed, sign_in.clock.now_ms())?;
+    let is_own = under_way.has_state(brought.state.as_deref().unwrap_or_default())
+        && under_way.purpose.is_of(came.session.as_deref());
+    is_own.then_some(under_way)
+}
+
+/// Signs in, or connects; leads to where somebody wanted to go.
 async fn finish(
     state: &AppState,
     sign_in: &ProviderSignIn,
-    (brought, headers, extensions): (Brought, &HeaderMap, &Extensions),
-) -> Result<(&'static str, Vec<String>), Refusal> {
-    let sealed = state.cookies.read(Cookie::ProviderSignIn, headers).ok_or(Refusal::NotUnderWay)?;
-    let under_way = sign_in.seal.open(sealed, sign_in.clock.now_ms()).ok_or(Refusal::NotUnderWay)?;
-    if !under_way.has_state(brought.state.as_deref().unwrap_or_default()) {
-        return Err(Refusal::NotUnderWay);
-    }
+    (brought, came, under_way): (Brought, Came, &UnderWay),
+) -> Result<Response, Refusal> {
     if let Some(error) = brought.error {
         tracing::info!(error = ?error, "the OpenID provider turned somebody away");
         return Err(Refusal::Declined);
     }
     let code = brought.code.filter(|code| !code.is_empty()).ok_or(Refusal::Failed)?;
-    let provided = sign_in.provider.identify(code, brought.iss.as_deref(), &under_way).await?;
-    let came = came(state, headers, extensions);
-    if !under_way.purpose.is_of(came.session.as_deref()) {
-        return Err(Refusal::NotUnderWay);
+    let provided = sign_in.provider.identify(code, brought.iss.as_deref(), under_way).await?;
+    match &under_way.purpose {
+        Purpose::SignIn { next } => {
+            let begun = state.engine.sign_in_with_subject(provided, came).await?;
+            Ok(with_cookies(see_other(next), state.cookies.signed_in(&begun)))
+        }
+        Purpose::Connect { .. } => {
+            // Their session may have ended meanwhile.
+            let acting = acting(state, &came).await?.ok_or(Refusal::NotUnderWay)?;
+            acting.connect_provider(provided).await.map_err(TurnedAway::from)?;
+            Ok(see_other(&format!("{ACCOUNT}?done=provider")))
+        }
     }
-    if under_way.purpose == Purpose::SignIn {
-        let begun = state.engine.sign_in_with_subject(provided, came).await?;
-        return Ok(("/", state.cookies.signed_in(&begun)));
-    }
-    connect(state, provided, came).await?;
-    Ok(("/settings/account?done=provider", Vec::new()))
-}
-
-/// Connects the account of whoever is signed in.
-async fn connect(state: &AppState, provided: Provided, came: Came) -> Result<(), Refusal> {
-    let session = came.session.unwrap_or_default();
-    let person = state.engine.person(&session).await.map_err(TurnedAway::from)?;
-    let who = Who::Person(person.ok_or(Refusal::NotUnderWay)?.into());
-    let acting = state.engine.acting(Actor { who, address: came.address }.into());
-    Ok(acting.connect_provider(provided).await.map_err(TurnedAway::from)?)
 }
 
 /// A page that leads to the provider by itself. It has a link with the provider's host, and no words.
@@ -219,8 +273,21 @@ fn lead_to(address: &Url) -> Response {
     response
 }
 
-fn back(refusal: Refusal) -> Response {
-    see_other(&format!("/sign-in?provider={}", refusal.name()))
+/// The page where somebody began, with the reason why they are there again.
+fn back(refusal: Refusal, purpose: &Purpose) -> Response {
+    match purpose {
+        Purpose::Connect { .. } => back_to(ACCOUNT, refusal),
+        Purpose::SignIn { next } if next == "/" => back_to(SIGN_IN, refusal),
+        Purpose::SignIn { next } => {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            let query = query.append_pair("provider", refusal.name()).append_pair("next", next).finish();
+            see_other(&format!("{SIGN_IN}?{query}"))
+        }
+    }
+}
+
+fn back_to(page: &str, refusal: Refusal) -> Response {
+    see_other(&format!("{page}?provider={}", refusal.name()))
 }
 
 fn see_other(location: &str) -> Response {

@@ -305,7 +305,7 @@ async fn server_function(State(state): State<AppState>, request: Request) -> Res
 }
 
 /// The body of a form or of a call of a server function, in the time and the room that every body has.
-async fn read_form(state: &AppState, headers: &HeaderMap, body: Body) -> Result<Received, Response> {
+pub async fn read_form(state: &AppState, headers: &HeaderMap, body: Body) -> Result<Received, Response> {
     state.forms.read(headers, body, MAX_FORM_BYTES).await.map_err(|failed| {
         let status = StatusCode::from_u16(failed.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         (status, format!("{}\n", failed.message)).into_response()

@@ -1,7 +1,7 @@
 //! Signing in, and what people do with their own account. Part of [`super::Backend`].
 
 use async_trait::async_trait;
-use groundswell_types::SessionView;
+use groundswell_types::{SessionView, SignInChange};
 
 use crate::failure::Failure;
 use crate::language::Language;
@@ -14,16 +14,8 @@ pub struct Account {
     /// `None` until it is given.
     pub email: Option<String>,
     pub has_password: bool,
-}
-
-/// What somebody is to sign in with from now on, as they typed it.
-#[derive(Clone, Copy)]
-pub struct SignInChange<'a> {
-    pub email: &'a str,
-    /// Empty to keep the one there is.
-    pub new_password: &'a str,
-    /// Of whoever has one.
-    pub present_password: &'a str,
+    /// Whether they can sign in through the OpenID provider.
+    pub has_provider: bool,
 }
 
 /// Somebody was turned away: a failure, and how that is said in HTTP.
@@ -65,6 +57,9 @@ pub trait AccountBackend: Send + Sync + 'static {
 
     /// Changes what they sign in with; ends all their sessions but this one, which goes on with new cookies.
     async fn change_sign_in(&self, change: SignInChange<'_>) -> Result<Vec<String>, Turned>;
+
+    /// Has them not sign in through the OpenID provider any more; ends all their sessions but this one.
+    async fn disconnect_provider(&self) -> Result<(), Failure>;
 
     /// Where they are signed in, newest first.
     async fn sessions(&self) -> Result<Vec<SessionView>, Failure>;

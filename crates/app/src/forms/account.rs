@@ -1,8 +1,10 @@
 //! The forms for signing in and out, and those of the account and its sessions.
 
+use groundswell_types::SignInChange;
+
 use super::{Answer, Form, own_page};
 use crate::backend::Backend;
-use crate::backend::account::{SignInChange, Turned};
+use crate::backend::account::Turned;
 use crate::failure::Failure;
 use crate::plain::account::Done;
 use crate::plain::{Outcome, account, sign_in};
@@ -27,8 +29,9 @@ pub async fn sign_in(backend: &dyn Backend, form: &Form) -> Answer {
     }
 }
 
-/// One of our pages; not the one for signing in, nor what no page is at.
-fn after_sign_in(next: &str) -> String {
+/// Where somebody is led who has signed in and wanted to go to `next`: one of our pages; not the one for signing in, nor what
+/// no page is at.
+pub fn after_sign_in(next: &str) -> String {
     let own = own_page(next);
     let path = own.split('?').next().unwrap_or_default();
     if ["/sign-in", "/sign-out", "/language"].contains(&path) { "/".to_owned() } else { own }
@@ -63,6 +66,10 @@ pub async fn submit(backend: &dyn Backend, form: &Form) -> Answer {
                 Err(turned) => (turned, None, Some(email.to_owned())),
             }
         }
+        "disconnect-provider" => match backend.disconnect_provider().await {
+            Ok(()) => return Answer::redirect(done(Done::ProviderDisconnected)),
+            Err(failure) => (Turned::from(failure), None, None),
+        },
         _ => (Turned::from(Failure::NotFound), None, None),
     };
     let status = turned.status;

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use super::provider::ConnectProvider;
+use super::provider::{ConnectProvider, PresentPassword};
 use crate::backend::Backend;
 use crate::backend::account::{Account, Turned};
 use crate::components::{FailureNotice, Icon, Shape};
@@ -33,10 +33,12 @@ pub enum Done {
     Renamed,
     SignInChanged,
     ProviderConnected,
+    ProviderDisconnected,
 }
 
 impl Done {
-    const ALL: [Self; 3] = [Self::Renamed, Self::SignInChanged, Self::ProviderConnected];
+    const ALL: [Self; 4] =
+        [Self::Renamed, Self::SignInChanged, Self::ProviderConnected, Self::ProviderDisconnected];
 
     /// As it stands in the page's query.
     pub const fn as_str(self) -> &'static str {
@@ -44,6 +46,7 @@ impl Done {
             Self::Renamed => "name",
             Self::SignInChanged => "sign-in",
             Self::ProviderConnected => "provider",
+            Self::ProviderDisconnected => "no-provider",
         }
     }
 
@@ -52,6 +55,7 @@ impl Done {
             Self::Renamed => texts.account_renamed(),
             Self::SignInChanged => texts.account_sign_in_changed(),
             Self::ProviderConnected => texts.sign_in_provider_connected(),
+            Self::ProviderDisconnected => texts.sign_in_provider_disconnected(),
         }
     }
 }
@@ -91,7 +95,7 @@ pub fn view(shown: Shown) -> AnyView {
         None => (None, None, None),
     };
     let notice = turned.map(|turned| view! { <FailureNotice failure=turned.failure/> });
-    let Account { name: kept_name, email: kept_email, has_password } = account;
+    let Account { name: kept_name, email: kept_email, has_password, has_provider } = account;
     view! {
         <Title text=texts.account_title()/>
         <div class="page">
@@ -100,7 +104,7 @@ pub fn view(shown: Shown) -> AnyView {
             {notice}
             <Name name=name.unwrap_or(kept_name)/>
             <SignIn email=email.or(kept_email).unwrap_or_default() has_password/>
-            <ConnectProvider/>
+            <ConnectProvider is_connected=has_provider has_password/>
         </div>
     }
     .into_any()
@@ -125,15 +129,7 @@ fn Name(name: String) -> impl IntoView {
 #[component]
 fn SignIn(email: String, has_password: bool) -> impl IntoView {
     let texts = texts();
-    let present = has_password.then(|| {
-        view! {
-            <label class="field">
-                <span class="field-label">{texts.account_present_password()}</span>
-                <input class="input" type="password" name="present-password" required maxlength="200"
-                    autocomplete="current-password"/>
-            </label>
-        }
-    });
+    let present = has_password.then(|| view! { <PresentPassword/> });
     let means = if has_password { texts.account_change_means() } else { texts.account_set_means() };
     let keep = has_password.then(|| texts.account_keep_password());
     view! {

@@ -13,41 +13,91 @@ pub struct Provider {
     pub name: String,
 }
 
-/// The button that leads to the provider, and why somebody who has come back is not signed in. Nothing without a provider.
+/// The button that leads to the provider, and from there to `next`, and why somebody who has come back is not signed in.
+/// Nothing without a provider.
 #[component]
-pub fn ProviderSignIn() -> impl IntoView {
+pub fn ProviderSignIn(next: String) -> impl IntoView {
+    let Some(Provider { name }) = use_context() else { return ().into_any() };
+    view! {
+        <Refusal/>
+        <form class="sign-in-provider" method="post" action="/sign-in/provider">
+            <input type="hidden" name="next" value=next/>
+            <button class="button" type="submit">{texts().sign_in_with_provider(&name)}</button>
+        </form>
+    }
+    .into_any()
+}
+
+/// For somebody who is signed in: to have them sign in through the provider as well, or no more.
+#[component]
+pub fn ConnectProvider(is_connected: bool, has_password: bool) -> impl IntoView {
     let Some(Provider { name }) = use_context() else { return ().into_any() };
     let texts = texts();
+    let form = match (is_connected, has_password) {
+        (false, _) => view! { <Connect name=name.clone() has_password/> }.into_any(),
+        (true, true) => view! {
+            <form method="post" action="/settings/account">
+                <input type="hidden" name="intent" value="disconnect-provider"/>
+                <p class="hint">{texts.sign_in_provider_disconnect_means()}</p>
+                <button class="button" type="submit">{texts.sign_in_provider_disconnect(&name)}</button>
+            </form>
+        }
+        .into_any(),
+        (true, false) => view! { <p class="hint">{texts.sign_in_provider_only_way()}</p> }.into_any(),
+    };
+    let state = if is_connected {
+        texts.sign_in_provider_is_connected(&name)
+    } else {
+        texts.sign_in_provider_connect_means(&name)
+    };
+    view! {
+        <section class="card form" aria-labelledby="provider-heading">
+            <h2 id="provider-heading">{name}</h2>
+            <Refusal/>
+            <p>{state}</p>
+            {form}
+        </section>
+    }
+    .into_any()
+}
+
+#[component]
+fn Connect(name: String, has_password: bool) -> impl IntoView {
+    let texts = texts();
+    let password = has_password.then(|| view! { <PresentPassword/> });
+    view! {
+        <form class="form" method="post" action="/sign-in/provider">
+            <input type="hidden" name="intent" value="connect"/>
+            {password}
+            <button class="button" type="submit">{texts.sign_in_provider_connect(&name)}</button>
+        </form>
+    }
+}
+
+/// Where somebody types the password that they have, before they change how they sign in.
+#[component]
+pub fn PresentPassword() -> impl IntoView {
+    view! {
+        <label class="field">
+            <span class="field-label">{texts().account_present_password()}</span>
+            <input class="input" type="password" name="present-password" required maxlength="200"
+                autocomplete="current-password"/>
+        </label>
+    }
+}
+
+/// Why somebody is back here, if the page's address says so.
+#[component]
+fn Refusal() -> impl IntoView {
     let refusal = use_query_map().with_untracked(|query| query.get("provider"));
-    let refusal = refusal.and_then(|refusal| sentence(texts, &refusal));
-    let notice = refusal.map(|sentence| {
+    refusal.and_then(|refusal| sentence(texts(), &refusal)).map(|sentence| {
         view! {
             <div class="notice" data-tone="error" role="alert">
                 <Icon shape=Shape::Warning/>
                 <p>{sentence}</p>
             </div>
         }
-    });
-    view! {
-        {notice}
-        <form class="sign-in-provider" method="post" action="/sign-in/provider">
-            <button class="button" type="submit">{texts.sign_in_with_provider(&name)}</button>
-        </form>
-    }
-    .into_any()
-}
-
-/// The button for somebody who is signed in, after which they can sign in through the provider.
-#[component]
-pub fn ConnectProvider() -> impl IntoView {
-    let Some(Provider { name }) = use_context() else { return ().into_any() };
-    view! {
-        <form class="card form" method="post" action="/sign-in/provider">
-            <input type="hidden" name="intent" value="connect"/>
-            <button class="button" type="submit">{texts().sign_in_provider_connect(&name)}</button>
-        </form>
-    }
-    .into_any()
+    })
 }
 
 /// What is said for the word in the address that somebody comes back with.
@@ -61,6 +111,9 @@ fn sentence(texts: Texts, refusal: &str) -> Option<&'static str> {
         "not-invited" => texts.sign_in_provider_not_invited(),
         "has-account" => texts.sign_in_provider_has_account(),
         "is-anothers" => texts.sign_in_provider_is_anothers(),
+        "wrong-password" => texts.sign_in_provider_wrong_password(),
+        "too-many-guesses" => texts.sign_in_provider_too_many_guesses(),
+        "busy" => texts.sign_in_provider_busy(),
         _ => return None,
     })
 }

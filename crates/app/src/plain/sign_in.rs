@@ -96,7 +96,7 @@ fn WithPassword(email: String, next: String) -> impl IntoView {
     let code = |words: &'static str| view! { <code>{words}</code> }.into_any();
     view! {
         <form class="card form" method="post" action="/sign-in">
-            <input type="hidden" name="next" value=next/>
+            <input type="hidden" name="next" value=next.clone()/>
             <label class="field">
                 <span class="field-label">{texts.sign_in_email()}</span>
                 <input class="input" type="email" name="email" value=email required maxlength="254"
@@ -109,7 +109,7 @@ fn WithPassword(email: String, next: String) -> impl IntoView {
             </label>
             <button class="button primary" type="submit">{texts.sign_in_button()}</button>
         </form>
-        <ProviderSignIn/>
+        <ProviderSignIn next/>
         <details class="disclosure sign-in-help">
             <summary><Icon shape=Shape::ChevronRight/>{texts.sign_in_no_password()}</summary>
             <p>{texts.sign_in_how()}</p>

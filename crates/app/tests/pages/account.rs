@@ -2,6 +2,7 @@
 
 use groundswell_app::Language;
 use groundswell_app::backend::account::Account;
+use groundswell_app::plain::provider::Provider;
 use http::StatusCode;
 
 use crate::memory::{Memory, PASSWORD};
@@ -46,7 +47,7 @@ async fn a_wrong_password_comes_back_without_it_and_with_everything_else() {
 async fn an_account_gets_its_first_password_and_then_asks_for_it() {
     let memory = Memory::full();
     memory.state.lock().expect("not poisoned").account =
-        Some(Account { name: "Owner".to_owned(), email: None, has_password: false });
+        Some(Account { name: "Owner".to_owned(), email: None, has_password: false, has_provider: false });
     let site = Site::new(memory);
     let page = site.get(ACCOUNT).await;
     page.shows(&["Account", "So far you can only come back with a link."]);
@@ -93,4 +94,56 @@ async fn sessions_are_listed_in_words_and_all_but_this_one_can_be_ended() {
     let page = site.get(SESSIONS).await;
     assert!(page.tags("name=\"session\"").is_empty() && !page.text().contains("End all others"));
     assert_eq!(site.post(SESSIONS, "intent=end-others").await.ok().as_deref(), Some(SESSIONS));
+}
+
+/// A site whose server has an OpenID provider, for somebody who has these ways in.
+fn site_with_provider(has_password: bool, has_provider: bool) -> Site {
+    let memory = Memory::full();
+    let email = Some("ada@example.com".to_owned());
+    memory.state.lock().expect("not poisoned").account =
+        Some(Account { name: "Ada".to_owned(), email, has_password, has_provider });
+    Site { provider: Some(Provider { name: "Acme".to_owned() }), ..Site::new(memory) }
+}
+
+#[tokio::test]
+async fn the_way_through_the_provider_keeps_where_somebody_wanted_to_go() {
+    let site = site_with_provider(true, false);
+    let wanted = "name=\"next\" value=\"/programs/p1/inbox\"";
+    assert_eq!(site.sign_in_before("/programs/p1/inbox").await.tags(wanted).len(), 2, "in both forms");
+    let page = site.get("/sign-in?provider=declined&next=%2Fprograms%2Fp1%2Finbox").await;
+    page.shows(&["The sign-in was cancelled there."]);
+    assert_eq!(page.tags(wanted).len(), 2);
+    assert!(!Site::new(Memory::full()).get("/sign-in").await.html.contains("/sign-in/provider"));
+}
+
+#[tokio::test]
+async fn an_account_is_connected_with_its_password_and_keeps_a_way_in_when_that_ends() {
+    let site = site_with_provider(true, false);
+    let page = site.get(ACCOUNT).await;
+    page.shows(&["Connect with Acme"]);
+    assert_eq!(page.tags("name=\"present-password\"").len(), 2, "for either change");
+    for (word, sentence) in [
+        ("wrong-password", "The present password is not right."),
+        ("too-many-guesses", "There were too many wrong passwords."),
+        ("busy", "Too many people sign in at the moment."),
+        ("is-anothers", "Somebody else's account here is connected with that account already."),
+    ] {
+        site.get(&format!("{ACCOUNT}?provider={word}")).await.shows(&[sentence]);
+    }
+    let site = site_with_provider(false, false);
+    assert!(site.get(ACCOUNT).await.tags("name=\"present-password\"").is_empty(), "there is none to ask for");
+
+    let site = site_with_provider(false, true);
+    let page = site.get(ACCOUNT).await;
+    page.shows(&["You can sign in with Acme.", "set a password first"]);
+    assert!(
+        !page.html.contains("disconnect-provider") && !page.html.contains("action=\"/sign-in/provider\"")
+    );
+    let page = site.post(ACCOUNT, "intent=disconnect-provider").await.expect_err("comes back");
+    assert_eq!(page.status, StatusCode::CONFLICT);
+
+    let site = site_with_provider(true, true);
+    assert_eq!(site.get(ACCOUNT).await.tags("value=\"disconnect-provider\"").len(), 1);
+    let page = site.post_and_follow(ACCOUNT, "intent=disconnect-provider").await;
+    page.shows(&["That account opens this one no longer.", "Connect with Acme"]);
 }

@@ -59,6 +59,7 @@ impl Memory {
                 name: "Ada".to_owned(),
                 email: Some("ada@example.com".to_owned()),
                 has_password: true,
+                has_provider: false,
             });
             state.sessions = vec![session("ses_1", true), session("ses_2", false)];
             state.inbox = inbox();

@@ -8,6 +8,7 @@ use axum::extract::Request;
 use groundswell_app::backend::Backend;
 use groundswell_app::failure::Failure;
 use groundswell_app::forms::{self, Answer, Post};
+use groundswell_app::plain::provider::Provider;
 use groundswell_app::plain::{Asked, Outcome, PlainPage, PlainShown};
 use groundswell_app::{Language, Returned, SiteAssets, plain_shell, shell};
 use http::{StatusCode, Uri};
@@ -27,6 +28,8 @@ pub struct Site {
     pub backend: Arc<Memory>,
     /// What its pages are in.
     pub language: Language,
+    /// The OpenID provider of the server, if it has one.
+    pub provider: Option<Provider>,
 }
 
 /// A page as it arrived.
@@ -41,7 +44,7 @@ impl Site {
         // listed, no resource loads anywhere in the process, and one that was asked to then waits for ever.
         static ROUTES: OnceLock<()> = OnceLock::new();
         ROUTES.get_or_init(|| _ = leptos_axum::generate_route_list(groundswell_app::App));
-        Self { backend: Arc::new(backend), language: Language::English }
+        Self { backend: Arc::new(backend), language: Language::English, provider: None }
     }
 
     /// A browser of somebody who reads that language.
@@ -91,10 +94,13 @@ impl Site {
         document: fn(SiteAssets) -> Document,
     ) -> Page {
         let backend: Arc<dyn Backend> = self.backend.clone();
-        let language = self.language;
+        let (language, provider) = (self.language, self.provider.clone());
         let context = move || {
             provide_context(Arc::clone(&backend));
             provide_context(language);
+            if let Some(provider) = provider.clone() {
+                provide_context(provider);
+            }
             provide();
         };
         let url = |extension: &str| format!("/pkg/groundswell.{extension}");

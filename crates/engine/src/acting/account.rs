@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use groundswell_types::{AuditAction, Email, SessionView};
+use groundswell_types::{AuditAction, Email, SessionView, SignInChange};
 
 use super::Acting;
 use crate::access::{Begun, Came, Permission, Person, Who};
 use crate::audit::{Deed, Trace, Unsaid};
 use crate::error::EngineError;
-use crate::people::account::SignInChange;
 
 impl Acting {
     /// Gives the person another name.
@@ -62,11 +61,11 @@ impl Acting {
     }
 
     /// Something that people do for themselves, in the team they look at.
-    fn own_deed(&self, action: AuditAction, trace: Trace) -> Deed {
+    pub(super) fn own_deed(&self, action: AuditAction, trace: Trace) -> Deed {
         Deed { action, team: self.actor.team().ok(), program: None, trace }
     }
 
-    fn person(&self) -> Result<&Arc<Person>, EngineError> {
+    pub(super) fn person(&self) -> Result<&Arc<Person>, EngineError> {
         match &self.actor.who {
             Who::Person(person) => Ok(person),
             Who::Operator | Who::Key(_) | Who::Link(_) => {

@@ -1,24 +1,33 @@
-//! Connecting one's own account with that of an OpenID provider.
+//! Connecting one's own account with that of an OpenID provider, and ending that.
 
 use groundswell_types::AuditAction;
 
 use super::Acting;
-use crate::access::Who;
-use crate::audit::{Deed, Trace};
+use crate::audit::Trace;
 use crate::error::EngineError;
 use crate::people::provider::Provided;
 
 impl Acting {
+    /// Whether the person may begin to connect their account: it takes their present password, if they have one. Whoever may
+    /// is led to the provider, and comes back to [`Acting::connect_provider`].
+    pub async fn begin_to_connect_provider(&self, present_password: &str) -> Result<(), EngineError> {
+        self.engine.check_before_connecting(self.person()?, present_password).await
+    }
+
     /// Lets the person sign in through the provider from now on. What it says of names and addresses changes nothing.
     pub async fn connect_provider(&self, provided: Provided) -> Result<(), EngineError> {
-        let Who::Person(person) = &self.actor.who else {
-            let why = "Only people have an account; this is done signed in, not with a key.";
-            return Err(EngineError::Forbidden(why.to_owned()));
-        };
+        let person = self.person()?;
         let trace = Trace::of(&person.id).with("provider", "connected");
-        let team = self.actor.team().ok();
-        let deed = Deed { action: AuditAction::AccountChanged, team, program: None, trace };
+        let deed = self.own_deed(AuditAction::AccountChanged, trace);
         let work = self.engine.connect_subject(person, provided.subject);
         self.engine.recorded(&self.actor, deed, work).await
+    }
+
+    /// Has the person not sign in through the provider any more, if they have a password; ends their other sessions.
+    pub async fn disconnect_provider(&self) -> Result<(), EngineError> {
+        let person = self.person()?;
+        let trace = Trace::of(&person.id).with("provider", "disconnected");
+        let deed = self.own_deed(AuditAction::AccountChanged, trace);
+        self.engine.recorded(&self.actor, deed, self.engine.disconnect_subject(person)).await
     }
 }

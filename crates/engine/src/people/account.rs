@@ -1,6 +1,6 @@
 //! What people do with their own account: its name, what they sign in with, and where they are signed in.
 
-use groundswell_types::{Email, Problem, SessionView};
+use groundswell_types::{Email, Problem, SessionView, SignInChange};
 
 use super::guesses::Guesser;
 use super::passwords::{Line, Password, Verdict};
@@ -10,16 +10,6 @@ use crate::error::EngineError;
 use crate::store::{SessionRecord, UserRecord};
 
 const MAX_NAME_CHARS: usize = 200;
-
-/// What somebody is to sign in with from now on, as they typed it.
-#[derive(Clone, Copy)]
-pub struct SignInChange<'a> {
-    pub email: &'a str,
-    /// Empty to keep the one there is.
-    pub new_password: &'a str,
-    /// Of whoever has one.
-    pub present_password: &'a str,
-}
 
 /// What somebody can be called.
 pub(super) fn checked_name(name: &str) -> Result<String, EngineError> {
@@ -49,14 +39,7 @@ impl Engine {
     ) -> Result<Begun, EngineError> {
         let before = self.account(person).await?;
         let (email, new) = checked(&before, change)?;
-        if let Some(kept) = before.password_hash.clone() {
-            let present = Password::typed(change.present_password);
-            // Whoever found the browser open has as many guesses as whoever has its device.
-            let guesser = Guesser::known(&person.session);
-            if self.guess(guesser, Line::Known, (present, Some(kept))).await? == Verdict::Wrong {
-                return Err(EngineError::invalid("/presentPassword", "the present password is not right"));
-            }
-        }
+        self.check_present_password(person, &before, change.present_password).await?;
         let hash = match new {
             Some(new) => Some(self.access.doorkeeper.passwords.hash(new, Line::Known).await?),
             None => before.password_hash.clone(),
@@ -86,6 +69,23 @@ impl Engine {
         }
         self.access.tell();
         Ok(begun)
+    }
+
+    /// Fails when somebody has a password and this is not it.
+    pub(super) async fn check_present_password(
+        &self,
+        person: &Person,
+        user: &UserRecord,
+        typed: &str,
+    ) -> Result<(), EngineError> {
+        let Some(kept) = user.password_hash.clone() else { return Ok(()) };
+        // Whoever found the browser open has as many guesses as whoever has its device.
+        let guesser = Guesser::known(&person.session);
+        let typed = Password::typed(typed);
+        if self.guess(guesser, Line::Known, (typed, Some(kept))).await? == Verdict::Wrong {
+            return Err(EngineError::invalid("/presentPassword", "the present password is not right"));
+        }
+        Ok(())
     }
 
     /// Newest first.
@@ -125,7 +125,7 @@ impl Engine {
         Ok(sessions)
     }
 
-    async fn account(&self, person: &Person) -> Result<UserRecord, EngineError> {
+    pub(super) async fn account(&self, person: &Person) -> Result<UserRecord, EngineError> {
         self.store.user(&person.id).await?.ok_or(EngineError::NotFound("account"))
     }
 }

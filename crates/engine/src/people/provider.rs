@@ -62,6 +62,34 @@ impl Engine {
         Ok(self.begin_session(user, came).await?)
     }
 
+    /// Fails when somebody has a password and this is not it: whoever finds a browser open could else come in through an
+    /// account of their own at the provider from then on.
+    pub(crate) async fn check_before_connecting(
+        &self,
+        person: &Person,
+        typed: &str,
+    ) -> Result<(), EngineError> {
+        let user = self.account(person).await?;
+        self.check_present_password(person, &user, typed).await
+    }
+
+    /// Takes the subject from the account of somebody who has a password as well; ends their other sessions, which may have
+    /// begun with it.
+    pub(crate) async fn disconnect_subject(&self, person: &Person) -> Result<(), EngineError> {
+        let _held = self.access.doorkeeper.accounts.lock().await;
+        let user = self.account(person).await?;
+        if user.password_hash.is_none() {
+            return Err(EngineError::Refused(ONLY_WAY_IN.to_owned()));
+        }
+        if user.oidc_subject.is_none() {
+            return Ok(());
+        }
+        self.store.save_user(&UserRecord { oidc_subject: None, ..user }).await?;
+        self.store.delete_sessions_of(&person.id, Some(person.session)).await?;
+        self.access.tell();
+        Ok(())
+    }
+
     /// Connects the account of somebody who is signed in.
     pub(crate) async fn connect_subject(&self, person: &Person, subject: String) -> Result<(), EngineError> {
         let taken = || EngineError::Refused(IS_ANOTHERS.to_owned());
@@ -69,7 +97,7 @@ impl Engine {
             return Err(taken());
         }
         let _held = self.access.doorkeeper.accounts.lock().await;
-        let user = self.store.user(&person.id).await?.ok_or(EngineError::NotFound("account"))?;
+        let user = self.account(person).await?;
         match self.store.save_user(&UserRecord { oidc_subject: Some(subject), ..user }).await {
             Err(StoreError::Rejected(_)) => Err(taken()),
             result => Ok(result?),
@@ -126,6 +154,9 @@ impl Engine {
         self.record_of_user(user, came.address, deed).await
     }
 }
+
+/// Shown on pages, so its translations are in the catalogue.
+const ONLY_WAY_IN: &str = "Set a password first. Without one you could not sign in any more.";
 
 const IS_ANOTHERS: &str = "another account is connected with this subject";
 

@@ -7,14 +7,13 @@ use groundswell_engine::access::{Actor, Begun, Came, DEVICE_MS, IDLE_MS, SESSION
 use groundswell_engine::acting::Acting;
 use groundswell_engine::clock::Clock;
 use groundswell_engine::config::EngineConfig;
-use groundswell_engine::people::account::SignInChange;
 use groundswell_engine::people::sign_in::Credentials;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::{
     AuditSearch, AuditStore, MembershipRecord, PeopleStore, Store, TeamRecord, UserRecord,
 };
 use groundswell_engine::{Engine, EngineError, EngineParts};
-use groundswell_types::{AuditAction, AuditFilter, Email, Role, TeamId, UserId};
+use groundswell_types::{AuditAction, AuditFilter, Email, Role, SignInChange, TeamId, UserId};
 
 const NOW_MS: i64 = 1_800_000_000_000;
 const MINUTE_MS: i64 = 60_000;

@@ -3,13 +3,16 @@
 use std::sync::Arc;
 
 use groundswell_engine::access::{Actor, Came, Who};
+use groundswell_engine::acting::Acting;
 use groundswell_engine::clock::Clock;
 use groundswell_engine::config::EngineConfig;
 use groundswell_engine::people::provider::{Provided, TurnedAway};
 use groundswell_engine::store::memory::Memory;
-use groundswell_engine::store::{InvitationRecord, MembershipRecord, Store, TeamRecord, UserRecord};
+use groundswell_engine::store::{
+    AuditSearch, AuditStore as _, InvitationRecord, MembershipRecord, Store, TeamRecord, UserRecord,
+};
 use groundswell_engine::{Engine, EngineError, EngineParts};
-use groundswell_types::{Email, Role, TeamId, UserId};
+use groundswell_types::{AuditAction, AuditFilter, Email, Role, SignInChange, TeamId, UserId};
 
 const NOW_MS: i64 = 1_800_000_000_000;
 
@@ -133,4 +136,75 @@ async fn somebody_who_is_signed_in_connects_their_own_account_and_nobody_elses()
     assert_eq!(sign_in(&engine, eve).await.expect("is still theirs"), user);
     let refused = acting(Who::Operator).connect_provider(ada()).await;
     assert!(matches!(refused, Err(EngineError::Forbidden(_))), "{refused:?}");
+}
+
+const PASSWORD: &str = "correct horse battery";
+
+/// The use cases for the first owner, in a new session.
+async fn owner(engine: &Arc<Engine>) -> (Acting, String) {
+    let (token, _) = engine.create_sign_in_token(&UserId::first()).await.expect("a link");
+    let begun = engine.sign_in(&token, Came::default()).await.expect("signs in");
+    (of_session(engine, &begun.token).await, begun.token)
+}
+
+async fn of_session(engine: &Arc<Engine>, session: &str) -> Acting {
+    let person = engine.person(session).await.expect("reads").expect("is signed in");
+    engine.acting(Arc::new(Actor { who: Who::Person(Arc::new(person)), address: None }))
+}
+
+/// The same with a password.
+async fn owner_with_password(engine: &Arc<Engine>) -> (Acting, String) {
+    let (acting, session) = owner(engine).await;
+    let change = SignInChange { email: "owner@example.com", new_password: PASSWORD, present_password: "" };
+    let came = Came { session: Some(session), ..Came::default() };
+    let begun = acting.change_sign_in(change, came).await.expect("is set");
+    (of_session(engine, &begun.token).await, begun.token)
+}
+
+#[tokio::test]
+async fn whoever_finds_a_browser_open_connects_no_account_of_theirs_without_the_password() {
+    let (engine, _) = start().await;
+    let (link_only, _) = owner(&engine).await;
+    link_only.begin_to_connect_provider("").await.expect("there is no password to ask for");
+    let (acting, _) = owner_with_password(&engine).await;
+    acting.begin_to_connect_provider(PASSWORD).await.expect("it is right");
+    for number in 0..10 {
+        let wrong = ["", "not this one"][number % 2];
+        let refused = acting.begin_to_connect_provider(wrong).await;
+        assert!(matches!(refused, Err(EngineError::Invalid(_))), "{refused:?}");
+    }
+    let locked = acting.begin_to_connect_provider(PASSWORD).await;
+    assert!(matches!(locked, Err(EngineError::TooManyGuesses { wait_ms: 600_000 })), "{locked:?}");
+    // The guesses are those at this browser's password, whatever it is asked for.
+    let change = SignInChange { email: "owner@example.com", new_password: "", present_password: PASSWORD };
+    let locked = acting.change_sign_in(change, Came::default()).await;
+    assert!(matches!(locked, Err(EngineError::TooManyGuesses { .. })), "{locked:?}");
+    let nobody = engine.acting(Arc::new(Actor { who: Who::Operator, address: None }));
+    let refused = nobody.begin_to_connect_provider(PASSWORD).await;
+    assert!(matches!(refused, Err(EngineError::Forbidden(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn an_account_is_disconnected_only_when_a_password_is_left_and_what_began_through_it_ends() {
+    let (engine, store) = start().await;
+    let (link_only, _) = owner(&engine).await;
+    link_only.connect_provider(ada()).await.expect("connects");
+    let refused = link_only.disconnect_provider().await;
+    assert!(matches!(refused, Err(EngineError::Refused(_))), "{refused:?}");
+    assert_eq!(sign_in(&engine, ada()).await.expect("is still connected"), UserId::first());
+
+    let (acting, session) = owner_with_password(&engine).await;
+    let through = engine.sign_in_with_subject(ada(), Came::default()).await.expect("is connected");
+    acting.disconnect_provider().await.expect("there is a password");
+    assert!(engine.person(&session).await.expect("reads").is_some(), "the session that asks goes on");
+    assert!(engine.person(&through.token).await.expect("reads").is_none());
+    let turned = sign_in(&engine, ada()).await;
+    assert!(matches!(turned, Err(TurnedAway::NotInvited)), "{turned:?}");
+    acting.disconnect_provider().await.expect("once more changes nothing");
+
+    let search = AuditSearch { team: None, filter: AuditFilter::default(), before: None, limit: 50 };
+    let entries = store.audit_log(&search).await.expect("reads").into_iter();
+    let changes = entries.filter(|entry| entry.action == AuditAction::AccountChanged);
+    let words: Vec<_> = changes.filter_map(|entry| entry.details.get("provider").cloned()).collect();
+    assert_eq!(words, ["disconnected", "disconnected", "connected"], "newest first");
 }

@@ -1,13 +1,12 @@
 //! Signing in, and what people do with their own account.
 
 use async_trait::async_trait;
-use groundswell_app::backend::account::{Account, AccountBackend, SignInChange, Turned};
+use groundswell_app::backend::account::{Account, AccountBackend, Turned};
 use groundswell_app::failure::Failure;
 use groundswell_engine::EngineError;
 use groundswell_engine::access::Who;
-use groundswell_engine::people::account;
 use groundswell_engine::people::sign_in::Credentials;
-use groundswell_types::SessionView;
+use groundswell_types::{SessionView, SignInChange};
 
 use super::PageBackend;
 
@@ -46,6 +45,7 @@ impl AccountBackend for PageBackend {
             name: person.name.clone(),
             email: person.email.as_ref().map(ToString::to_string),
             has_password: person.has_password,
+            has_provider: self.comes_by_provider(person),
         })
     }
 
@@ -54,10 +54,12 @@ impl AccountBackend for PageBackend {
     }
 
     async fn change_sign_in(&self, change: SignInChange<'_>) -> Result<Vec<String>, Turned> {
-        let SignInChange { email, new_password, present_password } = change;
-        let change = account::SignInChange { email, new_password, present_password };
         let begun = self.engine().await?.change_sign_in(change, self.came.clone()).await;
         Ok(self.state.cookies.signed_in(&begun.map_err(|error| self.turned(error))?))
+    }
+
+    async fn disconnect_provider(&self) -> Result<(), Failure> {
+        self.engine().await?.disconnect_provider().await.map_err(|error| self.failure(error))
     }
 
     async fn sessions(&self) -> Result<Vec<SessionView>, Failure> {

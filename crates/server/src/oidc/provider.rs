@@ -111,6 +111,11 @@ impl Provider {
         })
     }
 
+    /// Whether a subject, as [`Provided`] has it, is of this provider.
+    pub fn knows(&self, subject: &str) -> bool {
+        subject.split_once(' ').is_some_and(|(issuer, _)| issuer == self.issuer.as_str())
+    }
+
     /// Where somebody is sent to say who they are.
     pub async fn address(&self, under_way: &UnderWay) -> Result<Url, Trouble> {
         let metadata = self.metadata(i64::MIN).await?;

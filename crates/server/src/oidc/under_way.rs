@@ -22,7 +22,10 @@ const NONCE_BYTES: usize = 24;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Purpose {
     /// A session.
-    SignIn,
+    SignIn {
+        /// Path and query of the page that somebody is led to then.
+        next: String,
+    },
     /// The account of the session with this token's hash is connected.
     Connect {
         /// In hexadecimal digits.
@@ -39,7 +42,7 @@ impl Purpose {
     /// Whether it is for the browser that has this session, or needs none.
     pub fn is_of(&self, session: Option<&str>) -> bool {
         match self {
-            Self::SignIn => true,
+            Self::SignIn { .. } => true,
             Self::Connect { .. } => session.is_some_and(|session| Self::connect(session) == *self),
         }
     }
@@ -123,6 +126,10 @@ mod tests {
 
     const NOW_MS: i64 = 1_800_000_000_000;
 
+    fn sign_in(next: &str) -> Purpose {
+        Purpose::SignIn { next: next.to_owned() }
+    }
+
     #[test]
     fn what_was_sealed_opens_for_ten_minutes_and_nowhere_else() {
         let seal = Seal::new();
@@ -136,13 +143,14 @@ mod tests {
         {
             assert_eq!(seal.open(changed, NOW_MS), None, "{changed}");
         }
-        assert!(sealed.len() < 1_000, "a cookie has room for it");
+        let longest = UnderWay::begin(sign_in(&"/".repeat(crate::oidc::MAX_NEXT_BYTES)), NOW_MS);
+        assert!(seal.close(&longest).len() < 3_000, "a cookie has room for it");
         assert!(!format!("{under_way:?}").contains(&under_way.verifier));
     }
 
     #[test]
     fn no_two_begin_alike_and_a_verifier_is_as_long_as_it_must_be() {
-        let [one, other] = [Purpose::SignIn, Purpose::SignIn].map(|purpose| UnderWay::begin(purpose, NOW_MS));
+        let [one, other] = ["/", "/"].map(|next| UnderWay::begin(sign_in(next), NOW_MS));
         assert!(one.state != other.state && one.nonce != other.nonce && one.verifier != other.verifier);
         assert!((43..=128).contains(&one.verifier.len()), "RFC 7636, section 4.1");
         assert!(one.has_state(&one.state) && !one.has_state(&other.state) && !one.has_state(""));
@@ -152,6 +160,6 @@ mod tests {
     fn a_connection_is_for_the_session_that_began_it() {
         let connect = Purpose::connect("one");
         assert!(connect.is_of(Some("one")) && !connect.is_of(Some("other")) && !connect.is_of(None));
-        assert!(Purpose::SignIn.is_of(None) && Purpose::SignIn.is_of(Some("one")));
+        assert!(sign_in("/").is_of(None) && sign_in("/").is_of(Some("one")));
     }
 }

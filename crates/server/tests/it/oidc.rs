@@ -105,7 +105,13 @@ fn refused(answer: &Answer, why: &str) {
 
 #[track_caller]
 fn signed_in(server: &Server, answer: &Answer) {
-    assert_eq!(answer.location(), "/");
+    leads_to(server, answer, "/");
+}
+
+/// Somebody is signed in, and led there.
+#[track_caller]
+fn leads_to(server: &Server, answer: &Answer, location: &str) {
+    assert_eq!(answer.location(), location);
     let cookie = answer.cookie("groundswell_session").expect("a session").to_owned();
     let viewer = Browser { cookie, ..Browser::signed_out(server) }.call("/_fn/get_viewer", &json!({}));
     assert!(viewer.contains("Owner"), "{viewer}");
@@ -116,7 +122,10 @@ fn whoever_has_connected_their_account_signs_in_through_the_provider() {
     let provider = Provider::start();
     let server = start(&provider);
     refused(&sign_in(&server, &provider), "not-invited");
+    let asks = "Set your e-mail address and a password";
+    assert!(Browser::signed_in(&server).page("/").contains(asks));
     connect(&server, &provider);
+    assert!(!Browser::signed_in(&server).page("/").contains(asks), "there is another way in");
     for _ in 0..2 {
         signed_in(&server, &sign_in(&server, &provider));
     }
@@ -304,6 +313,77 @@ fn an_account_is_connected_only_by_the_session_that_began_it() {
     let back = provider.say_yes(&address);
     refused(&come_back(&server, &back, &[&cookie, &other.cookie]), "not-under-way");
     refused(&sign_in(&server, &provider), "not-invited");
+}
+
+#[test]
+fn whoever_wanted_to_go_somewhere_is_led_there_and_nowhere_else() {
+    let provider = Provider::start();
+    let server = start(&provider);
+    connect(&server, &provider);
+    let way = |next: &str| {
+        let form = url::form_urlencoded::Serializer::new(String::new()).append_pair("next", next).finish();
+        let (cookie, address) = begin(&server, "", &form);
+        (cookie, provider.say_yes(&address))
+    };
+    let long = format!("/programs/{}", "p".repeat(2_000));
+    for (next, location) in [
+        ("/programs/p1/deliveries?state=held", "/programs/p1/deliveries?state=held"),
+        ("https://evil.example/", "/"),
+        ("//evil.example/", "/"),
+        ("/\\evil.example", "/"),
+        ("/sign-in?next=/", "/"),
+        ("/sign-out", "/"),
+        (&long, "/"),
+    ] {
+        let (cookie, back) = way(next);
+        leads_to(&server, &come_back(&server, &back, &[&cookie]), location);
+    }
+    // Where somebody is led is sealed with the rest: the way back cannot say another.
+    let (cookie, back) = way("/programs/p1/inbox");
+    let answer = come_back(&server, &format!("{back}&next=/programs/p2/inbox"), &[&cookie]);
+    leads_to(&server, &answer, "/programs/p1/inbox");
+    provider.answer(|answers| answers.token = Some(500.into()));
+    let (cookie, back) = way("/programs/p1/inbox");
+    let answer = come_back(&server, &back, &[&cookie]);
+    assert_eq!(answer.location(), "/sign-in?provider=failed&next=%2Fprograms%2Fp1%2Finbox");
+}
+
+#[test]
+fn an_account_with_a_password_is_connected_by_it_alone_and_disconnected_again() {
+    let provider = Provider::start();
+    let server = start(&provider);
+    let set = "intent=sign-in&email=owner@example.com&new-password=apple+river+stone+lamp&present-password=";
+    let set = send(&server, ("POST", "/settings/account"), &[&Browser::signed_in(&server).cookie], set);
+    let session = set.cookie("groundswell_session").expect("a session").to_owned();
+    let connect = |password: &str| {
+        let form = format!("intent=connect&present-password={password}");
+        send(&server, ("POST", "/sign-in/provider"), &[&session], &form)
+    };
+    let wrong = connect("not+this+one");
+    assert_eq!((wrong.status, wrong.location()), (303, "/settings/account?provider=wrong-password"));
+    assert_eq!(wrong.cookie("groundswell_provider_sign_in"), None, "nothing is under way");
+    assert_eq!(connect("").location(), "/settings/account?provider=wrong-password");
+    assert_eq!(provider.asked("/.well-known/openid-configuration"), 0);
+
+    let form = "intent=connect&present-password=apple+river+stone+lamp";
+    let (cookie, address) = begin(&server, &session, form);
+    let answer = come_back(&server, &provider.say_yes(&address), &[&cookie, &session]);
+    assert_eq!(answer.location(), "/settings/account?done=provider");
+    signed_in(&server, &sign_in(&server, &provider));
+    let page = Browser { cookie: session.clone(), ..Browser::signed_out(&server) }.page("/settings/account");
+    assert!(page.contains("value=\"disconnect-provider\"") && !page.contains("value=\"connect\""), "{page}");
+
+    let ended = send(&server, ("POST", "/settings/account"), &[&session], "intent=disconnect-provider");
+    assert_eq!((ended.status, ended.location()), (303, "/settings/account?done=no-provider"));
+    refused(&sign_in(&server, &provider), "not-invited");
+    for _ in 0..8 {
+        assert_eq!(connect("not+this+one").location(), "/settings/account?provider=wrong-password");
+    }
+    let locked = connect("apple+river+stone+lamp");
+    assert_eq!(locked.location(), "/settings/account?provider=too-many-guesses");
+    // Whoever is not signed in is asked to sign in there.
+    let signed_out = send(&server, ("POST", "/sign-in/provider"), &[], "intent=connect&present-password=x");
+    assert_eq!((signed_out.status, signed_out.location()), (303, "/settings/account"));
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Signing in, and one's own account.
 
 use async_trait::async_trait;
-use groundswell_app::backend::account::{Account, AccountBackend, SignInChange, Turned};
+use groundswell_app::backend::account::{Account, AccountBackend, Turned};
 use groundswell_app::failure::Failure;
-use groundswell_types::{Problem, SessionView};
+use groundswell_types::{Problem, SessionView, SignInChange};
 
 use super::Memory;
 
@@ -71,6 +71,17 @@ impl AccountBackend for Memory {
             Ok(vec!["session=2".to_owned(), "device=2".to_owned()])
         })
         .map_err(Turned::from)
+    }
+
+    async fn disconnect_provider(&self) -> Result<(), Failure> {
+        self.with(|state| {
+            let account = state.account.as_mut().ok_or(Failure::NotFound)?;
+            if !account.has_password {
+                return Err(Failure::Refused("Set a password first.".to_owned()));
+            }
+            account.has_provider = false;
+            Ok(())
+        })
     }
 
     async fn sessions(&self) -> Result<Vec<SessionView>, Failure> {
