@@ -125,7 +125,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.getByRole('button', { name: 'Save', exact: true }).click();
       await expect(page.getByRole('status')).toContainText('That is how you sign in from now on.');
 
-      const section = page.getByRole('region', { name: 'Acme' });
+      const section = page.getByRole('form', { name: 'Acme' });
       await section.getByLabel('Present password').fill('not this one');
       await section.getByRole('button', { name: 'Connect with Acme' }).click();
       await expect(section.getByRole('alert')).toContainText('The present password is not right.');

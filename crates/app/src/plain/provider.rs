@@ -33,32 +33,25 @@ pub fn ProviderSignIn(next: String) -> impl IntoView {
 pub fn ConnectProvider(is_connected: bool, has_password: bool) -> impl IntoView {
     let Some(Provider { name }) = use_context() else { return ().into_any() };
     let texts = texts();
-    let form = match (is_connected, has_password) {
-        (false, _) => view! { <Connect name=name.clone() has_password/> }.into_any(),
+    match (is_connected, has_password) {
+        (false, _) => view! { <Connect name has_password/> }.into_any(),
         (true, true) => view! {
-            <form method="post" action="/settings/account">
-                <input type="hidden" name="intent" value="disconnect-provider"/>
+            <form class="card form" method="post" action="/settings/account" aria-labelledby="provider-heading">
+                <About is=texts.sign_in_provider_is_connected(&name) name=name.clone()/>
                 <p class="hint">{texts.sign_in_provider_disconnect_means()}</p>
+                <input type="hidden" name="intent" value="disconnect-provider"/>
                 <button class="button" type="submit">{texts.sign_in_provider_disconnect(&name)}</button>
             </form>
         }
         .into_any(),
-        (true, false) => view! { <p class="hint">{texts.sign_in_provider_only_way()}</p> }.into_any(),
-    };
-    let state = if is_connected {
-        texts.sign_in_provider_is_connected(&name)
-    } else {
-        texts.sign_in_provider_connect_means(&name)
-    };
-    view! {
-        <section class="card form" aria-labelledby="provider-heading">
-            <h2 id="provider-heading">{name}</h2>
-            <Refusal/>
-            <p>{state}</p>
-            {form}
-        </section>
+        (true, false) => view! {
+            <section class="card form" aria-labelledby="provider-heading">
+                <About is=texts.sign_in_provider_is_connected(&name) name/>
+                <p class="hint">{texts.sign_in_provider_only_way()}</p>
+            </section>
+        }
+        .into_any(),
     }
-    .into_any()
 }
 
 #[component]
@@ -66,11 +59,22 @@ fn Connect(name: String, has_password: bool) -> impl IntoView {
     let texts = texts();
     let password = has_password.then(|| view! { <PresentPassword/> });
     view! {
-        <form class="form" method="post" action="/sign-in/provider">
+        <form class="card form" method="post" action="/sign-in/provider" aria-labelledby="provider-heading">
+            <About is=texts.sign_in_provider_connect_means(&name) name=name.clone()/>
             <input type="hidden" name="intent" value="connect"/>
             {password}
             <button class="button" type="submit">{texts.sign_in_provider_connect(&name)}</button>
         </form>
+    }
+}
+
+/// How it is with the provider, and why somebody is back here.
+#[component]
+fn About(name: String, is: String) -> impl IntoView {
+    view! {
+        <h2 id="provider-heading">{name}</h2>
+        <Refusal/>
+        <p class="hint">{is}</p>
     }
 }
 

@@ -9,7 +9,7 @@ use groundswell_engine::config::EngineConfig;
 use groundswell_engine::people::provider::{Provided, TurnedAway};
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::{
-    AuditSearch, AuditStore as _, InvitationRecord, MembershipRecord, Store, TeamRecord, UserRecord,
+    AuditSearch, InvitationRecord, MembershipRecord, Store, TeamRecord, UserRecord,
 };
 use groundswell_engine::{Engine, EngineError, EngineParts};
 use groundswell_types::{AuditAction, AuditFilter, Email, Role, SignInChange, TeamId, UserId};

@@ -39,7 +39,8 @@ pub enum NoAnswer {
     Body(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Sends requests. Clones share connections.
+/// Sends requests, each on a connection of its own: a provider may close one that idles at the very moment in which it is used
+/// again, and a code cannot be brought twice to find out.
 #[derive(Debug, Clone)]
 pub struct Client(Pool<HttpsConnector<HttpConnector>, Full<Bytes>>);
 
@@ -54,7 +55,8 @@ impl Client {
         tcp.set_nodelay(true);
         tcp.set_connect_timeout(Some(CONNECT_PATIENCE));
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
-        Ok(Self(Pool::builder(TokioExecutor::new()).build(connector.wrap_connector(tcp))))
+        let mut pool = Pool::builder(TokioExecutor::new());
+        Ok(Self(pool.pool_max_idle_per_host(0).build(connector.wrap_connector(tcp))))
     }
 
     /// Sends a request to wherever nobody on the way can read it.
@@ -77,4 +79,33 @@ impl Client {
 
 fn without_query(url: &str) -> String {
     url.split('?').next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn no_request_goes_over_a_connection_that_may_be_closing() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let url = format!("http://{}/token", listener.local_addr().expect("it listens"));
+        // Answers the first request of each connection, and keeps the connection.
+        tokio::spawn(async move {
+            let mut kept = Vec::new();
+            while let Ok((mut connection, _)) = listener.accept().await {
+                let _ = connection.read(&mut [0; 4_096]).await;
+                let _ = connection.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await;
+                kept.push(connection);
+            }
+        });
+        let client = Client::new().expect("there are certificates");
+        for _ in 0..3 {
+            let request = http::Request::post(&url).body(Vec::new()).expect("a request");
+            let answer = client.clone().send(request).await.expect("an answer");
+            assert_eq!(answer.body(), b"{}");
+        }
+    }
 }
