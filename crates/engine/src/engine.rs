@@ -28,6 +28,7 @@ use crate::feeds::Feeds;
 use crate::id::{self, IdGenerator};
 use crate::inbox::transport::InboxTransport;
 use crate::inbox::{InboxParts, Inboxes};
+use crate::meters::Meters;
 use crate::randomness::Randomness;
 use crate::store::{BootRecord, EndpointId, Move, Standing, Store, StoreError};
 use crate::test_deliveries::TestLimit;
@@ -49,6 +50,7 @@ pub struct Engine {
     pub(crate) changes: Arc<Changes>,
     pub(crate) feeds: Arc<Feeds>,
     pub(crate) tally: Arc<Tally>,
+    pub(crate) meters: Arc<Meters>,
     pub(crate) access: Access,
     pub(crate) api_keys: ApiKeys,
     pub(crate) test_limit: TestLimit,
@@ -134,6 +136,7 @@ impl Engine {
         let due = store.earliest_due(&directory.enabled_endpoints()).await?;
 
         let (under_way, tally, erased) = <(Arc<UnderWay>, Arc<Tally>, Arc<Erased>)>::default();
+        let meters = Arc::new(Meters::default());
         let (writer_stop, fatal) = (CancellationToken::new(), CancellationToken::new());
         let stop = fatal.child_token();
         let (outbox, inbox) = mpsc::channel(RUNTIME_INBOX);
@@ -146,6 +149,7 @@ impl Engine {
             changes: Arc::clone(&changes),
             feeds: Arc::clone(&feeds),
             tally: Arc::clone(&tally),
+            meters: Arc::clone(&meters),
             erased: Arc::clone(&erased),
             unfinished: unfinished_moves(store.as_ref(), &directory).await?,
             fatal: fatal.clone(),
@@ -166,6 +170,7 @@ impl Engine {
                 under_way: Arc::clone(&under_way),
                 erased: Arc::clone(&erased),
                 changes: Arc::clone(&changes),
+                meters: Arc::clone(&meters),
             },
             inbox,
             outbox,
@@ -191,6 +196,7 @@ impl Engine {
             changes,
             feeds,
             tally,
+            meters,
             access: Access::default(),
             api_keys,
             test_limit: TestLimit::default(),
@@ -270,6 +276,11 @@ impl Engine {
                 .unwrap_or_else(std::sync::PoisonError::into_inner)
                 .as_ref()
                 .is_some_and(is_running)
+    }
+
+    /// What is counted and measured, since the start.
+    pub fn meters(&self) -> &Arc<Meters> {
+        &self.meters
     }
 
     /// The time as the engine sees it, Unix milliseconds.

@@ -26,6 +26,7 @@ mod first_steps;
 pub mod fuzzing;
 pub mod id;
 pub mod inbox;
+pub mod meters;
 pub mod notices;
 mod old_secrets;
 pub mod people;

@@ -66,6 +66,9 @@ const BODIES_PER_READ: usize = 64;
 /// How soon it is asked again whether the database is still ours.
 const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
+/// How often it is looked for the oldest delivery that is due: that takes a look at every endpoint with work.
+const LOOK_AT_DUE_MS: i64 = 1_000;
+
 /// The task's state.
 pub struct Runtime {
     scheduler: Scheduler,
@@ -75,6 +78,8 @@ pub struct Runtime {
     inbox: mpsc::Receiver<Message>,
     outbox: mpsc::Sender<Message>,
     tasks: TaskTracker,
+    /// When it was last looked for what is due, Unix milliseconds.
+    looked_at_ms: i64,
     /// Bodies that do not count as small, in memory at once.
     large: Arc<Semaphore>,
     stop: CancellationToken,
@@ -103,6 +108,7 @@ impl Runtime {
             inbox,
             outbox,
             tasks: TaskTracker::new(),
+            looked_at_ms: i64::MIN,
             large: Arc::new(Semaphore::new(LARGE_BODIES)),
             stop,
         }
@@ -124,6 +130,7 @@ impl Runtime {
             if is_ours {
                 self.act();
             }
+            self.measure();
             let stop = self.stop.clone();
             let wait = if is_ours { self.wait() } else { LOOK_AGAIN };
             tokio::select! {
@@ -159,9 +166,24 @@ impl Runtime {
     }
 
     fn wait(&self) -> Duration {
-        const LONGEST_MS: i64 = 60_000;
-        let wait_ms = self.scheduler.next_wake_ms().map_or(LONGEST_MS, |at_ms| at_ms - self.clock.now_ms());
-        Duration::from_millis(wait_ms.clamp(0, LONGEST_MS).unsigned_abs())
+        const LONGEST_MS: i64 = 15_000;
+        // What has not gone out is looked at again, or else it would seem not to go out for as long as nothing happens.
+        let has_overdue = self.context.meters.oldest_due_at_ms.get() > 0;
+        let longest_ms = if has_overdue { LOOK_AT_DUE_MS } else { LONGEST_MS };
+        let wait_ms = self.scheduler.next_wake_ms().map_or(longest_ms, |at_ms| at_ms - self.clock.now_ms());
+        Duration::from_millis(wait_ms.clamp(0, longest_ms).unsigned_abs())
+    }
+
+    /// Says how far behind delivering is.
+    fn measure(&mut self) {
+        let (meters, now_ms) = (&self.context.meters, self.clock.now_ms());
+        meters.delivering_at_ms.set(now_ms);
+        meters.slots_in_use.set(i64::try_from(self.scheduler.slots_in_use()).unwrap_or(i64::MAX));
+        // The clock may have been set back.
+        if now_ms.abs_diff(self.looked_at_ms) >= LOOK_AT_DUE_MS.unsigned_abs() {
+            self.looked_at_ms = now_ms;
+            meters.oldest_due_at_ms.set(self.scheduler.oldest_due_ms(now_ms).unwrap_or(0));
+        }
     }
 
     fn handle(&mut self, message: Message, now_ms: i64) {
@@ -187,7 +209,10 @@ impl Runtime {
             Message::Refilled(refill, rows) => self.scheduler.refilled(refill, rows, now_ms),
             Message::Expired(asked, rows) => self.scheduler.expired(asked, rows, now_ms),
             Message::Opened(endpoint) => {
-                self.of_enabled(endpoint, |scheduler, contender| scheduler.open(contender, now_ms, now_ms));
+                self.of_enabled(endpoint, |scheduler, contender| {
+                    scheduler.open(contender, now_ms, now_ms);
+                    scheduler.excuse(contender.endpoint, now_ms);
+                });
             }
             Message::Gate(endpoint, gate) => {
                 self.of_enabled(endpoint, |scheduler, contender| scheduler.gate(contender, gate, now_ms));

@@ -9,6 +9,7 @@
 //! applied on top of what the refill returns, whichever of the two saw it first.
 
 mod fair;
+mod measure;
 mod pace;
 mod queue;
 mod turns;
@@ -63,12 +64,14 @@ pub struct Item {
     pub body: Option<Body>,
     /// It is tried out of turn, to find out whether its endpoint works again.
     pub is_probe: bool,
+    /// It has not gone out when it was due because of its receiver: for as long as that takes, this server is not slow.
+    pub has_waited_for_receiver: bool,
 }
 
 impl Item {
     /// A delivery as the store has it.
     pub const fn stored(pending: Pending) -> Self {
-        Self { pending, body: None, is_probe: false }
+        Self { pending, body: None, is_probe: false, has_waited_for_receiver: false }
     }
 
     fn key(&self) -> Key {
@@ -189,6 +192,9 @@ impl Scheduler {
     pub fn gate(&mut self, Contender { endpoint, flow }: Contender, gate: Gate, now_ms: i64) {
         let queue = self.queue(endpoint, flow);
         let has_closed = queue.gate.held.is_some() && gate.held.is_none();
+        if queue.gate != Gate::default() {
+            queue.receiver_awaited_ms = now_ms;
+        }
         queue.gate = gate;
         if has_closed {
             self.paces.entry(endpoint).or_default().restart();
@@ -362,11 +368,15 @@ impl Scheduler {
     }
 
     fn cap(&self, endpoint: EndpointId) -> usize {
-        self.paces.get(&endpoint).copied().unwrap_or_default().cap(self.limits.endpoint_slots)
+        self.pace(endpoint).cap(self.limits.endpoint_slots)
+    }
+
+    fn pace(&self, endpoint: EndpointId) -> Pace {
+        self.paces.get(&endpoint).copied().unwrap_or_default()
     }
 
     fn send(&mut self, lane: Lane, endpoint: EndpointId, now_ms: i64) {
-        let cap = self.cap(endpoint);
+        let (cap, cost_ms) = (self.cap(endpoint), self.pace(endpoint).cost_ms());
         let Some(queue) = self.queues.get_mut(&endpoint) else { return };
         let next = queue.next(cap, now_ms);
         let is_probe = next == Next::Probe;
@@ -384,11 +394,11 @@ impl Scheduler {
             queue.probe = Some(id);
             queue.wants_rescue = false;
         }
-        let cost_ms = self.paces.get(&endpoint).copied().unwrap_or_default().cost_ms();
+        let has_waited_for_receiver = is_probe || item.pending.accepted_at_ms <= queue.receiver_awaited_ms;
         let place = Place { lane, flow: queue.flow, endpoint };
         self.turns.take(place, cost_ms);
         self.slots.insert(id, Slot { place, cost_ms });
-        self.actions.push(Action::Send(Item { is_probe, ..item }));
+        self.actions.push(Action::Send(Item { is_probe, has_waited_for_receiver, ..item }));
     }
 
     fn free_slot(&mut self, key: PendingKey, duration_ms: i64) {
@@ -417,11 +427,14 @@ impl Scheduler {
     /// Brings turns, timer and refill of an endpoint in line with its queue.
     fn settle(&mut self, endpoint: EndpointId, now_ms: i64) {
         let cap = self.cap(endpoint);
-        let pace = self.paces.get(&endpoint).copied().unwrap_or_default();
+        let pace = self.pace(endpoint);
         let Some(queue) = self.queues.get_mut(&endpoint) else { return };
         self.kept_bytes = self.kept_bytes + queue.window.bytes() - queue.counted_bytes;
         queue.counted_bytes = queue.window.bytes();
 
+        if queue.is_kept_waiting(&pace, cap, now_ms) {
+            queue.receiver_awaited_ms = now_ms;
+        }
         let next = queue.next(cap, now_ms);
         let lane = matches!(next, Next::Send | Next::Probe).then(|| pace.lane(queue.gate.held.is_some()));
         if lane != queue.lane {

@@ -39,6 +39,7 @@ use crate::directory::Directory;
 use crate::error::EngineError;
 use crate::feeds::Feeds;
 use crate::id::IdGenerator;
+use crate::meters::Meters;
 use crate::store::{AttemptRecord, EndpointId, Idempotency, Move, Standing, Store};
 
 /// Accepts and outcomes of one transaction, each at most this many.
@@ -159,6 +160,7 @@ pub struct Writer {
     changes: Arc<Changes>,
     feeds: Arc<Feeds>,
     tally: Arc<Tally>,
+    meters: Arc<Meters>,
     erased: Arc<Erased>,
     accepts: mpsc::Receiver<AcceptJob>,
     outcomes: mpsc::Receiver<FinishedAttempt>,
@@ -193,6 +195,7 @@ pub struct WriterParts {
     pub changes: Arc<Changes>,
     pub feeds: Arc<Feeds>,
     pub tally: Arc<Tally>,
+    pub meters: Arc<Meters>,
     /// Nothing of these is sent again.
     pub erased: Arc<Erased>,
     /// Moves that had not come to their end when the process ended.
@@ -225,6 +228,7 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         changes,
         feeds,
         tally,
+        meters,
         erased,
         unfinished,
         fatal,
@@ -240,6 +244,7 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         changes,
         feeds,
         tally,
+        meters,
         erased,
         accepts,
         outcomes,

@@ -19,6 +19,7 @@ use crate::delivery::transport::Transport;
 use crate::delivery::under_way::UnderWay;
 use crate::delivery::writer::{FinishedAttempt, WriterHandle};
 use crate::directory::{Directory, Endpoint};
+use crate::meters::Meters;
 use crate::randomness::Randomness;
 use crate::store::{After, AttemptRecord, Pending};
 use groundswell_types::signature::sign;
@@ -37,6 +38,7 @@ pub struct AttemptContext {
     pub under_way: Arc<UnderWay>,
     pub erased: Arc<Erased>,
     pub changes: Arc<Changes>,
+    pub meters: Arc<Meters>,
 }
 
 /// Makes one attempt with the webhook's URL, secret and headers as they are now.
@@ -54,6 +56,9 @@ pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Se
         context.under_way.end([pending.key.delivery_id]);
         let _ = outbox.send(Message::Dropped(pending.key)).await;
         return;
+    }
+    if pending.attempts == 0 && !item.has_waited_for_receiver {
+        context.meters.first_attempt(pending.accepted_at_ms, started_at_ms);
     }
     context.changes.tell([(endpoint.flow, Change::Deliveries)]);
     let exchanged = exchange(context, &endpoint, body).await;
@@ -123,6 +128,7 @@ async fn give_up(context: &AttemptContext, item: Item, outbox: &mpsc::Sender<Mes
 /// The slot is free only once the writer has taken the outcome: so a writer that is behind slows sending, and no
 /// outcome waits outside a bounded queue.
 async fn hand_over(context: &AttemptContext, finished: FinishedAttempt, outbox: &mpsc::Sender<Message>) {
+    context.meters.finished(&finished);
     let key = finished.item.pending.key;
     let answer = match (finished.attempt.failure, finished.attempt.status_code) {
         (None, _) => Answer::Success,

@@ -6,6 +6,9 @@ use super::turns::Lane;
 /// Mean latency above this makes an endpoint slow.
 const SLOW_MS: i64 = 5_000;
 
+/// With a mean latency above this, an endpoint that has all its requests under way is what deliveries wait for.
+const LEISURELY_MS: i64 = 250;
+
 /// What an attempt is expected to take before any was made.
 const FIRST_GUESS_MS: i64 = 50;
 
@@ -53,6 +56,11 @@ impl Pace {
     /// What an attempt is expected to take, in milliseconds.
     pub(super) fn cost_ms(&self) -> i64 {
         self.latency_ms.max(1)
+    }
+
+    /// Whether it, and not this server, decides how much goes out.
+    pub(super) fn is_leisurely(&self) -> bool {
+        self.has_timed_out || self.latency_ms > LEISURELY_MS
     }
 
     pub(super) fn lane(&self, is_held: bool) -> Lane {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use groundswell_types::DeliveryId;
 
+use super::pace::Pace;
 use super::turns::Lane;
 use super::window::{Key, Window};
 use super::{FlowId, Item};
@@ -89,6 +90,8 @@ pub(super) struct Queue {
     pub(super) probe: Option<DeliveryId>,
     /// One delivery is to be tried at once, because the URL or the secret is new.
     pub(super) wants_rescue: bool,
+    /// When its receiver last kept something from going out, Unix milliseconds.
+    pub(super) receiver_awaited_ms: i64,
     pub(super) expiry: Expiry,
     /// Deliveries whose rows left the store, or moved in it, while it is being asked for what expired: what it read of
     /// them is old.
@@ -113,6 +116,7 @@ impl Queue {
             gate: Gate::default(),
             probe: None,
             wants_rescue: false,
+            receiver_awaited_ms: i64::MIN,
             expiry: Expiry::Idle,
             settled_while_asked: HashSet::new(),
             timer_at_ms: None,
@@ -217,6 +221,23 @@ impl Queue {
         } else {
             Next::Never
         }
+    }
+
+    /// Whether something is due, or may be, that does not go out because of the receiver: it failed, asked for a pause, or
+    /// is slow with as much as is under way.
+    pub(super) fn is_kept_waiting(&self, pace: &Pace, cap: usize, now_ms: i64) -> bool {
+        if self.gate.held.is_some() || self.gate.paused_until_ms.is_some_and(|until_ms| until_ms > now_ms) {
+            return true;
+        }
+        self.in_flight >= cap
+            && pace.is_leisurely()
+            && self.earliest_due_ms().is_some_and(|at_ms| at_ms <= now_ms)
+    }
+
+    /// The earliest due time of what is not under way, as far as it is known; Unix milliseconds.
+    pub(super) fn earliest_due_ms(&self) -> Option<i64> {
+        let in_store = (self.horizon == Horizon::UpTo(None)).then_some(self.refill_at_ms);
+        self.window.first_due_ms().or(in_store.filter(|at_ms| *at_ms > i64::MIN))
     }
 
     /// When the next refill is wanted, if one is.

@@ -13,7 +13,7 @@ use super::*;
 mod failing;
 mod fairness;
 
-fn pending(endpoint: i64, due_at_ms: i64, number: i64) -> Pending {
+pub(super) fn pending(endpoint: i64, due_at_ms: i64, number: i64) -> Pending {
     Pending {
         key: PendingKey {
             endpoint_id: EndpointId(endpoint),
@@ -26,7 +26,7 @@ fn pending(endpoint: i64, due_at_ms: i64, number: i64) -> Pending {
     }
 }
 
-fn item(pending: Pending) -> Item {
+pub(super) fn item(pending: Pending) -> Item {
     Item::stored(pending)
 }
 
@@ -40,7 +40,7 @@ fn flow(endpoint: EndpointId) -> FlowId {
 }
 
 /// A scheduler whose endpoints below `endpoints` have proven that they answer quickly, `cap` at once.
-fn proven(slots: usize, endpoint_slots: usize, endpoints: i64) -> Scheduler {
+pub(super) fn proven(slots: usize, endpoint_slots: usize, endpoints: i64) -> Scheduler {
     let mut scheduler = Scheduler::new(limits(slots, endpoint_slots));
     for endpoint in 0..endpoints {
         let pace = scheduler.paces.entry(EndpointId(endpoint)).or_default();

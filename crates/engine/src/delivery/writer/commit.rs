@@ -6,6 +6,7 @@ use groundswell_types::DeliveryId;
 
 use super::batch::Consequences;
 use super::{AcceptJob, FinishedAttempt, NewEvent, Receipt, Writer};
+use crate::clock::Stopwatch;
 use crate::delivery::runtime::{Message, Settled};
 use crate::delivery::scheduler::{Body, Item};
 use crate::error::EngineError;
@@ -106,7 +107,8 @@ impl Writer {
         }
         let is_committed = |fate: &Fate<()>| matches!(fate, Fate::Committed(()));
         let committed = batch.outcomes.iter().zip(&fates).filter(|(_, fate)| is_committed(fate));
-        self.tally.count(committed.map(|(outcome, _)| &outcome.attempt));
+        let committed = committed.map(|(outcome, _)| &outcome.attempt);
+        self.tally.count(committed.inspect(|attempt| self.meters.settled(attempt)));
         let mut settled = Vec::with_capacity(finished.len());
         for ((one, outcome), fate) in finished.into_iter().zip(&batch.outcomes).zip(fates) {
             match fate {
@@ -141,11 +143,13 @@ impl Writer {
         // Depth first and in order, so that fates are pushed in the order of the items.
         let mut parts = vec![whole];
         while let Some(part) = parts.pop() {
+            let watch = Stopwatch::start();
             let result = if part == whole {
                 self.store.commit(batch).await
             } else {
                 self.store.commit(&part.of(batch)).await
             };
+            self.measure(part, watch, &result);
             match result {
                 Ok(accepted) => {
                     if self.is_full.swap(false, Ordering::Relaxed) {
@@ -183,6 +187,23 @@ impl Writer {
             }
         }
         (accept_fates, outcome_fates)
+    }
+
+    /// Counts a commit, and what it did.
+    fn measure(&self, part: Part, watch: Stopwatch, result: &Result<Vec<Accepted>, StoreError>) {
+        let meters = &self.meters;
+        meters.commit_seconds.observe(watch.elapsed().as_secs_f64());
+        match result {
+            Ok(accepted) => {
+                // Up to 2,000.
+                meters.commit_rows.observe(f64::from(u32::try_from(part.len()).unwrap_or(u32::MAX)));
+                let count =
+                    |kind: fn(&Accepted) -> bool| accepted.iter().filter(|one| kind(one)).count() as u64;
+                meters.events_accepted.add(count(|one| matches!(one, Accepted::New)));
+                meters.events_repeated.add(count(|one| matches!(one, Accepted::Duplicate { .. })));
+            }
+            Err(error) => meters.failed_commits.of(error).add(1),
+        }
     }
 
     /// Logs a failure of the store, stops the engine when it is fatal, and turns it into a use case's error.
@@ -244,6 +265,7 @@ fn items(accept: &Accept, event: &NewEvent) -> impl Iterator<Item = Item> {
             },
             body: body.clone(),
             is_probe: false,
+            has_waited_for_receiver: false,
         }
     })
 }

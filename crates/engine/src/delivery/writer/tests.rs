@@ -45,6 +45,7 @@ async fn fixture() -> Fixture {
         changes: Arc::default(),
         feeds: Arc::default(),
         tally: Arc::default(),
+        meters: Arc::default(),
         erased: Arc::default(),
         unfinished: Vec::new(),
         fatal: CancellationToken::new(),

@@ -1,0 +1,116 @@
+//! How far behind the scheduler is, and whose fault that is: what waits because of its receiver is not late.
+
+use super::Scheduler;
+use crate::store::EndpointId;
+
+impl Scheduler {
+    /// What waits at an endpoint has waited because its webhook was disabled, or for a retry.
+    pub fn excuse(&mut self, endpoint: EndpointId, now_ms: i64) {
+        if let Some(queue) = self.queues.get_mut(&endpoint) {
+            queue.receiver_awaited_ms = now_ms;
+        }
+    }
+
+    /// Attempts under way, or with an outcome that the writer has not taken yet.
+    pub fn slots_in_use(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Since when the delivery is due, Unix milliseconds, that could have gone out longest ago, its receiver willing. Looks
+    /// at every endpoint with work.
+    pub fn oldest_due_ms(&self, now_ms: i64) -> Option<i64> {
+        let due = self.queues.iter().filter_map(|(endpoint, queue)| {
+            let is_willing = !queue.is_kept_waiting(&self.pace(*endpoint), self.cap(*endpoint), now_ms);
+            queue.earliest_due_ms().filter(|_| is_willing)
+        });
+        due.min().filter(|due_ms| *due_ms <= now_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{item, pending, proven};
+    use super::super::{Action, Answer, Contender, Ended, FlowId};
+    use super::*;
+    use crate::delivery::breaker::{Gate, Held};
+
+    const CONTENDER: Contender = Contender { endpoint: EndpointId(1), flow: FlowId(1) };
+
+    /// What goes out now: when it was accepted, and whether it has waited for its receiver.
+    fn sent(scheduler: &mut Scheduler, now_ms: i64) -> Vec<(i64, bool)> {
+        let waited = |action| match action {
+            Action::Send(item) => Some((item.pending.accepted_at_ms, item.has_waited_for_receiver)),
+            _ => None,
+        };
+        scheduler.poll(now_ms).into_iter().filter_map(waited).collect()
+    }
+
+    #[test]
+    fn what_waits_for_a_slot_of_this_server_is_late_and_by_its_own_fault() {
+        let mut scheduler = proven(1, 4, 2);
+        for number in 1..=2 {
+            scheduler.accepted(item(pending(1, number, number)), FlowId(1), 10);
+        }
+        assert_eq!(sent(&mut scheduler, 10), [(1, false)]);
+        assert_eq!((scheduler.slots_in_use(), scheduler.oldest_due_ms(10)), (1, Some(2)));
+        let quick = Ended { answer: Answer::Success, duration_ms: 1 };
+        scheduler.finished(pending(1, 1, 1).key, quick, 500);
+        assert_eq!(sent(&mut scheduler, 500), [(2, false)]);
+        assert_eq!(scheduler.oldest_due_ms(500), None);
+    }
+
+    #[test]
+    fn what_waited_behind_an_open_breaker_or_a_pause_is_excused_and_what_comes_later_is_not() {
+        let held = Held { next_probe_at_ms: 1_000, tried_at_ms: 0 };
+        for gate in [
+            Gate { held: Some(held), paused_until_ms: None },
+            Gate { held: None, paused_until_ms: Some(1_000) },
+        ] {
+            let mut scheduler = proven(4, 4, 2);
+            scheduler.gate(CONTENDER, gate, 5);
+            scheduler.accepted(item(pending(1, 20, 1)), FlowId(1), 20);
+            assert_eq!((sent(&mut scheduler, 20), scheduler.oldest_due_ms(30)), (vec![], None));
+            scheduler.gate(CONTENDER, Gate::default(), 600);
+            scheduler.accepted(item(pending(1, 601, 2)), FlowId(1), 601);
+            let mut all = sent(&mut scheduler, 601);
+            // After a breaker has closed, one goes out at first.
+            scheduler.finished(pending(1, 20, 1).key, Ended { answer: Answer::Success, duration_ms: 1 }, 602);
+            all.extend(sent(&mut scheduler, 602));
+            assert_eq!(all, [(20, true), (601, false)]);
+        }
+    }
+
+    #[test]
+    fn a_slow_receiver_that_has_all_its_requests_under_way_makes_nobody_late_but_itself() {
+        let mut scheduler = proven(8, 1, 2);
+        let slow = Ended { answer: Answer::Success, duration_ms: 4_000 };
+        scheduler.accepted(item(pending(1, 1, 1)), FlowId(1), 1);
+        assert_eq!(sent(&mut scheduler, 1), [(1, false)]);
+        scheduler.finished(pending(1, 1, 1).key, slow, 4_001);
+        for number in 2..=3 {
+            scheduler.accepted(item(pending(1, 4_100, number)), FlowId(1), 4_100);
+        }
+        assert_eq!(sent(&mut scheduler, 4_100), [(4_100, false)]);
+        assert_eq!(scheduler.oldest_due_ms(6_000), None);
+        scheduler.finished(pending(1, 4_100, 2).key, slow, 8_100);
+        assert_eq!(sent(&mut scheduler, 8_100), [(4_100, true)]);
+    }
+
+    #[test]
+    fn what_was_parked_is_excused_and_what_the_process_missed_while_it_was_down_is_not() {
+        for was_parked in [true, false] {
+            let mut scheduler = proven(4, 4, 2);
+            scheduler.open(CONTENDER, 100, 10_000);
+            if was_parked {
+                scheduler.excuse(CONTENDER.endpoint, 10_000);
+            }
+            let refill = scheduler.poll(10_000).into_iter().find_map(|action| match action {
+                Action::Refill(refill) => Some(refill),
+                _ => None,
+            });
+            assert_eq!(scheduler.oldest_due_ms(10_000), Some(100));
+            scheduler.refilled(refill.expect("a refill"), Some(vec![item(pending(1, 100, 1))]), 10_001);
+            assert_eq!(sent(&mut scheduler, 10_001), [(100, was_parked)]);
+        }
+    }
+}
