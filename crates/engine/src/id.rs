@@ -99,6 +99,11 @@ impl IdGenerator {
         ErasureId::from_number(self.next())
     }
 
+    /// An id for a run, or for a time in which something was not well.
+    pub fn health(&self) -> i64 {
+        self.next()
+    }
+
     /// A program's id: eight characters.
     pub fn program(&self) -> ProgramId {
         ProgramId::parse(&text(&mut self.randomness.clone(), 8)).expect("base32 is a valid id")

@@ -9,6 +9,7 @@ mod erasure;
 mod first_steps;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
+mod health;
 mod idempotency;
 pub mod inspection;
 mod joining;
@@ -37,6 +38,9 @@ pub use audit::{AuditRecord, AuditSearch, AuditStore};
 pub use editor_links::{EditorLinkRecord, EditorLinkStore, EditorSessionStart};
 pub use erasure::{EraseStep, ErasureRecord, ErasureStore};
 pub use first_steps::{FirstStepsStore, INBOX_REQUESTS, InboxRecord, InboxRequestRecord};
+pub use health::{
+    Beat, HEALTH_ROWS, HealthStore, HeartbeatRecord, TroubleRecord, WaitRecord,
+};
 pub use joining::{Joining, JoiningStore};
 pub use moves::{Move, MoveStep, Moved};
 pub use people::*;
@@ -77,7 +81,13 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// [`Store::move_pending`] are called by the writer task alone, one at a time; the others may be called by anybody.
 #[async_trait]
 pub trait Store:
-    JoiningStore + FirstStepsStore + PeopleStore + AuditStore + EditorLinkStore + ErasureStore
+    JoiningStore
+    + FirstStepsStore
+    + PeopleStore
+    + AuditStore
+    + EditorLinkStore
+    + ErasureStore
+    + HealthStore
 {
     // ---- hot path, written by hand for each database
 

@@ -6,6 +6,7 @@ mod editor_links;
 mod erasure;
 mod first_steps;
 mod forward;
+mod health;
 mod joining;
 mod people;
 

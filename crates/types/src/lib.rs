@@ -17,6 +17,7 @@ mod error;
 mod event;
 mod filter;
 mod headers;
+mod health;
 mod id;
 mod inbox;
 pub mod json;
@@ -56,6 +57,9 @@ pub use filter::{DeliveryFilter, InvalidStatusRange, MAX_SEARCH_CHARS, StatusRan
 pub use headers::{
     HeaderPlace, HeaderProblem, InvalidHeader, MAX_HEADER_NAME_BYTES, MAX_HEADER_VALUE_BYTES, MAX_HEADERS,
     MAX_HEADERS_BYTES, Reserved, WebhookHeaders,
+};
+pub use health::{
+    ComponentHistory, DayHealth, Downtime, FirstAttempts, HEALTH_DAYS, Health, Waiting,
 };
 pub use id::{
     AuditId, DeliveryId, ErasureId, EventId, InboxRequestId, InvalidId, NoticeId, ProgramId, ResendJobId,

@@ -5,6 +5,7 @@ mod audit;
 mod editor_links;
 mod erasure;
 mod first_steps;
+mod health;
 mod people;
 mod search;
 mod state;

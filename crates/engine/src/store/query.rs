@@ -8,6 +8,7 @@ pub(super) mod drafts;
 pub(super) mod editor_links;
 pub(super) mod erasure;
 pub(super) mod first_steps;
+pub(super) mod health;
 pub(super) mod hours;
 pub(super) mod inbox;
 pub(super) mod joining;

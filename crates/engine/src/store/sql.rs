@@ -4,6 +4,7 @@ mod audit;
 mod editor_links;
 mod erasure;
 mod first_steps;
+mod health;
 mod joining;
 mod people;
 

@@ -9,6 +9,7 @@ use groundswell_types::{DeliveryId, EventId, HourCount, InboxRequestId, ProgramI
 
 use super::audit::Audit;
 use super::erasure::Erasures;
+use super::health::Healths;
 use super::people::People;
 use crate::store::moves::Fate;
 use crate::store::{
@@ -56,6 +57,7 @@ pub(super) struct State {
     pub(super) audit: Audit,
     pub(super) editor_links: Vec<EditorLinkRecord>,
     pub(super) erasures: Erasures,
+    pub(super) healths: Healths,
     pub(super) resends: BTreeMap<DeliveryId, ResendRecord>,
     pub(super) resend_jobs: BTreeMap<ResendJobId, ResendJobRecord>,
     /// The highest event that retention removed.
