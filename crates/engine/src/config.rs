@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use url::Url;
 
 use crate::delivery::guard::Rule;
+use crate::health::HealthPolicy;
 
 /// All settings of the engine.
 #[derive(Debug, Clone)]
@@ -12,6 +13,7 @@ pub struct EngineConfig {
     pub retry: RetryPolicy,
     pub breaker: BreakerPolicy,
     pub sending: SendingConfig,
+    pub health: HealthPolicy,
     /// What this server is reached at from outside. Without it programs have no inboxes.
     pub public_url: Option<Url>,
     /// What deliveries may reach besides public addresses.
@@ -83,6 +85,7 @@ impl Default for EngineConfig {
             retry: RetryPolicy::default(),
             breaker: BreakerPolicy::default(),
             sending: SendingConfig::default(),
+            health: HealthPolicy::default(),
             public_url: None,
             egress_allow: Vec::new(),
             own_listener: None,

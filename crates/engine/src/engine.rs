@@ -25,6 +25,7 @@ use crate::delivery::writer::{Writer, WriterHandle, WriterParts, Written, writer
 use crate::directory::Directory;
 use crate::error::EngineError;
 use crate::feeds::Feeds;
+use crate::health::{self, CatchUp, Monitor};
 use crate::id::{self, IdGenerator};
 use crate::inbox::transport::InboxTransport;
 use crate::inbox::{InboxParts, Inboxes};
@@ -51,6 +52,7 @@ pub struct Engine {
     pub(crate) feeds: Arc<Feeds>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) meters: Arc<Meters>,
+    pub(crate) monitor: Monitor,
     pub(crate) access: Access,
     pub(crate) api_keys: ApiKeys,
     pub(crate) test_limit: TestLimit,
@@ -80,6 +82,7 @@ struct Tasks {
     resends: Option<JoinHandle<()>>,
     erasures: Option<JoinHandle<()>>,
     retention: Option<JoinHandle<()>>,
+    health: Option<JoinHandle<()>>,
 }
 
 impl Tasks {
@@ -88,8 +91,8 @@ impl Tasks {
         writer: JoinHandle<Written>,
         loss: JoinHandle<()>,
     ) -> std::sync::Mutex<Option<Self>> {
-        let (resends, erasures, retention) = (None, None, None);
-        std::sync::Mutex::new(Some(Self { runtime, writer, loss, resends, erasures, retention }))
+        let (resends, erasures, retention, health) = (None, None, None, None);
+        std::sync::Mutex::new(Some(Self { runtime, writer, loss, resends, erasures, retention, health }))
     }
 }
 
@@ -132,8 +135,10 @@ impl Engine {
             Ground::read(&store, &config, &clock, &randomness).await?;
         let transport: Arc<dyn Transport> =
             Arc::new(InboxTransport { inboxes: Arc::clone(&inboxes), other: transport });
-        let boots = begin_boot(store.as_ref(), clock.now_ms()).await?;
+        let now_ms = clock.now_ms();
+        let boots = begin_boot(store.as_ref(), now_ms).await?;
         let due = store.earliest_due(&directory.enabled_endpoints()).await?;
+        let began = CatchUp::count((store.as_ref(), &directory), &due, now_ms).await?;
 
         let (under_way, tally, erased) = <(Arc<UnderWay>, Arc<Tally>, Arc<Erased>)>::default();
         let meters = Arc::new(Meters::default());
@@ -176,7 +181,7 @@ impl Engine {
             outbox,
             stop: stop.clone(),
         });
-        Ok(Self::with_upkeep(Self {
+        let engine = Self {
             tasks: Tasks::of_delivery(
                 tokio::spawn(runtime.run(due)),
                 tokio::spawn(writer.run()),
@@ -197,6 +202,7 @@ impl Engine {
             feeds,
             tally,
             meters,
+            monitor: Monitor::new(now_ms),
             access: Access::default(),
             api_keys,
             test_limit: TestLimit::default(),
@@ -207,18 +213,20 @@ impl Engine {
             stop,
             writer_stop,
             fatal,
-        }))
+        };
+        Ok(engine.with_upkeep(began))
     }
 
     /// Starts what works with the engine as a whole.
-    fn with_upkeep(self) -> Arc<Self> {
+    fn with_upkeep(self, began: CatchUp) -> Arc<Self> {
         let engine = Arc::new(self);
         let (stop, wanted) = (engine.stop.clone(), Arc::clone(&engine.resends_wanted));
         let mut tasks = engine.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(tasks) = tasks.as_mut() {
             tasks.resends = Some(tokio::spawn(resends::run(Arc::clone(&engine), wanted, stop.clone())));
             tasks.erasures = Some(tokio::spawn(erasures::run(Arc::clone(&engine), stop.clone())));
-            tasks.retention = Some(tokio::spawn(retention::run(Arc::clone(&engine), stop)));
+            tasks.retention = Some(tokio::spawn(retention::run(Arc::clone(&engine), stop.clone())));
+            tasks.health = Some(tokio::spawn(health::run(Arc::clone(&engine), began, stop)));
         }
         drop(tasks);
         engine
@@ -228,13 +236,14 @@ impl Engine {
     pub async fn shut_down(&self) {
         self.stop.cancel();
         let tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        if let Some(Tasks { runtime, writer, loss, resends, erasures, retention }) = tasks {
+        if let Some(Tasks { runtime, writer, loss, resends, erasures, retention, health }) = tasks {
             report_panic("delivery", runtime.await);
             let others = [
                 ("loss", Some(loss)),
                 ("resends", resends),
                 ("erasures", erasures),
                 ("retention", retention),
+                ("health", health),
             ];
             for (name, task) in others {
                 if let Some(task) = task {
@@ -281,6 +290,19 @@ impl Engine {
     /// What is counted and measured, since the start.
     pub fn meters(&self) -> &Arc<Meters> {
         &self.meters
+    }
+
+    /// Whether the task that writes runs, and the one that delivers.
+    pub(crate) fn tasks_run(&self) -> (bool, bool) {
+        let tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        tasks
+            .as_ref()
+            .map_or((false, false), |tasks| (!tasks.writer.is_finished(), !tasks.runtime.is_finished()))
+    }
+
+    /// Whether the store can no longer be trusted.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.fatal.is_cancelled()
     }
 
     /// The time as the engine sees it, Unix milliseconds.

@@ -24,6 +24,7 @@ pub mod feeds;
 mod first_steps;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+pub mod health;
 pub mod id;
 pub mod inbox;
 pub mod meters;

@@ -5,6 +5,7 @@
 //! about the last minutes takes a snapshot now and then, and looks at the difference ([`HistogramSnapshot::since`]).
 
 mod histogram;
+mod pulse;
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
@@ -14,6 +15,7 @@ use crate::delivery::writer::FinishedAttempt;
 use crate::store::{After, AttemptRecord, StoreError};
 
 pub use self::histogram::{Histogram, HistogramSnapshot};
+pub use self::pulse::Pulse;
 
 /// Upper bounds for what a commit takes, in seconds: an fsync takes a fraction of a millisecond on a good disk, and
 /// seconds on one that is in trouble.
@@ -60,6 +62,12 @@ pub struct Meters {
     /// Since when the delivery is due, Unix milliseconds, that could have gone out longest ago; 0 when nothing is due that
     /// has not gone out. What waits because of its receiver does not count. Looked at about once a second.
     pub oldest_due_at_ms: Gauge,
+    /// The same of deliveries that were tried before.
+    pub oldest_retry_due_at_ms: Gauge,
+    /// What the task that writes is doing.
+    pub writing: Pulse,
+    /// Outcomes of attempts that could not be written yet.
+    pub outcomes_unwritten: Gauge,
     /// When the task that delivers last came round, Unix milliseconds. It does at least every 15 seconds.
     pub delivering_at_ms: Gauge,
 }
@@ -78,6 +86,9 @@ impl Default for Meters {
             ended: Ended::default(),
             slots_in_use: Gauge::default(),
             oldest_due_at_ms: Gauge::default(),
+            oldest_retry_due_at_ms: Gauge::default(),
+            writing: Pulse::default(),
+            outcomes_unwritten: Gauge::default(),
             delivering_at_ms: Gauge::default(),
         }
     }

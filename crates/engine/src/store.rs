@@ -38,9 +38,7 @@ pub use audit::{AuditRecord, AuditSearch, AuditStore};
 pub use editor_links::{EditorLinkRecord, EditorLinkStore, EditorSessionStart};
 pub use erasure::{EraseStep, ErasureRecord, ErasureStore};
 pub use first_steps::{FirstStepsStore, INBOX_REQUESTS, InboxRecord, InboxRequestRecord};
-pub use health::{
-    Beat, HEALTH_ROWS, HealthStore, HeartbeatRecord, TroubleRecord, WaitRecord,
-};
+pub use health::{Beat, HEALTH_ROWS, HealthStore, HeartbeatRecord, TroubleRecord, WaitRecord};
 pub use joining::{Joining, JoiningStore};
 pub use moves::{Move, MoveStep, Moved};
 pub use people::*;
@@ -81,13 +79,7 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// [`Store::move_pending`] are called by the writer task alone, one at a time; the others may be called by anybody.
 #[async_trait]
 pub trait Store:
-    JoiningStore
-    + FirstStepsStore
-    + PeopleStore
-    + AuditStore
-    + EditorLinkStore
-    + ErasureStore
-    + HealthStore
+    JoiningStore + FirstStepsStore + PeopleStore + AuditStore + EditorLinkStore + ErasureStore + HealthStore
 {
     // ---- hot path, written by hand for each database
 

@@ -136,7 +136,14 @@ mod tests {
     fn a_share_of_uptime_is_never_rounded_up() {
         let history = |days: &[(i64, i64)]| ComponentHistory {
             component: Component::Events,
-            days: days.iter().map(|(known_ms, major_ms)| DayHealth { known_ms: *known_ms, major_ms: *major_ms, ..DayHealth::default() }).collect(),
+            days: days
+                .iter()
+                .map(|(known_ms, major_ms)| DayHealth {
+                    known_ms: *known_ms,
+                    major_ms: *major_ms,
+                    ..DayHealth::default()
+                })
+                .collect(),
         };
         assert_eq!(history(&[(0, 0), (0, 0)]).uptime(), None);
         assert_eq!(history(&[(0, 0), (86_400_000, 0)]).uptime(), Some(10_000));

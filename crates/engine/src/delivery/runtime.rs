@@ -183,6 +183,7 @@ impl Runtime {
         if now_ms.abs_diff(self.looked_at_ms) >= LOOK_AT_DUE_MS.unsigned_abs() {
             self.looked_at_ms = now_ms;
             meters.oldest_due_at_ms.set(self.scheduler.oldest_due_ms(now_ms).unwrap_or(0));
+            meters.oldest_retry_due_at_ms.set(self.scheduler.oldest_retry_due_ms(now_ms).unwrap_or(0));
         }
     }
 

@@ -42,11 +42,13 @@ pub fn histories(
     };
     let of = |component: &Component| {
         let of_status = |status| {
-            let of_it = troubles.iter().filter(move |one| one.component == *component && one.status == status);
+            let of_it =
+                troubles.iter().filter(move |one| one.component == *component && one.status == status);
             of_it.map(|one| (one.began_at_ms, one.until_ms))
         };
         let major = merged(down.iter().copied().chain(of_status(ComponentStatus::MajorOutage)).collect());
-        let partial = merged(major.iter().copied().chain(of_status(ComponentStatus::PartialOutage)).collect());
+        let partial =
+            merged(major.iter().copied().chain(of_status(ComponentStatus::PartialOutage)).collect());
         let degraded =
             merged(partial.iter().copied().chain(of_status(ComponentStatus::DegradedPerformance)).collect());
         ComponentHistory { component: *component, days: days(&known, [&major, &partial, &degraded], now_ms) }
@@ -110,7 +112,11 @@ mod tests {
         HeartbeatRecord { id: began_at_ms, began_at_ms, last_at_ms, waiting: 0, caught_up_at_ms: None }
     }
 
-    fn trouble(component: Component, status: ComponentStatus, (began_at_ms, until_ms): Span) -> TroubleRecord {
+    fn trouble(
+        component: Component,
+        status: ComponentStatus,
+        (began_at_ms, until_ms): Span,
+    ) -> TroubleRecord {
         TroubleRecord { id: began_at_ms, component, status, began_at_ms, until_ms }
     }
 
@@ -180,7 +186,8 @@ mod tests {
 
     #[test]
     fn only_ninety_days_are_shown_and_days_of_downtime_are_whole() {
-        let heartbeats = [beat(NOON_MS - 200 * DAY_MS, NOON_MS - 3 * DAY_MS), beat(NOON_MS - DAY_MS, NOON_MS)];
+        let heartbeats =
+            [beat(NOON_MS - 200 * DAY_MS, NOON_MS - 3 * DAY_MS), beat(NOON_MS - DAY_MS, NOON_MS)];
         let histories = histories(&heartbeats, &[], NOON_MS);
         let days = of(&histories, Component::Events);
         assert_eq!(days[0].at, first_day_ms(NOON_MS));

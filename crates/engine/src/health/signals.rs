@@ -8,8 +8,8 @@ use groundswell_types::{Component, ComponentStatus};
 
 use crate::store::Standing;
 
-/// Commits that take longer than so many seconds make accepting slow, fail for some, fail.
-const COMMIT_SECONDS: [f64; 3] = [1.0, 5.0, 20.0];
+/// Commits that take so many seconds make accepting slow, fail for some, fail. The meters tell nothing beyond the last.
+const COMMIT_SECONDS: [f64; 3] = [1.0, 5.0, 10.0];
 
 /// The same for what is under way and has not ended, in milliseconds.
 const STUCK_MS: [i64; 3] = [2_000, 5_000, 20_000];
@@ -39,6 +39,7 @@ pub struct Answers {
 pub struct BeatSignal {
     /// Whether the last one failed.
     pub has_failed: bool,
+    pub is_under_way: bool,
     /// How long the one under way has taken so far, in milliseconds; 0 when there is none.
     pub under_way_ms: i64,
 }
@@ -96,7 +97,8 @@ fn of_writing(signals: &Signals) -> ComponentStatus {
         (_, 0) => ComponentStatus::MajorOutage,
         (_, _) => ComponentStatus::PartialOutage,
     };
-    let commits = signals.commit_seconds.map_or(ComponentStatus::Operational, |took| level(took, COMMIT_SECONDS));
+    let commits =
+        signals.commit_seconds.map_or(ComponentStatus::Operational, |took| level(took, COMMIT_SECONDS));
     let stuck = level(signals.writing_for_ms.max(signals.beat.under_way_ms), STUCK_MS);
     worst([failures, commits, stuck])
 }
@@ -108,7 +110,8 @@ fn of_delivering(signals: &Signals) -> ComponentStatus {
         Standing::Away => ComponentStatus::PartialOutage,
         Standing::Doubtful => ComponentStatus::MajorOutage,
     };
-    let runs = if signals.delivery_runs { ComponentStatus::Operational } else { ComponentStatus::MajorOutage };
+    let runs =
+        if signals.delivery_runs { ComponentStatus::Operational } else { ComponentStatus::MajorOutage };
     worst([standing, runs, level(signals.silent_ms, SILENT_MS)])
 }
 
@@ -165,7 +168,7 @@ pub(super) mod tests {
         commits_failed: 0,
         writing_for_ms: 0,
         unwritten: 0,
-        beat: BeatSignal { has_failed: false, under_way_ms: 0 },
+        beat: BeatSignal { has_failed: false, is_under_way: false, under_way_ms: 0 },
         standing: Standing::Sure,
         writer_runs: true,
         delivery_runs: true,
@@ -198,14 +201,18 @@ pub(super) mod tests {
     #[test]
     fn slow_commits_make_accepting_slow() {
         for (seconds, wanted) in
-            [(0.9, Operational), (1.0, DegradedPerformance), (5.0, PartialOutage), (21.0, MajorOutage)]
+            [(0.9, Operational), (1.0, DegradedPerformance), (5.0, PartialOutage), (10.0, MajorOutage)]
         {
             let signals = Signals { commit_seconds: Some(seconds), ..FINE };
-            assert_eq!(all(signals), [wanted, Operational, Operational, Operational, Operational], "{seconds}");
+            assert_eq!(
+                all(signals),
+                [wanted, Operational, Operational, Operational, Operational],
+                "{seconds}"
+            );
         }
         let stuck = Signals { commit_seconds: None, commits_made: 0, writing_for_ms: 30_000, ..FINE };
         assert_eq!(judge(Component::Events, &stuck), MajorOutage, "no commit comes to its end");
-        let idle = BeatSignal { has_failed: false, under_way_ms: 6_000 };
+        let idle = BeatSignal { is_under_way: true, under_way_ms: 6_000, ..BeatSignal::default() };
         assert_eq!(judge(Component::Events, &Signals { beat: idle, ..FINE }), PartialOutage);
     }
 
@@ -215,7 +222,7 @@ pub(super) mod tests {
         assert_eq!(all(full), [MajorOutage, Operational, PartialOutage, Operational, Operational]);
         let some = Signals { commits_failed: 1, unwritten: 1, ..FINE };
         assert_eq!(all(some), [PartialOutage, Operational, DegradedPerformance, Operational, Operational]);
-        let beat = BeatSignal { has_failed: true, under_way_ms: 0 };
+        let beat = BeatSignal { has_failed: true, ..BeatSignal::default() };
         let idle = Signals { commits_made: 0, commit_seconds: None, beat, ..FINE };
         assert_eq!(judge(Component::Events, &idle), MajorOutage, "although nobody posts");
         assert_eq!(judge(Component::Events, &Signals { beat, ..FINE }), Operational, "commits work again");

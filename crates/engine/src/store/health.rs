@@ -45,9 +45,9 @@ pub struct WaitRecord {
 /// What a heartbeat writes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Beat {
-    /// Replaces what its id had before.
-    pub heartbeat: HeartbeatRecord,
     /// Replace what their ids had before.
+    pub heartbeats: Vec<HeartbeatRecord>,
+    /// The same.
     pub troubles: Vec<TroubleRecord>,
     /// Added to what is there.
     pub waits: Vec<WaitRecord>,

@@ -1,9 +1,7 @@
 //! How the server has been, on the disk as everything else.
 
 use async_trait::async_trait;
-use groundswell_engine::store::{
-    Beat, EndpointId, HealthStore, HeartbeatRecord, StoreError, TroubleRecord,
-};
+use groundswell_engine::store::{Beat, EndpointId, HealthStore, HeartbeatRecord, StoreError, TroubleRecord};
 
 use super::Disk;
 

@@ -1,6 +1,6 @@
 //! How far behind the scheduler is, and whose fault that is: what waits because of its receiver is not late.
 
-use super::Scheduler;
+use super::{Queue, Scheduler};
 use crate::store::EndpointId;
 
 impl Scheduler {
@@ -19,11 +19,21 @@ impl Scheduler {
     /// Since when the delivery is due, Unix milliseconds, that could have gone out longest ago, its receiver willing. Looks
     /// at every endpoint with work.
     pub fn oldest_due_ms(&self, now_ms: i64) -> Option<i64> {
-        let due = self.queues.iter().filter_map(|(endpoint, queue)| {
-            let is_willing = !queue.is_kept_waiting(&self.pace(*endpoint), self.cap(*endpoint), now_ms);
-            queue.earliest_due_ms().filter(|_| is_willing)
-        });
+        let due = self.willing(now_ms).filter_map(Queue::earliest_due_ms);
         due.min().filter(|due_ms| *due_ms <= now_ms)
+    }
+
+    /// The same of what was tried before, where it is next.
+    pub fn oldest_retry_due_ms(&self, now_ms: i64) -> Option<i64> {
+        let due = self.willing(now_ms).filter_map(|queue| queue.window.first_retry_due_ms());
+        due.min().filter(|due_ms| *due_ms <= now_ms)
+    }
+
+    fn willing(&self, now_ms: i64) -> impl Iterator<Item = &Queue> {
+        let is_willing = move |(endpoint, queue): &(&EndpointId, &Queue)| {
+            !queue.is_kept_waiting(&self.pace(**endpoint), self.cap(**endpoint), now_ms)
+        };
+        self.queues.iter().filter(is_willing).map(|(_, queue)| queue)
     }
 }
 

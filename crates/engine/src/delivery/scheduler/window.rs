@@ -62,6 +62,10 @@ impl Window {
         self.items.front().map(|item| item.key().0)
     }
 
+    pub(super) fn first_retry_due_ms(&self) -> Option<i64> {
+        self.items.front().filter(|item| item.pending.attempts > 0).map(|item| item.key().0)
+    }
+
     pub(super) fn last_key(&self) -> Option<Key> {
         self.items.back().map(Item::key)
     }

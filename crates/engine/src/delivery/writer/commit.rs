@@ -34,6 +34,7 @@ enum Reason {
 impl Writer {
     /// Commits what was gathered and answers everybody.
     pub(super) async fn cycle(&mut self, jobs: Vec<AcceptJob>, finished: Vec<FinishedAttempt>) {
+        self.meters.writing.begin();
         let mut accepts = Vec::new();
         // For each event of each job: its place among the accepts, or why it has none.
         let mut places: Vec<Vec<Result<usize, EngineError>>> = Vec::with_capacity(jobs.len());
@@ -89,6 +90,8 @@ impl Writer {
         if is_whole {
             self.follow(consequences).await;
         }
+        self.meters.outcomes_unwritten.set(i64::try_from(self.unwritten.len()).unwrap_or(i64::MAX));
+        self.meters.writing.end();
     }
 
     async fn follow(&mut self, consequences: Consequences) {

@@ -34,6 +34,11 @@ impl Unwritten {
         self.failed = None;
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.outcomes.len()
+    }
+
     /// Whether more outcomes may be taken that perhaps cannot be written either.
     pub(super) fn has_room(&self) -> bool {
         self.bytes < MAX_WAITING_BYTES

@@ -29,7 +29,7 @@ fn newest<T: Clone>(all: &BTreeMap<i64, T>, began_at_ms: impl Fn(&T) -> i64) -> 
 impl HealthStore for Memory {
     async fn beat(&self, beat: &Beat) -> Result<(), StoreError> {
         let healths = &mut self.state().healths;
-        healths.heartbeats.insert(beat.heartbeat.id, beat.heartbeat);
+        healths.heartbeats.extend(beat.heartbeats.iter().map(|one| (one.id, *one)));
         healths.troubles.extend(beat.troubles.iter().map(|trouble| (trouble.id, *trouble)));
         for WaitRecord { slot, up_to_us, deliveries } in &beat.waits {
             *healths.waits.entry((*slot, *up_to_us)).or_default() += deliveries;

@@ -5,9 +5,7 @@ use groundswell_types::{Component, ComponentStatus};
 use super::deliveries::limit_of;
 use super::{Columns, Connection};
 use crate::store::list::{List, Marks};
-use crate::store::{
-    Beat, EndpointId, HEALTH_ROWS, HeartbeatRecord, StoreError, TroubleRecord, WaitRecord,
-};
+use crate::store::{Beat, EndpointId, HEALTH_ROWS, HeartbeatRecord, StoreError, TroubleRecord, WaitRecord};
 
 const SAVE_HEARTBEAT: &str = "
     INSERT INTO heartbeat (id, began_at_ms, last_at_ms, waiting, caught_up_at_ms) VALUES ($1, $2, $3, $4, $5)
@@ -67,10 +65,11 @@ static DUE: List = List::new(
 
 /// Within the caller's transaction.
 pub(in crate::store) async fn beat(db: &mut impl Connection, beat: &Beat) -> Result<(), StoreError> {
-    let HeartbeatRecord { id, began_at_ms, last_at_ms, waiting, caught_up_at_ms } = beat.heartbeat;
-    let values =
-        [id.into(), began_at_ms.into(), last_at_ms.into(), waiting.into(), caught_up_at_ms.into()];
-    db.execute(SAVE_HEARTBEAT, values).await?;
+    for HeartbeatRecord { id, began_at_ms, last_at_ms, waiting, caught_up_at_ms } in &beat.heartbeats {
+        let numbers = [*id, *began_at_ms, *last_at_ms, *waiting].map(Some);
+        let [id, began_at_ms, last_at_ms, waiting] = numbers.map(Into::into);
+        db.execute(SAVE_HEARTBEAT, [id, began_at_ms, last_at_ms, waiting, (*caught_up_at_ms).into()]).await?;
+    }
     for TroubleRecord { id, component, status, began_at_ms, until_ms } in &beat.troubles {
         let values = [
             (*id).into(),
