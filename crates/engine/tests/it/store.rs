@@ -7,6 +7,7 @@ mod editor_links;
 mod erasure;
 mod file;
 mod first_steps;
+mod health;
 mod hours;
 mod log;
 pub mod make;
@@ -93,6 +94,12 @@ conformance! {
         a_step_leaves_nothing_of_bodies_and_answers
         an_erasure_runs_until_it_ends_and_then_says_nobody
         retention_forgets_which_events_were_erased;
+    health:
+        a_heartbeat_moves_the_end_of_its_run_on
+        troubles_read_back_and_are_replaced
+        waits_add_up_by_bound_from_a_slot_on
+        what_is_old_of_health_is_forgotten
+        what_is_due_is_counted_to_a_cap;
     hours:
         counts_of_an_hour_add_up
         hours_are_read_of_some_endpoints_and_from_one_on

@@ -18,6 +18,7 @@ use groundswell_types::{
 };
 
 use super::audit::audit_record;
+use super::health;
 use super::make::{self, ACCEPTED_AT_MS};
 use super::{File, commit, open};
 
@@ -192,6 +193,9 @@ async fn fill_since(store: &dyn Store, migration: &str) {
     if migration >= "0012" {
         store.record_audit(&audit_record(1)).await.expect("writes");
     }
+    if migration >= "0014" {
+        store.beat(&health::beat(1)).await.expect("writes");
+    }
     if migration >= "0013" {
         store.save_editor_link(&editor_link()).await.expect("saves");
         let start = EditorSessionStart { token_hash: [10; 32], at_ms: 15, expires_at_ms: 9000 };
@@ -356,6 +360,9 @@ pub async fn read(store: &dyn Store) -> Vec<String> {
     all.push(format!("{queue:?}"));
     all.extend(read_people(store).await);
     all.push(format!("{:?}", store.editor_session([10; 32], 20).await.expect("reads")));
+    all.push(format!("{:?}", store.heartbeats().await.expect("reads")));
+    all.push(format!("{:?}", store.troubles().await.expect("reads")));
+    all.push(format!("{:?}", store.waits(0).await.expect("reads")));
     for number in 1..=6 {
         all.push(format!("{:?}", store.attempts_in_full(make::delivery(number, 0)).await.expect("reads")));
     }

@@ -29,7 +29,7 @@ const SCANS: [&str; 11] = [
 ];
 
 /// The steps the hot statements must have.
-const SEEKS: [(&str, &str); 26] = [
+const SEEKS: [(&str, &str); 27] = [
     (
         "queue.rs: PENDING",
         "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND (due_at_ms,delivery_id)>(?,?)",
@@ -50,6 +50,7 @@ const SEEKS: [(&str, &str); 26] = [
     ),
     ("deliveries.rs: BACKLOG", "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND due_at_ms=?)"),
     ("deliveries.rs: BACKLOG", "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND due_at_ms<?)"),
+    ("health.rs: DUE", "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND due_at_ms<?)"),
     ("deliveries.rs: EVENTS", "SEARCH event USING INDEX event_log (program_id=? AND id<?)"),
     ("deliveries.rs: EVENT", "SEARCH event USING INTEGER PRIMARY KEY (rowid=?)"),
     ("deliveries.rs: HIGHEST_EVENT_ID", "SEARCH event"),
