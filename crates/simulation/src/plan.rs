@@ -2,6 +2,7 @@
 //! store does, when the power goes.
 
 use groundswell_engine::config::{BreakerPolicy, EngineConfig, RetryPolicy};
+use groundswell_engine::health::HealthPolicy;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
@@ -232,6 +233,13 @@ fn config(rng: &mut SmallRng) -> EngineConfig {
     let mut config = EngineConfig {
         slots: rng.random_range(4..64),
         endpoint_slots: rng.random_range(1..64),
+        // Days pass, and nobody looks.
+        health: HealthPolicy {
+            sample_ms: 20_000,
+            beat_ms: 300_000,
+            count_ms: 1_800_000,
+            ..HealthPolicy::default()
+        },
         ..EngineConfig::default()
     };
     if rng.random_bool(0.3) {

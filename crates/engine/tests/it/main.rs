@@ -8,6 +8,7 @@ mod egress;
 mod engine;
 mod erasures;
 mod feeds;
+mod health;
 mod moves;
 mod old_secrets;
 mod own_headers;
