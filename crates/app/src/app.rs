@@ -64,7 +64,15 @@ fn Above() -> impl IntoView {
 
 #[component]
 fn Below() -> impl IntoView {
-    (!place().is_embedded()).then(|| view! { <footer class="footer"><LanguageSwitch/></footer> }).into_any()
+    let footer = || {
+        view! {
+            <footer class="footer">
+                <a href="/status" rel="external">{texts().frame_status()}</a>
+                <LanguageSwitch/>
+            </footer>
+        }
+    };
+    (!place().is_embedded()).then(footer).into_any()
 }
 
 /// What the browser's tab says. `leptos_meta` writes it into the server's HTML as it is, so there it has to be

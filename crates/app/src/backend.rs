@@ -4,6 +4,7 @@
 pub mod account;
 pub mod audit;
 mod embed;
+pub mod status;
 pub mod team;
 
 use std::sync::Arc;
@@ -30,7 +31,14 @@ pub use embed::{EmbedBackend, Opened};
 /// those that sign in fails with [`Failure::SignedOut`] for nobody.
 #[async_trait]
 pub trait Backend:
-    account::AccountBackend + team::TeamBackend + AuditBackend + EmbedBackend + Send + Sync + 'static
+    account::AccountBackend
+    + team::TeamBackend
+    + AuditBackend
+    + EmbedBackend
+    + status::StatusBackend
+    + Send
+    + Sync
+    + 'static
 {
     /// Who made the request; `None` when nobody is signed in.
     async fn viewer(&self) -> Result<Option<Viewer>, Failure>;

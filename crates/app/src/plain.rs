@@ -14,6 +14,7 @@ pub mod provider;
 pub mod sessions;
 mod settings;
 pub mod sign_in;
+pub mod status;
 
 use leptos::prelude::*;
 use leptos_router::components::{Route, Routes};
@@ -50,11 +51,13 @@ pub enum PlainPage {
     Account,
     /// Where somebody is signed in.
     Sessions,
+    /// How the server is.
+    Status,
 }
 
 impl PlainPage {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::ApiKeys,
         Self::EditorLink,
         Self::AuditLog,
@@ -64,6 +67,7 @@ impl PlainPage {
         Self::SignIn,
         Self::Account,
         Self::Sessions,
+        Self::Status,
     ];
 
     /// Its path, in axum's syntax.
@@ -78,6 +82,7 @@ impl PlainPage {
             Self::SignIn => "/sign-in",
             Self::Account => "/settings/account",
             Self::Sessions => "/settings/sessions",
+            Self::Status => "/status",
         }
     }
 }
@@ -173,6 +178,7 @@ enum Shown {
     SignIn(sign_in::Shown),
     Account(account::Shown),
     Sessions(sessions::Shown),
+    Status(Box<status::StatusView>),
 }
 
 impl PlainShown {
@@ -212,6 +218,7 @@ impl PlainShown {
             PlainPage::Sessions => {
                 Shown::Sessions(sessions::Shown::read(backend, of_this_page!(Sessions)).await?)
             }
+            PlainPage::Status => Shown::Status(Box::new(backend.status().await?)),
         };
         Ok(Self { page, viewer, shown })
     }
@@ -252,5 +259,6 @@ fn Page() -> impl IntoView {
         Shown::SignIn(shown) => sign_in::view(shown),
         Shown::Account(shown) => settings::around(page, viewer, account::view(shown)),
         Shown::Sessions(shown) => settings::around(page, viewer, sessions::view(shown)),
+        Shown::Status(shown) => status::view(*shown),
     }
 }

@@ -16,11 +16,17 @@ pub fn minute(at_ms: i64) -> String {
 
 /// A time to read, in UTC and saying so.
 pub fn utc(texts: Texts, at_ms: i64) -> String {
-    let Moment { year, month, day, hour, minute, second, .. } = Moment::from_unix_ms(at_ms);
+    let Moment { hour, minute, second, .. } = Moment::from_unix_ms(at_ms);
+    let clock = format!("{hour:02}:{minute:02}:{second:02}");
+    texts.time_utc(&date(texts, at_ms), &clock)
+}
+
+/// A day in UTC, to read.
+pub fn date(texts: Texts, at_ms: i64) -> String {
+    let Moment { year, month, day, .. } = Moment::from_unix_ms(at_ms);
     let index = usize::try_from(month - 1).unwrap_or_default();
     let month = texts.time_months().split(' ').nth(index).unwrap_or_default();
-    let clock = format!("{hour:02}:{minute:02}:{second:02}");
-    texts.time_utc(&texts.time_date(&day.to_string(), month, &year.to_string()), &clock)
+    texts.time_date(&day.to_string(), month, &year.to_string())
 }
 
 /// How long something took.

@@ -245,6 +245,7 @@ fn footer(markdown_address: Option<&str>) -> Markup {
             ul {
                 @if let Some(address) = markdown_address { li { a href=(address) { "This page as Markdown" } } }
                 li { a href="/llms.txt" { "llms.txt" } }
+                li { a href="/status" { "System Status" } }
             }
         }
     }

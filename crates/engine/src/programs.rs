@@ -6,6 +6,7 @@ use std::sync::Arc;
 use groundswell_types::editor::ProgramSummary;
 use groundswell_types::{
     Activity, Currency, Program, ProgramId, ProgramStatus, ProgramType, RetentionDays, TeamId,
+    WebhooksByHealth,
 };
 
 use crate::directory::ProgramEntry;
@@ -129,6 +130,28 @@ impl Engine {
             all.push(self.summary(&entry, &activity).await?);
         }
         Ok(all)
+    }
+
+    /// How the webhooks of programs do.
+    pub fn webhooks_by_health_that(&self, wanted: impl Fn(&ProgramRecord) -> bool) -> WebhooksByHealth {
+        let mut counts = WebhooksByHealth::default();
+        let entries = self.directory.programs();
+        for endpoint in entries.iter().filter(|one| wanted(&one.record)).flat_map(|one| &one.endpoints) {
+            let health = self.directory.health(endpoint.record.id);
+            let count = if endpoint.record.auto_disabled {
+                &mut counts.auto_disabled
+            } else if !endpoint.record.is_enabled {
+                &mut counts.off
+            } else if health.consecutive_failures > 0 {
+                &mut counts.failing
+            } else if health.last_success_at_ms.is_some() {
+                &mut counts.working
+            } else {
+                &mut counts.unused
+            };
+            *count += 1;
+        }
+        counts
     }
 
     /// One program with the state of its webhooks.

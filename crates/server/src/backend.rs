@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod embed;
+mod status;
 mod team;
 
 use std::sync::Arc;

@@ -87,7 +87,7 @@ async fn search(State(state): State<AppState>, RawQuery(query): RawQuery, header
 }
 
 /// The document in the encoding the client takes, or nothing when it has it already.
-fn answer(document: &Document, request: &HeaderMap) -> Response {
+pub fn answer(document: &Document, request: &HeaderMap) -> Response {
     let text = |name| request.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or("");
     let gzip = document.gzip.as_ref().filter(|_| text(ACCEPT_ENCODING).contains("gzip"));
     // A strong tag names bytes, and these are others.

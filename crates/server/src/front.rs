@@ -9,6 +9,7 @@ use std::future::ready;
 use axum::Router;
 use axum::extract::Request;
 use axum::response::IntoResponse as _;
+use groundswell_types::Component;
 use http::{Method, StatusCode};
 use tower_service::Service as _;
 
@@ -56,6 +57,7 @@ impl Answers for Front {
         Box::pin(async move {
             let mut answer = named(request, |request| submit_events(state.clone(), request, call)).await;
             headers::complete_event(&state, answer.headers_mut());
+            state.engine.answered(Component::Events, answer.status().as_u16());
             unread::settle(body, answer).await
         })
     }

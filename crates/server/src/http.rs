@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use groundswell_engine::Engine;
 use groundswell_engine::access::hash_token;
 use groundswell_engine::clock::Clock;
+use groundswell_types::Component;
 use http::{HeaderName, HeaderValue, StatusCode};
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +20,7 @@ use crate::docs::LazyDocs;
 use crate::live::{self, LiveStreams};
 use crate::oidc::ProviderSignIn;
 use crate::origin::OwnOrigin;
+use crate::pages::StatusPages;
 use crate::rest::{BodyRoom, Description, EventStreams, RateLimiter};
 use crate::routes::Routes;
 use crate::site::Site;
@@ -49,6 +51,7 @@ pub struct Shared {
     pub event_streams: EventStreams,
     pub live: LiveStreams,
     pub docs: LazyDocs,
+    pub status_pages: StatusPages,
 }
 
 impl std::ops::Deref for AppState {
@@ -86,6 +89,7 @@ impl AppState {
             rate_limiter: RateLimiter::new(config.rate_limit),
             bodies: BodyRoom::default(),
             forms: BodyRoom::for_forms(),
+            status_pages: StatusPages::default(),
             event_streams: EventStreams::new(stop.clone()),
             live: LiveStreams::new(stop),
         })))
@@ -116,7 +120,7 @@ pub fn router(state: AppState) -> Router {
         .around(|router| {
             router
                 .layer(middleware::from_fn_with_state(state.clone(), headers::complete))
-                .layer(middleware::from_fn(add_request_id))
+                .layer(middleware::from_fn_with_state(state.clone(), add_request_id))
         })
         .finish(state)
 }
@@ -129,8 +133,25 @@ async fn ready(State(state): State<AppState>) -> Response {
     }
 }
 
-async fn add_request_id(request: Request, next: Next) -> Response {
-    named(request, |request| next.run(request)).await
+/// Also tells the engine what came of the request, for System Status.
+async fn add_request_id(State(state): State<AppState>, request: Request, next: Next) -> Response {
+    let component = component_of(request.uri().path());
+    let response = named(request, |request| next.run(request)).await;
+    if let Some(component) = component {
+        state.engine.answered(component, response.status().as_u16());
+    }
+    response
+}
+
+/// Whose answers those are of a path; none of what says nothing about anybody: files, documentation, probes.
+fn component_of(path: &str) -> Option<Component> {
+    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    match first {
+        "v2" => Some(Component::Api),
+        "docs" | "llms.txt" | "pkg" | "healthz" | "readyz" | "metrics" | "status" | "inbox"
+        | "favicon.svg" | "robots.txt" => None,
+        _ => Some(Component::Editor),
+    }
 }
 
 /// Gives a request its id, and its answer the same one.

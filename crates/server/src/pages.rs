@@ -1,5 +1,7 @@
 //! The pages: files of the site, server functions, plain forms, and the app rendered with its backend as context.
 
+mod status;
+
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -15,7 +17,7 @@ use groundswell_app::{App, Language, plain_shell, shell};
 use groundswell_engine::access::Came;
 use groundswell_types::Theme;
 use http::header::{
-    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LOCATION,
     RETRY_AFTER, SET_COOKIE, USER_AGENT, VARY,
 };
 use http::request::Parts;
@@ -27,6 +29,7 @@ use leptos_axum::{ResponseOptions, generate_route_list};
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
+pub use self::status::StatusPages;
 use crate::audit_export;
 use crate::backend::{Door, PageBackend};
 use crate::client_address::ClientAddress;
@@ -67,7 +70,12 @@ pub fn router(state: &AppState) -> Routes {
         let renderer = page_renderer.clone();
         pages = pages.get(page.path(), move |State(state): State<AppState>, request: Request| {
             let renderer = renderer.clone();
-            async move { renderer.render_plain(&state, request, (page, None)).await }
+            async move {
+                match page {
+                    PlainPage::Status => status::show(&renderer, &state, request).await,
+                    page => renderer.render_plain(&state, request, (page, None)).await,
+                }
+            }
         });
     }
     for (path, method) in server_fn_paths() {
@@ -95,6 +103,10 @@ pub fn router(state: &AppState) -> Routes {
 /// Pages, and what server functions answer: up to 100 kB, of which a tenth is left. Files of the site are compressed
 /// already, and exports are sent as they are read.
 fn is_worth_compressing(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    // What has a tag is kept, with a compressed form that has another one.
+    if headers.contains_key(ETAG) {
+        return false;
+    }
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     kind.starts_with("text/html") || kind.starts_with("application/json")
 }

@@ -128,6 +128,29 @@ pub struct Downtime {
     pub caught_up_at: Option<i64>,
 }
 
+/// Webhooks by how they do; each counts once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhooksByHealth {
+    /// The last attempt succeeded.
+    pub working: usize,
+    /// The last attempt failed.
+    pub failing: usize,
+    /// They failed for so long that they were disabled.
+    pub auto_disabled: usize,
+    /// Somebody switched them off.
+    pub off: usize,
+    /// Nothing was sent to them yet.
+    pub unused: usize,
+}
+
+impl WebhooksByHealth {
+    /// All of them.
+    pub const fn all(&self) -> usize {
+        self.working + self.failing + self.auto_disabled + self.off + self.unused
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -58,7 +58,9 @@ pub use headers::{
     HeaderPlace, HeaderProblem, InvalidHeader, MAX_HEADER_NAME_BYTES, MAX_HEADER_VALUE_BYTES, MAX_HEADERS,
     MAX_HEADERS_BYTES, Reserved, WebhookHeaders,
 };
-pub use health::{ComponentHistory, DayHealth, Downtime, FirstAttempts, HEALTH_DAYS, Health, Waiting};
+pub use health::{
+    ComponentHistory, DayHealth, Downtime, FirstAttempts, HEALTH_DAYS, Health, Waiting, WebhooksByHealth,
+};
 pub use id::{
     AuditId, DeliveryId, ErasureId, EventId, InboxRequestId, InvalidId, NoticeId, ProgramId, ResendJobId,
     TeamId, TestId, UserId, WebhookId,

@@ -26,6 +26,7 @@ mod drafts;
 mod resends;
 mod sample;
 mod state;
+mod status;
 mod team;
 
 use resends::has_ended;

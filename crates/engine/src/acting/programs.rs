@@ -1,7 +1,7 @@
 //! Programs, for somebody.
 
 use groundswell_types::editor::ProgramSummary;
-use groundswell_types::{AuditAction, Program, ProgramId, TeamId};
+use groundswell_types::{AuditAction, Program, ProgramId, TeamId, WebhooksByHealth};
 
 use super::Acting;
 use crate::access::{Permission, Who};
@@ -23,6 +23,12 @@ impl Acting {
             one.may_edit = self.may_edit(&one.program.id);
         }
         Ok(all)
+    }
+
+    /// How the webhooks of those programs do. From memory.
+    pub fn webhooks_by_health(&self) -> Result<WebhooksByHealth, EngineError> {
+        self.actor.check_lists()?;
+        Ok(self.engine.webhooks_by_health_that(|program| self.actor.lists(program)))
     }
 
     /// One program.

@@ -59,6 +59,7 @@ const GETS: &[Row] = &[
     ("GET /programs/none/options", 404, Kind::Browser(APP, PAGE)),
     ("GET /no/such/page", 404, Kind::Browser(APP, PAGE)),
     ("GET /settings/api-keys", 200, Kind::Browser(SETTINGS, PRIVATE)),
+    ("GET /status", 200, Kind::Browser(DOCUMENTATION, PRIVATE)),
     ("GET /programs/live", 200, Kind::Browser(NOTHING, STREAM)),
     ("GET /programs/{id}/live", 200, Kind::Browser(NOTHING, STREAM)),
     ("GET /programs/none/live", 404, Kind::Browser(NOTHING, PRIVATE)),

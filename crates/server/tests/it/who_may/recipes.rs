@@ -194,6 +194,7 @@ const PAGES: &[Recipe] = &[
     get("/llms.txt"),
     get("/"),
     get("/sign-in"),
+    get("/status"),
     get("/sign-in/provider/callback"),
     get("/programs/{id}/options"),
     get("/programs/{id}/options/webhooks"),

@@ -1,0 +1,153 @@
+//! System Status: public, without a script, and asked for most when least goes.
+//!
+//! So the page is kept for some seconds, ready in each language, and given to everybody who is not signed in without asking
+//! anything of anybody. Whoever is signed in sees their own webhooks beside it, on a page that nobody keeps.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use groundswell_app::backend::Backend as _;
+use groundswell_app::failure::Failure;
+use groundswell_app::plain::{Asked, PlainPage, PlainShown};
+use groundswell_app::{Language, plain_shell};
+use groundswell_docs::Document;
+use groundswell_engine::clock::Stopwatch;
+use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, VARY};
+use http::{HeaderValue, StatusCode};
+use leptos::prelude::provide_context;
+
+use super::{PageRenderer, backend_for, language_for};
+use crate::backend::PageBackend;
+use crate::cookies::Cookie;
+use crate::docs;
+use crate::headers::Scripts;
+use crate::http::AppState;
+
+/// So long a page is given out as it is.
+const KEPT: Duration = Duration::from_secs(5);
+
+/// What caches may do, for as long.
+const CACHING: HeaderValue = HeaderValue::from_static("public, max-age=5");
+
+/// A page is some 100 kB.
+const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
+
+/// The pages that are kept, by language.
+#[derive(Default)]
+pub struct StatusPages([Kept; Language::ALL.len()]);
+
+#[derive(Default)]
+struct Kept {
+    page: RwLock<Option<(Stopwatch, Arc<Document>)>>,
+    /// Only one makes a new page; the others give out the old one meanwhile.
+    making: tokio::sync::Mutex<()>,
+}
+
+impl Kept {
+    /// The page, and whether it is new enough.
+    fn get(&self) -> Option<(Arc<Document>, bool)> {
+        let page = self.page.read().unwrap_or_else(PoisonError::into_inner);
+        page.as_ref().map(|(since, page)| (Arc::clone(page), since.elapsed() < KEPT))
+    }
+
+    async fn get_or_make(
+        &self,
+        make: impl Future<Output = Result<Document, Response>>,
+    ) -> Result<Arc<Document>, Response> {
+        let kept = self.get();
+        let turn = match (kept, self.making.try_lock()) {
+            (Some((page, true)), _) | (Some((page, false)), Err(_)) => return Ok(page),
+            (_, Ok(turn)) => turn,
+            (None, Err(_)) => self.making.lock().await,
+        };
+        // It may have been made while its turn was waited for.
+        if let Some((page, true)) = self.get() {
+            return Ok(page);
+        }
+        let page = Arc::new(make.await?);
+        let fresh = (Stopwatch::start(), Arc::clone(&page));
+        *self.page.write().unwrap_or_else(PoisonError::into_inner) = Some(fresh);
+        drop(turn);
+        Ok(page)
+    }
+}
+
+/// The page for whoever asks.
+pub(super) async fn show(renderer: &PageRenderer, state: &AppState, request: Request) -> Response {
+    if state.cookies.read(Cookie::Session, request.headers()).is_some() {
+        let backend = backend_for(state, request.uri(), (request.headers(), request.extensions()));
+        // When nobody can tell who it is, the page that everybody sees is better than none.
+        if matches!(backend.viewer().await, Ok(Some(_))) {
+            return personal(renderer, state, (request, backend)).await;
+        }
+    }
+    let language = language_for(state, request.headers());
+    let page = state.status_pages.0[language as usize].get_or_make(public(renderer, state, language)).await;
+    let page = match page {
+        Ok(page) => page,
+        Err(response) => return response,
+    };
+    let mut response = docs::answer(&page, request.headers());
+    let is_known = response.status() == StatusCode::NOT_MODIFIED;
+    let headers = response.headers_mut();
+    if !is_known {
+        headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+    }
+    headers.insert(VARY, HeaderValue::from_static("cookie, accept-language, accept-encoding"));
+    headers.insert(CACHE_CONTROL, CACHING);
+    response
+}
+
+/// For somebody who is signed in.
+async fn personal(
+    renderer: &PageRenderer,
+    state: &AppState,
+    (request, backend): (Request, Arc<PageBackend>),
+) -> Response {
+    let mut response = render(renderer, state, (request, backend)).await;
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    response
+}
+
+/// For everybody else: as if asked by nobody in particular.
+async fn public(renderer: &PageRenderer, state: &AppState, language: Language) -> Result<Document, Response> {
+    let mut request = Request::new(Body::empty());
+    *request.uri_mut() = http::Uri::from_static("/status");
+    request.headers_mut().insert(ACCEPT_LANGUAGE, HeaderValue::from_static(language.tag()));
+    let backend = backend_for(state, request.uri(), (request.headers(), request.extensions()));
+    let response = render(renderer, state, (request, backend)).await;
+    if response.status() != StatusCode::OK {
+        return Err(response);
+    }
+    let bytes = to_bytes(response.into_body(), MAX_PAGE_BYTES).await.unwrap_or_default();
+    Ok(Document::html(String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+/// The page without what Leptos leaves for a browser half to find: there is none, and the page may run no script.
+async fn render(
+    renderer: &PageRenderer,
+    state: &AppState,
+    (request, backend): (Request, Arc<PageBackend>),
+) -> Response {
+    const END: &str = "</html>";
+    let asked = Asked { page: PlainPage::Status, query: "", outcome: None };
+    let shown = PlainShown::read(backend.as_ref(), asked).await;
+    let status = shown.as_ref().err().map(Failure::status);
+    let context = move || provide_context(shown.clone());
+    let response =
+        renderer.render_as((state, backend), request, (context, plain_shell, |_| Scripts::None)).await;
+    let (mut head, body) = response.into_parts();
+    let bytes = to_bytes(body, MAX_PAGE_BYTES).await.unwrap_or_default();
+    let mut page = String::from_utf8_lossy(&bytes).into_owned();
+    if let Some(end) = page.find(END) {
+        page.truncate(end + END.len());
+    }
+    if let Some(status) = status.and_then(|status| StatusCode::from_u16(status).ok()) {
+        head.status = status;
+    }
+    head.headers.remove(CONTENT_LENGTH);
+    (head, page).into_response()
+}
