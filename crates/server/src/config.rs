@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use groundswell_engine::config::EngineConfig;
+use groundswell_engine::health::HealthPolicy;
 use groundswell_types::RateLimit;
 use serde::Deserialize;
 
@@ -226,6 +227,7 @@ impl Config {
             retry: retry_policy(&retry, &file.retry)?,
             breaker: breaker_policy(&breaker, &file.breaker)?,
             sending: sending(&file.delivery)?,
+            health: HealthPolicy::default(),
             // Known for sure only when the server listens.
             public_url: None,
             own_listener: None,

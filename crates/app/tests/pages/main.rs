@@ -11,6 +11,7 @@ mod languages;
 mod memory;
 mod programs;
 mod site;
+mod status;
 mod team;
 mod viewers;
 mod webhook_settings;

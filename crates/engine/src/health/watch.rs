@@ -75,8 +75,11 @@ pub(crate) async fn run(engine: Arc<Engine>, began: CatchUp, stop: CancellationT
             }
         }
     }
-    // What is under way is given up: a transaction that is dropped is rolled back.
-    drop(work);
+    if let Some(work) = work
+        && let Ok(done) = tokio::time::timeout(LAST_BEAT_WAIT, work).await
+    {
+        watch.take(done);
+    }
     watch.end().await;
 }
 

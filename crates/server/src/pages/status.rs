@@ -14,6 +14,7 @@ use groundswell_app::failure::Failure;
 use groundswell_app::plain::{Asked, PlainPage, PlainShown};
 use groundswell_app::{Language, plain_shell};
 use groundswell_docs::Document;
+use groundswell_engine::access::Came;
 use groundswell_engine::clock::Stopwatch;
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, VARY};
 use http::{HeaderValue, StatusCode};
@@ -117,7 +118,8 @@ async fn public(renderer: &PageRenderer, state: &AppState, language: Language) -
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = http::Uri::from_static("/status");
     request.headers_mut().insert(ACCEPT_LANGUAGE, HeaderValue::from_static(language.tag()));
-    let backend = backend_for(state, request.uri(), (request.headers(), request.extensions()));
+    let nobody = Came { address: None, user_agent: None, session: None };
+    let backend = Arc::new(PageBackend::new(state.clone(), nobody, None));
     let response = render(renderer, state, (request, backend)).await;
     if response.status() != StatusCode::OK {
         return Err(response);

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::client::{BatchLine, Call, Client};
 use crate::receiver::{Exchange, Reaction, Receiver, Reply};
 use crate::server::{ADMIN_KEY, QUICK_RETRY, Server};
-use crate::waiting;
+use crate::{status, waiting};
 
 /// The faults that a server can be given.
 struct Faults {
@@ -259,4 +259,27 @@ fn a_kill_on_a_full_disk_loses_nothing() {
         (client.deliveries(&program, "?state=delivered&limit=100").len() == ids.len()).then_some(())
     });
     wait_for_all(&receiver, &ids);
+}
+
+#[test]
+fn a_full_disk_turns_accepting_red_and_back_when_there_is_room() {
+    let faults = Faults::new();
+    let server = faults.server();
+    let client = server.client();
+    let program = client.program("REFERRAL");
+    let tone = |component: &str| {
+        // Somebody has to try, or nobody knows.
+        client.post_lines(&program, &lines(1));
+        status::tone(&status::page(&client), component).to_owned()
+    };
+    assert_eq!(tone("Accepting events"), "ok");
+    faults.begin("full");
+    waiting::until("accepting is red", || (tone("Accepting events") == "error").then_some(()));
+    for component in ["Delivering", "Program Editor", "API"] {
+        assert_eq!(tone(component), "ok", "{component}");
+    }
+    faults.end("full");
+    // It has to be well for half a minute, and answers count for a minute.
+    let patience = Duration::from_secs(150);
+    waiting::within(patience, "accepting is well again", || (tone("Accepting events") == "ok").then_some(()));
 }

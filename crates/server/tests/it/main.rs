@@ -28,6 +28,7 @@ mod rest;
 mod server;
 mod server_sent;
 mod sign_in;
+mod status;
 mod team;
 mod waiting;
 mod who_may;
