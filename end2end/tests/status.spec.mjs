@@ -8,7 +8,7 @@ const COMPONENTS = ['Accepting events', 'Delivering', 'Retry queue', 'Program Ed
 
 /** What axe finds. It runs in the page, so it needs a page with JavaScript. */
 async function violations(browser, url) {
-  const context = await browser.newContext();
+  const context = await browser.newContext({ javaScriptEnabled: true });
   const found = [];
   for (const colorScheme of ['light', 'dark']) {
     for (const width of [320, 1280]) {
@@ -16,11 +16,9 @@ async function violations(browser, url) {
       await page.emulateMedia({ colorScheme });
       await page.setViewportSize({ width, height: 900 });
       await page.goto(url);
-      for (const isOpen of [false, true]) {
-        if (isOpen) await page.locator('details.status-days > summary').click();
-        const { violations } = await new AxeBuilder({ page }).analyze();
-        found.push(...violations.map(({ id, nodes }) => [id, colorScheme, width, nodes.map(({ html }) => html.slice(0, 120))]));
-      }
+      await page.locator('details.status-days > summary').click();
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      found.push(...violations.map(({ id, nodes }) => [id, colorScheme, width, nodes.map(({ html }) => html.slice(0, 120))]));
       await page.close();
     }
   }
@@ -74,14 +72,15 @@ for (const width of [320, 1280]) {
   }
 }
 
-test('it is in the language that the browser asks for, and another can be chosen', async ({ context, server }) => {
+test('it is in the language that the browser asks for, and another can be chosen', async ({ browser, server }) => {
+  const context = await browser.newContext({ locale: 'de-DE' });
   const page = await context.newPage();
-  await page.setExtraHTTPHeaders({ 'accept-language': 'de' });
   await page.goto(`${server.url}/status`);
   await expect(page.getByText('Alles funktioniert')).toBeVisible();
   await page.getByRole('button', { name: 'Español' }).click();
   await expect(page).toHaveURL(`${server.url}/status`);
   await expect(page.getByText('Todo funciona')).toBeVisible();
+  await context.close();
 });
 
 test('whoever is signed in sees how their webhooks do, and gets there from every page', async ({ page, server, browser }) => {

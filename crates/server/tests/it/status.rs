@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::browser::Browser;
 use crate::client::{Answer, Call, Client};
 use crate::receiver::{Reaction, Receiver};
-use crate::server::{ADMIN_KEY, QUICK_RETRY, Server};
+use crate::server::{ADMIN_KEY, NO_BREAKER, QUICK_RETRY, Server};
 use crate::waiting;
 
 /// The components as the page calls them.
@@ -98,7 +98,8 @@ fn what_passes_between_a_kill_and_the_next_start_is_downtime_and_so_is_a_clean_s
 #[test]
 fn receivers_that_fail_turn_nothing_red() {
     const WATCHED: Duration = Duration::from_secs(16);
-    let server = Server::with(&QUICK_RETRY);
+    // None is ever held, so that they are tried, and fail, all the time.
+    let server = Server::with(&[QUICK_RETRY.as_slice(), &[NO_BREAKER]].concat());
     let client = server.client();
     let receiver = Receiver::that(|_| Reaction::from(500));
     let program = client.program("REFERRAL");
