@@ -87,10 +87,11 @@ struct Tasks {
 
 impl Tasks {
     fn of_delivery(
-        runtime: JoinHandle<()>,
-        writer: JoinHandle<Written>,
-        loss: JoinHandle<()>,
+        runtime: impl Future<Output = ()> + Send + 'static,
+        writer: impl Future<Output = Written> + Send + 'static,
+        loss: impl Future<Output = ()> + Send + 'static,
     ) -> std::sync::Mutex<Option<Self>> {
+        let (runtime, writer, loss) = (tokio::spawn(runtime), tokio::spawn(writer), tokio::spawn(loss));
         let (resends, erasures, retention, health) = (None, None, None, None);
         std::sync::Mutex::new(Some(Self { runtime, writer, loss, resends, erasures, retention, health }))
     }
@@ -135,10 +136,7 @@ impl Engine {
             Ground::read(&store, &config, &clock, &randomness).await?;
         let transport: Arc<dyn Transport> =
             Arc::new(InboxTransport { inboxes: Arc::clone(&inboxes), other: transport });
-        let now_ms = clock.now_ms();
-        let boots = begin_boot(store.as_ref(), now_ms).await?;
-        let due = store.earliest_due(&directory.enabled_endpoints()).await?;
-        let began = CatchUp::count((store.as_ref(), &directory), &due, now_ms).await?;
+        let Begun { boots, due, began } = Begun::read(store.as_ref(), &directory, clock.now_ms()).await?;
 
         let (under_way, tally, erased) = <(Arc<UnderWay>, Arc<Tally>, Arc<Erased>)>::default();
         let meters = Arc::new(Meters::default());
@@ -181,15 +179,13 @@ impl Engine {
             outbox,
             stop: stop.clone(),
         });
+        let loss = heed_loss(Arc::clone(&store), fatal.clone(), stop.clone());
         let engine = Self {
-            tasks: Tasks::of_delivery(
-                tokio::spawn(runtime.run(due)),
-                tokio::spawn(writer.run()),
-                tokio::spawn(heed_loss(Arc::clone(&store), fatal.clone(), stop.clone())),
-            ),
+            tasks: Tasks::of_delivery(runtime.run(due), writer.run(), loss),
             store,
             directory,
             ids,
+            monitor: Monitor::new(clock.now_ms()),
             clock,
             destinations: Destinations::new(&config, Arc::clone(&inboxes)),
             config,
@@ -202,7 +198,6 @@ impl Engine {
             feeds,
             tally,
             meters,
-            monitor: Monitor::new(now_ms),
             access: Access::default(),
             api_keys,
             test_limit: TestLimit::default(),
@@ -359,6 +354,24 @@ impl Ground {
         let api_keys = ApiKeys::load(store.as_ref()).await?;
         let feeds = Arc::new(Feeds::new(ids.latest_event()));
         Ok(Self { directory, ids, changes, inboxes, api_keys, feeds })
+    }
+}
+
+/// What there is to be done when the process begins.
+struct Begun {
+    /// All starts that are remembered, oldest first.
+    boots: Vec<BootRecord>,
+    /// When something is due first, at each webhook that has something.
+    due: Vec<(EndpointId, i64)>,
+    began: CatchUp,
+}
+
+impl Begun {
+    async fn read(store: &dyn Store, directory: &Directory, now_ms: i64) -> Result<Self, StoreError> {
+        let boots = begin_boot(store, now_ms).await?;
+        let due = store.earliest_due(&directory.enabled_endpoints()).await?;
+        let began = CatchUp::count((store, directory), &due, now_ms).await?;
+        Ok(Self { boots, due, began })
     }
 }
 

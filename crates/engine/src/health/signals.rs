@@ -139,7 +139,7 @@ fn of_answers(Answers { all, failed }: Answers) -> ComponentStatus {
     level(failed.saturating_mul(100) / all.max(1), FAILED_PERCENT)
 }
 
-fn level<T: PartialOrd>(value: T, [slow, partial, major]: [T; 3]) -> ComponentStatus {
+fn level<T: PartialOrd + Copy>(value: T, [slow, partial, major]: [T; 3]) -> ComponentStatus {
     if value >= major {
         ComponentStatus::MajorOutage
     } else if value >= partial {

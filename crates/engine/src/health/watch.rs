@@ -36,15 +36,19 @@ const LAST_BEAT_WAIT: Duration = Duration::from_secs(5);
 type Work = Pin<Box<dyn Future<Output = Done> + Send>>;
 
 enum Done {
-    Beat {
-        beat: Beat,
-        written: Result<(), StoreError>,
-        until: HistogramSnapshot,
-        read: Result<Past, StoreError>,
-    },
+    Beat(Box<Beaten>),
     Counted(Result<Waiting, StoreError>),
     Began(Result<CatchUp, StoreError>),
     CaughtUp(Result<bool, StoreError>),
+}
+
+/// What came of a heartbeat.
+struct Beaten {
+    beat: Beat,
+    written: Result<(), StoreError>,
+    /// Up to where of the meters it has.
+    until: HistogramSnapshot,
+    read: Result<Past, StoreError>,
 }
 
 /// Watches until stopped, then writes a last heartbeat.
@@ -221,7 +225,7 @@ impl Watch {
         if is_due(self.since_beat, beat_ms) {
             self.since_beat = Some(Stopwatch::start());
             self.beat.is_under_way = true;
-            let (beat, until) = self.to_write();
+            let (beat, until) = self.take_unwritten();
             return Some(Box::pin(async move { write(&engine, beat, until).await }));
         }
         if std::mem::take(&mut self.has_woken) {
@@ -246,7 +250,8 @@ impl Watch {
     /// Takes what came of the work.
     fn take(&mut self, done: Done) {
         match done {
-            Done::Beat { beat, written, until, read } => {
+            Done::Beat(beaten) => {
+                let Beaten { beat, written, until, read } = *beaten;
                 self.beat = BeatSignal { has_failed: written.is_err(), ..BeatSignal::default() };
                 match written {
                     Ok(()) => self.waits_written = until,
@@ -278,7 +283,7 @@ impl Watch {
     }
 
     /// What the next heartbeat writes, and up to where of the meters.
-    fn to_write(&mut self) -> (Beat, HistogramSnapshot) {
+    fn take_unwritten(&mut self) -> (Beat, HistogramSnapshot) {
         let now_ms = self.engine.now_ms();
         let until = self.engine.meters.first_attempt_seconds.snapshot();
         let (mut heartbeats, mut troubles) = std::mem::take(&mut self.ended);
@@ -328,7 +333,7 @@ impl Watch {
             return;
         }
         self.heartbeat.last_at_ms = self.heartbeat.last_at_ms.max(self.engine.now_ms());
-        let (beat, _) = self.to_write();
+        let (beat, _) = self.take_unwritten();
         match tokio::time::timeout(LAST_BEAT_WAIT, self.engine.store.beat(&beat)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "the last heartbeat was not written"),
@@ -341,7 +346,7 @@ impl Watch {
 async fn write(engine: &Engine, beat: Beat, until: HistogramSnapshot) -> Done {
     let written = engine.store.beat(&beat).await;
     let read = Past::read(engine.store.as_ref(), engine.now_ms()).await;
-    Done::Beat { beat, written, until, read }
+    Done::Beat(Box::new(Beaten { beat, written, until, read }))
 }
 
 /// What could not be read is read again soon.
