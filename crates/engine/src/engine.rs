@@ -137,9 +137,8 @@ impl Engine {
         let transport: Arc<dyn Transport> =
             Arc::new(InboxTransport { inboxes: Arc::clone(&inboxes), other: transport });
         let Begun { boots, due, began } = Begun::read(store.as_ref(), &directory, clock.now_ms()).await?;
-
-        let (under_way, tally, erased) = <(Arc<UnderWay>, Arc<Tally>, Arc<Erased>)>::default();
-        let meters = Arc::new(Meters::default());
+        let (under_way, tally, erased, meters) =
+            <(Arc<UnderWay>, Arc<Tally>, Arc<Erased>, Arc<Meters>)>::default();
         let (writer_stop, fatal) = (CancellationToken::new(), CancellationToken::new());
         let stop = fatal.child_token();
         let (outbox, inbox) = mpsc::channel(RUNTIME_INBOX);
