@@ -29,9 +29,11 @@ use crate::id::{self, IdGenerator};
 use crate::inbox::transport::InboxTransport;
 use crate::inbox::{InboxParts, Inboxes};
 use crate::meters::Meters;
+use crate::queue_depth::Counted;
 use crate::randomness::Randomness;
 use crate::store::{BootRecord, EndpointId, Move, Standing, Store, StoreError};
 use crate::test_deliveries::TestLimit;
+use crate::traces::Traces;
 use crate::{erasures, resends, retention};
 
 /// The engine. Its use cases are in the modules named for what they are about.
@@ -51,6 +53,8 @@ pub struct Engine {
     pub(crate) feeds: Arc<Feeds>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) meters: Arc<Meters>,
+    pub(crate) traces: Arc<Traces>,
+    pub(crate) counted: Counted,
     pub(crate) access: Access,
     pub(crate) api_keys: ApiKeys,
     pub(crate) test_limit: TestLimit,
@@ -76,19 +80,15 @@ const BOOTS_KEPT_MS: i64 = 400 * 86_400_000;
 struct Tasks {
     runtime: JoinHandle<()>,
     writer: JoinHandle<Written>,
-    loss: JoinHandle<()>,
+    loss: Option<JoinHandle<()>>,
     resends: Option<JoinHandle<()>>,
     erasures: Option<JoinHandle<()>>,
     retention: Option<JoinHandle<()>>,
 }
 
 impl Tasks {
-    fn of_delivery(
-        runtime: JoinHandle<()>,
-        writer: JoinHandle<Written>,
-        loss: JoinHandle<()>,
-    ) -> std::sync::Mutex<Option<Self>> {
-        let (resends, erasures, retention) = (None, None, None);
+    fn of_delivery(runtime: JoinHandle<()>, writer: JoinHandle<Written>) -> std::sync::Mutex<Option<Self>> {
+        let (loss, resends, erasures, retention) = (None, None, None, None);
         std::sync::Mutex::new(Some(Self { runtime, writer, loss, resends, erasures, retention }))
     }
 }
@@ -128,15 +128,12 @@ impl Engine {
     /// Reads settings and what is due from the store, and starts writing and delivering in the world given.
     pub async fn start_in(parts: EngineParts, outside: Outside) -> Result<Arc<Self>, StartError> {
         let (EngineParts { store, config, clock }, Outside { transport, randomness }) = (parts, outside);
-        let Ground { directory, ids, changes, inboxes, api_keys, feeds } =
+        let Ground { directory, ids, changes, inboxes, api_keys, feeds, boots, due } =
             Ground::read(&store, &config, &clock, &randomness).await?;
         let transport: Arc<dyn Transport> =
             Arc::new(InboxTransport { inboxes: Arc::clone(&inboxes), other: transport });
-        let boots = begin_boot(store.as_ref(), clock.now_ms()).await?;
-        let due = store.earliest_due(&directory.enabled_endpoints()).await?;
-
         let (under_way, tally, erased) = <(Arc<UnderWay>, Arc<Tally>, Arc<Erased>)>::default();
-        let meters = Arc::new(Meters::default());
+        let (meters, traces) = (Arc::new(Meters::default()), Arc::new(Traces::default()));
         let (writer_stop, fatal) = (CancellationToken::new(), CancellationToken::new());
         let stop = fatal.child_token();
         let (outbox, inbox) = mpsc::channel(RUNTIME_INBOX);
@@ -150,6 +147,7 @@ impl Engine {
             feeds: Arc::clone(&feeds),
             tally: Arc::clone(&tally),
             meters: Arc::clone(&meters),
+            traces: Arc::clone(&traces),
             erased: Arc::clone(&erased),
             unfinished: unfinished_moves(store.as_ref(), &directory).await?,
             fatal: fatal.clone(),
@@ -171,17 +169,14 @@ impl Engine {
                 erased: Arc::clone(&erased),
                 changes: Arc::clone(&changes),
                 meters: Arc::clone(&meters),
+                traces: Arc::clone(&traces),
             },
             inbox,
             outbox,
             stop: stop.clone(),
         });
         Ok(Self::with_upkeep(Self {
-            tasks: Tasks::of_delivery(
-                tokio::spawn(runtime.run(due)),
-                tokio::spawn(writer.run()),
-                tokio::spawn(heed_loss(Arc::clone(&store), fatal.clone(), stop.clone())),
-            ),
+            tasks: Tasks::of_delivery(tokio::spawn(runtime.run(due)), tokio::spawn(writer.run())),
             store,
             directory,
             ids,
@@ -197,6 +192,8 @@ impl Engine {
             feeds,
             tally,
             meters,
+            traces,
+            counted: Counted::default(),
             access: Access::default(),
             api_keys,
             test_limit: TestLimit::default(),
@@ -216,6 +213,8 @@ impl Engine {
         let (stop, wanted) = (engine.stop.clone(), Arc::clone(&engine.resends_wanted));
         let mut tasks = engine.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(tasks) = tasks.as_mut() {
+            let loss = heed_loss(Arc::clone(&engine.store), engine.fatal.clone(), stop.clone());
+            tasks.loss = Some(tokio::spawn(loss));
             tasks.resends = Some(tokio::spawn(resends::run(Arc::clone(&engine), wanted, stop.clone())));
             tasks.erasures = Some(tokio::spawn(erasures::run(Arc::clone(&engine), stop.clone())));
             tasks.retention = Some(tokio::spawn(retention::run(Arc::clone(&engine), stop)));
@@ -230,12 +229,8 @@ impl Engine {
         let tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some(Tasks { runtime, writer, loss, resends, erasures, retention }) = tasks {
             report_panic("delivery", runtime.await);
-            let others = [
-                ("loss", Some(loss)),
-                ("resends", resends),
-                ("erasures", erasures),
-                ("retention", retention),
-            ];
+            let others =
+                [("loss", loss), ("resends", resends), ("erasures", erasures), ("retention", retention)];
             for (name, task) in others {
                 if let Some(task) = task {
                     report_panic(name, task.await);
@@ -283,6 +278,11 @@ impl Engine {
         &self.meters
     }
 
+    /// Where the way of single events is told, if somebody wants it.
+    pub fn traces(&self) -> &Arc<Traces> {
+        &self.traces
+    }
+
     /// The time as the engine sees it, Unix milliseconds.
     pub fn now_ms(&self) -> i64 {
         self.clock.now_ms()
@@ -309,6 +309,9 @@ struct Ground {
     inboxes: Arc<Inboxes>,
     api_keys: ApiKeys,
     feeds: Arc<Feeds>,
+    boots: Vec<BootRecord>,
+    /// When the first of what waits at each endpoint is due.
+    due: Vec<(EndpointId, i64)>,
 }
 
 impl Ground {
@@ -336,7 +339,9 @@ impl Ground {
         let inboxes = Arc::new(inboxes.await?);
         let api_keys = ApiKeys::load(store.as_ref()).await?;
         let feeds = Arc::new(Feeds::new(ids.latest_event()));
-        Ok(Self { directory, ids, changes, inboxes, api_keys, feeds })
+        let boots = begin_boot(store.as_ref(), clock.now_ms()).await?;
+        let due = store.earliest_due(&directory.enabled_endpoints()).await?;
+        Ok(Self { directory, ids, changes, inboxes, api_keys, feeds, boots, due })
     }
 }
 
