@@ -19,6 +19,7 @@ mod inbox;
 mod live;
 mod log;
 mod metrics;
+mod monitoring;
 mod oidc;
 mod other_sites;
 mod pages;
