@@ -26,6 +26,13 @@ const SIGN_IN: About = About {
     group: Group::Guides,
 };
 
+const MONITORING: About = About {
+    name: "monitoring",
+    title: "Monitoring",
+    description: "Metrics, alerts, a dashboard, traces and the log, for whoever runs the server.",
+    group: Group::Guides,
+};
+
 /// All pages of a server with these settings.
 pub fn all(settings: &Settings) -> Vec<Page> {
     let page = |about: About, text: &str| Page::new(about, addressed(text, settings));
@@ -35,6 +42,7 @@ pub fn all(settings: &Settings) -> Vec<Page> {
         page(embedding::ABOUT, &embedding::text()),
         page(SIGN_IN, include_str!("../text/sign-in.md")),
         page(examples::ABOUT, &examples::text()),
+        page(MONITORING, include_str!("../text/monitoring.md")),
         page(delivery::ABOUT, &delivery::text(&settings.delivery)),
         page(events::ABOUT, &events::text()),
         page(api::ABOUT, &api::text(&settings.public_url)),

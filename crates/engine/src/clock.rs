@@ -66,6 +66,13 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// When it was `duration` ago, by the machine's clock: for those who are told when something was, and decide nothing by it.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that may ask")]
+pub fn ago(duration: Duration) -> SystemTime {
+    let now = SystemTime::now();
+    now.checked_sub(duration).unwrap_or(now)
+}
+
 /// Measures how long something takes, on the clock that timers go by: the machine's monotonic one, or a paused one.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);

@@ -30,9 +30,11 @@ use crate::id::{self, IdGenerator};
 use crate::inbox::transport::InboxTransport;
 use crate::inbox::{InboxParts, Inboxes};
 use crate::meters::Meters;
+use crate::queue_depth::Counted;
 use crate::randomness::Randomness;
 use crate::store::{BootRecord, EndpointId, Move, Standing, Store, StoreError};
 use crate::test_deliveries::TestLimit;
+use crate::traces::Traces;
 use crate::{erasures, resends, retention};
 
 /// The engine. Its use cases are in the modules named for what they are about.
@@ -53,6 +55,8 @@ pub struct Engine {
     pub(crate) tally: Arc<Tally>,
     pub(crate) meters: Arc<Meters>,
     pub(crate) monitor: Monitor,
+    pub(crate) traces: Arc<Traces>,
+    pub(crate) counted: Counted,
     pub(crate) access: Access,
     pub(crate) api_keys: ApiKeys,
     pub(crate) test_limit: TestLimit,
@@ -78,7 +82,7 @@ const BOOTS_KEPT_MS: i64 = 400 * 86_400_000;
 struct Tasks {
     runtime: JoinHandle<()>,
     writer: JoinHandle<Written>,
-    loss: JoinHandle<()>,
+    loss: Option<JoinHandle<()>>,
     resends: Option<JoinHandle<()>>,
     erasures: Option<JoinHandle<()>>,
     retention: Option<JoinHandle<()>>,
@@ -86,13 +90,8 @@ struct Tasks {
 }
 
 impl Tasks {
-    fn of_delivery(
-        runtime: impl Future<Output = ()> + Send + 'static,
-        writer: impl Future<Output = Written> + Send + 'static,
-        loss: impl Future<Output = ()> + Send + 'static,
-    ) -> std::sync::Mutex<Option<Self>> {
-        let (runtime, writer, loss) = (tokio::spawn(runtime), tokio::spawn(writer), tokio::spawn(loss));
-        let (resends, erasures, retention, health) = (None, None, None, None);
+    fn of_delivery(runtime: JoinHandle<()>, writer: JoinHandle<Written>) -> std::sync::Mutex<Option<Self>> {
+        let (loss, resends, erasures, retention, health) = (None, None, None, None, None);
         std::sync::Mutex::new(Some(Self { runtime, writer, loss, resends, erasures, retention, health }))
     }
 }
@@ -132,13 +131,12 @@ impl Engine {
     /// Reads settings and what is due from the store, and starts writing and delivering in the world given.
     pub async fn start_in(parts: EngineParts, outside: Outside) -> Result<Arc<Self>, StartError> {
         let (EngineParts { store, config, clock }, Outside { transport, randomness }) = (parts, outside);
-        let Ground { directory, ids, changes, inboxes, api_keys, feeds } =
+        let Ground { directory, ids, changes, inboxes, api_keys, feeds, boots, due, began } =
             Ground::read(&store, &config, &clock, &randomness).await?;
         let transport: Arc<dyn Transport> =
             Arc::new(InboxTransport { inboxes: Arc::clone(&inboxes), other: transport });
-        let Begun { boots, due, began } = Begun::read(store.as_ref(), &directory, clock.now_ms()).await?;
-        let (under_way, tally, erased, meters) =
-            <(Arc<UnderWay>, Arc<Tally>, Arc<Erased>, Arc<Meters>)>::default();
+        let (under_way, tally, erased) = <(Arc<UnderWay>, Arc<Tally>, Arc<Erased>)>::default();
+        let (meters, traces) = (Arc::new(Meters::default()), Arc::new(Traces::default()));
         let (writer_stop, fatal) = (CancellationToken::new(), CancellationToken::new());
         let stop = fatal.child_token();
         let (outbox, inbox) = mpsc::channel(RUNTIME_INBOX);
@@ -152,6 +150,7 @@ impl Engine {
             feeds: Arc::clone(&feeds),
             tally: Arc::clone(&tally),
             meters: Arc::clone(&meters),
+            traces: Arc::clone(&traces),
             erased: Arc::clone(&erased),
             unfinished: unfinished_moves(store.as_ref(), &directory).await?,
             fatal: fatal.clone(),
@@ -173,14 +172,14 @@ impl Engine {
                 erased: Arc::clone(&erased),
                 changes: Arc::clone(&changes),
                 meters: Arc::clone(&meters),
+                traces: Arc::clone(&traces),
             },
             inbox,
             outbox,
             stop: stop.clone(),
         });
-        let loss = heed_loss(Arc::clone(&store), fatal.clone(), stop.clone());
         let engine = Self {
-            tasks: Tasks::of_delivery(runtime.run(due), writer.run(), loss),
+            tasks: Tasks::of_delivery(tokio::spawn(runtime.run(due)), tokio::spawn(writer.run())),
             store,
             directory,
             ids,
@@ -197,6 +196,8 @@ impl Engine {
             feeds,
             tally,
             meters,
+            traces,
+            counted: Counted::default(),
             access: Access::default(),
             api_keys,
             test_limit: TestLimit::default(),
@@ -217,6 +218,8 @@ impl Engine {
         let (stop, wanted) = (engine.stop.clone(), Arc::clone(&engine.resends_wanted));
         let mut tasks = engine.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(tasks) = tasks.as_mut() {
+            let loss = heed_loss(Arc::clone(&engine.store), engine.fatal.clone(), stop.clone());
+            tasks.loss = Some(tokio::spawn(loss));
             tasks.resends = Some(tokio::spawn(resends::run(Arc::clone(&engine), wanted, stop.clone())));
             tasks.erasures = Some(tokio::spawn(erasures::run(Arc::clone(&engine), stop.clone())));
             tasks.retention = Some(tokio::spawn(retention::run(Arc::clone(&engine), stop.clone())));
@@ -233,7 +236,7 @@ impl Engine {
         if let Some(Tasks { runtime, writer, loss, resends, erasures, retention, health }) = tasks {
             report_panic("delivery", runtime.await);
             let others = [
-                ("loss", Some(loss)),
+                ("loss", loss),
                 ("resends", resends),
                 ("erasures", erasures),
                 ("retention", retention),
@@ -299,6 +302,11 @@ impl Engine {
         self.fatal.is_cancelled()
     }
 
+    /// Where the way of single events is told, if somebody wants it.
+    pub fn traces(&self) -> &Arc<Traces> {
+        &self.traces
+    }
+
     /// The time as the engine sees it, Unix milliseconds.
     pub fn now_ms(&self) -> i64 {
         self.clock.now_ms()
@@ -325,6 +333,10 @@ struct Ground {
     inboxes: Arc<Inboxes>,
     api_keys: ApiKeys,
     feeds: Arc<Feeds>,
+    boots: Vec<BootRecord>,
+    /// When the first of what waits at each endpoint is due.
+    due: Vec<(EndpointId, i64)>,
+    began: CatchUp,
 }
 
 impl Ground {
@@ -352,25 +364,11 @@ impl Ground {
         let inboxes = Arc::new(inboxes.await?);
         let api_keys = ApiKeys::load(store.as_ref()).await?;
         let feeds = Arc::new(Feeds::new(ids.latest_event()));
-        Ok(Self { directory, ids, changes, inboxes, api_keys, feeds })
-    }
-}
-
-/// What there is to be done when the process begins.
-struct Begun {
-    /// All starts that are remembered, oldest first.
-    boots: Vec<BootRecord>,
-    /// When something is due first, at each webhook that has something.
-    due: Vec<(EndpointId, i64)>,
-    began: CatchUp,
-}
-
-impl Begun {
-    async fn read(store: &dyn Store, directory: &Directory, now_ms: i64) -> Result<Self, StoreError> {
-        let boots = begin_boot(store, now_ms).await?;
+        let now_ms = clock.now_ms();
+        let boots = begin_boot(store.as_ref(), now_ms).await?;
         let due = store.earliest_due(&directory.enabled_endpoints()).await?;
-        let began = CatchUp::count((store, directory), &due, now_ms).await?;
-        Ok(Self { boots, due, began })
+        let began = CatchUp::count((store.as_ref(), &directory), &due, now_ms).await?;
+        Ok(Self { directory, ids, changes, inboxes, api_keys, feeds, boots, due, began })
     }
 }
 

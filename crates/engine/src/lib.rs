@@ -32,11 +32,13 @@ pub mod notices;
 mod old_secrets;
 pub mod people;
 pub mod programs;
+pub mod queue_depth;
 pub mod randomness;
 pub mod resends;
 mod retention;
 pub mod store;
 pub mod test_deliveries;
+pub mod traces;
 pub mod webhooks;
 
 pub use engine::{Engine, EngineParts, Outside};

@@ -31,6 +31,7 @@ impl Operation {
         let method = match method {
             "GET" => "get",
             "POST" => "post",
+            "PUT" => "put",
             "PATCH" => "patch",
             "DELETE" => "delete",
             other => unreachable!("no call has the method {other}"),
@@ -68,6 +69,12 @@ impl Operation {
     pub fn scope(mut self, scope: Scope) -> Self {
         self.scope = Some(scope);
         self
+    }
+
+    /// It needs the admin key: whatever scopes another key has, it may not.
+    pub fn operators_only(mut self) -> Self {
+        self.members.insert("x-operators-only".to_owned(), true.into());
+        self.scope(Scope::Admin)
     }
 
     /// A parameter, inline or by reference.

@@ -117,7 +117,7 @@ impl PageBackend {
             | EngineError::Stopping => Failure::Refused(error.to_string()),
             EngineError::Store(cause) => {
                 let request_id = self.request_id.clone();
-                tracing::error!(error = %cause, request.id = request_id, "a page could not be served");
+                tracing::error!(error = %cause, "a page could not be served");
                 Failure::Internal { request_id }
             }
         }

@@ -22,7 +22,7 @@ impl CheckConfig {
     /// Loads, checks, prints.
     pub fn run(self) -> anyhow::Result<()> {
         let config = Config::load(self.serve)?;
-        log::filter(&config)?;
+        log::filter(&config.log_filter)?;
         config.secrets.check()?;
         let shown = config.shown();
         let mut terminal = Terminal::new(&self.output);

@@ -8,6 +8,7 @@ pub mod oidc;
 mod policies;
 mod secrets;
 mod shown;
+pub mod traces;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -25,6 +26,7 @@ use crate::client_address::TrustedProxies;
 use embed::{EmbedArgs, EmbedSection};
 use oidc::{OidcArgs, OidcSection, OidcSettings};
 use policies::{breaker_policy, retention_ms, retry_policy, sending};
+use traces::{TracesArgs, TracesSection, TracesSettings};
 
 /// The flags of `groundswell serve`. Each can be set by the environment variable named beside it.
 #[derive(Debug, Clone, Default, clap::Args)]
@@ -35,6 +37,9 @@ pub struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one.
     #[arg(long, env = "GROUNDSWELL_LISTEN", value_name = "ADDRESS")]
     listen: Option<SocketAddr>,
+    /// Address and port on which `/metrics` is served without a key, beside the other; port 0 takes a free one.
+    #[arg(long, env = "GROUNDSWELL_METRICS_LISTEN", value_name = "ADDRESS")]
+    metrics_listen: Option<SocketAddr>,
     /// sqlite:///path/file.db or postgres://user:password@host:5432/database
     #[arg(long, env = "GROUNDSWELL_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
@@ -88,6 +93,8 @@ pub struct ServeArgs {
     embed: EmbedArgs,
     #[command(flatten)]
     oidc: OidcArgs,
+    #[command(flatten)]
+    traces: TracesArgs,
     /// `human` or `json`.
     #[arg(long, env = "GROUNDSWELL_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<LogFormat>,
@@ -115,6 +122,7 @@ pub enum LogFormat {
 #[serde(deny_unknown_fields, default)]
 struct File {
     listen: Option<SocketAddr>,
+    metrics_listen: Option<SocketAddr>,
     database_url: Option<String>,
     admin_key: Option<String>,
     public_url: Option<String>,
@@ -131,6 +139,7 @@ struct File {
     delivery: DeliverySection,
     embed: EmbedSection,
     oidc: OidcSection,
+    traces: TracesSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -176,6 +185,8 @@ struct DeliverySection {
 #[derive(Debug)]
 pub struct Config {
     pub listen: SocketAddr,
+    /// Where metrics are served without a key; not at all without it.
+    pub metrics_listen: Option<SocketAddr>,
     pub database: Database,
     pub admin_key: Option<AdminKey>,
     /// Without a slash at its end; `None` is derived from the address that is listened on.
@@ -185,6 +196,8 @@ pub struct Config {
     /// The origins that may frame what editor links open.
     pub embed_origins: Vec<String>,
     pub oidc: Option<OidcSettings>,
+    /// None when traces go nowhere.
+    pub traces: Option<TracesSettings>,
     pub log_format: LogFormat,
     pub log_filter: String,
     pub secrets: SecretsKeySource,
@@ -239,6 +252,7 @@ impl Config {
         let database = database(&database_url)?;
         Ok(Self {
             listen: args.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000))),
+            metrics_listen: args.metrics_listen.or(file.metrics_listen),
             secrets: SecretsKeySource::new(args.secrets, file.secrets, &database)?,
             allow_core_dumps: args.allow_core_dumps.or(file.allow_core_dumps).unwrap_or(false),
             database,
@@ -248,6 +262,7 @@ impl Config {
             rate_limit: rate_limit(args.rate_limit.or(file.rate_limit).as_deref())?,
             embed_origins: embed::origins(&args.embed, &file.embed)?,
             oidc: oidc::settings(args.oidc, file.oidc)?,
+            traces: traces::settings(args.traces, file.traces)?,
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
             log_filter: args.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             engine,

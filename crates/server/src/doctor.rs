@@ -76,7 +76,7 @@ impl Doctor {
 
 fn examine(args: ServeArgs) -> anyhow::Result<Vec<Finding>> {
     const CONFIGURATION: &str = "configuration";
-    let loaded = Config::load(args).and_then(|config| log::filter(&config).map(|_| config));
+    let loaded = Config::load(args).and_then(|config| log::filter(&config.log_filter).map(|_| config));
     let config = match loaded {
         Ok(config) => config,
         Err(error) => {

@@ -15,8 +15,9 @@ use tower_service::Service as _;
 
 use crate::client_address::Peer;
 use crate::headers;
-use crate::http::{AppState, named};
+use crate::http::AppState;
 use crate::listener::{Answer, Answers};
+use crate::request::{Asked, named};
 use crate::rest::{EventCall, submit_events};
 use crate::unread;
 
@@ -41,7 +42,11 @@ impl Answers for Front {
     fn answer(&self, request: Request) -> Answer {
         let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
         if target > MAX_TARGET_BYTES {
-            return Box::pin(ready(StatusCode::URI_TOO_LONG.into_response()));
+            let meters = self.state.http_meters.of(request.method(), None);
+            return Box::pin(async move {
+                let asked = Asked { route: None, meters: &meters, span: None };
+                named(request, asked, |_| ready(StatusCode::URI_TOO_LONG.into_response())).await.0
+            });
         }
         let (mut request, body) = unread::lend(request);
         request.extensions_mut().insert(self.peer);
@@ -55,7 +60,13 @@ impl Answers for Front {
         };
         let state = self.state.clone();
         Box::pin(async move {
-            let mut answer = named(request, |request| submit_events(state.clone(), request, call)).await;
+            let meters = state.http_meters.of_event(call);
+            let submit = |request| submit_events(state.clone(), request, call);
+            let tracing = state.traces.as_ref();
+            let span = tracing
+                .and_then(|traces| traces.request(request.method(), Some(call.route()), request.headers()));
+            let (mut answer, _) =
+                named(request, Asked { route: Some(call.route()), meters, span }, submit).await;
             headers::complete_event(&state, answer.headers_mut());
             state.engine.answered(Component::Events, answer.status().as_u16());
             unread::settle(body, answer).await

@@ -3,28 +3,31 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::middleware::{self, Next};
+use axum::extract::State;
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use groundswell_engine::Engine;
 use groundswell_engine::access::hash_token;
 use groundswell_engine::clock::Clock;
-use groundswell_types::Component;
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 use tokio_util::sync::CancellationToken;
 
 use crate::client_address::TrustedProxies;
 use crate::config::Config;
 use crate::cookies::Cookies;
 use crate::docs::LazyDocs;
+use crate::http_meters::HttpMeters;
 use crate::live::{self, LiveStreams};
+use crate::log::Levels;
+use crate::metrics::Started;
 use crate::oidc::ProviderSignIn;
 use crate::origin::OwnOrigin;
 use crate::pages::StatusPages;
 use crate::rest::{BodyRoom, Description, EventStreams, RateLimiter};
 use crate::routes::Routes;
 use crate::site::Site;
-use crate::{docs, headers, inbox, oidc, origin, pages, rest};
+use crate::traces::Traces;
+use crate::{docs, headers, inbox, oidc, origin, pages, request, rest};
 
 /// What every handler can reach.
 #[derive(Clone)]
@@ -52,6 +55,13 @@ pub struct Shared {
     pub live: LiveStreams,
     pub docs: LazyDocs,
     pub status_pages: StatusPages,
+    pub http_meters: HttpMeters,
+    /// None when traces go nowhere.
+    pub traces: Option<Traces>,
+    pub started: Started,
+    /// What kind it is.
+    pub database: &'static str,
+    pub log_levels: Levels,
 }
 
 impl std::ops::Deref for AppState {
@@ -62,13 +72,19 @@ impl std::ops::Deref for AppState {
     }
 }
 
+/// How the server is looked into while it runs.
+pub struct Watching {
+    pub log_levels: Levels,
+    pub traces: Option<Traces>,
+}
+
 impl AppState {
     /// The state of a server that is about to listen; `stop` ends what would never end by itself.
     pub fn new(
         engine: Arc<Engine>,
         site: Option<Site>,
         public_url: String,
-        (config, stop): (&Config, CancellationToken),
+        (config, Watching { log_levels, traces }, stop): (&Config, Watching, CancellationToken),
     ) -> anyhow::Result<Self> {
         let oidc = config.oidc.as_ref();
         let provider_sign_in = oidc.map(|oidc| ProviderSignIn::new(oidc, &public_url, Clock::system()));
@@ -92,15 +108,14 @@ impl AppState {
             status_pages: StatusPages::default(),
             event_streams: EventStreams::new(stop.clone()),
             live: LiveStreams::new(stop),
+            http_meters: HttpMeters::default(),
+            traces,
+            started: Started::now(),
+            database: config.database.kind(),
+            log_levels,
         })))
     }
 }
-
-/// Names a request in answers and in the log.
-#[derive(Debug, Clone)]
-pub struct RequestId(pub Arc<str>);
-
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// All routes.
 pub fn router(state: AppState) -> Router {
@@ -120,7 +135,7 @@ pub fn router(state: AppState) -> Router {
         .around(|router| {
             router
                 .layer(middleware::from_fn_with_state(state.clone(), headers::complete))
-                .layer(middleware::from_fn_with_state(state.clone(), add_request_id))
+                .layer(middleware::from_fn_with_state(state.clone(), request::through_router))
         })
         .finish(state)
 }
@@ -131,42 +146,4 @@ async fn ready(State(state): State<AppState>) -> Response {
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()
     }
-}
-
-/// Also tells the engine what came of the request, for System Status.
-async fn add_request_id(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let component = component_of(request.uri().path());
-    let response = named(request, |request| next.run(request)).await;
-    if let Some(component) = component {
-        state.engine.answered(component, response.status().as_u16());
-    }
-    response
-}
-
-/// Whose answers those are of a path; none of what says nothing about anybody: files, documentation, probes.
-fn component_of(path: &str) -> Option<Component> {
-    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-    match first {
-        "v2" => Some(Component::Api),
-        "docs" | "llms.txt" | "pkg" | "healthz" | "readyz" | "metrics" | "status" | "inbox"
-        | "favicon.svg" | "robots.txt" => None,
-        _ => Some(Component::Editor),
-    }
-}
-
-/// Gives a request its id, and its answer the same one.
-pub async fn named<Answer: Future<Output = Response>>(
-    mut request: Request,
-    next: impl FnOnce(Request) -> Answer,
-) -> Response {
-    let id: Arc<str> = groundswell_engine::id::request_id().into();
-    request.extensions_mut().insert(RequestId(Arc::clone(&id)));
-    let mut response = next(request).await;
-    if response.status() == StatusCode::INTERNAL_SERVER_ERROR {
-        tracing::error!(request.id = %id, "a request failed");
-    }
-    if let Ok(value) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(X_REQUEST_ID, value);
-    }
-    response
 }

@@ -68,6 +68,17 @@ impl Limits {
         }
     }
 
+    /// For a listener beside that one, which few connect to.
+    pub const fn of_few() -> Self {
+        Self {
+            connections: 64,
+            head: Duration::from_secs(10),
+            idle: Duration::from_secs(75),
+            silence: Duration::from_mins(1),
+            tick: Duration::from_secs(1),
+        }
+    }
+
     fn ticks(self, time: Duration) -> u64 {
         // The tick in which something is noted may be over at once.
         u64::try_from(time.as_millis().div_ceil(self.tick.as_millis())).unwrap_or(u64::MAX).saturating_add(1)

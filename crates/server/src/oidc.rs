@@ -22,6 +22,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
 use url::Url;
 
+pub use self::client::connector;
 use self::provider::{Provider, Trouble};
 use self::under_way::{Purpose, Seal, UNDER_WAY_MS, UnderWay};
 use crate::config::oidc::OidcSettings;

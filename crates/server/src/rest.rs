@@ -15,6 +15,8 @@ mod inbox;
 mod input;
 mod keys;
 mod limit;
+mod log_level;
+mod metrics;
 mod notices;
 mod programs;
 mod resends;
@@ -79,6 +81,8 @@ calls! {
         "/v2/audit-log/export": get audit::export;
         "/v2/campaign/{id}/erasures": get erasures::list, post erasures::begin;
         "/v2/campaign/{id}/erasures/{erasure}": get erasures::show;
+        "/metrics": get metrics::show;
+        "/v2/log-level": get log_level::show, put log_level::change;
         "/v2/teams": get teams::list, post teams::create;
         "/v2/teams/{team}": patch teams::rename;
         "/v2/teams/{team}/members": get teams::members;
@@ -95,7 +99,7 @@ calls! {
     }
 }
 
-/// All routes below `/v2`. Every one that this server has needs a key, but the description of the others.
+/// All routes below `/v2`, and `/metrics`. Every one that this server has needs a key, but the description of the others.
 pub fn router(state: AppState) -> Routes {
     let with_key = with_key()
         .any("/v2", absent::answer)
@@ -120,6 +124,16 @@ pub fn router(state: AppState) -> Routes {
 pub enum EventCall {
     One,
     Batch,
+}
+
+impl EventCall {
+    /// The template of its path.
+    pub const fn route(self) -> &'static str {
+        match self {
+            Self::One => "/v2/campaign/{id}/events",
+            Self::Batch => "/v2/campaign/{id}/events/batch",
+        }
+    }
 }
 
 /// Answers one of the calls for events as [`router`] would, without its layers.

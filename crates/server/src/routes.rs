@@ -45,6 +45,11 @@ impl Routes {
         self.with(("POST", MethodFilter::POST), path, handler)
     }
 
+    /// Answers `PUT`.
+    pub fn put<T: 'static>(self, path: &str, handler: impl Handler<T, AppState>) -> Self {
+        self.with(("PUT", MethodFilter::PUT), path, handler)
+    }
+
     /// Answers `PATCH`.
     pub fn patch<T: 'static>(self, path: &str, handler: impl Handler<T, AppState>) -> Self {
         self.with(("PATCH", MethodFilter::PATCH), path, handler)

@@ -17,13 +17,19 @@ use url::Url;
 
 use crate::config::{Config, Database};
 use crate::front::Front;
-use crate::http::{AppState, router};
+use crate::http::{AppState, Watching, router};
 use crate::listener::{Limits, Listener};
+use crate::log::Levels;
+use crate::metrics::MetricsFront;
 use crate::site::Site;
-use crate::{crash, log, secrets};
+use crate::traces::Traces;
+use crate::{crash, log, request, secrets};
 
 /// Open requests get this long to finish after a stop is asked for; attempts under way then get theirs.
 const REQUESTS_GRACE: Duration = Duration::from_secs(10);
+
+/// Whoever reads metrics while the server stops has had the other requests' time already.
+const METRICS_GRACE: Duration = Duration::from_secs(1);
 
 /// Everything together ends within 30 s.
 const ENGINE_GRACE: Duration = Duration::from_secs(19);
@@ -42,13 +48,14 @@ pub fn say(line: &str) {
 
 /// Runs the server until it is told to stop.
 pub fn run(config: Config) -> anyhow::Result<()> {
-    log::start(&config)?;
+    let log_levels = log::start(&config)?;
     crash::log_panics();
     if !config.allow_core_dumps {
         crash::forbid_core_dumps();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(config))
+    request::spawn_by_request();
+    runtime.block_on(serve(config, log_levels))
 }
 
 /// Opens the database, bringing it up to date.
@@ -60,7 +67,7 @@ pub async fn open(database: &Database, vault: Vault) -> Result<Arc<dyn Store>, S
     })
 }
 
-async fn serve(config: Config) -> anyhow::Result<()> {
+async fn serve(config: Config, log_levels: Levels) -> anyhow::Result<()> {
     let mut stop_signals = StopSignals::new()?;
     let clock = Clock::system();
     let secrets::Opened { vault, made } = secrets::vault(&config).await?;
@@ -83,7 +90,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         tracing::warn!("the pages are not built (`cargo xtask build` makes them); only the API is served");
     }
     let stop = CancellationToken::new();
-    let state = AppState::new(Arc::clone(&engine), site, public_url.clone(), (&config, stop.clone()))?;
+    let traces = trace(&config, &engine)?;
+    let watching = Watching { log_levels, traces: traces.clone() };
+    let state =
+        AppState::new(Arc::clone(&engine), site, public_url.clone(), (&config, watching, stop.clone()))?;
     let router = router(state.clone());
     say(&format!("Groundswell listens on http://{address}"));
     if engine.is_first_run().await.unwrap_or(false) {
@@ -91,6 +101,10 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         say(&format!("Sign in, once and within an hour: {public_url}/sign-in?token={token}"));
     }
 
+    let metrics = metrics_listener(&config)?.map(|listener| {
+        let state = state.clone();
+        listener.serve(move |_| MetricsFront(state.clone()), &stop)
+    });
     let serving = listener.serve(move |peer| Front::new(state.clone(), router.clone(), peer), &stop);
     let failed = tokio::select! {
         () = stop_signals.wait() => false,
@@ -98,14 +112,39 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     };
     stop.cancel();
     serving.finish(REQUESTS_GRACE).await;
+    if let Some(metrics) = metrics {
+        metrics.finish(METRICS_GRACE).await;
+    }
     if tokio::time::timeout(ENGINE_GRACE, engine.shut_down()).await.is_err() {
         tracing::warn!("attempts under way did not finish in time; they are repeated after the next start");
+    }
+    if let Some(traces) = traces {
+        // The thread that sends waits for tasks of this runtime.
+        let _ = tokio::task::spawn_blocking(move || traces.stop()).await;
     }
     if failed {
         anyhow::bail!("stopped because of the database; the last lines of the log say why, and what to do");
     }
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Begins to trace, where the settings say so.
+fn trace(config: &Config, engine: &Engine) -> anyhow::Result<Option<Traces>> {
+    let traces = config.traces.as_ref().map(Traces::start).transpose()?;
+    if let Some(traces) = &traces {
+        engine.traces().start(Arc::new(traces.clone()));
+    }
+    Ok(traces)
+}
+
+/// Listens for those who collect metrics, where the settings say so.
+fn metrics_listener(config: &Config) -> anyhow::Result<Option<Listener>> {
+    let Some(wanted) = config.metrics_listen else { return Ok(None) };
+    let listener = Listener::bind(wanted, Limits::of_few())
+        .with_context(|| format!("cannot listen on {wanted} for metrics"))?;
+    say(&format!("Metrics are at http://{}/metrics", listener.address()?));
+    Ok(Some(listener))
 }
 
 /// SIGINT and SIGTERM.

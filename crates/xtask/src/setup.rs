@@ -2,7 +2,8 @@
 //! result is there, does only what is missing, and says in one line which of the two it was.
 //!
 //! The steps: the browser half's compiler (`wasm`), the Node tools (`node`), a browser for the tests
-//! (`browser`), the official Python client (`python`), PostgreSQL's programs (`postgres`), the shells that completions
+//! (`browser`), the official Python client (`python`), PostgreSQL's programs (`postgres`), Prometheus'
+//! (`prometheus`), the shells that completions
 //! are for (`shells`), a C++ compiler (`cxx`), the languages of the examples (`languages`), what they import (`examples`) and
 //! what checks the dependencies (`deny`). Commands ask for the steps they need, so that nobody waits for a browser to be installed in
 //! order to start the server.
@@ -15,6 +16,7 @@ mod languages;
 mod node;
 mod packages;
 mod postgres;
+mod prometheus;
 mod python;
 mod shells;
 mod wasm;
@@ -41,6 +43,8 @@ pub enum Step {
     Python,
     /// PostgreSQL's programs, for tests that start servers of their own.
     Postgres,
+    /// Prometheus' programs, for tests of what is collected.
+    Prometheus,
     /// The shells that completions are tested with.
     Shells,
     /// A C++ compiler, for the fuzzers.
@@ -75,6 +79,7 @@ pub fn everything(workspace: &Workspace, wasm_from: Option<WasmSource>) -> Resul
             Step::Browser,
             Step::Python,
             Step::Postgres,
+            Step::Prometheus,
             Step::Shells,
             Step::Cxx,
             Step::Languages,
@@ -93,6 +98,7 @@ pub fn ensure(workspace: &Workspace, steps: &[Step]) -> Result<()> {
             Step::Browser => report("browser", || browser::prepare(workspace))?,
             Step::Python => report("python", || python::prepare_client(workspace))?,
             Step::Postgres => report("postgres", || postgres::prepare(workspace))?,
+            Step::Prometheus => report("prometheus", || prometheus::prepare(workspace))?,
             Step::Shells => report("shells", || shells::prepare(workspace))?,
             Step::Deny => report("deny", || deny::prepare(workspace))?,
             Step::Cxx => report("cxx", || cxx::prepare(workspace))?,

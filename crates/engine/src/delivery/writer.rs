@@ -41,6 +41,7 @@ use crate::feeds::Feeds;
 use crate::id::IdGenerator;
 use crate::meters::Meters;
 use crate::store::{AttemptRecord, EndpointId, Idempotency, Move, Standing, Store};
+use crate::traces::{self, TraceContext, Traces};
 
 /// Accepts and outcomes of one transaction, each at most this many.
 const MAX_BATCH_ITEMS: usize = 1_000;
@@ -85,18 +86,22 @@ pub struct FinishedAttempt {
     pub attempt: AttemptRecord,
     /// The receiver asked the whole endpoint to pause until then, Unix milliseconds.
     pub pause_until_ms: Option<i64>,
+    /// The attempt's span, if it is traced.
+    pub trace: Option<TraceContext>,
 }
 
 impl FinishedAttempt {
     /// An ending, or an attempt whose receiver asked for nothing.
     pub const fn ending(item: Item, attempt: AttemptRecord) -> Self {
-        Self { item, attempt, pause_until_ms: None }
+        Self { item, attempt, pause_until_ms: None, trace: None }
     }
 }
 
 struct AcceptJob {
     events: Vec<NewEvent>,
     reply: oneshot::Sender<Vec<Result<Receipt, EngineError>>>,
+    /// The span of the request that brought them, if it is traced.
+    trace: Option<TraceContext>,
     _bytes: OwnedSemaphorePermit,
 }
 
@@ -128,10 +133,12 @@ impl WriterHandle {
             .try_acquire_many_owned(permits)
             .map_err(|_| EngineError::Overloaded)?;
         let (reply, answer) = oneshot::channel();
-        self.accepts.try_send(AcceptJob { events, reply, _bytes: permit }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => EngineError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => EngineError::Stopping,
-        })?;
+        self.accepts
+            .try_send(AcceptJob { events, reply, trace: traces::current(), _bytes: permit })
+            .map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => EngineError::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => EngineError::Stopping,
+            })?;
         answer.await.map_err(|_| EngineError::Stopping)
     }
 
@@ -161,6 +168,7 @@ pub struct Writer {
     feeds: Arc<Feeds>,
     tally: Arc<Tally>,
     meters: Arc<Meters>,
+    traces: Arc<Traces>,
     erased: Arc<Erased>,
     accepts: mpsc::Receiver<AcceptJob>,
     outcomes: mpsc::Receiver<FinishedAttempt>,
@@ -196,6 +204,7 @@ pub struct WriterParts {
     pub feeds: Arc<Feeds>,
     pub tally: Arc<Tally>,
     pub meters: Arc<Meters>,
+    pub traces: Arc<Traces>,
     /// Nothing of these is sent again.
     pub erased: Arc<Erased>,
     /// Moves that had not come to their end when the process ended.
@@ -229,6 +238,7 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         feeds,
         tally,
         meters,
+        traces,
         erased,
         unfinished,
         fatal,
@@ -245,6 +255,7 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         feeds,
         tally,
         meters,
+        traces,
         erased,
         accepts,
         outcomes,

@@ -1,12 +1,27 @@
-//! What needs no key: this description, and whether the server runs.
+//! The server itself: this description, whether it runs, what it measures and what it logs.
 
 use groundswell_types::EventKind;
 use serde_json::{Value, json};
 
-use crate::errors::Errors::NotFound;
+use crate::errors::Errors::{BadRequest, NotFound, PayloadTooLarge, UnsupportedMediaType};
 use crate::operation::Operation;
 
 pub const TAG: &str = "Server";
+
+fn log_level() -> Value {
+    json!({
+        "type": "object",
+        "required": ["filter"],
+        "properties": {
+            "filter": {
+                "type": "string",
+                "maxLength": 1000,
+                "description": "Levels, by part of the server: `info`, or `info,groundswell_engine::delivery=debug`.",
+                "examples": ["info,groundswell_engine::delivery=debug"],
+            },
+        },
+    })
+}
 
 pub fn operations() -> Vec<Operation> {
     let files: Vec<Value> = EventKind::ALL.map(|kind| format!("{}.json", kind.name()).into()).to_vec();
@@ -35,6 +50,29 @@ pub fn operations() -> Vec<Operation> {
             .with_header("ETag", "ETag")
             .answers_nothing(304, "It is what you have.")
             .fails(&[NotFound]),
+        Operation::new("GET /v2/log-level", "getLogLevel", "Read what the server logs")
+            .tag(TAG)
+            .about("With the admin key only.")
+            .operators_only()
+            .answers(200, "What is logged.", log_level()),
+        Operation::new("PUT /v2/log-level", "setLogLevel", "Change what the server logs")
+            .tag(TAG)
+            .about(
+                "With the admin key only. It counts until the next start, which goes by the settings: here one raises the \
+                 level of one part while something is looked into.",
+            )
+            .operators_only()
+            .body(log_level(), json!({ "filter": "info,groundswell_engine::delivery=debug" }))
+            .answers(200, "What is logged from now on.", log_level())
+            .fails(&[BadRequest, PayloadTooLarge, UnsupportedMediaType]),
+        Operation::new("GET /metrics", "getMetrics", "Read the server's metrics")
+            .tag(TAG)
+            .about(
+                "In Prometheus' text format, with the admin key only: how much is delivered is nobody's business but the \
+                 operator's. Where `metrics_listen` is set, they are served there without a key.",
+            )
+            .operators_only()
+            .answers_with(200, "The metrics.", text()),
         Operation::new("GET /healthz", "isAlive", "Ask whether the process runs")
             .tag(TAG)
             .answers_with(200, "It does.", text()),

@@ -15,6 +15,9 @@ impl Config {
         let mut shown = Map::new();
         let mut put = |name: &str, value: Value| shown.insert(name.to_owned(), value);
         put("listen", json!(self.listen));
+        if let Some(address) = self.metrics_listen {
+            put("metrics_listen", json!(address));
+        }
         put("database_url", json!(self.database.shown()));
         if self.admin_key.is_some() {
             put("admin_key", json!(MASK));
@@ -31,6 +34,9 @@ impl Config {
         put("embed", json!({ "origins": self.embed_origins }));
         if let Some(oidc) = &self.oidc {
             put("oidc", oidc.shown(MASK));
+        }
+        if let Some(traces) = &self.traces {
+            put("traces", traces.shown(MASK));
         }
         let networks: Vec<String> = engine.egress_allow.iter().map(ToString::to_string).collect();
         put("secrets", self.secrets.shown());
@@ -63,6 +69,14 @@ impl Config {
 }
 
 impl Database {
+    /// What kind it is.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "sqlite",
+            Self::Postgres(_) => "postgresql",
+        }
+    }
+
     /// Its URL without a password.
     pub fn shown(&self) -> String {
         match self {

@@ -39,6 +39,20 @@ pub enum NoAnswer {
     Body(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// Connects to what the operator has named, with TLS or without. Fails when the certificates that this machine trusts cannot be
+/// read.
+pub fn connector() -> Result<HttpsConnector<HttpConnector>, rustls::Error> {
+    // A second call finds the provider there already, which is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let tls = ClientConfig::builder().try_with_platform_verifier()?.with_no_client_auth();
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT_PATIENCE));
+    let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
+    Ok(connector.wrap_connector(tcp))
+}
+
 /// Sends requests, each on a connection of its own: a provider may close one that idles at the very moment in which it is used
 /// again, and a code cannot be brought twice to find out.
 #[derive(Debug, Clone)]
@@ -47,16 +61,8 @@ pub struct Client(Pool<HttpsConnector<HttpConnector>, Full<Bytes>>);
 impl Client {
     /// Fails when the certificates that this machine trusts cannot be read.
     pub fn new() -> Result<Self, rustls::Error> {
-        // A second call finds the provider there already, which is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let tls = ClientConfig::builder().try_with_platform_verifier()?.with_no_client_auth();
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT_PATIENCE));
-        let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
         let mut pool = Pool::builder(TokioExecutor::new());
-        Ok(Self(pool.pool_max_idle_per_host(0).build(connector.wrap_connector(tcp))))
+        Ok(Self(pool.pool_max_idle_per_host(0).build(connector()?)))
     }
 
     /// Sends a request to wherever nobody on the way can read it.

@@ -14,7 +14,8 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
 use super::coding;
-use crate::http::{AppState, RequestId};
+use crate::http::AppState;
+use crate::request::RequestId;
 
 /// More than this many problems help nobody, and a body of a megabyte can have a hundred thousand.
 const MAX_PROBLEMS: usize = 50;

@@ -51,9 +51,9 @@ impl<'a> Need<'a> {
         let first = segments.next().unwrap_or_default();
         let program = if first == "campaign" { segments.next() } else { None };
         let scope = match (first, segments.next()) {
-            ("api-keys" | "sign-in-links" | "audit-log" | "teams", _) | ("campaign", Some("erasures")) => {
-                Scope::Admin
-            }
+            _ if path == "/metrics" => Scope::Admin,
+            ("api-keys" | "sign-in-links" | "audit-log" | "log-level" | "teams", _)
+            | ("campaign", Some("erasures")) => Scope::Admin,
             _ if method.is_safe() => Scope::Read,
             ("campaign", Some("events")) => Scope::Events,
             _ => Scope::Webhooks,
@@ -141,6 +141,8 @@ mod tests {
         assert_eq!(need(Method::DELETE, "/v2/api-keys/key_1"), ("admin", None));
         assert_eq!(need(Method::POST, "/v2/sign-in-links"), ("admin", None));
         assert_eq!(need(Method::GET, "/v2/audit-log/export"), ("admin", None));
+        assert_eq!(need(Method::PUT, "/v2/log-level"), ("admin", None));
+        assert_eq!(need(Method::GET, "/metrics"), ("admin", None));
         assert_eq!(need(Method::GET, "/v2/campaign/p1/erasures"), ("admin", Some("p1")));
         assert_eq!(need(Method::GET, "/v2/teams/t1/members"), ("admin", None));
         assert_eq!(need(Method::GET, "/v2"), ("read", None));

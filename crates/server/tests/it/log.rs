@@ -2,8 +2,11 @@
 
 use std::process::{Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::browser::Browser;
+use crate::client::Call;
+use crate::receiver::Receiver;
 use crate::server::Server;
 use crate::waiting;
 
@@ -70,4 +73,116 @@ fn a_server_leaves_no_core_dump_unless_it_is_told_to() {
     let own = own.lines().find(|line| line.starts_with("Max core file size")).expect("it has one");
     let own = own.split_whitespace().nth(5).expect("the hard limit");
     assert_eq!(limit(&Server::with(&[("GROUNDSWELL_ALLOW_CORE_DUMPS", "true")])), own);
+}
+
+fn in_json(filter: &str) -> Server {
+    Server::with(&[("GROUNDSWELL_LOG_FORMAT", "json"), ("GROUNDSWELL_LOG", filter)])
+}
+
+/// The lines of a log in JSON, without those that are for the person who starts the server.
+fn lines(server: &Server) -> Vec<Value> {
+    server.log().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// The targets of the lines about a request.
+fn targets(server: &Server, request: &str) -> Vec<String> {
+    let lines = lines(server);
+    let own = lines.iter().filter(|line| line["request.id"] == request);
+    own.map(|line| line["target"].as_str().expect("a target").to_owned()).collect()
+}
+
+#[test]
+fn every_line_about_a_request_has_the_id_that_its_answer_has() {
+    let server = in_json("debug");
+    let client = server.client();
+    let refused = client.authorized_by(None).get("/v2/campaigns");
+    let refused = refused.header("x-request-id").expect("an id").to_owned();
+    let program = client.program("REFERRAL");
+    let listed = client.get(&format!("/v2/campaign/{program}/deliveries"));
+    let listed = listed.header("x-request-id").expect("an id").to_owned();
+    let browser = Browser::signed_in(&server);
+    let page = browser.ask(&format!("GET /programs/{program}/deliveries"), &[], "");
+    let page = page.get("x-request-id").expect("an id").to_owned();
+    let arguments = [("content-type", "application/x-www-form-urlencoded")];
+    let function = browser.ask("POST /_fn/get_programs", &arguments, "");
+    let function = function.get("x-request-id").expect("an id").to_owned();
+    let too_long = "a".repeat(9_000);
+    let too_long = Call { method: "GET", path: &format!("/{too_long}"), headers: &[], body: &[] };
+    assert!(client.send(too_long).header("x-request-id").is_some());
+    for (request, target) in [
+        (&refused, "groundswell::rest::auth"),
+        (&listed, "groundswell::request"),
+        (&page, "groundswell::request"),
+        (&function, "groundswell::request"),
+    ] {
+        waiting::until(format!("a line of {target} about {request}"), || {
+            targets(&server, request).iter().any(|known| known == target).then_some(())
+        });
+    }
+}
+
+#[test]
+fn in_lines_for_people_a_requests_id_is_at_the_end() {
+    let server = Server::with(&[("GROUNDSWELL_LOG", "debug")]);
+    let refused = server.client().authorized_by(None).get("/v2/campaigns");
+    let id = refused.header("x-request-id").expect("an id").to_owned();
+    let line = waiting::until("the refusal is in the log", || {
+        let log = server.log();
+        log.lines().find(|line| line.contains("without a valid key")).map(str::to_owned)
+    });
+    assert!(line.ends_with(&format!(" client.address=127.0.0.1 request.id={id}")), "{line}");
+}
+
+#[test]
+fn lines_about_a_delivery_have_the_ids_of_event_and_delivery() {
+    let server = in_json("info,groundswell_engine::delivery=debug");
+    let receiver = Receiver::start();
+    let program = server.client().program("REFERRAL");
+    server.client().webhook(&program, &receiver.url("/"), Value::Null);
+    let event = server.client().join(&program, "p1");
+    let line = waiting::until("the attempt is in the log", || {
+        lines(&server).into_iter().find(|line| line["fields"]["message"] == "an attempt was made")
+    });
+    assert_eq!(line["fields"]["event.id"], event);
+    let delivery = server.client().delivery_of(&program, &event)["id"].clone();
+    assert_eq!(line["fields"]["delivery.id"], delivery);
+    assert_eq!(line["request.id"], Value::Null, "it is about no request any more");
+}
+
+#[test]
+fn what_is_logged_can_be_changed_while_the_server_runs_by_operators_alone() {
+    let server = in_json("info");
+    let client = server.client();
+    let put = |client: &crate::client::Client, filter: &str| {
+        let body = json!({ "filter": filter }).to_string();
+        client.send(Call {
+            method: "PUT",
+            path: "/v2/log-level",
+            headers: &[("content-type", "application/json")],
+            body: body.as_bytes(),
+        })
+    };
+    let refusals = |server: &Server| {
+        let lines = lines(server);
+        lines.iter().filter(|line| line["target"] == "groundswell::rest::auth").count()
+    };
+    let stranger = client.authorized_by(None);
+    stranger.get("/v2/campaigns");
+    assert_eq!(client.get("/v2/log-level").ok()["filter"], "info");
+    assert_eq!(
+        put(&client, "info,groundswell::rest::auth=debug").ok()["filter"],
+        "groundswell::rest::auth=debug,info"
+    );
+    assert_eq!(refusals(&server), 0);
+    stranger.get("/v2/campaigns");
+    waiting::until("the refusal is in the log", || (refusals(&server) == 1).then_some(()));
+    put(&client, "info").ok();
+    stranger.get("/v2/campaigns");
+    assert_eq!(client.get("/v2/log-level").ok()["filter"], "info");
+    assert_eq!(refusals(&server), 1);
+    put(&client, "groundswell=loudly").refused(400, "BAD_REQUEST");
+    put(&stranger, "info").refused(401, "UNAUTHORIZED");
+    let key = client.post("/v2/api-keys", &json!({ "name": "k", "scopes": ["admin"] })).ok();
+    let key = format!("Bearer {}", key["key"].as_str().expect("a key"));
+    put(&client.authorized_by(Some(&key)), "trace").refused(403, "FORBIDDEN");
 }

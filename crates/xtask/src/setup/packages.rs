@@ -1,5 +1,7 @@
 //! Debian packages, where there is apt-get.
 
+use std::fs;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -35,6 +37,28 @@ pub fn install<'a>(workspace: &Workspace, packages: &[&'a str]) -> Result<Vec<&'
         process::quietly(&mut install, &log, INSTALL_LIMIT)?;
     }
     Ok(missing)
+}
+
+/// Puts what is in a package below `directory`, without installing it. Needs to be root only where no package is known yet.
+pub fn unpack(workspace: &Workspace, package: &str, directory: &Path) -> Result<()> {
+    let log = workspace.cache().join("apt-get.log");
+    let fetched = workspace.cache().join(format!("{package}.fetched"));
+    if fetched.exists() {
+        fs::remove_dir_all(&fetched)?;
+    }
+    fs::create_dir_all(&fetched)?;
+    let mut download = process::command("apt-get");
+    download.args(["download", package]).current_dir(&fetched);
+    if process::quietly(&mut download, &log, INSTALL_LIMIT).is_err() {
+        process::quietly(apt_get(&[package])?.arg("update"), &log, INSTALL_LIMIT)
+            .context("cannot read the package lists")?;
+        process::quietly(&mut download, &log, INSTALL_LIMIT)?;
+    }
+    let file = fs::read_dir(&fetched)?.next().context("apt-get has fetched nothing")??.path();
+    let mut unpack = process::command("dpkg-deb");
+    unpack.arg("--extract").arg(file).arg(directory);
+    process::quietly(&mut unpack, &log, INSTALL_LIMIT)?;
+    fs::remove_dir_all(&fetched).context("cannot remove what was fetched")
 }
 
 /// Whether [`install`] has a chance: there is apt-get, and a way to run it as root.

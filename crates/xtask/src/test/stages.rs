@@ -88,7 +88,7 @@ impl Stage {
     pub fn steps(self) -> &'static [Step] {
         match self {
             Self::Build => &[Step::Wasm, Step::Node],
-            Self::Unit => &[Step::Wasm, Step::Node, Step::Postgres, Step::Shells],
+            Self::Unit => &[Step::Wasm, Step::Node, Step::Postgres, Step::Prometheus, Step::Shells],
             Self::TypesWasm => &[Step::Wasm],
             Self::TypesPackage => &[],
             Self::End2end | Self::ReleaseSite => &[Step::Wasm, Step::Node, Step::Browser],

@@ -48,7 +48,7 @@ fn only_the_configuration_reads_the_environment() {
     assert_none("read it in crates/server/src/config.rs and pass it on:", &offences);
 }
 
-/// What the server may do with the engine itself: see whether it runs, let somebody in, and serve who is known by an address
+/// What the server may do with the engine itself: see whether it runs and how, let somebody in, and serve who is known by an address
 /// of their own.
 const OPEN_USE_CASES: &[&str] = &[
     "accept_as_new",
@@ -58,20 +58,24 @@ const OPEN_USE_CASES: &[&str] = &[
     "answered",
     "api_key",
     "api_keys_revoked",
+    "breakers",
     "has_inbox",
     "health",
     "invited",
     "is_ready",
     "join",
     "link_holder",
+    "meters",
     "now_ms",
     "person",
+    "queue_depth",
     "receive_in_inbox",
     "sign_in",
     "sign_in_and_join",
     "sign_in_with_password",
     "sign_in_with_subject",
     "sign_out",
+    "slots",
     "use_editor_link",
 ];
 

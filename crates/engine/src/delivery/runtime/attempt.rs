@@ -22,6 +22,7 @@ use crate::directory::{Directory, Endpoint};
 use crate::meters::Meters;
 use crate::randomness::Randomness;
 use crate::store::{After, AttemptRecord, Pending};
+use crate::traces::Traces;
 use groundswell_types::signature::sign;
 
 /// Statuses by which a receiver says that it is asked too much: they slow the whole endpoint.
@@ -39,6 +40,7 @@ pub struct AttemptContext {
     pub erased: Arc<Erased>,
     pub changes: Arc<Changes>,
     pub meters: Arc<Meters>,
+    pub traces: Arc<Traces>,
 }
 
 /// Makes one attempt with the webhook's URL, secret and headers as they are now.
@@ -61,6 +63,7 @@ pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Se
         context.meters.first_attempt(pending.accepted_at_ms, started_at_ms);
     }
     context.changes.tell([(endpoint.flow, Change::Deliveries)]);
+    let event = body.event;
     let exchanged = exchange(context, &endpoint, body).await;
     let asked_ms = exchanged.as_ref().and_then(|exchanged| asked_ms(context, exchanged));
     let attempt = match exchanged {
@@ -72,7 +75,9 @@ pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Se
             ..blank(pending, started_at_ms)
         },
     };
+    let trace = context.traces.attempted(event, &attempt);
     tracing::debug!(
+        event.id = %event,
         delivery.id = %pending.key.delivery_id,
         attempt.number = attempt.number,
         attempt.duration_ms = attempt.duration_ms,
@@ -83,7 +88,7 @@ pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Se
     let pause_until_ms = asked_ms
         .filter(|asked_ms| is_overloaded && *asked_ms > 0)
         .map(|asked_ms| context.clock.now_ms().saturating_add(asked_ms.min(MAX_RETRY_AFTER_MS)));
-    hand_over(context, FinishedAttempt { item, attempt, pause_until_ms }, outbox).await;
+    hand_over(context, FinishedAttempt { item, attempt, pause_until_ms, trace }, outbox).await;
 }
 
 /// Ends deliveries whose deadline passed while their endpoint was failing.
@@ -114,7 +119,11 @@ fn http_date(at_ms: i64) -> String {
 /// Ends a delivery whose body is not in the store any more.
 async fn give_up(context: &AttemptContext, item: Item, outbox: &mpsc::Sender<Message>) {
     let pending = item.pending;
-    tracing::error!(delivery.id = %pending.key.delivery_id, "the event of a waiting delivery is not in the store");
+    tracing::error!(
+        event.id = (!pending.key.delivery_id.is_resend()).then(|| pending.key.delivery_id.event().to_string()),
+        delivery.id = %pending.key.delivery_id,
+        "the event of a waiting delivery is not in the store"
+    );
     let attempt = AttemptRecord {
         number: 0,
         failure: Some(FailureClass::Misconfigured),

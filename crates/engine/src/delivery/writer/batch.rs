@@ -109,7 +109,7 @@ impl Writer {
     fn health_after(&self, finished: &[FinishedAttempt]) -> BTreeMap<EndpointId, HealthChange> {
         const GONE: Option<u16> = Some(410);
         let mut changes: BTreeMap<EndpointId, HealthChange> = BTreeMap::new();
-        for FinishedAttempt { item, attempt, pause_until_ms } in
+        for FinishedAttempt { item, attempt, pause_until_ms, .. } in
             finished.iter().filter(|one| one.attempt.number > 0)
         {
             let change = changes.entry(attempt.endpoint_id).or_insert_with(|| HealthChange {

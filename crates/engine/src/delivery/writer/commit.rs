@@ -1,6 +1,7 @@
 //! One cycle: commit, then tell producers and the runtime. An item the database rejects fails alone.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use groundswell_types::DeliveryId;
 
@@ -49,7 +50,9 @@ impl Writer {
             places.push(of_job);
         }
         let (batch, consequences) = self.batch_of(accepts, &finished);
+        let watch = Stopwatch::start();
         let (accept_fates, outcome_fates) = self.commit_or_bisect(&batch).await;
+        let took = watch.elapsed();
         // Else health, too, is written with the next outcome.
         let is_whole = outcome_fates.iter().all(|fate| matches!(fate, Fate::Committed(())));
         if is_whole {
@@ -65,6 +68,9 @@ impl Writer {
                 answers.push(place.and_then(|at| {
                     let accept = &batch.accepts[at];
                     let receipt = receipt(accept, &accept_fates[at])?;
+                    if let Some(request) = job.trace {
+                        self.traces.committed(request, receipt.id, took);
+                    }
                     if !receipt.is_duplicate {
                         let flow = self.directory.program(&event.program_id).map(|entry| entry.flow);
                         committed_items.extend(
@@ -86,7 +92,7 @@ impl Writer {
                 self.send(Message::Gate(*endpoint, *gate)).await;
             }
         }
-        self.settle(finished, &batch, outcome_fates).await;
+        self.settle((finished, took), &batch, outcome_fates).await;
         if is_whole {
             self.follow(consequences).await;
         }
@@ -104,7 +110,13 @@ impl Writer {
         }
     }
 
-    async fn settle(&mut self, finished: Vec<FinishedAttempt>, batch: &Batch, fates: Vec<Fate<()>>) {
+    /// Tells of outcomes, after a commit that took so long.
+    async fn settle(
+        &mut self,
+        (finished, took): (Vec<FinishedAttempt>, Duration),
+        batch: &Batch,
+        fates: Vec<Fate<()>>,
+    ) {
         if fates.iter().any(|fate| matches!(fate, Fate::Committed(()))) {
             self.unwritten.retry_now();
         }
@@ -116,6 +128,9 @@ impl Writer {
         for ((one, outcome), fate) in finished.into_iter().zip(&batch.outcomes).zip(fates) {
             match fate {
                 Fate::Committed(()) => {
+                    if let Some(attempted) = one.trace {
+                        self.traces.settled(attempted, &outcome.attempt, took);
+                    }
                     let retry =
                         outcome.insert.filter(|pending| pending.key.due_at_ms != crate::store::PARKED_DUE_MS);
                     if let Some(Pending { key, .. }) = retry {
@@ -125,6 +140,7 @@ impl Writer {
                 }
                 Fate::Rejected => {
                     tracing::error!(
+                        event.id = event_of(one.item.pending.key.delivery_id),
                         delivery.id = %one.item.pending.key.delivery_id,
                         "the outcome of an attempt cannot be stored; the delivery is tried again after a restart"
                     );
@@ -229,6 +245,11 @@ impl Writer {
         }
         EngineError::from(error)
     }
+}
+
+/// For the log. A resend's id does not tell it.
+fn event_of(delivery: DeliveryId) -> Option<String> {
+    (!delivery.is_resend()).then(|| delivery.event().to_string())
 }
 
 fn receipt(accept: &Accept, fate: &Fate<Accepted>) -> Result<Receipt, EngineError> {

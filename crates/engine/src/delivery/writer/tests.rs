@@ -46,6 +46,7 @@ async fn fixture() -> Fixture {
         feeds: Arc::default(),
         tally: Arc::default(),
         meters: Arc::default(),
+        traces: Arc::default(),
         erased: Arc::default(),
         unfinished: Vec::new(),
         fatal: CancellationToken::new(),

@@ -40,7 +40,7 @@ impl Recipe {
     }
 
     pub fn is_rest(&self) -> bool {
-        self.path.starts_with("/v2")
+        self.path.starts_with("/v2") || self.path == "/metrics"
     }
 
     pub fn is_embedded(&self) -> bool {
@@ -90,6 +90,11 @@ const fn get_as(path: &'static str, sent: &'static str) -> Recipe {
 
 const fn post(path: &'static str, body: &'static str) -> Recipe {
     Recipe { method: "POST", path, as_sent: None, body, make: Make::Anew }
+}
+
+/// It leaves what it sets as the others expect it.
+const fn put(path: &'static str, body: &'static str) -> Recipe {
+    Recipe { method: "PUT", path, as_sent: None, body, make: Make::Shared }
 }
 
 /// A post that only reads.
@@ -175,6 +180,9 @@ const REST: &[Recipe] = &[
     get("/v2/teams/{team}/invitations"),
     post("/v2/teams/{team}/invitations", r#"{"email":"{address}","role":"viewer"}"#),
     delete("/v2/teams/{team}/invitations/{invitation}"),
+    get("/metrics"),
+    get("/v2/log-level"),
+    put("/v2/log-level", r#"{"filter":"info,groundswell::routes=debug"}"#),
     any("/v2", "any:/v2"),
     any("/v2/", "any:/v2/"),
     any("/v2/{*rest}", "any:/v2/campaign/{id}/participants"),

@@ -1,0 +1,178 @@
+//! Traces by OpenTelemetry, for those who set its variables; without them there is none of this but a look whether there is.
+//!
+//! A trace shows an event's way: the request (`POST /v2/campaign/{id}/events`), the `commit`, each `attempt`, and the commit
+//! of its `outcome`. A request that comes with `traceparent` is in its caller's trace. Receivers get none: what a delivery
+//! consists of is the contract, the ids of this server's requests are not theirs to know, and a trace of ours cannot be
+//! joined by strangers. In a span is what is in the log, never a body, a header or a URL.
+
+mod client;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use groundswell_engine::clock;
+use groundswell_engine::traces::{SpanRecord, SpanSink, Step, TraceContext};
+use http::{HeaderMap, Method, StatusCode};
+use opentelemetry::propagation::TextMapPropagator as _;
+use opentelemetry::trace::{
+    Span as _, SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt as _, TraceFlags, TraceId,
+    TraceState, Tracer as _, TracerProvider as _,
+};
+use opentelemetry::{Context, KeyValue};
+use opentelemetry_http::HeaderExtractor;
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider, Span};
+
+use self::client::Client;
+use crate::config::traces::{SamplerSettings, TracesSettings};
+use crate::request::RequestId;
+
+/// What is left is sent for so long when the server stops.
+const LAST_SPANS: Duration = Duration::from_secs(5);
+
+/// What is asked every few seconds by machines is traced for nobody.
+const UNTRACED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+/// Makes spans and sends them.
+#[derive(Clone)]
+pub struct Traces {
+    provider: SdkTracerProvider,
+    tracer: SdkTracer,
+    propagator: Arc<TraceContextPropagator>,
+}
+
+impl Traces {
+    /// Begins to send what there will be. Inside of the runtime, which sends.
+    pub fn start(settings: &TracesSettings) -> anyhow::Result<Self> {
+        let exporter = SpanExporter::builder()
+            .with_http()
+            .with_http_client(Client::new().context("the trust store for sending traces cannot be read")?)
+            .with_protocol(Protocol::HttpBinary)
+            .with_endpoint(settings.endpoint.as_str())
+            .build()
+            .context("traces cannot be sent")?;
+        let resource = Resource::builder()
+            .with_service_name(settings.service_name.clone())
+            .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
+            .build();
+        let provider = SdkTracerProvider::builder()
+            .with_batch_exporter(exporter)
+            .with_sampler(sampler(settings.sampler))
+            .with_resource(resource)
+            .build();
+        let tracer = provider.tracer("groundswell");
+        Ok(Self { provider, tracer, propagator: Arc::new(TraceContextPropagator::new()) })
+    }
+
+    /// Begins the span of a request, if its route is one that is traced.
+    pub fn request(&self, method: &Method, route: Option<&str>, headers: &HeaderMap) -> Option<RequestSpan> {
+        let route = route.filter(|route| !UNTRACED.contains(route))?;
+        let parent = self.propagator.extract_with_context(&Context::new(), &HeaderExtractor(headers));
+        let attributes = vec![
+            KeyValue::new("http.request.method", method.to_string()),
+            KeyValue::new("http.route", route.to_owned()),
+        ];
+        let builder = SpanBuilder::from_name(format!("{method} {route}"))
+            .with_kind(SpanKind::Server)
+            .with_attributes(attributes);
+        let span = self.tracer.build_with_context(builder, &parent);
+        span.is_recording().then_some(RequestSpan(span))
+    }
+
+    /// Sends what has not been sent, and nothing more. Blocks for up to [`LAST_SPANS`].
+    pub fn stop(&self) {
+        if let Err(error) = self.provider.shutdown_with_timeout(LAST_SPANS) {
+            tracing::warn!(%error, "the last traces were not sent");
+        }
+    }
+}
+
+fn sampler(SamplerSettings { is_parent_based, ratio }: SamplerSettings) -> Sampler {
+    let own = Sampler::TraceIdRatioBased(ratio);
+    if is_parent_based { Sampler::ParentBased(Box::new(own)) } else { own }
+}
+
+/// The span of a request that is being answered.
+pub struct RequestSpan(Span);
+
+impl RequestSpan {
+    /// What is done for the request belongs to this.
+    pub fn context(&self) -> TraceContext {
+        context_of(self.0.span_context())
+    }
+
+    /// The request is answered.
+    pub fn answered(mut self, id: &RequestId, status: StatusCode) {
+        self.0.set_attribute(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
+        self.0.set_attribute(KeyValue::new("groundswell.request.id", id.0.as_ref().to_owned()));
+        if status.is_server_error() {
+            self.0.set_status(Status::error(""));
+        }
+        self.0.end();
+    }
+}
+
+impl SpanSink for Traces {
+    fn record(&self, span: SpanRecord) -> Option<TraceContext> {
+        let SpanRecord { parent, began, took, step } = span;
+        let parent = SpanContext::new(
+            TraceId::from_bytes(parent.trace_id),
+            SpanId::from_bytes(parent.span_id),
+            TraceFlags::SAMPLED,
+            false,
+            TraceState::NONE,
+        );
+        let (name, kind, attributes) = described(step);
+        let builder =
+            SpanBuilder::from_name(name).with_kind(kind).with_start_time(began).with_attributes(attributes);
+        let parent = Context::new().with_remote_span_context(parent);
+        let mut span = self.tracer.build_with_context(builder, &parent);
+        if !span.is_recording() {
+            return None;
+        }
+        if let Step::Attempt { failure: Some(failure), .. } = step {
+            span.set_status(Status::error(failure));
+        }
+        let context = context_of(span.span_context());
+        span.end_with_timestamp(end_of(began, took));
+        Some(context)
+    }
+}
+
+fn end_of(began: SystemTime, took: Duration) -> SystemTime {
+    began.checked_add(took).unwrap_or_else(|| clock::ago(Duration::ZERO))
+}
+
+fn context_of(span: &SpanContext) -> TraceContext {
+    TraceContext { trace_id: span.trace_id().to_bytes(), span_id: span.span_id().to_bytes() }
+}
+
+/// The name, the kind and the attributes of a step's span.
+fn described(step: Step) -> (&'static str, SpanKind, Vec<KeyValue>) {
+    match step {
+        Step::Commit { event } => {
+            ("commit", SpanKind::Internal, vec![KeyValue::new("groundswell.event.id", event.to_string())])
+        }
+        Step::Attempt { event, delivery, number, failure, status } => {
+            let mut attributes = vec![
+                KeyValue::new("groundswell.event.id", event.to_string()),
+                KeyValue::new("groundswell.delivery.id", delivery.to_string()),
+                KeyValue::new("groundswell.attempt.number", number),
+            ];
+            attributes.extend(failure.map(|class| KeyValue::new("error.type", class)));
+            let status = status.map(|status| KeyValue::new("http.response.status_code", i64::from(status)));
+            attributes.extend(status);
+            ("attempt", SpanKind::Client, attributes)
+        }
+        Step::Outcome { delivery, after } => {
+            let attributes = vec![
+                KeyValue::new("groundswell.delivery.id", delivery.to_string()),
+                KeyValue::new("groundswell.outcome", after),
+            ];
+            ("outcome", SpanKind::Internal, attributes)
+        }
+    }
+}
