@@ -10,6 +10,7 @@ pub(super) mod erasure;
 pub(super) mod first_steps;
 pub(super) mod hours;
 pub(super) mod inbox;
+pub(super) mod inspection;
 pub(super) mod joining;
 pub(super) mod keys;
 pub(super) mod moves;
