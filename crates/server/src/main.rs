@@ -2,6 +2,7 @@
 
 mod audit_export;
 mod backend;
+mod backup;
 mod check_config;
 mod client_address;
 mod config;
@@ -23,6 +24,7 @@ mod oidc;
 mod origin;
 mod pages;
 mod rest;
+mod restore;
 mod rotate_key;
 mod routes;
 mod secrets;
@@ -56,6 +58,8 @@ enum Command {
     CheckConfig(Box<check_config::CheckConfig>),
     Doctor(Box<doctor::Doctor>),
     RotateKey(Box<rotate_key::RotateKey>),
+    Backup(Box<backup::Backup>),
+    Restore(Box<restore::Restore>),
     #[command(flatten)]
     Api(Box<groundswell_cli::Command>),
 }
@@ -72,6 +76,8 @@ fn main() -> ExitCode {
         Command::CheckConfig(check) => check.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::RotateKey(rotate) => rotate.run(),
+        Command::Backup(backup) => backup.run(),
+        Command::Restore(restore) => restore.run(),
         Command::Api(command) => return groundswell_cli::run(*command, &surroundings),
     };
     match result.map_err(anyhow::Error::downcast::<Failure>) {
