@@ -29,5 +29,6 @@ mod server;
 mod server_sent;
 mod sign_in;
 mod team;
+mod upgrade;
 mod waiting;
 mod who_may;
