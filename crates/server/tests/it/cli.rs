@@ -2,6 +2,7 @@
 
 mod backup;
 mod deliveries;
+mod doctor;
 mod listen;
 mod local;
 mod pages;
