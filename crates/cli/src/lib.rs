@@ -27,7 +27,7 @@ use std::process::ExitCode;
 pub use api::{Probe, probe};
 pub use connection::Connection;
 pub use failure::Failure;
-pub use terminal::{Output, Terminal, Tone};
+pub use terminal::{Output, Progress, Terminal, Tone};
 
 /// What the commands do not decide themselves.
 pub struct Surroundings {

@@ -88,6 +88,40 @@ impl Terminal {
     }
 }
 
+/// One line on standard error that says how far a long command is, for a person who waits. Programs, files and pipes get
+/// nothing of it.
+pub struct Progress {
+    is_shown: bool,
+    /// The letters that the next text has to cover.
+    length: usize,
+}
+
+impl Progress {
+    /// Nothing is shown yet.
+    pub fn new(output: &Output) -> Self {
+        Self { is_shown: !output.json && std::io::stderr().is_terminal(), length: 0 }
+    }
+
+    /// Puts a text in the place of the one before.
+    pub fn show(&mut self, text: &str) {
+        if self.is_shown {
+            let length = text.chars().count();
+            // Whoever cannot be told how far it is can do without.
+            let _ = write!(std::io::stderr(), "\r{text:0$}", self.length.max(length));
+            self.length = length;
+        }
+    }
+}
+
+impl Drop for Progress {
+    /// Takes the line away, so that what is said next stands alone.
+    fn drop(&mut self) {
+        if self.length > 0 {
+            let _ = write!(std::io::stderr(), "\r{:1$}\r", "", self.length);
+        }
+    }
+}
+
 /// What came from somewhere else, for a line of its own: nothing in it can move the cursor or change colours.
 pub fn harmless(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()

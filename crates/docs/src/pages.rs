@@ -33,6 +33,13 @@ const MONITORING: About = About {
     group: Group::Guides,
 };
 
+const OPERATING: About = About {
+    name: "operating",
+    title: "Backup, restore, upgrade",
+    description: "Save the database and bring it back, to a point in time as well; upgrade, and go back.",
+    group: Group::Guides,
+};
+
 /// All pages of a server with these settings.
 pub fn all(settings: &Settings) -> Vec<Page> {
     let page = |about: About, text: &str| Page::new(about, addressed(text, settings));
@@ -43,6 +50,7 @@ pub fn all(settings: &Settings) -> Vec<Page> {
         page(SIGN_IN, include_str!("../text/sign-in.md")),
         page(examples::ABOUT, &examples::text()),
         page(MONITORING, include_str!("../text/monitoring.md")),
+        page(OPERATING, include_str!("../text/operating.md")),
         page(delivery::ABOUT, &delivery::text(&settings.delivery)),
         page(events::ABOUT, &events::text()),
         page(api::ABOUT, &api::text(&settings.public_url)),

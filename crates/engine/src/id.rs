@@ -20,6 +20,9 @@ const LOW_BITS: u32 = 19;
 
 const MAX_ID: i64 = (1 << 60) - 1;
 
+/// How far ids leap at most when the clock is behind the highest stored one: a minute's worth of them.
+const LEAP_BITS: u32 = 35;
+
 /// Makes numbers that are time-ordered, strictly increasing, and never made again.
 ///
 /// The upper bits are milliseconds, the lower ones begin each millisecond at a random place in their lower half:
@@ -34,13 +37,21 @@ pub struct IdGenerator {
 
 impl IdGenerator {
     /// A generator whose ids all are above `highest`, the highest one ever stored.
+    ///
+    /// While the clock is behind that one, ids are counted on from it. Whoever made the database that a backup was taken
+    /// of counted on from there as well, so these begin at a random distance.
     pub fn new(clock: Clock, randomness: Randomness, highest: Option<EventId>) -> Self {
-        Self { clock, randomness, last: Mutex::new(highest.map_or(0, EventId::number)) }
+        let mut last = highest.map_or(0, EventId::number);
+        if last >> LOW_BITS > since_epoch_ms(&clock) {
+            let leap = randomness.clone().random_range(1..1_i64 << LEAP_BITS);
+            last += leap.min(MAX_ID - last).max(0);
+        }
+        Self { clock, randomness, last: Mutex::new(last) }
     }
 
     /// The next number.
     fn next(&self) -> i64 {
-        let since_epoch_ms = (self.clock.now_ms() - EPOCH_MS).clamp(0, MAX_ID >> LOW_BITS);
+        let since_epoch_ms = since_epoch_ms(&self.clock);
         let random: i64 = self.randomness.clone().random_range(0..1 << (LOW_BITS - 1));
         let fresh = (since_epoch_ms << LOW_BITS) | random;
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -114,6 +125,10 @@ impl IdGenerator {
         WebhookId::parse(&format!("wh_{}", text(&mut self.randomness.clone(), 10)))
             .expect("base32 is a valid id")
     }
+}
+
+fn since_epoch_ms(clock: &Clock) -> i64 {
+    (clock.now_ms() - EPOCH_MS).clamp(0, MAX_ID >> LOW_BITS)
 }
 
 /// When an id was made, Unix milliseconds.
@@ -201,6 +216,19 @@ mod tests {
     }
 
     #[test]
+    fn after_a_backup_was_restored_while_the_clock_is_behind_its_ids_no_id_is_made_again() {
+        let highest = EventId::from_number(1_000_000 << LOW_BITS);
+        let clock = Clock::manual(EPOCH_MS + 1_000);
+        let made = |seed| {
+            let ids = IdGenerator::new(clock.clone(), Randomness::seeded(seed), Some(highest));
+            (0..1_000).map(|_| ids.event()).collect::<Vec<_>>()
+        };
+        let (before, restored) = (made(1), made(2));
+        assert!(before[0] > highest && restored[0] > highest);
+        assert!(before[999] < restored[0] || restored[999] < before[0], "{} and {}", before[0], restored[0]);
+    }
+
+    #[test]
     fn the_ids_of_a_day_are_a_range() {
         // 2026-03-01T00:00:00Z
         let (day, midnight_ms) = (20_513, 1_772_323_200_000);
@@ -217,7 +245,7 @@ mod tests {
 
     #[test]
     fn ids_are_above_the_highest_stored_one() {
-        let highest = EventId::from_number(MAX_ID - 5);
+        let highest = EventId::from_number(MAX_ID >> 1);
         let ids = IdGenerator::new(Clock::manual(EPOCH_MS), Randomness::system(), Some(highest));
         assert!(ids.event() > highest);
     }

@@ -1,11 +1,12 @@
 //! Where settings come from: flags, then the environment, then a TOML file, then defaults. The only file that reads
-//! the environment (through clap).
+//! the environment (through clap, but for what is no setting of ours).
 
 mod admin_key;
 mod egress;
 mod embed;
 pub mod oidc;
 mod policies;
+mod proxies;
 mod secrets;
 mod shown;
 pub mod traces;
@@ -20,6 +21,7 @@ use groundswell_types::RateLimit;
 use serde::Deserialize;
 
 pub use self::admin_key::AdminKey;
+pub use self::proxies::proxies;
 pub use self::secrets::SecretsKeySource;
 use self::secrets::{SecretsArgs, SecretsSection};
 use crate::client_address::TrustedProxies;

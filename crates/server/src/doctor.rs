@@ -1,14 +1,19 @@
 //! `groundswell doctor`: what stands in the way, and what to do about it.
 
+mod clock;
 mod database;
+mod disk;
+mod egress;
 mod network;
 
 use groundswell_cli::{Output, Terminal, Tone};
+use groundswell_engine::clock::Clock;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::config::{Config, ServeArgs};
+use crate::config::{Config, Database, ServeArgs, proxies};
 use crate::log;
+use crate::migrate::look;
 
 /// Checks configuration, clock, disk, database and network, and says what to do.
 ///
@@ -94,12 +99,19 @@ fn examine(args: ServeArgs) -> anyhow::Result<Vec<Finding>> {
         ),
     }];
     let own = network::listening(&config);
-    findings.extend(own.clock);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    findings.extend(runtime.block_on(database::examine(&config)));
+    let looked = runtime.block_on(look(&config.database));
+    let inspection = looked.as_ref().ok();
+    findings.push(clock::examine(Clock::system().now_ms(), own.date.as_deref(), inspection));
+    if let Database::Sqlite(path) = &config.database {
+        findings.extend(disk::examine(path));
+    }
+    findings.extend(database::examine(&config, &looked));
     findings.push(own.listen);
     findings.push(network::public_url(&config, own.is_running));
-    findings.push(network::egress(&config));
+    findings.push(egress::rules(&config));
+    findings.push(egress::receivers(inspection.map_or(&[], |found| &found.receivers)));
+    findings.extend(egress::proxies(&proxies()));
     Ok(findings)
 }
 

@@ -2,6 +2,7 @@
 
 mod audit_export;
 mod backend;
+mod backup;
 mod check_config;
 mod client_address;
 mod config;
@@ -26,6 +27,7 @@ mod origin;
 mod pages;
 mod request;
 mod rest;
+mod restore;
 mod rotate_key;
 mod routes;
 mod secrets;
@@ -60,6 +62,8 @@ enum Command {
     CheckConfig(Box<check_config::CheckConfig>),
     Doctor(Box<doctor::Doctor>),
     RotateKey(Box<rotate_key::RotateKey>),
+    Backup(Box<backup::Backup>),
+    Restore(Box<restore::Restore>),
     #[command(flatten)]
     Api(Box<groundswell_cli::Command>),
 }
@@ -76,6 +80,8 @@ fn main() -> ExitCode {
         Command::CheckConfig(check) => check.run(),
         Command::Doctor(doctor) => doctor.run(),
         Command::RotateKey(rotate) => rotate.run(),
+        Command::Backup(backup) => backup.run(),
+        Command::Restore(restore) => restore.run(),
         Command::Api(command) => return groundswell_cli::run(*command, &surroundings),
     };
     match result.map_err(anyhow::Error::downcast::<Failure>) {

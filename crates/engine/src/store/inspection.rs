@@ -19,6 +19,14 @@ pub struct Inspection {
     pub secrets_key: Option<String>,
     /// Settings that decide whether a commit is safe, as the database has them.
     pub settings: Vec<(&'static str, String)>,
+    /// The latest time that is known to have been written, Unix milliseconds.
+    pub newest_at_ms: Option<i64>,
+    /// The URLs of enabled webhooks, newest first, at most 100. There may be secrets in them.
+    pub receivers: Vec<String>,
+    /// The clock of a database that has its own, Unix milliseconds, when this one said what is beside it.
+    pub clocks_ms: Option<(i64, i64)>,
+    /// The session is older than the connection by so much: a pooler handed it over.
+    pub session_is_older_by_ms: Option<i64>,
 }
 
 /// Looks at a file; a database that is not there yet lacks every migration.

@@ -1,5 +1,6 @@
 //! SQLite: one file, one process, one writer at a time and a few connections that read.
 
+pub mod backup;
 mod cold;
 mod committer;
 mod error;

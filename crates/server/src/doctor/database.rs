@@ -1,93 +1,34 @@
-//! Where everything is stored: room, rights, version, settings.
+//! The database: its version, its settings, its key.
 
-use std::fs::OpenOptions;
-use std::path::{Path, PathBuf};
-
+use groundswell_engine::store::StoreError;
 use groundswell_engine::store::inspection::Inspection;
 use groundswell_engine::store::vault::KeyFileError;
 
 use super::Finding;
 use crate::config::{Config, Database, SecretsKeySource};
-use crate::migrate::look;
 use crate::secrets::missing;
 
-/// Less free room is soon none.
-const LITTLE_BYTES: u64 = 1 << 30;
+/// A session that was made for a connection is not older than it by so much.
+const POOLED_MS: i64 = 1_000;
 
-/// With less, the next few thousand events fill the disk.
-const TOO_LITTLE_BYTES: u64 = 100 << 20;
-
-/// What there is to say about the database and the disk it is on.
-pub async fn examine(config: &Config) -> Vec<Finding> {
+/// What there is to say about a database that was looked at.
+pub fn examine(config: &Config, looked: &Result<Inspection, StoreError>) -> Vec<Finding> {
     let database = &config.database;
-    let mut findings = Vec::new();
-    if let Database::Sqlite(path) = database {
-        let directory = existing_directory(path);
-        findings.push(writable(path, &directory));
-        findings.push(room(&directory));
-    }
-    match look(database).await {
+    match looked {
         Ok(inspection) => {
-            findings.push(version(&inspection, database));
-            findings.extend(settings(&inspection, database));
+            let mut findings = vec![version(inspection, database)];
+            findings.extend(settings(inspection, database));
+            findings.extend(of_server(inspection));
             findings.push(secrets_key(&config.secrets, inspection.secrets_key.as_deref()));
+            findings
         }
-        Err(error) => findings.push(Finding::fail(
+        Err(error) => vec![Finding::fail(
             "database",
             error.to_string(),
-            "Check GROUNDSWELL_DATABASE_URL, and whether this user may read the database.",
-        )),
+            "Check GROUNDSWELL_DATABASE_URL, and whether this user may read the database; a setting that it refuses is to be \
+             changed in the database's own configuration.",
+        )],
     }
-    findings
-}
-
-/// The directory of the database, or the nearest one above it that is there.
-fn existing_directory(path: &Path) -> PathBuf {
-    let own = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let existing = own.ancestors().find(|one| one.is_dir());
-    existing.filter(|one| !one.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
-}
-
-/// SQLite makes files beside the database, so the directory counts as much as the file.
-fn writable(path: &Path, directory: &Path) -> Finding {
-    const NAME: &str = "directory";
-    let probe = directory.join(format!(".groundswell-doctor-{}", std::process::id()));
-    let made = OpenOptions::new().write(true).create_new(true).open(&probe);
-    let tried = made.and_then(|_| std::fs::remove_file(&probe));
-    let tried = tried.and_then(|()| {
-        if path.exists() { OpenOptions::new().append(true).open(path).map(drop) } else { Ok(()) }
-    });
-    match tried {
-        Ok(()) => Finding::ok(NAME, format!("{} can be written to", directory.display())),
-        Err(error) => Finding::fail(
-            NAME,
-            format!("the database in {} cannot be written: {error}", directory.display()),
-            "Run as the user who owns the directory and the files in it, or change their owner.",
-        ),
-    }
-}
-
-fn room(directory: &Path) -> Finding {
-    const NAME: &str = "disk";
-    let room = match rustix::fs::statvfs(directory) {
-        Ok(room) => room.f_bavail.saturating_mul(room.f_frsize),
-        Err(error) => {
-            let said = format!("how much room there is in {} cannot be read: {error}", directory.display());
-            return Finding::warn(NAME, said, "Look with `df`.");
-        }
-    };
-    let said = format!("{} free in {}", size(room), directory.display());
-    let advice =
-        "Make room. A full disk refuses new events with 507; a shorter GROUNDSWELL_RETENTION_MS keeps less.";
-    match room {
-        ..TOO_LITTLE_BYTES => Finding::fail(NAME, said, advice),
-        TOO_LITTLE_BYTES..LITTLE_BYTES => Finding::warn(NAME, said, advice),
-        _ => Finding::ok(NAME, said),
-    }
-}
-
-fn size(bytes: u64) -> String {
-    if bytes >= 1 << 30 { format!("{} GiB", bytes >> 30) } else { format!("{} MiB", bytes >> 20) }
 }
 
 fn version(inspection: &Inspection, database: &Database) -> Finding {
@@ -134,6 +75,37 @@ fn settings(inspection: &Inspection, database: &Database) -> Option<Finding> {
     } else {
         Finding::ok(NAME, said)
     })
+}
+
+/// What PostgreSQL's configuration, and what is before it, may do to it.
+fn of_server(inspection: &Inspection) -> Vec<Finding> {
+    let is = |wanted: &str, value: &str| {
+        inspection.settings.iter().any(|(name, found)| *name == wanted && found == value)
+    };
+    let mut findings = Vec::new();
+    if is("full_page_writes", "off") {
+        findings.push(Finding::warn(
+            "full_page_writes",
+            "PostgreSQL's full_page_writes is off: a power cut in the middle of a page's writing damages it",
+            "Switch it on (`ALTER SYSTEM SET full_page_writes = on; SELECT pg_reload_conf()`), unless the file system writes \
+             pages whole, as ZFS does.",
+        ));
+    }
+    if is("autovacuum", "off") {
+        findings.push(Finding::warn(
+            "autovacuum",
+            "PostgreSQL's autovacuum is off: the queue's table grows with every delivery, and the server stops at last",
+            "Switch it on (`ALTER SYSTEM SET autovacuum = on; SELECT pg_reload_conf()`).",
+        ));
+    }
+    if inspection.session_is_older_by_ms.is_some_and(|ms| ms > POOLED_MS) {
+        findings.push(Finding::warn(
+            "pooler",
+            "the session is older than the connection: there is a pooler before PostgreSQL",
+            "Have it pool by session, or connect to PostgreSQL itself: prepared statements and the lease belong to a session.",
+        ));
+    }
+    findings
 }
 
 /// Whether the database's secrets can be read with the key there is.
@@ -183,6 +155,15 @@ mod tests {
             Level::Warn
         );
         assert_eq!(level(Inspection { applied, newer: Some(99), ..Inspection::default() }), Level::Fail);
+    }
+
+    #[test]
+    fn a_session_that_is_older_than_its_connection_is_a_poolers() {
+        let names = |older_ms| {
+            let inspection = Inspection { session_is_older_by_ms: older_ms, ..Inspection::default() };
+            of_server(&inspection).iter().map(|finding| finding.name).collect::<Vec<_>>()
+        };
+        assert_eq!((names(None), names(Some(5)), names(Some(60_000))), (vec![], vec![], vec!["pooler"]));
     }
 
     #[test]

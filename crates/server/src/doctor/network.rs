@@ -1,23 +1,13 @@
-//! Where it listens, where it is reached, where it may send to, and whether the clock is right.
+//! Where it listens, and where it is reached.
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
-use std::time::UNIX_EPOCH;
 
 use groundswell_cli::{Probe, probe};
-use groundswell_engine::clock::Clock;
 use url::{Host, Url};
 
 use super::Finding;
 use crate::config::Config;
-
-/// 2025-01-01T00:00:00Z. Before this program was made no clock can be right.
-const EARLIEST_MS: i64 = 1_735_689_600_000;
-
-/// Receivers usually allow five minutes; a warning comes long before that.
-const DOUBTFUL_OFF_MS: i64 = 10_000;
-
-const WRONG_OFF_MS: i64 = 120_000;
 
 const LISTEN: &str = "listen";
 const PUBLIC_URL: &str = "public URL";
@@ -25,7 +15,8 @@ const PUBLIC_URL: &str = "public URL";
 /// What is known after looking at the address to listen on.
 pub struct Listening {
     pub listen: Finding,
-    pub clock: Option<Finding>,
+    /// The date of a server that answered there, as in HTTP.
+    pub date: Option<String>,
     /// A Groundswell answers there.
     pub is_running: bool,
 }
@@ -33,11 +24,10 @@ pub struct Listening {
 /// Whether the address is free, or who has it.
 pub fn listening(config: &Config) -> Listening {
     let address = config.listen;
-    let now_ms = Clock::system().now_ms();
     let bound = TcpListener::bind(address);
     let listen = match bound.map_err(|error| error.kind()) {
         Ok(_) => Finding::ok(LISTEN, format!("{address} is free; no server runs there")),
-        Err(ErrorKind::AddrInUse) => return taken(address, now_ms),
+        Err(ErrorKind::AddrInUse) => return taken(address),
         Err(ErrorKind::PermissionDenied) => Finding::fail(
             LISTEN,
             format!("this user may not listen on {address}"),
@@ -55,10 +45,10 @@ pub fn listening(config: &Config) -> Listening {
             "Take another address with --listen or GROUNDSWELL_LISTEN.",
         ),
     };
-    Listening { listen, clock: Some(clock(now_ms, None)), is_running: false }
+    Listening { listen, date: None, is_running: false }
 }
 
-fn taken(address: SocketAddr, now_ms: i64) -> Listening {
+fn taken(address: SocketAddr) -> Listening {
     let reached = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
@@ -69,7 +59,7 @@ fn taken(address: SocketAddr, now_ms: i64) -> Listening {
         Probe::Groundswell { is_ready: true, date } => {
             return Listening {
                 listen: Finding::ok(LISTEN, format!("Groundswell answers on {address} and is ready")),
-                clock: Some(clock(now_ms, date.as_deref())),
+                date,
                 is_running: true,
             };
         }
@@ -90,32 +80,7 @@ fn taken(address: SocketAddr, now_ms: i64) -> Listening {
             None,
         ),
     };
-    Listening { listen, clock: Some(clock(now_ms, date.as_deref())), is_running: false }
-}
-
-/// Signatures carry the time, and receivers refuse what is off by minutes. `date` is another's, as in HTTP.
-fn clock(now_ms: i64, date: Option<&str>) -> Finding {
-    const NAME: &str = "clock";
-    const ADVICE: &str = "Set it and keep it right, for example with `timedatectl set-ntp true`: receivers refuse signatures \
-                          from another time.";
-    if now_ms < EARLIEST_MS {
-        return Finding::fail(NAME, "the clock is before 2025", ADVICE);
-    }
-    let theirs = date.and_then(|date| httpdate::parse_http_date(date).ok());
-    let theirs_ms =
-        theirs.and_then(|time| i64::try_from(time.duration_since(UNIX_EPOCH).ok()?.as_millis()).ok());
-    // A date in HTTP has no milliseconds.
-    let off_ms = theirs_ms.map(|theirs_ms| (now_ms - theirs_ms - 500).abs());
-    match off_ms {
-        None => Finding::ok(NAME, "the clock is plausible; there is no other one to compare it with"),
-        Some(WRONG_OFF_MS..) => Finding::fail(NAME, off_by(off_ms), ADVICE),
-        Some(DOUBTFUL_OFF_MS..) => Finding::warn(NAME, off_by(off_ms), ADVICE),
-        Some(_) => Finding::ok(NAME, "the clock agrees with the server's"),
-    }
-}
-
-fn off_by(off_ms: Option<i64>) -> String {
-    format!("the clock and the server's differ by {} s", off_ms.unwrap_or_default() / 1000)
+    Listening { listen, date, is_running: false }
 }
 
 /// Whether links lead here.
@@ -170,44 +135,9 @@ fn is_secure(url: &str) -> bool {
     url.scheme() == "https" || is_local
 }
 
-/// What deliveries may reach besides public addresses.
-pub fn egress(config: &Config) -> Finding {
-    const NAME: &str = "egress";
-    /// Where clouds tell machines their secrets.
-    const METADATA: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
-    let allowed = &config.engine.egress_allow;
-    if allowed.is_empty() {
-        return Finding::ok(NAME, "deliveries reach public addresses only");
-    }
-    let rules: Vec<String> = allowed.iter().map(ToString::to_string).collect();
-    let said = format!("deliveries reach public addresses, and {}", rules.join(", "));
-    if allowed.iter().any(|rule| rule.covers(METADATA)) {
-        return Finding::warn(
-            NAME,
-            said,
-            "That includes 169.254.169.254, where clouds hand out credentials: whoever may set a webhook's URL could read \
-             them. Allow only the networks that receivers are in.",
-        );
-    }
-    Finding::ok(NAME, said)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::doctor::Level;
-
-    #[test]
-    fn a_clock_is_compared_with_another_one() {
-        // 2026-03-01T00:00:00Z
-        let (now_ms, date) = (1_772_323_200_000, "Sun, 01 Mar 2026 00:00:00 GMT");
-        let level = |now_ms, date| clock(now_ms, date).level;
-        assert_eq!(level(0, None), Level::Fail);
-        assert_eq!(level(now_ms, None), Level::Ok);
-        assert_eq!(level(now_ms + 999, Some(date)), Level::Ok);
-        assert_eq!(level(now_ms - 20_000, Some(date)), Level::Warn);
-        assert_eq!(level(now_ms + 600_000, Some(date)), Level::Fail);
-    }
 
     #[test]
     fn a_public_url_without_tls_is_good_for_this_machine_only() {

@@ -1,6 +1,8 @@
 //! The commands of `groundswell` beside `serve`, as a person or a script starts them.
 
+mod backup;
 mod deliveries;
+mod doctor;
 mod listen;
 mod local;
 mod pages;
@@ -18,21 +20,21 @@ use crate::server::{ADMIN_KEY, Server};
 
 /// What a command said, and how it ended.
 #[derive(Debug)]
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
 }
 
 impl Ran {
     /// What it said; it must have succeeded.
-    fn ok(self) -> String {
+    pub fn ok(self) -> String {
         assert_eq!((self.code, self.err.as_str()), (Some(0), ""), "{}", self.out);
         self.out
     }
 
     /// The JSON it said; it must have succeeded.
-    fn json(self) -> Value {
+    pub fn json(self) -> Value {
         serde_json::from_str(&self.ok()).expect("JSON on standard output")
     }
 
@@ -45,17 +47,17 @@ impl Ran {
     }
 }
 
-fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+pub fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_groundswell"));
     command.args(arguments).env_clear().envs(environment.iter().copied()).stdin(Stdio::null());
     command
 }
 
-fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
+pub fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
     finished(&mut command(arguments, environment))
 }
 
-fn run_in(directory: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
+pub fn run_in(directory: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
     finished(command(arguments, environment).current_dir(directory))
 }
 

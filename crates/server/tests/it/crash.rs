@@ -6,6 +6,7 @@
 mod auditor;
 mod outage;
 mod producer;
+mod restored;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -130,9 +131,19 @@ impl Drop for StopsProducers<'_> {
     }
 }
 
+/// The accepted events, and when each was answered.
+fn outcomes_of_load(posted: &[Posted]) -> Vec<(&str, i64)> {
+    posted.iter().filter_map(|event| event.outcome.accepted()).collect()
+}
+
 /// Waits until everything accepted has arrived everywhere, and then until nothing comes any more.
 fn wait_for_quiet(receiver: &Receiver, posted: &[Posted]) {
     let accepted: Vec<&str> = posted.iter().filter_map(Posted::accepted_id).collect();
+    wait_until_complete(receiver, &accepted);
+}
+
+/// As [`wait_for_quiet`], for these events.
+fn wait_until_complete(receiver: &Receiver, accepted: &[&str]) {
     assert!(accepted.len() > 100, "only {} events were accepted", accepted.len());
     // What a long soak has left waiting needs its time, too.
     let deadline = Instant::now() + Duration::from_secs(180 + accepted.len() as u64 / 1_000);
@@ -146,7 +157,7 @@ fn wait_for_quiet(receiver: &Receiver, posted: &[Posted]) {
         // Going through all of them keeps the receiver waiting, so only once it has nothing to do. What is still
         // missing after a longer silence is the auditor's to name.
         if quiet_since.elapsed() > 4 * QUIET
-            || quiet_since.elapsed() > QUIET && receiver.look(|exchanges| is_complete(exchanges, &accepted))
+            || quiet_since.elapsed() > QUIET && receiver.look(|exchanges| is_complete(exchanges, accepted))
         {
             return;
         }

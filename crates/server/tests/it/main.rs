@@ -33,5 +33,6 @@ mod sign_in;
 mod status;
 mod team;
 mod traces;
+mod upgrade;
 mod waiting;
 mod who_may;

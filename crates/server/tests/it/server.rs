@@ -123,6 +123,12 @@ impl Server {
         database(self.directory.path())
     }
 
+    /// The file of the secrets key that it has made, on whichever database.
+    pub fn key_file(&self) -> PathBuf {
+        let own = PathBuf::from(format!("{}.key", self.database().display()));
+        if own.exists() { own } else { self.directory.path().join("groundswell-secrets.key") }
+    }
+
     /// Everything it has printed since its first start.
     pub fn log(&self) -> String {
         (1..=self.starts)

@@ -12,6 +12,7 @@ use super::error::{self, READ_LIMIT, within};
 use super::lease::Lease;
 use super::writer::Writer;
 use super::{Options, keeper, secrets};
+use crate::clock::{Clock, Stopwatch};
 use crate::store::inspection::Inspection;
 use crate::store::{StoreError, query, schema};
 
@@ -30,6 +31,14 @@ const ACQUIRE_LIMIT: Duration = Duration::from_secs(5);
 const SETTINGS: &str = "
     SELECT current_setting('synchronous_commit'), current_setting('fsync'), current_setting('server_encoding'),
         CAST(current_setting('server_version_num') AS BIGINT), current_setting('server_version')";
+
+/// What is not checked when connecting; and the age of the session.
+const STATE: &str = "
+    SELECT current_setting('full_page_writes'), current_setting('autovacuum'),
+        CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT),
+        CAST(EXTRACT(EPOCH FROM clock_timestamp() - backend_start) * 1000 AS BIGINT)
+    FROM pg_stat_activity
+    WHERE pid = pg_backend_pid()";
 
 const HAS_MIGRATIONS: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL";
 
@@ -117,7 +126,13 @@ impl Connector {
 
     /// The database as it is. Connecting checks the settings; nothing is written.
     pub(super) async fn inspect(&self) -> Result<Inspection, StoreError> {
+        let connecting = Stopwatch::start();
         let mut connection = self.connect_first().await?;
+        let state = within(READ_LIMIT, sqlx::query(STATE).fetch_one(&mut connection)).await;
+        let (state, now_ms) = (state.map_err(error::of_read)?, Clock::system().now_ms());
+        let age_ms: i64 = state.try_get(3).map_err(error::of_read)?;
+        let session_is_older_by_ms = Some(age_ms - connecting.elapsed_ms()).filter(|ms| *ms > 0);
+        let clocks_ms = Some((state.try_get(2).map_err(error::of_read)?, now_ms));
         let query = sqlx::query_scalar(HAS_MIGRATIONS);
         let has_migrations: bool =
             within(READ_LIMIT, query.fetch_one(&mut connection)).await.map_err(error::of_read)?;
@@ -136,9 +151,15 @@ impl Connector {
             ("fsync", text(1)?),
             ("encoding", text(2)?),
             ("version", text(4)?),
+            ("full_page_writes", state.try_get(0).map_err(error::of_read)?),
+            ("autovacuum", state.try_get(1).map_err(error::of_read)?),
         ];
+        let newest_at_ms = query::inspection::newest_at_ms(&mut connection, &applied).await?;
+        let receivers = query::inspection::receivers(&mut connection, &applied).await?;
         within(CONNECT_LIMIT, connection.close()).await.map_err(error::of_read)?;
-        Ok(Inspection { secrets_key, settings, ..Inspection::new(&migrator(), applied) })
+        let new = Inspection::new(&migrator(), applied);
+        let state = Inspection { newest_at_ms, receivers, clocks_ms, session_is_older_by_ms, ..new };
+        Ok(Inspection { secrets_key, settings, ..state })
     }
 
     /// The connections that read, opened when they are needed.

@@ -11,7 +11,7 @@ use crate::store::vault::{KeyId, Place, Vault};
 use crate::store::{EndpointId, StoreError};
 
 /// The migration that makes the table of keys.
-const MIGRATION: i64 = 11;
+pub(in crate::store) const MIGRATION: i64 = 11;
 
 const KEYS: &str = "SELECT id, check_value FROM secrets_key";
 
@@ -116,6 +116,24 @@ pub(in crate::store) async fn rotate(
     db.execute(DELETE_KEYS, []).await?;
     db.execute(NOTE_LEFTOVERS, []).await?;
     add_key(db, new, now_ms).await
+}
+
+/// Opens everything that is sealed, to see whether it can be. Of a database that seals nothing yet, nothing.
+pub(in crate::store) async fn open_all(db: &mut impl Connection, vault: &Vault) -> Result<(), StoreError> {
+    let Some(known) = key(db).await? else { return Ok(()) };
+    known.check(vault)?;
+    for row in db.fetch(ENDPOINTS, vec![]).await? {
+        let id = EndpointId(row.int(0)?);
+        let columns = [EndpointColumn::Secret, EndpointColumn::Headers, EndpointColumn::OldSecret];
+        for (column, at) in columns.into_iter().zip(1..) {
+            column.open(vault, id, row.optional_text(at)?.as_deref())?;
+        }
+    }
+    for row in db.fetch(DRAFTS, vec![]).await? {
+        let program = row.parsed(0, |text| ProgramId::parse(text).ok())?;
+        vault.open(draft_place(&program), &row.text(1)?)?;
+    }
+    Ok(())
 }
 
 /// What the key is called that the database's secrets are sealed with; none when nothing is sealed yet. Also of a

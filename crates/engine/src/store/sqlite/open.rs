@@ -11,7 +11,7 @@ use sqlx::{ConnectOptions, Connection as _, SqliteConnection};
 
 use super::lock;
 use crate::store::inspection::Inspection;
-use crate::store::query::secrets;
+use crate::store::query::{inspection, secrets};
 use crate::store::{StoreError, directory, schema};
 
 /// The SQLite before this can lose committed data when one connection writes while another checkpoints.
@@ -29,12 +29,13 @@ const JOURNAL_SIZE_LIMIT_BYTES: &str = "67108864";
 
 pub(super) static MIGRATOR: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
-const HAS_MIGRATIONS: &str =
+pub(super) const HAS_MIGRATIONS: &str =
     "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'";
 
-const APPLIED: &str = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
+pub(super) const APPLIED: &str = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
 
 const VERSION: &str = "SELECT sqlite_version()";
+const PAGE_SIZE: &str = "PRAGMA page_size";
 const OVERWRITE_ALL: &str = "PRAGMA secure_delete = ON";
 const OVERWRITE_IN_PAGES: &str = "PRAGMA secure_delete = FAST";
 
@@ -155,9 +156,18 @@ pub(super) async fn inspect(path: &Path) -> Result<Inspection, StoreError> {
     let secrets_key = secrets::key_id(&mut connection, &applied).await?;
     let journal_mode: String = scalar(&mut connection, JOURNAL_MODE).await?;
     let synchronous: i64 = scalar(&mut connection, SYNCHRONOUS).await?;
-    let settings = vec![("journal_mode", journal_mode), ("synchronous", synchronous.to_string())];
+    let page_bytes: i64 = scalar(&mut connection, PAGE_SIZE).await?;
+    let settings = vec![
+        ("journal_mode", journal_mode),
+        ("synchronous", synchronous.to_string()),
+        ("page_size", page_bytes.to_string()),
+        ("SQLite", scalar(&mut connection, VERSION).await?),
+    ];
+    let newest_at_ms = inspection::newest_at_ms(&mut connection, &applied).await?;
+    let receivers = inspection::receivers(&mut connection, &applied).await?;
     connection.close().await.map_err(unreadable)?;
-    Ok(Inspection { secrets_key, settings, ..Inspection::new(&MIGRATOR, applied) })
+    let new = Inspection::new(&MIGRATOR, applied);
+    Ok(Inspection { secrets_key, settings, newest_at_ms, receivers, ..new })
 }
 
 /// Creates the file, for this user alone: there are secrets in it.

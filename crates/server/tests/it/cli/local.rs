@@ -117,9 +117,13 @@ fn the_doctor_finds_everything_in_order_before_the_first_start() {
     let said = run_in(directory.path(), &["doctor", "--listen", "127.0.0.1:0"], &environment).ok();
     let lines: Vec<&str> = said.lines().filter(|line| !line.starts_with("     ")).collect();
     assert!(lines.len() >= 7, "{said}");
-    for (line, words) in
-        [(0, "configuration"), (1, "clock"), (2, "directory"), (4, "the first start makes the tables")]
-    {
+    for (line, words) in [
+        (0, "configuration"),
+        (1, "clock"),
+        (2, "directory"),
+        (5, "sync"),
+        (6, "the first start makes the tables"),
+    ] {
         assert!(lines[line].starts_with("ok  ") && lines[line].contains(words), "{said}");
     }
     let left: Vec<_> = std::fs::read_dir(directory.path()).expect("readable").collect();
@@ -147,6 +151,9 @@ fn the_doctor_knows_a_running_server_from_another_program() {
         ("listen", "ok"),
         ("public URL", "ok"),
         ("egress", "warn"),
+        ("disk", "ok"),
+        ("sync", "ok"),
+        ("receivers", "ok"),
     ] {
         assert_eq!(level(&said, name), wanted, "{name} in {said}");
     }

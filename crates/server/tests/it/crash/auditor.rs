@@ -163,7 +163,8 @@ pub fn taken(exchanges: &[Exchange]) -> HashSet<(&str, &str)> {
     successes.map(|exchange| (exchange.request.path.as_str(), exchange.request.webhook_id())).collect()
 }
 
-fn is_success(exchange: &Exchange) -> bool {
+/// Whether it was taken.
+pub fn is_success(exchange: &Exchange) -> bool {
     exchange.answered.is_some_and(|answered| answered.status == 200)
 }
 

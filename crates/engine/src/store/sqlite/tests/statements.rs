@@ -13,8 +13,13 @@ use crate::store::statements::{self, Statement};
 /// Tables with a row per event: reading one through is never right.
 const HOT_TABLES: [&str; 5] = ["event", "pending", "attempt", "idempotency", "inbox_request"];
 
+/// A backup is read whole to see that it can be; nobody uses it.
+const OF_BACKUPS: &str = "check.rs: COUNTS";
+
 /// Statements that read a whole table, because they are asked for all of it or because it stays small.
-const SCANS: [&str; 11] = [
+const SCANS: [&str; 13] = [
+    "check.rs: COUNTS",
+    "inspection.rs: RECEIVERS",
     "joining.rs: DELETE_LINKS_OF",
     "keys.rs: KEYS",
     "programs.rs: ALL",
@@ -114,7 +119,7 @@ async fn every_plan_seeks() {
             })
         };
         for table in HOT_TABLES {
-            assert!(!reads_through(table), "{name} reads all of {table}: {plan:#?}");
+            assert!(name == OF_BACKUPS || !reads_through(table), "{name} reads all of {table}: {plan:#?}");
         }
         if ["api_key", "program", "endpoint", "endpoint_state", "session", "sign_in_link"]
             .into_iter()

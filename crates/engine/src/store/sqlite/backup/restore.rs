@@ -1,0 +1,146 @@
+//! A copy put where a server will open it.
+//!
+//! Ids must not be made twice: a receiver that knows the id of an event throws a second event of that id away. What was
+//! accepted after the copy was made is not in it, so the copy is told that the highest id is the one of this moment, and
+//! of the database that it replaces if there is one: whatever the clock does afterwards, ids go on above it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use groundswell_types::EventId;
+use rusqlite::{Connection, OpenFlags};
+
+use super::unfinished::Unfinished;
+use super::{BUSY_TIMEOUT, Existing, Inventory, Step, check, copy, is_same, open_source, with_suffix};
+use crate::store::calendar::utc;
+use crate::store::sqlite::lock::Lock;
+use crate::store::sqlite::open;
+use crate::store::{StoreError, directory};
+
+const RAISE_HIGHEST: &str = "
+    INSERT INTO meta (name, value) VALUES ('highest_event_id', ?1)
+    ON CONFLICT (name) DO UPDATE SET value = MAX(value, excluded.value)";
+
+const EMPTY_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+
+/// What belongs to a database beside its own file. Its lock stays: it is held. So does its key.
+const BESIDE: [&str; 6] = ["-wal", "-shm", "-journal", ".inbox", ".inbox-wal", ".inbox-shm"];
+
+/// What is put where.
+#[derive(Debug, Clone, Copy)]
+pub struct RestoreOrder<'a> {
+    /// The copy.
+    pub backup: &'a Path,
+    /// Where the server will open it.
+    pub target: &'a Path,
+    /// What to do with a database that is there.
+    pub existing: Existing,
+    /// Unix milliseconds.
+    pub now_ms: i64,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Restored {
+    /// What is in it now.
+    pub inventory: Inventory,
+    /// What the database that was there is called now.
+    pub set_aside: Option<PathBuf>,
+    /// Whether that one could still say which ids it had made; true if there was none.
+    pub knows_replaced_ids: bool,
+}
+
+/// Puts a copy that was checked in its place, and checks it there. The lock of the database is held meanwhile, so no
+/// server opens either.
+pub fn restore(
+    order: RestoreOrder<'_>,
+    checked: &Inventory,
+    tell: &mut dyn FnMut(Step),
+) -> Result<Restored, StoreError> {
+    let RestoreOrder { backup, target, existing, now_ms } = order;
+    if is_same(backup, target) {
+        return Err(StoreError::Unusable(format!("{} is that database already", backup.display())));
+    }
+    open::create_directory(target)?;
+    let _lock = Lock::take(target, now_ms)?;
+    let is_there = target.exists() || with_suffix(target, "-wal").exists();
+    if is_there && existing == Existing::Refuse {
+        return Err(StoreError::Unusable(format!(
+            "there is a database at {} already; restore to another path with --database-url, or say --replace, which sets \
+             it aside",
+            target.display()
+        )));
+    }
+    let unfinished = Unfinished::beside(target)?;
+    copy(&open_source(backup)?, backup, &unfinished, tell)?;
+    let replaced = if is_there { highest_of_closed(target) } else { Ok(None) };
+    let made = [checked.highest_event_id, replaced.unwrap_or_default()].into_iter().flatten();
+    raise_highest(unfinished.path(), made.fold(crate::id::first_at(now_ms), EventId::max))?;
+    unfinished.sync()?;
+    tell(Step::Checking);
+    let inventory = check(unfinished.path())?;
+    let comparable = |one: &Inventory| Inventory { highest_event_id: None, bytes: 0, ..one.clone() };
+    if comparable(&inventory) != comparable(checked) {
+        return Err(StoreError::Damaged(format!("{} changed while it was read", backup.display())));
+    }
+    let set_aside = if is_there { Some(set_aside(target, now_ms)?) } else { None };
+    unfinished.finish(target)?;
+    Ok(Restored { inventory, set_aside, knows_replaced_ids: replaced.is_ok() })
+}
+
+/// The highest id of a database that is about to be replaced, closed with everything in one file. One that is damaged
+/// does not know.
+fn highest_of_closed(path: &Path) -> Result<Option<EventId>, ()> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let read = || {
+        let db = Connection::open_with_flags(path, flags).ok()?;
+        db.busy_timeout(BUSY_TIMEOUT).ok()?;
+        db.query_row(EMPTY_LOG, [], |_| Ok(())).ok()?;
+        let (_, highest) = check::identity(&db, path).ok()?;
+        db.close().ok()?;
+        Some(highest)
+    };
+    read().ok_or(())
+}
+
+fn raise_highest(path: &Path, highest: EventId) -> Result<(), StoreError> {
+    let failed =
+        |error: rusqlite::Error| StoreError::Unusable(format!("cannot write {}: {error}", path.display()));
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags).map_err(failed)?;
+    db.execute(RAISE_HIGHEST, [highest.number()]).map_err(failed)?;
+    db.close().map_err(|(_, error)| failed(error))
+}
+
+/// Gives a database another name, so that nothing that was in it is lost. Its own file keeps the old name as well until
+/// the new one takes it: a start in between finds one of the two, never none. A log would be taken for the new one's, so
+/// it goes first; there is none unless the database is damaged.
+fn set_aside(target: &Path, now_ms: i64) -> Result<PathBuf, StoreError> {
+    let aside = with_suffix(target, &format!(".replaced-{}", utc(now_ms).replace(':', "-")));
+    let failed = |error: io::Error| {
+        StoreError::Unusable(format!(
+            "cannot set the database {} aside as {}: {error}",
+            target.display(),
+            aside.display()
+        ))
+    };
+    if aside.exists() {
+        return Err(failed(io::ErrorKind::AlreadyExists.into()));
+    }
+    for suffix in BESIDE {
+        match fs::rename(with_suffix(target, suffix), with_suffix(&aside, suffix)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+            _ => {}
+        }
+    }
+    match fs::hard_link(target, &aside) {
+        // Some file systems have no second names.
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            fs::rename(target, &aside).map_err(failed)?;
+        }
+        _ => {}
+    }
+    directory::sync_of(target).map_err(failed)?;
+    Ok(aside)
+}
