@@ -5,6 +5,7 @@ mod account;
 mod answers;
 mod audit;
 mod erasures;
+mod incidents;
 mod keys;
 mod links;
 mod programs;

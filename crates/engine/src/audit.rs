@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use groundswell_types::editor::DraftSaved;
 use groundswell_types::{
     AuditAction, AuditActor, AuditActorKind, AuditEntry, AuditId, AuditOutcome, CreatedApiKey, DeliveryView,
-    Erasure, Program, ProgramId, ResendJob, TeamId, TestView, UserId, Webhook,
+    Erasure, Incident, Program, ProgramId, ResendJob, TeamId, TestView, UserId, Webhook,
 };
 
 use crate::access::{Actor, EditorLink, Who};
@@ -139,6 +139,12 @@ impl Traced for ResendJob {
 }
 
 impl Traced for Erasure {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace.or_of(self.id)
+    }
+}
+
+impl Traced for Incident {
     fn traced(&self, trace: Trace) -> Trace {
         trace.or_of(self.id)
     }

@@ -29,13 +29,14 @@ use crate::health::{self, CatchUp, Monitor};
 use crate::id::{self, IdGenerator};
 use crate::inbox::transport::InboxTransport;
 use crate::inbox::{InboxParts, Inboxes};
+use crate::incidents::Incidents;
 use crate::meters::Meters;
 use crate::queue_depth::Counted;
 use crate::randomness::Randomness;
 use crate::store::{BootRecord, EndpointId, Move, Standing, Store, StoreError};
 use crate::test_deliveries::TestLimit;
 use crate::traces::Traces;
-use crate::{erasures, resends, retention};
+use crate::{erasures, incidents, resends, retention};
 
 /// The engine. Its use cases are in the modules named for what they are about.
 pub struct Engine {
@@ -59,6 +60,7 @@ pub struct Engine {
     pub(crate) counted: Counted,
     pub(crate) access: Access,
     pub(crate) api_keys: ApiKeys,
+    pub(crate) incidents: Incidents,
     pub(crate) test_limit: TestLimit,
     /// The starts of the process, this one included, oldest first.
     pub(crate) boots: Vec<BootRecord>,
@@ -82,17 +84,13 @@ const BOOTS_KEPT_MS: i64 = 400 * 86_400_000;
 struct Tasks {
     runtime: JoinHandle<()>,
     writer: JoinHandle<Written>,
-    loss: Option<JoinHandle<()>>,
-    resends: Option<JoinHandle<()>>,
-    erasures: Option<JoinHandle<()>>,
-    retention: Option<JoinHandle<()>>,
-    health: Option<JoinHandle<()>>,
+    /// What works with the engine as a whole, by name. Each ends by itself when the engine stops.
+    upkeep: Vec<(&'static str, JoinHandle<()>)>,
 }
 
 impl Tasks {
     fn of_delivery(runtime: JoinHandle<()>, writer: JoinHandle<Written>) -> std::sync::Mutex<Option<Self>> {
-        let (loss, resends, erasures, retention, health) = (None, None, None, None, None);
-        std::sync::Mutex::new(Some(Self { runtime, writer, loss, resends, erasures, retention, health }))
+        std::sync::Mutex::new(Some(Self { runtime, writer, upkeep: Vec::new() }))
     }
 }
 
@@ -131,7 +129,7 @@ impl Engine {
     /// Reads settings and what is due from the store, and starts writing and delivering in the world given.
     pub async fn start_in(parts: EngineParts, outside: Outside) -> Result<Arc<Self>, StartError> {
         let (EngineParts { store, config, clock }, Outside { transport, randomness }) = (parts, outside);
-        let Ground { directory, ids, changes, inboxes, api_keys, feeds, boots, due, began } =
+        let Ground { directory, ids, changes, inboxes, api_keys, feeds, boots, due, began, incidents } =
             Ground::read(&store, &config, &clock, &randomness).await?;
         let transport: Arc<dyn Transport> =
             Arc::new(InboxTransport { inboxes: Arc::clone(&inboxes), other: transport });
@@ -200,6 +198,7 @@ impl Engine {
             counted: Counted::default(),
             access: Access::default(),
             api_keys,
+            incidents,
             test_limit: TestLimit::default(),
             boots,
             resends_wanted: Arc::new(Notify::new()),
@@ -219,11 +218,15 @@ impl Engine {
         let mut tasks = engine.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(tasks) = tasks.as_mut() {
             let loss = heed_loss(Arc::clone(&engine.store), engine.fatal.clone(), stop.clone());
-            tasks.loss = Some(tokio::spawn(loss));
-            tasks.resends = Some(tokio::spawn(resends::run(Arc::clone(&engine), wanted, stop.clone())));
-            tasks.erasures = Some(tokio::spawn(erasures::run(Arc::clone(&engine), stop.clone())));
-            tasks.retention = Some(tokio::spawn(retention::run(Arc::clone(&engine), stop.clone())));
-            tasks.health = Some(tokio::spawn(health::run(Arc::clone(&engine), began, stop)));
+            let whole = || Arc::clone(&engine);
+            tasks.upkeep = vec![
+                ("loss", tokio::spawn(loss)),
+                ("resends", tokio::spawn(resends::run(whole(), wanted, stop.clone()))),
+                ("erasures", tokio::spawn(erasures::run(whole(), stop.clone()))),
+                ("retention", tokio::spawn(retention::run(whole(), stop.clone()))),
+                ("health", tokio::spawn(health::run(whole(), began, stop.clone()))),
+                ("incidents", tokio::spawn(incidents::run(whole(), stop))),
+            ];
         }
         drop(tasks);
         engine
@@ -233,19 +236,10 @@ impl Engine {
     pub async fn shut_down(&self) {
         self.stop.cancel();
         let tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        if let Some(Tasks { runtime, writer, loss, resends, erasures, retention, health }) = tasks {
+        if let Some(Tasks { runtime, writer, upkeep }) = tasks {
             report_panic("delivery", runtime.await);
-            let others = [
-                ("loss", loss),
-                ("resends", resends),
-                ("erasures", erasures),
-                ("retention", retention),
-                ("health", health),
-            ];
-            for (name, task) in others {
-                if let Some(task) = task {
-                    report_panic(name, task.await);
-                }
+            for (name, task) in upkeep {
+                report_panic(name, task.await);
             }
             self.access.doorkeeper.finish().await;
             if let Err(error) = self.write_used_keys().await {
@@ -337,6 +331,7 @@ struct Ground {
     /// When the first of what waits at each endpoint is due.
     due: Vec<(EndpointId, i64)>,
     began: CatchUp,
+    incidents: Incidents,
 }
 
 impl Ground {
@@ -368,7 +363,8 @@ impl Ground {
         let boots = begin_boot(store.as_ref(), now_ms).await?;
         let due = store.earliest_due(&directory.enabled_endpoints()).await?;
         let began = CatchUp::count((store.as_ref(), &directory), &due, now_ms).await?;
-        Ok(Self { directory, ids, changes, inboxes, api_keys, feeds, boots, due, began })
+        let incidents = Incidents::load(store.as_ref()).await?;
+        Ok(Self { directory, ids, changes, inboxes, api_keys, feeds, boots, due, began, incidents })
     }
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Mutex;
 
 use groundswell_types::{
-    AuditId, DeliveryId, ErasureId, EventId, InboxRequestId, NoticeId, ProgramId, ResendJobId, TestId,
-    WebhookId,
+    AuditId, DeliveryId, ErasureId, EventId, InboxRequestId, IncidentId, IncidentUpdateId, NoticeId,
+    ProgramId, ResendJobId, TestId, WebhookId,
 };
 use rand::Rng;
 
@@ -113,6 +113,16 @@ impl IdGenerator {
     /// An id for a run, or for a time in which something was not well.
     pub fn health(&self) -> i64 {
         self.next()
+    }
+
+    /// An id for an incident, or a maintenance.
+    pub fn incident(&self) -> IncidentId {
+        IncidentId::from_number(self.next())
+    }
+
+    /// An id for something that is said of one.
+    pub fn incident_update(&self) -> IncidentUpdateId {
+        IncidentUpdateId::from_number(self.next())
     }
 
     /// A program's id: eight characters.

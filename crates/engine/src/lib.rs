@@ -27,6 +27,7 @@ pub mod fuzzing;
 pub mod health;
 pub mod id;
 pub mod inbox;
+pub mod incidents;
 pub mod meters;
 pub mod notices;
 mod old_secrets;

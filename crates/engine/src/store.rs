@@ -11,6 +11,7 @@ mod first_steps;
 pub(crate) mod fuzzing;
 mod health;
 mod idempotency;
+mod incidents;
 pub mod inspection;
 mod joining;
 mod list;
@@ -39,6 +40,7 @@ pub use editor_links::{EditorLinkRecord, EditorLinkStore, EditorSessionStart};
 pub use erasure::{EraseStep, ErasureRecord, ErasureStore};
 pub use first_steps::{FirstStepsStore, INBOX_REQUESTS, InboxRecord, InboxRequestRecord};
 pub use health::{Beat, HEALTH_ROWS, HealthStore, HeartbeatRecord, TroubleRecord, WaitRecord};
+pub use incidents::{IncidentSearch, IncidentStore};
 pub use joining::{Joining, JoiningStore};
 pub use moves::{Move, MoveStep, Moved};
 pub use people::*;
@@ -79,7 +81,14 @@ pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// [`Store::move_pending`] are called by the writer task alone, one at a time; the others may be called by anybody.
 #[async_trait]
 pub trait Store:
-    JoiningStore + FirstStepsStore + PeopleStore + AuditStore + EditorLinkStore + ErasureStore + HealthStore
+    JoiningStore
+    + FirstStepsStore
+    + PeopleStore
+    + AuditStore
+    + EditorLinkStore
+    + ErasureStore
+    + HealthStore
+    + IncidentStore
 {
     // ---- hot path, written by hand for each database
 

@@ -7,6 +7,7 @@ mod erasure;
 mod first_steps;
 mod forward;
 mod health;
+mod incidents;
 mod joining;
 mod people;
 

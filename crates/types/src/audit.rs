@@ -88,6 +88,22 @@ words! {
         AuditExported = "audit.exported",
         /// The keys that secrets are encrypted under were changed.
         VaultRotated = "vault.rotated",
+        /// An incident was reported.
+        IncidentCreated = "incident.created",
+        /// Something new was said of an incident, or it was resolved.
+        IncidentUpdated = "incident.updated",
+        /// An incident's name, impact or components were changed.
+        IncidentChanged = "incident.changed",
+        /// An incident was taken off the status page.
+        IncidentDeleted = "incident.deleted",
+        /// Maintenance was announced.
+        MaintenanceCreated = "maintenance.created",
+        /// Something new was said of maintenance, or it was begun or ended by hand.
+        MaintenanceUpdated = "maintenance.updated",
+        /// A maintenance's name, times or components were changed.
+        MaintenanceChanged = "maintenance.changed",
+        /// A maintenance was taken off the status page.
+        MaintenanceDeleted = "maintenance.deleted",
     }
 }
 

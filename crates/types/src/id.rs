@@ -136,6 +136,16 @@ numbered_id! {
     ErasureId, "erasure", "era_", 60
 }
 
+numbered_id! {
+    /// An incident, or a maintenance.
+    IncidentId, "incident", "inc_", 60
+}
+
+numbered_id! {
+    /// Something that was said of an incident or a maintenance.
+    IncidentUpdateId, "incident update", "upd_", 60
+}
+
 /// No event has so many webhooks.
 const RESEND_SLOT: i64 = 7;
 

@@ -20,6 +20,7 @@ mod headers;
 mod health;
 mod id;
 mod inbox;
+mod incident;
 pub mod json;
 mod name;
 mod notice;
@@ -62,10 +63,15 @@ pub use health::{
     ComponentHistory, DayHealth, Downtime, FirstAttempts, HEALTH_DAYS, Health, Waiting, WebhooksByHealth,
 };
 pub use id::{
-    AuditId, DeliveryId, ErasureId, EventId, InboxRequestId, InvalidId, NoticeId, ProgramId, ResendJobId,
-    TeamId, TestId, UserId, WebhookId,
+    AuditId, DeliveryId, ErasureId, EventId, InboxRequestId, IncidentId, IncidentUpdateId, InvalidId,
+    NoticeId, ProgramId, ResendJobId, TeamId, TestId, UserId, WebhookId,
 };
 pub use inbox::{Inbox, InboxRequest, InboxRequestDetail, SchemeCheck, SignatureCheck};
+pub use incident::{
+    AffectedComponent, Incident, IncidentChange, IncidentKind, IncidentUpdate, MAX_ANNOUNCED_MS,
+    MAX_INCIDENT_MESSAGE_CHARS, MAX_INCIDENT_NAME_CHARS, MAX_INCIDENT_UPDATES, MAX_MAINTENANCE_MS,
+    MAX_OPEN_INCIDENTS, NewIncident, NewIncidentUpdate, Progress, Schedule,
+};
 pub use name::{InvalidName, WebhookName};
 pub use notice::{Notice, NoticeKind};
 pub use overlap::{InvalidOverlap, SecretOverlap};

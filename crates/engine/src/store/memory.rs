@@ -6,6 +6,7 @@ mod editor_links;
 mod erasure;
 mod first_steps;
 mod health;
+mod incidents;
 mod people;
 mod search;
 mod state;

@@ -11,6 +11,7 @@ pub(super) mod first_steps;
 pub(super) mod health;
 pub(super) mod hours;
 pub(super) mod inbox;
+pub(super) mod incidents;
 pub(super) mod inspection;
 pub(super) mod joining;
 pub(super) mod keys;

@@ -5,6 +5,7 @@ mod editor_links;
 mod erasure;
 mod first_steps;
 mod health;
+mod incidents;
 mod joining;
 mod people;
 

@@ -9,6 +9,7 @@ mod engine;
 mod erasures;
 mod feeds;
 mod health;
+mod incidents;
 mod moves;
 mod old_secrets;
 mod own_headers;

@@ -9,6 +9,7 @@ mod file;
 mod first_steps;
 mod health;
 mod hours;
+mod incidents;
 mod log;
 pub mod make;
 mod moves;
@@ -104,6 +105,10 @@ conformance! {
         counts_of_an_hour_add_up
         hours_are_read_of_some_endpoints_and_from_one_on
         old_hours_are_forgotten_oldest_first_a_few_at_a_time;
+    incidents:
+        an_incident_reads_back_with_what_was_said_newest_first
+        an_incident_changes_and_keeps_what_was_said
+        incidents_are_listed_by_kind_newest_first;
     outcomes:
         a_success_ends_the_delivery
         a_failure_moves_the_delivery_to_its_next_attempt

@@ -5,8 +5,9 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::{
-    AuditId, Currency, DeliveryId, Email, ErasureId, EventId, InboxRequestId, NoticeId, ProgramId,
-    ResendJobId, RetentionDays, StatusRange, TeamId, UserId, WebhookId, WebhookName, WebhookTimeout,
+    AuditId, Currency, DeliveryId, Email, ErasureId, EventId, InboxRequestId, IncidentId, IncidentUpdateId,
+    NoticeId, ProgramId, ResendJobId, RetentionDays, StatusRange, TeamId, UserId, WebhookId, WebhookName,
+    WebhookTimeout,
 };
 
 /// Describes a type where it stands, since it is short.
@@ -43,6 +44,8 @@ macro_rules! numbered_id_schema {
 
 numbered_id_schema! {
     AuditId "aud_"
+    IncidentId "inc_"
+    IncidentUpdateId "upd_"
     ErasureId "era_"
     EventId "evt_"
     DeliveryId "dlv_"

@@ -10,6 +10,7 @@ use groundswell_types::{DeliveryId, EventId, HourCount, InboxRequestId, ProgramI
 use super::audit::Audit;
 use super::erasure::Erasures;
 use super::health::Healths;
+use super::incidents::Incidents;
 use super::people::People;
 use crate::store::moves::Fate;
 use crate::store::{
@@ -58,6 +59,7 @@ pub(super) struct State {
     pub(super) editor_links: Vec<EditorLinkRecord>,
     pub(super) erasures: Erasures,
     pub(super) healths: Healths,
+    pub(super) incidents: Incidents,
     pub(super) resends: BTreeMap<DeliveryId, ResendRecord>,
     pub(super) resend_jobs: BTreeMap<ResendJobId, ResendJobRecord>,
     /// The highest event that retention removed.

@@ -19,6 +19,7 @@ use groundswell_types::{
 
 use super::audit::audit_record;
 use super::health;
+use super::incidents::{incident, maintenance};
 use super::make::{self, ACCEPTED_AT_MS};
 use super::{File, commit, open};
 
@@ -201,6 +202,10 @@ async fn fill_since(store: &dyn Store, migration: &str) {
         let start = EditorSessionStart { token_hash: [10; 32], at_ms: 15, expires_at_ms: 9000 };
         assert!(store.use_editor_link(editor_link().token_hash, start).await.expect("answers"));
     }
+    if migration >= "0015" {
+        store.add_incident(&incident(10)).await.expect("saves");
+        store.add_incident(&maintenance(20)).await.expect("saves");
+    }
 }
 
 fn editor_link() -> EditorLinkRecord {
@@ -363,6 +368,7 @@ pub async fn read(store: &dyn Store) -> Vec<String> {
     all.push(format!("{:?}", store.heartbeats().await.expect("reads")));
     all.push(format!("{:?}", store.troubles().await.expect("reads")));
     all.push(format!("{:?}", store.waits(0).await.expect("reads")));
+    all.push(format!("{:?}", store.open_incidents().await.expect("reads")));
     for number in 1..=6 {
         all.push(format!("{:?}", store.attempts_in_full(make::delivery(number, 0)).await.expect("reads")));
     }
