@@ -3,8 +3,8 @@
 use groundswell_types::editor::DeliveryPage;
 use groundswell_types::{
     ApiError, ApiKey, AuditEntry, AuditId, DeliveryDetail, DeliveryView, Erasure, EventId, Inbox,
-    InboxRequestDetail, Invitation, Member, Notice, Program, ResendJob, Team, UserId, Webhook, WebhookId,
-    WebhookTestResponse,
+    InboxRequestDetail, Incident, IncidentId, Invitation, Member, Notice, Program, ResendJob, Team, UserId,
+    Webhook, WebhookId, WebhookTestResponse,
 };
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
@@ -138,6 +138,27 @@ answers! {
         /// Always true.
         success: bool,
     }
+    /// A page of incidents.
+    IncidentList {
+        /// Newest first.
+        incidents: Vec<Incident>,
+        /// To ask for the next page with; null when there is none.
+        next_id: Option<IncidentId>,
+    }
+    /// A page of maintenance.
+    MaintenanceList {
+        /// Newest first.
+        maintenances: Vec<Incident>,
+        /// To ask for the next page with; null when there is none.
+        next_id: Option<IncidentId>,
+    }
+    /// An incident or a maintenance that is no more.
+    IncidentDeleted {
+        /// The id it had.
+        id: IncidentId,
+        /// Always true.
+        success: bool,
+    }
     /// A one-time link to the Program Editor.
     SignInLink {
         /// Signs whoever opens it in, once.
@@ -186,6 +207,6 @@ pub fn add_schemas(generator: &mut SchemaGenerator) {
         ApiError ProgramList Webhook WebhookList WebhookDeleted WebhookTestResponse EventAccepted NoticeList Inbox
         InboxRequestDetail InboxAddress InboxCleared DeliveryPage DeliveryView DeliveryDetail ResendCount ResendJob
         ResendJobList Erasure ErasureList AuditEntry AuditPage ApiKeyList NewApiKey ApiKeyDeleted SignInLink EditorLink EditorLinkEnded Team TeamList Member
-        MemberList MemberRemoved InvitationList NewInvitation InvitationTakenBack
+        Incident IncidentList MaintenanceList IncidentDeleted MemberList MemberRemoved InvitationList NewInvitation InvitationTakenBack
     }
 }

@@ -35,6 +35,7 @@ fn schemas() -> Value {
     events::add_schemas(&mut generator);
     let definitions = generator.definitions_mut();
     definitions.extend(inputs::all().map(|(name, schema)| (name.to_owned(), schema)));
+    definitions.extend(inputs::incidents::all().map(|(name, schema)| (name.to_owned(), schema)));
     definitions.insert("ApiProblem".to_owned(), problem());
     let mut schemas: Vec<(String, Value)> = generator.take_definitions(true).into_iter().collect();
     schemas.sort_by(|(one, _), (other, _)| one.cmp(other));

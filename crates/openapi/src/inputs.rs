@@ -1,6 +1,8 @@
 //! Bodies of settings calls. The server reads them member by member, so they have no type of their own; the limits come
 //! from the types that check the members.
 
+pub mod incidents;
+
 use groundswell_types::{
     DeliveryState, EventKind, MAX_API_KEY_NAME_CHARS, MAX_EDITOR_LINK_LABEL_CHARS, MAX_HEADER_NAME_BYTES,
     MAX_HEADER_VALUE_BYTES, MAX_HEADERS, MAX_SEARCH_CHARS, MAX_SELECTED, MAX_TEAM_NAME_CHARS, ProgramStatus,

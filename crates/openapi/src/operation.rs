@@ -115,7 +115,10 @@ impl Operation {
     pub fn answers_with(mut self, status: u16, text: &str, content: Value) -> Self {
         let mut headers = Map::from_iter([header("x-request-id", "RequestId")]);
         let is_limited = |resource: &&str| self.path.starts_with(*resource);
-        if ["/v2/campaign", "/v2/api-keys", "/v2/teams"].iter().any(is_limited) {
+        if ["/v2/campaign", "/v2/api-keys", "/v2/teams", "/v2/incidents", "/v2/maintenances"]
+            .iter()
+            .any(is_limited)
+        {
             headers.extend(errors::RATE_LIMIT_HEADERS.map(|(name, component)| header(name, component)));
         }
         let answer = json!({ "description": text, "headers": headers, "content": content });

@@ -15,6 +15,10 @@ pub fn in_path(name: &'static str) -> Value {
         "requestId" => ("The request's id.", "^inr_[0-7][0-9a-hjkmnp-tv-z]{12}$", "inr_1sj7e4k9v2w0c"),
         "jobId" => ("The job's id.", "^rsj_[0-7][0-9a-hjkmnp-tv-z]{12}$", "rsj_1sj7e4k9v2w0c"),
         "erasureId" => ("The erasure's id.", "^era_[0-7][0-9a-hjkmnp-tv-z]{12}$", "era_1sj7e4k9v2w0c"),
+        "incidentId" => ("The incident's id.", "^inc_[0-7][0-9a-hjkmnp-tv-z]{12}$", "inc_1sj7e4k9v2w0c"),
+        "maintenanceId" => {
+            ("The maintenance's id.", "^inc_[0-7][0-9a-hjkmnp-tv-z]{12}$", "inc_1sj7e4k9v2w0c")
+        }
         "keyId" => ("The key's id.", "^key_[0-9a-z]+$", "key_7f3k9x2m4p"),
         "linkId" => ("The link's id.", "^edl_[0-9A-Za-z]+$", "edl_7f3k9x2m4p8h1j5n"),
         "teamId" => ("The team's id.", "^[A-Za-z0-9_-]{1,64}$", "team_first"),

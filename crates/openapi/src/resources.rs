@@ -5,6 +5,7 @@ mod deliveries;
 mod editor_links;
 mod events;
 mod inbox;
+mod incidents;
 mod privacy;
 mod programs;
 mod server;
@@ -27,6 +28,7 @@ pub fn operations() -> impl Iterator<Item = Operation> {
         .chain(access::operations())
         .chain(privacy::operations())
         .chain(teams::operations())
+        .chain(incidents::operations())
         .chain(server::operations())
 }
 
@@ -42,6 +44,7 @@ pub fn tags() -> Value {
         { "name": privacy::TAG, "description": "Who did what, and erasing a participant's data. For keys with the scope `admin`." },
         { "name": teams::TAG, "description": "Who works on which programs. For the admin key, and for a team's own keys with \
             the scope `admin`." },
+        { "name": incidents::TAG, "description": "Incidents and maintenance, as the status page shows them." },
         { "name": server::TAG, "description": "The server itself; no key is needed." },
         { "name": "Your webhooks", "description": "What your receivers get." },
     ])

@@ -12,6 +12,7 @@ mod editor_links;
 mod erasures;
 mod events;
 mod inbox;
+mod incidents;
 mod input;
 mod keys;
 mod limit;
@@ -83,6 +84,15 @@ calls! {
         "/v2/campaign/{id}/erasures/{erasure}": get erasures::show;
         "/metrics": get metrics::show;
         "/v2/log-level": get log_level::show, put log_level::change;
+        "/v2/incidents": get incidents::list, post incidents::create;
+        "/v2/incidents/{incident}": get incidents::show, patch incidents::change, delete incidents::remove;
+        "/v2/incidents/{incident}/updates": post incidents::update;
+        "/v2/maintenances": get incidents::list_maintenances, post incidents::create_maintenance;
+        "/v2/maintenances/{maintenance}":
+            get incidents::show_maintenance,
+            patch incidents::change_maintenance,
+            delete incidents::remove_maintenance;
+        "/v2/maintenances/{maintenance}/updates": post incidents::update_maintenance;
         "/v2/teams": get teams::list, post teams::create;
         "/v2/teams/{team}": patch teams::rename;
         "/v2/teams/{team}/members": get teams::members;

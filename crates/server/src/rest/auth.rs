@@ -55,6 +55,8 @@ impl<'a> Need<'a> {
             ("api-keys" | "sign-in-links" | "audit-log" | "log-level" | "teams", _)
             | ("campaign", Some("erasures")) => Scope::Admin,
             _ if method.is_safe() => Scope::Read,
+            // Only the admin key may; others are refused by what they need, before anything is read.
+            ("incidents" | "maintenances", _) => Scope::Admin,
             ("campaign", Some("events")) => Scope::Events,
             _ => Scope::Webhooks,
         };
@@ -145,6 +147,9 @@ mod tests {
         assert_eq!(need(Method::GET, "/metrics"), ("admin", None));
         assert_eq!(need(Method::GET, "/v2/campaign/p1/erasures"), ("admin", Some("p1")));
         assert_eq!(need(Method::GET, "/v2/teams/t1/members"), ("admin", None));
+        assert_eq!(need(Method::GET, "/v2/incidents/inc_1"), ("read", None));
+        assert_eq!(need(Method::POST, "/v2/incidents/inc_1/updates"), ("admin", None));
+        assert_eq!(need(Method::DELETE, "/v2/maintenances/inc_1"), ("admin", None));
         assert_eq!(need(Method::GET, "/v2"), ("read", None));
     }
 }

@@ -4,7 +4,8 @@ use std::fmt::Display;
 
 use groundswell_types::json::{self, Json, Object};
 use groundswell_types::{
-    EventKind, HeaderPlace, InvalidScope, Problem, RateLimit, Scope, Scopes, WebhookHeaders, pointer_segment,
+    AffectedComponent, Component, ComponentStatus, EventKind, HeaderPlace, InvalidScope, Problem, RateLimit,
+    Scope, Scopes, WebhookHeaders, pointer_segment,
 };
 
 use super::answer::Failed;
@@ -209,6 +210,43 @@ impl<'a> Fields<'a> {
                 None
             }
         }
+    }
+
+    /// A list of components and how they are, when the member is there.
+    pub fn affected(&mut self, name: &str) -> Option<Vec<AffectedComponent>> {
+        let items = match self.object.get(name)? {
+            Json::Array(items) => items,
+            other => {
+                let message = format!("must be an array of components, but is {}", other.kind_name());
+                self.problem(name, message);
+                return None;
+            }
+        };
+        let words = |words: &[&str]| format!("must be one of {}", words.join(", "));
+        let text = |item: &Json<'_>, member: &str| match item {
+            Json::Object(object) => object.get(member).and_then(Json::as_str).map(str::to_owned),
+            _ => None,
+        };
+        let mut affected = Vec::new();
+        let mut problems = Vec::new();
+        for (at, item) in items.iter().enumerate() {
+            let component = text(item, "component").and_then(|text| Component::parse(&text));
+            let status = text(item, "status").and_then(|text| ComponentStatus::parse(&text));
+            if component.is_none() {
+                let known: Vec<&str> = Component::ALL.iter().map(|one| one.as_str()).collect();
+                problems.push(Problem::new(format!("/{name}/{at}/component"), words(&known)));
+            }
+            if status.is_none() {
+                let known: Vec<&str> = ComponentStatus::ALL.iter().map(|one| one.as_str()).collect();
+                problems.push(Problem::new(format!("/{name}/{at}/status"), words(&known)));
+            }
+            affected.extend(
+                component.zip(status).map(|(component, status)| AffectedComponent { component, status }),
+            );
+        }
+        let is_good = problems.is_empty();
+        self.problems.extend(problems);
+        is_good.then_some(affected)
     }
 
     /// An object of header names and values, when the member is there; null is an empty one. Problems are named by the
