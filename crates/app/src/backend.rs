@@ -4,6 +4,7 @@
 pub mod account;
 pub mod audit;
 mod embed;
+pub mod incidents;
 pub mod status;
 pub mod team;
 
@@ -22,6 +23,7 @@ use groundswell_types::{
 use leptos::prelude::use_context;
 
 use self::audit::AuditBackend;
+use self::incidents::IncidentBackend;
 use crate::failure::Failure;
 use crate::language::Language;
 use crate::viewer::Viewer;
@@ -36,6 +38,7 @@ pub trait Backend:
     + AuditBackend
     + EmbedBackend
     + status::StatusBackend
+    + IncidentBackend
     + Send
     + Sync
     + 'static

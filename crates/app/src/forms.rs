@@ -22,6 +22,7 @@ mod api_keys;
 mod embed;
 mod form;
 mod inbox;
+mod incidents;
 mod log;
 mod panel;
 mod panel_form;
@@ -32,7 +33,7 @@ pub use account::after_sign_in;
 use form::{Form, own_page};
 
 /// Where forms are posted to, in axum's path syntax.
-pub const PATHS: [&str; 19] = [
+pub const PATHS: [&str; 20] = [
     "/",
     "/settings/api-keys",
     "/language",
@@ -52,6 +53,7 @@ pub const PATHS: [&str; 19] = [
     "/team",
     "/settings/account",
     "/settings/sessions",
+    "/settings/status",
 ];
 
 /// What is to be answered.
@@ -138,6 +140,7 @@ async fn act(backend: &dyn Backend, post: Post<'_>) -> Answer {
         ["sign-out"] => account::sign_out(backend).await,
         ["settings", "api-keys"] => api_keys::submit(backend, &form).await,
         ["settings", "privacy"] => privacy::submit(backend, &form).await,
+        ["settings", "status"] => incidents::submit(backend, &form).await,
         ["settings", "members"] => team::submit(backend, &form).await,
         ["invitation"] => team::accept(backend, &form).await,
         ["team"] => team::choose(backend, &form).await,

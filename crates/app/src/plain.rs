@@ -7,6 +7,8 @@ pub mod account;
 pub mod api_keys;
 mod audit_log;
 mod editor_link;
+mod incident;
+pub mod incidents;
 pub mod invitation;
 pub mod members;
 pub mod privacy;
@@ -29,6 +31,9 @@ use crate::pages::NotFoundPage;
 use crate::place::EMBED;
 use crate::said::Said;
 use crate::viewer::Viewer;
+
+/// Where the pages of the settings are.
+const SETTINGS: &str = "/settings/";
 
 /// One of the pages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,11 +58,15 @@ pub enum PlainPage {
     Sessions,
     /// How the server is.
     Status,
+    /// What those who run the server say of it.
+    StatusSettings,
+    /// An incident or a maintenance, for everybody.
+    Incident,
 }
 
 impl PlainPage {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::ApiKeys,
         Self::EditorLink,
         Self::AuditLog,
@@ -68,6 +77,8 @@ impl PlainPage {
         Self::Account,
         Self::Sessions,
         Self::Status,
+        Self::StatusSettings,
+        Self::Incident,
     ];
 
     /// Its path, in axum's syntax.
@@ -83,6 +94,8 @@ impl PlainPage {
             Self::Account => "/settings/account",
             Self::Sessions => "/settings/sessions",
             Self::Status => "/status",
+            Self::StatusSettings => "/settings/status",
+            Self::Incident => "/status/incidents/{id}",
         }
     }
 }
@@ -106,6 +119,8 @@ pub enum Outcome {
     Account(account::Outcome),
     /// Of the page of sessions: why it could not be done.
     Sessions(Failure),
+    /// Of the page where those who run the server say how it is.
+    StatusSettings(incidents::Outcome),
 }
 
 impl Outcome {
@@ -120,6 +135,7 @@ impl Outcome {
             Self::SignIn(_) => PlainPage::SignIn,
             Self::Account(_) => PlainPage::Account,
             Self::Sessions(_) => PlainPage::Sessions,
+            Self::StatusSettings(_) => PlainPage::StatusSettings,
         }
     }
 
@@ -144,6 +160,7 @@ impl Said for Outcome {
             Self::SignIn(outcome) => Self::SignIn(outcome.said_in(language)),
             Self::Account(outcome) => Self::Account(outcome.said_in(language)),
             Self::Sessions(failure) => Self::Sessions(failure.said_in(language)),
+            Self::StatusSettings(outcome) => Self::StatusSettings(outcome.said_in(language)),
         }
     }
 }
@@ -153,6 +170,8 @@ impl Said for Outcome {
 pub struct Asked<'a> {
     /// Which one.
     pub page: PlainPage,
+    /// Where it is.
+    pub path: &'a str,
     /// What stands behind the path's question mark.
     pub query: &'a str,
     /// What came of its form, if that is what it is the answer to.
@@ -164,6 +183,8 @@ pub struct Asked<'a> {
 pub struct PlainShown {
     page: PlainPage,
     viewer: Option<Viewer>,
+    /// Whether the viewer runs the server; asked for the settings alone.
+    is_operator: bool,
     shown: Shown,
 }
 
@@ -179,12 +200,14 @@ enum Shown {
     Account(account::Shown),
     Sessions(sessions::Shown),
     Status(Box<status::StatusView>),
+    StatusSettings(incidents::Shown),
+    Incident(incident::Shown),
 }
 
 impl PlainShown {
     /// Reads what is to be shown.
     pub async fn read(backend: &dyn Backend, asked: Asked<'_>) -> Result<Self, Failure> {
-        let Asked { page, query, outcome } = asked;
+        let Asked { page, path, query, outcome } = asked;
         let viewer = backend.viewer().await?;
         macro_rules! of_this_page {
             ($variant:ident) => {
@@ -219,13 +242,23 @@ impl PlainShown {
                 Shown::Sessions(sessions::Shown::read(backend, of_this_page!(Sessions)).await?)
             }
             PlainPage::Status => Shown::Status(Box::new(backend.status().await?)),
+            PlainPage::StatusSettings => {
+                Shown::StatusSettings(incidents::Shown::read(backend, of_this_page!(StatusSettings)).await?)
+            }
+            PlainPage::Incident => Shown::Incident(incident::Shown::read(backend, path).await?),
         };
-        Ok(Self { page, viewer, shown })
+        let is_operator = path.starts_with(SETTINGS) && backend.check_operator().await.is_ok();
+        Ok(Self { page, viewer, is_operator, shown })
     }
 
     /// The page for signing in, in the place of one for people who have; `next` is where that one is.
     pub fn sign_in(next: &str) -> Self {
-        Self { page: PlainPage::SignIn, viewer: None, shown: Shown::SignIn(sign_in::Shown::before(next)) }
+        Self {
+            page: PlainPage::SignIn,
+            viewer: None,
+            is_operator: false,
+            shown: Shown::SignIn(sign_in::Shown::before(next)),
+        }
     }
 }
 
@@ -244,21 +277,23 @@ pub fn PlainApp() -> impl IntoView {
 
 #[component]
 fn Page() -> impl IntoView {
-    let PlainShown { page, viewer, shown } = match use_context::<Result<PlainShown, Failure>>() {
+    let PlainShown { page, viewer, is_operator, shown } = match use_context::<Result<PlainShown, Failure>>() {
         Some(Ok(shown)) => shown,
         Some(Err(failure)) => return view! { <FailurePage failure/> }.into_any(),
         None => return view! { <FailurePage failure=Failure::Internal { request_id: None }/> }.into_any(),
     };
     match shown {
-        Shown::ApiKeys(shown) => settings::around(page, viewer, api_keys::view(shown)),
+        Shown::ApiKeys(shown) => settings::around(page, (viewer, is_operator), api_keys::view(shown)),
         Shown::EditorLink(shown) => editor_link::view(shown),
-        Shown::AuditLog(shown) => settings::around(page, viewer, audit_log::view(shown)),
-        Shown::Privacy(shown) => settings::around(page, viewer, privacy::view(shown)),
-        Shown::Members(shown) => settings::around(page, viewer, members::view(shown)),
+        Shown::AuditLog(shown) => settings::around(page, (viewer, is_operator), audit_log::view(shown)),
+        Shown::Privacy(shown) => settings::around(page, (viewer, is_operator), privacy::view(shown)),
+        Shown::Members(shown) => settings::around(page, (viewer, is_operator), members::view(shown)),
         Shown::Invitation(shown) => invitation::view(shown),
         Shown::SignIn(shown) => sign_in::view(shown),
-        Shown::Account(shown) => settings::around(page, viewer, account::view(shown)),
-        Shown::Sessions(shown) => settings::around(page, viewer, sessions::view(shown)),
+        Shown::Account(shown) => settings::around(page, (viewer, is_operator), account::view(shown)),
+        Shown::StatusSettings(shown) => settings::around(page, (viewer, is_operator), incidents::view(shown)),
+        Shown::Incident(shown) => incident::view(shown),
+        Shown::Sessions(shown) => settings::around(page, (viewer, is_operator), sessions::view(shown)),
         Shown::Status(shown) => status::view(*shown),
     }
 }

@@ -3,6 +3,7 @@
 mod account;
 mod audit;
 mod embed;
+mod incidents;
 mod status;
 mod team;
 

@@ -26,8 +26,9 @@ use crate::pages::StatusPages;
 use crate::rest::{BodyRoom, Description, EventStreams, RateLimiter};
 use crate::routes::Routes;
 use crate::site::Site;
+use crate::statuspage::StatusFiles;
 use crate::traces::Traces;
-use crate::{docs, headers, inbox, oidc, origin, pages, request, rest};
+use crate::{docs, headers, inbox, oidc, origin, pages, request, rest, statuspage};
 
 /// What every handler can reach.
 #[derive(Clone)]
@@ -62,6 +63,7 @@ pub struct Shared {
     /// What kind it is.
     pub database: &'static str,
     pub log_levels: Levels,
+    pub status_files: StatusFiles,
 }
 
 impl std::ops::Deref for AppState {
@@ -113,6 +115,7 @@ impl AppState {
             started: Started::now(),
             database: config.database.kind(),
             log_levels,
+            status_files: StatusFiles::default(),
         })))
     }
 }
@@ -131,6 +134,7 @@ pub fn router(state: AppState) -> Router {
     health
         .merge(rest::router(state.clone()))
         .merge(inbox::router())
+        .merge(statuspage::router())
         .merge(pages)
         .around(|router| {
             router

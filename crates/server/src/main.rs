@@ -25,6 +25,7 @@ mod migrate;
 mod oidc;
 mod origin;
 mod pages;
+mod public_file;
 mod request;
 mod rest;
 mod restore;
@@ -33,6 +34,7 @@ mod routes;
 mod secrets;
 mod serve;
 mod site;
+mod statuspage;
 mod traces;
 mod unread;
 

@@ -4,7 +4,8 @@
 //!
 //! Where browsers send `Sec-Fetch-Site` (over https and on loopback), it decides: no page can set it. Elsewhere `Origin` is
 //! held against the public URL and against `Host`. A client that sends neither is no browser, or one so old that only
-//! `SameSite` protects it. No answer allows another origin anything (CORS) but the description of the API, which is public.
+//! `SameSite` protects it. No answer allows another origin anything (CORS) but what is
+//! public and the same for everybody: the description of the API, and how the service is.
 
 use axum::extract::{Request, State};
 use axum::middleware::Next;

@@ -177,7 +177,9 @@ impl PageRenderer {
     ) -> Response {
         let backend = backend_for(state, request.uri(), (request.headers(), request.extensions()));
         let query = request.uri().query().unwrap_or_default();
-        let shown = PlainShown::read(backend.as_ref(), Asked { page, query, outcome }).await;
+        let shown =
+            PlainShown::read(backend.as_ref(), Asked { page, path: request.uri().path(), query, outcome })
+                .await;
         if matches!(shown, Err(Failure::SignedOut)) {
             return self.render_sign_in(state, request, backend).await;
         }

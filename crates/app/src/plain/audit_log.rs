@@ -214,5 +214,13 @@ fn action_words(texts: Texts, action: AuditAction) -> &'static str {
         AuditAction::DataErased => texts.audit_data_erased(),
         AuditAction::AuditExported => texts.audit_audit_exported(),
         AuditAction::VaultRotated => texts.audit_vault_rotated(),
+        AuditAction::IncidentCreated => texts.audit_incident_created(),
+        AuditAction::IncidentUpdated => texts.audit_incident_updated(),
+        AuditAction::IncidentChanged => texts.audit_incident_changed(),
+        AuditAction::IncidentDeleted => texts.audit_incident_deleted(),
+        AuditAction::MaintenanceCreated => texts.audit_maintenance_created(),
+        AuditAction::MaintenanceUpdated => texts.audit_maintenance_updated(),
+        AuditAction::MaintenanceChanged => texts.audit_maintenance_changed(),
+        AuditAction::MaintenanceDeleted => texts.audit_maintenance_deleted(),
     }
 }

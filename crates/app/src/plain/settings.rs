@@ -7,25 +7,42 @@ use super::PlainPage;
 use crate::texts::{Texts, texts};
 use crate::viewer::Viewer;
 
+/// Who a page is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum For {
+    Everybody,
+    Owners,
+    /// Those who run the server.
+    Operators,
+}
+
 /// The settings' pages in their order, with what each is called, for somebody.
-fn pages(texts: Texts, viewer: Option<&Viewer>) -> Vec<(PlainPage, &'static str)> {
+fn pages(
+    texts: Texts,
+    (viewer, is_operator): (Option<&Viewer>, bool),
+) -> impl Iterator<Item = (PlainPage, &'static str)> {
     let is_owner = viewer.is_some_and(|viewer| viewer.role == Some(Role::Owner));
     let all = [
-        (PlainPage::Members, texts.members_title(), Role::Viewer),
-        (PlainPage::ApiKeys, texts.keys_title(), Role::Owner),
-        (PlainPage::AuditLog, texts.audit_title(), Role::Owner),
-        (PlainPage::Privacy, texts.privacy_title(), Role::Owner),
-        (PlainPage::Account, texts.account_title(), Role::Viewer),
-        (PlainPage::Sessions, texts.sessions_title(), Role::Viewer),
+        (PlainPage::Members, texts.members_title(), For::Everybody),
+        (PlainPage::ApiKeys, texts.keys_title(), For::Owners),
+        (PlainPage::AuditLog, texts.audit_title(), For::Owners),
+        (PlainPage::Privacy, texts.privacy_title(), For::Owners),
+        (PlainPage::StatusSettings, texts.incidents_title(), For::Operators),
+        (PlainPage::Account, texts.account_title(), For::Everybody),
+        (PlainPage::Sessions, texts.sessions_title(), For::Everybody),
     ];
-    let is_for = |role| is_owner || role < Role::Owner;
-    all.into_iter().filter(|(_, _, role)| is_for(*role)).map(|(page, name, _)| (page, name)).collect()
+    let is_for = move |whom| match whom {
+        For::Everybody => true,
+        For::Owners => is_owner,
+        For::Operators => is_operator,
+    };
+    all.into_iter().filter(move |(_, _, whom)| is_for(*whom)).map(|(page, name, _)| (page, name))
 }
 
 /// A page of the settings.
-pub fn around(page: PlainPage, viewer: Option<Viewer>, content: AnyView) -> AnyView {
+pub fn around(page: PlainPage, (viewer, is_operator): (Option<Viewer>, bool), content: AnyView) -> AnyView {
     let texts = texts();
-    let links = pages(texts, viewer.as_ref()).into_iter().map(|(one, name)| {
+    let links = pages(texts, (viewer.as_ref(), is_operator)).map(|(one, name)| {
         let current = (one == page).then_some("page");
         view! { <li><a href=one.path() rel="external" aria-current=current>{name}</a></li> }
     });

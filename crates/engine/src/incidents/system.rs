@@ -22,6 +22,8 @@ pub struct SystemStatus {
     pub components: Vec<ComponentState>,
     /// How much it matters.
     pub impact: Impact,
+    /// The first start of the process that is remembered, Unix milliseconds.
+    pub began_at_ms: i64,
     /// When any of it became different, Unix milliseconds.
     pub updated_at_ms: i64,
     /// Newest first.
@@ -55,6 +57,7 @@ impl Engine {
         let updated_at_ms = changes.chain(incidents.iter().map(|incident| incident.updated_at)).max();
         SystemStatus {
             impact: impact(&now, &incidents),
+            began_at_ms: self.boots.first().map_or_else(|| self.clock.now_ms(), |boot| boot.at_ms),
             updated_at_ms: updated_at_ms.unwrap_or_default(),
             components,
             incidents,

@@ -61,6 +61,7 @@ const OPEN_USE_CASES: &[&str] = &[
     "breakers",
     "has_inbox",
     "health",
+    "incident",
     "invited",
     "is_ready",
     "join",
@@ -70,12 +71,14 @@ const OPEN_USE_CASES: &[&str] = &[
     "person",
     "queue_depth",
     "receive_in_inbox",
+    "shown_incidents",
     "sign_in",
     "sign_in_and_join",
     "sign_in_with_password",
     "sign_in_with_subject",
     "sign_out",
     "slots",
+    "system_status",
     "use_editor_link",
 ];
 

@@ -1,0 +1,58 @@
+//! A file that is made here and that everybody may have, pages of other sites too: with a tag, so that whoever has it need
+//! not load it again.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::{
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH,
+};
+use http::{HeaderMap, HeaderValue, StatusCode};
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct PublicFile {
+    content_type: HeaderValue,
+    bytes: Bytes,
+    tag: HeaderValue,
+}
+
+impl PublicFile {
+    /// A file with this content.
+    pub fn new(content_type: &'static str, content: impl Into<Bytes>) -> Self {
+        let bytes = content.into();
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        let tag = format!("\"{:016x}\"", hasher.finish());
+        Self {
+            content_type: HeaderValue::from_static(content_type),
+            bytes,
+            tag: HeaderValue::try_from(tag)
+                .expect("hexadecimal digits and quotation marks are a header's value"),
+        }
+    }
+
+    /// The file, or that the asker has it; `cache_control` says how long it may be kept.
+    pub fn answer(&self, request: &HeaderMap, cache_control: &'static str) -> Response {
+        let mut response = if self.is_known_to(request) {
+            StatusCode::NOT_MODIFIED.into_response()
+        } else {
+            ([(CONTENT_TYPE, self.content_type.clone())], self.bytes.clone()).into_response()
+        };
+        let headers = response.headers_mut();
+        headers.insert(ETAG, self.tag.clone());
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache_control));
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("etag"));
+        response
+    }
+
+    /// RFC 9110, section 13.1.2: a list of tags, weak ones as good as strong ones, or a star.
+    fn is_known_to(&self, request: &HeaderMap) -> bool {
+        let known = request.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+        let mut tags = known.flat_map(|value| value.split(',')).map(str::trim);
+        tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == self.tag.as_bytes())
+    }
+}
