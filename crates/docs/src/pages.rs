@@ -40,6 +40,13 @@ const OPERATING: About = About {
     group: Group::Guides,
 };
 
+const STATUS: About = About {
+    name: "status",
+    title: "System Status",
+    description: "How this server is, for people and programs: incidents, maintenance, feeds and a badge.",
+    group: Group::Guides,
+};
+
 /// All pages of a server with these settings.
 pub fn all(settings: &Settings) -> Vec<Page> {
     let page = |about: About, text: &str| Page::new(about, addressed(text, settings));
@@ -52,6 +59,7 @@ pub fn all(settings: &Settings) -> Vec<Page> {
         page(MONITORING, include_str!("../text/monitoring.md")),
         page(OPERATING, include_str!("../text/operating.md")),
         page(delivery::ABOUT, &delivery::text(&settings.delivery)),
+        page(STATUS, include_str!("../text/status.md")),
         page(events::ABOUT, &events::text()),
         page(api::ABOUT, &api::text(&settings.public_url)),
         page(cli::ABOUT, &cli::text(&settings.command)),

@@ -110,7 +110,10 @@ async fn file(State(state): State<AppState>, request: Request) -> Response {
     // A path may be written in another way than the router reads it.
     let Some((_, file)) = found else { return StatusCode::NOT_FOUND.into_response() };
     let mut response = file.answer(request.headers(), KEPT);
-    // The badge is shown on other sites.
-    response.headers_mut().insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
+    // A picture is shown on other sites.
+    if path.ends_with(".svg") {
+        let anywhere = HeaderValue::from_static("cross-origin");
+        response.headers_mut().insert(CROSS_ORIGIN_RESOURCE_POLICY, anywhere);
+    }
     response
 }

@@ -7,6 +7,7 @@ mod deliveries;
 mod embed;
 mod history;
 mod inbox;
+mod incidents;
 mod languages;
 mod memory;
 mod programs;

@@ -23,6 +23,7 @@ pub use sample::*;
 mod account;
 mod audit;
 mod drafts;
+mod incidents;
 mod resends;
 mod sample;
 mod state;

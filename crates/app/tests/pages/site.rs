@@ -54,7 +54,12 @@ impl Site {
 
     pub async fn get(&self, path: &str) -> Page {
         let (only_path, _) = path.split_once('?').unwrap_or((path, ""));
-        match PlainPage::ALL.into_iter().find(|page| page.path() == only_path) {
+        // Of the paths with a part that varies, it is the last one.
+        let is_at = |page: &PlainPage| match page.path().split_once('{') {
+            Some((before, _)) => only_path.starts_with(before),
+            None => page.path() == only_path,
+        };
+        match PlainPage::ALL.into_iter().find(is_at) {
             Some(page) => self.plain((page, path), None).await,
             None => self.render(path, None).await,
         }
@@ -72,7 +77,11 @@ impl Site {
     /// A page that the browser half has nothing of.
     async fn plain(&self, (page, path): (PlainPage, &str), outcome: Option<Outcome>) -> Page {
         let query = path.split_once('?').map_or("", |(_, query)| query);
-        let shown = PlainShown::read(self.backend.as_ref(), Asked { page, query, outcome }).await;
+        let shown = PlainShown::read(
+            self.backend.as_ref(),
+            Asked { page, path: path.split('?').next().unwrap_or_default(), query, outcome },
+        )
+        .await;
         self.render_as(path, move || provide_context(shown.clone()), plain_shell).await
     }
 

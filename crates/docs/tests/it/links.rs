@@ -16,6 +16,7 @@ fn is_the_servers(path: &str) -> bool {
             "/",
             "/settings/api-keys",
             "/settings/members",
+            "/settings/status",
             "/status",
             "/favicon.svg",
             "/pkg/groundswell.css",

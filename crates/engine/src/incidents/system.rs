@@ -51,7 +51,7 @@ impl Engine {
     /// How the service is now, for everybody.
     pub fn system_status(&self) -> SystemStatus {
         let incidents = self.incidents.shown();
-        let now = combined(&[], &incidents);
+        let now = combined(&self.health().components, &incidents);
         let components = self.incidents.states.note(&now, self.clock.now_ms());
         let changes = components.iter().map(|state| state.since_ms);
         let updated_at_ms = changes.chain(incidents.iter().map(|incident| incident.updated_at)).max();

@@ -27,6 +27,7 @@ const DENIED: &str = "accelerometer=(), autoplay=(), camera=(), clipboard-read=(
 const NO_STORE: &str = "no-store";
 const PRIVATE: &str = "private, no-store";
 const PAGE: &str = "private, no-cache";
+const STATUS: &str = "public, max-age=15, stale-while-revalidate=60";
 const STREAM: &str = "no-store, no-transform";
 
 /// To whom an answer goes, with what it may do and how long it is kept.
@@ -88,6 +89,12 @@ const GETS: &[Row] = &[
     ("OPTIONS /v2/campaigns", 405, Kind::Program(NO_STORE)),
     ("GET /v2/openapi.json", 200, Kind::Public("public, max-age=300")),
     ("GET /v2/schemas/CAMPAIGN_ENDED.json", 200, Kind::Public("public, max-age=300")),
+    ("GET /api/v2/summary.json", 200, Kind::Public(STATUS)),
+    ("GET /api/v2/scheduled-maintenances/active.json", 200, Kind::Public(STATUS)),
+    ("GET /status/history.rss", 200, Kind::Public(STATUS)),
+    ("GET /status/history.atom", 200, Kind::Public(STATUS)),
+    ("GET /settings/status", 200, Kind::Browser(SETTINGS, PRIVATE)),
+    ("GET /status/incidents/none", 404, Kind::Browser(SETTINGS, PRIVATE)),
     ("GET {inbox}", 200, Kind::Program(NO_STORE)),
     ("OPTIONS {inbox}", 204, Kind::Program(NO_STORE)),
     ("DELETE {inbox}", 405, Kind::Program(NO_STORE)),

@@ -31,6 +31,7 @@ mod server;
 mod server_sent;
 mod sign_in;
 mod status;
+mod statuspage;
 mod team;
 mod traces;
 mod upgrade;

@@ -10,6 +10,7 @@ mod description;
 mod egress;
 mod events;
 mod idempotency;
+mod incidents;
 mod keys;
 mod log;
 mod overload;

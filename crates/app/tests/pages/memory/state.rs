@@ -37,6 +37,8 @@ pub struct State {
     /// Whose was taken.
     pub resolved: Vec<Side>,
     pub team: team::People,
+    /// Newest first.
+    pub incidents: Vec<groundswell_types::Incident>,
     pub(super) versions: i64,
 }
 

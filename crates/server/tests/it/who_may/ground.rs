@@ -372,9 +372,11 @@ impl Ground {
         let members = client.get("/v2/teams/team_first/members").ok();
         let members = members["members"].as_array().expect("a list").clone();
         let user = members.iter().find(|member| member["role"] == "viewer").expect("a viewer");
+        let created_at = key["createdAt"].as_i64().expect("a time");
+        let (soon, later) = (created_at + 3_600_000, created_at + 7_200_000);
         let row = self.row(&program);
         let said = |value: &Value| value.as_str().map(str::to_owned).unwrap_or_default();
-        let named = HashMap::from([
+        let mut named = HashMap::from([
             ("row", row),
             ("link", said(&link["id"])),
             ("erasure", said(&erasure["id"])),
@@ -391,7 +393,42 @@ impl Ground {
             ("team", "team_first".to_owned()),
             ("invitation", said(&invitation["id"])),
         ]);
+        for (name, minute, at) in [("soon", "soon_minute", soon), ("later", "later_minute", later)] {
+            let time = chrono::DateTime::from_timestamp_millis(at).expect("a time");
+            named.insert(name, at.to_string());
+            named.insert(minute, time.format("%Y-%m-%dT%H:%M").to_string());
+        }
+        named.extend(self.incidents(wanted, (soon, later)));
         Things { program, named }
+    }
+
+    /// An incident and a maintenance. Only so many can be open, so those that nothing more is said of are over.
+    fn incidents(&self, wanted: &str, (soon, later): (i64, i64)) -> Vec<(&'static str, String)> {
+        let is_wanted =
+            wanted.is_empty() || wanted.contains("{incident}") || wanted.contains("{maintenance}");
+        if !is_wanted {
+            return Vec::new();
+        }
+        let client = self.server.client();
+        let is_open = wanted.contains("update");
+        let status = if is_open { "investigating" } else { "resolved" };
+        let incident = json!({ "name": "Late", "message": "We look into it.", "status": status });
+        let incident = client.post("/v2/incidents", &incident).ok();
+        let maintenance = json!({
+            "name": "Disk",
+            "message": "Soon.",
+            "scheduledFrom": soon,
+            "scheduledUntil": later,
+            "components": ["api"],
+        });
+        let maintenance = client.post("/v2/maintenances", &maintenance).ok();
+        let said = |value: &Value| value["id"].as_str().expect("an id").to_owned();
+        let (incident, maintenance) = (said(&incident), said(&maintenance));
+        if !is_open {
+            let over = json!({ "status": "completed", "message": "Not needed." });
+            client.post(&format!("/v2/maintenances/{maintenance}/updates"), &over).ok();
+        }
+        vec![("incident", incident), ("maintenance", maintenance)]
     }
 }
 
