@@ -49,8 +49,11 @@ for (const javaScriptEnabled of [true, false]) {
       // Whoever is not signed in.
       const context = await browser.newContext({ javaScriptEnabled, locale: 'en' });
       const reader = await context.newPage();
-      await reader.goto(`${server.url}/status`);
-      await expect(reader.getByRole('heading', { name: 'Deliveries are late' })).toBeVisible();
+      // The page is kept for some seconds.
+      await expect(async () => {
+        await reader.goto(`${server.url}/status`);
+        await expect(reader.getByRole('heading', { name: 'Deliveries are late' })).toBeVisible({ timeout: 500 });
+      }).toPass();
       await reader.getByRole('link', { name: 'Deliveries are late' }).click();
       await expect(reader.getByRole('heading', { level: 1, name: 'Deliveries are late' })).toBeVisible();
       await expect(reader.getByText('We look into it.')).toBeVisible();

@@ -1,12 +1,12 @@
 //! `/status/incidents/{id}`: an incident or a maintenance, for everybody. And how one is shown, wherever it is.
 
 use groundswell_types::{
-    Component, ComponentStatus, Impact, Incident, IncidentId, IncidentStatus, IncidentUpdate,
-    MaintenanceStatus, Progress,
+    Impact, Incident, IncidentId, IncidentStatus, IncidentUpdate, MaintenanceStatus, Progress,
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+use super::status::said::component;
 use crate::backend::Backend;
 use crate::components::{Status, Time};
 use crate::failure::Failure;
@@ -45,9 +45,13 @@ pub fn view(Shown(incident): Shown) -> AnyView {
     .into_any()
 }
 
-/// In a list of them: with a link to its page, and what was said of it last, or all of it.
+/// In a list of them: with a link to its page. Of one that is over only what was said last stands here.
 pub fn item(texts: Texts, incident: &Incident) -> AnyView {
     let address = format!("/status/incidents/{}", incident.id);
+    let mut shown = incident.clone();
+    if shown.ended_at.is_some() {
+        shown.updates.truncate(1);
+    }
     view! {
         <article class="card incident">
             <div class="incident-head">
@@ -56,7 +60,7 @@ pub fn item(texts: Texts, incident: &Incident) -> AnyView {
                 <span class="tag">{impact_name(texts, incident.impact)}</span>
             </div>
             {facts(texts, incident)}
-            {updates(texts, incident)}
+            {updates(texts, &shown)}
         </article>
     }
     .into_any()
@@ -75,7 +79,7 @@ pub fn facts(texts: Texts, incident: &Incident) -> AnyView {
         let (from, until) = (moment(schedule.from), moment(schedule.until));
         view! { <p class="hint">{texts.incidents_scheduled(from, until)}</p> }
     });
-    let names = incident.components.iter().map(|one| component_name(texts, one.component));
+    let names = incident.components.iter().map(|one| component(texts, one.component).0);
     let names = names.collect::<Vec<_>>().join(", ");
     let concerned =
         (!names.is_empty()).then(|| view! { <p class="hint">{texts.incidents_concerns(&names)}</p> });
@@ -100,28 +104,6 @@ pub fn updates(texts: Texts, incident: &Incident) -> AnyView {
         }
     });
     view! { <ol class="incident-updates">{items.collect_view()}</ol> }.into_any()
-}
-
-/// What a component is called.
-pub fn component_name(texts: Texts, component: Component) -> &'static str {
-    match component {
-        Component::Events => texts.incidents_component_events(),
-        Component::Delivery => texts.incidents_component_delivery(),
-        Component::RetryQueue => texts.incidents_component_retry_queue(),
-        Component::Editor => texts.incidents_component_editor(),
-        Component::Api => texts.incidents_component_api(),
-    }
-}
-
-/// What it is called how a component is.
-pub fn component_status_name(texts: Texts, status: ComponentStatus) -> &'static str {
-    match status {
-        ComponentStatus::Operational => texts.incidents_operational(),
-        ComponentStatus::UnderMaintenance => texts.incidents_under_maintenance(),
-        ComponentStatus::DegradedPerformance => texts.incidents_degraded(),
-        ComponentStatus::PartialOutage => texts.incidents_partial_outage(),
-        ComponentStatus::MajorOutage => texts.incidents_major_outage(),
-    }
 }
 
 /// What it is called how much it matters.

@@ -3,16 +3,17 @@
 
 mod bars;
 mod days;
-mod said;
+pub(super) mod said;
 
 use groundswell_types::{
-    Component, ComponentStatus, Downtime, FirstAttempts, Health, Impact, Waiting, WebhooksByHealth,
+    Component, ComponentStatus, Downtime, FirstAttempts, Health, Impact, Incident, Waiting, WebhooksByHealth,
 };
 use leptos::prelude::*;
 use leptos_meta::Title;
 
 use self::bars::{Bars, Legend};
 use self::said::{component, percent, status, up_to};
+use super::incident;
 use crate::components::{Status, Time};
 use crate::texts::{Texts, texts};
 use crate::time;
@@ -24,32 +25,16 @@ pub struct StatusView {
     /// How the server is and has been.
     pub health: Health,
     /// Incidents and maintenance: those that go on, then those of late.
-    pub incidents: Vec<IncidentView>,
+    pub incidents: Vec<Incident>,
     /// The webhooks of whoever is signed in.
     pub own: Option<WebhooksByHealth>,
-}
-
-/// An incident as the page shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IncidentView {
-    /// What it is called.
-    pub name: String,
-    /// How much it matters.
-    pub impact: Impact,
-    /// When it began, in Unix milliseconds.
-    pub began_at: i64,
-    /// When it ended, in Unix milliseconds.
-    pub ended_at: Option<i64>,
-    /// What was said of it last.
-    pub message: String,
 }
 
 /// The page.
 pub fn view(shown: StatusView) -> AnyView {
     let texts = texts();
     let StatusView { health, incidents, own } = shown;
-    let worst = health.components.iter().map(|(_, status)| *status).max_by_key(|status| *status as u8);
-    let worst = worst.unwrap_or(ComponentStatus::Operational);
+    let worst = worst(&health, &incidents);
     let at = view! { <Time at=health.at/> }.into_any();
     view! {
         <Title text=texts.status_title()/>
@@ -68,39 +53,48 @@ pub fn view(shown: StatusView) -> AnyView {
                 <h2 id="status-how">{texts.status_how()}</h2>
                 <p>{texts.status_how_measured()}</p>
                 <p>{texts.status_how_downtime()}</p>
+                <Feeds/>
             </section>
         </div>
     }
     .into_any()
 }
 
+/// Of how components are, and of how much incidents matter that go on.
+fn worst(health: &Health, incidents: &[Incident]) -> ComponentStatus {
+    let running = incidents.iter().filter(|incident| incident.status.is_running());
+    let said = running.map(|incident| match incident.impact {
+        Impact::None => ComponentStatus::Operational,
+        Impact::Maintenance => ComponentStatus::UnderMaintenance,
+        Impact::Minor => ComponentStatus::DegradedPerformance,
+        Impact::Major => ComponentStatus::PartialOutage,
+        Impact::Critical => ComponentStatus::MajorOutage,
+    });
+    let all = health.components.iter().map(|(_, status)| *status).chain(said);
+    all.max_by_key(|status| *status as u8).unwrap_or(ComponentStatus::Operational)
+}
+
 #[component]
-fn Incidents(incidents: Vec<IncidentView>) -> impl IntoView {
+fn Incidents(incidents: Vec<Incident>) -> impl IntoView {
     let texts = texts();
-    let item = |incident: IncidentView| {
-        let IncidentView { name, impact, began_at, ended_at, message } = incident;
-        let began = view! { <Time at=began_at/> }.into_any();
-        let when = match ended_at {
-            None => texts.status_since(began),
-            Some(ended_at) => texts.status_from_until(began, view! { <Time at=ended_at/> }.into_any()),
-        };
-        view! {
-            <li class="status-incident" data-impact=impact.as_str()>
-                <h3>{name}</h3>
-                <p class="hint">{when}</p>
-                <p>{message}</p>
-            </li>
-        }
-    };
     (!incidents.is_empty()).then(|| {
-        let items = incidents.into_iter().map(item).collect_view();
+        let items = incidents.iter().map(|incident| incident::item(texts, incident)).collect_view();
         view! {
-            <section aria-labelledby="status-incidents">
+            <section class="incidents" aria-labelledby="status-incidents">
                 <h2 id="status-incidents">{texts.status_incidents()}</h2>
-                <ul class="card status-incidents">{items}</ul>
+                {items}
             </section>
         }
     })
+}
+
+/// What else says it: feeds for those who read them.
+#[component]
+fn Feeds() -> impl IntoView {
+    let link =
+        |href: &'static str, word: &'static str| view! { <a rel="external" href=href>{word}</a> }.into_any();
+    let (rss, atom) = (link("/status/history.rss", "RSS"), link("/status/history.atom", "Atom"));
+    view! { <p class="hint">{texts().incidents_feeds(rss, atom)}</p> }
 }
 
 /// How many of somebody's webhooks do well.

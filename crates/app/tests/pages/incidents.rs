@@ -29,6 +29,9 @@ async fn an_incident_is_reported_continued_corrected_and_taken_away() {
     public.backend.state.lock().expect("not poisoned").incidents = vec![incident.clone()];
     let address = format!("/status/incidents/{}", incident.id);
     public.get(&address).await.shows(&["Deliveries are late", "Investigating", "We look", "System Status"]);
+    let page = public.get("/status").await;
+    page.shows(&["Some of it fails", "Deliveries are late Investigating Major impact", "RSS"]);
+    assert!(page.html.contains(&format!("href=\"{address}\"")), "{}", page.html);
 
     let id = format!("kind=incident&incident={}", incident.id);
     let correct =
@@ -59,7 +62,7 @@ async fn maintenance_is_announced_and_moved_in_utc() {
     let move_it =
         format!("intent=correct&{id}&name=A+disk&from=2026-08-02T10:00&until=2026-08-02T11:00&component=api");
     let page = site.post_and_follow(HERE, &move_it).await;
-    page.shows(&["A disk Announced", "From 2 Aug 2026, 10:00:00 UTC", "Concerns: REST API"]);
+    page.shows(&["A disk Announced", "From 2 Aug 2026, 10:00:00 UTC", "Concerns: API"]);
     let begin = format!("intent=update&{id}&status=in_progress&message=Now");
     site.post_and_follow(HERE, &begin).await.shows(&["A disk In progress"]);
 }

@@ -4,8 +4,12 @@ use async_trait::async_trait;
 use groundswell_app::backend::status::StatusBackend;
 use groundswell_app::failure::Failure;
 use groundswell_app::plain::status::StatusView;
+use groundswell_types::{Health, Incident};
 
 use super::PageBackend;
+
+/// Incidents and maintenance that ended longer ago are on their own pages alone: two weeks.
+const SHOWN_MS: i64 = 14 * 86_400_000;
 
 #[async_trait]
 impl StatusBackend for PageBackend {
@@ -15,7 +19,15 @@ impl StatusBackend for PageBackend {
             Err(Failure::SignedOut) => None,
             Err(failure) => return Err(failure),
         };
-        let health = self.state.engine.health();
-        Ok(StatusView { health: health.as_ref().clone(), incidents: Vec::new(), own })
+        let status = self.state.engine.system_status();
+        // As those who run the server say it, too.
+        let components = status.components.iter().map(|state| (state.component, state.status)).collect();
+        let health = Health { components, ..self.state.engine.health().as_ref().clone() };
+        let since_ms = health.at.saturating_sub(SHOWN_MS);
+        let is_shown = |incident: &&Incident| incident.ended_at.is_none_or(|ended_at| ended_at >= since_ms);
+        let (open, ended): (Vec<_>, Vec<_>) =
+            status.incidents.iter().filter(is_shown).partition(|incident| incident.ended_at.is_none());
+        let incidents = open.into_iter().chain(ended).cloned().collect();
+        Ok(StatusView { health, incidents, own })
     }
 }

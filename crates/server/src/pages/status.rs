@@ -135,7 +135,7 @@ async fn render(
     (request, backend): (Request, Arc<PageBackend>),
 ) -> Response {
     const END: &str = "</html>";
-    let asked = Asked { page: PlainPage::Status, query: "", outcome: None };
+    let asked = Asked { page: PlainPage::Status, path: "/status", query: "", outcome: None };
     let shown = PlainShown::read(backend.as_ref(), asked).await;
     let status = shown.as_ref().err().map(Failure::status);
     let context = move || provide_context(shown.clone());

@@ -9,18 +9,18 @@ pub const fn component(component: Component) -> &'static str {
         Component::Delivery => "Delivering",
         Component::RetryQueue => "Retry queue",
         Component::Editor => "Program Editor",
-        Component::Api => "REST API",
+        Component::Api => "API",
     }
 }
 
 /// What a component does.
 pub const fn component_means(component: Component) -> &'static str {
     match component {
-        Component::Events => "Events are accepted and stored.",
-        Component::Delivery => "Deliveries are attempted when they are due.",
-        Component::RetryQueue => "What failed is tried again in time.",
-        Component::Editor => "The Program Editor.",
-        Component::Api => "The REST API.",
+        Component::Events => "Events are stored durably before their producer is answered.",
+        Component::Delivery => "What is due goes out, as far as receivers take it.",
+        Component::RetryQueue => "What failed at a receiver is tried again in time.",
+        Component::Editor => "The pages on which webhooks are set up and deliveries are looked at.",
+        Component::Api => "Calls of the REST API, without the events.",
     }
 }
 

@@ -7,7 +7,8 @@ use groundswell_types::{
 use leptos::prelude::*;
 
 use super::{Typed, kind_name};
-use crate::plain::incident::{component_name, component_status_name, impact_name, progress_name};
+use crate::plain::incident::{impact_name, progress_name};
+use crate::plain::status::said;
 use crate::texts::{Texts, texts};
 use crate::time;
 
@@ -194,11 +195,11 @@ fn affected(texts: Texts, now: impl Fn(Component) -> String) -> AnyView {
         let now = now(*component);
         let options = ComponentStatus::ALL.iter().map(|status| {
             let is_now = status.as_str() == now;
-            view! { <option value=status.as_str() selected=is_now>{component_status_name(texts, *status)}</option> }
+            view! { <option value=status.as_str() selected=is_now>{said::status(texts, *status).1}</option> }
         });
         view! {
             <label class="field">
-                <span class="field-label">{component_name(texts, *component)}</span>
+                <span class="field-label">{said::component(texts, *component).0}</span>
                 <select class="select" name=field_of(*component)>
                     <option value="">{texts.incidents_not_concerned()}</option>
                     {options.collect_view()}
@@ -220,7 +221,7 @@ fn worked_on(texts: Texts, is_on: impl Fn(Component) -> bool) -> AnyView {
         view! {
             <label class="choice">
                 <input type="checkbox" name="component" value=component.as_str() checked=is_on(*component)/>
-                <span>{component_name(texts, *component)}</span>
+                <span>{said::component(texts, *component).0}</span>
             </label>
         }
     });
