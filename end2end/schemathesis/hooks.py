@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import time
 
 import schemathesis
 from schemathesis.core.parameters import ParameterLocation
@@ -38,6 +39,9 @@ def before_call(context, case, kwargs):
         case.body = held_by_javascript(case.body)
     if isinstance(case.body, dict):
         send_to_receiver(case.body)
+        if is_meant_to_be_taken(case):
+            announce_in_time(case.body)
+            name_once(case.body)
         if is_meant_to_be_taken(case) and isinstance(case.body.get("campaignId"), str):
             case.body["campaignId"] = FILLED[0]["id"]
 
@@ -103,6 +107,21 @@ def held_by_javascript(value):
     if isinstance(value, int) and abs(value) > MAX_SAFE:
         return MAX_SAFE if value > 0 else -MAX_SAFE
     return value
+
+
+def announce_in_time(body):
+    """Maintenance begins within a year, and ends in the future and later than that: the document says so in words."""
+    hour_ms = 3_600_000
+    for name, hours in (("scheduledFrom", 1), ("scheduledUntil", 2)):
+        if isinstance(body.get(name), int):
+            body[name] = int(time.time() * 1000) + hours * hour_ms
+
+
+def name_once(body):
+    """A component is named once: the document says so in words."""
+    components = body.get("components")
+    if isinstance(components, list) and all(isinstance(one, dict) for one in components):
+        body["components"] = list({one["component"]: one for one in components}.values())
 
 
 def send_to_receiver(body):
