@@ -36,7 +36,7 @@ pub fn view(Shown(incident): Shown) -> AnyView {
         <Title text=title.clone()/>
         <div class="page">
             <div class="page-head"><h1>{title}</h1></div>
-            <p class="incident-facts"><Progressed status=incident.status/> <span class="tag">{impact}</span></p>
+            <p class="incident-facts"><Progressed status=incident.status/>" "<span class="tag">{impact}</span></p>
             {facts(texts, &incident)}
             {updates(texts, &incident)}
             <p><a class="button quiet" rel="external" href="/status">{texts.incidents_to_status()}</a></p>
@@ -98,7 +98,7 @@ pub fn updates(texts: Texts, incident: &Incident) -> AnyView {
         let lines = message.said_in(language());
         view! {
             <li>
-                <p><strong>{progress_name(texts, status)}</strong> <span class="hint">{moment(at)}</span></p>
+                <p><strong>{progress_name(texts, status)}</strong>" "<span class="hint">{moment(at)}</span></p>
                 <p class="incident-message">{lines}</p>
             </li>
         }

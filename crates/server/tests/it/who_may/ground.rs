@@ -402,6 +402,20 @@ impl Ground {
         Things { program, named }
     }
 
+    /// Of requests that were made before.
+    fn take_open_incidents_away(&self) {
+        let client = self.server.client();
+        for list in ["incidents", "maintenances"] {
+            let page = client.get(&format!("/v2/{list}?limit=50")).ok();
+            for one in page[list].as_array().expect("a list") {
+                if one["endedAt"].is_null() {
+                    let id = one["id"].as_str().expect("an id");
+                    client.delete(&format!("/v2/{list}/{id}")).ok();
+                }
+            }
+        }
+    }
+
     /// An incident and a maintenance. Only so many can be open, so those that nothing more is said of are over.
     fn incidents(&self, wanted: &str, (soon, later): (i64, i64)) -> Vec<(&'static str, String)> {
         let is_wanted =
@@ -411,6 +425,9 @@ impl Ground {
         }
         let client = self.server.client();
         let is_open = wanted.contains("update");
+        if is_open {
+            self.take_open_incidents_away();
+        }
         let status = if is_open { "investigating" } else { "resolved" };
         let incident = json!({ "name": "Late", "message": "We look into it.", "status": status });
         let incident = client.post("/v2/incidents", &incident).ok();
