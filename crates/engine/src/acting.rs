@@ -10,6 +10,7 @@ mod keys;
 mod links;
 mod programs;
 mod provider;
+mod recipients;
 mod team;
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::{After, AttemptRecord, EndpointId, HourRecord};
 
-const HOUR_MS: i64 = 3_600_000;
+pub(crate) const HOUR_MS: i64 = 3_600_000;
 
 /// From the first hour that is shown to the last one.
 const HOURS_BACK: i64 = 23;
@@ -133,7 +133,11 @@ impl Engine {
     }
 
     /// From the store and from memory, each count once.
-    async fn hours(&self, endpoints: &[EndpointId], first_hour: i64) -> Result<Vec<HourRecord>, EngineError> {
+    pub(crate) async fn hours(
+        &self,
+        endpoints: &[EndpointId],
+        first_hour: i64,
+    ) -> Result<Vec<HourRecord>, EngineError> {
         for _ in 0..LOOKS {
             if let Some((mut records, writes)) = self.tally.unwritten(endpoints) {
                 records.extend(self.store.hours(endpoints, first_hour).await?);

@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::delivery::guard::Rule;
 use crate::health::HealthPolicy;
+use crate::telling::TellingPolicy;
 
 /// All settings of the engine.
 #[derive(Debug, Clone)]
@@ -14,6 +15,7 @@ pub struct EngineConfig {
     pub breaker: BreakerPolicy,
     pub sending: SendingConfig,
     pub health: HealthPolicy,
+    pub telling: TellingPolicy,
     /// What this server is reached at from outside. Without it programs have no inboxes.
     pub public_url: Option<Url>,
     /// What deliveries may reach besides public addresses.
@@ -86,6 +88,7 @@ impl Default for EngineConfig {
             breaker: BreakerPolicy::default(),
             sending: SendingConfig::default(),
             health: HealthPolicy::default(),
+            telling: TellingPolicy::default(),
             public_url: None,
             egress_allow: Vec::new(),
             own_listener: None,

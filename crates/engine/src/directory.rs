@@ -108,6 +108,14 @@ impl Directory {
         sorted(enabled.map(|(id, _)| *id))
     }
 
+    /// All webhooks.
+    pub fn all_endpoints(&self) -> Vec<EndpointId> {
+        self.programs()
+            .iter()
+            .flat_map(|entry| entry.endpoints.iter().map(|one| one.record.id).collect::<Vec<_>>())
+            .collect()
+    }
+
     /// The disabled webhooks of all programs, sorted.
     pub fn disabled_endpoints(&self) -> Vec<EndpointId> {
         let endpoints = self.endpoints.read().unwrap_or_else(PoisonError::into_inner);

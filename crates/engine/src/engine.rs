@@ -34,9 +34,10 @@ use crate::meters::Meters;
 use crate::queue_depth::Counted;
 use crate::randomness::Randomness;
 use crate::store::{BootRecord, EndpointId, Move, Standing, Store, StoreError};
+use crate::telling::Telling;
 use crate::test_deliveries::TestLimit;
 use crate::traces::Traces;
-use crate::{erasures, incidents, resends, retention};
+use crate::{erasures, incidents, resends, retention, telling};
 
 /// The engine. Its use cases are in the modules named for what they are about.
 pub struct Engine {
@@ -62,6 +63,7 @@ pub struct Engine {
     pub(crate) api_keys: ApiKeys,
     pub(crate) incidents: Incidents,
     pub(crate) test_limit: TestLimit,
+    pub(crate) telling: Telling,
     /// The starts of the process, this one included, oldest first.
     pub(crate) boots: Vec<BootRecord>,
     pub(crate) resends_wanted: Arc<Notify>,
@@ -200,6 +202,7 @@ impl Engine {
             api_keys,
             incidents,
             test_limit: TestLimit::default(),
+            telling: Telling::default(),
             boots,
             resends_wanted: Arc::new(Notify::new()),
             erasures_wanted: Arc::new(Notify::new()),
@@ -225,11 +228,21 @@ impl Engine {
                 ("erasures", tokio::spawn(erasures::run(whole(), stop.clone()))),
                 ("retention", tokio::spawn(retention::run(whole(), stop.clone()))),
                 ("health", tokio::spawn(health::run(whole(), began, stop.clone()))),
-                ("incidents", tokio::spawn(incidents::run(whole(), stop))),
+                ("incidents", tokio::spawn(incidents::run(whole(), stop.clone()))),
+                ("telling", tokio::spawn(telling::run(whole(), stop))),
             ];
         }
         drop(tasks);
         engine
+    }
+
+    /// Owns a task that tells people, unless the engine stops already.
+    pub(crate) fn keep_telling<T: Future<Output = ()> + Send + 'static>(
+        &self,
+        task: impl FnOnce(CancellationToken) -> T,
+    ) {
+        let mut tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(tasks) = tasks.as_mut() {}
     }
 
     /// Stops delivering, waits for the attempts under way, writes everything, closes the store.

@@ -38,6 +38,7 @@ pub mod randomness;
 pub mod resends;
 mod retention;
 pub mod store;
+pub mod telling;
 pub mod test_deliveries;
 pub mod traces;
 pub mod webhooks;

@@ -29,6 +29,7 @@ mod sql;
 pub mod sqlite;
 #[cfg(test)]
 mod statements;
+mod telling;
 pub mod vault;
 
 use async_trait::async_trait;
@@ -47,6 +48,7 @@ pub use people::*;
 pub use publication::{PublicationRecord, Published, PublishedWebhook};
 pub use record::*;
 pub use search::*;
+pub use telling::{DigestRecord, LetterRecord, Posting, RecipientRecord, TellingStore};
 
 /// Why the store could not do something.
 #[derive(Debug, Error)]
@@ -89,6 +91,7 @@ pub trait Store:
     + ErasureStore
     + HealthStore
     + IncidentStore
+    + TellingStore
 {
     // ---- hot path, written by hand for each database
 

@@ -10,6 +10,7 @@ mod health;
 mod incidents;
 mod joining;
 mod people;
+mod telling;
 
 use std::sync::Arc;
 

@@ -80,6 +80,10 @@ words! {
         InboxCleared = "inbox.cleared",
         /// An inbox got another address.
         InboxAddressReplaced = "inbox.address_replaced",
+        /// Somebody was named to get e-mail about a webhook.
+        RecipientAdded = "recipient.added",
+        /// Somebody is no longer named to get e-mail about a webhook.
+        RecipientRemoved = "recipient.removed",
         /// The erasing of a participant's data began.
         ErasureBegun = "erasure.begun",
         /// A participant's data was erased.

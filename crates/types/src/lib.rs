@@ -30,6 +30,7 @@ pub mod payload;
 mod person;
 mod problem;
 mod program;
+mod recipient;
 mod resend;
 pub mod sample;
 pub mod schema;
@@ -78,6 +79,7 @@ pub use overlap::{InvalidOverlap, SecretOverlap};
 pub use person::{Email, InvalidEmail, Role, SessionView, SignInChange};
 pub use problem::{Problem, pointer_segment};
 pub use program::{Currency, InvalidRetention, Program, ProgramStatus, ProgramType, RetentionDays};
+pub use recipient::{MAX_RECIPIENTS, Recipient, RecipientState};
 pub use resend::{MAX_SELECTED, ResendJob, ResendSelection, ResendState};
 pub use status::{Component, ComponentStatus, Impact, IncidentStatus, MaintenanceStatus};
 pub use team::{

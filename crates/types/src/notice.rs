@@ -19,12 +19,20 @@ pub enum NoticeKind {
     Gone,
     /// What is parked will be cancelled in seven days.
     ParkedExpiring,
+    /// The webhook's secret was replaced or removed.
+    SecretReplaced,
 }
 
 impl NoticeKind {
     /// All kinds.
-    pub const ALL: [Self; 5] =
-        [Self::Failing, Self::StillFailing, Self::AutoDisabled, Self::Gone, Self::ParkedExpiring];
+    pub const ALL: [Self; 6] = [
+        Self::Failing,
+        Self::StillFailing,
+        Self::AutoDisabled,
+        Self::Gone,
+        Self::ParkedExpiring,
+        Self::SecretReplaced,
+    ];
 
     /// The value as it stands in JSON.
     pub const fn as_str(self) -> &'static str {
@@ -34,6 +42,7 @@ impl NoticeKind {
             Self::AutoDisabled => "auto_disabled",
             Self::Gone => "gone",
             Self::ParkedExpiring => "parked_expiring",
+            Self::SecretReplaced => "secret_replaced",
         }
     }
 
@@ -56,6 +65,6 @@ pub struct Notice {
     pub webhook_id: Option<WebhookId>,
     /// When it was given, in Unix milliseconds.
     pub at: i64,
-    /// Since when the webhook has been failing or parked, in Unix milliseconds.
+    /// Since when the webhook has been failing or parked or has had its new secret, in Unix milliseconds.
     pub since: i64,
 }

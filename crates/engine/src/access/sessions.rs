@@ -35,6 +35,10 @@ pub struct Came {
     pub user_agent: Option<String>,
     /// The session that the browser had before, which ends.
     pub session: Option<String>,
+    /// What marks the browser as one that somebody has signed in with before.
+    pub device: Option<String>,
+    /// What its pages are in: a language tag.
+    pub language: Option<String>,
 }
 
 /// A session that has begun.
@@ -64,6 +68,7 @@ impl Engine {
             EngineError::Refused("This sign-in link has been used or has expired. Make a new one.".to_owned())
         })?;
         self.record_sign_in(&user, came.address, "link").await?;
+        self.tell_of_sign_in(&user, &came).await?;
         self.begin_session(user, came).await
     }
 

@@ -81,6 +81,7 @@ impl Engine {
         match self.store.accept_invitation(&invitation, &user, now_ms).await {
             Ok(true) => {
                 self.record_joining(&invitation, &user.id, came.address).await?;
+                self.note_language(&user.id, &came).await?;
                 self.begin_session(user.id, came).await
             }
             Ok(false) => Err(EngineError::Refused(NO_LONGER.to_owned())),

@@ -74,6 +74,7 @@ impl Engine {
             self.store.save_user(&UserRecord { password_hash: Some(hash), ..now }).await?;
         }
         self.record_sign_in(&user.id, came.address, "password").await?;
+        self.tell_of_sign_in(&user.id, &came).await?;
         self.begin_session(user.id, came).await
     }
 

@@ -10,6 +10,7 @@ mod incidents;
 mod people;
 mod search;
 mod state;
+mod telling;
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -24,6 +24,7 @@ pub(super) mod retention;
 pub(super) mod search;
 pub(super) mod secrets;
 pub(super) mod sessions;
+pub(super) mod telling;
 pub(super) mod tests;
 pub(super) mod webhooks;
 

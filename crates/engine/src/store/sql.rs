@@ -8,6 +8,7 @@ mod health;
 mod incidents;
 mod joining;
 mod people;
+mod telling;
 
 use std::future::Future;
 use std::ops::DerefMut;

@@ -18,3 +18,4 @@ mod receiver;
 mod standing;
 mod store;
 mod team;
+mod telling;

@@ -20,6 +20,7 @@ mod random;
 mod resends;
 mod search;
 mod settings;
+mod telling;
 mod upgrade;
 
 use std::path::Path;
@@ -182,6 +183,13 @@ conformance! {
         an_editor_link_becomes_a_session_once_and_in_time
         an_editor_link_ends_before_and_after_it_was_used
         editor_links_that_have_expired_are_swept;
+    telling:
+        a_notice_is_told_once_together_with_its_letters
+        letters_wait_until_they_are_due_and_go_when_they_are_sent
+        recipients_are_a_webhooks_and_an_address_is_one_of_them_once
+        who_refuses_letters_is_no_recipient_anywhere
+        a_removed_webhook_takes_its_recipients_and_digests_along
+        the_language_of_somebody_is_the_last_one;
     resends:
         resends_are_pending_and_are_found
         a_resend_whose_id_is_used_is_rejected_and_nothing_written

@@ -163,7 +163,8 @@ impl Writer {
     }
 
     /// Commits a change, makes it live, tells the runtime, and begins what moves.
-    async fn commit_change(&mut self, change: SettingsChange) -> Result<SettingsChange, EngineError> {
+    async fn commit_change(&mut self, mut change: SettingsChange) -> Result<SettingsChange, EngineError> {
+        self.notice_secrets(&mut change);
         self.store.apply(&change).await.map_err(|error| self.note(error))?;
         let renewed = self.renewed(&change);
         let moves = self.moves_of(&change);
@@ -208,6 +209,19 @@ impl Writer {
         });
         // A failure is noted; the next attempt that ends so tries again.
         let _ = self.commit_change(change).await;
+    }
+
+    /// Whoever owns a webhook is told when it gets another secret, whoever gave it that.
+    fn notice_secrets(&self, change: &mut SettingsChange) {
+        let SettingsChange::Webhooks(WebhooksChange { upserts, notices, at_ms, .. }) = change else { return };
+        for record in upserts {
+            let before = self.directory.endpoint(record.id);
+            let is_replaced =
+                |one: &Endpoint| one.record.secret.is_some() && one.record.secret != record.secret;
+            if let Some(before) = before.filter(|one| is_replaced(one)) {
+                notices.push(self.notice(&before, NoticeKind::SecretReplaced, (*at_ms, *at_ms)));
+            }
+        }
     }
 
     pub(super) fn notice(

@@ -12,6 +12,7 @@ use super::erasure::Erasures;
 use super::health::Healths;
 use super::incidents::Incidents;
 use super::people::People;
+use super::telling::Letters;
 use crate::store::moves::Fate;
 use crate::store::{
     Accept, Accepted, ApiKeyRecord, AttemptRecord, Batch, BootRecord, DraftRecord, EditorLinkRecord,
@@ -65,6 +66,7 @@ pub(super) struct State {
     /// The highest event that retention removed.
     pub(super) highest_forgotten: Option<EventId>,
     pub(super) notices: Vec<NoticeRecord>,
+    pub(super) letters: Letters,
     pub(super) inboxes: BTreeMap<ProgramId, InboxRecord>,
     pub(super) inbox_requests: BTreeMap<InboxRequestId, InboxRequestRecord>,
     pub(super) first_steps_ended: BTreeSet<ProgramId>,
@@ -222,6 +224,7 @@ impl State {
             self.drafts.remove(&change.program_id);
         }
         self.health.retain(|id, _| !change.deletes.contains(id));
+        self.letters.forget_webhooks(&change.deletes);
         self.notices.extend(change.notices.iter().cloned());
         Ok(())
     }

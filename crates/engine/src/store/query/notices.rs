@@ -71,7 +71,7 @@ pub(in crate::store) async fn last_at_ms(
     rows.first().map(|row| row.int(0)).transpose()
 }
 
-fn notice(row: &impl Columns) -> Result<NoticeRecord, StoreError> {
+pub(super) fn notice(row: &impl Columns) -> Result<NoticeRecord, StoreError> {
     Ok(NoticeRecord {
         id: NoticeId::from_number(row.int(0)?),
         program_id: row.parsed(1, |text| ProgramId::parse(text).ok())?,

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 
 use super::deliveries::limit_of;
 use super::secrets::{EndpointColumn, invalid};
-use super::{Columns, Connection, damaged, drafts, notices};
+use super::{Columns, Connection, damaged, drafts, notices, telling};
 use crate::store::vault::Vault;
 use crate::store::{
     EndpointId, EndpointRecord, FAILING_DELIVERIES, HealthRecord, OldSecret, OldSecretChange,
@@ -158,6 +158,7 @@ pub(in crate::store) async fn change(
     for id in &change.deletes {
         db.execute(DELETE, [id.0.into(), change.at_ms.into()]).await?;
         db.execute(DELETE_HEALTH, [id.0.into()]).await?;
+        telling::forget_webhook(db, *id).await?;
     }
     for endpoint in &change.upserts {
         upsert(db, vault, endpoint).await?;

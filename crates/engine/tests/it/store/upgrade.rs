@@ -10,8 +10,8 @@ use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::{
     Accepted, After, ApiKeyRecord, AttemptRecord, AuditSearch, Batch, DeviceRecord, DraftRecord,
     EditorLinkRecord, EditorSessionStart, EndpointRecord, HealthRecord, HourRecord, InvitationRecord,
-    MembershipRecord, Move, OldSecret, Outcome, Pending, SessionRecord, SignInLinkRecord, Store, Target,
-    TeamRecord, TestRecord, UserRecord, WebhooksChange,
+    MembershipRecord, Move, OldSecret, Outcome, Pending, Posting, SessionRecord, SignInLinkRecord, Store,
+    Target, TeamRecord, TestRecord, UserRecord, WebhooksChange,
 };
 use groundswell_types::{
     Email, FailureClass, HourCount, RateLimit, Role, Scope, Scopes, Secret, TeamId, TestId, Theme, UserId,
@@ -21,6 +21,7 @@ use super::audit::audit_record;
 use super::health;
 use super::incidents::{incident, maintenance};
 use super::make::{self, ACCEPTED_AT_MS};
+use super::telling;
 use super::{File, commit, open};
 
 const CRATE: &str = env!("CARGO_MANIFEST_DIR");
@@ -206,6 +207,14 @@ async fn fill_since(store: &dyn Store, migration: &str) {
         store.add_incident(&incident(10)).await.expect("saves");
         store.add_incident(&maintenance(20)).await.expect("saves");
     }
+    if migration >= "0016" {
+        let posting = Posting {
+            recipients: vec![telling::recipient(1, 10)],
+            letters: vec![telling::letter(1)],
+            ..Posting::default()
+        };
+        store.post(&posting).await.expect("posts");
+    }
 }
 
 fn editor_link() -> EditorLinkRecord {
@@ -369,6 +378,8 @@ pub async fn read(store: &dyn Store) -> Vec<String> {
     all.push(format!("{:?}", store.troubles().await.expect("reads")));
     all.push(format!("{:?}", store.waits(0).await.expect("reads")));
     all.push(format!("{:?}", store.open_incidents().await.expect("reads")));
+    all.push(format!("{:?}", store.recipients(make::endpoint(10)).await.expect("reads")));
+    all.push(format!("{:?}", store.due_letters(1000, 9).await.expect("reads")));
     for number in 1..=6 {
         all.push(format!("{:?}", store.attempts_in_full(make::delivery(number, 0)).await.expect("reads")));
     }

@@ -1,0 +1,143 @@
+//! Letters to people as plain maps.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use async_trait::async_trait;
+use groundswell_types::{Email, NoticeId, RecipientState, UserId};
+
+use super::Memory;
+use crate::store::{
+    DigestRecord, EndpointId, LetterRecord, NoticeRecord, Posting, RecipientRecord, StoreError, TellingStore,
+};
+
+/// What is kept of letters.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Letters {
+    recipients: BTreeMap<String, RecipientRecord>,
+    refusals: BTreeSet<Email>,
+    languages: BTreeMap<UserId, String>,
+    told: BTreeSet<NoticeId>,
+    outbox: BTreeMap<i64, LetterRecord>,
+    digests: BTreeMap<EndpointId, DigestRecord>,
+}
+
+impl Letters {
+    /// What is known of webhooks that are deleted.
+    pub(super) fn forget_webhooks(&mut self, endpoints: &[EndpointId]) {
+        self.recipients.retain(|_, one| !endpoints.contains(&one.endpoint_id));
+        self.digests.retain(|id, _| !endpoints.contains(id));
+    }
+
+    fn check(&self, posting: &Posting) -> Result<(), StoreError> {
+        let is_taken = |new: &RecipientRecord| {
+            self.recipients.values().any(|one| {
+                one.id != new.id
+                    && (one.token == new.token
+                        || (one.endpoint_id == new.endpoint_id && one.email == new.email))
+            })
+        };
+        if posting.recipients.iter().any(is_taken) {
+            return Err(StoreError::Rejected("the webhook has this recipient already".into()));
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl TellingStore for Memory {
+    async fn recipients(&self, endpoint: EndpointId) -> Result<Vec<RecipientRecord>, StoreError> {
+        let state = self.state();
+        let of_endpoint = state.letters.recipients.values().filter(|one| one.endpoint_id == endpoint);
+        Ok(of_endpoint.cloned().collect())
+    }
+
+    async fn recipient(&self, token: &str) -> Result<Option<RecipientRecord>, StoreError> {
+        Ok(self.state().letters.recipients.values().find(|one| one.token == token).cloned())
+    }
+
+    async fn delete_recipient(&self, id: &str) -> Result<bool, StoreError> {
+        Ok(self.state().letters.recipients.remove(id).is_some())
+    }
+
+    async fn refuse_letters(&self, email: &Email, _: i64) -> Result<(), StoreError> {
+        let letters = &mut self.state().letters;
+        letters.refusals.insert(email.clone());
+        for one in letters.recipients.values_mut().filter(|one| one.email == *email) {
+            one.state = RecipientState::Unsubscribed;
+        }
+        Ok(())
+    }
+
+    async fn allow_letters(&self, email: &Email) -> Result<(), StoreError> {
+        self.state().letters.refusals.remove(email);
+        Ok(())
+    }
+
+    async fn refuses_letters(&self, email: &Email) -> Result<bool, StoreError> {
+        Ok(self.state().letters.refusals.contains(email))
+    }
+
+    async fn save_language_of(&self, user: &UserId, language: &str) -> Result<(), StoreError> {
+        self.state().letters.languages.insert(user.clone(), language.to_owned());
+        Ok(())
+    }
+
+    async fn language_of(&self, user: &UserId) -> Result<Option<String>, StoreError> {
+        Ok(self.state().letters.languages.get(user).cloned())
+    }
+
+    async fn untold_notices(&self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
+        let state = self.state();
+        let untold = state.notices.iter().filter(|notice| !state.letters.told.contains(&notice.id));
+        let mut untold: Vec<_> = untold.cloned().collect();
+        untold.sort_by_key(|notice| notice.id);
+        untold.truncate(limit);
+        Ok(untold)
+    }
+
+    async fn post(&self, posting: &Posting) -> Result<(), StoreError> {
+        let state = &mut *self.state();
+        state.letters.check(posting)?;
+        if let Some(notice) = posting.notice {
+            let is_there = state.notices.iter().any(|one| one.id == notice);
+            if !is_there || !state.letters.told.insert(notice) {
+                return Err(StoreError::Rejected("the notice was told already, or is gone".into()));
+            }
+        }
+        let letters = &mut state.letters;
+        letters.digests.extend(posting.digest.map(|digest| (digest.endpoint_id, digest)));
+        letters.recipients.extend(posting.recipients.iter().map(|one| (one.id.clone(), one.clone())));
+        letters.outbox.extend(posting.letters.iter().map(|letter| (letter.id, letter.clone())));
+        Ok(())
+    }
+
+    async fn due_letters(&self, now_ms: i64, limit: usize) -> Result<Vec<LetterRecord>, StoreError> {
+        let state = self.state();
+        let due = state.letters.outbox.values().filter(|letter| letter.due_at_ms <= now_ms);
+        let mut due: Vec<_> = due.cloned().collect();
+        due.sort_by_key(|letter| (letter.due_at_ms, letter.id));
+        due.truncate(limit);
+        Ok(due)
+    }
+
+    async fn waiting_letters(&self, cap: i64) -> Result<i64, StoreError> {
+        Ok(i64::try_from(self.state().letters.outbox.len()).unwrap_or(i64::MAX).min(cap))
+    }
+
+    async fn remove_letter(&self, id: i64) -> Result<(), StoreError> {
+        self.state().letters.outbox.remove(&id);
+        Ok(())
+    }
+
+    async fn put_letter_off(&self, id: i64, due_at_ms: i64) -> Result<(), StoreError> {
+        if let Some(letter) = self.state().letters.outbox.get_mut(&id) {
+            letter.due_at_ms = due_at_ms;
+            letter.attempts += 1;
+        }
+        Ok(())
+    }
+
+    async fn digests(&self) -> Result<Vec<DigestRecord>, StoreError> {
+        Ok(self.state().letters.digests.values().copied().collect())
+    }
+}

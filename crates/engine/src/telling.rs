@@ -1,0 +1,126 @@
+//! Telling people by e-mail: owners of what became of their webhooks, everybody of a new sign-in to their account.
+//!
+//! What is told is written into an outbox in the database, in the transaction that says that it was, and sent from there by a
+//! task of its own. So nothing is lost while the mail server is away or this process is not there; what a crash may bring is
+//! that the letters sent at that moment are sent once more. A letter that was sent is not kept, and one that could not be sent
+//! for three days is thrown away: by then it is no news.
+//!
+//! How a letter travels, and what it says in which language, is the server's business, behind [`Post`].
+
+mod digest;
+mod outbox;
+mod recipients;
+mod sign_ins;
+mod writing;
+
+use std::sync::{Arc, OnceLock};
+
+use async_trait::async_trait;
+use groundswell_types::{Email, NoticeKind, ProgramId, WebhookId};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+
+pub use recipients::{NewRecipient, Subscription, Wish};
+
+use crate::engine::Engine;
+use recipients::Questions;
+
+/// How letters are sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TellingPolicy {
+    /// The wait after the first try that failed; each further one is twice as long, up to an hour.
+    pub retry_base_ms: i64,
+    /// A webhook's undeliverable deliveries are told of once in so long.
+    pub digest_ms: i64,
+}
+
+impl Default for TellingPolicy {
+    fn default() -> Self {
+        Self { retry_base_ms: 30_000, digest_ms: 86_400_000 }
+    }
+}
+
+/// A webhook, for people to recognize.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    pub program: ProgramId,
+    pub program_name: String,
+    pub webhook: WebhookId,
+    /// Its name, or the host in its URL: what else is in a URL may be secret.
+    pub label: String,
+}
+
+/// What a letter says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Content {
+    /// A notice about a webhook.
+    Notice { notice: NoticeKind, about: About, at_ms: i64, since_ms: i64 },
+    /// Deliveries that were given up.
+    Digest { about: About, count: i64, since_ms: i64, until_ms: i64 },
+    /// The question whether somebody wants letters about a webhook.
+    Question { about: About, asked_by: String },
+    /// Somebody has signed in to the reader's account, in a browser that the account had not seen.
+    SignIn { name: String, at_ms: i64, address: Option<String>, user_agent: Option<String> },
+}
+
+/// A letter to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Letter {
+    /// The same whenever it is sent.
+    pub id: i64,
+    pub to: Email,
+    /// A language tag.
+    pub language: String,
+    /// For the link to [`Engine::subscription`].
+    pub token: Option<String>,
+    pub content: Content,
+    /// When it was written, Unix milliseconds.
+    pub written_at_ms: i64,
+}
+
+/// What came of sending a letter. What is said of it is logged, so there is no address in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Posted {
+    /// The mail server has taken it.
+    Sent,
+    /// The mail server will never take it.
+    Refused(String),
+    /// The mail server does not take this one now.
+    NotNow(String),
+    /// There is no mail server that takes anything now.
+    Away(String),
+}
+
+/// Sends letters.
+#[async_trait]
+pub trait Post: Send + Sync + 'static {
+    /// Sends a letter, within a time of its own.
+    async fn send(&self, letter: &Letter) -> Posted;
+}
+
+/// What telling keeps in memory.
+#[derive(Default)]
+pub(crate) struct Telling {
+    post: OnceLock<Arc<dyn Post>>,
+    /// There is something new in the outbox.
+    written: Notify,
+    questions: Questions,
+    digests: digest::Looked,
+    /// Held from reading who is named until it is written, so that of two changes at once neither is lost.
+    naming: tokio::sync::Mutex<()>,
+}
+
+impl Engine {
+    /// Has letters sent from now on. Without it nobody is told anything, and no letters are written.
+    pub fn begin_telling(self: &Arc<Self>, post: Arc<dyn Post>) {
+        if self.telling.post.set(Arc::clone(&post)).is_ok() {
+            self.keep_telling(|stop| outbox::run(Arc::clone(self), post, stop));
+        }
+    }
+
+    /// Whether letters are sent.
+    pub fn is_telling(&self) -> bool {
+        self.telling.post.get().is_some()
+    }
+}

@@ -1,0 +1,47 @@
+//! Telling somebody that their account was signed in to in a browser it had not seen, and keeping the language they read.
+
+use groundswell_types::UserId;
+
+use super::Content;
+use crate::access::{Came, hash_token};
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::store::Posting;
+
+impl Engine {
+    /// Tells somebody of a sign-in, unless their account knows the browser.
+    pub(crate) async fn tell_of_sign_in(&self, user: &UserId, came: &Came) -> Result<(), EngineError> {
+        self.note_language(user, came).await?;
+        let now_ms = self.clock.now_ms();
+        let owner = match &came.device {
+            Some(device) => self.store.device(hash_token(device), now_ms).await?,
+            None => None,
+        };
+        if !self.is_telling() || owner.as_ref() == Some(user) {
+            return Ok(());
+        }
+        let Some(account) = self.store.user(user).await? else { return Ok(()) };
+        let Some(email) = account.email else { return Ok(()) };
+        let content = Content::SignIn {
+            name: account.name,
+            at_ms: now_ms,
+            address: came.address.map(|address| address.to_string()),
+            user_agent: came.user_agent.as_deref().map(|agent| agent.chars().take(MAX_AGENT_CHARS).collect()),
+        };
+        let letter = self.letter(&email, &self.language_or_any(user).await?, &content);
+        self.store.post(&Posting { letters: vec![letter], ..Posting::default() }).await?;
+        self.telling.written.notify_one();
+        Ok(())
+    }
+
+    /// Letters to somebody are in the language they last signed in with.
+    pub(crate) async fn note_language(&self, user: &UserId, came: &Came) -> Result<(), EngineError> {
+        if let Some(language) = &came.language {
+            self.store.save_language_of(user, language).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Of what a browser calls itself so much is told.
+const MAX_AGENT_CHARS: usize = 200;

@@ -1,0 +1,172 @@
+//! Who is told of a notice, and the letters that come of it.
+
+use std::collections::HashMap;
+
+use groundswell_types::{Email, RecipientState, Role, UserId};
+
+use super::outbox::{KEPT_MS, ROOM};
+use super::{About, Content};
+use crate::access::new_token;
+use crate::directory::{Endpoint, ProgramEntry};
+use crate::engine::Engine;
+use crate::error::EngineError;
+use crate::id;
+use crate::store::{LetterRecord, NoticeRecord, Posting, RecipientRecord};
+
+/// Notices read at once.
+const STEP: usize = 64;
+
+/// What a language is called when nobody knows somebody's.
+const ANY_LANGUAGE: &str = "en";
+
+impl Engine {
+    /// Writes letters about what nobody was told of yet, as long as there is room.
+    pub(super) async fn write_letters(&self) -> Result<(), EngineError> {
+        loop {
+            if self.store.waiting_letters(ROOM).await? >= ROOM {
+                return Ok(());
+            }
+            let notices = self.store.untold_notices(STEP).await?;
+            let is_last = notices.len() < STEP;
+            for notice in notices {
+                self.write_of_notice(notice).await?;
+            }
+            if is_last {
+                break;
+            }
+        }
+        self.write_digests().await
+    }
+
+    async fn write_of_notice(&self, notice: NoticeRecord) -> Result<(), EngineError> {
+        let NoticeRecord { id, endpoint_id, kind, at_ms, since_ms, .. } = notice;
+        let is_news = self.clock.now_ms().saturating_sub(at_ms) <= KEPT_MS;
+        let mut posting = match self.directory.endpoint(endpoint_id).filter(|_| is_news) {
+            Some(endpoint) => {
+                let content = |about| Content::Notice { notice: kind, about, at_ms, since_ms };
+                self.posting(&endpoint, content).await?
+            }
+            None => Posting::default(),
+        };
+        posting.notice = Some(id);
+        Ok(self.store.post(&posting).await?)
+    }
+
+    /// Letters about a webhook to everybody who gets them.
+    pub(super) async fn posting(
+        &self,
+        endpoint: &Endpoint,
+        content: impl FnOnce(About) -> Content,
+    ) -> Result<Posting, EngineError> {
+        let Some(program) = self.directory.program(&endpoint.record.program_id) else {
+            return Ok(Posting::default());
+        };
+        let content = content(about(&program, endpoint));
+        let mut posting = Posting::default();
+        for (recipient, is_new) in self.readers(&program, endpoint).await? {
+            posting.letters.push(self.letter(&recipient.email, &recipient.language, &content));
+            if let Some(letter) = posting.letters.last_mut() {
+                letter.token = Some(recipient.token.clone());
+            }
+            if is_new {
+                posting.recipients.push(recipient);
+            }
+        }
+        Ok(posting)
+    }
+
+    /// A letter that is due at once and that nobody can end.
+    pub(super) fn letter(&self, email: &Email, language: &str, content: &Content) -> LetterRecord {
+        let now_ms = self.clock.now_ms();
+        LetterRecord {
+            id: self.ids.notice().number(),
+            email: email.clone(),
+            language: language.to_owned(),
+            token: None,
+            content_json: serde_json::to_string(content).expect("texts and numbers can be written"),
+            attempts: 0,
+            due_at_ms: now_ms,
+            created_at_ms: now_ms,
+        }
+    }
+
+    /// Whoever gets letters about a webhook, and whether nobody has written down yet that they do. Those who were named, as
+    /// far as they want it; when that is nobody, the owners of the team.
+    async fn readers(
+        &self,
+        program: &ProgramEntry,
+        endpoint: &Endpoint,
+    ) -> Result<Vec<(RecipientRecord, bool)>, EngineError> {
+        let members = self.store.members(&program.record.team_id).await?;
+        let known = self.store.recipients(endpoint.record.id).await?;
+        let is_member = |email: &Email| members.iter().any(|(one, _)| one.email.as_ref() == Some(email));
+        let wants = |one: &&RecipientRecord| match one.state {
+            RecipientState::Confirmed => true,
+            // Whoever has left the team is told nothing more.
+            RecipientState::Member => is_member(&one.email),
+            RecipientState::Invited | RecipientState::Unsubscribed => false,
+        };
+        let named: Vec<_> =
+            known.iter().filter(|one| one.added_by.is_some()).filter(wants).cloned().collect();
+        if !named.is_empty() {
+            return Ok(named.into_iter().map(|one| (one, false)).collect());
+        }
+        let mut known: HashMap<Email, RecipientRecord> =
+            known.into_iter().map(|one| (one.email.clone(), one)).collect();
+        let mut readers = Vec::new();
+        for (user, membership) in members {
+            let Some(email) = user.email.filter(|_| membership.role == Role::Owner) else { continue };
+            match known.remove(&email) {
+                Some(one) if one.state == RecipientState::Unsubscribed => {}
+                Some(one) => readers.push((one, false)),
+                None if self.store.refuses_letters(&email).await? => {}
+                None => readers.push((self.owner(endpoint, email, &user.id).await?, true)),
+            }
+        }
+        Ok(readers)
+    }
+
+    /// An owner who gets a letter about a webhook for the first time.
+    async fn owner(
+        &self,
+        endpoint: &Endpoint,
+        email: Email,
+        user: &UserId,
+    ) -> Result<RecipientRecord, EngineError> {
+        let language = self.language_or_any(user).await?;
+        Ok(self.recipient(endpoint, email, language))
+    }
+
+    /// A recipient whom nobody named.
+    pub(super) fn recipient(&self, endpoint: &Endpoint, email: Email, language: String) -> RecipientRecord {
+        RecipientRecord {
+            id: format!("rcp_{}", id::random_text(16)),
+            token: new_token().0,
+            program_id: endpoint.record.program_id.clone(),
+            endpoint_id: endpoint.record.id,
+            email,
+            language,
+            added_by: None,
+            state: RecipientState::Member,
+            created_at_ms: self.clock.now_ms(),
+        }
+    }
+
+    pub(super) async fn language_or_any(&self, user: &UserId) -> Result<String, EngineError> {
+        let language = self.store.language_of(user).await?;
+        Ok(language.unwrap_or_else(|| ANY_LANGUAGE.to_owned()))
+    }
+}
+
+/// A webhook as letters call it.
+pub(super) fn about(program: &ProgramEntry, endpoint: &Endpoint) -> About {
+    let record = &endpoint.record;
+    let host = || url::Url::parse(&record.url).ok().and_then(|url| url.host_str().map(str::to_owned));
+    let name = record.name.as_ref().map(|name| name.as_str().to_owned());
+    About {
+        program: program.record.id.clone(),
+        program_name: program.record.name.clone(),
+        webhook: record.public_id.clone(),
+        label: name.or_else(host).unwrap_or_else(|| record.public_id.to_string()),
+    }
+}

@@ -1,0 +1,56 @@
+-- Telling owners by e-mail: who is told, what waits to be sent, and who does not want it.
+
+-- Whether letters about it are in the outbox, or nobody gets any. Nobody is told of what was noticed before there were letters.
+ALTER TABLE notice ADD COLUMN is_told BIGINT NOT NULL DEFAULT 0;
+UPDATE notice SET is_told = 1;
+CREATE INDEX notice_untold ON notice (id) WHERE is_told = 0;
+
+-- Who gets letters about a webhook. Owners of the team who got one without being named have a row, too: their link is in it.
+CREATE TABLE mail_recipient (
+    id            TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    token         TEXT COLLATE "C" NOT NULL UNIQUE, -- in the links of their letters; all it does is to begin or to end these letters
+    program_id    TEXT COLLATE "C" NOT NULL,
+    endpoint_id   BIGINT NOT NULL,
+    email         TEXT COLLATE "C" NOT NULL,
+    language      TEXT NOT NULL,
+    added_by      TEXT,                             -- a name, for people; NULL when nobody named them
+    state         TEXT NOT NULL,
+    created_at_ms BIGINT NOT NULL,
+    UNIQUE (endpoint_id, email)
+);
+
+CREATE INDEX mail_recipient_email ON mail_recipient (email);
+
+-- Addresses that get no letters about webhooks at all, because whoever has them said so.
+CREATE TABLE mail_refusal (
+    email TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    at_ms BIGINT NOT NULL
+);
+
+-- The language somebody last signed in with.
+CREATE TABLE mail_person (
+    user_id  TEXT COLLATE "C" NOT NULL PRIMARY KEY,
+    language TEXT NOT NULL
+);
+
+-- Letters that are not sent yet. What was sent is not kept.
+CREATE TABLE mail_outbox (
+    id            BIGINT NOT NULL PRIMARY KEY,
+    email         TEXT NOT NULL,
+    language      TEXT NOT NULL,
+    token         TEXT,             -- the recipient's; NULL for letters that nobody can end
+    content_json  TEXT NOT NULL,
+    attempts      BIGINT NOT NULL,
+    due_at_ms     BIGINT NOT NULL,
+    created_at_ms BIGINT NOT NULL
+);
+
+CREATE INDEX mail_outbox_due ON mail_outbox (due_at_ms, id);
+
+-- Up to where undeliverable deliveries of a webhook have been told of.
+CREATE TABLE mail_digest (
+    endpoint_id BIGINT NOT NULL PRIMARY KEY,
+    hour        BIGINT NOT NULL, -- hours since 1970
+    counted     BIGINT NOT NULL, -- of that hour's so many
+    at_ms       BIGINT NOT NULL
+);
