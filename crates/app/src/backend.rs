@@ -7,6 +7,7 @@ mod embed;
 pub mod incidents;
 pub mod status;
 pub mod team;
+pub mod telling;
 
 use std::sync::Arc;
 
@@ -39,6 +40,7 @@ pub trait Backend:
     + EmbedBackend
     + status::StatusBackend
     + IncidentBackend
+    + telling::TellingBackend
     + Send
     + Sync
     + 'static

@@ -27,13 +27,14 @@ mod log;
 mod panel;
 mod panel_form;
 mod privacy;
-
 mod team;
+mod telling;
+
 pub use account::after_sign_in;
 use form::{Form, own_page};
 
 /// Where forms are posted to, in axum's path syntax.
-pub const PATHS: [&str; 20] = [
+pub const PATHS: [&str; 22] = [
     "/",
     "/settings/api-keys",
     "/language",
@@ -54,6 +55,8 @@ pub const PATHS: [&str; 20] = [
     "/settings/account",
     "/settings/sessions",
     "/settings/status",
+    "/settings/notifications",
+    "/notifications",
 ];
 
 /// What is to be answered.
@@ -141,6 +144,8 @@ async fn act(backend: &dyn Backend, post: Post<'_>) -> Answer {
         ["settings", "api-keys"] => api_keys::submit(backend, &form).await,
         ["settings", "privacy"] => privacy::submit(backend, &form).await,
         ["settings", "status"] => incidents::submit(backend, &form).await,
+        ["settings", "notifications"] => telling::submit(backend, post, &form).await,
+        ["notifications"] => telling::subscribe(backend, post.query, &form).await,
         ["settings", "members"] => team::submit(backend, &form).await,
         ["invitation"] => team::accept(backend, &form).await,
         ["team"] => team::choose(backend, &form).await,

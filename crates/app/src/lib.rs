@@ -27,6 +27,8 @@ pub mod language;
 mod live;
 mod log_intent;
 mod log_query;
+#[cfg(feature = "ssr")]
+pub mod mail;
 mod pages;
 pub mod place;
 #[cfg(feature = "ssr")]

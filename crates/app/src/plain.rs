@@ -11,12 +11,14 @@ mod incident;
 pub mod incidents;
 pub mod invitation;
 pub mod members;
+pub mod notifications;
 pub mod privacy;
 pub mod provider;
 pub mod sessions;
 mod settings;
 pub mod sign_in;
 pub mod status;
+pub mod subscription;
 
 use leptos::prelude::*;
 use leptos_router::components::{Route, Routes};
@@ -62,11 +64,15 @@ pub enum PlainPage {
     StatusSettings,
     /// An incident or a maintenance, for everybody.
     Incident,
+    /// Who gets e-mail about webhooks.
+    Notifications,
+    /// Where the link in an e-mail about a webhook leads.
+    Subscription,
 }
 
 impl PlainPage {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::ApiKeys,
         Self::EditorLink,
         Self::AuditLog,
@@ -79,6 +85,8 @@ impl PlainPage {
         Self::Status,
         Self::StatusSettings,
         Self::Incident,
+        Self::Notifications,
+        Self::Subscription,
     ];
 
     /// Its path, in axum's syntax.
@@ -96,6 +104,8 @@ impl PlainPage {
             Self::Status => "/status",
             Self::StatusSettings => "/settings/status",
             Self::Incident => "/status/incidents/{id}",
+            Self::Notifications => "/settings/notifications",
+            Self::Subscription => "/notifications",
         }
     }
 }
@@ -121,6 +131,10 @@ pub enum Outcome {
     Sessions(Failure),
     /// Of the page where those who run the server say how it is.
     StatusSettings(incidents::Outcome),
+    /// Of the page of notifications.
+    Notifications(notifications::Outcome),
+    /// Of the page behind the link in an e-mail.
+    Subscription(subscription::Outcome),
 }
 
 impl Outcome {
@@ -136,6 +150,8 @@ impl Outcome {
             Self::Account(_) => PlainPage::Account,
             Self::Sessions(_) => PlainPage::Sessions,
             Self::StatusSettings(_) => PlainPage::StatusSettings,
+            Self::Notifications(_) => PlainPage::Notifications,
+            Self::Subscription(_) => PlainPage::Subscription,
         }
     }
 
@@ -161,6 +177,8 @@ impl Said for Outcome {
             Self::Account(outcome) => Self::Account(outcome.said_in(language)),
             Self::Sessions(failure) => Self::Sessions(failure.said_in(language)),
             Self::StatusSettings(outcome) => Self::StatusSettings(outcome.said_in(language)),
+            Self::Notifications(outcome) => Self::Notifications(outcome.said_in(language)),
+            Self::Subscription(outcome) => Self::Subscription(outcome.said_in(language)),
         }
     }
 }
@@ -202,6 +220,8 @@ enum Shown {
     Status(Box<status::StatusView>),
     StatusSettings(incidents::Shown),
     Incident(incident::Shown),
+    Notifications(notifications::Shown),
+    Subscription(subscription::Shown),
 }
 
 impl PlainShown {
@@ -246,6 +266,14 @@ impl PlainShown {
                 Shown::StatusSettings(incidents::Shown::read(backend, of_this_page!(StatusSettings)).await?)
             }
             PlainPage::Incident => Shown::Incident(incident::Shown::read(backend, path).await?),
+            PlainPage::Notifications => {
+                let outcome = of_this_page!(Notifications);
+                Shown::Notifications(notifications::Shown::read(backend, query, outcome).await?)
+            }
+            PlainPage::Subscription => {
+                let outcome = of_this_page!(Subscription);
+                Shown::Subscription(subscription::Shown::read(backend, query, outcome).await?)
+            }
         };
         let is_operator = path.starts_with(SETTINGS) && backend.check_operator().await.is_ok();
         Ok(Self { page, viewer, is_operator, shown })
@@ -295,5 +323,9 @@ fn Page() -> impl IntoView {
         Shown::Incident(shown) => incident::view(shown),
         Shown::Sessions(shown) => settings::around(page, (viewer, is_operator), sessions::view(shown)),
         Shown::Status(shown) => status::view(*shown),
+        Shown::Notifications(shown) => {
+            settings::around(page, (viewer, is_operator), notifications::view(shown))
+        }
+        Shown::Subscription(shown) => subscription::view(shown),
     }
 }

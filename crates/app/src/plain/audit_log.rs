@@ -210,6 +210,8 @@ fn action_words(texts: Texts, action: AuditAction) -> &'static str {
         AuditAction::ParkedDiscarded => texts.audit_parked_discarded(),
         AuditAction::InboxCleared => texts.audit_inbox_cleared(),
         AuditAction::InboxAddressReplaced => texts.audit_inbox_address_replaced(),
+        AuditAction::RecipientAdded => texts.audit_recipient_added(),
+        AuditAction::RecipientRemoved => texts.audit_recipient_removed(),
         AuditAction::ErasureBegun => texts.audit_erasure_begun(),
         AuditAction::DataErased => texts.audit_data_erased(),
         AuditAction::AuditExported => texts.audit_audit_exported(),

@@ -11,6 +11,7 @@ use crate::viewer::Viewer;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum For {
     Everybody,
+    Editors,
     Owners,
     /// Those who run the server.
     Operators,
@@ -21,9 +22,10 @@ fn pages(
     texts: Texts,
     (viewer, is_operator): (Option<&Viewer>, bool),
 ) -> impl Iterator<Item = (PlainPage, &'static str)> {
-    let is_owner = viewer.is_some_and(|viewer| viewer.role == Some(Role::Owner));
+    let role = viewer.and_then(|viewer| viewer.role);
     let all = [
         (PlainPage::Members, texts.members_title(), For::Everybody),
+        (PlainPage::Notifications, texts.notify_title(), For::Editors),
         (PlainPage::ApiKeys, texts.keys_title(), For::Owners),
         (PlainPage::AuditLog, texts.audit_title(), For::Owners),
         (PlainPage::Privacy, texts.privacy_title(), For::Owners),
@@ -33,7 +35,8 @@ fn pages(
     ];
     let is_for = move |whom| match whom {
         For::Everybody => true,
-        For::Owners => is_owner,
+        For::Editors => role.is_some_and(|role| role >= Role::Editor),
+        For::Owners => role == Some(Role::Owner),
         For::Operators => is_operator,
     };
     all.into_iter().filter(move |(_, _, whom)| is_for(*whom)).map(|(page, name, _)| (page, name))

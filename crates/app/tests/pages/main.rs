@@ -14,6 +14,7 @@ mod programs;
 mod site;
 mod status;
 mod team;
+mod telling;
 mod viewers;
 mod webhook_settings;
 mod webhooks;

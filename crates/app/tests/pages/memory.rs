@@ -29,6 +29,7 @@ mod sample;
 mod state;
 mod status;
 mod team;
+pub mod telling;
 
 use resends::has_ended;
 pub use state::State;

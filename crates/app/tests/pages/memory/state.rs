@@ -39,6 +39,7 @@ pub struct State {
     pub team: team::People,
     /// Newest first.
     pub incidents: Vec<groundswell_types::Incident>,
+    pub letters: telling::Letters,
     pub(super) versions: i64,
 }
 

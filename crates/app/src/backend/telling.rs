@@ -1,0 +1,70 @@
+//! What the pages about e-mail need.
+
+use async_trait::async_trait;
+use groundswell_types::{Email, ProgramId, Recipient, RecipientState, WebhookId};
+
+use crate::failure::Failure;
+use crate::language::Language;
+
+/// A webhook, and who was named to get e-mail about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    pub webhook: WebhookId,
+    /// What people call it.
+    pub label: String,
+    pub recipients: Vec<Recipient>,
+}
+
+/// What somebody sees who follows the link in an e-mail about a webhook.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    pub email: Email,
+    pub program: String,
+    /// What people call the webhook.
+    pub webhook: String,
+    pub added_by: Option<String>,
+    pub state: RecipientState,
+}
+
+/// What they want.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// E-mail about this webhook.
+    These,
+    /// None about this webhook.
+    NotThese,
+    /// None about any webhook.
+    None,
+}
+
+/// See the module.
+#[async_trait]
+pub trait TellingBackend: Send + Sync {
+    /// Whether this server sends e-mail.
+    async fn sends_mail(&self) -> Result<bool, Failure>;
+
+    /// A program's webhooks with their recipients, oldest first.
+    async fn told(&self, id: &ProgramId) -> Result<Vec<Told>, Failure>;
+
+    /// Names somebody to get e-mail about a webhook, in that language.
+    async fn add_recipient(
+        &self,
+        id: &ProgramId,
+        webhook: &WebhookId,
+        new: (Email, Language),
+    ) -> Result<(), Failure>;
+
+    /// Names somebody no longer.
+    async fn remove_recipient(
+        &self,
+        id: &ProgramId,
+        webhook: &WebhookId,
+        recipient: &str,
+    ) -> Result<(), Failure>;
+
+    /// What the link in an e-mail is about; whoever has it may ask.
+    async fn subscription(&self, token: &str) -> Result<Subscription, Failure>;
+
+    /// Does what whoever has the link wants.
+    async fn subscribe(&self, token: &str, wish: Wish) -> Result<(), Failure>;
+}

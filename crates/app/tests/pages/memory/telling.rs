@@ -1,0 +1,115 @@
+//! Who gets e-mail about webhooks.
+
+use async_trait::async_trait;
+use groundswell_app::Language;
+use groundswell_app::backend::telling::{Subscription, TellingBackend, Told, Wish};
+use groundswell_app::failure::Failure;
+use groundswell_types::{Email, ProgramId, Recipient, RecipientState, Role, WebhookId};
+
+use super::{Memory, NOW, State};
+
+/// Of whoever has the link.
+pub const TOKEN: &str = "the-token-in-the-letter";
+
+/// What is kept of it.
+#[derive(Default)]
+pub struct Letters {
+    pub sends_mail: bool,
+    pub recipients: Vec<Recipient>,
+    /// How whoever has the link stands to it.
+    pub state: Option<RecipientState>,
+    /// In the order in which it was done.
+    pub done: Vec<String>,
+}
+
+/// Somebody who was named.
+pub fn recipient(name: &str, state: RecipientState) -> Recipient {
+    let email = Email::parse(&format!("{name}@example.com")).expect("an address");
+    let (id, added_by) = (format!("rcp_{name}"), "Bo <b>".to_owned());
+    Recipient { id, email, state, added_by, added_at: NOW }
+}
+
+impl State {
+    fn must_edit(&self) -> Result<(), Failure> {
+        match self.viewer.as_ref().map(|viewer| viewer.role) {
+            None => Err(Failure::SignedOut),
+            Some(Some(Role::Viewer) | None) => Err(Failure::Forbidden("Viewers only look.".to_owned())),
+            Some(Some(_)) => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl TellingBackend for Memory {
+    async fn sends_mail(&self) -> Result<bool, Failure> {
+        self.with(|state| Ok(state.letters.sends_mail))
+    }
+
+    async fn told(&self, _: &ProgramId) -> Result<Vec<Told>, Failure> {
+        self.with(|state| {
+            state.must_edit()?;
+            let told = |row: &groundswell_types::editor::PanelRow, recipients| Told {
+                webhook: WebhookId::parse(&row.row.key).expect("an id"),
+                label: row.row.url.clone(),
+                recipients,
+            };
+            let mut rows = state.live.iter();
+            let first = rows.next().map(|row| told(row, state.letters.recipients.clone()));
+            Ok(first.into_iter().chain(rows.map(|row| told(row, Vec::new()))).collect())
+        })
+    }
+
+    async fn add_recipient(
+        &self,
+        id: &ProgramId,
+        webhook: &WebhookId,
+        (email, language): (Email, Language),
+    ) -> Result<(), Failure> {
+        self.with(|state| {
+            state.program(id)?;
+            state.letters.done.push(format!("{} for {webhook} in {}", email.as_str(), language.tag()));
+            Ok(())
+        })
+    }
+
+    async fn remove_recipient(
+        &self,
+        id: &ProgramId,
+        webhook: &WebhookId,
+        recipient: &str,
+    ) -> Result<(), Failure> {
+        self.with(|state| {
+            state.program(id)?;
+            state.letters.done.push(format!("no {recipient} for {webhook}"));
+            Ok(())
+        })
+    }
+
+    async fn subscription(&self, token: &str) -> Result<Subscription, Failure> {
+        let state = self.state.lock().expect("not poisoned").letters.state;
+        match state {
+            Some(state) if token == TOKEN => Ok(Subscription {
+                email: Email::parse("eve@example.com").expect("an address"),
+                program: "Acme <b>".to_owned(),
+                webhook: "CRM".to_owned(),
+                added_by: Some("Bo <b>".to_owned()),
+                state,
+            }),
+            _ => Err(Failure::Refused(
+                "This link leads nowhere any more: the webhook was removed, or you are no longer named."
+                    .to_owned(),
+            )),
+        }
+    }
+
+    async fn subscribe(&self, token: &str, wish: Wish) -> Result<(), Failure> {
+        self.subscription(token).await?;
+        let letters = &mut self.state.lock().expect("not poisoned").letters;
+        letters.done.push(format!("{wish:?}"));
+        letters.state = Some(match wish {
+            Wish::These => RecipientState::Confirmed,
+            Wish::NotThese | Wish::None => RecipientState::Unsubscribed,
+        });
+        Ok(())
+    }
+}

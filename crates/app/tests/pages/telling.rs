@@ -1,0 +1,97 @@
+//! Who gets e-mail about webhooks, and the page behind the link in it.
+
+use groundswell_app::Language;
+use groundswell_types::{RecipientState, Role};
+use http::StatusCode;
+
+use crate::memory::telling::{TOKEN, recipient};
+use crate::memory::{Memory, State};
+use crate::site::Site;
+
+const NOTIFICATIONS: &str = "/settings/notifications";
+
+fn with<T>(site: &Site, look: impl FnOnce(&mut State) -> T) -> T {
+    look(&mut site.backend.state.lock().expect("not poisoned"))
+}
+
+#[tokio::test]
+async fn the_page_says_who_gets_it_and_that_nobody_does_without_a_mail_server() {
+    let site = Site::new(Memory::full());
+    let page = site.get(NOTIFICATIONS).await;
+    page.shows(&["Notifications", "This server sends no e-mail", "Nobody is named", "Bring a friend"]);
+    with(&site, |state| {
+        state.letters.sends_mail = true;
+        state.letters.recipients =
+            vec![recipient("ada", RecipientState::Invited), recipient("eve", RecipientState::Unsubscribed)];
+    });
+    let page = site.get(&format!("{NOTIFICATIONS}?campaign=p1")).await;
+    page.shows(&["asked, has not answered yet", "does not want it", "named by Bo &lt;b&gt;, 26 Jul 2026"]);
+    page.shows(&["Until somebody of these gets it, the owners of the team do."]);
+    assert!(!page.html.contains("This server sends no e-mail"));
+    assert!(!page.html.contains(".wasm"), "the page has no browser half");
+    assert_eq!(page.tags("aria-label=\"Remove eve@example.com\"").len(), 1);
+    let recipients = (0..10).map(|number| recipient(&format!("r{number}"), RecipientState::Member)).collect();
+    with(&site, |state| state.letters.recipients = recipients);
+    let page = site.get(NOTIFICATIONS).await;
+    page.shows(&["gets it, as a member of the team", "A webhook can have 10 recipients."]);
+    assert_eq!(page.tags("name=\"email\"").len(), 1, "of the other webhook");
+}
+
+#[tokio::test]
+async fn somebody_is_named_and_named_no_longer() {
+    let site = Site::in_language(Memory::full(), Language::German);
+    let form = "campaign=p1&webhook=primary&intent=add&email=Eve%40Example.com";
+    let leads_to = site.post(NOTIFICATIONS, form).await.ok();
+    assert_eq!(leads_to.as_deref(), Some("/settings/notifications?campaign=p1"));
+    let form = "campaign=p1&webhook=primary&intent=remove&recipient=rcp_eve";
+    site.post(NOTIFICATIONS, form).await.ok().expect("it is done");
+    let done = with(&site, |state| state.letters.done.clone());
+    assert_eq!(done, ["eve@example.com for primary in de", "no rcp_eve for primary"]);
+    let form = "campaign=p1&webhook=primary&intent=add&email=nobody";
+    let page = site.post(NOTIFICATIONS, form).await.expect_err("it comes back");
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let form = "campaign=p1&webhook=primary&intent=dance";
+    assert_eq!(site.post(NOTIFICATIONS, form).await.expect_err("comes back").status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn viewers_see_nobodys_address_and_no_link_to_the_page() {
+    let site = Site::new(Memory::full().seen_by(Some(Role::Viewer)));
+    site.get(NOTIFICATIONS).await.shows(&["Viewers only look."]);
+    for (role, links) in [(Role::Viewer, 0), (Role::Editor, 1), (Role::Owner, 1)] {
+        let site = Site::new(Memory::full().seen_by(Some(role)));
+        let page = site.get("/settings/sessions").await;
+        assert_eq!(page.tags("href=\"/settings/notifications\"").len(), links, "{role}");
+    }
+}
+
+#[tokio::test]
+async fn the_link_shows_a_form_and_only_the_form_decides() {
+    let site = Site::new(Memory::default());
+    with(&site, |state| state.letters.state = Some(RecipientState::Invited));
+    let link = format!("/notifications?token={TOKEN}");
+    let page = site.get(&link).await;
+    page.shows(&[
+        "The webhook CRM of the program Acme &lt;b&gt;, for eve@example.com.",
+        "Bo &lt;b&gt; wants you to be told",
+    ]);
+    page.shows(&["I want these e-mails", "No e-mail about this webhook", "No e-mail about any webhook"]);
+    assert_eq!(with(&site, |state| state.letters.done.len()), 0);
+
+    for (intent, wish, shown) in [
+        ("want", "These", "You get e-mail when something is wrong with it."),
+        ("stop", "NotThese", "You get no e-mail about it."),
+        ("stop-all", "None", "You get no e-mail about it."),
+    ] {
+        let page = site.post("/notifications", &format!("token={TOKEN}&intent={intent}")).await;
+        let page = page.expect_err("the answer is the page");
+        assert_eq!(page.status, StatusCode::OK);
+        page.shows(&[shown]);
+        assert_eq!(with(&site, |state| state.letters.done.last().cloned()).as_deref(), Some(wish));
+    }
+    for form in ["token=unknown&intent=stop".to_owned(), format!("token={TOKEN}&intent=dance")] {
+        let page = site.post("/notifications", &form).await.expect_err("the answer is the page");
+        assert!(page.status.is_client_error(), "{form}");
+    }
+    site.get("/notifications?token=unknown").await.shows(&["This link leads nowhere any more"]);
+}
