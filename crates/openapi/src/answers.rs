@@ -3,8 +3,8 @@
 use groundswell_types::editor::DeliveryPage;
 use groundswell_types::{
     ApiError, ApiKey, AuditEntry, AuditId, DeliveryDetail, DeliveryView, Erasure, EventId, Inbox,
-    InboxRequestDetail, Incident, IncidentId, Invitation, Member, Notice, Program, ResendJob, Team, UserId,
-    Webhook, WebhookId, WebhookTestResponse,
+    InboxRequestDetail, Incident, IncidentId, Invitation, Member, Notice, Program, Recipient, ResendJob,
+    Team, UserId, Webhook, WebhookId, WebhookTestResponse,
 };
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
@@ -53,6 +53,18 @@ answers! {
     NoticeList {
         /// Oldest first, at most 100.
         notices: Vec<Notice>,
+    }
+    /// Who was named to get e-mail about a webhook.
+    RecipientList {
+        /// By when they were named.
+        recipients: Vec<Recipient>,
+    }
+    /// Somebody who gets no more e-mail about a webhook.
+    RecipientRemoved {
+        /// The id they had.
+        id: String,
+        /// Always true.
+        success: bool,
     }
     /// Where an inbox can be reached from now on.
     InboxAddress {
@@ -204,7 +216,7 @@ pub fn add_schemas(generator: &mut SchemaGenerator) {
         };
     }
     add! {
-        ApiError ProgramList Webhook WebhookList WebhookDeleted WebhookTestResponse EventAccepted NoticeList Inbox
+        ApiError ProgramList Webhook WebhookList WebhookDeleted WebhookTestResponse EventAccepted NoticeList Recipient RecipientList RecipientRemoved Inbox
         InboxRequestDetail InboxAddress InboxCleared DeliveryPage DeliveryView DeliveryDetail ResendCount ResendJob
         ResendJobList Erasure ErasureList AuditEntry AuditPage ApiKeyList NewApiKey ApiKeyDeleted SignInLink EditorLink EditorLinkEnded Team TeamList Member
         Incident IncidentList MaintenanceList IncidentDeleted MemberList MemberRemoved InvitationList NewInvitation InvitationTakenBack

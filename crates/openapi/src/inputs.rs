@@ -26,7 +26,7 @@ const EMAIL: &str = "^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0
 const ADDRESS: &str = r"^[^\x00-\x1f\x7f-\x9f]*@[^\x00-\x1f\x7f-\x9f]*$";
 
 /// All of them, by name.
-pub fn all() -> [(&'static str, Value); 14] {
+pub fn all() -> [(&'static str, Value); 15] {
     [
         ("NewProgram", new_program()),
         ("ProgramChange", program_change()),
@@ -37,12 +37,30 @@ pub fn all() -> [(&'static str, Value); 14] {
         ("MatchingDeliveries", matching_deliveries()),
         ("ApiKeyToBe", api_key()),
         ("EditorLinkToBe", editor_link()),
+        ("RecipientToBe", recipient()),
         ("ErasureSubject", erasure_subject()),
         ("TeamNamed", team_named()),
         ("MemberChange", member_change()),
         ("InvitationToBe", invitation()),
         ("SignInLinkToBe", sign_in_link()),
     ]
+}
+
+fn recipient() -> Value {
+    json!({
+        "description": "Somebody to get e-mail about a webhook.",
+        "type": "object",
+        "properties": {
+            "email": { "type": "string", "maxLength": 254, "pattern": EMAIL, "description": "Their address." },
+            "language": {
+                "type": ["string", "null"],
+                "enum": ["en", "de", "es", null],
+                "default": "en",
+                "description": "What e-mail to them is written in.",
+            },
+        },
+        "required": ["email"],
+    })
 }
 
 fn program_name() -> Value {

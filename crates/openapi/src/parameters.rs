@@ -12,6 +12,7 @@ pub fn in_path(name: &'static str) -> Value {
         "id" => ("The program's id.", "^[A-Za-z0-9_-]{1,64}$", "j4m8haj6"),
         "webhookId" => ("The webhook's id.", "^[A-Za-z0-9_-]{1,64}$", "primary"),
         "deliveryId" => ("The delivery's id.", "^dlv_[0-7][0-9a-hjkmnp-tv-z]{12}$", "dlv_1sj7e4k9v2w0c"),
+        "recipientId" => ("The recipient's id.", "^rcp_[0-9A-Za-z]+$", "rcp_7f3k9x2m4p8h1j5n"),
         "requestId" => ("The request's id.", "^inr_[0-7][0-9a-hjkmnp-tv-z]{12}$", "inr_1sj7e4k9v2w0c"),
         "jobId" => ("The job's id.", "^rsj_[0-7][0-9a-hjkmnp-tv-z]{12}$", "rsj_1sj7e4k9v2w0c"),
         "erasureId" => ("The erasure's id.", "^era_[0-7][0-9a-hjkmnp-tv-z]{12}$", "era_1sj7e4k9v2w0c"),

@@ -8,6 +8,7 @@ mod inbox;
 mod incidents;
 mod privacy;
 mod programs;
+mod recipients;
 mod server;
 mod teams;
 mod webhooks;
@@ -21,6 +22,7 @@ pub fn operations() -> impl Iterator<Item = Operation> {
     programs::operations()
         .into_iter()
         .chain(webhooks::operations())
+        .chain(recipients::operations())
         .chain(editor_links::operations())
         .chain(events::operations())
         .chain(deliveries::operations())

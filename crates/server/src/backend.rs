@@ -6,6 +6,7 @@ mod embed;
 mod incidents;
 mod status;
 mod team;
+mod telling;
 
 use std::sync::Arc;
 

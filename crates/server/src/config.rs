@@ -4,6 +4,7 @@
 mod admin_key;
 mod egress;
 mod embed;
+pub mod mail;
 pub mod oidc;
 mod policies;
 mod proxies;
@@ -26,6 +27,7 @@ pub use self::secrets::SecretsKeySource;
 use self::secrets::{SecretsArgs, SecretsSection};
 use crate::client_address::TrustedProxies;
 use embed::{EmbedArgs, EmbedSection};
+use mail::{MailArgs, MailSection, MailSettings};
 use oidc::{OidcArgs, OidcSection, OidcSettings};
 use policies::{breaker_policy, retention_ms, retry_policy, sending};
 use traces::{TracesArgs, TracesSection, TracesSettings};
@@ -97,6 +99,8 @@ pub struct ServeArgs {
     oidc: OidcArgs,
     #[command(flatten)]
     traces: TracesArgs,
+    #[command(flatten)]
+    mail: MailArgs,
     /// `human` or `json`.
     #[arg(long, env = "GROUNDSWELL_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<LogFormat>,
@@ -142,6 +146,7 @@ struct File {
     embed: EmbedSection,
     oidc: OidcSection,
     traces: TracesSection,
+    mail: MailSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -200,6 +205,8 @@ pub struct Config {
     pub oidc: Option<OidcSettings>,
     /// None when traces go nowhere.
     pub traces: Option<TracesSettings>,
+    /// Without it no e-mail is sent.
+    pub mail: Option<MailSettings>,
     pub log_format: LogFormat,
     pub log_filter: String,
     pub secrets: SecretsKeySource,
@@ -243,6 +250,7 @@ impl Config {
             breaker: breaker_policy(&breaker, &file.breaker)?,
             sending: sending(&file.delivery)?,
             health: HealthPolicy::default(),
+            telling: mail::policy(&args.mail, &file.mail)?,
             // Known for sure only when the server listens.
             public_url: None,
             own_listener: None,
@@ -265,6 +273,7 @@ impl Config {
             embed_origins: embed::origins(&args.embed, &file.embed)?,
             oidc: oidc::settings(args.oidc, file.oidc)?,
             traces: traces::settings(args.traces, file.traces)?,
+            mail: mail::settings(&args.mail, &file.mail)?,
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
             log_filter: args.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             engine,

@@ -20,6 +20,7 @@ mod inbox;
 mod listener;
 mod live;
 mod log;
+mod mail;
 mod metrics;
 mod migrate;
 mod oidc;

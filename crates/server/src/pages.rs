@@ -289,7 +289,9 @@ pub fn came(state: &AppState, headers: &HeaderMap, extensions: &Extensions) -> C
     let ClientAddress(address) = ClientAddress::of(state, headers, extensions);
     let agent = headers.get(USER_AGENT).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
     let session = state.cookies.read(Cookie::Session, headers).map(str::to_owned);
-    Came { address: Some(address), user_agent: agent, session }
+    let device = state.cookies.read(Cookie::Device, headers).map(str::to_owned);
+    let language = Some(language_for(state, headers).tag().to_owned());
+    Came { address: Some(address), user_agent: agent, session, device, language }
 }
 
 /// The language the request's page is to be in.

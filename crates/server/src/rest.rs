@@ -20,6 +20,7 @@ mod log_level;
 mod metrics;
 mod notices;
 mod programs;
+mod recipients;
 mod resends;
 mod stream;
 mod teams;
@@ -59,6 +60,8 @@ calls! {
         "/v2/campaign/{id}/webhooks/{webhook}": patch webhooks::change, delete webhooks::remove;
         "/v2/campaign/{id}/webhooks/{webhook}/test": post webhooks::test;
         "/v2/campaign/{id}/webhooks/{webhook}/old-secret": delete webhooks::end_old_secret;
+        "/v2/campaign/{id}/webhooks/{webhook}/recipients": get recipients::list, post recipients::add;
+        "/v2/campaign/{id}/webhooks/{webhook}/recipients/{recipient}": delete recipients::remove;
         "/v2/campaign/{id}/events": post events::submit;
         "/v2/campaign/{id}/events/batch": post events::submit_batch;
         "/v2/campaign/{id}/events/stream": get stream::stream;

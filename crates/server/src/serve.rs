@@ -20,6 +20,7 @@ use crate::front::Front;
 use crate::http::{AppState, Watching, router};
 use crate::listener::{Limits, Listener};
 use crate::log::Levels;
+use crate::mail::SmtpPost;
 use crate::metrics::MetricsFront;
 use crate::site::Site;
 use crate::traces::Traces;
@@ -85,6 +86,9 @@ async fn serve(config: Config, log_levels: Levels) -> anyhow::Result<()> {
         EngineConfig { public_url: Some(own_url), own_listener: Some(address), ..config.engine.clone() };
     let engine = Engine::start(EngineParts { store, config: engine_config, clock }).await;
     let engine = engine.context("the engine does not start")?;
+    if let Some(mail) = &config.mail {
+        engine.begin_telling(Arc::new(SmtpPost::new(mail, &public_url)?));
+    }
     let site = Site::load()?;
     if site.is_none() {
         tracing::warn!("the pages are not built (`cargo xtask build` makes them); only the API is served");

@@ -98,7 +98,7 @@ fn beside_settings() -> Vec<Operation> {
         .fails(&[NotFound, StorageFull]),
         Operation::new("GET /v2/campaign/{id}/notices", "listNotices", "Read what webhooks' owners are told")
             .tag(TAG)
-            .about("That a webhook keeps failing, was disabled, or that what is parked will be cancelled.")
+            .about("That a webhook keeps failing, was disabled or got another secret, or that what is parked will be cancelled.")
             .scope(Scope::Read)
             .parameter(in_path("id"))
             .parameter(in_query(

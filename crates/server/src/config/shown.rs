@@ -38,6 +38,11 @@ impl Config {
         if let Some(traces) = &self.traces {
             put("traces", traces.shown(MASK));
         }
+        let telling = match &self.mail {
+            Some(mail) => mail.shown(engine.telling, MASK),
+            None => Value::Object(super::mail::shown_policy(engine.telling)),
+        };
+        put("mail", telling);
         let networks: Vec<String> = engine.egress_allow.iter().map(ToString::to_string).collect();
         put("secrets", self.secrets.shown());
         put("egress", json!({ "allow": networks }));

@@ -54,6 +54,8 @@ impl<'a> Need<'a> {
             _ if path == "/metrics" => Scope::Admin,
             ("api-keys" | "sign-in-links" | "audit-log" | "log-level" | "teams", _)
             | ("campaign", Some("erasures")) => Scope::Admin,
+            // Addresses are people's: to read them takes what naming them takes.
+            ("campaign", Some("webhooks")) if segments.nth(1) == Some("recipients") => Scope::Webhooks,
             _ if method.is_safe() => Scope::Read,
             // Only the admin key may; others are refused by what they need, before anything is read.
             ("incidents" | "maintenances", _) => Scope::Admin,
@@ -139,6 +141,8 @@ mod tests {
         assert_eq!(need(Method::POST, "/v2/campaign/p1/deliveries/d/resend"), ("webhooks", Some("p1")));
         assert_eq!(need(Method::POST, "/v2/campaign/p1/editor-link"), ("webhooks", Some("p1")));
         assert_eq!(need(Method::HEAD, "/v2/campaign/p1/deliveries"), ("read", Some("p1")));
+        assert_eq!(need(Method::GET, "/v2/campaign/p1/webhooks"), ("read", Some("p1")));
+        assert_eq!(need(Method::GET, "/v2/campaign/p1/webhooks/w/recipients"), ("webhooks", Some("p1")));
         assert_eq!(need(Method::GET, "/v2/api-keys"), ("admin", None));
         assert_eq!(need(Method::DELETE, "/v2/api-keys/key_1"), ("admin", None));
         assert_eq!(need(Method::POST, "/v2/sign-in-links"), ("admin", None));

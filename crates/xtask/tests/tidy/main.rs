@@ -79,6 +79,8 @@ const OPEN_USE_CASES: &[&str] = &[
     "sign_out",
     "slots",
     "system_status",
+    "subscribe",
+    "subscription",
     "use_editor_link",
 ];
 
