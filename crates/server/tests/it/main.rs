@@ -18,6 +18,7 @@ mod headers;
 mod inbox;
 mod live;
 mod log;
+mod mail;
 mod metrics;
 mod monitoring;
 mod oidc;

@@ -374,6 +374,9 @@ impl Ground {
         let user = members.iter().find(|member| member["role"] == "viewer").expect("a viewer");
         let created_at = key["createdAt"].as_i64().expect("a time");
         let (soon, later) = (created_at + 3_600_000, created_at + 7_200_000);
+        let member = members.iter().find(|member| member["role"] == "editor").expect("an editor");
+        let recipients = at(&format!("/webhooks/{webhook}/recipients"));
+        let recipient = client.post(&recipients, &json!({ "email": user["email"] })).ok();
         let row = self.row(&program);
         let said = |value: &Value| value.as_str().map(str::to_owned).unwrap_or_default();
         let mut named = HashMap::from([
@@ -382,6 +385,8 @@ impl Ground {
             ("erasure", said(&erasure["id"])),
             ("user", said(&user["id"])),
             ("address", address()),
+            ("member", said(&member["email"])),
+            ("recipient", said(&recipient["id"])),
             ("webhook", webhook),
             ("inbox_webhook", inbox_webhook),
             ("event", event),
