@@ -76,7 +76,7 @@ struct Words {
 fn words(texts: Texts, says: &Says, server: &str, link: Option<&str>) -> Words {
     let utc = |at: i64| time::utc(texts, at);
     match says {
-        Says::Notice { notice, about, at, since } => of_notice(texts, *notice, about, (*at, *since), server),
+        Says::Notice { notice, about, at, since } => of_notice(texts, (*notice, *at, *since), about, server),
         Says::Digest { about, count, since, until } => {
             let label = name(&about.label);
             let filter = DeliveryFilter {
@@ -117,9 +117,8 @@ fn words(texts: Texts, says: &Says, server: &str, link: Option<&str>) -> Words {
 
 fn of_notice(
     texts: Texts,
-    notice: NoticeKind,
+    (notice, at, since): (NoticeKind, i64, i64),
     about: &About,
-    (at, since): (i64, i64),
     server: &str,
 ) -> Words {
     let label = name(&about.label);

@@ -80,6 +80,7 @@ impl Engine {
         }
         self.warn_of_parked(now_ms).await?;
         self.erase_ended_secrets(now_ms).await?;
+        self.forget_old_letters().await?;
         let before_ms = now_ms.saturating_sub(longest_ms);
         self.forget_events(None, before_ms, stop).await?;
         self.forget_small(now_ms, before_ms, stop).await?;

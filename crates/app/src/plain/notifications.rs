@@ -43,12 +43,11 @@ impl Shown {
         let sends_mail = backend.sends_mail().await?;
         let programs = backend.programs().await?.into_iter().map(|one| (one.program.id, one.program.name));
         let programs: Vec<(ProgramId, String)> = programs.collect();
-        let (asked, failure) = match outcome {
-            Some(Outcome { campaign, failure }) => (campaign.map(|id| id.to_string()), Some(failure)),
-            None => {
-                let found = url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "campaign");
-                (found.map(|(_, value)| value.into_owned()), None)
-            }
+        let (asked, failure) = if let Some(Outcome { campaign, failure }) = outcome {
+            (campaign.map(|id| id.to_string()), Some(failure))
+        } else {
+            let found = url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "campaign");
+            (found.map(|(_, value)| value.into_owned()), None)
         };
         let chosen = match &asked {
             Some(asked) => programs.iter().find(|(id, _)| id.as_str() == asked),

@@ -40,13 +40,12 @@ pub struct Shown {
 impl Shown {
     /// Reads what is to be shown. A link that is no more is no failure of the page.
     pub async fn read(backend: &dyn Backend, query: &str, outcome: Option<Outcome>) -> Result<Self, Failure> {
-        let (token, failure) = match outcome {
-            Some(Outcome { token, failure }) => (token, failure),
-            None => {
-                let mut fields = url::form_urlencoded::parse(query.as_bytes());
-                let token = fields.find(|(name, _)| name == "token").map(|(_, token)| token.into_owned());
-                (token.unwrap_or_default(), None)
-            }
+        let (token, failure) = if let Some(Outcome { token, failure }) = outcome {
+            (token, failure)
+        } else {
+            let mut fields = url::form_urlencoded::parse(query.as_bytes());
+            let token = fields.find(|(name, _)| name == "token").map(|(_, token)| token.into_owned());
+            (token.unwrap_or_default(), None)
         };
         match backend.subscription(&token).await {
             Err(failure @ Failure::Internal { .. }) => Err(failure),

@@ -54,16 +54,13 @@ impl From<StoreError> for TurnedAway {
 impl Engine {
     /// Begins a session for whoever has that subject, or was invited.
     pub async fn sign_in_with_subject(&self, provided: Provided, came: Came) -> Result<Begun, TurnedAway> {
-        let user = match self.store.user_by_subject(&provided.subject).await? {
-            Some(user) => {
-                self.tell_of_sign_in(&user.id, &came).await?;
-                user.id
-            }
-            None => {
-                let user = self.accept_as_provided(provided, &came).await?;
-                self.note_language(&user, &came).await?;
-                user
-            }
+        let user = if let Some(user) = self.store.user_by_subject(&provided.subject).await? {
+            self.tell_of_sign_in(&user.id, &came).await?;
+            user.id
+        } else {
+            let user = self.accept_as_provided(provided, &came).await?;
+            self.note_language(&user, &came).await?;
+            user
         };
         self.record_sign_in(&user, came.address, "provider").await?;
         Ok(self.begin_session(user, came).await?)

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{Letter, Post, Posted};
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::LetterRecord;
+use crate::store::{LetterRecord, Standing};
 
 /// How often it is looked for what is to be told and what is due, when nobody says that there is something.
 const LOOK_MS: i64 = 2_000;
@@ -40,7 +40,9 @@ pub(super) async fn run(engine: Arc<Engine>, post: Arc<dyn Post>, stop: Cancella
         if let Err(error) = engine.write_letters().await {
             tracing::warn!(%error, "letters to owners were not written; the next try follows");
         }
-        if engine.clock.now_ms() < rests_until_ms {
+        // Another process may have the outbox by now.
+        let is_ours = engine.store.standing() == Standing::Sure;
+        if !is_ours || engine.clock.now_ms() < rests_until_ms {
             continue;
         }
         // A letter under way is not waited for: it is sent again after the next start.
@@ -110,6 +112,20 @@ impl Engine {
             Posted::Away(why) => return Ok(Some(why)),
         }
         Ok(None)
+    }
+
+    /// Throws away what nobody sends any more: the server may have no mail server since its last start.
+    pub(crate) async fn forget_old_letters(&self) -> Result<(), EngineError> {
+        let before_ms = self.clock.now_ms().saturating_sub(KEPT_MS);
+        loop {
+            let old = self.store.due_letters(before_ms, STEP).await?;
+            for letter in &old {
+                self.store.remove_letter(letter.id).await?;
+            }
+            if old.len() < STEP {
+                return Ok(());
+            }
+        }
     }
 
     /// The wait after a try that failed, when so many had failed before.

@@ -109,7 +109,7 @@ impl Engine {
             before.unwrap_or_else(|| self.recipient(&endpoint, new.email.clone(), new.language.clone()));
         let added_by = Some(new.added_by.clone());
         let created_at_ms = self.clock.now_ms();
-        let recipient = RecipientRecord { state, added_by, created_at_ms, ..recipient };
+        let recipient = RecipientRecord { added_by, state, created_at_ms, ..recipient };
         let mut posting = Posting { recipients: vec![recipient.clone()], ..Posting::default() };
         if state == RecipientState::Invited {
             posting.letters.push(self.question(&entry, &endpoint, &recipient)?);

@@ -327,6 +327,27 @@ async fn what_is_three_days_old_is_no_news() {
 }
 
 #[tokio::test]
+async fn letters_that_nobody_sends_any_more_are_not_kept() {
+    let world = World::new().await.tell();
+    world.office.answer(Some(Posted::Away("down".to_owned())));
+    world.notice(1, NoticeKind::Failing).await;
+    let waiting = async || world.store.waiting_letters(9).await.expect("counts");
+    while waiting().await < 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    world.engine.shut_down().await;
+    world.clock.set(NOW_MS + 3 * DAY_MS + 1);
+    // It has no mail server any more, and sweeps often.
+    let config = EngineConfig { retention_ms: 1_000, ..EngineConfig::default() };
+    let (store, clock) = (Arc::clone(&world.store) as Arc<dyn Store>, world.clock.clone());
+    let engine = Engine::start(EngineParts { store, config, clock }).await.expect("starts");
+    while waiting().await > 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    engine.shut_down().await;
+}
+
+#[tokio::test]
 async fn undeliverable_deliveries_are_told_of_once_a_day_all_together() {
     let world = World::new().await;
     let hour = NOW_MS / HOUR_MS;
