@@ -37,7 +37,7 @@ use crate::store::{BootRecord, EndpointId, Move, Standing, Store, StoreError};
 use crate::telling::Telling;
 use crate::test_deliveries::TestLimit;
 use crate::traces::Traces;
-use crate::{erasures, incidents, resends, retention, telling};
+use crate::{erasures, incidents, resends, retention};
 
 /// The engine. Its use cases are in the modules named for what they are about.
 pub struct Engine {
@@ -228,8 +228,7 @@ impl Engine {
                 ("erasures", tokio::spawn(erasures::run(whole(), stop.clone()))),
                 ("retention", tokio::spawn(retention::run(whole(), stop.clone()))),
                 ("health", tokio::spawn(health::run(whole(), began, stop.clone()))),
-                ("incidents", tokio::spawn(incidents::run(whole(), stop.clone()))),
-                ("telling", tokio::spawn(telling::run(whole(), stop))),
+                ("incidents", tokio::spawn(incidents::run(whole(), stop))),
             ];
         }
         drop(tasks);
@@ -242,7 +241,9 @@ impl Engine {
         task: impl FnOnce(CancellationToken) -> T,
     ) {
         let mut tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(tasks) = tasks.as_mut() {}
+        if let Some(tasks) = tasks.as_mut() {
+            tasks.upkeep.push(("telling", tokio::spawn(task(self.stop.clone()))));
+        }
     }
 
     /// Stops delivering, waits for the attempts under way, writes everything, closes the store.
