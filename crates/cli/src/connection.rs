@@ -2,13 +2,21 @@
 
 use crate::failure::Failure;
 
+/// Where the server is.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Server")]
+pub struct Server {
+    /// Where the server is.
+    #[arg(long, env = "GROUNDSWELL_URL", value_name = "URL", default_value = "http://127.0.0.1:3000")]
+    url: String,
+}
+
 /// Where the server is, and how it knows the caller.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Server")]
 pub struct Connection {
-    /// Where the server is.
-    #[arg(long, env = "GROUNDSWELL_URL", value_name = "URL", default_value = "http://127.0.0.1:3000")]
-    url: String,
+    #[command(flatten)]
+    server: Server,
     /// An API key. Without one the admin key is used.
     #[arg(long, env = "GROUNDSWELL_API_KEY", value_name = "KEY", hide_env_values = true)]
     api_key: Option<String>,
@@ -27,7 +35,7 @@ pub struct Key<'a> {
     pub source: &'static str,
 }
 
-impl Connection {
+impl Server {
     /// The server's address without a slash at its end.
     pub fn base(&self) -> Result<String, Failure> {
         let is_web = self.url.starts_with("http://") || self.url.starts_with("https://");
@@ -40,6 +48,13 @@ impl Connection {
             format!("`{}` is no address of a server.", self.url),
             "Give --url or GROUNDSWELL_URL like http://127.0.0.1:3000 or https://webhooks.example.com.",
         ))
+    }
+}
+
+impl Connection {
+    /// The server's address without a slash at its end.
+    pub fn base(&self) -> Result<String, Failure> {
+        self.server.base()
     }
 
     /// The key to call with; an empty variable counts as none.

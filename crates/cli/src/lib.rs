@@ -1,6 +1,6 @@
 //! The commands of `groundswell` that call a running server over its API, or need none: they send a sample event, bring a
-//! program's events to a developer's machine, show and repeat deliveries, check signatures, and print completions and the
-//! manual. What opens the database or starts the server is in the crate `groundswell-server`, and so is `main`.
+//! program's events to a developer's machine, show and repeat deliveries, check signatures, ask whether a server is ready, and
+//! print completions and the manual. What opens the database or starts the server is in the crate `groundswell-server`, and so is `main`.
 //!
 //! Time and randomness are given; the environment is read by clap alone, in `connection` and `terminal`.
 
@@ -12,6 +12,7 @@ mod failure;
 mod followed;
 #[cfg(fuzzing)]
 pub mod fuzzing;
+mod health;
 mod listen;
 mod overrides;
 mod program;
@@ -46,6 +47,7 @@ pub enum Command {
     Listen(listen::Listen),
     Deliveries(deliveries::Deliveries),
     Verify(verify::Verify),
+    Health(health::Health),
     Completions(documents::Completions),
     Man(documents::Man),
 }
@@ -57,6 +59,7 @@ pub fn run(command: Command, surroundings: &Surroundings) -> ExitCode {
         Command::Listen(listen) => listen.run(surroundings),
         Command::Deliveries(deliveries) => deliveries.run(surroundings),
         Command::Verify(verify) => verify.run(surroundings),
+        Command::Health(health) => health.run(),
         Command::Completions(completions) => completions.run(surroundings),
         Command::Man(man) => man.run(surroundings),
     };

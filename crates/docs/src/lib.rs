@@ -18,7 +18,7 @@ mod settings;
 use std::collections::HashMap;
 
 pub use document::Document;
-pub use settings::{DeliverySettings, Settings};
+pub use settings::{DeliverySettings, Setting, Settings};
 
 use frame::Frame;
 use page::Page;

@@ -2,10 +2,12 @@
 
 mod api;
 mod cli;
+mod configuration;
 mod delivery;
 mod embedding;
 mod events;
 mod examples;
+mod installing;
 mod receivers;
 mod security;
 
@@ -52,6 +54,7 @@ pub fn all(settings: &Settings) -> Vec<Page> {
     let page = |about: About, text: &str| Page::new(about, addressed(text, settings));
     vec![
         page(GETTING_STARTED, include_str!("../text/getting-started.md")),
+        page(installing::ABOUT, &installing::text()),
         page(security::ABOUT, &security::text()),
         page(embedding::ABOUT, &embedding::text()),
         page(SIGN_IN, include_str!("../text/sign-in.md")),
@@ -63,6 +66,7 @@ pub fn all(settings: &Settings) -> Vec<Page> {
         page(events::ABOUT, &events::text()),
         page(api::ABOUT, &api::text(&settings.public_url)),
         page(cli::ABOUT, &cli::text(&settings.command)),
+        page(configuration::ABOUT, &configuration::text(&settings.configuration)),
     ]
 }
 

@@ -11,6 +11,25 @@ pub struct Settings {
     pub delivery: DeliverySettings,
     /// The command line of the program that serves the pages.
     pub command: clap::Command,
+    /// What its operator can set.
+    pub configuration: Vec<Setting>,
+}
+
+/// Something that the operator of a server can set.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// With its hyphens.
+    pub flag: String,
+    /// In the environment.
+    pub variable: String,
+    /// In the TOML file, with dots between tables and what is in them; none where the file cannot have it.
+    pub key: Option<String>,
+    /// What counts when nobody says anything, as JSON; none where that is nothing.
+    pub default: Option<serde_json::Value>,
+    /// What kind of value it takes, in capitals.
+    pub value: String,
+    /// In sentences.
+    pub meaning: String,
 }
 
 /// The numbers of the delivery contract that an operator can change. Times in milliseconds.

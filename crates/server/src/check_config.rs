@@ -1,9 +1,11 @@
 //! `groundswell check-config`: what `serve` would be started with.
 
 use anyhow::Context as _;
+use clap::CommandFactory as _;
 use groundswell_cli::{Output, Terminal};
 
-use crate::config::{Config, ServeArgs};
+use crate::Cli;
+use crate::config::{Config, ServeArgs, reference};
 use crate::log;
 
 /// Checks the settings and prints those that count.
@@ -12,6 +14,9 @@ use crate::log;
 /// code 1 means that `serve` would not start with them.
 #[derive(Debug, clap::Args)]
 pub struct CheckConfig {
+    /// Print a TOML file with every setting there is, explained and at its default, and check nothing.
+    #[arg(long)]
+    example: bool,
     #[command(flatten)]
     serve: ServeArgs,
     #[command(flatten)]
@@ -21,6 +26,10 @@ pub struct CheckConfig {
 impl CheckConfig {
     /// Loads, checks, prints.
     pub fn run(self) -> anyhow::Result<()> {
+        if self.example {
+            let example = reference::example(&reference::all(&Cli::command())?)?;
+            return Ok(Terminal::new(&self.output).line(example.trim_end())?);
+        }
         let config = Config::load(self.serve)?;
         log::filter(&config.log_filter)?;
         config.secrets.check()?;

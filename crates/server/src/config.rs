@@ -2,12 +2,15 @@
 //! the environment (through clap, but for what is no setting of ours).
 
 mod admin_key;
+mod delivery;
 mod egress;
 mod embed;
+mod keys;
 pub mod mail;
 pub mod oidc;
 mod policies;
 mod proxies;
+pub mod reference;
 mod secrets;
 mod shown;
 pub mod traces;
@@ -22,6 +25,8 @@ use groundswell_types::RateLimit;
 use serde::Deserialize;
 
 pub use self::admin_key::AdminKey;
+use self::admin_key::AdminKeyArgs;
+use self::delivery::{DeliveryArgs, DeliverySection};
 pub use self::proxies::proxies;
 pub use self::secrets::SecretsKeySource;
 use self::secrets::{SecretsArgs, SecretsSection};
@@ -47,9 +52,8 @@ pub struct ServeArgs {
     /// sqlite:///path/file.db or postgres://user:password@host:5432/database
     #[arg(long, env = "GROUNDSWELL_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
-    /// An API key with all rights, for bootstrap and automation; at least 32 characters.
-    #[arg(long, env = "GROUNDSWELL_ADMIN_KEY", value_name = "KEY", hide_env_values = true)]
-    admin_key: Option<String>,
+    #[command(flatten)]
+    admin_key: AdminKeyArgs,
     #[command(flatten)]
     secrets: SecretsArgs,
     /// What deliveries may reach besides public addresses: networks with or without a port, comma-separated, for example
@@ -94,6 +98,8 @@ pub struct ServeArgs {
     #[arg(long, env = "GROUNDSWELL_RATE_LIMIT", value_name = "LIMITS")]
     rate_limit: Option<String>,
     #[command(flatten)]
+    delivery: DeliveryArgs,
+    #[command(flatten)]
     embed: EmbedArgs,
     #[command(flatten)]
     oidc: OidcArgs,
@@ -131,6 +137,7 @@ struct File {
     metrics_listen: Option<SocketAddr>,
     database_url: Option<String>,
     admin_key: Option<String>,
+    admin_key_file: Option<PathBuf>,
     public_url: Option<String>,
     trusted_proxies: Vec<String>,
     rate_limit: Option<String>,
@@ -177,15 +184,6 @@ struct BreakerSection {
     probe_base_ms: Option<i64>,
     probe_cap_ms: Option<i64>,
     autodisable_ms: Option<i64>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct DeliverySection {
-    slots: Option<usize>,
-    endpoint_slots: Option<usize>,
-    connect_timeout_ms: Option<u64>,
-    total_timeout_ms: Option<u64>,
 }
 
 /// Everything the server is started with.
@@ -243,12 +241,13 @@ impl Config {
             None => File::default(),
         };
         let (retry, breaker) = (args.retry(), args.breaker());
+        let delivery = args.delivery.over(&file.delivery);
         let database_url =
             args.database_url.or(file.database_url).unwrap_or_else(|| "sqlite://groundswell.db".to_owned());
         let engine = EngineConfig {
             retry: retry_policy(&retry, &file.retry)?,
             breaker: breaker_policy(&breaker, &file.breaker)?,
-            sending: sending(&file.delivery)?,
+            sending: sending(&delivery)?,
             health: HealthPolicy::default(),
             telling: mail::policy(&args.mail, &file.mail)?,
             // Known for sure only when the server listens.
@@ -256,8 +255,8 @@ impl Config {
             own_listener: None,
             egress_allow: egress::rules(args.egress_allow.as_deref(), &file.egress.allow)?,
             retention_ms: retention_ms(args.retention_ms.or(file.retention.ms))?,
-            slots: file.delivery.slots.unwrap_or(1024),
-            endpoint_slots: file.delivery.endpoint_slots.unwrap_or(64),
+            slots: delivery.slots.unwrap_or(1024),
+            endpoint_slots: delivery.endpoint_slots.unwrap_or(64),
         };
         let database = database(&database_url)?;
         Ok(Self {
@@ -266,7 +265,7 @@ impl Config {
             secrets: SecretsKeySource::new(args.secrets, file.secrets, &database)?,
             allow_core_dumps: args.allow_core_dumps.or(file.allow_core_dumps).unwrap_or(false),
             database,
-            admin_key: args.admin_key.or(file.admin_key).map(AdminKey::new).transpose()?,
+            admin_key: AdminKey::given(args.admin_key, (file.admin_key, file.admin_key_file))?,
             public_url: args.public_url.or(file.public_url).map(|url| public_url(&url)).transpose()?,
             trusted_proxies: TrustedProxies::parse(args.trusted_proxies.as_deref(), &file.trusted_proxies)?,
             rate_limit: rate_limit(args.rate_limit.or(file.rate_limit).as_deref())?,

@@ -15,6 +15,7 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::Cli;
+use crate::config::reference;
 use crate::headers::{PagePolicy, Scripts};
 use crate::http::AppState;
 use crate::routes::Routes;
@@ -37,7 +38,11 @@ impl LazyDocs {
 }
 
 /// What the pages say of this server.
-pub fn settings(public_url: String, style_sheet: Option<String>, engine: &EngineConfig) -> Settings {
+pub fn settings(
+    public_url: String,
+    style_sheet: Option<String>,
+    engine: &EngineConfig,
+) -> anyhow::Result<Settings> {
     let ms = |ms: u64| i64::try_from(ms).unwrap_or(i64::MAX);
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let delivery = DeliverySettings {
@@ -55,7 +60,9 @@ pub fn settings(public_url: String, style_sheet: Option<String>, engine: &Engine
         slots: count(engine.slots),
         endpoint_slots: count(engine.endpoint_slots),
     };
-    Settings { public_url, style_sheet, delivery, command: Cli::command() }
+    let command = Cli::command();
+    let configuration = reference::all(&command)?;
+    Ok(Settings { public_url, style_sheet, delivery, command, configuration })
 }
 
 /// The routes.

@@ -91,7 +91,7 @@ impl AppState {
         let oidc = config.oidc.as_ref();
         let provider_sign_in = oidc.map(|oidc| ProviderSignIn::new(oidc, &public_url, Clock::system()));
         let style_sheet = site.as_ref().map(|site| site.assets.css.clone());
-        let docs = LazyDocs::new(docs::settings(public_url.clone(), style_sheet, &config.engine));
+        let docs = LazyDocs::new(docs::settings(public_url.clone(), style_sheet, &config.engine)?);
         Ok(Self(Arc::new(Shared {
             engine,
             site,

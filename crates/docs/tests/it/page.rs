@@ -10,6 +10,7 @@ pub static DOCS: LazyLock<Docs> = LazyLock::new(|| {
         style_sheet: Some("/pkg/groundswell.css".to_owned()),
         delivery: DeliverySettings::default(),
         command: command(),
+        configuration: Vec::new(),
     })
 });
 

@@ -89,6 +89,7 @@ fn without_a_built_site_there_are_pages_without_style() {
         style_sheet: None,
         delivery: DeliverySettings::default(),
         command: command(),
+        configuration: Vec::new(),
     });
     let page = docs.document("/docs").expect("it is there");
     let page = std::str::from_utf8(&page.plain).expect("text");

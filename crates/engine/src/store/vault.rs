@@ -17,6 +17,8 @@ use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use zeroize::Zeroizing;
 
+#[cfg(unix)]
+pub use self::file::exposed_mode;
 pub use self::file::{KeyFileError, make_key_file, read_key_file};
 pub use self::key::{InvalidKey, KeyId, SecretsKey};
 use super::StoreError;

@@ -3,7 +3,8 @@
 use anyhow::bail;
 use groundswell_engine::config::{BreakerPolicy, EngineConfig, RetryPolicy, SendingConfig};
 
-use super::{BreakerSection, DeliverySection, RetrySection};
+use super::delivery::DeliverySection;
+use super::{BreakerSection, RetrySection};
 
 pub fn retention_ms(given: Option<i64>) -> anyhow::Result<i64> {
     let retention_ms = given.unwrap_or(EngineConfig::default().retention_ms);

@@ -63,18 +63,43 @@ pub fn read_key_file(path: &Path) -> Result<SecretsKey, KeyFileError> {
         _ => KeyFileError::Unreadable { path: path.to_owned(), error },
     };
     let file = File::open(path).map_err(unreadable)?;
+    // Of the file that was opened, so that nobody can put another one in its place meanwhile.
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // Of the file that was opened, so that nobody can put another one in its place meanwhile.
-        let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(KeyFileError::Exposed { path: path.to_owned(), mode });
-        }
+    if let Some(mode) = exposed_mode(&file.metadata().map_err(unreadable)?) {
+        return Err(KeyFileError::Exposed { path: path.to_owned(), mode });
     }
     let mut text = Zeroizing::new(String::new());
     file.take(MAX_BYTES).read_to_string(&mut text).map_err(unreadable)?;
     SecretsKey::parse(&text).map_err(|why| KeyFileError::Invalid { path: path.to_owned(), why })
+}
+
+/// The mode of a file with a secret in it that others than its owner may read or change. None if nobody may but those who
+/// are to: its owner, and of a file of root's whoever reads it by its group, since that is how systemd and Kubernetes
+/// hand a secret to a service that is not root.
+#[cfg(unix)]
+pub fn exposed_mode(metadata: &fs::Metadata) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt as _;
+    let reader = rustix::process::geteuid();
+    let is_handed_over = metadata.uid() == 0 && !reader.is_root();
+    exposing_bits(metadata.mode() & 0o7777, if is_handed_over { Hands::OfRoot } else { Hands::Own })
+}
+
+/// Whose hands a file with a secret is in.
+#[cfg(unix)]
+#[derive(Clone, Copy)]
+enum Hands {
+    Own,
+    /// Root's, while somebody else reads it.
+    OfRoot,
+}
+
+#[cfg(unix)]
+const fn exposing_bits(mode: u32, hands: Hands) -> Option<u32> {
+    let allowed = match hands {
+        Hands::Own => 0o7700,
+        Hands::OfRoot => 0o7740,
+    };
+    if mode & !allowed == 0 { None } else { Some(mode) }
 }
 
 /// Makes a file with a new key in it, for this user alone, unless there is one already; reads it in either case. The
@@ -139,6 +164,20 @@ mod tests {
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o400)).expect("is ours");
         read_key_file(&path).expect("its owner alone may read it");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn of_a_file_of_roots_the_group_may_read_it_and_nobody_may_change_it() {
+        for (mode, by_root, by_owner) in
+            [(0o600, true, true), (0o400, true, true), (0o440, true, false), (0o640, true, false)]
+        {
+            assert_eq!(exposing_bits(mode, Hands::OfRoot).is_none(), by_root, "{mode:04o}");
+            assert_eq!(exposing_bits(mode, Hands::Own).is_none(), by_owner, "{mode:04o}");
+        }
+        for mode in [0o444, 0o460, 0o644, 0o601, 0o660] {
+            assert_eq!(exposing_bits(mode, Hands::OfRoot), Some(mode));
+        }
     }
 
     #[test]

@@ -1,0 +1,43 @@
+//! How much is sent at once, and how long an attempt may take.
+
+use serde::Deserialize;
+
+/// Flags about it.
+#[derive(Debug, Clone, Default, clap::Args)]
+#[expect(clippy::struct_field_names, reason = "clap names the flags after them")]
+pub(super) struct DeliveryArgs {
+    /// Requests under way at once, to all webhooks together.
+    #[arg(long, env = "GROUNDSWELL_DELIVERY_SLOTS", value_name = "COUNT")]
+    delivery_slots: Option<usize>,
+    /// Requests under way at once to one webhook.
+    #[arg(long, env = "GROUNDSWELL_DELIVERY_ENDPOINT_SLOTS", value_name = "COUNT")]
+    delivery_endpoint_slots: Option<usize>,
+    /// How long connecting to a receiver may take, in milliseconds.
+    #[arg(long, env = "GROUNDSWELL_DELIVERY_CONNECT_TIMEOUT_MS", value_name = "MS")]
+    delivery_connect_timeout_ms: Option<u64>,
+    /// How long a whole attempt may take, in milliseconds, unless the webhook has a time of its own.
+    #[arg(long, env = "GROUNDSWELL_DELIVERY_TOTAL_TIMEOUT_MS", value_name = "MS")]
+    delivery_total_timeout_ms: Option<u64>,
+}
+
+/// The same in the file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct DeliverySection {
+    pub(super) slots: Option<usize>,
+    pub(super) endpoint_slots: Option<usize>,
+    pub(super) connect_timeout_ms: Option<u64>,
+    pub(super) total_timeout_ms: Option<u64>,
+}
+
+impl DeliveryArgs {
+    /// The flags before the file.
+    pub(super) fn over(&self, file: &DeliverySection) -> DeliverySection {
+        DeliverySection {
+            slots: self.delivery_slots.or(file.slots),
+            endpoint_slots: self.delivery_endpoint_slots.or(file.endpoint_slots),
+            connect_timeout_ms: self.delivery_connect_timeout_ms.or(file.connect_timeout_ms),
+            total_timeout_ms: self.delivery_total_timeout_ms.or(file.total_timeout_ms),
+        }
+    }
+}
