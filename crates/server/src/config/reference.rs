@@ -63,10 +63,10 @@ const COLUMNS: usize = 100;
 
 /// A file with every key, each commented out at its default.
 pub fn example(settings: &[Setting]) -> anyhow::Result<String> {
-    let mut text = String::from(
-        "# All settings that the file of `groundswell serve --config FILE` may have, each at its default, or with what\n\
-         # kind of value it takes where there is none. A flag counts before a variable, a variable before this file.\n\
-         # Written by `groundswell check-config --example`.\n",
+    let mut text = comment(
+        "All settings that the file of `groundswell serve --config FILE` may have, each at its default, or with what kind of \
+         value it takes where there is none. A flag counts before a variable, a variable before this file. Written by \
+         `groundswell check-config --example`.",
     );
     // What stands behind the head of a table belongs to it.
     let keyed = || settings.iter().filter_map(|setting| Some((setting, setting.key.as_deref()?)));
@@ -91,10 +91,7 @@ pub fn example(settings: &[Setting]) -> anyhow::Result<String> {
 
 fn entry(text: &mut String, setting: &Setting, name: &str) -> anyhow::Result<()> {
     let Setting { variable, default, value, meaning, .. } = setting;
-    text.push('\n');
-    for line in wrapped(&format!("{meaning} ({variable})")) {
-        let _ = writeln!(text, "# {line}");
-    }
+    let _ = write!(text, "\n{}", comment(&format!("{meaning} ({variable})")));
     let value = match default {
         Some(default) => toml::Value::try_from(default).context("a setting is not one of TOML")?,
         None => toml::Value::String(format!("<{value}>")),
@@ -103,18 +100,18 @@ fn entry(text: &mut String, setting: &Setting, name: &str) -> anyhow::Result<()>
     Ok(())
 }
 
-fn wrapped(text: &str) -> Vec<String> {
-    let mut lines: Vec<String> = vec![String::new()];
+/// Lines of a comment, none too broad.
+fn comment(text: &str) -> String {
+    let mut lines = String::new();
+    let mut line = String::from("#");
     for word in text.split_whitespace() {
-        let last = lines.last_mut().expect("begins with one");
-        if last.chars().count() + word.chars().count() >= COLUMNS {
-            lines.push(word.to_owned());
-        } else {
-            let space = if last.is_empty() { "" } else { " " };
-            let _ = write!(last, "{space}{word}");
+        if line.chars().count() + word.chars().count() >= COLUMNS {
+            let _ = writeln!(lines, "{line}");
+            line.truncate(1);
         }
+        let _ = write!(line, " {word}");
     }
-    lines
+    lines + &line + "\n"
 }
 
 #[cfg(test)]
@@ -180,6 +177,6 @@ mod tests {
         assert_eq!(shown(args), shown(ServeArgs::default()));
         assert_eq!(taken, settings.iter().filter(|setting| setting.default.is_some()).count());
         let longest = example.lines().map(|line| line.chars().count()).max();
-        assert!(longest <= Some(COLUMNS + 2), "{longest:?}");
+        assert!(longest <= Some(COLUMNS), "{longest:?}");
     }
 }
