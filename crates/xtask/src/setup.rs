@@ -3,9 +3,9 @@
 //!
 //! The steps: the browser half's compiler (`wasm`), the Node tools (`node`), a browser for the tests
 //! (`browser`), the official Python client (`python`), PostgreSQL's programs (`postgres`), Prometheus'
-//! (`prometheus`), the shells that completions
-//! are for (`shells`), a C++ compiler (`cxx`), the languages of the examples (`languages`), what they import (`examples`) and
-//! what checks the dependencies (`deny`). Commands ask for the steps they need, so that nobody waits for a browser to be installed in
+//! (`prometheus`), the shells that completions are for (`shells`), a C++ compiler (`cxx`), the languages of the examples
+//! (`languages`), what they import (`examples`), what the files of `deploy/` are tried with (`packaging`) and what checks the
+//! dependencies (`deny`). Commands ask for the steps they need, so that nobody waits for a browser to be installed in
 //! order to start the server.
 
 mod browser;
@@ -15,6 +15,7 @@ mod examples;
 mod languages;
 mod node;
 mod packages;
+mod packaging;
 mod postgres;
 mod prometheus;
 mod python;
@@ -53,6 +54,8 @@ pub enum Step {
     Languages,
     /// What the examples take from npm, and a virtual environment with what they take from PyPI.
     Examples,
+    /// Tools that read the files of `deploy/`, proxies, and a Debian to boot.
+    Packaging,
     /// cargo-deny.
     Deny,
 }
@@ -84,6 +87,7 @@ pub fn everything(workspace: &Workspace, wasm_from: Option<WasmSource>) -> Resul
             Step::Cxx,
             Step::Languages,
             Step::Examples,
+            Step::Packaging,
             Step::Deny,
         ],
     )
@@ -109,6 +113,10 @@ pub fn ensure(workspace: &Workspace, steps: &[Step]) -> Result<()> {
                 }
                 report("examples", || python::prepare_examples(workspace))?;
             }
+            Step::Packaging => {
+                report("packaging", || packaging::prepare(workspace))?;
+                report("packaging", || python::prepare_packaging(workspace))?;
+            }
         }
     }
     Ok(())
@@ -132,6 +140,15 @@ pub fn python(workspace: &Workspace) -> PathBuf {
 /// The interpreter that has what the examples import, once [`Step::Examples`] has been taken.
 pub fn python_of_examples(workspace: &Workspace) -> PathBuf {
     python::with_examples(workspace)
+}
+
+/// What the files of `deploy/` are tried with, as the variables that say where it is, once [`Step::Packaging`] has been taken.
+pub fn packaging(workspace: &Workspace) -> [(&'static str, PathBuf); 3] {
+    [
+        ("GROUNDSWELL_PACKAGING_PYTHON", python::with_packaging(workspace)),
+        ("GROUNDSWELL_PROXIES", packaging::proxies(workspace)),
+        ("GROUNDSWELL_DEBIAN", packaging::debian(workspace)),
+    ]
 }
 
 /// The program that checks dependencies, once [`Step::Deny`] has been taken.

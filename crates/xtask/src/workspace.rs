@@ -125,6 +125,11 @@ impl Workspace {
         self.root.join("examples")
     }
 
+    /// What the server is installed with.
+    pub fn deploy(&self) -> PathBuf {
+        self.root.join("deploy")
+    }
+
     /// The server's executable.
     pub fn server(&self, profile: Profile) -> PathBuf {
         self.target.join(profile.directory()).join(&self.site.output_name)

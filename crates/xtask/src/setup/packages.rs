@@ -39,26 +39,28 @@ pub fn install<'a>(workspace: &Workspace, packages: &[&'a str]) -> Result<Vec<&'
     Ok(missing)
 }
 
-/// Puts what is in a package below `directory`, without installing it. Needs to be root only where no package is known yet.
-pub fn unpack(workspace: &Workspace, package: &str, directory: &Path) -> Result<()> {
-    let log = workspace.cache().join("apt-get.log");
-    let fetched = workspace.cache().join(format!("{package}.fetched"));
-    if fetched.exists() {
-        fs::remove_dir_all(&fetched)?;
+/// Puts the files of packages into a directory, and installs nothing: their servers are not started, then or when the machine
+/// is, and no file of the system's is another one.
+pub fn unpack(workspace: &Workspace, packages: &[&str], into: &Path) -> Result<()> {
+    if process::find("apt-get").is_none() {
+        bail!("this machine has no apt-get to get {} with", packages.join(" "));
     }
-    fs::create_dir_all(&fetched)?;
+    let archives = into.join("archives");
+    fs::create_dir_all(&archives)?;
+    let log = workspace.cache().join("apt-get.log");
     let mut download = process::command("apt-get");
-    download.args(["download", package]).current_dir(&fetched);
+    download.arg("download").args(packages).current_dir(&archives);
     if process::quietly(&mut download, &log, INSTALL_LIMIT).is_err() {
-        process::quietly(apt_get(&[package])?.arg("update"), &log, INSTALL_LIMIT)
+        process::quietly(apt_get(packages)?.arg("update"), &log, INSTALL_LIMIT)
             .context("cannot read the package lists")?;
         process::quietly(&mut download, &log, INSTALL_LIMIT)?;
     }
-    let file = fs::read_dir(&fetched)?.next().context("apt-get has fetched nothing")??.path();
-    let mut unpack = process::command("dpkg-deb");
-    unpack.arg("--extract").arg(file).arg(directory);
-    process::quietly(&mut unpack, &log, INSTALL_LIMIT)?;
-    fs::remove_dir_all(&fetched).context("cannot remove what was fetched")
+    for entry in fs::read_dir(&archives)? {
+        let mut extract = process::command("dpkg-deb");
+        extract.arg("--extract").arg(entry?.path()).arg(into);
+        process::quietly(&mut extract, &log, INSTALL_LIMIT)?;
+    }
+    fs::remove_dir_all(&archives).context("the archives cannot be removed")
 }
 
 /// Whether [`install`] has a chance: there is apt-get, and a way to run it as root.
@@ -87,8 +89,13 @@ fn apt_get(missing: &[&str]) -> Result<Command> {
 
 /// Runs a program as root.
 pub fn as_root(workspace: &Workspace, words: &[&str]) -> Result<()> {
+    as_root_within(workspace, words, ROOT_LIMIT)
+}
+
+/// The same, for one that may take longer.
+pub fn as_root_within(workspace: &Workspace, words: &[&str], limit: Duration) -> Result<()> {
     let Some(mut command) = root() else { bail!("run `{}` as root first", words.join(" ")) };
-    process::quietly(command.args(words), &workspace.cache().join("root.log"), ROOT_LIMIT)
+    process::quietly(command.args(words), &workspace.cache().join("root.log"), limit)
 }
 
 /// `env` as root, to be followed by a program and its arguments.

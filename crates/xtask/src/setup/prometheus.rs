@@ -24,6 +24,6 @@ pub fn prepare(workspace: &Workspace) -> Result<Outcome> {
             "the tests start Prometheus: put `prometheus` and `promtool` 2.42 or later where programs are found"
         );
     }
-    packages::unpack(workspace, "prometheus", &directory).context("cannot fetch Prometheus")?;
+    packages::unpack(workspace, &["prometheus"], &directory).context("cannot fetch Prometheus")?;
     Ok(Outcome::Done(format!("fetched {}", directory.display())))
 }

@@ -1,7 +1,7 @@
 //! Python packages, in virtual environments under the target directory. One has the hosted product's official client:
 //! what it calls must keep working, so the tests call it. Beside it is Schemathesis, which holds the server against the
-//! description of its API. The other has what the examples import. Both are installed from a lock file, by hash, and nothing
-//! of it runs while it is installed: wheels only.
+//! description of its API. Another has what the examples import, and a third what the files of `deploy/` are tried with. All are
+//! installed from a lock file, by hash, and nothing of it runs while it is installed: wheels only.
 
 use std::fs;
 use std::path::PathBuf;
@@ -37,6 +37,11 @@ pub fn with_examples(workspace: &Workspace) -> PathBuf {
     of_examples(workspace).interpreter()
 }
 
+/// The interpreter that has what the files of `deploy/` are tried with.
+pub fn with_packaging(workspace: &Workspace) -> PathBuf {
+    of_packaging(workspace).interpreter()
+}
+
 /// Creates the client's environment, unless that was done already.
 pub fn prepare_client(workspace: &Workspace) -> Result<Outcome> {
     of_client(workspace).prepare(workspace)
@@ -45,6 +50,11 @@ pub fn prepare_client(workspace: &Workspace) -> Result<Outcome> {
 /// Creates the examples' environment, with all that any `requirements.txt` of theirs names, unless that was done already.
 pub fn prepare_examples(workspace: &Workspace) -> Result<Outcome> {
     of_examples(workspace).prepare(workspace)
+}
+
+/// Creates the environment with what the files of `deploy/` are tried with, unless that was done already.
+pub fn prepare_packaging(workspace: &Workspace) -> Result<Outcome> {
+    of_packaging(workspace).prepare(workspace)
 }
 
 fn of_client(workspace: &Workspace) -> Environment {
@@ -62,6 +72,15 @@ fn of_examples(workspace: &Workspace) -> Environment {
         stamp: Stamp::of(workspace, "setup-python-examples"),
         contents: "what the examples require",
         lock: workspace.examples().join("tests/requirements.lock"),
+    }
+}
+
+fn of_packaging(workspace: &Workspace) -> Environment {
+    Environment {
+        directory: workspace.cache().join("python-packaging"),
+        stamp: Stamp::of(workspace, "setup-python-packaging"),
+        contents: "what deploy/ is tried with",
+        lock: workspace.deploy().join("tests/requirements.lock"),
     }
 }
 

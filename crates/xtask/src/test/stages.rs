@@ -33,6 +33,8 @@ pub enum Stage {
     Schemathesis,
     /// The examples of the documentation.
     Examples,
+    /// What the server is installed with.
+    Packaging,
     /// All parsers, a minute each.
     Fuzz,
 }
@@ -50,6 +52,7 @@ impl Stage {
             Self::PythonClient => "python-client",
             Self::Schemathesis => "schemathesis",
             Self::Examples => "examples",
+            Self::Packaging => "packaging",
             Self::Fuzz => "fuzz",
         }
     }
@@ -66,6 +69,7 @@ impl Stage {
             Self::PythonClient => "the hosted product's Python client against our REST API",
             Self::Schemathesis => "every call does what the API's description says (Schemathesis)",
             Self::Examples => "the examples of the documentation, run for real",
+            Self::Packaging => "image, Compose, systemd, Helm and proxies, by what reads their files",
             Self::Fuzz => "every parser on inputs that nobody would write, a minute each (libFuzzer)",
         }
     }
@@ -79,7 +83,8 @@ impl Stage {
             | Self::ReleaseSite
             | Self::PythonClient
             | Self::Schemathesis
-            | Self::Examples => &[Self::Build],
+            | Self::Examples
+            | Self::Packaging => &[Self::Build],
             Self::Build | Self::TypesWasm | Self::TypesPackage | Self::Fuzz => &[],
         }
     }
@@ -94,6 +99,7 @@ impl Stage {
             Self::End2end | Self::ReleaseSite => &[Step::Wasm, Step::Node, Step::Browser],
             Self::PythonClient | Self::Schemathesis => &[Step::Wasm, Step::Node, Step::Python],
             Self::Examples => &[Step::Wasm, Step::Node, Step::Languages, Step::Examples],
+            Self::Packaging => &[Step::Wasm, Step::Node, Step::Packaging],
             Self::Fuzz => &[Step::Cxx],
         }
     }
@@ -110,6 +116,7 @@ impl Stage {
             Self::PythonClient => python_client(workspace, count),
             Self::Schemathesis => schemathesis(workspace, count),
             Self::Examples => examples(workspace, count),
+            Self::Packaging => packaging(workspace, count),
             Self::Fuzz => fuzz::fuzz(workspace, &fuzz::Options::USUAL),
         }
     }
@@ -255,9 +262,23 @@ fn schemathesis(workspace: &Workspace, count: &mut Count) -> Result<()> {
 
 /// Those in Rust are packages of the workspace, so the stage `build` has compiled them.
 fn examples(workspace: &Workspace, count: &mut Count) -> Result<()> {
-    let tests = workspace.examples().join("tests");
+    let mut node = node_tests(workspace, &workspace.examples().join("tests"))?;
+    node.env("GROUNDSWELL_PYTHON", setup::python_of_examples(workspace));
+    node.env("CARGO", process::cargo()).env("CARGO_TARGET_DIR", &workspace.target);
+    counted(&mut node, count)
+}
+
+/// The debug build stands for the other one: what is tried is not how fast it is.
+fn packaging(workspace: &Workspace, count: &mut Count) -> Result<()> {
+    let mut node = node_tests(workspace, &workspace.deploy().join("tests"))?;
+    node.envs(setup::packaging(workspace));
+    counted(&mut node, count)
+}
+
+/// Node's test runner with all files of a directory that have tests, and the server that they start.
+fn node_tests(workspace: &Workspace, tests: &Path) -> Result<Command> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(&tests).with_context(|| format!("cannot read {}", tests.display()))? {
+    for entry in fs::read_dir(tests).with_context(|| format!("cannot read {}", tests.display()))? {
         let path = entry?.path();
         if path.to_string_lossy().ends_with(".test.mjs") {
             files.push(path);
@@ -273,7 +294,5 @@ fn examples(workspace: &Workspace, count: &mut Count) -> Result<()> {
     // Colours would stand before the words that are counted.
     node.env("FORCE_COLOR", "0");
     node.env("GROUNDSWELL_BIN", workspace.server(Profile::Debug));
-    node.env("GROUNDSWELL_PYTHON", setup::python_of_examples(workspace));
-    node.env("CARGO", process::cargo()).env("CARGO_TARGET_DIR", &workspace.target);
-    counted(&mut node, count)
+    Ok(node)
 }

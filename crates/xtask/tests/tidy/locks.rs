@@ -15,8 +15,11 @@ const CRATES_IO: &str = "registry+https://github.com/rust-lang/crates.io-index";
 const COPIED: &str = "crates/types/tests/consumer/Cargo.toml";
 
 /// Which lock file has what an example or a test asks PyPI for.
-const PYTHON: [(&str, &str); 2] =
-    [("end2end/", "end2end/python/requirements.lock"), ("examples/", "examples/tests/requirements.lock")];
+const PYTHON: [(&str, &str); 3] = [
+    ("deploy/", "deploy/tests/requirements.lock"),
+    ("end2end/", "end2end/python/requirements.lock"),
+    ("examples/", "examples/tests/requirements.lock"),
+];
 
 fn text(tree: &Tree, name: &str) -> String {
     fs::read_to_string(tree.root.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))

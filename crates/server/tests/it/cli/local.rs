@@ -1,4 +1,5 @@
-//! What works on this machine's settings and database: `migrate`, `check-config`, `doctor`.
+//! What works on this machine's settings and database: `migrate`, `check-config`, `doctor`; and `health`, for what watches over
+//! the server.
 
 use std::net::TcpListener;
 
@@ -173,4 +174,61 @@ fn the_doctor_knows_a_running_server_from_another_program() {
         "{said}"
     );
     answering.join().expect("no panic");
+}
+
+#[test]
+fn the_file_that_is_installed_is_the_example_of_this_very_program() {
+    let example = run(&["check-config", "--example"], &[]).ok();
+    let installed = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/groundswell.toml");
+    let installed = std::fs::read_to_string(installed).expect("it is there");
+    assert_eq!(installed, example, "run `groundswell check-config --example > deploy/groundswell.toml`");
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(directory.path().join("g.toml"), installed).expect("a new file");
+    let with = run_in(directory.path(), &["check-config", "--config", "g.toml"], &[]).ok();
+    assert_eq!(with, run_in(directory.path(), &["check-config"], &[]).ok(), "all of it is commented out");
+}
+
+#[test]
+fn the_numbers_of_deliveries_are_set_by_variables_too() {
+    let variables = [
+        ("GROUNDSWELL_DELIVERY_SLOTS", "11"),
+        ("GROUNDSWELL_DELIVERY_ENDPOINT_SLOTS", "12"),
+        ("GROUNDSWELL_DELIVERY_CONNECT_TIMEOUT_MS", "13"),
+        ("GROUNDSWELL_DELIVERY_TOTAL_TIMEOUT_MS", "14"),
+    ];
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    std::fs::write(directory.path().join("g.toml"), "[delivery]\nslots = 1\nendpoint_slots = 2\n")
+        .expect("a file");
+    let said = run_in(directory.path(), &["check-config", "--json", "--config", "g.toml"], &variables).json();
+    let wanted =
+        json!({ "slots": 11, "endpoint_slots": 12, "connect_timeout_ms": 13, "total_timeout_ms": 14 });
+    assert_eq!(said["delivery"], wanted);
+}
+
+#[test]
+fn health_is_whether_the_server_is_ready() {
+    let server = Server::start();
+    assert_eq!(run(&["health", "--url", server.url()], &[]).ok(), "ready\n");
+    let environment = [("GROUNDSWELL_URL", server.url())];
+    assert_eq!(run(&["health", "--json"], &environment).json(), json!({ "ready": true }));
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address");
+    drop(taken);
+    run(&["health", "--url", &format!("http://{address}")], &[]).fails_saying(&["cannot be reached"]);
+    run(&["health", "--url", &format!("{}/v2", server.url())], &[]).fails_saying(&["no Groundswell"]);
+}
+
+#[test]
+fn the_admin_key_may_be_in_a_file() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = directory.path().join("admin-key");
+    std::fs::write(&path, format!("{ADMIN_KEY}\n")).expect("a new file");
+    let environment = [("GROUNDSWELL_ADMIN_KEY_FILE", "admin-key")];
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("is ours");
+    let said = run_in(directory.path(), &["check-config"], &environment).ok();
+    assert!(said.contains("admin_key = \"***\"") && !said.contains(ADMIN_KEY), "{said}");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("is ours");
+    let ran = run_in(directory.path(), &["check-config"], &environment);
+    assert!(ran.code == Some(1) && ran.out.contains("chmod 600"), "{}", ran.out);
 }

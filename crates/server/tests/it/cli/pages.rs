@@ -2,7 +2,7 @@
 
 use super::{run, run_with};
 
-const COMMANDS: [&[&str]; 14] = [
+const COMMANDS: [&[&str]; 15] = [
     &[],
     &["serve"],
     &["migrate"],
@@ -15,6 +15,7 @@ const COMMANDS: [&[&str]; 14] = [
     &["deliveries", "show"],
     &["deliveries", "resend"],
     &["verify"],
+    &["health"],
     &["completions"],
     &["man"],
 ];
