@@ -4,20 +4,19 @@ use serde::Deserialize;
 
 /// Flags about it.
 #[derive(Debug, Clone, Default, clap::Args)]
-#[expect(clippy::struct_field_names, reason = "clap names the flags after them")]
 pub(super) struct DeliveryArgs {
     /// Requests under way at once, to all webhooks together.
     #[arg(long, env = "GROUNDSWELL_DELIVERY_SLOTS", value_name = "COUNT")]
     delivery_slots: Option<usize>,
     /// Requests under way at once to one webhook.
-    #[arg(long, env = "GROUNDSWELL_DELIVERY_ENDPOINT_SLOTS", value_name = "COUNT")]
-    delivery_endpoint_slots: Option<usize>,
+    #[arg(long, env = "GROUNDSWELL_ENDPOINT_SLOTS", value_name = "COUNT")]
+    endpoint_slots: Option<usize>,
     /// How long connecting to a receiver may take, in milliseconds.
-    #[arg(long, env = "GROUNDSWELL_DELIVERY_CONNECT_TIMEOUT_MS", value_name = "MS")]
-    delivery_connect_timeout_ms: Option<u64>,
+    #[arg(long, env = "GROUNDSWELL_CONNECT_TIMEOUT_MS", value_name = "MS")]
+    connect_timeout_ms: Option<u64>,
     /// How long a whole attempt may take, in milliseconds, unless the webhook has a time of its own.
-    #[arg(long, env = "GROUNDSWELL_DELIVERY_TOTAL_TIMEOUT_MS", value_name = "MS")]
-    delivery_total_timeout_ms: Option<u64>,
+    #[arg(long, env = "GROUNDSWELL_TOTAL_TIMEOUT_MS", value_name = "MS")]
+    total_timeout_ms: Option<u64>,
 }
 
 /// The same in the file.
@@ -35,9 +34,9 @@ impl DeliveryArgs {
     pub(super) fn over(&self, file: &DeliverySection) -> DeliverySection {
         DeliverySection {
             slots: self.delivery_slots.or(file.slots),
-            endpoint_slots: self.delivery_endpoint_slots.or(file.endpoint_slots),
-            connect_timeout_ms: self.delivery_connect_timeout_ms.or(file.connect_timeout_ms),
-            total_timeout_ms: self.delivery_total_timeout_ms.or(file.total_timeout_ms),
+            endpoint_slots: self.endpoint_slots.or(file.endpoint_slots),
+            connect_timeout_ms: self.connect_timeout_ms.or(file.connect_timeout_ms),
+            total_timeout_ms: self.total_timeout_ms.or(file.total_timeout_ms),
         }
     }
 }

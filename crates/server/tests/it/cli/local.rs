@@ -192,9 +192,9 @@ fn the_file_that_is_installed_is_the_example_of_this_very_program() {
 fn the_numbers_of_deliveries_are_set_by_variables_too() {
     let variables = [
         ("GROUNDSWELL_DELIVERY_SLOTS", "11"),
-        ("GROUNDSWELL_DELIVERY_ENDPOINT_SLOTS", "12"),
-        ("GROUNDSWELL_DELIVERY_CONNECT_TIMEOUT_MS", "13"),
-        ("GROUNDSWELL_DELIVERY_TOTAL_TIMEOUT_MS", "14"),
+        ("GROUNDSWELL_ENDPOINT_SLOTS", "12"),
+        ("GROUNDSWELL_CONNECT_TIMEOUT_MS", "13"),
+        ("GROUNDSWELL_TOTAL_TIMEOUT_MS", "14"),
     ];
     let directory = tempfile::tempdir().expect("a temporary directory");
     std::fs::write(directory.path().join("g.toml"), "[delivery]\nslots = 1\nendpoint_slots = 2\n")
