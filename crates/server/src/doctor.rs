@@ -85,7 +85,8 @@ fn examine(args: ServeArgs) -> anyhow::Result<Vec<Finding>> {
     let config = match loaded {
         Ok(config) => config,
         Err(error) => {
-            let advice = "`groundswell check-config` reads the same settings; README.md lists all of them.";
+            let advice =
+                "`groundswell check-config` reads the same settings; with --example it lists all there are.";
             return Ok(vec![Finding::fail(CONFIGURATION, format!("{error:#}"), advice)]);
         }
     };

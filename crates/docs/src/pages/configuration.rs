@@ -42,17 +42,13 @@ fn table_of(setting: &Setting) -> Option<&str> {
 }
 
 fn table<'a>(text: &mut String, head: &str, settings: impl Iterator<Item = &'a Setting>) {
-    let _ = write!(text, "{head}\n| Key | Flag and variable | Default | Meaning |\n|---|---|---|---|\n");
+    let _ = write!(text, "{head}\n| Setting | Default | Meaning |\n|---|---|---|\n");
     for Setting { flag, variable, key, default, value, meaning } in settings {
-        let key = key.as_ref().map_or_else(|| NONE.to_owned(), |key| format!("`{key}`"));
+        let key = key.as_ref().map(|key| format!("`{key}` ")).unwrap_or_default();
         let default =
             default.as_ref().and_then(shown).map_or_else(|| NONE.to_owned(), |it| format!("`{it}`"));
-        let _ = writeln!(
-            text,
-            "| {key} | `{flag} <{value}>` `{variable}` | {} | {} |",
-            cell(&default),
-            cell(meaning)
-        );
+        let names = format!("{key}`{flag} <{value}>` `{variable}`");
+        let _ = writeln!(text, "| {names} | {} | {} |", cell(&default), cell(meaning));
     }
 }
 
@@ -96,10 +92,10 @@ mod tests {
         assert_eq!(
             rows,
             [
-                "| `listen` | `--a-b <MS>` `GROUNDSWELL_A_B` | `127.0.0.1:3000` | A or b: a\\|b. |",
-                "| none | `--a-b <MS>` `GROUNDSWELL_A_B` | none | A or b: a\\|b. |",
-                "| `retry.base_ms` | `--a-b <MS>` `GROUNDSWELL_A_B` | `5000` | A or b: a\\|b. |",
-                "| `retry.list` | `--a-b <MS>` `GROUNDSWELL_A_B` | none | A or b: a\\|b. |",
+                "| `listen` `--a-b <MS>` `GROUNDSWELL_A_B` | `127.0.0.1:3000` | A or b: a\\|b. |",
+                "| `--a-b <MS>` `GROUNDSWELL_A_B` | none | A or b: a\\|b. |",
+                "| `retry.base_ms` `--a-b <MS>` `GROUNDSWELL_A_B` | `5000` | A or b: a\\|b. |",
+                "| `retry.list` `--a-b <MS>` `GROUNDSWELL_A_B` | none | A or b: a\\|b. |",
             ]
         );
         assert_eq!(text.matches("## `[retry]` {#retry}").count(), 1, "{text}");

@@ -63,10 +63,10 @@ fn the_configuration_page_has_every_setting_of_this_very_program() {
     let server = Server::start();
     let page = get(&server.client(), "/docs/configuration.md", &[]).text;
     for row in [
-        "| `listen` | `--listen <ADDRESS>` `GROUNDSWELL_LISTEN` | `127.0.0.1:3000` | Address and port to listen on;",
-        "| `retry.base_ms` | `--retry-base-ms <MS>` `GROUNDSWELL_RETRY_BASE_MS` | `5000` | Wait after the first failed",
-        "| `delivery.slots` | `--delivery-slots <COUNT>` `GROUNDSWELL_DELIVERY_SLOTS` | `1024` | Requests under way",
-        "| none | `--secrets-key <KEY>` `GROUNDSWELL_SECRETS_KEY` | none | The key that secrets in the database",
+        "| `listen` `--listen <ADDRESS>` `GROUNDSWELL_LISTEN` | `127.0.0.1:3000` | Address and port to listen on;",
+        "| `retry.base_ms` `--retry-base-ms <MS>` `GROUNDSWELL_RETRY_BASE_MS` | `5000` | Wait after the first failed",
+        "| `delivery.slots` `--delivery-slots <COUNT>` `GROUNDSWELL_DELIVERY_SLOTS` | `1024` | Requests under way",
+        "| `--secrets-key <KEY>` `GROUNDSWELL_SECRETS_KEY` | none | The key that secrets in the database",
     ] {
         assert!(page.contains(row), "no {row} in {page}");
     }
