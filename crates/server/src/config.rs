@@ -132,6 +132,7 @@ pub enum LogFormat {
 /// The TOML file. Unknown keys are refused: they are spelling mistakes.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[expect(clippy::struct_field_names, reason = "they are the keys that people write")]
 struct File {
     listen: Option<SocketAddr>,
     metrics_listen: Option<SocketAddr>,
