@@ -49,7 +49,7 @@ pub struct ServeArgs {
     /// Address and port on which `/metrics` is served without a key, beside the other; port 0 takes a free one.
     #[arg(long, env = "GROUNDSWELL_METRICS_LISTEN", value_name = "ADDRESS")]
     metrics_listen: Option<SocketAddr>,
-    /// sqlite:///path/file.db or postgres://user:password@host:5432/database
+    /// Where everything is kept: `sqlite:///path/file.db` or `postgres://user:password@host/database`.
     #[arg(long, env = "GROUNDSWELL_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
     #[command(flatten)]
