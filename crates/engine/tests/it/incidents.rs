@@ -57,6 +57,7 @@ impl Ground {
             name: "Ada".to_owned(),
             email: None,
             has_password: true,
+            provider_subject: None,
             memberships: vec![(team.clone(), role)],
             team: Some(team),
             session: [1; 32],

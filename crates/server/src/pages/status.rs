@@ -118,7 +118,7 @@ async fn public(renderer: &PageRenderer, state: &AppState, language: Language) -
     let mut request = Request::new(Body::empty());
     *request.uri_mut() = http::Uri::from_static("/status");
     request.headers_mut().insert(ACCEPT_LANGUAGE, HeaderValue::from_static(language.tag()));
-    let nobody = Came { address: None, user_agent: None, session: None };
+    let nobody = Came { address: None, user_agent: None, session: None, device: None, language: None };
     let backend = Arc::new(PageBackend::new(state.clone(), nobody, None));
     let response = render(renderer, state, (request, backend)).await;
     if response.status() != StatusCode::OK {
