@@ -66,15 +66,21 @@ pub struct Engine {
     pub(crate) telling: Telling,
     /// The starts of the process, this one included, oldest first.
     pub(crate) boots: Vec<BootRecord>,
-    pub(crate) resends_wanted: Arc<Notify>,
-    pub(crate) erasures_wanted: Arc<Notify>,
-    /// Held while a resend job makes a step, so that stopping it comes before or after.
-    pub(crate) resend_steps: tokio::sync::Mutex<()>,
+    pub(crate) jobs: Jobs,
     /// Cancelled with `fatal`, too: nothing more is sent when no outcome can be written any more.
     stop: CancellationToken,
     writer_stop: CancellationToken,
     fatal: CancellationToken,
     tasks: std::sync::Mutex<Option<Tasks>>,
+}
+
+/// By what background jobs are woken and kept in step.
+#[derive(Default)]
+pub(crate) struct Jobs {
+    pub resends_wanted: Notify,
+    pub erasures_wanted: Notify,
+    /// Held while a resend job makes a step, so that stopping it comes before or after.
+    pub resend_steps: tokio::sync::Mutex<()>,
 }
 
 /// So many messages to the runtime wait before the writer does.
@@ -133,10 +139,8 @@ impl Engine {
         let (EngineParts { store, config, clock }, Outside { transport, randomness }) = (parts, outside);
         let Ground { directory, ids, changes, inboxes, api_keys, feeds, boots, due, began, incidents } =
             Ground::read(&store, &config, &clock, &randomness).await?;
-        let transport: Arc<dyn Transport> =
-            Arc::new(InboxTransport { inboxes: Arc::clone(&inboxes), other: transport });
-        let (under_way, tally, erased) = <(Arc<UnderWay>, Arc<Tally>, Arc<Erased>)>::default();
-        let (meters, traces) = (Arc::new(Meters::default()), Arc::new(Traces::default()));
+        let transport = InboxTransport::around(transport, &inboxes);
+        let (under_way, tally, erased, meters, traces) = <(Arc<UnderWay>, _, _, Arc<Meters>, _)>::default();
         let (writer_stop, fatal) = (CancellationToken::new(), CancellationToken::new());
         let stop = fatal.child_token();
         let (outbox, inbox) = mpsc::channel(RUNTIME_INBOX);
@@ -178,7 +182,7 @@ impl Engine {
             outbox,
             stop: stop.clone(),
         });
-        let engine = Self {
+        Ok(Self {
             tasks: Tasks::of_delivery(tokio::spawn(runtime.run(due)), tokio::spawn(writer.run())),
             store,
             directory,
@@ -204,27 +208,25 @@ impl Engine {
             test_limit: TestLimit::default(),
             telling: Telling::default(),
             boots,
-            resends_wanted: Arc::new(Notify::new()),
-            erasures_wanted: Arc::new(Notify::new()),
-            resend_steps: tokio::sync::Mutex::new(()),
+            jobs: Jobs::default(),
             stop,
             writer_stop,
             fatal,
-        };
-        Ok(engine.with_upkeep(began))
+        }
+        .with_upkeep(began))
     }
 
     /// Starts what works with the engine as a whole.
     fn with_upkeep(self, began: CatchUp) -> Arc<Self> {
         let engine = Arc::new(self);
-        let (stop, wanted) = (engine.stop.clone(), Arc::clone(&engine.resends_wanted));
+        let stop = engine.stop.clone();
         let mut tasks = engine.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(tasks) = tasks.as_mut() {
             let loss = heed_loss(Arc::clone(&engine.store), engine.fatal.clone(), stop.clone());
             let whole = || Arc::clone(&engine);
             tasks.upkeep = vec![
                 ("loss", tokio::spawn(loss)),
-                ("resends", tokio::spawn(resends::run(whole(), wanted, stop.clone()))),
+                ("resends", tokio::spawn(resends::run(whole(), stop.clone()))),
                 ("erasures", tokio::spawn(erasures::run(whole(), stop.clone()))),
                 ("retention", tokio::spawn(retention::run(whole(), stop.clone()))),
                 ("health", tokio::spawn(health::run(whole(), began, stop.clone()))),

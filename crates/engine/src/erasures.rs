@@ -127,7 +127,7 @@ impl Engine {
             ended_at_ms: None,
         };
         self.store.save_erasure(&job).await?;
-        self.erasures_wanted.notify_one();
+        self.jobs.erasures_wanted.notify_one();
         Ok(job.view())
     }
 
@@ -359,7 +359,7 @@ pub(crate) async fn run(engine: Arc<Engine>, stop: CancellationToken) {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                () = engine.erasures_wanted.notified() => {}
+                () = engine.jobs.erasures_wanted.notified() => {}
                 () = tokio::time::sleep(UNTIL_SCRUBBED), if has_erased => {}
             }
         }

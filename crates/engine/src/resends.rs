@@ -10,7 +10,6 @@ use groundswell_types::{
     DeliveryId, DeliveryState, DeliveryView, EventId, MAX_SELECTED, Problem, ProgramId, ResendJob,
     ResendJobId, ResendSelection, ResendState,
 };
-use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::deliveries::{Part, Search};
@@ -101,7 +100,7 @@ impl Engine {
             ended_at_ms: None,
         };
         self.save_job(job.clone(), Vec::new()).await?;
-        self.resends_wanted.notify_one();
+        self.jobs.resends_wanted.notify_one();
         Ok(shown(&job))
     }
 
@@ -122,7 +121,7 @@ impl Engine {
         program: &ProgramId,
         id: ResendJobId,
     ) -> Result<ResendJob, EngineError> {
-        let _steps = self.resend_steps.lock().await;
+        let _steps = self.jobs.resend_steps.lock().await;
         let job = self.job_record(program, id).await?;
         if job.state != ResendState::Running {
             return Ok(shown(&job));
@@ -198,7 +197,7 @@ impl Engine {
 
     /// Queues the next part of a job; says whether there is more.
     async fn step(&self, id: ResendJobId) -> Result<bool, EngineError> {
-        let _steps = self.resend_steps.lock().await;
+        let _steps = self.jobs.resend_steps.lock().await;
         let Some(job) = self.store.resend_job(id).await?.filter(|job| job.state == ResendState::Running)
         else {
             return Ok(false);
@@ -226,7 +225,7 @@ impl Engine {
 }
 
 /// Works through all running jobs, those of before a restart first, until stopped.
-pub(crate) async fn run(engine: Arc<Engine>, wanted: Arc<Notify>, stop: CancellationToken) {
+pub(crate) async fn run(engine: Arc<Engine>, stop: CancellationToken) {
     const AFTER_FAILURE: Duration = Duration::from_secs(1);
     loop {
         let jobs = match engine.store.running_resend_jobs().await {
@@ -255,7 +254,7 @@ pub(crate) async fn run(engine: Arc<Engine>, wanted: Arc<Notify>, stop: Cancella
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,
-                () = wanted.notified() => {}
+                () = engine.jobs.resends_wanted.notified() => {}
             }
         }
     }

@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const WHOLE_PATIENCE: Duration = Duration::from_secs(30);
 
 /// A connection that nothing was sent on for so long is closed: mail servers do it themselves soon after.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// Letters go out one after another.
 const MAX_CONNECTIONS: u32 = 1;
@@ -136,7 +136,7 @@ impl Post for SmtpPost {
 /// Only what is clearly about the one address loses its letter. That a password is wrong or a sender is not allowed is for the
 /// operator to mend, and the letters wait for it.
 fn failed(error: &SmtpError) -> Posted {
-    let code = error.status().map(|code| u16::from(code));
+    let code = error.status().map(u16::from);
     match code {
         Some(code @ (550 | 551 | 553)) => Posted::Refused(format!("it answered {code}")),
         // The service is closing, or does not know who we are.

@@ -111,7 +111,7 @@ async fn file(State(state): State<AppState>, request: Request) -> Response {
     let Some((_, file)) = found else { return StatusCode::NOT_FOUND.into_response() };
     let mut response = file.answer(request.headers(), KEPT);
     // A picture is shown on other sites.
-    if path.ends_with(".svg") {
+    if path == "/status/badge.svg" {
         let anywhere = HeaderValue::from_static("cross-origin");
         response.headers_mut().insert(CROSS_ORIGIN_RESOURCE_POLICY, anywhere);
     }

@@ -14,6 +14,7 @@ fn is_the_servers(path: &str) -> bool {
     schema.is_some_and(|name| EventKind::parse(name).is_some())
         || [
             "/",
+            "/settings/account",
             "/settings/api-keys",
             "/settings/members",
             "/settings/status",

@@ -20,6 +20,13 @@ pub(crate) struct InboxTransport {
     pub other: Arc<dyn Transport>,
 }
 
+impl InboxTransport {
+    /// A transport that takes to inboxes what is for them, and leaves the rest to `other`.
+    pub fn around(other: Arc<dyn Transport>, inboxes: &Arc<Inboxes>) -> Arc<dyn Transport> {
+        Arc::new(Self { inboxes: Arc::clone(inboxes), other })
+    }
+}
+
 // By hand what `async_trait` would write, so that a request that is sent has no second future around its own.
 impl Transport for InboxTransport {
     fn send<'own, 'out, 'sent>(

@@ -217,8 +217,9 @@ async fn maintenance_is_moved_begun_and_ended_by_hand() {
     assert_eq!(moved.schedule, Some(Schedule { from: NOW_MS + 3 * HOUR_MS, until: NOW_MS + 4 * HOUR_MS }));
     assert_eq!(moved.updates, made.updates);
 
-    let begin = Some(Progress::Maintenance(MaintenanceStatus::InProgress));
-    let begun = operator.update_incident(of(&made), said(begin, "We begin early.")).await.expect("begins");
+    let beginning = Some(Progress::Maintenance(MaintenanceStatus::InProgress));
+    let begun =
+        operator.update_incident(of(&made), said(beginning, "We begin early.")).await.expect("begins");
     assert_eq!(begun.started_at, Some(NOW_MS));
     let earlier = IncidentChange { from: Some(NOW_MS + HOUR_MS), ..IncidentChange::default() };
     let refused = operator.change_incident(of(&made), earlier).await;

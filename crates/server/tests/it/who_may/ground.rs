@@ -261,7 +261,9 @@ impl Ground {
     /// Makes the request of `recipe` as somebody.
     pub fn send(&self, recipe: &Recipe, somebody: Somebody) -> Answer {
         let things = if recipe.make == Make::Anew { self.make(recipe) } else { self.shared() };
-        self.send_about(recipe, somebody, &things)
+        let answer = self.send_about(recipe, somebody, &things);
+        self.clear_up(recipe, &things);
+        answer
     }
 
     /// The same about things that are not there.
@@ -270,16 +272,28 @@ impl Ground {
         // As long as real ones, so that answers have one length.
         "nowhere0".clone_into(&mut things.program);
         things.named.insert("team", "team_nowhr".to_owned());
-        self.send_about(recipe, somebody, &things)
+        let answer = self.send_about(recipe, somebody, &things);
+        self.clear_up(recipe, &things);
+        answer
+    }
+
+    /// There may be 1,000 API keys, and there are more requests. The recipe may have revoked its own.
+    fn clear_up(&self, recipe: &Recipe, things: &Things) {
+        if recipe.make == Make::Anew {
+            let gone = self.server.client().delete(&format!("/v2/api-keys/{}", things.named["key"]));
+            assert!(matches!(gone.status, 200 | 404), "{}", gone.text);
+        }
     }
 
     fn send_about(&self, recipe: &Recipe, somebody: Somebody, things: &Things) -> Answer {
         let (path, body) = (recipe.path(things), recipe.body(things));
+        let mut own_key = None;
         let credential: Option<(&str, String)> = match somebody {
             Somebody::Nobody => None,
             Somebody::ProgramsKey => {
                 let new = json!({ "name": "own", "scopes": ["admin"], "campaignId": things.program });
                 let made = self.server.client().post("/v2/api-keys", &new).ok();
+                own_key = made["id"].as_str().map(str::to_owned);
                 Some(("authorization", format!("Bearer {}", made["key"].as_str().expect("a key"))))
             }
             Somebody::Link => Some(("cookie", self.link_to(&things.program))),
@@ -291,6 +305,9 @@ impl Ground {
         let mut headers = vec![recipe.content_type(), self.own_origin()];
         headers.extend(credential.as_ref().map(|(name, value)| (*name, value.as_str())));
         let mut answer = self.raw((recipe.method, &path), &headers, &body);
+        if let Some(own) = own_key {
+            self.server.client().delete(&format!("/v2/api-keys/{own}"));
+        }
         if body.contains("end-others") && self.people.contains_key(&somebody) {
             self.credentials.borrow_mut().insert(somebody, ("cookie", self.anew(somebody)));
         }
