@@ -1,7 +1,7 @@
 -- What those who run the server say of it: incidents, and maintenance, which is one with a schedule.
 
 CREATE TABLE incident (
-    id                 INTEGER PRIMARY KEY,
+    id                 INTEGER NOT NULL PRIMARY KEY,
     name               TEXT NOT NULL,
     status             TEXT NOT NULL,
     impact             TEXT NOT NULL,

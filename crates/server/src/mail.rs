@@ -250,7 +250,7 @@ mod tests {
                 .filter(|line| !line.starts_with([' ', '\t']) && !line.is_empty())
                 .filter_map(|line| line.split_once(':').map(|(name, _)| name))
                 .collect();
-            assert!(!names.contains(&"Bcc") && names.len() == 9, "{headers}");
+            assert!(!names.contains(&"Bcc") && names.len() == 10, "{headers}");
             assert_eq!(message.envelope().to().len(), 1);
         }
     }

@@ -63,6 +63,7 @@ fn writing_incidents() -> [Operation; 4] {
             .tag(TAG)
             .about(&format!("{OPERATORS} It is on the status page at once. At most 50 are open at a time."))
             .scope(Scope::Admin)
+            .operators_only()
             .body(
                 schema("IncidentToBe"),
                 json!({
@@ -81,6 +82,7 @@ fn writing_incidents() -> [Operation; 4] {
             .tag(TAG)
             .about(OPERATORS)
             .scope(Scope::Admin)
+            .operators_only()
             .parameter(in_path("incidentId"))
             .body(schema("IncidentChange"), json!({ "impact": "major" }))
             .answers(200, "The incident as it is now.", schema("Incident"))
@@ -104,6 +106,7 @@ fn writing_incidents() -> [Operation; 4] {
             .tag(TAG)
             .about(&format!("{OPERATORS} For what was reported by mistake: it is nowhere shown any more."))
             .scope(Scope::Admin)
+            .operators_only()
             .parameter(in_path("incidentId"))
             .answers(200, "It is gone.", schema("IncidentDeleted"))
             .fails(&[NotFound, StorageFull]),
@@ -136,6 +139,7 @@ fn writing_maintenances() -> [Operation; 4] {
                 "{OPERATORS} It begins and ends by itself, at its times, unless an update does so earlier."
             ))
             .scope(Scope::Admin)
+            .operators_only()
             .body(
                 schema("MaintenanceToBe"),
                 json!({
@@ -155,6 +159,7 @@ fn writing_maintenances() -> [Operation; 4] {
             .tag(TAG)
             .about(&format!("{OPERATORS} Once it has begun only its end can be moved."))
             .scope(Scope::Admin)
+            .operators_only()
             .parameter(in_path("maintenanceId"))
             .body(schema("MaintenanceChange"), json!({ "scheduledUntil": 1_785_074_400_000_i64 }))
             .answers(200, "The maintenance as it is now.", schema("Incident"))
@@ -178,6 +183,7 @@ fn writing_maintenances() -> [Operation; 4] {
             .tag(TAG)
             .about(&format!("{OPERATORS} For what does not take place: it is nowhere shown any more."))
             .scope(Scope::Admin)
+            .operators_only()
             .parameter(in_path("maintenanceId"))
             .answers(200, "It is gone.", schema("IncidentDeleted"))
             .fails(&[NotFound, StorageFull]),

@@ -39,7 +39,7 @@ pub struct TracesArgs {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TracesSection {
-    endpoint: Option<String>,
+    otlp_endpoint: Option<String>,
     service_name: Option<String>,
     sampler: Option<String>,
     sampler_arg: Option<String>,
@@ -68,7 +68,7 @@ pub fn settings(args: TracesArgs, file: TracesSection) -> anyhow::Result<Option<
     if args.otel_sdk_disabled == Some(true) {
         return Ok(None);
     }
-    let base = args.otlp_endpoint.or(file.endpoint);
+    let base = args.otlp_endpoint.or(file.otlp_endpoint);
     let endpoint = match (args.otlp_traces_endpoint, base) {
         (Some(whole), _) => whole,
         (None, Some(base)) => format!("{}{PATH}", base.trim_end_matches('/')),
