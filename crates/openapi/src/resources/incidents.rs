@@ -95,6 +95,7 @@ fn writing_incidents() -> [Operation; 4] {
         .tag(TAG)
         .about(&format!("{OPERATORS} With the status `resolved` it is over, and the components are well."))
         .scope(Scope::Admin)
+        .operators_only()
         .parameter(in_path("incidentId"))
         .body(
             schema("IncidentUpdateToBe"),
@@ -171,7 +172,7 @@ fn writing_maintenances() -> [Operation; 4] {
         )
         .tag(TAG)
         .about(OPERATORS)
-        .scope(Scope::Admin)
+        .scope(Scope::Admin).operators_only()
         .parameter(in_path("maintenanceId"))
         .body(
             schema("MaintenanceUpdateToBe"),

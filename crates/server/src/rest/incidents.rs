@@ -128,6 +128,7 @@ pub async fn show_maintenance(call: Call, Path(id): Path<String>) -> Response {
 pub async fn change(call: Call, Path(id): Path<String>, body: Body) -> Response {
     let result = async {
         call.engine().check_operator()?;
+        call.engine().check_operator()?;
         let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
         Ok(call.engine().change_incident(incident(&id)?, change_of_incident(&body)?).await?)
     };
@@ -138,6 +139,7 @@ pub async fn change(call: Call, Path(id): Path<String>, body: Body) -> Response 
 pub async fn change_maintenance(call: Call, Path(id): Path<String>, body: Body) -> Response {
     let result = async {
         call.engine().check_operator()?;
+        call.engine().check_operator()?;
         let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
         Ok(call.engine().change_incident(maintenance(&id)?, change_of_maintenance(&body)?).await?)
     };
@@ -147,6 +149,7 @@ pub async fn change_maintenance(call: Call, Path(id): Path<String>, body: Body) 
 /// `POST /v2/incidents/{incident}/updates` with `message`, `status?`, `components?`
 pub async fn update(call: Call, Path(id): Path<String>, body: Body) -> Response {
     let result = async {
+        call.engine().check_operator()?;
         call.engine().check_operator()?;
         let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
         let mut fields = Fields::parse(&body)?;
@@ -164,6 +167,7 @@ pub async fn update(call: Call, Path(id): Path<String>, body: Body) -> Response 
 pub async fn update_maintenance(call: Call, Path(id): Path<String>, body: Body) -> Response {
     let result = async {
         call.engine().check_operator()?;
+        call.engine().check_operator()?;
         let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
         let mut fields = Fields::parse(&body)?;
         let status = fields.parsed("status", |text| {
@@ -180,13 +184,19 @@ pub async fn update_maintenance(call: Call, Path(id): Path<String>, body: Body) 
 
 /// `DELETE /v2/incidents/{incident}`
 pub async fn remove(call: Call, Path(id): Path<String>) -> Response {
-    let result = async { delete(&call, incident(&id)?).await };
+    let result = async {
+        call.engine().check_operator()?;
+        delete(&call, incident(&id)?).await
+    };
     call.context.answer(StatusCode::OK, result.await)
 }
 
 /// `DELETE /v2/maintenances/{maintenance}`
 pub async fn remove_maintenance(call: Call, Path(id): Path<String>) -> Response {
-    let result = async { delete(&call, maintenance(&id)?).await };
+    let result = async {
+        call.engine().check_operator()?;
+        delete(&call, maintenance(&id)?).await
+    };
     call.context.answer(StatusCode::OK, result.await)
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::waiting;
@@ -123,6 +123,18 @@ impl MailServer {
             let letters = self.letters();
             (letters.len() >= count).then_some(letters)
         })
+    }
+
+    /// The same, of letters to one address.
+    pub fn wait_for_letters_to(&self, email: &str, count: usize) -> Vec<Value> {
+        waiting::until(format!("{count} letters to {email}"), || {
+            let letters = self.letters_to(email);
+            (letters.len() >= count).then_some(letters)
+        })
+    }
+
+    pub fn letters_to(&self, email: &str) -> Vec<Value> {
+        self.letters().into_iter().filter(|letter| letter["to"] == json!([email])).collect()
     }
 }
 
