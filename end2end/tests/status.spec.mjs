@@ -92,6 +92,7 @@ test('whoever is signed in sees how their webhooks do, and gets there from every
   await own.getByRole('link', { name: 'See your programs' }).click();
   await expect(page).toHaveURL(`${server.url}/`);
   await page.goto(`${server.url}/docs/delivery`);
-  await page.getByRole('main').getByRole('link', { name: 'System Status' }).click();
+  // The list of pages has one of this name as well.
+  await page.getByRole('paragraph').getByRole('link', { name: 'System Status' }).click();
   await expect(page.getByRole('heading', { level: 1, name: 'System Status' })).toBeVisible();
 });
