@@ -113,7 +113,8 @@ def announce_in_time(body):
     """Maintenance begins within a year, and ends in the future and later than that: the document says so in words."""
     hour_ms = 3_600_000
     for name, hours in (("scheduledFrom", 1), ("scheduledUntil", 2)):
-        if isinstance(body.get(name), int):
+        # A number of JSON is as good with a fraction of nothing.
+        if isinstance(body.get(name), (int, float)):
             body[name] = int(time.time() * 1000) + hours * hour_ms
 
 

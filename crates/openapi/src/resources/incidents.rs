@@ -84,7 +84,7 @@ fn writing_incidents() -> [Operation; 4] {
             .scope(Scope::Admin)
             .operators_only()
             .parameter(in_path("incidentId"))
-            .body(schema("IncidentChange"), json!({ "impact": "major" }))
+            .optional_body(schema("IncidentChange"), json!({ "impact": "major" }))
             .answers(200, "The incident as it is now.", schema("Incident"))
             .fails(&[BadRequest, NotFound, Conflict, PayloadTooLarge, UnsupportedMediaType, StorageFull]),
         Operation::new(
@@ -162,7 +162,7 @@ fn writing_maintenances() -> [Operation; 4] {
             .scope(Scope::Admin)
             .operators_only()
             .parameter(in_path("maintenanceId"))
-            .body(schema("MaintenanceChange"), json!({ "scheduledUntil": 1_785_074_400_000_i64 }))
+            .optional_body(schema("MaintenanceChange"), json!({ "scheduledUntil": 1_785_074_400_000_i64 }))
             .answers(200, "The maintenance as it is now.", schema("Incident"))
             .fails(&[BadRequest, NotFound, Conflict, PayloadTooLarge, UnsupportedMediaType, StorageFull]),
         Operation::new(
