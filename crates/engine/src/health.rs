@@ -1,8 +1,8 @@
 //! How this server is and has been, for System Status.
 //!
-//! Every few seconds [`watch`] takes a sample ([`signals`]) and lets the components' state machines see it ([`hysteresis`]).
+//! Every few seconds `watch` takes a sample (`signals`) and lets the components' state machines see it (`hysteresis`).
 //! Every ten seconds a heartbeat is written, and what there was of trouble; what lies between heartbeats is downtime
-//! ([`days`]). Whoever asks gets what was found last, from memory.
+//! (`days`). Whoever asks gets what was found last, from memory.
 
 mod catch_up;
 mod days;

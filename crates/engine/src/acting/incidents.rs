@@ -26,7 +26,7 @@ impl Acting {
         self.engine.incident_of(of).await
     }
 
-    /// See [`crate::Engine::create_incident`].
+    /// See `Engine::create_incident`.
     pub async fn create_incident(&self, new: NewIncident) -> Result<Incident, EngineError> {
         let action = match new.schedule {
             None => AuditAction::IncidentCreated,
@@ -36,7 +36,7 @@ impl Acting {
         self.recorded((action, trace), self.engine.create_incident(new)).await
     }
 
-    /// See [`crate::Engine::update_incident`].
+    /// See `Engine::update_incident`.
     pub async fn update_incident(
         &self,
         of: IncidentRef,
@@ -53,7 +53,7 @@ impl Acting {
         self.recorded((action, trace), self.engine.update_incident(of, new)).await
     }
 
-    /// See [`crate::Engine::change_incident`].
+    /// See `Engine::change_incident`.
     pub async fn change_incident(
         &self,
         of: IncidentRef,
@@ -66,7 +66,7 @@ impl Acting {
         self.recorded((action, Trace::of(of.id)), self.engine.change_incident(of, change)).await
     }
 
-    /// See [`crate::Engine::delete_incident`].
+    /// See `Engine::delete_incident`.
     pub async fn delete_incident(&self, of: IncidentRef) -> Result<(), EngineError> {
         let action = match of.kind {
             IncidentKind::Incident => AuditAction::IncidentDeleted,
