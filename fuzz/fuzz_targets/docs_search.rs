@@ -14,6 +14,7 @@ static DOCS: LazyLock<Docs> = LazyLock::new(|| {
         style_sheet: None,
         delivery: DeliverySettings::default(),
         command: clap::Command::new("groundswell"),
+        configuration: Vec::new(),
     })
 });
 
