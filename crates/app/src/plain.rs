@@ -13,6 +13,7 @@ pub mod invitation;
 pub mod members;
 pub mod notifications;
 pub mod privacy;
+mod program_outcome;
 pub mod provider;
 pub mod sessions;
 mod settings;

@@ -4,28 +4,14 @@ use groundswell_types::{MAX_RECIPIENTS, ProgramId, Recipient, RecipientState};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+pub use super::program_outcome::Outcome;
 use crate::backend::Backend;
 use crate::backend::telling::Told;
 use crate::components::{FailureNotice, Time};
 use crate::failure::Failure;
-use crate::language::{Language, language};
-use crate::said::Said;
+use crate::language::language;
+use crate::said::Said as _;
 use crate::texts::{Texts, texts};
-
-/// What could not be done. What was done is shown by the page itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// Of which program.
-    pub campaign: Option<ProgramId>,
-    /// Why.
-    pub failure: Failure,
-}
-
-impl Said for Outcome {
-    fn said_in(self, language: Language) -> Self {
-        Self { failure: self.failure.said_in(language), ..self }
-    }
-}
 
 /// What the page shows.
 #[derive(Clone)]

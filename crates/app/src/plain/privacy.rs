@@ -4,27 +4,11 @@ use groundswell_types::{Erasure, ProgramId, RetentionDays, SubjectKind};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+pub use super::program_outcome::Outcome;
 use crate::backend::Backend;
 use crate::components::{FailureNotice, Icon, Shape, Time};
 use crate::failure::Failure;
-use crate::language::Language;
-use crate::said::Said;
 use crate::texts::{Texts, texts};
-
-/// What came of a form of the page: what could not be done. What was done is shown by the page itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// Of which program.
-    pub campaign: Option<ProgramId>,
-    /// Why.
-    pub failure: Failure,
-}
-
-impl Said for Outcome {
-    fn said_in(self, language: Language) -> Self {
-        Self { failure: self.failure.said_in(language), ..self }
-    }
-}
 
 /// A program to choose.
 #[derive(Clone)]
