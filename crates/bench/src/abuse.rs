@@ -21,7 +21,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use self::attack::{Attack, Score, Victim};
 use self::report::Row;
 use crate::ledger::{Fate, Ledger};
-use crate::load::{Schedule, Target, Until, closed_loop, open_loop};
+use crate::load::{Broken, Schedule, Target, Until, closed_loop, open_loop};
 use crate::measure::{Settings, drain, signed};
 use crate::memory::Memory;
 use crate::numbers::percentile;
@@ -96,7 +96,7 @@ fn look_at(attack: Attack, options: &Options, settings: &Settings) -> Result<Row
     closed_loop(&target, &ledger, 4, Until::Posted(500))?;
     drain(&ledger);
 
-    let schedule = Schedule { per_second: options.per_second, time: settings.time() };
+    let schedule = Schedule { per_second: options.per_second, time: settings.time(), broken: Broken::Fails };
     let alone = look(&target, &ledger, schedule)?;
     let before = Memory::of_process(server.id())?;
     let score = Arc::new(Score::default());

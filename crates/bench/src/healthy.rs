@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::ledger::{Audit, Fate, Ledger};
-use crate::load::{Schedule, Target, Until, closed_loop, open_loop};
+use crate::load::{Broken, Schedule, Target, Until, closed_loop, open_loop};
 use crate::measure::{OPEN_LOOP_PER_SECOND, drain, signed};
 use crate::numbers::{float, percentile, rate};
 use crate::receiver::Receiver;
@@ -46,7 +46,8 @@ impl Healthy {
     pub fn delivery_p99_ms(&self, target: &Target, time: Duration) -> Result<f64> {
         self.post(target, 4, Until::Posted(self.ledger.posted_count() + WARM_UP))?;
         let first = self.ledger.posted_count();
-        open_loop(target, &self.ledger, CONNECTIONS, Schedule { per_second: OPEN_LOOP_PER_SECOND, time })?;
+        let schedule = Schedule { per_second: OPEN_LOOP_PER_SECOND, time, broken: Broken::Fails };
+        open_loop(target, &self.ledger, CONNECTIONS, schedule)?;
         drain(&self.ledger);
         thread::sleep(COMMITTED);
         let p99 = percentile(&self.ledger.delivery_latencies(first), 99).context("nothing arrived")?;

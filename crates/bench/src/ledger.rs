@@ -163,6 +163,13 @@ impl Ledger {
         self.latencies(first, |event| &event.arrived)
     }
 
+    /// From post to answer and from post to arrival, in microseconds, of the events with these numbers.
+    pub fn latencies_of(&self, numbers: std::ops::Range<u64>) -> [Vec<u64>; 2] {
+        let count = usize::try_from(numbers.end.saturating_sub(numbers.start)).unwrap_or(usize::MAX);
+        let events = || self.from(numbers.start).take(count);
+        [latencies(events(), |event| &event.answered), latencies(events(), |event| &event.arrived)]
+    }
+
     /// Compares what was accepted with what arrived. `expects_arrivals` is what is to become of accepted events.
     pub fn audit(&self, fate: Fate) -> Audit {
         let mut audit = Audit {
@@ -186,8 +193,7 @@ impl Ledger {
     }
 
     fn latencies(&self, first: u64, end: impl Fn(&Event) -> &AtomicU64) -> Vec<u64> {
-        let ended = self.from(first).filter(|event| end(event).load(ORDER) > 0);
-        ended.map(|event| end(event).load(ORDER).saturating_sub(event.posted.load(ORDER)) / 1000).collect()
+        latencies(self.from(first), end)
     }
 
     fn event(&self, number: u64) -> &Event {
@@ -200,6 +206,11 @@ impl Ledger {
         let first = usize::try_from(first).unwrap_or(usize::MAX).min(end);
         self.events[first..end].iter()
     }
+}
+
+fn latencies<'a>(events: impl Iterator<Item = &'a Event>, end: impl Fn(&Event) -> &AtomicU64) -> Vec<u64> {
+    let ended = events.filter(|event| end(event).load(ORDER) > 0);
+    ended.map(|event| end(event).load(ORDER).saturating_sub(event.posted.load(ORDER)) / 1000).collect()
 }
 
 /// What is to become of accepted events.

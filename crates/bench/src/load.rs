@@ -118,7 +118,8 @@ pub fn open_loop(
             let (queues, ready) = queues.context("the queues are taken once")?;
             let mut posting = JoinSet::new();
             for queue in queues {
-                posting.spawn(Poster::connect(target).await?.post_each(queue, Arc::clone(ledger)));
+                let poster = Poster::connect(target).await?;
+                posting.spawn(poster.post_each(queue, Arc::clone(ledger), schedule.broken));
             }
             let _ = ready.send(());
             all(posting).await
@@ -133,6 +134,16 @@ pub fn open_loop(
 pub struct Schedule {
     pub per_second: u32,
     pub time: Duration,
+    pub broken: Broken,
+}
+
+/// What becomes of a broken connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Broken {
+    /// The measurement ends with it.
+    Fails,
+    /// It is opened again, as often as it takes: the server is being restarted. What became of the event is not known.
+    IsOpenedAgain(SocketAddr),
 }
 
 impl Schedule {
@@ -169,6 +180,20 @@ pub fn on_threads<F: Future<Output = Result<()>>>(
         }
         Ok(())
     })
+}
+
+/// A connection to a server that may not be there yet.
+async fn connected(address: SocketAddr) -> Result<Connection> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let trying = async {
+        loop {
+            match Connection::open(address).await {
+                Ok(connection) => return connection,
+                Err(_) => tokio::time::sleep(PAUSE).await,
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, trying).await.context("the server did not come back in 20 seconds")
 }
 
 /// One connection with the request it sends again and again.
@@ -228,11 +253,19 @@ impl Poster {
         Ok(())
     }
 
-    async fn post_each(mut self, mut queue: mpsc::UnboundedReceiver<u64>, ledger: Arc<Ledger>) -> Result<()> {
+    async fn post_each(
+        mut self,
+        mut queue: mpsc::UnboundedReceiver<u64>,
+        ledger: Arc<Ledger>,
+        broken: Broken,
+    ) -> Result<()> {
         while let Some(number) = queue.recv().await {
             Template::stamp(&mut self.request[self.events[0]..], number);
-            let status = self.post().await?;
-            ledger.answered(number, status);
+            match (self.post().await, broken) {
+                (Ok(status), _) => ledger.answered(number, status),
+                (Err(error), Broken::Fails) => return Err(error),
+                (Err(_), Broken::IsOpenedAgain(address)) => self.connection = connected(address).await?,
+            }
         }
         Ok(())
     }

@@ -21,6 +21,7 @@ mod parts;
 mod payload;
 mod receiver;
 mod report;
+mod soak;
 mod storage;
 mod subject;
 mod trials;
@@ -73,6 +74,8 @@ enum Command {
     Baseline(baseline::Baseline),
     /// Measures what a healthy program notices of somebody who means harm.
     Abuse(abuse::Options),
+    /// Keeps the server busy for a long time, with failures, and looks whether anything grows.
+    Soak(soak::Options),
 }
 
 fn main() -> ExitCode {
@@ -89,6 +92,7 @@ fn execute(arguments: Arguments) -> Result<ExitCode> {
     match arguments.command {
         Some(Command::Baseline(baseline)) => return baseline::serve(baseline).map(|()| ExitCode::SUCCESS),
         Some(Command::Abuse(options)) => return abuse(&options).map(|()| ExitCode::SUCCESS),
+        Some(Command::Soak(options)) => return soak(&options).map(|()| ExitCode::SUCCESS),
         None => {}
     }
     ensure!(
@@ -129,6 +133,16 @@ fn abuse(options: &abuse::Options) -> Result<()> {
         None => output(&arguments)?.with_file_name("abuse.md"),
     };
     abuse::run(options, &settings(&arguments, &output)?, &output)
+}
+
+fn soak(options: &soak::Options) -> Result<()> {
+    let mut arguments = Arguments::parse_from(["bench"]);
+    arguments.server.clone_from(&options.server);
+    let output = match &options.output {
+        Some(output) => output.clone(),
+        None => output(&arguments)?.with_file_name("soak.csv"),
+    };
+    soak::run(options, &settings(&arguments, &output)?, &output)
 }
 
 fn output(arguments: &Arguments) -> Result<PathBuf> {

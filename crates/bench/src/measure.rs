@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::busy::{Busy, Spent};
 use crate::hyper_loop;
 use crate::ledger::{Audit, Fate, Ledger};
-use crate::load::{Schedule, Target, Until, closed_loop, open_loop};
+use crate::load::{Broken, Schedule, Target, Until, closed_loop, open_loop};
 use crate::numbers::{percentile, rate, whole};
 use crate::receiver::{Book, Receiver};
 use crate::storage::{self, Rows};
@@ -159,7 +159,7 @@ impl Settings {
         closed_loop(&target, &ledger, 4, Until::Posted(WARM_UP / 5))?;
         drain(&ledger);
         let first = ledger.posted_count();
-        let schedule = Schedule { per_second: OPEN_LOOP_PER_SECOND, time: self.time() };
+        let schedule = Schedule { per_second: OPEN_LOOP_PER_SECOND, time: self.time(), broken: Broken::Fails };
         open_loop(&target, &ledger, CONNECTIONS, schedule)?;
         drain(&ledger);
         server.kill()?;

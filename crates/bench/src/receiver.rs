@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use anyhow::{Context as _, Result};
@@ -46,6 +46,8 @@ pub enum Manner {
     Hangs(Arc<AtomicU64>),
     /// It answers with 500; so many times by now.
     Fails(Arc<AtomicU64>),
+    /// It answers, or fails, as it is told to from outside.
+    Flaps(Book, Arc<AtomicBool>),
 }
 
 impl Receiver {
@@ -109,6 +111,7 @@ async fn accept(listener: TcpListener, manner: Manner) -> Result<()> {
                 Manner::Answers(book) => serve(connection, book).await,
                 Manner::Hangs(open) => hang(connection, &open).await,
                 Manner::Fails(requests) => fail(connection, &requests).await,
+                Manner::Flaps(book, fails) => flap(connection, book, &fails).await,
             };
         });
     }
@@ -128,6 +131,19 @@ async fn fail(mut connection: Connection, requests: &AtomicU64) -> Result<()> {
     while connection.request().await?.is_some() {
         requests.fetch_add(1, Ordering::Relaxed);
         connection.send(FAILURE).await?;
+    }
+    Ok(())
+}
+
+async fn flap(mut connection: Connection, book: Book, fails: &AtomicBool) -> Result<()> {
+    let template = Template::new();
+    while let Some(request) = connection.request().await? {
+        if fails.load(Ordering::Relaxed) {
+            connection.send(FAILURE).await?;
+        } else {
+            book.ledger.arrived(template.number_of(request.body));
+            connection.send(ANSWER).await?;
+        }
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::load::Target;
@@ -169,6 +169,17 @@ impl Subject {
         }
         self.child.kill()?;
         self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Subject {
+    /// Asks it to stop, and waits for it.
+    pub fn terminate(mut self) -> Result<()> {
+        let id = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
+        let status = self.child.wait()?;
+        ensure!(status.success(), "it ended with {status}: {}", fs::read_to_string(&self.log)?.trim());
         Ok(())
     }
 }

@@ -16,6 +16,9 @@ use crate::store::{Batch, EndpointId, Forget, NoticeRecord, PendingKey, ProgramR
 /// Rows, or events with all that is theirs, in one transaction: what is being delivered may have to wait for one such step.
 const STEP: usize = 25;
 
+/// Of events so many, while more come than go in small steps.
+const LARGEST_STEP: usize = 500;
+
 /// After each step a rest of so many times as long as the step took.
 const REST: u32 = 4;
 
@@ -26,6 +29,7 @@ const WARNING_SHARE: (i64, i64) = (7, 30);
 pub(crate) async fn run(engine: Arc<Engine>, stop: CancellationToken) {
     let pause_ms = (engine.config.retention_ms / 20).clamp(50, 60_000);
     let pause = Duration::from_millis(pause_ms.unsigned_abs());
+    let mut pace = Pace::new(engine.meters().events_accepted.get());
     loop {
         tokio::select! {
             biased;
@@ -41,7 +45,7 @@ pub(crate) async fn run(engine: Arc<Engine>, stop: CancellationToken) {
         if let Err(error) = engine.sweep_audit(&stop).await {
             tracing::warn!(%error, "the audit log was not put in order; the next try follows");
         }
-        if let Err(error) = engine.sweep(&stop).await {
+        if let Err(error) = engine.sweep(&mut pace, &stop).await {
             tracing::warn!(%error, "what is too old was not all forgotten; the next sweep goes on");
         }
     }
@@ -66,7 +70,7 @@ impl Engine {
         Ok(())
     }
 
-    async fn sweep(&self, stop: &CancellationToken) -> Result<(), EngineError> {
+    async fn sweep(&self, pace: &mut Pace, stop: &CancellationToken) -> Result<(), EngineError> {
         let now_ms = self.clock.now_ms();
         let programs = self.directory.programs();
         let retention = |record: &ProgramRecord| self.retention_ms(record.retention);
@@ -82,14 +86,14 @@ impl Engine {
         self.erase_ended_secrets(now_ms).await?;
         self.forget_old_letters().await?;
         let before_ms = now_ms.saturating_sub(longest_ms);
-        self.forget_events(None, before_ms, stop).await?;
+        self.forget_events(None, before_ms, (pace, stop)).await?;
         self.forget_small(now_ms, before_ms, stop).await?;
         // Those that keep theirs no longer than all are done with that. Others have their events looked for one program at a
         // time, where an index has them: among those of all programs they stand between younger ones.
         for program in programs.iter().filter(|program| retention(&program.record) < longest_ms) {
             let before_ms = now_ms.saturating_sub(retention(&program.record));
             let id = &program.record.id;
-            self.forget_events(Some(id), before_ms, stop).await?;
+            self.forget_events(Some(id), before_ms, (pace, stop)).await?;
             let of_program = Some((id.clone(), before_ms));
             self.writer.forget(Forget { of_program, ..Forget::default() }).await?;
         }
@@ -166,20 +170,22 @@ impl Engine {
         &self,
         of: Option<&ProgramId>,
         before_ms: i64,
-        stop: &CancellationToken,
+        (pace, stop): (&mut Pace, &CancellationToken),
     ) -> Result<(), EngineError> {
         let mut after = EventId::from_number(i64::MIN);
         while !stop.is_cancelled() {
             let watch = Stopwatch::start();
+            pace.look(self.meters().events_accepted.get());
+            let count = pace.step;
             let mut events = match of {
-                Some(program) => self.store.events_in_order(program, after, STEP).await?,
-                None => self.store.oldest_events(after, STEP).await?,
+                Some(program) => self.store.events_in_order(program, after, count).await?,
+                None => self.store.oldest_events(after, count).await?,
             };
             let Some(last) = events.last() else { break };
             after = last.id;
             // A clock that went back leaves some young ones among the old; behind a step of young ones there is nothing
             // old, and reading on would mean to read everything that is stored, once a sweep.
-            let is_short = events.len() < STEP;
+            let is_short = events.len() < count;
             events.retain(|event| event.accepted_at_ms < before_ms);
             let is_last = is_short || events.is_empty();
             let ids: Vec<EventId> = events.iter().map(|event| event.id).collect();
@@ -194,7 +200,7 @@ impl Engine {
             if is_last {
                 break;
             }
-            rest(watch, stop).await;
+            rest_for(pace.rest_after(watch.elapsed()), stop).await;
         }
         Ok(())
     }
@@ -228,10 +234,56 @@ impl Engine {
 }
 
 async fn rest(watch: Stopwatch, stop: &CancellationToken) {
+    rest_for(watch.elapsed() * REST, stop).await;
+}
+
+async fn rest_for(time: Duration, stop: &CancellationToken) {
     tokio::select! {
         biased;
         () = stop.cancelled() => {}
-        () = tokio::time::sleep(watch.elapsed() * REST) => {}
+        () = tokio::time::sleep(time) => {}
+    }
+}
+
+/// How fast events are forgotten: in small steps with long rests, as long as no more come than go like that. Else half as
+/// many again as come, so that what is stored stops growing; deliveries have larger commits beside them then anyway.
+#[derive(Debug)]
+struct Pace {
+    /// Events that had been accepted when it was looked last.
+    accepted: u64,
+    since: Stopwatch,
+    /// Events that are to go in a second.
+    per_second: u64,
+    /// Events of the next step.
+    step: usize,
+}
+
+impl Pace {
+    fn new(accepted: u64) -> Self {
+        Self { accepted, since: Stopwatch::start(), per_second: 0, step: STEP }
+    }
+
+    /// Sees how many have come, about once a second.
+    fn look(&mut self, accepted: u64) {
+        let elapsed_ms = self.since.elapsed_ms().unsigned_abs();
+        if elapsed_ms >= 1_000 {
+            let came = accepted.saturating_sub(self.accepted);
+            self.per_second = came.saturating_mul(1_500) / elapsed_ms;
+            (self.accepted, self.since) = (accepted, Stopwatch::start());
+        }
+    }
+
+    /// The rest after a step that took so long. The next step is as large as it takes with usual rests, or as it may be.
+    fn rest_after(&mut self, took: Duration) -> Duration {
+        let usual = took * REST;
+        let micros = u64::try_from((took + usual).as_micros()).unwrap_or(u64::MAX);
+        let due = usize::try_from(self.per_second.saturating_mul(micros) / 1_000_000).unwrap_or(usize::MAX);
+        let done = std::mem::replace(&mut self.step, due.clamp(STEP, LARGEST_STEP));
+        if due <= done {
+            return usual;
+        }
+        let done = u64::try_from(done).unwrap_or(u64::MAX);
+        Duration::from_micros(done.saturating_mul(1_000_000) / self.per_second.max(1)).saturating_sub(took)
     }
 }
 
@@ -248,6 +300,39 @@ mod tests {
     use crate::webhooks::WebhookInput;
 
     const DAY_MS: i64 = 86_400_000;
+
+    #[test]
+    fn as_many_go_as_come_and_half_as_many_again() {
+        // Few come: small steps, long rests.
+        let mut pace = Pace { per_second: 300, ..Pace::new(0) };
+        assert_eq!(pace.rest_after(Duration::from_millis(2)), Duration::from_millis(8));
+        assert_eq!(pace.step, STEP);
+        for (per_second, step_ms) in [(6_000, 4), (16_000, 6), (16_000, 20), (40_000, 10)] {
+            let mut pace = Pace { per_second, ..Pace::new(0) };
+            let step = Duration::from_millis(step_ms);
+            let (mut time, mut gone) = (Duration::ZERO, 0);
+            for _ in 0..100 {
+                gone += pace.step;
+                time += step + pace.rest_after(step);
+            }
+            let reached = gone as u128 * 1_000_000 / time.as_micros();
+            assert!(pace.step <= LARGEST_STEP);
+            assert!(reached >= u128::from(per_second) * 9 / 10, "{reached} of {per_second} a second");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn how_many_come_is_looked_at_once_a_second() {
+        let mut pace = Pace::new(1_000);
+        pace.look(5_000);
+        assert_eq!(pace.per_second, 0);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        pace.look(5_000);
+        assert_eq!(pace.per_second, 3_000);
+        tokio::time::advance(Duration::from_secs(2)).await;
+        pace.look(5_000);
+        assert_eq!(pace.per_second, 0);
+    }
     const EVENT: &[u8] = br#"{"event":"NEW_PARTICIPANT_ADDED","data":{"id":"p1"}}"#;
 
     #[tokio::test]
@@ -275,7 +360,7 @@ mod tests {
             [(23 * 48 - 1, 0, 1), (23 * 48 + 1, 1, 1), (30 * 48 - 1, 1, 1), (30 * 48 + 1, 1, 0)]
         {
             clock.set(began_ms + half_hours * DAY_MS / 48);
-            engine.sweep(&stop).await.expect("sweeps");
+            engine.sweep(&mut Pace::new(0), &stop).await.expect("sweeps");
             let told = engine.notices(&program, None).await.expect("reads");
             assert_eq!(told.len(), notices, "after {half_hours} half hours: {told:?}");
             assert!(told.iter().all(|notice| notice.kind == NoticeKind::ParkedExpiring));
@@ -320,7 +405,7 @@ mod tests {
             [(1, [2, 2, 2]), (3, [0, 2, 2]), (5, [0, 0, 2]), (9, [0, 0, 2]), (11, [0, 0, 0])]
         {
             clock.set(began_ms + half_days * DAY_MS / 2);
-            engine.sweep(&stop).await.expect("sweeps");
+            engine.sweep(&mut Pace::new(0), &stop).await.expect("sweeps");
             for (id, wanted) in programs.iter().zip(wanted) {
                 let left = engine.store.events_in_order(id, EventId::from_number(0), 9).await.expect("reads");
                 assert_eq!(left.len(), wanted, "after {half_days} half days");

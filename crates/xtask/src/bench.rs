@@ -1,4 +1,4 @@
-//! `cargo xtask bench` and `cargo xtask abuse`: the release server, and the program that measures it.
+//! `cargo xtask bench`, `cargo xtask soak` and `cargo xtask abuse`: the release server, and the program that measures it.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use crate::setup::{self, Step};
 use crate::workspace::{Profile, Workspace};
 use crate::{process, server, site};
 
-/// What both accept.
+/// What all of them accept.
 #[derive(clap::Args)]
 pub struct Options {
     /// Passed on to the benchmark, for example `--seconds 5 --rounds 5`; `--help` says what there is.
@@ -21,6 +21,12 @@ pub struct Options {
 pub fn bench(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut benchmark = build(workspace)?;
     process::stream(benchmark.args(&options.passed_on))
+}
+
+/// As [`fn@bench`], for what becomes of a server in a long time.
+pub fn soak(workspace: &Workspace, options: &Options) -> Result<()> {
+    let mut benchmark = build(workspace)?;
+    process::stream(benchmark.arg("soak").args(&options.passed_on))
 }
 
 /// As [`fn@bench`], for what abuse does to the server. Signing in is a page, so the site is built.

@@ -13,6 +13,7 @@
 mod bench;
 mod dependencies;
 mod fuzz;
+mod kills;
 mod lint;
 mod process;
 mod run;
@@ -20,7 +21,6 @@ mod server;
 mod setup;
 mod simulate;
 mod site;
-mod soak;
 mod speed;
 mod stamps;
 mod test;
@@ -69,7 +69,9 @@ enum Command {
         from: Option<String>,
     },
     /// Kill the server again and again under load, and look for lost events.
-    Soak(soak::Options),
+    Kills(kills::Options),
+    /// Keep the release server busy for an hour at half of what it can do, with failures, and see that nothing grows
+    Soak(bench::Options),
     /// Run the whole engine under many seeds, with everything going wrong, and audit what happened.
     Simulate(simulate::Options),
     /// Feed every parser with what nobody would write, and see that nothing breaks.
@@ -104,7 +106,8 @@ fn execute(command: Command) -> Result<()> {
         }
         Command::Run(options) => run::run(&workspace, &options),
         Command::Test(options) => test::test(&workspace, &options),
-        Command::Soak(options) => soak::soak(&workspace, &options),
+        Command::Kills(options) => kills::kills(&workspace, &options),
+        Command::Soak(options) => bench::soak(&workspace, &options),
         Command::Simulate(options) => simulate::simulate(&workspace, &options),
         Command::Fuzz(options) => fuzz::fuzz(&workspace, &options),
         Command::Lint => lint::lint(&workspace),

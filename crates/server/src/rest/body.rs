@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use groundswell_engine::EngineError;
+use groundswell_engine::clock::Stopwatch;
 use groundswell_types::ErrorCode;
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
@@ -35,20 +36,16 @@ const MAX_DRAINED_BYTES: usize = 32 * 1024 * 1024;
 /// A client that sends nothing for so long has gone; it must not keep others from being read.
 const LONGEST_SILENCE: Duration = Duration::from_secs(10);
 
-/// The whole body has this long: 8 MiB at 70 kB/s.
+/// After a time of grace a body has to have come at 64 KiB a second, on average: whoever sends a byte now and then, as one that
+/// holds its room for nothing, is not waited for.
+const GRACE: Duration = Duration::from_secs(10);
+const SLOWEST_BYTES_PER_SECOND: u32 = 64 * 1024;
+
+/// The whole body has this long.
 const LONGEST_READ: Duration = Duration::from_mins(2);
 
 /// Forms are small, and anybody may send them.
 const LONGEST_READ_OF_FORM: Duration = Duration::from_secs(20);
-
-/// When a body gets its room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Reserve {
-    /// Before it is read, as much as it announces.
-    Announced,
-    /// As it arrives: whoever may be anybody holds no more than he sends.
-    Arrived,
-}
 
 /// Room for bodies, over all requests.
 #[derive(Debug, Clone)]
@@ -56,8 +53,8 @@ pub struct BodyRoom {
     bytes: Arc<Semaphore>,
     /// What a decompressor needs besides is not counted in bytes: a window of up to 8 MiB each.
     decompressors: Arc<Semaphore>,
-    reserve: Reserve,
     longest_silence: Duration,
+    grace: Duration,
     longest_read: Duration,
 }
 
@@ -66,8 +63,8 @@ impl Default for BodyRoom {
         Self {
             bytes: Arc::new(Semaphore::new(MAX_TOGETHER_BYTES)),
             decompressors: Arc::new(Semaphore::new(MAX_DECOMPRESSORS)),
-            reserve: Reserve::Announced,
             longest_silence: LONGEST_SILENCE,
+            grace: GRACE,
             longest_read: LONGEST_READ,
         }
     }
@@ -114,12 +111,12 @@ impl Refusal {
 impl BodyRoom {
     /// For forms, apart from everything else: nobody who has no key can take the room that events need.
     pub fn for_forms() -> Self {
-        Self { reserve: Reserve::Arrived, longest_read: LONGEST_READ_OF_FORM, ..Self::default() }
+        Self { longest_read: LONGEST_READ_OF_FORM, ..Self::default() }
     }
 
-    /// Reads a body of at most `max` bytes, compressed or not. What is announced gets its room before anything is read,
-    /// so a flood is refused at its beginning instead of in the middle of every body; what is not announced gets it as
-    /// it arrives, or as it is decompressed.
+    /// Reads a body of at most `max` bytes, compressed or not. It gets its room as it arrives, or as it is decompressed, so
+    /// nobody holds more than they have sent. One that announces more than there is room for is refused at its beginning,
+    /// so that a flood is not refused in the middle of every body.
     pub async fn read(&self, headers: &HeaderMap, body: Body, max: usize) -> Result<Received, Failed> {
         let coding = Coding::of(headers)?;
         let received = match timeout(self.longest_read, self.read_frames(headers, body, max)).await {
@@ -171,18 +168,16 @@ impl BodyRoom {
         let announced =
             headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         let mut refusal = announced.filter(|bytes| *bytes > max).map(|_| Refusal::TooLarge);
-        let expected = match self.reserve {
-            Reserve::Announced => announced.unwrap_or(0).min(max),
-            Reserve::Arrived => 0,
-        };
-        let mut room = None;
-        if refusal.is_none() {
-            room = self.take(expected);
-            refusal = room.is_none().then_some(Refusal::NoRoom);
+        let mut room = self.take(0);
+        if refusal.is_none() && announced.is_some_and(|bytes| bytes > self.bytes.available_permits()) {
+            refusal = Some(Refusal::NoRoom);
         }
-        let mut kept = BytesMut::with_capacity(if refusal.is_none() { expected } else { 0 });
-        let mut drained = 0;
-        while let Some(frame) = timeout(self.longest_silence, body.frame()).await.map_err(|_| too_slow())? {
+        let (mut kept, mut drained) = (BytesMut::new(), 0);
+        let watch = Stopwatch::start();
+        loop {
+            let patience = self.patience(kept.len() + drained, watch.elapsed());
+            let frame = timeout(patience, body.frame()).await.map_err(|_| too_slow())?;
+            let Some(frame) = frame else { break };
             let Ok(frame) = frame else {
                 return Err(Failed::new(ErrorCode::BadRequest, "The body broke off before its end."));
             };
@@ -206,6 +201,13 @@ impl BodyRoom {
             (Some(refusal), _) => Err(refusal.failed(max)),
             (None, None) => Err(Refusal::NoRoom.failed(max)),
         }
+    }
+
+    /// How long the next piece is waited for, when so much has come in a time.
+    fn patience(&self, bytes: usize, elapsed: Duration) -> Duration {
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let time = self.grace + Duration::from_secs(1) * bytes / SLOWEST_BYTES_PER_SECOND;
+        self.longest_silence.min(time.saturating_sub(elapsed))
     }
 
     /// Sees to it that `room` is for `bytes`.
@@ -284,23 +286,66 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn a_form_holds_what_has_arrived_and_not_what_it_announces() {
-        let room = BodyRoom { longest_silence: Duration::from_mins(1), ..BodyRoom::for_forms() };
+    /// A body that comes in the pieces that are sent.
+    fn in_pieces() -> (tokio::sync::mpsc::UnboundedSender<Bytes>, Body) {
         let (sender, mut pieces) = tokio::sync::mpsc::unbounded_channel::<Bytes>();
         let body = futures::stream::poll_fn(move |context| pieces.poll_recv(context));
-        let body = Body::from_stream(futures::StreamExt::map(body, Ok::<_, std::io::Error>));
-        let reading = tokio::spawn({
-            let room = room.clone();
-            async move { room.read(&announcing(MIB), body, MIB).await.map(|received| received.len()) }
-        });
-        sender.send(Bytes::from_static(&[b'x'; 1_000])).expect("it is read");
-        while room.bytes.available_permits() == MAX_TOGETHER_BYTES {
-            tokio::task::yield_now().await;
+        (sender, Body::from_stream(futures::StreamExt::map(body, Ok::<_, std::io::Error>)))
+    }
+
+    #[tokio::test]
+    async fn a_body_holds_what_has_arrived_and_not_what_it_announces() {
+        for room in [BodyRoom::default(), BodyRoom::for_forms()] {
+            let (sender, body) = in_pieces();
+            let reading = tokio::spawn({
+                let room = room.clone();
+                async move { room.read(&announcing(MIB), body, MIB).await.map(|received| received.len()) }
+            });
+            sender.send(Bytes::from_static(&[b'x'; 1_000])).expect("it is read");
+            while room.bytes.available_permits() == MAX_TOGETHER_BYTES {
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(room.bytes.available_permits(), MAX_TOGETHER_BYTES - 1_000);
+            drop(sender);
+            assert_eq!(reading.await.expect("no panic").expect("it is read"), 1_000);
+            assert_eq!(room.bytes.available_permits(), MAX_TOGETHER_BYTES);
         }
-        assert_eq!(room.bytes.available_permits(), MAX_TOGETHER_BYTES - 1_000);
+    }
+
+    #[tokio::test]
+    async fn what_announces_more_than_there_is_room_for_is_refused_at_its_beginning() {
+        let room = BodyRoom::default();
+        let held = room.take(MAX_TOGETHER_BYTES - MIB).expect("there is room");
+        let (sender, body) = in_pieces();
         drop(sender);
-        assert_eq!(reading.await.expect("no panic").expect("it is read"), 1_000);
+        let refused = room.read(&announcing(MIB + 1), body, 4 * MIB).await.expect_err("no room");
+        assert_eq!(refused.code, ErrorCode::Overloaded);
+        room.read(&announcing(MIB), Body::from(vec![b'x'; MIB]), 4 * MIB).await.expect("there is room");
+        drop(held);
+    }
+
+    #[test]
+    fn whoever_trickles_is_waited_for_no_longer_than_the_grace() {
+        let room = BodyRoom::default();
+        let after = |bytes: usize, seconds: u64| room.patience(bytes, Duration::from_secs(seconds));
+        assert_eq!(after(0, 0), LONGEST_SILENCE);
+        assert_eq!(after(5, 9), Duration::from_secs(1) + Duration::from_secs(5) / SLOWEST_BYTES_PER_SECOND);
+        assert_eq!(after(5, 11), Duration::ZERO);
+        // At twice the slowest rate it may be silent for as long as anybody.
+        assert_eq!(after(60 * 128 * 1024, 60), LONGEST_SILENCE);
+        assert_eq!(after(60 * 64 * 1024, 69), Duration::from_secs(1));
+    }
+
+    #[tokio::test]
+    async fn a_client_that_sends_a_byte_now_and_then_is_not_waited_for() {
+        let room = BodyRoom { grace: Duration::from_millis(50), ..BodyRoom::default() };
+        let trickle = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(b"x")));
+        let trickle = futures::StreamExt::then(trickle, async |byte| {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            byte
+        });
+        let refused = room.read(&announcing(MIB), Body::from_stream(trickle), MIB).await.expect_err("too slow");
+        assert_eq!(refused.code, ErrorCode::RequestTimeout);
         assert_eq!(room.bytes.available_permits(), MAX_TOGETHER_BYTES);
     }
 

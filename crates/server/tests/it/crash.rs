@@ -23,7 +23,7 @@ use crate::waiting::{self, now_ms};
 use auditor::{Kill, Report};
 use producer::{Desk, Posted};
 
-/// How often the server is killed; `cargo xtask soak --rounds N` sets another number.
+/// How often the server is killed; `cargo xtask kills --rounds N` sets another number.
 const ROUNDS: u64 = 50;
 const ROUNDS_ON_POSTGRESQL: u64 = 15;
 const PRODUCERS: u64 = 4;
@@ -35,7 +35,7 @@ const PATHS: [&str; 2] = ["/steady", "/shaky"];
 /// No request for so long means that nothing waits any more: many times the longest wait between attempts.
 const QUIET: Duration = Duration::from_secs(4);
 
-#[expect(clippy::disallowed_methods, reason = "a soak is started by a person, with a variable")]
+#[expect(clippy::disallowed_methods, reason = "many rounds are asked for by a person, with a variable")]
 fn rounds(usual: u64) -> u64 {
     match std::env::var("GROUNDSWELL_KILL_ROUNDS") {
         Ok(text) => text.parse().expect("GROUNDSWELL_KILL_ROUNDS is a number"),
@@ -60,7 +60,7 @@ fn trouble(request: &Request) -> Reaction {
 }
 
 /// Probes as soon as retries, so that a failing endpoint is not left alone for longer than the test waits; and a deadline
-/// behind the longest soak, so that whatever does not arrive is lost, and nothing is undeliverable as promised.
+/// behind the longest run, so that whatever does not arrive is lost, and nothing is undeliverable as promised.
 const QUICK_PROBES: [(&str, &str); 3] = [
     ("GROUNDSWELL_PROBE_BASE_MS", "200"),
     ("GROUNDSWELL_PROBE_CAP_MS", "500"),
@@ -145,7 +145,7 @@ fn wait_for_quiet(receiver: &Receiver, posted: &[Posted]) {
 /// As [`wait_for_quiet`], for these events.
 fn wait_until_complete(receiver: &Receiver, accepted: &[&str]) {
     assert!(accepted.len() > 100, "only {} events were accepted", accepted.len());
-    // What a long soak has left waiting needs its time, too.
+    // What many rounds have left waiting needs its time, too.
     let deadline = Instant::now() + Duration::from_secs(180 + accepted.len() as u64 / 1_000);
     let (mut requests, mut quiet_since) = (0, Instant::now());
     while Instant::now() < deadline {

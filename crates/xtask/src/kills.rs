@@ -1,4 +1,4 @@
-//! `cargo xtask soak`: the kill -9 test for longer than CI has time for.
+//! `cargo xtask kills`: the kill -9 test for longer than CI has time for.
 
 use anyhow::Result;
 
@@ -6,7 +6,7 @@ use crate::process;
 use crate::setup::{self, Step};
 use crate::workspace::{Profile, Workspace};
 
-/// What `cargo xtask soak` accepts.
+/// What `cargo xtask kills` accepts.
 #[derive(clap::Args)]
 pub struct Options {
     /// How often the server is killed.
@@ -40,7 +40,7 @@ impl Database {
 }
 
 /// Builds what the test starts, and runs it; its report says what was lost and what came twice.
-pub fn soak(workspace: &Workspace, options: &Options) -> Result<()> {
+pub fn kills(workspace: &Workspace, options: &Options) -> Result<()> {
     setup::ensure(workspace, options.database.steps())?;
     crate::site::build(workspace, Profile::Debug)?;
     let mut cargo = workspace.cargo();
