@@ -2,7 +2,8 @@
 //!
 //! While a commit's fsync runs, the next batch gathers; there is no timer. Accepts, outcomes and changes of settings
 //! pass through here in one order, so which webhooks an event goes to is decided against the settings that are live
-//! at that very commit. What nobody waits for comes last: upkeep, and the moves of an endpoint's rows, in small steps.
+//! at that very commit. What nobody waits for comes last: upkeep, and the moves of an endpoint's rows, in small steps. Last is
+//! not never: while there is always something else, each has its turn after some commits.
 
 mod batch;
 mod commit;
@@ -174,6 +175,8 @@ pub struct Writer {
     outcomes: mpsc::Receiver<FinishedAttempt>,
     settings: mpsc::Receiver<SettingsJob>,
     upkeep: mpsc::Receiver<Upkeep>,
+    /// Commits since upkeep had its turn.
+    cycles_since_upkeep: u32,
     unwritten: Unwritten,
     /// Whether the last commit found the disk full: said once, not with every commit.
     is_full: AtomicBool,
@@ -261,6 +264,7 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         outcomes,
         settings,
         upkeep,
+        cycles_since_upkeep: 0,
         unwritten: Unwritten::default(),
         is_full: AtomicBool::new(false),
         moved: HashSet::new(),
@@ -324,6 +328,7 @@ impl Writer {
             self.gather(&mut accept_jobs, &mut finished);
             if !accept_jobs.is_empty() || !finished.is_empty() {
                 self.cycle(std::mem::take(&mut accept_jobs), std::mem::take(&mut finished)).await;
+                self.keep_up_after_cycle().await;
             }
             has_turn |= self.moves.is_due_after_cycle(!self.held.is_empty());
             if has_turn && !is_closing {

@@ -138,3 +138,40 @@ async fn a_full_disk_is_told_as_such() {
     let full = EngineError::from(crate::store::StoreError::Full("no space left".into()));
     assert!(matches!(full, EngineError::StorageFull), "{full}");
 }
+
+#[tokio::test]
+async fn upkeep_has_its_turn_while_there_is_always_something_else() {
+    const COMMITS: usize = 12;
+    let fixture = fixture().await;
+    let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let note = |what: &'static str| {
+        let order = Arc::clone(&order);
+        move || order.lock().expect("nobody panics").push(what)
+    };
+    let mut calls = Vec::new();
+    for _ in 0..COMMITS {
+        let (handle, done) = (fixture.handle.clone(), note("events"));
+        let events = vec![fixture.event(Bytes::from_static(b"{}")); MAX_BATCH_ITEMS];
+        calls.push(tokio::spawn(async move {
+            handle.accept(events).await.expect("accepted");
+            done();
+        }));
+    }
+    let (handle, done) = (fixture.handle.clone(), note("upkeep"));
+    calls.push(tokio::spawn(async move {
+        handle.forget(crate::store::Forget::default()).await.expect("done");
+        done();
+    }));
+    for _ in 0..calls.len() {
+        tokio::task::yield_now().await;
+    }
+    let writer = tokio::spawn(fixture.writer.run());
+    for call in calls {
+        call.await.expect("no panic");
+    }
+    fixture.stop.cancel();
+    writer.await.expect("no panic");
+    let order = order.lock().expect("nobody panics");
+    let place = order.iter().position(|what| *what == "upkeep");
+    assert!(place.is_some_and(|place| place < COMMITS), "{order:?}");
+}

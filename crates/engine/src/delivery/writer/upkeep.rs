@@ -1,4 +1,4 @@
-//! Work of the writer that waits until nothing else does: resends, notices, what retention removes, what is erased.
+//! Work of the writer that comes last: resends, notices, what retention removes, what is erased.
 
 use tokio::sync::oneshot;
 
@@ -10,6 +10,9 @@ use crate::store::{
     Batch, EraseStep, Forget, PARKED_DUE_MS, Pending, PendingKey, ResendBatch, ResendJobRecord, ResendRecord,
 };
 
+/// While there is always something else, upkeep has its turn after so many commits.
+const SHARE: u32 = 4;
+
 /// Resends that are to be made, with their job's new state.
 #[derive(Debug, Clone)]
 pub struct NewResends {
@@ -18,7 +21,7 @@ pub struct NewResends {
     pub job: Option<ResendJobRecord>,
 }
 
-/// Work that waits until nothing else does.
+/// Work that comes last.
 pub(super) enum Upkeep {
     Resend(NewResends, oneshot::Sender<Result<usize, EngineError>>),
     Forget(Forget, oneshot::Sender<Result<u64, EngineError>>),
@@ -58,7 +61,18 @@ impl WriterHandle {
 }
 
 impl Writer {
+    /// Something else was written, and may have been all the time: upkeep that waits has its turn now and then.
+    pub(super) async fn keep_up_after_cycle(&mut self) {
+        self.cycles_since_upkeep = self.cycles_since_upkeep.saturating_add(1);
+        if self.cycles_since_upkeep >= SHARE
+            && let Ok(work) = self.upkeep.try_recv()
+        {
+            self.keep_up(work).await;
+        }
+    }
+
     pub(super) async fn keep_up(&mut self, work: Upkeep) {
+        self.cycles_since_upkeep = 0;
         // Whoever asked may be gone; it is done all the same.
         match work {
             Upkeep::Resend(resends, reply) => _ = reply.send(self.resend(resends).await),
