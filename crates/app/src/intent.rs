@@ -186,7 +186,7 @@ mod tests {
         let mut intents = vec![Intent::Save, Intent::Publish, Intent::Discard, Intent::Add];
         intents.extend([Side::Mine, Side::Theirs].map(Intent::Resolve));
         intents.extend(WORDS.iter().map(|(_, action)| Intent::row("new-1", *action)));
-        intents.extend(EventKind::ALL.map(|event| Intent::row("primary", RowAction::Test(Some(event)))));
+        intents.extend(EventKind::every().map(|event| Intent::row("primary", RowAction::Test(Some(event)))));
         intents.push(Intent::row("primary", RowAction::RemoveHeader(19)));
         for intent in intents {
             assert_eq!(Intent::parse(&intent.to_string()), Some(intent.clone()), "{intent}");

@@ -52,6 +52,7 @@ pub fn program_type(texts: Texts, kind: ProgramType) -> &'static str {
     match kind {
         ProgramType::Referral => texts.program_referral(),
         ProgramType::Affiliate => texts.program_affiliate(),
+        ProgramType::Operations => texts.program_operations(),
     }
 }
 
@@ -90,6 +91,12 @@ pub fn event_title(texts: Texts, event: EventKind) -> &'static str {
         EventKind::CommissionAdjusted => texts.event_adjusted(),
         EventKind::NewPayoutIssued => texts.event_payout(),
         EventKind::CampaignEnded => texts.event_ended(),
+        EventKind::WebhookFailing => texts.event_failing(),
+        EventKind::WebhookDisabled => texts.event_disabled(),
+        EventKind::DeliveriesUndeliverable => texts.event_undeliverable(),
+        EventKind::ParkedDeliveriesExpiring => texts.event_expiring(),
+        EventKind::WebhookSecretReplaced => texts.event_secret(),
+        EventKind::NewSignIn => texts.event_sign_in(),
     }
 }
 
@@ -103,6 +110,12 @@ pub fn event_meaning(texts: Texts, event: EventKind) -> &'static str {
         EventKind::CommissionAdjusted => texts.event_adjusted_means(),
         EventKind::NewPayoutIssued => texts.event_payout_means(),
         EventKind::CampaignEnded => texts.event_ended_means(),
+        EventKind::WebhookFailing => texts.event_failing_means(),
+        EventKind::WebhookDisabled => texts.event_disabled_means(),
+        EventKind::DeliveriesUndeliverable => texts.event_undeliverable_means(),
+        EventKind::ParkedDeliveriesExpiring => texts.event_expiring_means(),
+        EventKind::WebhookSecretReplaced => texts.event_secret_means(),
+        EventKind::NewSignIn => texts.event_sign_in_means(),
     }
 }
 

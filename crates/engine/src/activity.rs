@@ -78,6 +78,11 @@ impl Tally {
         records
     }
 
+    /// So many steps take what is counted now.
+    pub(crate) fn steps(&self) -> usize {
+        self.lock().fresh.len().div_ceil(STEP)
+    }
+
     /// What was taken is written, or could not be and is kept.
     pub(crate) fn written(&self, is_written: bool) {
         let mut counts = self.lock();
@@ -153,7 +158,7 @@ impl Engine {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use bytes::Bytes;
     use groundswell_types::{DeliveryId, FailureClass};
 
@@ -161,7 +166,7 @@ mod tests {
 
     const ENDPOINT: EndpointId = EndpointId(1);
 
-    fn attempt(number: i64, failure: Option<FailureClass>, ended_at_ms: i64) -> AttemptRecord {
+    pub(crate) fn attempt(number: i64, failure: Option<FailureClass>, ended_at_ms: i64) -> AttemptRecord {
         AttemptRecord {
             delivery_id: DeliveryId::from_number(8),
             endpoint_id: ENDPOINT,

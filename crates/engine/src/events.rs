@@ -198,13 +198,14 @@ impl<'a> ParsedEvent<'a> {
     }
 }
 
+/// Reads what a producer may send. What this server tells of itself cannot be sent by anybody else.
 fn parse_kind(object: &Object<'_>, problems: &mut Vec<Problem>) -> Option<EventKind> {
     let names = || EventKind::ALL.map(EventKind::name).join(", ");
     let Some(value) = object.get("event") else {
         problems.push(Problem::new("/event", format!("is required: one of {}", names())));
         return None;
     };
-    let kind = value.as_str().and_then(EventKind::parse);
+    let kind = value.as_str().and_then(EventKind::parse).filter(|kind| !kind.is_operational());
     if kind.is_none() {
         problems.push(Problem::new("/event", format!("must be one of {}", names())));
     }

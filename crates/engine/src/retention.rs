@@ -53,10 +53,13 @@ pub(crate) async fn run(engine: Arc<Engine>, stop: CancellationToken) {
 
 impl Engine {
     async fn write_counts(&self, stop: &CancellationToken) -> Result<(), EngineError> {
-        let mut watch = Stopwatch::start();
-        while !stop.is_cancelled() && self.writer.write_counts().await? {
+        // Under load there is always something counted anew; each webhook's is written once in a round.
+        for _ in 0..self.tally.steps() {
+            let watch = Stopwatch::start();
+            if stop.is_cancelled() || !self.writer.write_counts().await? {
+                break;
+            }
             rest(watch, stop).await;
-            watch = Stopwatch::start();
         }
         Ok(())
     }
@@ -79,7 +82,7 @@ impl Engine {
         for (endpoint, since_ms) in self.directory.parked() {
             let before_ms = now_ms.saturating_sub(self.retention_of(endpoint));
             if since_ms < before_ms {
-                self.cancel_parked(endpoint, before_ms, stop).await?;
+                self.cancel_parked(endpoint, before_ms, (pace, stop)).await?;
             }
         }
         self.warn_of_parked(now_ms).await?;
@@ -87,7 +90,7 @@ impl Engine {
         self.forget_old_letters().await?;
         let before_ms = now_ms.saturating_sub(longest_ms);
         self.forget_events(None, before_ms, (pace, stop)).await?;
-        self.forget_small(now_ms, before_ms, stop).await?;
+        self.forget_small(now_ms, before_ms, (pace, stop)).await?;
         // Those that keep theirs no longer than all are done with that. Others have their events looked for one program at a
         // time, where an index has them: among those of all programs they stand between younger ones.
         for program in programs.iter().filter(|program| retention(&program.record) < longest_ms) {
@@ -116,21 +119,23 @@ impl Engine {
         &self,
         endpoint: EndpointId,
         before_ms: i64,
-        stop: &CancellationToken,
+        (pace, stop): (&mut Pace, &CancellationToken),
     ) -> Result<(), EngineError> {
         while !stop.is_cancelled() {
             let watch = Stopwatch::start();
-            let rows = self.store.oldest_parked(endpoint, STEP).await?;
+            pace.look(self.meters().events_accepted.get());
+            let count = pace.step;
+            let rows = self.store.oldest_parked(endpoint, count).await?;
             let old = rows.iter().filter(|row| row.accepted_at_ms < before_ms);
             let parked: Vec<PendingKey> = old.map(|row| row.key).collect();
-            let is_last = parked.len() < STEP;
+            let is_last = parked.len() < count;
             if !parked.is_empty() {
                 self.writer.forget(Forget { parked, ..Forget::default() }).await?;
             }
             if is_last {
                 break;
             }
-            rest(watch, stop).await;
+            rest_for(pace.rest_after(watch.elapsed()), stop).await;
         }
         Ok(())
     }
@@ -209,25 +214,27 @@ impl Engine {
         &self,
         now_ms: i64,
         before_ms: i64,
-        stop: &CancellationToken,
+        (pace, stop): (&mut Pace, &CancellationToken),
     ) -> Result<(), EngineError> {
         let keys_before_ms = Some(now_ms.saturating_sub(crate::events::IDEMPOTENCY_MS));
         let hours_before = Some(hour_of(before_ms));
-        let first = Forget {
+        let mut next = Forget {
             keys_before_ms,
             hours_before,
             tests_before_ms: Some(before_ms),
             notices_before_ms: Some(before_ms),
-            limit: STEP,
             ..Forget::default()
         };
-        let mut watch = Stopwatch::start();
-        let mut removed = self.writer.forget(first).await?;
-        while removed >= STEP as u64 && !stop.is_cancelled() {
-            rest(watch, stop).await;
-            watch = Stopwatch::start();
-            let next = Forget { keys_before_ms, hours_before, limit: STEP, ..Forget::default() };
-            removed = self.writer.forget(next).await?;
+        while !stop.is_cancelled() {
+            let watch = Stopwatch::start();
+            pace.look(self.meters().events_accepted.get());
+            next.limit = pace.step;
+            let removed = self.writer.forget(next).await?;
+            if removed < pace.step as u64 {
+                break;
+            }
+            rest_for(pace.rest_after(watch.elapsed()), stop).await;
+            next = Forget { keys_before_ms, hours_before, ..Forget::default() };
         }
         Ok(())
     }
@@ -334,6 +341,28 @@ mod tests {
         assert_eq!(pace.per_second, 0);
     }
     const EVENT: &[u8] = br#"{"event":"NEW_PARTICIPANT_ADDED","data":{"id":"p1"}}"#;
+
+    #[tokio::test]
+    async fn counting_that_never_ends_keeps_nobody_from_forgetting() {
+        let (store, config) = (Arc::new(Memory::new()), EngineConfig::default());
+        let clock = Clock::manual(1_800_000_000_000);
+        let engine = Engine::start(EngineParts { store, config, clock }).await.expect("starts");
+        let attempt = crate::activity::tests::attempt(1, None, 1_800_000_000_000);
+        let counting = async {
+            loop {
+                engine.tally.count(std::iter::once(&attempt));
+                tokio::task::yield_now().await;
+            }
+        };
+        let stop = CancellationToken::new();
+        tokio::select! {
+            biased;
+            written = engine.write_counts(&stop) => written.expect("written"),
+            () = counting => {}
+            () = tokio::time::sleep(Duration::from_secs(20)) => panic!("it counts for ever"),
+        }
+        engine.shut_down().await;
+    }
 
     #[tokio::test]
     async fn what_is_parked_goes_after_30_days_and_its_owner_is_told_7_days_before() {

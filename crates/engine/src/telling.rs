@@ -1,4 +1,5 @@
-//! Telling people by e-mail: owners of what became of their webhooks, everybody of a new sign-in to their account.
+//! Telling people by e-mail: owners of what became of their webhooks, everybody of a new sign-in to their account. The same goes
+//! to their team's operational webhooks ([`operations`]), whether this server sends e-mail or not.
 //!
 //! What is told is written into an outbox in the database, in the transaction that says that it was, and sent from there by a
 //! task of its own. So nothing is lost while the mail server is away or this process is not there; what a crash may bring is
@@ -8,6 +9,7 @@
 //! How a letter travels, and what it says in which language, is the server's business, behind [`Post`].
 
 mod digest;
+mod operations;
 mod outbox;
 mod recipients;
 mod sign_ins;
@@ -102,7 +104,7 @@ pub trait Post: Send + Sync + 'static {
 /// What telling keeps in memory.
 #[derive(Default)]
 pub(crate) struct Telling {
-    post: OnceLock<Arc<dyn Post>>,
+    post: OnceLock<Option<Arc<dyn Post>>>,
     /// There is something new in the outbox.
     written: Notify,
     questions: Questions,
@@ -112,15 +114,15 @@ pub(crate) struct Telling {
 }
 
 impl Engine {
-    /// Has letters sent from now on. Without it nobody is told anything, and no letters are written.
-    pub fn begin_telling(self: &Arc<Self>, post: Arc<dyn Post>) {
-        if self.telling.post.set(Arc::clone(&post)).is_ok() {
+    /// Has people told from now on. Without `post` nobody gets letters, and none are written.
+    pub fn begin_telling(self: &Arc<Self>, post: Option<Arc<dyn Post>>) {
+        if self.telling.post.set(post.clone()).is_ok() {
             self.keep_telling(|stop| outbox::run(Arc::clone(self), post, stop));
         }
     }
 
     /// Whether letters are sent.
     pub fn is_telling(&self) -> bool {
-        self.telling.post.get().is_some()
+        self.telling.post.get().is_some_and(Option::is_some)
     }
 }

@@ -31,8 +31,11 @@ pub fn event_schema(kind: EventKind) -> Value {
 
 /// The sample of an event as it is delivered, of a program that has it.
 pub fn example(kind: EventKind) -> Value {
-    let program_type =
-        if kind.fits(ProgramType::Referral) { ProgramType::Referral } else { ProgramType::Affiliate };
+    let program_type = match (kind.is_operational(), kind.fits(ProgramType::Referral)) {
+        (true, _) => ProgramType::Operations,
+        (false, true) => ProgramType::Referral,
+        (false, false) => ProgramType::Affiliate,
+    };
     let program = SampleProgram { id: "j4m8haj6", name: "My program", kind: program_type, currency: "USD" };
     let envelope =
         Envelope::try_from(sample(kind, program, SAMPLE_MS)).expect("samples hold only what JSON can");
@@ -41,7 +44,7 @@ pub fn example(kind: EventKind) -> Value {
 
 /// Adds what the calls and webhooks refer to.
 pub fn add_schemas(generator: &mut SchemaGenerator) {
-    for kind in EventKind::ALL {
+    for kind in EventKind::every() {
         let data = kind.schema().reference(generator).to_value();
         let mut whole = delivered(kind, &data);
         whole["title"] = kind.title().into();
@@ -55,9 +58,9 @@ pub fn add_schemas(generator: &mut SchemaGenerator) {
 
 /// Each event as a webhook of the document: what is sent, and what the answer means.
 pub fn webhooks() -> Value {
-    let webhooks = EventKind::ALL.map(|kind| {
+    let webhooks = EventKind::every().map(|kind| {
         let operation = json!({
-            "operationId": format!("on{}", kind.schema().name),
+            "operationId": format!("on{}", camel_case(kind)),
             "summary": kind.title(),
             "description": kind.description(),
             "tags": ["Your webhooks"],
@@ -89,7 +92,13 @@ pub fn webhooks() -> Value {
 }
 
 fn delivered_name(kind: EventKind) -> String {
-    format!("{}Event", kind.schema().name)
+    format!("{}Event", camel_case(kind))
+}
+
+/// `NEW_PARTICIPANT_ADDED` as `NewParticipantAdded`.
+fn camel_case(kind: EventKind) -> String {
+    let word = |word: &str| [&word[..1], &word[1..].to_ascii_lowercase()].concat();
+    kind.name().split('_').map(word).collect()
 }
 
 fn delivered(kind: EventKind, data: &Value) -> Value {

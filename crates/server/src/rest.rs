@@ -56,6 +56,7 @@ calls! {
     CALLS_WITH_KEY with_key {
         "/v2/campaigns": get programs::list, post programs::create;
         "/v2/campaign/{id}": get programs::show, patch programs::change;
+        "/v2/operations": post programs::operations;
         "/v2/campaign/{id}/webhooks": get webhooks::list, post webhooks::create;
         "/v2/campaign/{id}/webhooks/{webhook}": patch webhooks::change, delete webhooks::remove;
         "/v2/campaign/{id}/webhooks/{webhook}/test": post webhooks::test;

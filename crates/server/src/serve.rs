@@ -86,9 +86,8 @@ async fn serve(config: Config, log_levels: Levels) -> anyhow::Result<()> {
         EngineConfig { public_url: Some(own_url), own_listener: Some(address), ..config.engine.clone() };
     let engine = Engine::start(EngineParts { store, config: engine_config, clock }).await;
     let engine = engine.context("the engine does not start")?;
-    if let Some(mail) = &config.mail {
-        engine.begin_telling(Arc::new(SmtpPost::new(mail, &public_url)?));
-    }
+    let post = config.mail.as_ref().map(|mail| SmtpPost::new(mail, &public_url)).transpose()?;
+    engine.begin_telling(post.map(|post| Arc::new(post) as _));
     let site = Site::load()?;
     if site.is_none() {
         tracing::warn!("the pages are not built (`cargo xtask build` makes them); only the API is served");

@@ -1,4 +1,4 @@
-//! The seven events and the envelope they travel in.
+//! The seven events of programs, those about webhooks themselves, and the envelope they travel in.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::payload::{
     self, CampaignEnded, CommissionAdjusted, NewCommissionAdded, NewParticipantAdded, NewPayoutIssued,
-    ParticipantFraudStatusUpdated, ParticipantReachedAGoal,
+    NewSignIn, ParticipantFraudStatusUpdated, ParticipantReachedAGoal, WebhookNotice,
 };
 use crate::program::ProgramType;
 use crate::schema::Schema;
@@ -31,10 +31,22 @@ pub enum EventKind {
     NewPayoutIssued,
     /// The program ends.
     CampaignEnded,
+    /// A webhook has been failing for a day, or for three.
+    WebhookFailing,
+    /// A webhook was disabled because of its receiver.
+    WebhookDisabled,
+    /// Deliveries were given up.
+    DeliveriesUndeliverable,
+    /// What waits at a disabled webhook will be cancelled.
+    ParkedDeliveriesExpiring,
+    /// A webhook's secret was replaced.
+    WebhookSecretReplaced,
+    /// Somebody of the team signs in with a new browser.
+    NewSignIn,
 }
 
 impl EventKind {
-    /// All seven.
+    /// All seven of programs, which the product's other services post.
     pub const ALL: [Self; 7] = [
         Self::ParticipantReachedAGoal,
         Self::NewParticipantAdded,
@@ -44,6 +56,21 @@ impl EventKind {
         Self::NewPayoutIssued,
         Self::CampaignEnded,
     ];
+
+    /// Those that this server makes by itself, for a team's operational webhooks. Nobody posts them.
+    pub const OPERATIONAL: [Self; 6] = [
+        Self::WebhookFailing,
+        Self::WebhookDisabled,
+        Self::DeliveriesUndeliverable,
+        Self::ParkedDeliveriesExpiring,
+        Self::WebhookSecretReplaced,
+        Self::NewSignIn,
+    ];
+
+    /// Both.
+    pub fn every() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().chain(Self::OPERATIONAL)
+    }
 
     /// The value of `event` in the envelope.
     pub const fn name(self) -> &'static str {
@@ -55,12 +82,18 @@ impl EventKind {
             Self::CommissionAdjusted => "COMMISSION_ADJUSTED",
             Self::NewPayoutIssued => "NEW_PAYOUT_ISSUED",
             Self::CampaignEnded => "CAMPAIGN_ENDED",
+            Self::WebhookFailing => "WEBHOOK_FAILING",
+            Self::WebhookDisabled => "WEBHOOK_DISABLED",
+            Self::DeliveriesUndeliverable => "DELIVERIES_UNDELIVERABLE",
+            Self::ParkedDeliveriesExpiring => "PARKED_DELIVERIES_EXPIRING",
+            Self::WebhookSecretReplaced => "WEBHOOK_SECRET_REPLACED",
+            Self::NewSignIn => "NEW_SIGN_IN",
         }
     }
 
     /// Reads the value of `event`.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
+        Self::every().find(|kind| kind.name() == name)
     }
 
     /// A title for people.
@@ -73,6 +106,12 @@ impl EventKind {
             Self::CommissionAdjusted => "Commission adjusted",
             Self::NewPayoutIssued => "New payout issued",
             Self::CampaignEnded => "Program ended",
+            Self::WebhookFailing => "Webhook failing",
+            Self::WebhookDisabled => "Webhook disabled",
+            Self::DeliveriesUndeliverable => "Deliveries undeliverable",
+            Self::ParkedDeliveriesExpiring => "Waiting deliveries expiring",
+            Self::WebhookSecretReplaced => "Secret replaced",
+            Self::NewSignIn => "New sign-in",
         }
     }
 
@@ -89,23 +128,58 @@ impl EventKind {
             Self::CommissionAdjusted => "A commission changes after a refund, a chargeback, or its reversal.",
             Self::NewPayoutIssued => "A payout reaches an affiliate.",
             Self::CampaignEnded => "The program ends.",
+            Self::WebhookFailing => "Nothing has been delivered to a webhook for a day; it comes again after three days.",
+            Self::WebhookDisabled => {
+                "A webhook was disabled: nothing was delivered to it for seven days, or its receiver answered 410 Gone."
+            }
+            Self::DeliveriesUndeliverable => {
+                "Deliveries to a webhook were given up. Comes once a day at most, with how many there were."
+            }
+            Self::ParkedDeliveriesExpiring => {
+                "What waits at a disabled webhook will be cancelled soon: after seven days, unless events are kept for less than \
+                 thirty."
+            }
+            Self::WebhookSecretReplaced => "A webhook's secret was replaced or removed.",
+            Self::NewSignIn => "Somebody of the team signs in with a browser that their account had not seen.",
         }
     }
 
     /// Whether programs of this type have the event.
     pub const fn fits(self, program: ProgramType) -> bool {
+        if self.is_operational() || matches!(program, ProgramType::Operations) {
+            return self.is_operational() && matches!(program, ProgramType::Operations);
+        }
         match self {
             Self::ParticipantReachedAGoal => matches!(program, ProgramType::Referral),
             Self::NewCommissionAdded | Self::CommissionAdjusted | Self::NewPayoutIssued => {
                 matches!(program, ProgramType::Affiliate)
             }
-            Self::NewParticipantAdded | Self::ParticipantFraudStatusUpdated | Self::CampaignEnded => true,
+            _ => true,
+        }
+    }
+
+    /// Whether this server makes it by itself.
+    pub const fn is_operational(self) -> bool {
+        match self {
+            Self::ParticipantReachedAGoal
+            | Self::NewParticipantAdded
+            | Self::ParticipantFraudStatusUpdated
+            | Self::NewCommissionAdded
+            | Self::CommissionAdjusted
+            | Self::NewPayoutIssued
+            | Self::CampaignEnded => false,
+            Self::WebhookFailing
+            | Self::WebhookDisabled
+            | Self::DeliveriesUndeliverable
+            | Self::ParkedDeliveriesExpiring
+            | Self::WebhookSecretReplaced
+            | Self::NewSignIn => true,
         }
     }
 
     /// The events programs of this type have.
     pub fn fitting(program: ProgramType) -> impl Iterator<Item = Self> {
-        Self::ALL.into_iter().filter(move |kind| kind.fits(program))
+        Self::every().filter(move |kind| kind.fits(program))
     }
 
     /// The members of the event's `data`.
@@ -118,6 +192,12 @@ impl EventKind {
             Self::CommissionAdjusted => &payload::COMMISSION_ADJUSTED,
             Self::NewPayoutIssued => &payload::NEW_PAYOUT_ISSUED,
             Self::CampaignEnded => &payload::CAMPAIGN_ENDED,
+            Self::WebhookFailing
+            | Self::WebhookDisabled
+            | Self::DeliveriesUndeliverable
+            | Self::ParkedDeliveriesExpiring
+            | Self::WebhookSecretReplaced => &payload::WEBHOOK_NOTICE,
+            Self::NewSignIn => &payload::NEW_SIGN_IN,
         }
     }
 }
@@ -166,6 +246,18 @@ pub enum EventData {
     NewPayoutIssued(Box<NewPayoutIssued>),
     /// The program ends.
     CampaignEnded(Box<CampaignEnded>),
+    /// A webhook is failing.
+    WebhookFailing(Box<WebhookNotice>),
+    /// A webhook was disabled.
+    WebhookDisabled(Box<WebhookNotice>),
+    /// Deliveries were given up.
+    DeliveriesUndeliverable(Box<WebhookNotice>),
+    /// What waits will be cancelled.
+    ParkedDeliveriesExpiring(Box<WebhookNotice>),
+    /// A webhook's secret was replaced.
+    WebhookSecretReplaced(Box<WebhookNotice>),
+    /// Somebody signs in with a new browser.
+    NewSignIn(Box<NewSignIn>),
 }
 
 impl EventData {
@@ -179,6 +271,12 @@ impl EventData {
             Self::CommissionAdjusted(_) => EventKind::CommissionAdjusted,
             Self::NewPayoutIssued(_) => EventKind::NewPayoutIssued,
             Self::CampaignEnded(_) => EventKind::CampaignEnded,
+            Self::WebhookFailing(_) => EventKind::WebhookFailing,
+            Self::WebhookDisabled(_) => EventKind::WebhookDisabled,
+            Self::DeliveriesUndeliverable(_) => EventKind::DeliveriesUndeliverable,
+            Self::ParkedDeliveriesExpiring(_) => EventKind::ParkedDeliveriesExpiring,
+            Self::WebhookSecretReplaced(_) => EventKind::WebhookSecretReplaced,
+            Self::NewSignIn(_) => EventKind::NewSignIn,
         }
     }
 
@@ -191,6 +289,12 @@ impl EventData {
             Self::CommissionAdjusted(data) => serde_json::to_value(data),
             Self::NewPayoutIssued(data) => serde_json::to_value(data),
             Self::CampaignEnded(data) => serde_json::to_value(data),
+            Self::WebhookFailing(data)
+            | Self::WebhookDisabled(data)
+            | Self::DeliveriesUndeliverable(data)
+            | Self::ParkedDeliveriesExpiring(data)
+            | Self::WebhookSecretReplaced(data) => serde_json::to_value(data),
+            Self::NewSignIn(data) => serde_json::to_value(data),
         }
     }
 }
@@ -213,6 +317,18 @@ impl TryFrom<Envelope> for Event {
             EventKind::CommissionAdjusted => EventData::CommissionAdjusted(serde_json::from_value(value)?),
             EventKind::NewPayoutIssued => EventData::NewPayoutIssued(serde_json::from_value(value)?),
             EventKind::CampaignEnded => EventData::CampaignEnded(serde_json::from_value(value)?),
+            EventKind::WebhookFailing => EventData::WebhookFailing(serde_json::from_value(value)?),
+            EventKind::WebhookDisabled => EventData::WebhookDisabled(serde_json::from_value(value)?),
+            EventKind::DeliveriesUndeliverable => {
+                EventData::DeliveriesUndeliverable(serde_json::from_value(value)?)
+            }
+            EventKind::ParkedDeliveriesExpiring => {
+                EventData::ParkedDeliveriesExpiring(serde_json::from_value(value)?)
+            }
+            EventKind::WebhookSecretReplaced => {
+                EventData::WebhookSecretReplaced(serde_json::from_value(value)?)
+            }
+            EventKind::NewSignIn => EventData::NewSignIn(serde_json::from_value(value)?),
         };
         Ok(Self { created_at: envelope.created_at, data })
     }

@@ -1,4 +1,4 @@
-//! The payloads of the seven events, typed.
+//! The payloads of the events, typed.
 //!
 //! Each struct has a table of the same fields beside it ([`crate::schema`]), both written by one macro. Only what an
 //! event is about is required, by its id; every other known member may be absent. Members this version does not
@@ -8,11 +8,13 @@
 mod affiliate;
 mod enums;
 mod events;
+mod operations;
 mod referral;
 
 pub use affiliate::*;
 pub use enums::*;
 pub use events::*;
+pub use operations::*;
 pub use referral::*;
 
 /// Defines payload structs, each with its schema table:

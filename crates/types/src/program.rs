@@ -16,10 +16,12 @@ pub enum ProgramType {
     Referral,
     /// Affiliates earn commissions.
     Affiliate,
+    /// No program of anybody's customers, but where a team's operational webhooks are: one a team, which it does not make.
+    Operations,
 }
 
 impl ProgramType {
-    /// Both types.
+    /// The types of programs that people make.
     pub const ALL: [Self; 2] = [Self::Referral, Self::Affiliate];
 
     /// The value as it stands in JSON.
@@ -27,12 +29,13 @@ impl ProgramType {
         match self {
             Self::Referral => "REFERRAL",
             Self::Affiliate => "AFFILIATE",
+            Self::Operations => "OPERATIONS",
         }
     }
 
     /// Reads the JSON value.
     pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
+        Self::ALL.into_iter().chain([Self::Operations]).find(|kind| kind.as_str() == text)
     }
 }
 

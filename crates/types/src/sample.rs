@@ -6,9 +6,9 @@ use crate::event::{Event, EventData, EventKind};
 use crate::payload::{
     Adjustment, AdjustmentReason, Campaign, CampaignEnded, CampaignReward, CampaignStatus, CampaignType,
     Commission, CommissionAdjusted, CommissionEvent, CommissionStatus, EarnedReward, FraudRiskLevel,
-    LimitDuration, NewCommissionAdded, NewParticipantAdded, NewPayoutIssued, Participant,
-    ParticipantFraudStatusUpdated, ParticipantReachedAGoal, Payout, PayoutStatus, ReferralSource, RewardType,
-    ShareCount,
+    LimitDuration, NewCommissionAdded, NewParticipantAdded, NewPayoutIssued, NewSignIn, NoticedWebhook,
+    Participant, ParticipantFraudStatusUpdated, ParticipantReachedAGoal, Payout, PayoutStatus, ReferralSource,
+    RewardType, ShareCount, TeamMember, WebhookNotice,
 };
 use crate::program::ProgramType;
 
@@ -71,6 +71,24 @@ pub fn sample(kind: EventKind, program: SampleProgram<'_>, now_ms: i64) -> Event
             extra: Map::new(),
         })),
         EventKind::CampaignEnded => EventData::CampaignEnded(Box::new(ended(program, now_ms))),
+        EventKind::WebhookFailing => {
+            EventData::WebhookFailing(Box::new(noticed(program, "failing", now_ms - DAY_MS)))
+        }
+        EventKind::WebhookDisabled => {
+            EventData::WebhookDisabled(Box::new(noticed(program, "auto_disabled", now_ms - 7 * DAY_MS)))
+        }
+        EventKind::DeliveriesUndeliverable => {
+            let notice = noticed(program, "undeliverable", now_ms - DAY_MS);
+            EventData::DeliveriesUndeliverable(Box::new(WebhookNotice { count: Some(12), ..notice }))
+        }
+        EventKind::ParkedDeliveriesExpiring => {
+            let notice = noticed(program, "parked_expiring", now_ms - 23 * DAY_MS);
+            EventData::ParkedDeliveriesExpiring(Box::new(notice))
+        }
+        EventKind::WebhookSecretReplaced => {
+            EventData::WebhookSecretReplaced(Box::new(noticed(program, "secret_replaced", now_ms)))
+        }
+        EventKind::NewSignIn => EventData::NewSignIn(Box::new(sign_in())),
     };
     Event { created_at: now_ms, data }
 }
@@ -197,13 +215,14 @@ fn campaign_type(kind: ProgramType) -> CampaignType {
     match kind {
         ProgramType::Referral => CampaignType::Referral,
         ProgramType::Affiliate => CampaignType::Affiliate,
+        ProgramType::Operations => CampaignType::Other(kind.as_str().to_owned()),
     }
 }
 
 fn campaign_reward(kind: ProgramType) -> CampaignReward {
     let (title, kind, description) = match kind {
         ProgramType::Referral => ("Give $10, get $10", RewardType::DoubleSided, "$10 off your next order"),
-        ProgramType::Affiliate => ("20 % commission", RewardType::Affiliate, "20 % of each sale you bring"),
+        ProgramType::Affiliate | ProgramType::Operations => ("20 % commission", RewardType::Affiliate, "20 % of each sale you bring"),
     };
     CampaignReward {
         id: "crew_a1b2c3".to_owned(),
@@ -299,6 +318,38 @@ fn ended(program: SampleProgram<'_>, now_ms: i64) -> CampaignEnded {
         winner_count: Some(1),
         winners: Some(vec![gavin(now_ms)]),
         rewards: Some(vec![campaign_reward(program.kind)]),
+        extra: Map::new(),
+    }
+}
+
+/// Of a webhook of some referral program: the sample's own has operational webhooks alone.
+fn noticed(program: SampleProgram<'_>, notice: &str, since_ms: i64) -> WebhookNotice {
+    let kind = ProgramType::Referral;
+    let about = SampleProgram { id: "camp_a1b2c3", name: "Bring a friend", kind, ..program };
+    WebhookNotice {
+        notice: Some(notice.to_owned()),
+        webhook: NoticedWebhook {
+            id: "wh_q4w5e6".to_owned(),
+            label: Some("hooks.example.com".to_owned()),
+            extra: Map::new(),
+        },
+        campaign: Some(Campaign { rewards: None, ..campaign(about) }),
+        since: Some(since_ms),
+        count: None,
+        extra: Map::new(),
+    }
+}
+
+fn sign_in() -> NewSignIn {
+    NewSignIn {
+        user: TeamMember {
+            id: "usr_m2n3b4".to_owned(),
+            name: Some("Ada Lovelace".to_owned()),
+            email: Some("ada@example.com".to_owned()),
+            extra: Map::new(),
+        },
+        address: Some("203.0.113.7".to_owned()),
+        user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".to_owned()),
         extra: Map::new(),
     }
 }

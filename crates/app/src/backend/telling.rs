@@ -37,6 +37,17 @@ pub enum Wish {
     None,
 }
 
+/// A team's operational webhooks, for somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operations {
+    /// Who looks decides nothing about them.
+    Hidden,
+    /// Nobody has set them up.
+    NotThere,
+    /// They are the webhooks of this program.
+    There(ProgramId),
+}
+
 /// See the module.
 #[async_trait]
 pub trait TellingBackend: Send + Sync {
@@ -45,6 +56,12 @@ pub trait TellingBackend: Send + Sync {
 
     /// A program's webhooks with their recipients, oldest first.
     async fn told(&self, id: &ProgramId) -> Result<Vec<Told>, Failure>;
+
+    /// The operational webhooks of the team that somebody looks at.
+    async fn operations(&self) -> Result<Operations, Failure>;
+
+    /// Sets them up, unless they are; says where they are.
+    async fn set_up_operations(&self) -> Result<ProgramId, Failure>;
 
     /// Names somebody to get e-mail about a webhook, in that language.
     async fn add_recipient(

@@ -52,7 +52,7 @@ fn row(form: &Form, key: &str) -> DraftRow {
         key: key.to_owned(),
         url: form.get(&format!("url.{key}")).trim().to_owned(),
         is_enabled: form.get(&format!("enabled.{key}")) == "on",
-        events: EventKind::ALL.into_iter().filter(|kind| events.contains(&kind.name())).collect(),
+        events: EventKind::every().filter(|kind| events.contains(&kind.name())).collect(),
         secret: SecretDraft::None,
         timeout: form.get(&format!("timeout.{key}")).trim().to_owned(),
         name: form.all(&format!("name.{key}")).next().map(|name| name.trim().to_owned()),

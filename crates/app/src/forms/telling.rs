@@ -11,6 +11,12 @@ use crate::plain::{notifications, subscription};
 
 /// A post of a form of the page of notifications.
 pub async fn submit(backend: &dyn Backend, post: Post<'_>, form: &Form) -> Answer {
+    if form.get("intent") == "operations" {
+        return match backend.set_up_operations().await {
+            Ok(id) => Answer::redirect(format!("/programs/{id}/webhooks")),
+            Err(failure) => refused(None, failure),
+        };
+    }
     let Ok(id) = ProgramId::parse(form.get("campaign")) else { return refused(None, Failure::NotFound) };
     let done = async {
         let webhook = WebhookId::parse(form.get("webhook")).map_err(|_| Failure::NotFound)?;

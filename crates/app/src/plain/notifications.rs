@@ -6,7 +6,7 @@ use leptos_meta::Title;
 
 pub use super::program_outcome::Outcome;
 use crate::backend::Backend;
-use crate::backend::telling::Told;
+use crate::backend::telling::{Operations, Told};
 use crate::components::{FailureNotice, Time};
 use crate::failure::Failure;
 use crate::language::language;
@@ -20,6 +20,7 @@ pub struct Shown {
     programs: Vec<(ProgramId, String)>,
     /// Which of them, and its webhooks.
     chosen: Option<(ProgramId, Vec<Told>)>,
+    operations: Operations,
     failure: Option<Failure>,
 }
 
@@ -44,14 +45,15 @@ impl Shown {
             None if asked.is_some() => return Err(Failure::NotFound),
             None => None,
         };
-        Ok(Self { sends_mail, programs, chosen, failure })
+        let operations = backend.operations().await?;
+        Ok(Self { sends_mail, programs, chosen, operations, failure })
     }
 }
 
 /// The page.
 pub(super) fn view(shown: Shown) -> AnyView {
     let texts = texts();
-    let Shown { sends_mail, programs, chosen, failure } = shown;
+    let Shown { sends_mail, programs, chosen, operations, failure } = shown;
     let failure = failure.map(|failure| view! { <FailureNotice failure/> });
     let no_mail = (!sends_mail).then(|| {
         view! { <div class="notice" data-tone="warn" role="note"><p>{texts.notify_no_mail()}</p></div> }
@@ -77,10 +79,40 @@ pub(super) fn view(shown: Shown) -> AnyView {
         <div class="page">
             <div class="page-head"><h1>{texts.notify_title()}</h1></div>
             <p class="hint">{texts.notify_what()}</p>
-            {no_mail} {failure} {content}
+            {no_mail} {failure} {content} {operational(texts, operations)}
         </div>
     }
     .into_any()
+}
+
+/// The team's own webhooks, for those who decide about them.
+fn operational(texts: Texts, operations: Operations) -> Option<AnyView> {
+    let action = match operations {
+        Operations::Hidden => return None,
+        Operations::NotThere => view! {
+            <form method="post" action="/settings/notifications">
+                <button class="button" type="submit" name="intent" value="operations">
+                    {texts.notify_operations_set_up()}
+                </button>
+            </form>
+        }
+        .into_any(),
+        Operations::There(id) => view! {
+            <p class="actions">
+                <a class="button" href=format!("/programs/{id}/webhooks")>{texts.notify_operations_edit()}</a>
+                <a class="button" href=format!("/programs/{id}/deliveries")>{texts.notify_operations_log()}</a>
+            </p>
+        }
+        .into_any(),
+    };
+    let section = view! {
+        <section class="card form telling" aria-labelledby="operational">
+            <h2 id="operational">{texts.notify_operations()}</h2>
+            <p class="hint">{texts.notify_operations_what()}</p>
+            {action}
+        </section>
+    };
+    Some(section.into_any())
 }
 
 #[component]

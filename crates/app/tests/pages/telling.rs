@@ -55,6 +55,20 @@ async fn somebody_is_named_and_named_no_longer() {
 }
 
 #[tokio::test]
+async fn owners_set_up_operational_webhooks_and_others_see_nothing_of_them() {
+    let site = Site::new(Memory::full().seen_by(Some(Role::Owner)));
+    let page = site.get(NOTIFICATIONS).await;
+    page.shows(&["Operational webhooks", "Set up operational webhooks"]);
+    let leads_to = site.post(NOTIFICATIONS, "intent=operations").await.ok();
+    assert_eq!(leads_to.as_deref(), Some("/programs/ops_first/webhooks"));
+    let page = site.get(NOTIFICATIONS).await;
+    assert_eq!(page.tags("href=\"/programs/ops_first/webhooks\"").len(), 1);
+    assert_eq!(page.tags("href=\"/programs/ops_first/deliveries\"").len(), 1);
+    let site = Site::new(Memory::full().seen_by(Some(Role::Editor)));
+    assert!(!site.get(NOTIFICATIONS).await.html.contains("Operational webhooks"));
+}
+
+#[tokio::test]
 async fn viewers_see_nobodys_address_and_no_link_to_the_page() {
     let site = Site::new(Memory::full().seen_by(Some(Role::Viewer)));
     site.get(NOTIFICATIONS).await.shows(&["Viewers only look."]);

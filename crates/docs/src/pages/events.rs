@@ -12,7 +12,7 @@ use crate::page::{About, Group};
 pub const ABOUT: About = About {
     name: "events",
     title: "Events reference",
-    description: "The seven events: when each is sent, every field of it, and the exact bytes of a sample.",
+    description: "All events: when each is sent, every field of it, and the exact bytes of a sample.",
     group: Group::Reference,
 };
 
@@ -23,7 +23,7 @@ const SAMPLE_TIME_MS: i64 = 1_772_447_400_000;
 pub fn text() -> String {
     let mut text = String::from(include_str!("../../text/events.md"));
     text.push_str("\n| Event | Programs | When |\n|---|---|---|\n");
-    for event in EventKind::ALL {
+    for event in EventKind::every() {
         let _ = writeln!(
             text,
             "| [`{event}`](#{}) | {} | {} |",
@@ -32,7 +32,7 @@ pub fn text() -> String {
             cell(event.description())
         );
     }
-    for event in EventKind::ALL {
+    for event in EventKind::every() {
         of_event(&mut text, event);
     }
     text.push_str(include_str!("../../text/objects.md"));
@@ -49,12 +49,12 @@ pub fn anchor(event: EventKind) -> String {
 
 /// The sample of an event as the page has it: what Test would send of this program at this time.
 pub fn sample(event: EventKind) -> String {
-    let kind = if event.fits(ProgramType::Referral) { ProgramType::Referral } else { ProgramType::Affiliate };
-    let name = match kind {
-        ProgramType::Referral => "Bring a friend",
-        ProgramType::Affiliate => "Partners",
+    let (id, name, kind) = match (event.is_operational(), event.fits(ProgramType::Referral)) {
+        (true, _) => ("ops_first", "Operational webhooks", ProgramType::Operations),
+        (false, true) => ("k3x9mq", "Bring a friend", ProgramType::Referral),
+        (false, false) => ("k3x9mq", "Partners", ProgramType::Affiliate),
     };
-    let program = SampleProgram { id: "k3x9mq", name, kind, currency: "USD" };
+    let program = SampleProgram { id, name, kind, currency: "USD" };
     sample_body(event, program, SAMPLE_TIME_MS)
 }
 
@@ -62,7 +62,8 @@ const fn programs(event: EventKind) -> &'static str {
     match (event.fits(ProgramType::Referral), event.fits(ProgramType::Affiliate)) {
         (true, true) => "all",
         (true, false) => "referral",
-        _ => "affiliate",
+        (false, true) => "affiliate",
+        (false, false) => "operational",
     }
 }
 
@@ -71,12 +72,12 @@ fn of_event(text: &mut String, event: EventKind) {
     let _ = write!(
         text,
         "\n## {title} {{#{anchor}}}\n\n\
-         **`{event}`** · {programs} programs · [JSON Schema](/v2/schemas/{event}.json)\n\n\
+         **`{event}`** · {programs} · [JSON Schema](/v2/schemas/{event}.json)\n\n\
          {description}\n\n\
          ### Fields of data {{#{anchor}-data}}\n\n{note}",
         title = event.title(),
         anchor = anchor(event),
-        programs = programs(event),
+        programs = if event.is_operational() { "operational webhooks".to_owned() } else { format!("{} programs", programs(event)) },
         description = event.description(),
         note = note(event),
     );
@@ -106,7 +107,16 @@ const fn note(event: EventKind) -> &'static str {
         EventKind::CommissionAdjusted => {
             "`adjustedCommission` is the commission as it is now; `adjustment` says what changed.\n\n"
         }
-        EventKind::ParticipantFraudStatusUpdated
+        EventKind::DeliveriesUndeliverable => {
+            "`count` is how many were given up between `since` and `createdAt`. The log, filtered by the state undeliverable, \
+             has each of them.\n\n"
+        }
+        EventKind::WebhookFailing | EventKind::WebhookDisabled | EventKind::ParkedDeliveriesExpiring => {
+            "`notice` says which of its causes it was, as in the list of a program's notices.\n\n"
+        }
+        EventKind::WebhookSecretReplaced
+        | EventKind::NewSignIn
+        | EventKind::ParticipantFraudStatusUpdated
         | EventKind::NewCommissionAdded
         | EventKind::NewPayoutIssued
         | EventKind::CampaignEnded => "",
@@ -194,7 +204,7 @@ pub fn objects() -> Vec<&'static Schema> {
         }
     }
     let mut found = Vec::new();
-    for event in EventKind::ALL {
+    for event in EventKind::every() {
         visit(event.schema().fields, &mut found);
     }
     found
@@ -213,7 +223,7 @@ mod tests {
     #[test]
     fn every_event_has_the_anchor_of_the_product_page_and_every_field_a_row() {
         let text = text();
-        for event in EventKind::ALL {
+        for event in EventKind::every() {
             assert!(
                 text.contains(&format!("## {} {{#{}}}\n", event.title(), event.name().to_lowercase())),
                 "{event}"
@@ -261,7 +271,7 @@ mod tests {
 
     #[test]
     fn samples_are_laid_out_without_being_changed() {
-        for event in EventKind::ALL {
+        for event in EventKind::every() {
             let body = sample(event);
             assert!(text().contains(&format!("\n{body}\n")), "{event}");
             let pretty = pretty(&body);

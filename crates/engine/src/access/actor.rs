@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use groundswell_types::{Email, ProgramId, Role, Scope, TeamId, UserId};
+use groundswell_types::{Email, ProgramId, ProgramType, Role, Scope, TeamId, UserId};
 
 use super::links::LinkHolder;
 use crate::api_keys::KnownKey;
@@ -115,6 +115,9 @@ impl Actor {
     /// Fails when the actor may not do this with the program. A program out of reach is as one that is not there.
     pub fn check(&self, permission: Permission, program: &ProgramRecord) -> Result<(), EngineError> {
         const NO_PROGRAM: EngineError = EngineError::NotFound("program");
+        // What is told there is about everybody in the team.
+        let is_operations = program.kind == ProgramType::Operations;
+        let permission = if is_operations { Permission::Manage } else { permission };
         match &self.who {
             Who::Operator => Ok(()),
             Who::Key(key) => {
@@ -186,8 +189,12 @@ impl Actor {
         if matches!(self.who, Who::Link(_)) { Err(only_webhooks()) } else { Ok(()) }
     }
 
-    /// Whether a program is in the actor's lists: of the team a person looks at, of a key's reach; the operator's are all.
+    /// Whether a program is in the actor's lists: of the team a person looks at, of a key's reach; the operator's are all. Where a
+    /// team's operational webhooks are is nobody's program.
     pub fn lists(&self, program: &ProgramRecord) -> bool {
+        if program.kind == ProgramType::Operations {
+            return false;
+        }
         match &self.who {
             Who::Operator => true,
             Who::Key(key) => {

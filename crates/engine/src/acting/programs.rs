@@ -7,7 +7,7 @@ use super::Acting;
 use crate::access::{Permission, Who};
 use crate::audit::{Deed, Trace};
 use crate::error::EngineError;
-use crate::programs::{NewProgram, ProgramPatch};
+use crate::programs::{NewProgram, ProgramPatch, operations_id};
 
 impl Acting {
     /// The programs in the actor's lists, newest first.
@@ -68,6 +68,29 @@ impl Acting {
             trace: Trace::default(),
         };
         self.engine.recorded(&self.actor, deed, self.engine.create_program_in(team, new)).await
+    }
+
+    /// Where the operational webhooks of the actor's team are, made when it is not there yet.
+    pub async fn operations(&self) -> Result<Program, EngineError> {
+        let team = self.actor.team()?;
+        self.actor.check_team(Permission::Manage, &team)?;
+        if let Ok(known) = self.engine.program(&operations_id(&team)) {
+            return Ok(known);
+        }
+        let deed = Deed {
+            action: AuditAction::ProgramCreated,
+            team: Some(team.clone()),
+            program: None,
+            trace: Trace::default(),
+        };
+        self.engine.recorded(&self.actor, deed, self.engine.operations_program(&team)).await
+    }
+
+    /// The same, if it is there.
+    pub fn operations_if_any(&self) -> Result<Option<Program>, EngineError> {
+        let team = self.actor.team()?;
+        self.actor.check_team(Permission::Manage, &team)?;
+        Ok(self.engine.program(&operations_id(&team)).ok())
     }
 
     /// Changes a program.

@@ -47,7 +47,9 @@ impl Engine {
             let Some(endpoint) = self.directory.endpoint(digest.endpoint_id) else { continue };
             let since_ms = digest.at_ms.max(digest.hour * HOUR_MS);
             let content = |about| Content::Digest { about, count, since_ms, until_ms: now_ms };
-            let mut posting = self.posting(&endpoint, content).await?;
+            // A digest that is written once more after a crash may count more; it is another one then.
+            let key = format!("digest {} {} {}", digest.endpoint_id.0, digest.at_ms, count);
+            let mut posting = self.telling_of(&endpoint, content, key).await?;
             posting.digest = Some(next);
             self.store.post(&posting).await?;
         }

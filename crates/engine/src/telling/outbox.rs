@@ -26,7 +26,7 @@ pub(super) const KEPT_MS: i64 = 3 * 86_400_000;
 pub(super) const ROOM: i64 = 10_000;
 
 /// Tells until it is stopped.
-pub(super) async fn run(engine: Arc<Engine>, post: Arc<dyn Post>, stop: CancellationToken) {
+pub(super) async fn run(engine: Arc<Engine>, post: Option<Arc<dyn Post>>, stop: CancellationToken) {
     let look_ms = LOOK_MS.min(engine.config.telling.retry_base_ms).max(50);
     // How often in a row the mail server was away, and until when it is left alone.
     let (mut away, mut rests_until_ms) = (0_u32, 0_i64);
@@ -40,6 +40,7 @@ pub(super) async fn run(engine: Arc<Engine>, post: Arc<dyn Post>, stop: Cancella
         if let Err(error) = engine.write_letters().await {
             tracing::warn!(%error, "letters to owners were not written; the next try follows");
         }
+        let Some(post) = &post else { continue };
         // Another process may have the outbox by now.
         let is_ours = engine.store.standing() == Standing::Sure;
         if !is_ours || engine.clock.now_ms() < rests_until_ms {

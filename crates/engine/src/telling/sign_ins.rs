@@ -17,17 +17,21 @@ impl Engine {
             Some(device) => self.store.device(hash_token(device), now_ms).await?,
             None => None,
         };
-        if !self.is_telling() || owner.as_ref() == Some(user) {
+        if owner.as_ref() == Some(user) {
             return Ok(());
         }
         let Some(account) = self.store.user(user).await? else { return Ok(()) };
-        let Some(email) = account.email else { return Ok(()) };
         let content = Content::SignIn {
-            name: account.name,
+            name: account.name.clone(),
             at_ms: now_ms,
             address: came.address.map(|address| address.to_string()),
             user_agent: came.user_agent.as_deref().map(|agent| agent.chars().take(MAX_AGENT_CHARS).collect()),
         };
+        // Whoever signs in does so whether it can be told or not.
+        if let Err(error) = self.announce_sign_in(&account, &content).await {
+            tracing::warn!(%error, "a sign-in was not told to operational webhooks");
+        }
+        let Some(email) = account.email.filter(|_| self.is_telling()) else { return Ok(()) };
         let letter = self.letter(&email, &self.language_or_any(user).await?, &content);
         self.store.post(&Posting { letters: vec![letter], ..Posting::default() }).await?;
         self.telling.written.notify_one();

@@ -44,7 +44,7 @@ impl Engine {
         let mut posting = match self.directory.endpoint(endpoint_id).filter(|_| is_news) {
             Some(endpoint) => {
                 let content = |about| Content::Notice { notice: kind, about, at_ms, since_ms };
-                self.posting(&endpoint, content).await?
+                self.telling_of(&endpoint, content, format!("notice {id}")).await?
             }
             None => Posting::default(),
         };
@@ -52,17 +52,23 @@ impl Engine {
         Ok(self.store.post(&posting).await?)
     }
 
-    /// Letters about a webhook to everybody who gets them.
-    pub(super) async fn posting(
+    /// Tells the team's operational webhooks of it; returns letters about a webhook to everybody who gets them. What is told
+    /// once more with the same `key` before the letters are in the outbox does not go to those webhooks once more.
+    pub(super) async fn telling_of(
         &self,
         endpoint: &Endpoint,
         content: impl FnOnce(About) -> Content,
+        key: String,
     ) -> Result<Posting, EngineError> {
         let Some(program) = self.directory.program(&endpoint.record.program_id) else {
             return Ok(Posting::default());
         };
         let content = content(about(&program, endpoint));
+        self.announce(&program, &content, key).await?;
         let mut posting = Posting::default();
+        if !self.is_telling() {
+            return Ok(posting);
+        }
         for (recipient, is_new) in self.readers(&program, endpoint).await? {
             posting.letters.push(self.letter(&recipient.email, &recipient.language, &content));
             if let Some(letter) = posting.letters.last_mut() {

@@ -24,7 +24,7 @@ fn log_level() -> Value {
 }
 
 pub fn operations() -> Vec<Operation> {
-    let files: Vec<Value> = EventKind::ALL.map(|kind| format!("{}.json", kind.name()).into()).to_vec();
+    let files: Vec<Value> = EventKind::every().map(|kind| format!("{}.json", kind.name()).into()).collect();
     let text = || json!({ "text/plain": { "schema": { "type": "string" } } });
     vec![
         Operation::new("GET /v2/openapi.json", "getDescription", "Read this description")

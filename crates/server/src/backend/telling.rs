@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use groundswell_app::Language;
-use groundswell_app::backend::telling::{Subscription, TellingBackend, Told, Wish};
+use groundswell_app::backend::telling::{Operations, Subscription, TellingBackend, Told, Wish};
 use groundswell_app::failure::Failure;
 use groundswell_engine::telling;
 use groundswell_types::{Email, ProgramId, Webhook, WebhookId};
@@ -26,6 +26,19 @@ impl TellingBackend for PageBackend {
             told.push(Told { webhook, label, recipients });
         }
         Ok(told)
+    }
+
+    async fn operations(&self) -> Result<Operations, Failure> {
+        Ok(match self.engine().await?.operations_if_any() {
+            Ok(Some(program)) => Operations::There(program.id),
+            Ok(None) => Operations::NotThere,
+            Err(_) => Operations::Hidden,
+        })
+    }
+
+    async fn set_up_operations(&self) -> Result<ProgramId, Failure> {
+        let program = self.engine().await?.operations().await;
+        program.map(|program| program.id).map_err(|error| self.failure(error))
     }
 
     async fn add_recipient(

@@ -30,7 +30,7 @@ impl Description {
         };
         Self {
             document: file("application/json", &groundswell_openapi::document(public_url)),
-            schemas: EventKind::ALL.map(schema).into(),
+            schemas: EventKind::every().map(schema).collect(),
         }
     }
 }

@@ -39,12 +39,18 @@ pub async fn create(call: Call, body: Body) -> Response {
     call.context.answer(StatusCode::OK, result.await)
 }
 
+/// `POST /v2/operations`
+pub async fn operations(call: Call) -> Response {
+    let result = call.engine().operations().await;
+    call.context.answer(StatusCode::OK, result.map_err(Failed::from))
+}
+
 /// What is to be made, and the team it is to be in, if one is named.
 fn new_program(body: &[u8]) -> Result<(NewProgram, Option<TeamId>), Failed> {
     let mut fields = Fields::parse(body)?;
     let kind = if fields.has("type") {
         let text = fields.text("type");
-        let kind = text.as_deref().and_then(ProgramType::parse);
+        let kind = text.as_deref().and_then(ProgramType::parse).filter(|kind| ProgramType::ALL.contains(kind));
         if text.is_some() && kind.is_none() {
             fields.problem("type", "must be REFERRAL or AFFILIATE");
         }

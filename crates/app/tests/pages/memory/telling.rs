@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use groundswell_app::Language;
-use groundswell_app::backend::telling::{Subscription, TellingBackend, Told, Wish};
+use groundswell_app::backend::telling::{Operations, Subscription, TellingBackend, Told, Wish};
 use groundswell_app::failure::Failure;
 use groundswell_types::{Email, ProgramId, Recipient, RecipientState, Role, WebhookId};
 
@@ -16,6 +16,8 @@ pub const TOKEN: &str = "the-token-in-the-letter";
 pub struct Letters {
     pub sends_mail: bool,
     pub recipients: Vec<Recipient>,
+    /// Where operational webhooks are, once they are set up.
+    pub operations: Option<ProgramId>,
     /// How whoever has the link stands to it.
     pub state: Option<RecipientState>,
     /// In the order in which it was done.
@@ -56,6 +58,26 @@ impl TellingBackend for Memory {
             let mut rows = state.live.iter();
             let first = rows.next().map(|row| told(row, state.letters.recipients.clone()));
             Ok(first.into_iter().chain(rows.map(|row| told(row, Vec::new()))).collect())
+        })
+    }
+
+    async fn operations(&self) -> Result<Operations, Failure> {
+        self.with(|state| {
+            let is_owner = state.viewer.as_ref().is_some_and(|viewer| viewer.role == Some(Role::Owner));
+            Ok(match &state.letters.operations {
+                _ if !is_owner => Operations::Hidden,
+                None => Operations::NotThere,
+                Some(id) => Operations::There(id.clone()),
+            })
+        })
+    }
+
+    async fn set_up_operations(&self) -> Result<ProgramId, Failure> {
+        self.with(|state| {
+            state.must_edit()?;
+            let id = ProgramId::parse("ops_first").expect("an id");
+            state.letters.operations = Some(id.clone());
+            Ok(id)
         })
     }
 

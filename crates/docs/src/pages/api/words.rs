@@ -25,7 +25,7 @@ pub fn is_of_events(name: &str) -> bool {
 /// Where the events reference has an object, or the data of an event.
 fn events_anchor(name: &str) -> Option<String> {
     let object = events::objects().into_iter().find(|schema| schema.name == name).map(events::object_anchor);
-    let data = || EventKind::ALL.into_iter().find(|event| event.schema().name == name).map(events::anchor);
+    let data = || EventKind::every().find(|event| event.schema().name == name).map(events::anchor);
     object.or_else(data)
 }
 

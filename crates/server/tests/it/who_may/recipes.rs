@@ -130,6 +130,7 @@ const EVENT: &str = r#"{"event":"NEW_PARTICIPANT_ADDED","data":{"id":"p2"}}"#;
 const REST: &[Recipe] = &[
     get("/v2/campaigns"),
     post("/v2/campaigns", r#"{"type":"REFERRAL"}"#),
+    post("/v2/operations", ""),
     get("/v2/campaign/{id}"),
     patch("/v2/campaign/{id}", r#"{"name":"Renamed"}"#),
     get("/v2/campaign/{id}/webhooks"),
