@@ -344,3 +344,50 @@ fn without_a_mail_server_nobody_is_asked_and_the_page_says_so() {
     let page = browser.page(&format!("/settings/notifications?campaign={}", ground.program));
     assert!(page.contains("GROUNDSWELL_SMTP_URL"), "{page}");
 }
+
+#[test]
+fn operational_webhooks_are_signed_and_no_report_leads_to_the_next() {
+    let (receiver, other) = (Receiver::start(), Receiver::start());
+    let server = Server::with(&QUICK_RETRY);
+    let mut ground = Ground::new(&server, &other);
+    let operations = ground.client.post("/v2/operations", &json!({})).ok();
+    assert_eq!(operations["type"], "OPERATIONS");
+    let id = operations["id"].as_str().expect("an id").to_owned();
+    assert_eq!(ground.client.post("/v2/operations", &json!({})).ok()["id"], operations["id"], "one a team");
+    let more = json!({
+        "events": ["WEBHOOK_SECRET_REPLACED", "NEW_SIGN_IN"],
+        "secret": "the secret of operational webhooks",
+    });
+    let webhook = ground.client.webhook(&id, &receiver.url("/operations"), more);
+    // What is about an operational webhook itself is not told to it.
+    let path = format!("/v2/campaign/{id}/webhooks/{webhook}");
+    ground.client.patch(&path, &json!({ "secret": "another secret of operational webhooks" })).ok();
+    ground.replace_secret();
+    let requests = waiting::until("the report".to_owned(), || {
+        let requests = receiver.requests();
+        (!requests.is_empty()).then_some(requests)
+    });
+    let request = &requests[0];
+    let body: Value = serde_json::from_slice(&request.body).expect("JSON");
+    assert_eq!((&body["event"], &body["data"]["notice"]), (&json!("WEBHOOK_SECRET_REPLACED"), &json!("secret_replaced")));
+    assert_eq!(body["data"]["webhook"]["label"], "CRM");
+    assert_eq!(body["data"]["campaign"]["id"], json!(ground.program));
+    let secret = groundswell_types::Secret::parse("another secret of operational webhooks").expect("a secret");
+    let signature = request.headers.iter().find(|(name, _)| name == "growsurf-signature").expect("is signed");
+    groundswell_types::signature::verify_product(&secret, &signature.1, &request.body, (0, i64::MAX))
+        .expect("with the webhook's secret");
+    ground.replace_secret();
+    let requests = waiting::until("the second report".to_owned(), || {
+        let requests = receiver.requests();
+        (requests.len() >= 2).then_some(requests)
+    });
+    assert_eq!(requests.len(), 2, "two secrets of another webhook were replaced, and its own told nobody");
+    assert!(requests.iter().all(|one| !one.body.windows(7).any(|part| part == b"planted")));
+    let list = ground.client.get("/v2/campaigns").ok();
+    let listed = list["campaigns"].as_array().expect("a list").iter().any(|one| one["id"] == operations["id"]);
+    assert!(!listed, "{list}");
+    let forged = json!({ "event": "NEW_SIGN_IN", "data": { "user": { "id": "usr_eve" } } });
+    let refused = ground.client.post(&format!("/v2/campaign/{id}/events"), &forged);
+    assert_eq!(refused.status, 400, "{refused:?}");
+    assert_eq!(ground.client.post("/v2/campaigns", &json!({ "type": "OPERATIONS" })).status, 400);
+}
