@@ -177,7 +177,8 @@ async fn act(backend: &dyn Backend, post: Post<'_>) -> Answer {
 
 async fn create_program(backend: &dyn Backend, form: &Form) -> Answer {
     let name = form.get("name").trim();
-    let outcome = match ProgramType::parse(form.get("type")) {
+    let kind = ProgramType::parse(form.get("type")).filter(|kind| ProgramType::ALL.contains(kind));
+    let outcome = match kind {
         Some(kind) => backend.create_program(name, kind).await,
         None => Err(Failure::Invalid(vec![Problem::new("/type", "choose referral or affiliate")])),
     };

@@ -159,7 +159,8 @@ impl Settings {
         closed_loop(&target, &ledger, 4, Until::Posted(WARM_UP / 5))?;
         drain(&ledger);
         let first = ledger.posted_count();
-        let schedule = Schedule { per_second: OPEN_LOOP_PER_SECOND, time: self.time(), broken: Broken::Fails };
+        let schedule =
+            Schedule { per_second: OPEN_LOOP_PER_SECOND, time: self.time(), broken: Broken::Fails };
         open_loop(&target, &ledger, CONNECTIONS, schedule)?;
         drain(&ledger);
         server.kill()?;

@@ -93,7 +93,8 @@ pub fn run(options: &Options, settings: &Settings, output: &Path) -> Result<()> 
     println!("soak: {half} events/s for {} min", options.minutes);
     let stage = Stage::set(settings, half, time)?;
     let Outcome { samples, marks, audits } = stage.play()?;
-    fs::write(output, samples::table(&samples)).with_context(|| format!("cannot write {}", output.display()))?;
+    fs::write(output, samples::table(&samples))
+        .with_context(|| format!("cannot write {}", output.display()))?;
     let picture = output.with_extension("svg");
     fs::write(&picture, chart::svg(&panels(), &samples, &marks))?;
     println!("written to {} and {}", output.display(), picture.display());
@@ -159,7 +160,11 @@ impl<'a> Stage<'a> {
         let server = start(settings, directory.path(), address)?;
         let ledger = |per_second: u32| {
             let events = time.as_secs_f64() * f64::from(per_second);
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a whole number of events")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a whole number of events"
+            )]
             Arc::new(Ledger::new(events as u64 + 1_000))
         };
         let fails = Arc::new(AtomicBool::new(false));
@@ -172,7 +177,8 @@ impl<'a> Stage<'a> {
             Receiver::behaving(&Manner::Fails(Arc::new(AtomicU64::new(0))))?,
             Receiver::behaving(&Manner::Hangs(Arc::new(AtomicU64::new(0))))?,
         ];
-        let [to_healthy, to_flapping, to_failing, to_hanging] = [0, 1, 2, 3].map(|at: usize| receivers[at].url());
+        let [to_healthy, to_flapping, to_failing, to_hanging] =
+            [0, 1, 2, 3].map(|at: usize| receivers[at].url());
         let mut failing = Vec::new();
         for url in [to_failing, to_hanging, format!("http://{}/hook", free_address()?)] {
             failing.push(Flow::new(&server, &url, (ledger(share), share))?);
@@ -213,7 +219,11 @@ impl<'a> Stage<'a> {
                     let at = time.mul_f64(share);
                     if next >= at && next < at + LOOK {
                         let ending = server.take().context("it runs")?;
-                        if name == KILL { ending.kill()? } else { ending.terminate()? }
+                        if name == KILL {
+                            ending.kill()?
+                        } else {
+                            ending.terminate()?
+                        }
                         *server = Some(start(settings, directory, address)?);
                         marks.push(Mark { at_seconds: next.as_secs_f64(), name });
                     }
@@ -252,7 +262,8 @@ fn running(server: &Option<Subject>) -> Result<&Subject> {
 
 fn start(settings: &Settings, directory: &Path, address: SocketAddr) -> Result<Subject> {
     let listen = ("GROUNDSWELL_LISTEN", address.to_string());
-    let all: Vec<_> = SETTINGS.map(|(name, value)| (name, value.to_owned())).into_iter().chain([listen]).collect();
+    let all: Vec<_> =
+        SETTINGS.map(|(name, value)| (name, value.to_owned())).into_iter().chain([listen]).collect();
     Subject::server_with(&settings.server, directory, &all)
 }
 
@@ -282,12 +293,18 @@ fn panels() -> [Panel; 4] {
         Panel {
             title: "Memory, MB",
             scale: Scale::Linear,
-            curves: vec![curve("resident", |one| one.resident_mb), curve("of it anonymous", |one| one.anonymous_mb)],
+            curves: vec![
+                curve("resident", |one| one.resident_mb),
+                curve("of it anonymous", |one| one.anonymous_mb),
+            ],
         },
         Panel {
             title: "Files, MB",
             scale: Scale::Linear,
-            curves: vec![curve("database", |one| one.database_mb), curve("write-ahead log", |one| one.ahead_mb)],
+            curves: vec![
+                curve("database", |one| one.database_mb),
+                curve("write-ahead log", |one| one.ahead_mb),
+            ],
         },
         Panel {
             title: "From when an event was due, ms",

@@ -31,6 +31,7 @@ pub mod incidents;
 pub mod meters;
 pub mod notices;
 mod old_secrets;
+mod operations;
 pub mod people;
 pub mod programs;
 pub mod queue_depth;

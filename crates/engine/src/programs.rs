@@ -9,9 +9,10 @@ use groundswell_types::{
     WebhooksByHealth,
 };
 
-use crate::directory::{Directory, ProgramEntry};
+use crate::directory::ProgramEntry;
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::operations;
 use crate::store::{EndpointId, ProgramChange, ProgramRecord, SettingsChange};
 
 /// Of webhooks with attempts.
@@ -73,9 +74,7 @@ impl Engine {
 
     /// Creates a program; it begins as a draft.
     pub async fn create_program_in(&self, team: TeamId, new: NewProgram) -> Result<Program, EngineError> {
-        if new.kind == ProgramType::Operations {
-            return Err(EngineError::invalid("/type", "must be REFERRAL or AFFILIATE"));
-        }
+        operations::refuse_to_make(new.kind)?;
         let now_ms = self.clock.now_ms();
         let name = match new.name {
             Some(name) => checked_name(&name)?,
@@ -95,35 +94,6 @@ impl Engine {
         let program = view(&record);
         self.writer.change(&program.id, move |_| Ok(SettingsChange::CreateProgram(record))).await?;
         Ok(program)
-    }
-
-    /// Where a team's operational webhooks are, made when it is not there yet.
-    pub(crate) async fn operations_program(&self, team: &TeamId) -> Result<Program, EngineError> {
-        let id = operations_id(team);
-        if let Ok(known) = self.program(&id) {
-            return Ok(known);
-        }
-        let record = ProgramRecord {
-            id: id.clone(),
-            team_id: team.clone(),
-            name: OPERATIONS.to_owned(),
-            kind: ProgramType::Operations,
-            status: ProgramStatus::InProgress,
-            currency: Currency::default(),
-            created_at_ms: self.clock.now_ms(),
-            webhooks_version: 0,
-            retention: None,
-        };
-        let own = id.clone();
-        let made = move |directory: &Directory| match directory.program(&own) {
-            Some(_) => Err(EngineError::Conflict("it is there already".to_owned())),
-            None => Ok(SettingsChange::CreateProgram(record)),
-        };
-        match self.writer.change(&id, made).await {
-            // Somebody else may have been quicker.
-            Ok(_) | Err(EngineError::Conflict(_)) => self.program(&id),
-            Err(error) => Err(error),
-        }
     }
 
     /// Changes a program's name or status; the status only to running or ended.
@@ -242,15 +212,6 @@ pub(crate) fn view(record: &ProgramRecord) -> Program {
     }
 }
 
-/// What the program with a team's operational webhooks is called, until somebody calls it otherwise.
-const OPERATIONS: &str = "Operational webhooks";
-
-/// The id of the program with a team's operational webhooks.
-pub(crate) fn operations_id(team: &TeamId) -> ProgramId {
-    let own = team.as_str().trim_start_matches("team_");
-    ProgramId::parse(&format!("ops_{own}")).expect("ids of teams are as short and plain as those of programs")
-}
-
 fn checked_name(name: &str) -> Result<String, EngineError> {
     let name = name.trim();
     if name.is_empty() || name.chars().count() > MAX_NAME_CHARS || name.chars().any(char::is_control) {
@@ -264,7 +225,7 @@ fn made_up_name(kind: ProgramType, now_ms: i64) -> String {
     let label = match kind {
         ProgramType::Referral => "Referral program",
         ProgramType::Affiliate => "Affiliate program",
-        ProgramType::Operations => OPERATIONS,
+        ProgramType::Operations => operations::NAME,
     };
     format!("{label} {}", date(now_ms))
 }

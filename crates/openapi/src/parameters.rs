@@ -72,7 +72,11 @@ pub fn delivery_filter() -> [Value; 7] {
             "Only those in this state.",
             json!({ "type": "string", "enum": DeliveryState::ALL }),
         ),
-        in_query("event", "Only those of this event.", json!({ "type": "string", "enum": EventKind::every().collect::<Vec<_>>() })),
+        in_query(
+            "event",
+            "Only those of this event.",
+            json!({ "type": "string", "enum": EventKind::every().collect::<Vec<_>>() }),
+        ),
         in_query(
             "webhookId",
             "Only those to this webhook.",

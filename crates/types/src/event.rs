@@ -128,7 +128,9 @@ impl EventKind {
             Self::CommissionAdjusted => "A commission changes after a refund, a chargeback, or its reversal.",
             Self::NewPayoutIssued => "A payout reaches an affiliate.",
             Self::CampaignEnded => "The program ends.",
-            Self::WebhookFailing => "Nothing has been delivered to a webhook for a day; it comes again after three days.",
+            Self::WebhookFailing => {
+                "Nothing has been delivered to a webhook for a day; it comes again after three days."
+            }
             Self::WebhookDisabled => {
                 "A webhook was disabled: nothing was delivered to it for seven days, or its receiver answered 410 Gone."
             }
@@ -140,7 +142,9 @@ impl EventKind {
                  thirty."
             }
             Self::WebhookSecretReplaced => "A webhook's secret was replaced or removed.",
-            Self::NewSignIn => "Somebody of the team signs in with a browser that their account had not seen.",
+            Self::NewSignIn => {
+                "Somebody of the team signs in with a browser that their account had not seen."
+            }
         }
     }
 

@@ -7,8 +7,8 @@ use crate::payload::{
     Adjustment, AdjustmentReason, Campaign, CampaignEnded, CampaignReward, CampaignStatus, CampaignType,
     Commission, CommissionAdjusted, CommissionEvent, CommissionStatus, EarnedReward, FraudRiskLevel,
     LimitDuration, NewCommissionAdded, NewParticipantAdded, NewPayoutIssued, NewSignIn, NoticedWebhook,
-    Participant, ParticipantFraudStatusUpdated, ParticipantReachedAGoal, Payout, PayoutStatus, ReferralSource,
-    RewardType, ShareCount, TeamMember, WebhookNotice,
+    Participant, ParticipantFraudStatusUpdated, ParticipantReachedAGoal, Payout, PayoutStatus,
+    ReferralSource, RewardType, ShareCount, TeamMember, WebhookNotice,
 };
 use crate::program::ProgramType;
 
@@ -222,7 +222,9 @@ fn campaign_type(kind: ProgramType) -> CampaignType {
 fn campaign_reward(kind: ProgramType) -> CampaignReward {
     let (title, kind, description) = match kind {
         ProgramType::Referral => ("Give $10, get $10", RewardType::DoubleSided, "$10 off your next order"),
-        ProgramType::Affiliate | ProgramType::Operations => ("20 % commission", RewardType::Affiliate, "20 % of each sale you bring"),
+        ProgramType::Affiliate | ProgramType::Operations => {
+            ("20 % commission", RewardType::Affiliate, "20 % of each sale you bring")
+        }
     };
     CampaignReward {
         id: "crew_a1b2c3".to_owned(),

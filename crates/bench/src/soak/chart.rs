@@ -146,7 +146,8 @@ fn scale(scale: Scale, largest: f64) -> (Vec<f64>, Box<dyn Fn(f64) -> f64>) {
         Scale::Linear => {
             let rough = (largest / 4.0).max(1e-9);
             let power = 10_f64.powf(rough.log10().floor());
-            let step = [1.0, 2.0, 5.0, 10.0].map(|times| times * power).into_iter().find(|step| *step >= rough);
+            let step =
+                [1.0, 2.0, 5.0, 10.0].map(|times| times * power).into_iter().find(|step| *step >= rough);
             let step = step.unwrap_or(rough);
             let top = (largest / step).ceil().max(1.0) * step;
             let mut ticks = vec![0.0];

@@ -63,14 +63,20 @@ pub struct Looked {
 
 impl Looked {
     /// Looks at the server and what the healthy program's receiver has got, `at` a time since the load began.
-    pub fn look(&mut self, server: &Subject, directory: &Path, ledger: &Ledger, at: Duration) -> Result<Sample> {
+    pub fn look(
+        &mut self,
+        server: &Subject,
+        directory: &Path,
+        ledger: &Ledger,
+        at: Duration,
+    ) -> Result<Sample> {
         let memory = Memory::of_process(server.id())?;
         let descriptors = fs::read_dir(format!("/proc/{}/fd", server.id()))?.count();
         let database = subject::database(directory);
         let (posted, arrived) = (ledger.posted_count(), ledger.arrived_count());
-        let [ack, delivery] = ledger.latencies_of(self.posted[0]..self.posted[1]).map(|all| {
-            [50, 99].map(|hundredths| float(percentile(&all, hundredths).unwrap_or(0)) / 1_000.0)
-        });
+        let [ack, delivery] = ledger
+            .latencies_of(self.posted[0]..self.posted[1])
+            .map(|all| [50, 99].map(|hundredths| float(percentile(&all, hundredths).unwrap_or(0)) / 1_000.0));
         let sample = Sample {
             at,
             resident_mb: mb(memory.resident_kib * 1024),

@@ -77,7 +77,11 @@ fn of_event(text: &mut String, event: EventKind) {
          ### Fields of data {{#{anchor}-data}}\n\n{note}",
         title = event.title(),
         anchor = anchor(event),
-        programs = if event.is_operational() { "operational webhooks".to_owned() } else { format!("{} programs", programs(event)) },
+        programs = if event.is_operational() {
+            "operational webhooks".to_owned()
+        } else {
+            format!("{} programs", programs(event))
+        },
         description = event.description(),
         note = note(event),
     );

@@ -7,7 +7,8 @@ use super::Acting;
 use crate::access::{Permission, Who};
 use crate::audit::{Deed, Trace};
 use crate::error::EngineError;
-use crate::programs::{NewProgram, ProgramPatch, operations_id};
+use crate::operations::operations_id;
+use crate::programs::{NewProgram, ProgramPatch};
 
 impl Acting {
     /// The programs in the actor's lists, newest first.

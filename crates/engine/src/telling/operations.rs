@@ -3,10 +3,10 @@
 //!
 //! What happens to these webhooks themselves is told by e-mail alone: telling it here would lead from one to the next for ever.
 
-use groundswell_types::{
-    Email, Event, EventData, NoticeKind, ProgramType, TeamId, json,
+use groundswell_types::payload::{
+    Campaign, CampaignType, NewSignIn, NoticedWebhook, TeamMember, WebhookNotice,
 };
-use groundswell_types::payload::{Campaign, CampaignType, NewSignIn, NoticedWebhook, TeamMember, WebhookNotice};
+use groundswell_types::{Email, Event, EventData, NoticeKind, ProgramType, TeamId, json};
 use serde_json::Map;
 use sha2::{Digest as _, Sha256};
 
@@ -16,7 +16,7 @@ use crate::directory::ProgramEntry;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::events::IDEMPOTENCY_MS;
-use crate::programs::operations_id;
+use crate::operations::operations_id;
 use crate::store::{Idempotency, UserRecord};
 
 impl Engine {

@@ -344,7 +344,8 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(5)).await;
             byte
         });
-        let refused = room.read(&announcing(MIB), Body::from_stream(trickle), MIB).await.expect_err("too slow");
+        let refused =
+            room.read(&announcing(MIB), Body::from_stream(trickle), MIB).await.expect_err("too slow");
         assert_eq!(refused.code, ErrorCode::RequestTimeout);
         assert_eq!(room.bytes.available_permits(), MAX_TOGETHER_BYTES);
     }

@@ -50,7 +50,8 @@ fn new_program(body: &[u8]) -> Result<(NewProgram, Option<TeamId>), Failed> {
     let mut fields = Fields::parse(body)?;
     let kind = if fields.has("type") {
         let text = fields.text("type");
-        let kind = text.as_deref().and_then(ProgramType::parse).filter(|kind| ProgramType::ALL.contains(kind));
+        let kind =
+            text.as_deref().and_then(ProgramType::parse).filter(|kind| ProgramType::ALL.contains(kind));
         if text.is_some() && kind.is_none() {
             fields.problem("type", "must be REFERRAL or AFFILIATE");
         }

@@ -369,10 +369,14 @@ fn operational_webhooks_are_signed_and_no_report_leads_to_the_next() {
     });
     let request = &requests[0];
     let body: Value = serde_json::from_slice(&request.body).expect("JSON");
-    assert_eq!((&body["event"], &body["data"]["notice"]), (&json!("WEBHOOK_SECRET_REPLACED"), &json!("secret_replaced")));
+    assert_eq!(
+        (&body["event"], &body["data"]["notice"]),
+        (&json!("WEBHOOK_SECRET_REPLACED"), &json!("secret_replaced"))
+    );
     assert_eq!(body["data"]["webhook"]["label"], "CRM");
     assert_eq!(body["data"]["campaign"]["id"], json!(ground.program));
-    let secret = groundswell_types::Secret::parse("another secret of operational webhooks").expect("a secret");
+    let secret =
+        groundswell_types::Secret::parse("another secret of operational webhooks").expect("a secret");
     let signature = request.headers.iter().find(|(name, _)| name == "growsurf-signature").expect("is signed");
     groundswell_types::signature::verify_product(&secret, &signature.1, &request.body, (0, i64::MAX))
         .expect("with the webhook's secret");
@@ -384,7 +388,8 @@ fn operational_webhooks_are_signed_and_no_report_leads_to_the_next() {
     assert_eq!(requests.len(), 2, "two secrets of another webhook were replaced, and its own told nobody");
     assert!(requests.iter().all(|one| !one.body.windows(7).any(|part| part == b"planted")));
     let list = ground.client.get("/v2/campaigns").ok();
-    let listed = list["campaigns"].as_array().expect("a list").iter().any(|one| one["id"] == operations["id"]);
+    let listed =
+        list["campaigns"].as_array().expect("a list").iter().any(|one| one["id"] == operations["id"]);
     assert!(!listed, "{list}");
     let forged = json!({ "event": "NEW_SIGN_IN", "data": { "user": { "id": "usr_eve" } } });
     let refused = ground.client.post(&format!("/v2/campaign/{id}/events"), &forged);
