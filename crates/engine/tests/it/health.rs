@@ -1,6 +1,7 @@
 //! How the engine sees its own health, life after life on one store, in time that passes by itself.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -41,17 +42,33 @@ impl Transport for Receivers {
             Self::Refuse => (500, 5),
             Self::Hang => (504, 15_000),
         };
-        tokio::time::sleep(Duration::from_millis(duration_ms.unsigned_abs())).await;
-        Exchanged {
-            exchange: Exchange::Answer { status, location: None, content_type: None },
-            status: Some(status),
-            head: String::new(),
-            body: Bytes::new(),
-            is_truncated: false,
-            is_restricted: false,
-            retry_after: None,
-            duration_ms,
-        }
+        answer(status, duration_ms).await
+    }
+}
+
+/// A receiver that takes one of three, and answers the others just as soon that it is asked too much.
+#[derive(Default)]
+struct Limited(AtomicU64);
+
+#[async_trait]
+impl Transport for Limited {
+    async fn send(&self, _: Outgoing<'_>) -> Exchanged {
+        let takes = self.0.fetch_add(1, Ordering::Relaxed).is_multiple_of(3);
+        answer(if takes { 200 } else { 429 }, 100).await
+    }
+}
+
+async fn answer(status: u16, duration_ms: i64) -> Exchanged {
+    tokio::time::sleep(Duration::from_millis(duration_ms.unsigned_abs())).await;
+    Exchanged {
+        exchange: Exchange::Answer { status, location: None, content_type: None },
+        status: Some(status),
+        head: String::new(),
+        body: Bytes::new(),
+        is_truncated: false,
+        is_restricted: false,
+        retry_after: None,
+        duration_ms,
     }
 }
 
@@ -59,7 +76,7 @@ impl Transport for Receivers {
 fn life<T>(
     store: &Arc<Memory>,
     from_ms: i64,
-    receivers: Receivers,
+    receivers: impl Transport + 'static,
     live: impl AsyncFnOnce(Arc<Engine>, Clock) -> T,
 ) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
@@ -195,6 +212,28 @@ fn receivers_that_fail_or_hang_turn_nothing_red() {
             }
         });
     }
+}
+
+#[test]
+fn a_receiver_that_takes_less_than_there_is_and_says_so_at_once_turns_nothing_red() {
+    let store = Arc::new(Memory::new());
+    life(&store, NOON_MS, Limited::default(), async |engine, _| {
+        let program = program(&engine).await;
+        for _ in 0..120 {
+            for _ in 0..60 {
+                engine.submit(&program, EVENT, None).await.expect("accepted");
+            }
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            for (component, status) in &engine.health().components {
+                assert_eq!(*status, ComponentStatus::Operational, "{component}");
+            }
+        }
+        let health = engine.health();
+        let waiting = health.waiting.expect("it was counted");
+        assert!(waiting.count > 3_000, "they wait: {waiting:?}");
+        let first = health.first_attempts.expect("there were some");
+        assert!(first.p95_us < 5_000_000, "{first:?}");
+    });
 }
 
 #[test]
