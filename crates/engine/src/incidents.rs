@@ -202,10 +202,11 @@ impl Engine {
         if incident.ended_at.is_some() {
             return Err(EngineError::Refused(IS_OVER.to_owned()));
         }
-        if incident.updates.len() >= MAX_INCIDENT_UPDATES {
+        let status = new.status.unwrap_or(incident.status);
+        // It is told to end it, so that must go.
+        if incident.updates.len() >= MAX_INCIDENT_UPDATES && !status.has_ended() {
             return Err(EngineError::Refused(TOO_MANY_UPDATES.to_owned()));
         }
-        let status = new.status.unwrap_or(incident.status);
         if status == Progress::Maintenance(MaintenanceStatus::Scheduled) && incident.started_at.is_some() {
             return Err(EngineError::Refused(CANNOT_GO_BACK.to_owned()));
         }

@@ -293,6 +293,11 @@ async fn there_are_only_so_many() {
     }
     let refused = operator.update_incident(of(&first), said(None, "Still.")).await;
     assert!(matches!(refused, Err(EngineError::Refused(_))), "{refused:?}");
+    let resolved = Progress::Incident(IncidentStatus::Resolved);
+    let over = operator.update_incident(of(&first), said(Some(resolved), "It is over.")).await.expect("ends");
+    assert_eq!((over.ended_at, over.updates.len()), (Some(NOW_MS), 101));
+    operator.delete_incident(of(&first)).await.expect("goes");
+    let second = operator.create_incident(outage()).await.expect("is reported");
     for _ in 1..50 {
         operator.create_incident(outage()).await.expect("is reported");
     }
@@ -301,7 +306,7 @@ async fn there_are_only_so_many() {
 
     // Of what is over the newest are shown, and all are there.
     let over = NewIncident { status: Progress::Incident(IncidentStatus::Resolved), ..outage() };
-    operator.delete_incident(of(&first)).await.expect("goes");
+    operator.delete_incident(of(&second)).await.expect("goes");
     let oldest = operator.create_incident(over.clone()).await.expect("is reported");
     for _ in 0..50 {
         operator.create_incident(over.clone()).await.expect("is reported");
