@@ -47,6 +47,7 @@ impl Past {
                 from,
                 until,
                 waiting: catch_up::shown(after.map_or(0, |one| one.waiting)),
+                left: None,
                 caught_up_at: after.and_then(|one| one.caught_up_at_ms),
             }
         });

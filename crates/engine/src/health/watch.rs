@@ -39,7 +39,7 @@ enum Done {
     Beat(Box<Beaten>),
     Counted(Result<Waiting, StoreError>),
     Began(Result<CatchUp, StoreError>),
-    CaughtUp(Result<bool, StoreError>),
+    Left(Result<i64, StoreError>),
 }
 
 /// What came of a heartbeat.
@@ -107,6 +107,9 @@ struct Watch {
     waits_written: HistogramSnapshot,
     past: Past,
     catching_up: Option<CatchUp>,
+    since_left: Option<Stopwatch>,
+    /// Whether there was less left to catch up with than the time before.
+    has_progressed: bool,
     /// What was due when it woke up is to be counted.
     has_woken: bool,
     beat: BeatSignal,
@@ -142,6 +145,8 @@ impl Watch {
             waits_written: nothing,
             past: Past::default(),
             catching_up: Some(began).filter(|began| began.waiting > 0),
+            since_left: None,
+            has_progressed: false,
             has_woken: false,
             beat: BeatSignal::default(),
             since_beat: None,
@@ -235,15 +240,18 @@ impl Watch {
                 Done::Began(CatchUp::count_all(ground, by_ms).await)
             }));
         }
-        if !is_due(self.since_count, policy.count_ms) {
-            let catching_up = self.catching_up.clone()?;
+        if is_due(self.since_count, policy.count_ms) {
+            self.since_count = Some(Stopwatch::start());
             return Some(Box::pin(async move {
-                Done::CaughtUp(catching_up.has_ended(engine.store.as_ref(), &engine.directory).await)
+                Done::Counted(catch_up::backlog(engine.store.as_ref(), &engine.directory).await)
             }));
         }
-        self.since_count = Some(Stopwatch::start());
+        // What waits for a receiver that fails can wait for days.
+        let left_ms = if self.has_progressed { policy.sample_ms } else { policy.beat_ms };
+        let catching_up = self.catching_up.clone().filter(|_| is_due(self.since_left, left_ms))?;
+        self.since_left = Some(Stopwatch::start());
         Some(Box::pin(async move {
-            Done::Counted(catch_up::backlog(engine.store.as_ref(), &engine.directory).await)
+            Done::Left(catching_up.count_left(engine.store.as_ref(), &engine.directory).await)
         }))
     }
 
@@ -272,10 +280,15 @@ impl Watch {
                     self.catching_up = Some(began).filter(|began| began.waiting > 0);
                 }
             }
-            Done::CaughtUp(has_ended) => {
-                if heeded(has_ended) == Some(true) {
-                    self.heartbeat.caught_up_at_ms = Some(self.engine.now_ms());
-                    self.catching_up = None;
+            Done::Left(left) => {
+                let (left, known) = (heeded(left), self.catching_up.as_mut());
+                if let (Some(left), Some(known)) = (left, known) {
+                    self.has_progressed = left < known.left;
+                    known.left = left;
+                    if left == 0 {
+                        self.heartbeat.caught_up_at_ms = Some(self.engine.now_ms());
+                        self.catching_up = None;
+                    }
                 }
             }
         }
@@ -324,6 +337,11 @@ impl Watch {
         let bounds = self.waits_written.bounds;
         let mut shown = self.past.shown(self.sampled_at_ms, bounds);
         (shown.components, shown.waiting) = (components, self.waiting);
+        if let (Some(downtime), Some(catching_up)) = (&mut shown.last_downtime, &self.catching_up)
+            && downtime.until == catching_up.by_ms
+        {
+            downtime.left = Some(catch_up::shown(catching_up.left));
+        }
         self.engine.monitor.show(shown);
     }
 
