@@ -1,7 +1,8 @@
 //! System Status: public, without a script, and asked for most when least goes.
 //!
 //! So the page is kept for some seconds, ready in each language, and given to everybody who is not signed in without asking
-//! anything of anybody. Whoever is signed in sees their own webhooks beside it, on a page that nobody keeps.
+//! anything of anybody. Whoever is signed in sees their own webhooks beside it, on a page that nobody keeps. Who it is only the
+//! database knows: few ask it at once, and none for long, or they would be told nothing just when there is something to tell.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -17,8 +18,11 @@ use groundswell_docs::Document;
 use groundswell_engine::access::Came;
 use groundswell_engine::clock::Stopwatch;
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, VARY};
+use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 use leptos::prelude::provide_context;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 
 use super::{PageRenderer, backend_for, language_for};
 use crate::backend::PageBackend;
@@ -36,9 +40,26 @@ const CACHING: HeaderValue = HeaderValue::from_static("public, max-age=5");
 /// A page is some 100 kB.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
+/// So long it is waited for who somebody is.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// So long it is waited for somebody's own page.
+const MAKING: Duration = Duration::from_secs(2);
+
+/// So many wait for that at once; whoever else is signed in gets the page that everybody sees.
+const LOOKS: usize = 16;
+
 /// The pages that are kept, by language.
-#[derive(Default)]
-pub struct StatusPages([Kept; Language::ALL.len()]);
+pub struct StatusPages {
+    pages: [Kept; Language::ALL.len()],
+    looks: Semaphore,
+}
+
+impl Default for StatusPages {
+    fn default() -> Self {
+        Self { pages: Default::default(), looks: Semaphore::new(LOOKS) }
+    }
+}
 
 #[derive(Default)]
 struct Kept {
@@ -78,20 +99,18 @@ impl Kept {
 
 /// The page for whoever asks.
 pub(super) async fn show(renderer: &PageRenderer, state: &AppState, request: Request) -> Response {
-    if state.cookies.read(Cookie::Session, request.headers()).is_some() {
-        let backend = backend_for(state, request.uri(), (request.headers(), request.extensions()));
-        // When nobody can tell who it is, the page that everybody sees is better than none.
-        if matches!(backend.viewer().await, Ok(Some(_))) {
-            return personal(renderer, state, (request, backend)).await;
-        }
+    let (asked, _) = request.into_parts();
+    if let Some(response) = personal(renderer, state, &asked).await {
+        return response;
     }
-    let language = language_for(state, request.headers());
-    let page = state.status_pages.0[language as usize].get_or_make(public(renderer, state, language)).await;
+    let language = language_for(state, &asked.headers);
+    let kept = &state.status_pages.pages[language as usize];
+    let page = kept.get_or_make(public(renderer, state, language)).await;
     let page = match page {
         Ok(page) => page,
         Err(response) => return response,
     };
-    let mut response = docs::answer(&page, request.headers());
+    let mut response = docs::answer(&page, &asked.headers);
     let is_known = response.status() == StatusCode::NOT_MODIFIED;
     let headers = response.headers_mut();
     if !is_known {
@@ -102,15 +121,20 @@ pub(super) async fn show(renderer: &PageRenderer, state: &AppState, request: Req
     response
 }
 
-/// For somebody who is signed in.
-async fn personal(
-    renderer: &PageRenderer,
-    state: &AppState,
-    (request, backend): (Request, Arc<PageBackend>),
-) -> Response {
-    let mut response = render(renderer, state, (request, backend)).await;
+/// For somebody who is signed in. When nobody can tell who it is, the page that everybody sees is better than none.
+async fn personal(renderer: &PageRenderer, state: &AppState, asked: &Parts) -> Option<Response> {
+    state.cookies.read(Cookie::Session, &asked.headers)?;
+    if !state.engine.is_ready() {
+        return None;
+    }
+    let _look = state.status_pages.looks.try_acquire().ok()?;
+    let backend = backend_for(state, &asked.uri, (&asked.headers, &asked.extensions));
+    let viewer = timeout(LOOK, backend.viewer()).await.ok()?;
+    viewer.ok()??;
+    let request = Request::from_parts(asked.clone(), Body::empty());
+    let mut response = timeout(MAKING, render(renderer, state, (request, backend))).await.ok()?;
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    response
+    Some(response)
 }
 
 /// For everybody else: as if asked by nobody in particular.

@@ -125,6 +125,43 @@ fn receivers_that_fail_turn_nothing_red() {
     assert_eq!(today(&text), "no interruption");
 }
 
+/// Lets nobody read who is signed in for as long as the returned thread runs.
+fn hold_sessions(
+    postgres: &'static private_postgres::Server,
+    (database, seconds): (&str, u64),
+) -> thread::JoinHandle<()> {
+    let statement =
+        format!("BEGIN; LOCK TABLE session IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep({seconds}); COMMIT");
+    let own = database.to_owned();
+    let holding = thread::spawn(move || drop(postgres.sql(&own, &statement)));
+    waiting::until("it is held", || {
+        let held = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation IN \
+                    (SELECT oid FROM pg_class WHERE relname = 'session')";
+        (postgres.sql(database, held).trim() == "1").then_some(())
+    });
+    holding
+}
+
+#[test]
+fn whoever_is_signed_in_gets_the_page_that_everybody_sees_when_the_database_does_not_say_who_they_are() {
+    let postgres = private_postgres::Server::shared();
+    let database = postgres.create(None);
+    let server = Server::with(&[("GROUNDSWELL_DATABASE_URL", &postgres.url(&database))]);
+    let (client, browser) = (server.client(), Browser::signed_in(&server));
+    let ask = || with(&client, &[("cookie", &browser.cookie)]);
+    assert!(ask().text.contains("Your webhooks"));
+    let holding = hold_sessions(postgres, (&database, 12));
+    for _ in 0..2 {
+        let began = Instant::now();
+        let public = ask();
+        assert_eq!((public.status, public.header("cache-control")), (200, Some("public, max-age=5")));
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert!(!holding.is_finished(), "it was held meanwhile");
+    }
+    holding.join().expect("no panic");
+    waiting::until("their own page is back", || ask().text.contains("Your webhooks").then_some(()));
+}
+
 #[test]
 fn the_page_is_kept_for_everybody_and_for_nobody_who_is_signed_in() {
     let server = Server::start();
