@@ -189,7 +189,8 @@ impl Watch {
         }
         self.sampled_at_ms = now_ms;
         self.heartbeat.last_at_ms = self.heartbeat.last_at_ms.max(now_ms);
-        if has_turned {
+        let is_unwritten = self.beat.under_way_ms.unsigned_abs() > self.engine.config.health.beat_ms;
+        if has_turned || is_unwritten {
             self.remember();
         }
         self.show();
@@ -270,8 +271,9 @@ impl Watch {
                 }
                 if let Some(past) = heeded(read) {
                     self.past = past;
-                    self.remember();
                 }
+                // What is known goes on when the database cannot be read.
+                self.remember();
             }
             Done::Counted(waiting) => self.waiting = heeded(waiting).or(self.waiting),
             Done::Began(began) => {

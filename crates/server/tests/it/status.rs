@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::browser::Browser;
 use crate::client::{Answer, Call, Client};
 use crate::receiver::{Reaction, Receiver};
-use crate::server::{ADMIN_KEY, NO_BREAKER, QUICK_RETRY, Server};
+use crate::server::{ADMIN_KEY, NO_BREAKER, QUICK_RETRY, Server, on};
 use crate::waiting;
 
 /// The components as the page calls them.
@@ -123,6 +123,27 @@ fn receivers_that_fail_turn_nothing_red() {
     assert_ne!(first, last, "it looks again and again");
     let text = page(&client);
     assert_eq!(today(&text), "no interruption");
+}
+
+#[test]
+fn today_goes_on_while_the_database_is_away() {
+    let postgres = private_postgres::Server::start();
+    let (name, url) = on(&postgres);
+    let server = Server::with(&[(name, &url)]);
+    let client = server.client();
+    waiting::until("the first heartbeat is written", || {
+        (today(&page(&client)) == "no interruption").then_some(())
+    });
+    postgres.stop(private_postgres::Mode::Immediate);
+    // Longer than until the last turn, when it is no longer sure whose the database is: that is on the page anyway.
+    waiting::within(Duration::from_secs(120), "the downtime is on the page and grows", || {
+        let said = today(&page(&client));
+        (said.starts_with("down ") && down_s(&said) >= 35).then_some(())
+    });
+    postgres.start_again();
+    waiting::within(Duration::from_secs(120), "it works again", || {
+        (tone(&page(&client), "Accepting events") == "ok").then_some(())
+    });
 }
 
 /// Lets nobody read who is signed in for as long as the returned thread runs.
