@@ -1,10 +1,11 @@
-//! System Status: public, without a script, and asked for most when least goes.
+//! System Status and the pages of its incidents: public, without a script, and asked for most when least goes.
 //!
-//! So the page is kept for some seconds, ready in each language, and given to everybody who is not signed in without asking
-//! anything of anybody. Whoever is signed in sees their own webhooks beside it, on a page that nobody keeps. Who it is only the
-//! database knows: few ask it at once, and none for long, or they would be told nothing just when there is something to tell.
+//! So a page is kept for some seconds, ready in each language, and given to everybody who is not signed in without asking
+//! anything of anybody. Whoever is signed in sees their name and their own webhooks, on a page that nobody keeps. Who it is only
+//! the database knows: few ask it at once, and none for long, or they would be told nothing just when there is something to tell.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
@@ -17,9 +18,10 @@ use groundswell_app::{Language, plain_shell};
 use groundswell_docs::Document;
 use groundswell_engine::access::Came;
 use groundswell_engine::clock::Stopwatch;
+use groundswell_types::{Incident, IncidentId};
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, VARY};
 use http::request::Parts;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode, Uri};
 use leptos::prelude::provide_context;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -37,6 +39,9 @@ const KEPT: Duration = Duration::from_secs(5);
 /// What caches may do, for as long.
 const CACHING: HeaderValue = HeaderValue::from_static("public, max-age=5");
 
+/// What is about somebody, or is not there.
+const NOT_KEPT: HeaderValue = HeaderValue::from_static("private, no-store");
+
 /// A page is some 100 kB.
 const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
 
@@ -49,15 +54,56 @@ const MAKING: Duration = Duration::from_secs(2);
 /// So many wait for that at once; whoever else is signed in gets the page that everybody sees.
 const LOOKS: usize = 16;
 
-/// The pages that are kept, by language.
+/// The pages that are kept.
 pub struct StatusPages {
-    pages: [Kept; Language::ALL.len()],
+    /// System Status by language.
+    status: [Arc<Kept>; Language::ALL.len()],
+    incidents: Mutex<IncidentPages>,
     looks: Semaphore,
+}
+
+/// The pages of those incidents that are in memory; none stays when any of them is different.
+#[derive(Default)]
+struct IncidentPages {
+    /// They are replaced as a whole, and never changed where they are.
+    of: Option<Arc<[Incident]>>,
+    /// By language.
+    pages: HashMap<IncidentId, [Arc<Kept>; Language::ALL.len()]>,
 }
 
 impl Default for StatusPages {
     fn default() -> Self {
-        Self { pages: Default::default(), looks: Semaphore::new(LOOKS) }
+        Self { status: Default::default(), incidents: Mutex::default(), looks: Semaphore::new(LOOKS) }
+    }
+}
+
+impl StatusPages {
+    /// Where a page is kept, if it is.
+    fn of(&self, public: &Public, shown: Arc<[Incident]>) -> Option<Arc<Kept>> {
+        if public.page == PlainPage::Status {
+            return Some(Arc::clone(&self.status[public.language as usize]));
+        }
+        let id = public.incident().filter(|id| shown.iter().any(|incident| incident.id == *id))?;
+        let mut incidents = self.incidents.lock().unwrap_or_else(PoisonError::into_inner);
+        if incidents.of.as_ref().is_none_or(|of| !Arc::ptr_eq(of, &shown)) {
+            *incidents = IncidentPages { of: Some(shown), pages: HashMap::new() };
+        }
+        let pages = incidents.pages.entry(id).or_default();
+        Some(Arc::clone(&pages[public.language as usize]))
+    }
+}
+
+/// A page as everybody sees it.
+struct Public {
+    page: PlainPage,
+    uri: Uri,
+    language: Language,
+}
+
+impl Public {
+    /// Which incident it is about.
+    fn incident(&self) -> Option<IncidentId> {
+        IncidentId::parse(self.uri.path().rsplit('/').next()?).ok()
     }
 }
 
@@ -97,15 +143,25 @@ impl Kept {
     }
 }
 
-/// The page for whoever asks.
-pub(super) async fn show(renderer: &PageRenderer, state: &AppState, request: Request) -> Response {
+/// One of these pages for whoever asks.
+pub(super) async fn show(
+    renderer: &PageRenderer,
+    state: &AppState,
+    (page, request): (PlainPage, Request),
+) -> Response {
     let (asked, _) = request.into_parts();
-    if let Some(response) = personal(renderer, state, &asked).await {
+    if let Some(response) = personal(renderer, state, (page, &asked)).await {
         return response;
     }
     let language = language_for(state, &asked.headers);
-    let kept = &state.status_pages.pages[language as usize];
-    let page = kept.get_or_make(public(renderer, state, language)).await;
+    // Without what stands behind a question mark, which says nothing here.
+    let public = Public { page, uri: asked.uri.path().parse().unwrap_or_default(), language };
+    let kept = state.status_pages.of(&public, state.engine.shown_incidents());
+    let make = make(renderer, state, &public);
+    let page = match kept {
+        Some(kept) => kept.get_or_make(make).await,
+        None => make.await.map(Arc::new),
+    };
     let page = match page {
         Ok(page) => page,
         Err(response) => return response,
@@ -122,7 +178,11 @@ pub(super) async fn show(renderer: &PageRenderer, state: &AppState, request: Req
 }
 
 /// For somebody who is signed in. When nobody can tell who it is, the page that everybody sees is better than none.
-async fn personal(renderer: &PageRenderer, state: &AppState, asked: &Parts) -> Option<Response> {
+async fn personal(
+    renderer: &PageRenderer,
+    state: &AppState,
+    (page, asked): (PlainPage, &Parts),
+) -> Option<Response> {
     state.cookies.read(Cookie::Session, &asked.headers)?;
     if !state.engine.is_ready() {
         return None;
@@ -132,20 +192,21 @@ async fn personal(renderer: &PageRenderer, state: &AppState, asked: &Parts) -> O
     let viewer = timeout(LOOK, backend.viewer()).await.ok()?;
     viewer.ok()??;
     let request = Request::from_parts(asked.clone(), Body::empty());
-    let mut response = timeout(MAKING, render(renderer, state, (request, backend))).await.ok()?;
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    let mut response = timeout(MAKING, render((renderer, page), state, (request, backend))).await.ok()?;
+    response.headers_mut().insert(CACHE_CONTROL, NOT_KEPT);
     Some(response)
 }
 
 /// For everybody else: as if asked by nobody in particular.
-async fn public(renderer: &PageRenderer, state: &AppState, language: Language) -> Result<Document, Response> {
+async fn make(renderer: &PageRenderer, state: &AppState, public: &Public) -> Result<Document, Response> {
     let mut request = Request::new(Body::empty());
-    *request.uri_mut() = http::Uri::from_static("/status");
-    request.headers_mut().insert(ACCEPT_LANGUAGE, HeaderValue::from_static(language.tag()));
+    request.uri_mut().clone_from(&public.uri);
+    request.headers_mut().insert(ACCEPT_LANGUAGE, HeaderValue::from_static(public.language.tag()));
     let nobody = Came { address: None, user_agent: None, session: None, device: None, language: None };
     let backend = Arc::new(PageBackend::new(state.clone(), nobody, None));
-    let response = render(renderer, state, (request, backend)).await;
+    let mut response = render((renderer, public.page), state, (request, backend)).await;
     if response.status() != StatusCode::OK {
+        response.headers_mut().insert(CACHE_CONTROL, NOT_KEPT);
         return Err(response);
     }
     let bytes = to_bytes(response.into_body(), MAX_PAGE_BYTES).await.unwrap_or_default();
@@ -154,12 +215,12 @@ async fn public(renderer: &PageRenderer, state: &AppState, language: Language) -
 
 /// The page without what Leptos leaves for a browser half to find: there is none, and the page may run no script.
 async fn render(
-    renderer: &PageRenderer,
+    (renderer, page): (&PageRenderer, PlainPage),
     state: &AppState,
     (request, backend): (Request, Arc<PageBackend>),
 ) -> Response {
     const END: &str = "</html>";
-    let asked = Asked { page: PlainPage::Status, path: "/status", query: "", outcome: None };
+    let asked = Asked { page, path: request.uri().path(), query: "", outcome: None };
     let shown = PlainShown::read(backend.as_ref(), asked).await;
     let status = shown.as_ref().err().map(Failure::status);
     let context = move || provide_context(shown.clone());

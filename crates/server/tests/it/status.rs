@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::client::{Answer, Call, Client};
@@ -58,8 +58,20 @@ fn down_s(said: &str) -> u64 {
 }
 
 fn with(client: &Client, headers: &[(&str, &str)]) -> Answer {
-    let call = Call { method: "GET", path: "/status", headers, body: &[] };
+    ask(client, "/status", headers)
+}
+
+fn ask(client: &Client, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let call = Call { method: "GET", path, headers, body: &[] };
     client.authorized_by(None).try_send(call).expect("it answers")
+}
+
+/// An incident, and where its page is.
+fn report(client: &Client) -> (String, String) {
+    let incident = json!({ "name": "Deliveries are late", "impact": "minor", "message": "We look into it." });
+    let id = client.post("/v2/incidents", &incident).ok()["id"].as_str().expect("an id").to_owned();
+    let page = format!("/status/incidents/{id}");
+    (id, page)
 }
 
 #[test]
@@ -169,18 +181,48 @@ fn whoever_is_signed_in_gets_the_page_that_everybody_sees_when_the_database_does
     let database = postgres.create(None);
     let server = Server::with(&[("GROUNDSWELL_DATABASE_URL", &postgres.url(&database))]);
     let (client, browser) = (server.client(), Browser::signed_in(&server));
-    let ask = || with(&client, &[("cookie", &browser.cookie)]);
-    assert!(ask().text.contains("Your webhooks"));
+    let (_, incident) = report(&client);
+    let signed_in = |path: &str| ask(&client, path, &[("cookie", &browser.cookie)]);
+    assert!(signed_in("/status").text.contains("Your webhooks"));
+    assert_eq!(signed_in(&incident).header("cache-control"), Some("private, no-store"));
     let holding = hold_sessions(postgres, (&database, 12));
-    for _ in 0..2 {
+    for path in ["/status", &incident] {
         let began = Instant::now();
-        let public = ask();
-        assert_eq!((public.status, public.header("cache-control")), (200, Some("public, max-age=5")));
+        let public = signed_in(path);
+        assert_eq!(
+            (public.status, public.header("cache-control")),
+            (200, Some("public, max-age=5")),
+            "{path}"
+        );
+        assert!(public.text.contains("We look into it."), "{}", public.text);
         assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
         assert!(!holding.is_finished(), "it was held meanwhile");
     }
     holding.join().expect("no panic");
-    waiting::until("their own page is back", || ask().text.contains("Your webhooks").then_some(()));
+    waiting::until("their own page is back", || {
+        signed_in("/status").text.contains("Your webhooks").then_some(())
+    });
+}
+
+#[test]
+fn an_incident_s_page_is_kept_until_something_new_is_said_of_it() {
+    let server = Server::start();
+    let client = server.client();
+    let (id, path) = report(&client);
+    let first = ask(&client, &path, &[]);
+    assert_eq!((first.status, first.header("cache-control")), (200, Some("public, max-age=5")));
+    assert!(first.text.contains("Deliveries are late") && !first.text.contains("<script"), "{}", first.text);
+    let tag = first.header("etag").expect("a tag").to_owned();
+    let german = ask(&client, &path, &[("accept-language", "de")]);
+    assert!(german.header("content-language") == Some("de") && german.text.contains("Wird untersucht"));
+    assert_eq!(ask(&client, &path, &[("if-none-match", &tag)]).status, 304);
+    let over = json!({ "status": "resolved", "message": "It is mended." });
+    assert_eq!(client.post(&format!("/v2/incidents/{id}/updates"), &over).status, 201);
+    let then = ask(&client, &path, &[("if-none-match", &tag)]);
+    assert!(then.status == 200 && then.text.contains("It is mended."), "{}", then.text);
+    client.delete(&format!("/v2/incidents/{id}")).ok();
+    let gone = ask(&client, &path, &[]);
+    assert_eq!((gone.status, gone.header("cache-control")), (404, Some("private, no-store")));
 }
 
 #[test]
