@@ -26,7 +26,7 @@ use crate::store::{Beat, HeartbeatRecord, StoreError, TroubleRecord};
 const KEPT_MS: i64 = 400 * 86_400_000;
 
 /// When no sample was taken for so long, the process did not run: it was stopped, or the machine slept. A clock that is set
-/// forward looks the same.
+/// forward looks the same. One that is set back by more was ahead.
 const ASLEEP_MS: i64 = 30_000;
 
 /// The last heartbeat of a process waits no longer for its turn.
@@ -99,6 +99,8 @@ struct Watch {
     sampler: Sampler,
     parts: Vec<Part>,
     heartbeat: HeartbeatRecord,
+    /// How long that has gone on, whatever the clock says.
+    ran: Stopwatch,
     /// Until when it is known to run, Unix milliseconds.
     sampled_at_ms: i64,
     /// Runs and troubles that have ended and are not written yet.
@@ -140,6 +142,7 @@ impl Watch {
             sampler: Sampler::new(&engine),
             parts: Component::ALL.iter().map(part).collect(),
             heartbeat,
+            ran: Stopwatch::start(),
             sampled_at_ms: now_ms,
             ended: (Vec::new(), Vec::new()),
             waits_written: nothing,
@@ -159,7 +162,11 @@ impl Watch {
     /// Looks once.
     fn sample(&mut self) {
         let now_ms = self.engine.now_ms();
-        self.notice_sleep(now_ms);
+        if now_ms < self.sampled_at_ms.saturating_sub(ASLEEP_MS) {
+            self.set_back(now_ms);
+        } else {
+            self.notice_sleep(now_ms);
+        }
         if let Some(since) = self.since_beat.filter(|_| self.beat.is_under_way) {
             self.beat.under_way_ms = since.elapsed_ms();
         }
@@ -212,11 +219,37 @@ impl Watch {
             caught_up_at_ms: None,
         };
         self.ended.0.push(std::mem::replace(&mut self.heartbeat, woken));
+        self.ran = Stopwatch::start();
         for part in &mut self.parts {
             self.ended.1.extend(part.trouble.take());
             part.machine = Hysteresis::new(self.engine.config.health.patience);
         }
         (self.catching_up, self.has_woken) = (None, true);
+    }
+
+    /// The clock was ahead and was set back. What was noted meanwhile is yet to come, so it would count as downtime until it
+    /// has: how long this process has run says when it began.
+    fn set_back(&mut self, now_ms: i64) {
+        tracing::warn!(ahead_ms = self.sampled_at_ms - now_ms, "the clock was set back");
+        let heartbeat = &mut self.heartbeat;
+        heartbeat.began_at_ms = heartbeat.began_at_ms.min(now_ms.saturating_sub(self.ran.elapsed_ms()));
+        heartbeat.last_at_ms = now_ms;
+        heartbeat.caught_up_at_ms = heartbeat.caught_up_at_ms.map(|at_ms| at_ms.min(now_ms));
+        if let Some(catching_up) = &mut self.catching_up {
+            catching_up.by_ms = heartbeat.began_at_ms;
+        }
+        for ended in &mut self.ended.0 {
+            ended.began_at_ms = ended.began_at_ms.min(now_ms);
+            ended.last_at_ms = ended.last_at_ms.min(now_ms);
+        }
+        let open = self.parts.iter_mut().filter_map(|part| part.trouble.as_mut());
+        for trouble in self.ended.1.iter_mut().chain(open) {
+            trouble.began_at_ms = trouble.began_at_ms.min(now_ms);
+            trouble.until_ms = trouble.until_ms.min(now_ms);
+        }
+        for part in &mut self.parts {
+            part.machine.set_back(now_ms);
+        }
     }
 
     /// What is to be done next beside sampling, most urgent first.

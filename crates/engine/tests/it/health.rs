@@ -192,6 +192,36 @@ fn a_process_that_was_stopped_for_a_while_knows_when_it_wakes() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_for_a_while_leaves_no_downtime() {
+    const AHEAD_MS: i64 = 6 * 60 * MINUTE_MS;
+    let store = Arc::new(Memory::new());
+    let is_fine = |health: &Health| {
+        let day = today(health, Component::Delivery);
+        assert!(day.known_ms >= 9 * MINUTE_MS && day.lost_ms() < 10_500, "{day:?}");
+        assert!(health.last_downtime.is_none_or(|down| down.until - down.from < 10_500), "{health:?}");
+    };
+    life(&store, NOON_MS, Receivers::Take, async |engine, clock| {
+        minutes(3).await;
+        clock.set(clock.now_ms() + AHEAD_MS);
+        minutes(5).await;
+        assert!(
+            is_near(today(&engine.health(), Component::Delivery).major_ms, AHEAD_MS),
+            "it looks like sleep"
+        );
+        clock.set(clock.now_ms() - AHEAD_MS);
+        minutes(2).await;
+        let health = engine.health();
+        assert!((0..=3_000).contains(&(clock.now_ms() - health.at)), "it is of now");
+        is_fine(&health);
+        engine.shut_down().await;
+    });
+    life(&store, NOON_MS + 10 * MINUTE_MS + 1_000, Receivers::Take, async |engine, _| {
+        minutes(1).await;
+        is_fine(&engine.health());
+    });
+}
+
+#[test]
 fn receivers_that_fail_or_hang_turn_nothing_red() {
     for receivers in [Receivers::Refuse, Receivers::Hang] {
         let store = Arc::new(Memory::new());
