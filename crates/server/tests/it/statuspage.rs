@@ -198,6 +198,34 @@ fn a_reader_of_feeds_reads_both_of_them() {
 }
 
 #[test]
+fn an_entry_of_a_feed_moves_to_the_top_with_a_new_date_when_something_is_said_of_it() {
+    let server = Server::start();
+    let client = server.client();
+    let id = report(&client, "Deliveries are late");
+    report(&client, "The editor is slow");
+    let entry = |path: &str| {
+        let feed = get(&client, path, &[]).text;
+        let mut entries = feed_rs::parser::parse(feed.as_bytes()).expect("a reader reads it").entries;
+        assert_eq!(entries.len(), 2);
+        let first = entries.swap_remove(0);
+        (first.title.expect("a title").content, first.updated.or(first.published).expect("a date"))
+    };
+    let feeds = ["/status/history.rss", "/status/history.atom"];
+    let before = feeds.map(|path| entry(path));
+    assert!(before.iter().all(|(title, _)| title == "The editor is slow"), "{before:?}");
+    // The dates of RSS are in seconds.
+    let second = now_ms(&client) / 1_000;
+    waiting::until("the second is over", || (now_ms(&client) / 1_000 > second).then_some(()));
+    let said = json!({ "message": "Still." });
+    assert_eq!(client.post(&format!("/v2/incidents/{id}/updates"), &said).status, 201);
+    for (path, (_, then)) in feeds.iter().zip(before) {
+        let (title, now) = entry(path);
+        assert_eq!(title, "Deliveries are late", "{path}");
+        assert!(now > then, "{path}: {now} after {then}");
+    }
+}
+
+#[test]
 fn the_badge_says_in_a_word_how_the_service_is() {
     let server = Server::start();
     let client = server.client();
