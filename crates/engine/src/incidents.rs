@@ -236,16 +236,23 @@ impl Engine {
                 return Err(EngineError::Refused(HAS_PASSED.to_owned()));
             }
         }
-        let components = change.components.unwrap_or(before.components);
+        let components = as_of(before.status, change.components.unwrap_or(before.components));
+        let mut updates = before.updates;
+        // What was said of them last was wrong as well.
+        let corrected = updates.first_mut().filter(|newest| newest.components != components).map(|newest| {
+            newest.components.clone_from(&components);
+            newest.clone()
+        });
         let incident = Incident {
             name: change.name.unwrap_or(before.name),
             impact: change.impact.unwrap_or(before.impact),
-            components: as_of(before.status, components),
+            components,
             schedule,
             updated_at: self.clock.now_ms(),
+            updates,
             ..before
         };
-        self.keep(&incident, None).await?;
+        self.keep(&incident, corrected.as_ref()).await?;
         Ok(incident)
     }
 
@@ -305,6 +312,7 @@ impl Engine {
         Ok(incident)
     }
 
+    /// Writes it, with an update that is new or corrected, if there is one.
     async fn keep(&self, incident: &Incident, update: Option<&IncidentUpdate>) -> Result<(), EngineError> {
         if !self.store.change_incident(incident, update).await? {
             return Err(EngineError::NotFound("incident"));

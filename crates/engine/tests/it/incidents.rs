@@ -150,6 +150,24 @@ async fn an_incident_is_shown_until_it_is_resolved_and_after() {
 }
 
 #[tokio::test]
+async fn a_correction_of_components_corrects_what_was_said_of_them_last_and_nothing_before() {
+    let ground = Ground::new().await;
+    let operator = ground.operator();
+    let made = operator.create_incident(outage()).await.expect("is reported");
+    operator.update_incident(of(&made), said(None, "Still.")).await.expect("is said");
+    let slow = affected(ComponentStatus::DegradedPerformance);
+    let change = IncidentChange { components: Some(slow.clone()), ..IncidentChange::default() };
+    let corrected = operator.change_incident(of(&made), change).await.expect("is corrected");
+    assert_eq!(corrected.components, slow);
+    assert_eq!(corrected.updates[0].components, slow);
+    assert_eq!((words(&corrected)[0].1, corrected.updates[1].clone()), ("Still.", made.updates[0].clone()));
+    ground.engine.shut_down().await;
+    let again = Ground::over(Arc::clone(&ground.store), ground.clock.clone()).await;
+    assert_eq!(again.engine.shown_incidents().as_ref(), [corrected]);
+    again.engine.shut_down().await;
+}
+
+#[tokio::test]
 async fn maintenance_begins_and_ends_at_its_times() {
     let ground = Ground::new().await;
     let operator = ground.operator();

@@ -132,6 +132,26 @@ fn the_documents_have_the_shape_of_a_statuspage_before_during_and_after_an_incid
 }
 
 #[test]
+fn an_update_says_of_what_it_no_longer_concerns_that_it_is_well_corrected_or_not() {
+    let server = Server::start();
+    let client = server.client();
+    let id = report(&client, "Deliveries are late");
+    let affected = || {
+        document(&client, "incidents.json")["incidents"][0]["incident_updates"][0]["affected_components"]
+            .clone()
+    };
+    let entry = |code: &str, name: &str, [old, new]: [&str; 2]| json!({ "code": code, "name": name, "old_status": old, "new_status": new });
+    let well = entry("delivery", "Delivering", ["partial_outage", "operational"]);
+    let events = json!([{ "component": "events", "status": "degraded_performance" }]);
+    let update = json!({ "message": "It is something else.", "components": events });
+    assert_eq!(client.post(&format!("/v2/incidents/{id}/updates"), &update).status, 201);
+    let slow = entry("events", "Accepting events", ["operational", "degraded_performance"]);
+    assert_eq!(affected(), json!([slow, well]));
+    client.patch(&format!("/v2/incidents/{id}"), &json!({ "components": [] })).ok();
+    assert_eq!(affected(), json!([well]));
+}
+
+#[test]
 fn maintenance_begins_and_ends_by_itself() {
     let server = Server::start();
     let client = server.client();
