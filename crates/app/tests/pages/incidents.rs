@@ -108,6 +108,30 @@ async fn what_cannot_be_done_comes_back_as_it_was_typed() {
 }
 
 #[tokio::test]
+async fn of_an_open_incident_system_status_has_what_was_said_last_and_its_page_everything() {
+    let site = Site::new(Memory::empty());
+    site.post_and_follow(HERE, REPORT).await;
+    let update = |number: usize| {
+        format!(
+            "intent=update&kind=incident&incident=inc_0000000000001&status=identified&message=Number+{number}+of+them"
+        )
+    };
+    for number in 1..=2 {
+        site.post_and_follow(HERE, &update(number)).await;
+    }
+    let page = site.get("/status").await;
+    page.shows(&["Number 2 of them", "Number 1 of them", "We look"]);
+    assert!(!page.html.contains("earlier update"));
+    for number in 3..=4 {
+        site.post_and_follow(HERE, &update(number)).await;
+    }
+    let page = site.get("/status").await;
+    page.shows(&["Number 4 of them", "Number 3 of them", "Number 2 of them", "2 earlier updates"]);
+    assert!(!page.html.contains("Number 1 of them") && !page.html.contains("We look"), "{}", page.html);
+    site.get("/status/incidents/inc_0000000000001").await.shows(&["Number 1 of them", "We look"]);
+}
+
+#[tokio::test]
 async fn only_those_who_run_the_server_see_the_page_and_the_way_to_it() {
     let link = "href=\"/settings/status\"";
     let owner = Site::new(Memory::empty());

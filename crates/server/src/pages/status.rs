@@ -42,8 +42,8 @@ const CACHING: HeaderValue = HeaderValue::from_static("public, max-age=5");
 /// What is about somebody, or is not there.
 const NOT_KEPT: HeaderValue = HeaderValue::from_static("private, no-store");
 
-/// A page is some 100 kB.
-const MAX_PAGE_BYTES: usize = 4 * 1024 * 1024;
+/// A page is some 100 kB. One with as much as can be said of as many incidents as it can have has some 5 MB.
+const MAX_PAGE_BYTES: usize = 16 * 1024 * 1024;
 
 /// So long it is waited for who somebody is.
 const LOOK: Duration = Duration::from_millis(500);
@@ -135,7 +135,12 @@ impl Kept {
         if let Some((page, true)) = self.get() {
             return Ok(page);
         }
-        let page = Arc::new(make.await?);
+        let page = match (make.await, self.get()) {
+            (Ok(page), _) => Arc::new(page),
+            // An old page is better than none.
+            (Err(_), Some((page, _))) => return Ok(page),
+            (Err(response), None) => return Err(response),
+        };
         let fresh = (Stopwatch::start(), Arc::clone(&page));
         *self.page.write().unwrap_or_else(PoisonError::into_inner) = Some(fresh);
         drop(turn);
@@ -209,7 +214,7 @@ async fn make(renderer: &PageRenderer, state: &AppState, public: &Public) -> Res
         response.headers_mut().insert(CACHE_CONTROL, NOT_KEPT);
         return Err(response);
     }
-    let bytes = to_bytes(response.into_body(), MAX_PAGE_BYTES).await.unwrap_or_default();
+    let bytes = to_bytes(response.into_body(), MAX_PAGE_BYTES).await.map_err(|error| not_made(&error))?;
     Ok(Document::html(String::from_utf8_lossy(&bytes).into_owned()))
 }
 
@@ -227,7 +232,10 @@ async fn render(
     let response =
         renderer.render_as((state, backend), request, (context, plain_shell, |_| Scripts::None)).await;
     let (mut head, body) = response.into_parts();
-    let bytes = to_bytes(body, MAX_PAGE_BYTES).await.unwrap_or_default();
+    let bytes = match to_bytes(body, MAX_PAGE_BYTES).await {
+        Ok(bytes) => bytes,
+        Err(error) => return not_made(&error),
+    };
     let mut page = String::from_utf8_lossy(&bytes).into_owned();
     if let Some(end) = page.find(END) {
         page.truncate(end + END.len());
@@ -237,4 +245,9 @@ async fn render(
     }
     head.headers.remove(CONTENT_LENGTH);
     (head, page).into_response()
+}
+
+fn not_made(error: &axum::Error) -> Response {
+    tracing::error!(%error, "a page of System Status is too large, or was not made");
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
