@@ -40,7 +40,7 @@ fn as_of(page: &str) -> String {
 }
 
 /// What the table of days says of accepting events today.
-fn today(page: &str) -> String {
+pub fn today(page: &str) -> String {
     // None until the first heartbeat is written.
     let Some((_, row)) = page.split_once("scope=\"row\"") else { return String::new() };
     let cell = row.split_once("<td>").and_then(|(_, rest)| rest.split_once('<')).expect("it has cells").0;
