@@ -202,10 +202,11 @@ impl Engine {
         if incident.ended_at.is_some() {
             return Err(EngineError::Refused(IS_OVER.to_owned()));
         }
-        if incident.updates.len() >= MAX_INCIDENT_UPDATES {
+        let status = new.status.unwrap_or(incident.status);
+        // It is told to end it, so that must go.
+        if incident.updates.len() >= MAX_INCIDENT_UPDATES && !status.has_ended() {
             return Err(EngineError::Refused(TOO_MANY_UPDATES.to_owned()));
         }
-        let status = new.status.unwrap_or(incident.status);
         if status == Progress::Maintenance(MaintenanceStatus::Scheduled) && incident.started_at.is_some() {
             return Err(EngineError::Refused(CANNOT_GO_BACK.to_owned()));
         }
@@ -235,16 +236,23 @@ impl Engine {
                 return Err(EngineError::Refused(HAS_PASSED.to_owned()));
             }
         }
-        let components = change.components.unwrap_or(before.components);
+        let components = as_of(before.status, change.components.unwrap_or(before.components));
+        let mut updates = before.updates;
+        // What was said of them last was wrong as well.
+        let corrected = updates.first_mut().filter(|newest| newest.components != components).map(|newest| {
+            newest.components.clone_from(&components);
+            newest.clone()
+        });
         let incident = Incident {
             name: change.name.unwrap_or(before.name),
             impact: change.impact.unwrap_or(before.impact),
-            components: as_of(before.status, components),
+            components,
             schedule,
             updated_at: self.clock.now_ms(),
+            updates,
             ..before
         };
-        self.keep(&incident, None).await?;
+        self.keep(&incident, corrected.as_ref()).await?;
         Ok(incident)
     }
 
@@ -304,6 +312,7 @@ impl Engine {
         Ok(incident)
     }
 
+    /// Writes it, with an update that is new or corrected, if there is one.
     async fn keep(&self, incident: &Incident, update: Option<&IncidentUpdate>) -> Result<(), EngineError> {
         if !self.store.change_incident(incident, update).await? {
             return Err(EngineError::NotFound("incident"));

@@ -48,8 +48,8 @@ pub struct Meters {
     /// Events that repeated an earlier one with the same idempotency key.
     pub events_repeated: Counter,
     /// From acceptance to the beginning of the first attempt, in seconds. Without deliveries that had to wait because of
-    /// their receiver: it failed, asked for a pause or answers slowly, or the webhook was disabled. So no receiver makes
-    /// this server look slow. The time in which the server did not run counts.
+    /// their receiver: it failed, asked for a pause, answers slowly or took no more at once for longer than a moment, or the
+    /// webhook was disabled. So no receiver makes this server look slow. The time in which the server did not run counts.
     pub first_attempt_seconds: Histogram,
     /// What each attempt took, from the first byte out to the last byte in, in seconds.
     pub attempt_seconds: Histogram,

@@ -108,8 +108,9 @@ fn response(errors: Errors, codes: &[ErrorCode], text: &str) -> Value {
         });
         if errors == Errors::RateLimit {
             narrower["properties"]["policyName"] = json!({
-                "enum": ["SECOND", "MINUTE", "HOUR", "TESTS_PER_MINUTE"],
-                "description": "Which limit it was: of the key's, or that a program can send 20 tests a minute.",
+                "enum": ["SECOND", "MINUTE", "HOUR", "TESTS_PER_MINUTE", "STREAMS_OF_A_KEY"],
+                "description": "Which limit it was: of the key's, or that a program can send 20 tests a minute, or that a key \
+                                can have 10 streams of events open.",
             });
             narrower["required"] = json!(["policyName"]);
         }

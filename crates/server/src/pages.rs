@@ -73,7 +73,9 @@ pub fn router(state: &AppState) -> Routes {
             let renderer = renderer.clone();
             async move {
                 match page {
-                    PlainPage::Status => status::show(&renderer, &state, request).await,
+                    PlainPage::Status | PlainPage::Incident => {
+                        status::show(&renderer, &state, (page, request)).await
+                    }
                     page => renderer.render_plain(&state, request, (page, None)).await,
                 }
             }

@@ -51,9 +51,9 @@ pub struct Asked<'a> {
 /// Names and counts what goes through the router, for System Status as well. What is left to be sent of an answer has the name,
 /// too.
 pub async fn through_router(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let component = component_of(request.uri().path());
     let matched = request.extensions().get::<MatchedPath>().cloned();
     let route = matched.as_ref().map(MatchedPath::as_str);
+    let component = route.and_then(component_of);
     let meters = state.http_meters.of(request.method(), route);
     let traces = state.traces.as_ref();
     let span = traces.and_then(|traces| traces.request(request.method(), route, request.headers()));
@@ -65,12 +65,13 @@ pub async fn through_router(State(state): State<AppState>, request: Request, nex
     response.map(|body| Body::new(Named { id, body }))
 }
 
-/// Whose answers those are of a path; none of what says nothing about anybody: files, documentation, probes.
-fn component_of(path: &str) -> Option<Component> {
-    let first = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+/// Whose answers those are of a route; none of what says nothing about anybody, however often it is asked for: files,
+/// documentation, probes, and how the service is.
+fn component_of(route: &str) -> Option<Component> {
+    let first = route.trim_start_matches('/').split('/').next().unwrap_or_default();
     match first {
         "v2" => Some(Component::Api),
-        "docs" | "llms.txt" | "pkg" | "healthz" | "readyz" | "metrics" | "status" | "inbox"
+        "docs" | "llms.txt" | "pkg" | "healthz" | "readyz" | "metrics" | "status" | "api" | "inbox"
         | "favicon.svg" | "robots.txt" => None,
         _ => Some(Component::Editor),
     }
@@ -174,6 +175,18 @@ mod tests {
 
     fn name() -> Option<String> {
         current().map(|id| id.0.as_ref().to_owned())
+    }
+
+    #[test]
+    fn what_says_nothing_about_a_component_does_not_hide_its_failures() {
+        for route in ["/api/v2/summary.json", "/status", "/status/incidents/{id}", "/healthz", "/docs/{page}"]
+        {
+            assert_eq!(component_of(route), None, "{route}");
+        }
+        assert_eq!(component_of("/v2/campaign/{id}/webhooks"), Some(Component::Api));
+        for route in ["/", "/programs/{id}/deliveries", "/_fn/{*name}", "/settings/status"] {
+            assert_eq!(component_of(route), Some(Component::Editor), "{route}");
+        }
     }
 
     #[test]

@@ -124,8 +124,18 @@ pub struct Downtime {
     pub until: i64,
     /// What was due by its end, and could be tried.
     pub waiting: Waiting,
-    /// When all of that had been tried, in Unix milliseconds.
+    /// So much of that has not been tried yet; none when all was, or when it is not known.
+    pub left: Option<Waiting>,
+    /// When all of that had been tried, but for what was withdrawn with its webhook, in Unix milliseconds.
     pub caught_up_at: Option<i64>,
+}
+
+impl Downtime {
+    /// How much of what was waiting has been tried; at least, when not all was counted. None when that is not known.
+    pub fn tried(&self) -> Option<Waiting> {
+        let left = self.left.filter(|left| left.is_exact)?;
+        Some(Waiting { count: self.waiting.count - left.count, is_exact: self.waiting.is_exact })
+    }
 }
 
 /// Webhooks by how they do; each counts once.
@@ -154,6 +164,17 @@ impl WebhooksByHealth {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_much_was_tried_is_said_only_as_far_as_it_is_known() {
+        let exactly = |count| Waiting { count, is_exact: true };
+        let at_least = |count| Waiting { count, is_exact: false };
+        let tried = |waiting, left| Downtime { from: 0, until: 1, waiting, left, caught_up_at: None }.tried();
+        assert_eq!(tried(exactly(30), Some(exactly(20))), Some(exactly(10)));
+        assert_eq!(tried(at_least(100), Some(exactly(40))), Some(at_least(60)));
+        assert_eq!(tried(at_least(100), Some(at_least(100))), None);
+        assert_eq!(tried(exactly(30), None), None);
+    }
 
     #[test]
     fn a_share_of_uptime_is_never_rounded_up() {

@@ -11,7 +11,7 @@ pub const MAX_INCIDENT_NAME_CHARS: usize = 200;
 /// The longest message of an update.
 pub const MAX_INCIDENT_MESSAGE_CHARS: usize = 4000;
 
-/// So many updates one can have.
+/// So many updates one can have, and another that ends it.
 pub const MAX_INCIDENT_UPDATES: usize = 100;
 
 /// So many can be open at a time, incidents and maintenance together.

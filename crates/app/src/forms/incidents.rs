@@ -44,7 +44,11 @@ async fn act(backend: &dyn Backend, form: &Form) -> Result<(), Failure> {
             let new = NewIncidentUpdate { status: Some(status(form)?), message, components };
             backend.update_incident(of, new).await
         }
-        "correct" => backend.change_incident(incident(form)?, corrected(form)?).await,
+        "correct" => {
+            let of = incident(form)?;
+            let before = backend.incident(of.id).await?.schedule;
+            backend.change_incident(of, corrected(form, before)?).await
+        }
         "delete" => backend.delete_incident(incident(form)?).await,
         _ => Err(Failure::NotFound),
     }
@@ -86,10 +90,14 @@ fn announced(form: &Form) -> Result<NewIncident, Failure> {
     })
 }
 
-/// Only what the form has fields for is changed: of what is over, less than of what is open.
-fn corrected(form: &Form) -> Result<IncidentChange, Failure> {
+/// Only what the form has fields for is changed: of what is over, less than of what is open. Its fields show times to the
+/// minute, so one that is as it was shown is the one that was.
+fn corrected(form: &Form, before: Option<Schedule>) -> Result<IncidentChange, Failure> {
     let has = |name: &str| form.pairs().any(|(field, _)| field == name);
-    let time = |name: &str| has(name).then(|| moment(form, name)).transpose();
+    let time = |name: &str, was: Option<i64>| {
+        let is_new = has(name) && was.is_none_or(|was| form.get(name) != time::minute(was));
+        is_new.then(|| moment(form, name)).transpose()
+    };
     let is_incident = form.get("kind") == "incident";
     let components = if is_incident {
         has("component-events").then(|| affected(form))
@@ -100,8 +108,8 @@ fn corrected(form: &Form) -> Result<IncidentChange, Failure> {
         name: Some(form.get("name").to_owned()),
         impact: Impact::parse(form.get("impact")).filter(|_| is_incident),
         components,
-        from: time("from")?,
-        until: time("until")?,
+        from: time("from", before.map(|schedule| schedule.from))?,
+        until: time("until", before.map(|schedule| schedule.until))?,
     })
 }
 

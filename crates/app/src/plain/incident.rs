@@ -45,13 +45,18 @@ pub fn view(Shown(incident): Shown) -> AnyView {
     .into_any()
 }
 
-/// In a list of them: with a link to its page. Of one that is over only what was said last stands here.
+/// Of one that is open so much of what was said stands in a list: the page has to have room for all of them.
+const SAID_IN_A_LIST: usize = 3;
+
+/// In a list of them: with a link to its page. Only what was said last stands here, of one that is over only the end.
 pub fn item(texts: Texts, incident: &Incident) -> AnyView {
     let address = format!("/status/incidents/{}", incident.id);
     let mut shown = incident.clone();
-    if shown.ended_at.is_some() {
-        shown.updates.truncate(1);
-    }
+    shown.updates.truncate(if incident.ended_at.is_some() { 1 } else { SAID_IN_A_LIST });
+    let earlier = incident.updates.len() - shown.updates.len();
+    let earlier = (earlier > 0 && incident.ended_at.is_none()).then(|| {
+        view! { <p><a rel="external" href=address.clone()>{texts.incidents_earlier(earlier)}</a></p> }
+    });
     view! {
         <article class="card incident">
             <div class="incident-head">
@@ -61,6 +66,7 @@ pub fn item(texts: Texts, incident: &Incident) -> AnyView {
             </div>
             {facts(texts, incident)}
             {updates(texts, &shown)}
+            {earlier}
         </article>
     }
     .into_any()

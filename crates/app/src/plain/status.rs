@@ -181,7 +181,10 @@ fn Numbers(health: Health) -> impl IntoView {
     };
     let downtime = match health.last_downtime {
         None => view! { <p>{texts.status_downtime_none()}</p> }.into_any(),
-        Some(downtime) => last_downtime(texts, downtime, &waiting(downtime.waiting)),
+        Some(downtime) => {
+            let tried = downtime.tried().map(waiting);
+            last_downtime(texts, downtime, (&waiting(downtime.waiting), tried))
+        }
     };
     view! {
         <section aria-labelledby="status-numbers">
@@ -200,14 +203,15 @@ fn Numbers(health: Health) -> impl IntoView {
     }
 }
 
-fn last_downtime(texts: Texts, downtime: Downtime, waiting: &str) -> AnyView {
-    let Downtime { from, until, waiting: Waiting { count, .. }, caught_up_at } = downtime;
+fn last_downtime(texts: Texts, downtime: Downtime, (waiting, tried): (&str, Option<String>)) -> AnyView {
+    let Downtime { from, until, waiting: Waiting { count, .. }, caught_up_at, .. } = downtime;
     let (began, ended) = (view! { <Time at=from/> }.into_any(), view! { <Time at=until/> }.into_any());
     let lasted = said::long(until - from);
-    let caught_up = match caught_up_at {
+    let caught_up = match (caught_up_at, tried) {
         _ if count == 0 => texts.status_caught_up_nothing().to_owned(),
-        Some(at_ms) => texts.status_caught_up(waiting, &said::long(at_ms - until)),
-        None => texts.status_catching_up(waiting),
+        (Some(at_ms), _) => texts.status_caught_up(waiting, &said::long(at_ms - until)),
+        (None, Some(tried)) => texts.status_caught_up_partly(&tried, waiting),
+        (None, None) => texts.status_catching_up(waiting),
     };
     view! { <p>{texts.status_downtime_was(began, ended, &lasted)}" "{caught_up}</p> }.into_any()
 }

@@ -68,6 +68,31 @@ async fn maintenance_is_announced_and_moved_in_utc() {
 }
 
 #[tokio::test]
+async fn a_correction_leaves_times_as_they_were_that_the_form_shows_to_the_minute() {
+    let site = Site::new(Memory::empty());
+    site.post_and_follow(HERE, ANNOUNCE).await;
+    let exact = Schedule { from: 1_785_578_412_345, until: 1_785_583_859_999 };
+    let set =
+        |site: &Site| site.backend.state.lock().expect("not poisoned").incidents[0].schedule = Some(exact);
+    let is = |site: &Site| site.backend.state.lock().expect("not poisoned").incidents[0].schedule;
+    set(&site);
+    let page = site.get(HERE).await;
+    assert!(
+        page.html.contains("value=\"2026-08-01T10:00\"") && page.html.contains("value=\"2026-08-01T11:30\"")
+    );
+    let correct = |until: &str| {
+        format!(
+            "intent=correct&kind=maintenance&incident=inc_0000000000001&name=A+disk&from=2026-08-01T10:00&until={until}\
+             &component=api"
+        )
+    };
+    site.post_and_follow(HERE, &correct("2026-08-01T11:30")).await.shows(&["A disk Announced"]);
+    assert_eq!(is(&site), Some(exact));
+    site.post_and_follow(HERE, &correct("2026-08-01T11:31")).await;
+    assert_eq!(is(&site), Some(Schedule { until: 1_785_583_860_000, ..exact }));
+}
+
+#[tokio::test]
 async fn what_cannot_be_done_comes_back_as_it_was_typed() {
     let site = Site::new(Memory::empty());
     let wrong = "intent=announce&name=A+larger+disk&from=soon&until=&component=api&message=Wait";
@@ -80,6 +105,30 @@ async fn what_cannot_be_done_comes_back_as_it_was_typed() {
     let unknown =
         site.post(HERE, "intent=update&kind=incident&incident=inc_1").await.expect_err("comes back");
     assert_eq!(unknown.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn of_an_open_incident_system_status_has_what_was_said_last_and_its_page_everything() {
+    let site = Site::new(Memory::empty());
+    site.post_and_follow(HERE, REPORT).await;
+    let update = |number: usize| {
+        format!(
+            "intent=update&kind=incident&incident=inc_0000000000001&status=identified&message=Number+{number}+of+them"
+        )
+    };
+    for number in 1..=2 {
+        site.post_and_follow(HERE, &update(number)).await;
+    }
+    let page = site.get("/status").await;
+    page.shows(&["Number 2 of them", "Number 1 of them", "We look"]);
+    assert!(!page.html.contains("earlier update"));
+    for number in 3..=4 {
+        site.post_and_follow(HERE, &update(number)).await;
+    }
+    let page = site.get("/status").await;
+    page.shows(&["Number 4 of them", "Number 3 of them", "Number 2 of them", "2 earlier updates"]);
+    assert!(!page.html.contains("Number 1 of them") && !page.html.contains("We look"), "{}", page.html);
+    site.get("/status/incidents/inc_0000000000001").await.shows(&["Number 1 of them", "We look"]);
 }
 
 #[tokio::test]

@@ -135,6 +135,7 @@ pub struct Limits {
 struct Slot {
     place: Place,
     cost_ms: i64,
+    taken_at_ms: i64,
 }
 
 /// The state machine over all endpoints.
@@ -170,11 +171,11 @@ impl Scheduler {
 
     /// An endpoint has rows in the store that the scheduler does not know, the first of them due at `due_at_ms`:
     /// at start, or because rows were moved.
-    pub fn open(&mut self, Contender { endpoint, flow }: Contender, due_at_ms: i64, now_ms: i64) {
-        let queue = self.queue(endpoint, flow);
+    pub fn open(&mut self, contender: Contender, due_at_ms: i64, now_ms: i64) {
+        let queue = self.queue(contender, now_ms);
         queue.reset(Horizon::UpTo(None));
         queue.refill_at_ms = due_at_ms;
-        self.settle(endpoint, now_ms);
+        self.settle(contender.endpoint, now_ms);
     }
 
     /// Nothing more is to be sent to an endpoint: it was disabled or deleted.
@@ -189,8 +190,9 @@ impl Scheduler {
     }
 
     /// An endpoint's breaker opened or closed, a probe of it failed, or its receiver asked for a pause.
-    pub fn gate(&mut self, Contender { endpoint, flow }: Contender, gate: Gate, now_ms: i64) {
-        let queue = self.queue(endpoint, flow);
+    pub fn gate(&mut self, contender: Contender, gate: Gate, now_ms: i64) {
+        let endpoint = contender.endpoint;
+        let queue = self.queue(contender, now_ms);
         let has_closed = queue.gate.held.is_some() && gate.held.is_none();
         if queue.gate != Gate::default() {
             queue.receiver_awaited_ms = now_ms;
@@ -204,19 +206,19 @@ impl Scheduler {
     }
 
     /// An endpoint has a new URL, secret or headers, or was enabled: its next delivery is tried at once.
-    pub fn rescue(&mut self, Contender { endpoint, flow }: Contender, now_ms: i64) {
-        self.paces.remove(&endpoint);
-        let queue = self.queue(endpoint, flow);
+    pub fn rescue(&mut self, contender: Contender, now_ms: i64) {
+        self.paces.remove(&contender.endpoint);
+        let queue = self.queue(contender, now_ms);
         queue.gate = Gate::default();
         queue.wants_rescue = true;
-        self.settle(endpoint, now_ms);
+        self.settle(contender.endpoint, now_ms);
     }
 
     /// A delivery was committed.
     pub fn accepted(&mut self, item: Item, flow: FlowId, now_ms: i64) {
         let endpoint = item.pending.key.endpoint_id;
         let keeps_body = self.kept_bytes < KEPT_BYTES_MAX;
-        let queue = self.queue(endpoint, flow);
+        let queue = self.queue(Contender { endpoint, flow }, now_ms);
         // A refill may have seen the row before this message came, and it may be on its way already.
         if !queue.unsettled.contains(&item.pending.key.delivery_id) {
             let keeps_body = keeps_body && queue.gate.held.is_none();
@@ -228,10 +230,14 @@ impl Scheduler {
     /// An attempt is over, its slot is free; its outcome is not yet committed.
     pub fn finished(&mut self, key: PendingKey, ended: Ended, now_ms: i64) {
         let endpoint = key.endpoint_id;
-        self.free_slot(key, ended.duration_ms);
-        if self.queues.contains_key(&endpoint) {
+        let slot = self.free_slot(key, ended.duration_ms);
+        if let Some(queue) = self.queues.get_mut(&endpoint) {
+            queue.hear(now_ms);
             let pace = self.paces.entry(endpoint).or_default();
             pace.note(ended, now_ms, self.limits.endpoint_slots);
+            if let Some(slot) = slot {
+                pace.note_own(now_ms.saturating_sub(slot.taken_at_ms).saturating_sub(ended.duration_ms));
+            }
             self.settle(endpoint, now_ms);
         }
     }
@@ -363,8 +369,8 @@ impl Scheduler {
         self.queues.len()
     }
 
-    fn queue(&mut self, endpoint: EndpointId, flow: FlowId) -> &mut Queue {
-        self.queues.entry(endpoint).or_insert_with(|| Queue::new(flow))
+    fn queue(&mut self, Contender { endpoint, flow }: Contender, now_ms: i64) -> &mut Queue {
+        self.queues.entry(endpoint).or_insert_with(|| Queue::new(flow, now_ms))
     }
 
     fn cap(&self, endpoint: EndpointId) -> usize {
@@ -388,7 +394,7 @@ impl Scheduler {
         }
         let Some(item) = queue.window.pop_first() else { return };
         let id = item.pending.key.delivery_id;
-        queue.in_flight += 1;
+        queue.begin(now_ms);
         queue.unsettled.insert(id);
         if is_probe {
             queue.probe = Some(id);
@@ -397,17 +403,19 @@ impl Scheduler {
         let has_waited_for_receiver = is_probe || item.pending.accepted_at_ms <= queue.receiver_awaited_ms;
         let place = Place { lane, flow: queue.flow, endpoint };
         self.turns.take(place, cost_ms);
-        self.slots.insert(id, Slot { place, cost_ms });
+        self.slots.insert(id, Slot { place, cost_ms, taken_at_ms: now_ms });
         self.actions.push(Action::Send(Item { is_probe, has_waited_for_receiver, ..item }));
     }
 
-    fn free_slot(&mut self, key: PendingKey, duration_ms: i64) {
-        if let Some(Slot { place, cost_ms }) = self.slots.remove(&key.delivery_id) {
+    fn free_slot(&mut self, key: PendingKey, duration_ms: i64) -> Option<Slot> {
+        let slot = self.slots.remove(&key.delivery_id);
+        if let Some(Slot { place, cost_ms, .. }) = slot {
             self.turns.give_back(place, duration_ms - cost_ms);
         }
         if let Some(queue) = self.queues.get_mut(&key.endpoint_id) {
             queue.in_flight = queue.in_flight.saturating_sub(1);
         }
+        slot
     }
 
     /// After a failed probe: what has expired by now was tried for the last time.

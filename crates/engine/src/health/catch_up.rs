@@ -1,6 +1,7 @@
-//! What was due when this server began to run, and whether all of it has been tried.
+//! What was due when this server began to run, and how much of it has been tried.
 //!
-//! Webhooks that are off or held have something that is due, too, but that waits for somebody else.
+//! Webhooks that are off or held by then have something that is due, too, but that waits for somebody else. What begins to be
+//! held later is not left out: it has not been tried.
 
 use std::collections::HashSet;
 
@@ -22,6 +23,8 @@ pub(crate) struct CatchUp {
     pub(crate) by_ms: i64,
     /// How much there was.
     pub(crate) waiting: i64,
+    /// How much of it had not been tried when it was last looked for.
+    pub(crate) left: i64,
     endpoints: Vec<EndpointId>,
 }
 
@@ -34,14 +37,8 @@ impl CatchUp {
     ) -> Result<Self, StoreError> {
         let due = due.iter().filter(|(_, due_at_ms)| *due_at_ms <= by_ms).map(|(id, _)| *id);
         let endpoints = willing(directory, due);
-        let mut waiting = 0;
-        for some in endpoints.chunks(STEP) {
-            waiting += store.count_due(some, by_ms, COUNTED).await?;
-            if waiting >= COUNTED {
-                break;
-            }
-        }
-        Ok(Self { by_ms, waiting: waiting.min(COUNTED), endpoints })
+        let waiting = count_due(store, &endpoints, by_ms).await?;
+        Ok(Self { by_ms, waiting, left: waiting, endpoints })
     }
 
     /// The same at all webhooks.
@@ -53,15 +50,29 @@ impl CatchUp {
         Self::count((store, directory), &due, by_ms).await
     }
 
-    /// Whether nothing of it waits any more.
-    pub(crate) async fn has_ended(
+    /// How much of it has not been tried by now. What was tried and failed is due later.
+    pub(crate) async fn count_left(
         &self,
         store: &dyn Store,
         directory: &Directory,
-    ) -> Result<bool, StoreError> {
-        let due = store.earliest_due(&willing(directory, self.endpoints.iter().copied())).await?;
-        Ok(due.iter().all(|(_, due_at_ms)| *due_at_ms > self.by_ms))
+    ) -> Result<i64, StoreError> {
+        let due = store.earliest_due(&enabled(directory, self.endpoints.iter().copied())).await?;
+        let due: Vec<EndpointId> =
+            due.into_iter().filter(|(_, due_at_ms)| *due_at_ms <= self.by_ms).map(|(id, _)| id).collect();
+        // What is released from parking is due at its acceptance, and was not counted before.
+        Ok(count_due(store, &due, self.by_ms).await?.min(self.waiting))
     }
+}
+
+async fn count_due(store: &dyn Store, endpoints: &[EndpointId], by_ms: i64) -> Result<i64, StoreError> {
+    let mut count = 0;
+    for some in endpoints.chunks(STEP) {
+        count += store.count_due(some, by_ms, COUNTED).await?;
+        if count >= COUNTED {
+            break;
+        }
+    }
+    Ok(count.min(COUNTED))
 }
 
 /// A count as it is shown.
@@ -84,6 +95,10 @@ pub(super) async fn backlog(store: &dyn Store, directory: &Directory) -> Result<
 
 fn willing(directory: &Directory, endpoints: impl Iterator<Item = EndpointId>) -> Vec<EndpointId> {
     let held: HashSet<EndpointId> = directory.gates().into_iter().map(|(id, _)| id).collect();
+    enabled(directory, endpoints.filter(|id| !held.contains(id)))
+}
+
+fn enabled(directory: &Directory, endpoints: impl Iterator<Item = EndpointId>) -> Vec<EndpointId> {
     let is_enabled = |id: &EndpointId| directory.endpoint(*id).is_some_and(|one| one.record.is_enabled);
-    endpoints.filter(|id| is_enabled(id) && !held.contains(id)).collect()
+    endpoints.filter(is_enabled).collect()
 }

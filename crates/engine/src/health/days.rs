@@ -18,9 +18,14 @@ pub fn first_day_ms(now_ms: i64) -> i64 {
     (now_ms.div_euclid(DAY_MS) - back) * DAY_MS
 }
 
-/// When something ran, in order and without overlaps.
-pub fn running(heartbeats: &[HeartbeatRecord]) -> Vec<Span> {
-    merged(heartbeats.iter().map(|one| (one.began_at_ms, one.last_at_ms)).collect())
+/// When something ran, in order and without overlaps. What is yet to come was noted by a clock that was ahead.
+pub fn running(heartbeats: &[HeartbeatRecord], now_ms: i64) -> Vec<Span> {
+    until_now(heartbeats.iter().map(|one| (one.began_at_ms, one.last_at_ms)), now_ms)
+}
+
+fn until_now(spans: impl Iterator<Item = Span>, now_ms: i64) -> Vec<Span> {
+    let begun = spans.filter(|(began_at_ms, _)| *began_at_ms <= now_ms);
+    merged(begun.map(|(began_at_ms, until_ms)| (began_at_ms, until_ms.min(now_ms))).collect())
 }
 
 /// When nothing ran, between those times.
@@ -34,7 +39,7 @@ pub fn histories(
     troubles: &[TroubleRecord],
     now_ms: i64,
 ) -> Vec<ComponentHistory> {
-    let running = running(heartbeats);
+    let running = running(heartbeats, now_ms);
     let down = downtimes(&running);
     let known = match (running.first(), running.last()) {
         (Some((first, _)), Some((_, last))) => vec![(*first, *last)],
@@ -46,11 +51,10 @@ pub fn histories(
                 troubles.iter().filter(move |one| one.component == *component && one.status == status);
             of_it.map(|one| (one.began_at_ms, one.until_ms))
         };
-        let major = merged(down.iter().copied().chain(of_status(ComponentStatus::MajorOutage)).collect());
-        let partial =
-            merged(major.iter().copied().chain(of_status(ComponentStatus::PartialOutage)).collect());
-        let degraded =
-            merged(partial.iter().copied().chain(of_status(ComponentStatus::DegradedPerformance)).collect());
+        let with = |worse: &[Span], status| until_now(worse.iter().copied().chain(of_status(status)), now_ms);
+        let major = with(&down, ComponentStatus::MajorOutage);
+        let partial = with(&major, ComponentStatus::PartialOutage);
+        let degraded = with(&partial, ComponentStatus::DegradedPerformance);
         ComponentHistory { component: *component, days: days(&known, [&major, &partial, &degraded], now_ms) }
     };
     Component::ALL.iter().map(of).collect()
@@ -163,8 +167,21 @@ mod tests {
             beat(NOON_MS - 60, NOON_MS - 20),
             beat(NOON_MS - 30, NOON_MS),
         ];
-        assert_eq!(running(&heartbeats), [(NOON_MS - 100, NOON_MS)]);
-        assert_eq!(downtimes(&running(&heartbeats)), []);
+        assert_eq!(running(&heartbeats, NOON_MS), [(NOON_MS - 100, NOON_MS)]);
+        assert_eq!(downtimes(&running(&heartbeats, NOON_MS)), []);
+    }
+
+    #[test]
+    fn what_a_clock_that_was_ahead_noted_is_no_downtime_before_it_comes() {
+        let ahead_ms = NOON_MS + 300 * DAY_MS;
+        let heartbeats = [beat(NOON_MS - 500, NOON_MS + 500), beat(ahead_ms, ahead_ms + 1_000)];
+        let troubles = [trouble(Component::Api, ComponentStatus::MajorOutage, (ahead_ms - DAY_MS, ahead_ms))];
+        assert_eq!(running(&heartbeats, NOON_MS), [(NOON_MS - 500, NOON_MS)]);
+        let histories = histories(&heartbeats, &troubles, NOON_MS);
+        for history in &histories {
+            let today = history.days[HEALTH_DAYS - 1];
+            assert_eq!((today.known_ms, today.lost_ms()), (500, 0));
+        }
     }
 
     #[test]

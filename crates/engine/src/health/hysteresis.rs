@@ -65,6 +65,13 @@ impl Hysteresis {
         self.run.filter(|run| run.side == Side::Better).map(|run| run.since_ms)
     }
 
+    /// The clock was ahead: what was seen by it was seen now at the latest, in Unix milliseconds.
+    pub fn set_back(&mut self, now_ms: i64) {
+        if let Some(run) = &mut self.run {
+            run.since_ms = run.since_ms.min(now_ms);
+        }
+    }
+
     /// Takes a sample; says what is shown from now on, if that is something else.
     pub fn observe(&mut self, seen: ComponentStatus, at_ms: i64) -> Option<Turn> {
         let side = match severity(seen).cmp(&severity(self.shown)) {

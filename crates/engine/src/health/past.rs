@@ -40,13 +40,14 @@ impl Past {
     /// Works out days and downtime anew.
     pub(super) fn reckon(&mut self, now_ms: i64) {
         self.histories = days::histories(&self.heartbeats, &self.troubles, now_ms);
-        let gap = days::downtimes(&days::running(&self.heartbeats)).pop();
+        let gap = days::downtimes(&days::running(&self.heartbeats, now_ms)).pop();
         self.last_downtime = gap.map(|(from, until)| {
             let after = self.heartbeats.iter().find(|one| one.began_at_ms == until);
             Downtime {
                 from,
                 until,
                 waiting: catch_up::shown(after.map_or(0, |one| one.waiting)),
+                left: None,
                 caught_up_at: after.and_then(|one| one.caught_up_at_ms),
             }
         });

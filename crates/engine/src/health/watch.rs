@@ -26,7 +26,7 @@ use crate::store::{Beat, HeartbeatRecord, StoreError, TroubleRecord};
 const KEPT_MS: i64 = 400 * 86_400_000;
 
 /// When no sample was taken for so long, the process did not run: it was stopped, or the machine slept. A clock that is set
-/// forward looks the same.
+/// forward looks the same. One that is set back by more was ahead.
 const ASLEEP_MS: i64 = 30_000;
 
 /// The last heartbeat of a process waits no longer for its turn.
@@ -39,7 +39,7 @@ enum Done {
     Beat(Box<Beaten>),
     Counted(Result<Waiting, StoreError>),
     Began(Result<CatchUp, StoreError>),
-    CaughtUp(Result<bool, StoreError>),
+    Left(Result<i64, StoreError>),
 }
 
 /// What came of a heartbeat.
@@ -99,6 +99,8 @@ struct Watch {
     sampler: Sampler,
     parts: Vec<Part>,
     heartbeat: HeartbeatRecord,
+    /// How long that has gone on, whatever the clock says.
+    ran: Stopwatch,
     /// Until when it is known to run, Unix milliseconds.
     sampled_at_ms: i64,
     /// Runs and troubles that have ended and are not written yet.
@@ -107,6 +109,9 @@ struct Watch {
     waits_written: HistogramSnapshot,
     past: Past,
     catching_up: Option<CatchUp>,
+    since_left: Option<Stopwatch>,
+    /// Whether there was less left to catch up with than the time before.
+    has_progressed: bool,
     /// What was due when it woke up is to be counted.
     has_woken: bool,
     beat: BeatSignal,
@@ -137,11 +142,14 @@ impl Watch {
             sampler: Sampler::new(&engine),
             parts: Component::ALL.iter().map(part).collect(),
             heartbeat,
+            ran: Stopwatch::start(),
             sampled_at_ms: now_ms,
             ended: (Vec::new(), Vec::new()),
             waits_written: nothing,
             past: Past::default(),
             catching_up: Some(began).filter(|began| began.waiting > 0),
+            since_left: None,
+            has_progressed: false,
             has_woken: false,
             beat: BeatSignal::default(),
             since_beat: None,
@@ -154,7 +162,11 @@ impl Watch {
     /// Looks once.
     fn sample(&mut self) {
         let now_ms = self.engine.now_ms();
-        self.notice_sleep(now_ms);
+        if now_ms < self.sampled_at_ms.saturating_sub(ASLEEP_MS) {
+            self.set_back(now_ms);
+        } else {
+            self.notice_sleep(now_ms);
+        }
         if let Some(since) = self.since_beat.filter(|_| self.beat.is_under_way) {
             self.beat.under_way_ms = since.elapsed_ms();
         }
@@ -184,7 +196,8 @@ impl Watch {
         }
         self.sampled_at_ms = now_ms;
         self.heartbeat.last_at_ms = self.heartbeat.last_at_ms.max(now_ms);
-        if has_turned {
+        let is_unwritten = self.beat.under_way_ms.unsigned_abs() > self.engine.config.health.beat_ms;
+        if has_turned || is_unwritten {
             self.remember();
         }
         self.show();
@@ -206,11 +219,37 @@ impl Watch {
             caught_up_at_ms: None,
         };
         self.ended.0.push(std::mem::replace(&mut self.heartbeat, woken));
+        self.ran = Stopwatch::start();
         for part in &mut self.parts {
             self.ended.1.extend(part.trouble.take());
             part.machine = Hysteresis::new(self.engine.config.health.patience);
         }
         (self.catching_up, self.has_woken) = (None, true);
+    }
+
+    /// The clock was ahead and was set back. What was noted meanwhile is yet to come, so it would count as downtime until it
+    /// has: how long this process has run says when it began.
+    fn set_back(&mut self, now_ms: i64) {
+        tracing::warn!(ahead_ms = self.sampled_at_ms - now_ms, "the clock was set back");
+        let heartbeat = &mut self.heartbeat;
+        heartbeat.began_at_ms = heartbeat.began_at_ms.min(now_ms.saturating_sub(self.ran.elapsed_ms()));
+        heartbeat.last_at_ms = now_ms;
+        heartbeat.caught_up_at_ms = heartbeat.caught_up_at_ms.map(|at_ms| at_ms.min(now_ms));
+        if let Some(catching_up) = &mut self.catching_up {
+            catching_up.by_ms = heartbeat.began_at_ms;
+        }
+        for ended in &mut self.ended.0 {
+            ended.began_at_ms = ended.began_at_ms.min(now_ms);
+            ended.last_at_ms = ended.last_at_ms.min(now_ms);
+        }
+        let open = self.parts.iter_mut().filter_map(|part| part.trouble.as_mut());
+        for trouble in self.ended.1.iter_mut().chain(open) {
+            trouble.began_at_ms = trouble.began_at_ms.min(now_ms);
+            trouble.until_ms = trouble.until_ms.min(now_ms);
+        }
+        for part in &mut self.parts {
+            part.machine.set_back(now_ms);
+        }
     }
 
     /// What is to be done next beside sampling, most urgent first.
@@ -235,15 +274,18 @@ impl Watch {
                 Done::Began(CatchUp::count_all(ground, by_ms).await)
             }));
         }
-        if !is_due(self.since_count, policy.count_ms) {
-            let catching_up = self.catching_up.clone()?;
+        if is_due(self.since_count, policy.count_ms) {
+            self.since_count = Some(Stopwatch::start());
             return Some(Box::pin(async move {
-                Done::CaughtUp(catching_up.has_ended(engine.store.as_ref(), &engine.directory).await)
+                Done::Counted(catch_up::backlog(engine.store.as_ref(), &engine.directory).await)
             }));
         }
-        self.since_count = Some(Stopwatch::start());
+        // What waits for a receiver that fails can wait for days.
+        let left_ms = if self.has_progressed { policy.sample_ms } else { policy.beat_ms };
+        let catching_up = self.catching_up.clone().filter(|_| is_due(self.since_left, left_ms))?;
+        self.since_left = Some(Stopwatch::start());
         Some(Box::pin(async move {
-            Done::Counted(catch_up::backlog(engine.store.as_ref(), &engine.directory).await)
+            Done::Left(catching_up.count_left(engine.store.as_ref(), &engine.directory).await)
         }))
     }
 
@@ -262,8 +304,9 @@ impl Watch {
                 }
                 if let Some(past) = heeded(read) {
                     self.past = past;
-                    self.remember();
                 }
+                // What is known goes on when the database cannot be read.
+                self.remember();
             }
             Done::Counted(waiting) => self.waiting = heeded(waiting).or(self.waiting),
             Done::Began(began) => {
@@ -272,10 +315,15 @@ impl Watch {
                     self.catching_up = Some(began).filter(|began| began.waiting > 0);
                 }
             }
-            Done::CaughtUp(has_ended) => {
-                if heeded(has_ended) == Some(true) {
-                    self.heartbeat.caught_up_at_ms = Some(self.engine.now_ms());
-                    self.catching_up = None;
+            Done::Left(left) => {
+                let (left, known) = (heeded(left), self.catching_up.as_mut());
+                if let (Some(left), Some(known)) = (left, known) {
+                    self.has_progressed = left < known.left;
+                    known.left = left;
+                    if left == 0 {
+                        self.heartbeat.caught_up_at_ms = Some(self.engine.now_ms());
+                        self.catching_up = None;
+                    }
                 }
             }
         }
@@ -324,6 +372,11 @@ impl Watch {
         let bounds = self.waits_written.bounds;
         let mut shown = self.past.shown(self.sampled_at_ms, bounds);
         (shown.components, shown.waiting) = (components, self.waiting);
+        if let (Some(downtime), Some(catching_up)) = (&mut shown.last_downtime, &self.catching_up)
+            && downtime.until == catching_up.by_ms
+        {
+            downtime.left = Some(catch_up::shown(catching_up.left));
+        }
         self.engine.monitor.show(shown);
     }
 

@@ -19,7 +19,7 @@ pub struct HeartbeatRecord {
     pub last_at_ms: i64,
     /// Deliveries that were due when it began.
     pub waiting: i64,
-    /// When all of those had been tried.
+    /// When all of those had been tried, but for what was withdrawn with its webhook.
     pub caught_up_at_ms: Option<i64>,
 }
 

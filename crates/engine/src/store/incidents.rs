@@ -20,8 +20,8 @@ pub trait IncidentStore: Send + Sync + 'static {
     /// Keeps a new one, with its updates.
     async fn add_incident(&self, incident: &Incident) -> Result<(), StoreError>;
 
-    /// Makes one what it is here, but for the updates it has had, and adds an update, if there is one. Says whether it is
-    /// there.
+    /// Makes one what it is here, but for the updates it has had, and adds an update, if there is one; of one that it has the
+    /// components become what they are here. Says whether it is there.
     async fn change_incident(
         &self,
         incident: &Incident,

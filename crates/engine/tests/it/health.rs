@@ -1,6 +1,7 @@
 //! How the engine sees its own health, life after life on one store, in time that passes by itself.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -41,17 +42,43 @@ impl Transport for Receivers {
             Self::Refuse => (500, 5),
             Self::Hang => (504, 15_000),
         };
-        tokio::time::sleep(Duration::from_millis(duration_ms.unsigned_abs())).await;
-        Exchanged {
-            exchange: Exchange::Answer { status, location: None, content_type: None },
-            status: Some(status),
-            head: String::new(),
-            body: Bytes::new(),
-            is_truncated: false,
-            is_restricted: false,
-            retry_after: None,
-            duration_ms,
-        }
+        answer(status, duration_ms).await
+    }
+}
+
+/// A receiver that takes one of three, and answers the others just as soon that it is asked too much.
+#[derive(Default)]
+struct Limited(AtomicU64);
+
+#[async_trait]
+impl Transport for Limited {
+    async fn send(&self, _: Outgoing<'_>) -> Exchanged {
+        let takes = self.0.fetch_add(1, Ordering::Relaxed).is_multiple_of(3);
+        answer(if takes { 200 } else { 429 }, 100).await
+    }
+}
+
+/// A receiver that answers with the status that is set at the time.
+struct Set(Arc<AtomicU16>);
+
+#[async_trait]
+impl Transport for Set {
+    async fn send(&self, _: Outgoing<'_>) -> Exchanged {
+        answer(self.0.load(Ordering::Relaxed), 5).await
+    }
+}
+
+async fn answer(status: u16, duration_ms: i64) -> Exchanged {
+    tokio::time::sleep(Duration::from_millis(duration_ms.unsigned_abs())).await;
+    Exchanged {
+        exchange: Exchange::Answer { status, location: None, content_type: None },
+        status: Some(status),
+        head: String::new(),
+        body: Bytes::new(),
+        is_truncated: false,
+        is_restricted: false,
+        retry_after: None,
+        duration_ms,
     }
 }
 
@@ -59,7 +86,7 @@ impl Transport for Receivers {
 fn life<T>(
     store: &Arc<Memory>,
     from_ms: i64,
-    receivers: Receivers,
+    receivers: impl Transport + 'static,
     live: impl AsyncFnOnce(Arc<Engine>, Clock) -> T,
 ) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
@@ -165,6 +192,36 @@ fn a_process_that_was_stopped_for_a_while_knows_when_it_wakes() {
 }
 
 #[test]
+fn a_clock_that_was_ahead_for_a_while_leaves_no_downtime() {
+    const AHEAD_MS: i64 = 6 * 60 * MINUTE_MS;
+    let store = Arc::new(Memory::new());
+    let is_fine = |health: &Health| {
+        let day = today(health, Component::Delivery);
+        assert!(day.known_ms >= 9 * MINUTE_MS && day.lost_ms() < 10_500, "{day:?}");
+        assert!(health.last_downtime.is_none_or(|down| down.until - down.from < 10_500), "{health:?}");
+    };
+    life(&store, NOON_MS, Receivers::Take, async |engine, clock| {
+        minutes(3).await;
+        clock.set(clock.now_ms() + AHEAD_MS);
+        minutes(5).await;
+        assert!(
+            is_near(today(&engine.health(), Component::Delivery).major_ms, AHEAD_MS),
+            "it looks like sleep"
+        );
+        clock.set(clock.now_ms() - AHEAD_MS);
+        minutes(2).await;
+        let health = engine.health();
+        assert!((0..=3_000).contains(&(clock.now_ms() - health.at)), "it is of now");
+        is_fine(&health);
+        engine.shut_down().await;
+    });
+    life(&store, NOON_MS + 10 * MINUTE_MS + 1_000, Receivers::Take, async |engine, _| {
+        minutes(1).await;
+        is_fine(&engine.health());
+    });
+}
+
+#[test]
 fn receivers_that_fail_or_hang_turn_nothing_red() {
     for receivers in [Receivers::Refuse, Receivers::Hang] {
         let store = Arc::new(Memory::new());
@@ -198,6 +255,28 @@ fn receivers_that_fail_or_hang_turn_nothing_red() {
 }
 
 #[test]
+fn a_receiver_that_takes_less_than_there_is_and_says_so_at_once_turns_nothing_red() {
+    let store = Arc::new(Memory::new());
+    life(&store, NOON_MS, Limited::default(), async |engine, _| {
+        let program = program(&engine).await;
+        for _ in 0..120 {
+            for _ in 0..60 {
+                engine.submit(&program, EVENT, None).await.expect("accepted");
+            }
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            for (component, status) in &engine.health().components {
+                assert_eq!(*status, ComponentStatus::Operational, "{component}");
+            }
+        }
+        let health = engine.health();
+        let waiting = health.waiting.expect("it was counted");
+        assert!(waiting.count > 3_000, "they wait: {waiting:?}");
+        let first = health.first_attempts.expect("there were some");
+        assert!(first.p95_us < 5_000_000, "{first:?}");
+    });
+}
+
+#[test]
 fn what_was_waiting_after_a_downtime_is_counted_and_how_soon_it_was_sent() {
     let store = Arc::new(Memory::new());
     life(&store, NOON_MS, Receivers::Hang, async |engine, _| {
@@ -226,6 +305,35 @@ fn what_was_waiting_after_a_downtime_is_counted_and_how_soon_it_was_sent() {
         let first = engine.health().first_attempts.expect("there were some");
         assert!(first.count >= 330, "{first:?}");
         assert!(first.p50_us < 1_000_000, "{first:?}");
+    });
+}
+
+#[test]
+fn what_waits_for_a_receiver_that_fails_after_a_downtime_is_not_caught_up_with() {
+    let store = Arc::new(Memory::new());
+    life(&store, NOON_MS, Receivers::Hang, async |engine, _| {
+        let program = program(&engine).await;
+        for _ in 0..30 {
+            engine.submit(&program, EVENT, None).await.expect("accepted");
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    });
+    let status = Arc::new(AtomicU16::new(500));
+    life(&store, NOON_MS + 60 * MINUTE_MS, Set(Arc::clone(&status)), async |engine, _| {
+        minutes(1).await;
+        // Ten failures hold the others back, but for those that find out whether it works again.
+        let downtime = engine.health().last_downtime.expect("it was down");
+        let tried = downtime.tried().expect("it is known");
+        assert!(tried.is_exact && (10..15).contains(&tried.count), "{downtime:?}");
+        assert_eq!(downtime.caught_up_at, None);
+        status.store(200, Ordering::Relaxed);
+        minutes(3).await;
+        let downtime = engine.health().last_downtime.expect("it was down");
+        assert!(
+            downtime.caught_up_at.is_some_and(|at_ms| at_ms > downtime.until + MINUTE_MS),
+            "{downtime:?}"
+        );
+        assert_eq!((downtime.waiting.count, downtime.left), (30, None));
     });
 }
 

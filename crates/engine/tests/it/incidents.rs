@@ -150,6 +150,24 @@ async fn an_incident_is_shown_until_it_is_resolved_and_after() {
 }
 
 #[tokio::test]
+async fn a_correction_of_components_corrects_what_was_said_of_them_last_and_nothing_before() {
+    let ground = Ground::new().await;
+    let operator = ground.operator();
+    let made = operator.create_incident(outage()).await.expect("is reported");
+    operator.update_incident(of(&made), said(None, "Still.")).await.expect("is said");
+    let slow = affected(ComponentStatus::DegradedPerformance);
+    let change = IncidentChange { components: Some(slow.clone()), ..IncidentChange::default() };
+    let corrected = operator.change_incident(of(&made), change).await.expect("is corrected");
+    assert_eq!(corrected.components, slow);
+    assert_eq!(corrected.updates[0].components, slow);
+    assert_eq!((words(&corrected)[0].1, corrected.updates[1].clone()), ("Still.", made.updates[0].clone()));
+    ground.engine.shut_down().await;
+    let again = Ground::over(Arc::clone(&ground.store), ground.clock.clone()).await;
+    assert_eq!(again.engine.shown_incidents().as_ref(), [corrected]);
+    again.engine.shut_down().await;
+}
+
+#[tokio::test]
 async fn maintenance_begins_and_ends_at_its_times() {
     let ground = Ground::new().await;
     let operator = ground.operator();
@@ -293,6 +311,11 @@ async fn there_are_only_so_many() {
     }
     let refused = operator.update_incident(of(&first), said(None, "Still.")).await;
     assert!(matches!(refused, Err(EngineError::Refused(_))), "{refused:?}");
+    let resolved = Progress::Incident(IncidentStatus::Resolved);
+    let over = operator.update_incident(of(&first), said(Some(resolved), "It is over.")).await.expect("ends");
+    assert_eq!((over.ended_at, over.updates.len()), (Some(NOW_MS), 101));
+    operator.delete_incident(of(&first)).await.expect("goes");
+    let second = operator.create_incident(outage()).await.expect("is reported");
     for _ in 1..50 {
         operator.create_incident(outage()).await.expect("is reported");
     }
@@ -301,7 +324,7 @@ async fn there_are_only_so_many() {
 
     // Of what is over the newest are shown, and all are there.
     let over = NewIncident { status: Progress::Incident(IncidentStatus::Resolved), ..outage() };
-    operator.delete_incident(of(&first)).await.expect("goes");
+    operator.delete_incident(of(&second)).await.expect("goes");
     let oldest = operator.create_incident(over.clone()).await.expect("is reported");
     for _ in 0..50 {
         operator.create_incident(over.clone()).await.expect("is reported");

@@ -28,7 +28,7 @@ pub struct Failed {
     pub code: ErrorCode,
     pub message: String,
     pub errors: Vec<Problem>,
-    /// Of a request over a limit that is not the key's.
+    /// Of a request over another limit than the key's of requests.
     pub over: Option<OverLimit>,
 }
 

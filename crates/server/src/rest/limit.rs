@@ -122,7 +122,7 @@ impl Standing {
     }
 }
 
-/// The answer to a request over a limit that is not the key's.
+/// The answer to a request over another limit than the key's of requests.
 pub fn refuse(over: OverLimit, error: ApiError, context: &Context) -> Response {
     let body = Limited { error, policy_name: over.policy.to_owned() };
     let mut response = context.error(StatusCode::TOO_MANY_REQUESTS, &body);

@@ -28,7 +28,7 @@ use tokio::time::{Interval, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::answer::{Call, Failed};
+use super::answer::{Call, Failed, OverLimit};
 use super::auth;
 use super::input::event_names;
 use super::programs::program_id;
@@ -69,16 +69,40 @@ impl EventStreams {
         Self { room, of_keys: Arc::default(), tasks: TaskTracker::new(), stop }
     }
 
-    fn enter(&self, actor: &Actor) -> Option<Room> {
-        let whole = Arc::clone(&self.room).try_acquire_owned().ok()?;
-        let Who::Key(key) = &actor.who else { return Some(Room { of_key: None, _whole: whole }) };
+    fn enter(&self, actor: &Actor) -> Result<Room, Full> {
+        let whole = Arc::clone(&self.room).try_acquire_owned().map_err(|_| Full::Whole)?;
+        let Who::Key(key) = &actor.who else { return Ok(Room { of_key: None, _whole: whole }) };
         let mut of_keys = self.of_keys.lock().unwrap_or_else(PoisonError::into_inner);
         let streams = of_keys.entry(key.id.clone()).or_default();
         if *streams == MAX_OF_A_KEY {
-            return None;
+            return Err(Full::OfKey);
         }
         *streams += 1;
-        Some(Room { of_key: Some((Arc::clone(&self.of_keys), key.id.clone())), _whole: whole })
+        Ok(Room { of_key: Some((Arc::clone(&self.of_keys), key.id.clone())), _whole: whole })
+    }
+}
+
+/// Why there is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Full {
+    /// The key has as many as it may. Whoever asks can change that, so it is not the server that fails.
+    OfKey,
+    /// There are as many as the server can have.
+    Whole,
+}
+
+impl From<Full> for Failed {
+    fn from(full: Full) -> Self {
+        match full {
+            Full::OfKey => {
+                let message = format!("This key has {MAX_OF_A_KEY} streams of events open. Close one first.");
+                // Those that have gone are noticed when something is to be said to them.
+                let wait_ms = i64::try_from(HEARTBEAT.as_millis()).unwrap_or(i64::MAX);
+                let over = OverLimit { policy: "STREAMS_OF_A_KEY", wait_ms };
+                Self { over: Some(over), ..Self::new(ErrorCode::RateLimit, message) }
+            }
+            Full::Whole => Self::new(ErrorCode::Overloaded, "Too many streams of events are open."),
+        }
     }
 }
 
@@ -109,8 +133,7 @@ pub async fn stream(call: Call, Path(program): Path<String>, RawQuery(query): Ra
     let begun = || {
         let program = program_id(&program)?;
         let Wanted { after, kinds } = Wanted::parse(query.as_deref().unwrap_or_default(), &call.headers)?;
-        let full = || Failed::new(ErrorCode::Overloaded, "Too many streams of events are open.");
-        let room = call.state.event_streams.enter(call.actor()).ok_or_else(full)?;
+        let room = call.state.event_streams.enter(call.actor())?;
         Ok((call.engine().follow(&program, after, kinds)?, room))
     };
     match begun() {

@@ -157,18 +157,20 @@ fn incident(page: &Page<'_>, incident: &Incident) -> Value {
 
 fn update(incident: &Incident, update: &IncidentUpdate, before: Option<&IncidentUpdate>) -> Value {
     let at = machine(update.at);
-    let was = |component| {
-        let before =
-            before.and_then(|before| before.components.iter().find(|one| one.component == component));
-        before.map_or(ComponentStatus::Operational, |before| before.status)
+    let before = before.map_or(&[][..], |before| before.components.as_slice());
+    let of = |all: &[AffectedComponent], component: Component| {
+        all.iter().find(|one| one.component == component).map(|one| one.status)
     };
-    let affected = update.components.iter().map(|affected| {
-        json!({
-            "code": affected.component.as_str(),
-            "name": words::component(affected.component),
-            "old_status": was(affected.component).as_str(),
-            "new_status": affected.status.as_str(),
-        })
+    // What it no longer concerns is as it was before it did.
+    let affected = Component::ALL.iter().filter_map(|&component| {
+        let (old, new) = (of(before, component), of(&update.components, component));
+        old.or(new)?;
+        Some(json!({
+            "code": component.as_str(),
+            "name": words::component(component),
+            "old_status": old.unwrap_or(ComponentStatus::Operational).as_str(),
+            "new_status": new.unwrap_or(ComponentStatus::Operational).as_str(),
+        }))
     });
     let affected: Vec<Value> = affected.collect();
     json!({

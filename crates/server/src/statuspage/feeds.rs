@@ -14,8 +14,8 @@ const TITLE: &str = "Groundswell System Status";
 
 const ABOUT: &str = "Incidents and maintenance";
 
-/// Entries of a feed.
-const SHOWN: usize = 50;
+/// So many entries of a feed are about what is over.
+const ENDED_SHOWN: usize = 50;
 
 type Xml = Writer<Vec<u8>>;
 
@@ -33,10 +33,23 @@ pub fn rss(page: &Page<'_>) -> Vec<u8> {
                 let own = [("rel", "self"), ("type", "application/rss+xml"), ("href", own.as_str())];
                 xml.create_element("atom:link").with_attributes(own).write_empty()?;
                 say(xml, "lastBuildDate", &mail_date(page.status.updated_at_ms))?;
-                page.status.incidents.iter().take(SHOWN).try_for_each(|incident| item(xml, page, incident))
+                entries(&page.status.incidents).into_iter().try_for_each(|incident| item(xml, page, incident))
             })
         })
     })
+}
+
+/// What is open, and of what is over that of which something was said last; in the order in which something was said.
+fn entries(incidents: &[Incident]) -> Vec<&Incident> {
+    let mut all: Vec<&Incident> = incidents.iter().collect();
+    all.sort_by_key(|incident| std::cmp::Reverse(incident.updated_at));
+    let mut left = ENDED_SHOWN;
+    all.retain(|incident| {
+        let is_shown = incident.ended_at.is_none() || left > 0;
+        left = left.saturating_sub(usize::from(incident.ended_at.is_some()));
+        is_shown
+    });
+    all
 }
 
 fn item(xml: &mut Xml, page: &Page<'_>, incident: &Incident) -> std::io::Result<()> {
@@ -45,7 +58,8 @@ fn item(xml: &mut Xml, page: &Page<'_>, incident: &Incident) -> std::io::Result<
         say(xml, "title", &incident.name)?;
         say(xml, "link", &url)?;
         say(xml, "guid", &url)?;
-        say(xml, "pubDate", &mail_date(incident.created_at))?;
+        // RSS has no date of a change, so readers take this one for it.
+        say(xml, "pubDate", &mail_date(incident.updated_at))?;
         say(xml, "description", &html(incident))
     })
 }
@@ -63,7 +77,7 @@ pub fn atom(page: &Page<'_>) -> Vec<u8> {
             link(xml, "self", &own)?;
             link(xml, "alternate", &page.url())?;
             element(xml, ("author", &[]), |xml| say(xml, "name", "Groundswell"))?;
-            page.status.incidents.iter().take(SHOWN).try_for_each(|incident| entry(xml, page, incident))
+            entries(&page.status.incidents).into_iter().try_for_each(|incident| entry(xml, page, incident))
         })
     })
 }
@@ -132,4 +146,36 @@ fn allowed(text: &str) -> String {
 /// A date as mails and RSS have it.
 fn mail_date(at_ms: i64) -> String {
     httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_millis(at_ms.max(0).unsigned_abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use groundswell_types::{Impact, IncidentId, IncidentStatus, Progress};
+
+    use super::*;
+
+    #[test]
+    fn a_feed_has_everything_that_is_open_and_what_something_was_said_of_last() {
+        let incident = |(number, updated_at, ended_at)| Incident {
+            id: IncidentId::from_number(number),
+            name: String::new(),
+            status: Progress::Incident(IncidentStatus::Investigating),
+            impact: Impact::Minor,
+            components: Vec::new(),
+            schedule: None,
+            created_at: number,
+            updated_at,
+            started_at: Some(number),
+            monitoring_at: None,
+            ended_at,
+            updates: Vec::new(),
+        };
+        // Of 60 that are over, the third had its last word last; the oldest of all is still open.
+        let mut all: Vec<Incident> = (2..62).rev().map(|at| incident((at, at, Some(at)))).collect();
+        all[57] = incident((4, 100, Some(100)));
+        all.push(incident((1, 1, None)));
+        let shown: Vec<i64> = entries(&all).iter().map(|incident| incident.id.number()).collect();
+        assert_eq!(shown.len(), 51);
+        assert_eq!((shown[0], shown[1], shown[50]), (4, 61, 1));
+    }
 }

@@ -1,4 +1,4 @@
-//! The process on a disk that fails: what it still promises when an fsync fails, or when there is no room.
+//! The process on a disk that fails: what it still promises when an fsync fails or takes long, or when there is no room.
 //!
 //! A library of a few lines of C, preloaded into the server, lets the calls fail that a broken disk would let fail.
 
@@ -261,17 +261,41 @@ fn a_kill_on_a_full_disk_loses_nothing() {
     wait_for_all(&receiver, &ids);
 }
 
+/// How a component is shown, once somebody has tried to write: or nobody knows.
+fn tone_after_a_post(client: &Client, program: &str, component: &str) -> String {
+    client.post_lines(program, &lines(1));
+    status::tone(&status::page(client), component).to_owned()
+}
+
+#[test]
+fn a_slow_disk_turns_accepting_yellow_and_back_when_it_is_quick_again() {
+    let faults = Faults::new();
+    let server = faults.server();
+    let client = server.client();
+    let program = client.program("REFERRAL");
+    let tone = |component: &str| tone_after_a_post(&client, &program, component);
+    assert_eq!(tone("Accepting events"), "ok");
+    faults.begin("slow");
+    let noticed = Duration::from_mins(1);
+    waiting::within(noticed, "accepting is slow", || (tone("Accepting events") == "warn").then_some(()));
+    for component in ["Delivering", "Retry queue", "Program Editor", "API"] {
+        assert_eq!(tone(component), "ok", "{component}");
+    }
+    client.join(&program, "accepted nonetheless");
+    faults.end("slow");
+    // It has to be well for half a minute.
+    let patience = Duration::from_secs(150);
+    waiting::within(patience, "accepting is well again", || (tone("Accepting events") == "ok").then_some(()));
+    assert!(status::today(&status::page(&client)).contains("slow for "), "it is remembered");
+}
+
 #[test]
 fn a_full_disk_turns_accepting_red_and_back_when_there_is_room() {
     let faults = Faults::new();
     let server = faults.server();
     let client = server.client();
     let program = client.program("REFERRAL");
-    let tone = |component: &str| {
-        // Somebody has to try, or nobody knows.
-        client.post_lines(&program, &lines(1));
-        status::tone(&status::page(&client), component).to_owned()
-    };
+    let tone = |component: &str| tone_after_a_post(&client, &program, component);
     assert_eq!(tone("Accepting events"), "ok");
     faults.begin("full");
     waiting::until("accepting is red", || (tone("Accepting events") == "error").then_some(()));

@@ -94,7 +94,7 @@ const GETS: &[Row] = &[
     ("GET /status/history.rss", 200, Kind::Public(STATUS)),
     ("GET /status/history.atom", 200, Kind::Public(STATUS)),
     ("GET /settings/status", 200, Kind::Browser(SETTINGS, PRIVATE)),
-    ("GET /status/incidents/none", 404, Kind::Browser(SETTINGS, PRIVATE)),
+    ("GET /status/incidents/none", 404, Kind::Browser(DOCUMENTATION, PRIVATE)),
     ("GET {inbox}", 200, Kind::Program(NO_STORE)),
     ("OPTIONS {inbox}", 204, Kind::Program(NO_STORE)),
     ("DELETE {inbox}", 405, Kind::Program(NO_STORE)),

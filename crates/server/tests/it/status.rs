@@ -3,12 +3,12 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::client::{Answer, Call, Client};
 use crate::receiver::{Reaction, Receiver};
-use crate::server::{ADMIN_KEY, NO_BREAKER, QUICK_RETRY, Server};
+use crate::server::{ADMIN_KEY, NO_BREAKER, QUICK_RETRY, Server, on};
 use crate::waiting;
 
 /// The components as the page calls them.
@@ -40,7 +40,7 @@ fn as_of(page: &str) -> String {
 }
 
 /// What the table of days says of accepting events today.
-fn today(page: &str) -> String {
+pub fn today(page: &str) -> String {
     // None until the first heartbeat is written.
     let Some((_, row)) = page.split_once("scope=\"row\"") else { return String::new() };
     let cell = row.split_once("<td>").and_then(|(_, rest)| rest.split_once('<')).expect("it has cells").0;
@@ -58,8 +58,20 @@ fn down_s(said: &str) -> u64 {
 }
 
 fn with(client: &Client, headers: &[(&str, &str)]) -> Answer {
-    let call = Call { method: "GET", path: "/status", headers, body: &[] };
+    ask(client, "/status", headers)
+}
+
+fn ask(client: &Client, path: &str, headers: &[(&str, &str)]) -> Answer {
+    let call = Call { method: "GET", path, headers, body: &[] };
     client.authorized_by(None).try_send(call).expect("it answers")
+}
+
+/// An incident, and where its page is.
+fn report(client: &Client) -> (String, String) {
+    let incident = json!({ "name": "Deliveries are late", "impact": "minor", "message": "We look into it." });
+    let id = client.post("/v2/incidents", &incident).ok()["id"].as_str().expect("an id").to_owned();
+    let page = format!("/status/incidents/{id}");
+    (id, page)
 }
 
 #[test]
@@ -123,6 +135,94 @@ fn receivers_that_fail_turn_nothing_red() {
     assert_ne!(first, last, "it looks again and again");
     let text = page(&client);
     assert_eq!(today(&text), "no interruption");
+}
+
+#[test]
+fn today_goes_on_while_the_database_is_away() {
+    let postgres = private_postgres::Server::start();
+    let (name, url) = on(&postgres);
+    let server = Server::with(&[(name, &url)]);
+    let client = server.client();
+    waiting::until("the first heartbeat is written", || {
+        (today(&page(&client)) == "no interruption").then_some(())
+    });
+    postgres.stop(private_postgres::Mode::Immediate);
+    // Longer than until the last turn, when it is no longer sure whose the database is: that is on the page anyway.
+    waiting::within(Duration::from_secs(120), "the downtime is on the page and grows", || {
+        let said = today(&page(&client));
+        (said.starts_with("down ") && down_s(&said) >= 35).then_some(())
+    });
+    postgres.start_again();
+    waiting::within(Duration::from_secs(120), "it works again", || {
+        (tone(&page(&client), "Accepting events") == "ok").then_some(())
+    });
+}
+
+/// Lets nobody read who is signed in for as long as the returned thread runs.
+fn hold_sessions(
+    postgres: &'static private_postgres::Server,
+    (database, seconds): (&str, u64),
+) -> thread::JoinHandle<()> {
+    let statement =
+        format!("BEGIN; LOCK TABLE session IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep({seconds}); COMMIT");
+    let own = database.to_owned();
+    let holding = thread::spawn(move || drop(postgres.sql(&own, &statement)));
+    waiting::until("it is held", || {
+        let held = "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation IN \
+                    (SELECT oid FROM pg_class WHERE relname = 'session')";
+        (postgres.sql(database, held).trim() == "1").then_some(())
+    });
+    holding
+}
+
+#[test]
+fn whoever_is_signed_in_gets_the_page_that_everybody_sees_when_the_database_does_not_say_who_they_are() {
+    let postgres = private_postgres::Server::shared();
+    let database = postgres.create(None);
+    let server = Server::with(&[("GROUNDSWELL_DATABASE_URL", &postgres.url(&database))]);
+    let (client, browser) = (server.client(), Browser::signed_in(&server));
+    let (_, incident) = report(&client);
+    let signed_in = |path: &str| ask(&client, path, &[("cookie", &browser.cookie)]);
+    assert!(signed_in("/status").text.contains("Your webhooks"));
+    assert_eq!(signed_in(&incident).header("cache-control"), Some("private, no-store"));
+    let holding = hold_sessions(postgres, (&database, 12));
+    for path in ["/status", &incident] {
+        let began = Instant::now();
+        let public = signed_in(path);
+        assert_eq!(
+            (public.status, public.header("cache-control")),
+            (200, Some("public, max-age=5")),
+            "{path}"
+        );
+        assert!(public.text.contains("We look into it."), "{}", public.text);
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        assert!(!holding.is_finished(), "it was held meanwhile");
+    }
+    holding.join().expect("no panic");
+    waiting::until("their own page is back", || {
+        signed_in("/status").text.contains("Your webhooks").then_some(())
+    });
+}
+
+#[test]
+fn an_incident_s_page_is_kept_until_something_new_is_said_of_it() {
+    let server = Server::start();
+    let client = server.client();
+    let (id, path) = report(&client);
+    let first = ask(&client, &path, &[]);
+    assert_eq!((first.status, first.header("cache-control")), (200, Some("public, max-age=5")));
+    assert!(first.text.contains("Deliveries are late") && !first.text.contains("<script"), "{}", first.text);
+    let tag = first.header("etag").expect("a tag").to_owned();
+    let german = ask(&client, &path, &[("accept-language", "de")]);
+    assert!(german.header("content-language") == Some("de") && german.text.contains("Wird untersucht"));
+    assert_eq!(ask(&client, &path, &[("if-none-match", &tag)]).status, 304);
+    let over = json!({ "status": "resolved", "message": "It is mended." });
+    assert_eq!(client.post(&format!("/v2/incidents/{id}/updates"), &over).status, 201);
+    let then = ask(&client, &path, &[("if-none-match", &tag)]);
+    assert!(then.status == 200 && then.text.contains("It is mended."), "{}", then.text);
+    client.delete(&format!("/v2/incidents/{id}")).ok();
+    let gone = ask(&client, &path, &[]);
+    assert_eq!((gone.status, gone.header("cache-control")), (404, Some("private, no-store")));
 }
 
 #[test]

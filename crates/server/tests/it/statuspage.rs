@@ -132,6 +132,26 @@ fn the_documents_have_the_shape_of_a_statuspage_before_during_and_after_an_incid
 }
 
 #[test]
+fn an_update_says_of_what_it_no_longer_concerns_that_it_is_well_corrected_or_not() {
+    let server = Server::start();
+    let client = server.client();
+    let id = report(&client, "Deliveries are late");
+    let affected = || {
+        document(&client, "incidents.json")["incidents"][0]["incident_updates"][0]["affected_components"]
+            .clone()
+    };
+    let entry = |code: &str, name: &str, [old, new]: [&str; 2]| json!({ "code": code, "name": name, "old_status": old, "new_status": new });
+    let well = entry("delivery", "Delivering", ["partial_outage", "operational"]);
+    let events = json!([{ "component": "events", "status": "degraded_performance" }]);
+    let update = json!({ "message": "It is something else.", "components": events });
+    assert_eq!(client.post(&format!("/v2/incidents/{id}/updates"), &update).status, 201);
+    let slow = entry("events", "Accepting events", ["operational", "degraded_performance"]);
+    assert_eq!(affected(), json!([slow, well]));
+    client.patch(&format!("/v2/incidents/{id}"), &json!({ "components": [] })).ok();
+    assert_eq!(affected(), json!([well]));
+}
+
+#[test]
 fn maintenance_begins_and_ends_by_itself() {
     let server = Server::start();
     let client = server.client();
@@ -194,6 +214,34 @@ fn a_reader_of_feeds_reads_both_of_them() {
         assert!(content.contains("<strong>Investigating</strong>"), "{content}");
         // What was typed is text, also for readers that show HTML.
         assert!(content.contains("We look into it.<br>&lt;b&gt;More&lt;/b&gt; &amp; soon."), "{content}");
+    }
+}
+
+#[test]
+fn an_entry_of_a_feed_moves_to_the_top_with_a_new_date_when_something_is_said_of_it() {
+    let server = Server::start();
+    let client = server.client();
+    let id = report(&client, "Deliveries are late");
+    report(&client, "The editor is slow");
+    let entry = |path: &str| {
+        let feed = get(&client, path, &[]).text;
+        let mut entries = feed_rs::parser::parse(feed.as_bytes()).expect("a reader reads it").entries;
+        assert_eq!(entries.len(), 2);
+        let first = entries.swap_remove(0);
+        (first.title.expect("a title").content, first.updated.or(first.published).expect("a date"))
+    };
+    let feeds = ["/status/history.rss", "/status/history.atom"];
+    let before = feeds.map(|path| entry(path));
+    assert!(before.iter().all(|(title, _)| title == "The editor is slow"), "{before:?}");
+    // The dates of RSS are in seconds.
+    let second = now_ms(&client) / 1_000;
+    waiting::until("the second is over", || (now_ms(&client) / 1_000 > second).then_some(()));
+    let said = json!({ "message": "Still." });
+    assert_eq!(client.post(&format!("/v2/incidents/{id}/updates"), &said).status, 201);
+    for (path, (_, then)) in feeds.iter().zip(before) {
+        let (title, now) = entry(path);
+        assert_eq!(title, "Deliveries are late", "{path}");
+        assert!(now > then, "{path}: {now} after {then}");
     }
 }
 

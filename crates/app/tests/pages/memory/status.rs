@@ -38,6 +38,7 @@ pub fn health() -> Health {
             from: today - DAY_MS,
             until: today - DAY_MS + 3_600_000,
             waiting: Waiting { count: 2_310, is_exact: true },
+            left: None,
             caught_up_at: Some(today - DAY_MS + 3_690_000),
         }),
     }

@@ -39,10 +39,11 @@ impl Scheduler {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{item, pending, proven};
+    use super::super::tests::{flow, item, pending, proven};
     use super::super::{Action, Answer, Contender, Ended, FlowId};
     use super::*;
     use crate::delivery::breaker::{Gate, Held};
+    use crate::store::PendingKey;
 
     const CONTENDER: Contender = Contender { endpoint: EndpointId(1), flow: FlowId(1) };
 
@@ -104,6 +105,76 @@ mod tests {
         assert_eq!(scheduler.oldest_due_ms(6_000), None);
         scheduler.finished(pending(1, 4_100, 2).key, slow, 8_100);
         assert_eq!(sent(&mut scheduler, 8_100), [(4_100, true)]);
+    }
+
+    /// An endpoint that takes two at once and answers in 200 ms, with twenty deliveries of the first millisecond: a second and
+    /// a half later, when each attempt holds its slot for `own_ms` more than the receiver takes.
+    fn behind(own_ms: i64) -> (Scheduler, i64) {
+        let mut scheduler = proven(8, 2, 2);
+        for number in 1..=20 {
+            scheduler.accepted(item(pending(1, 1, number)), FlowId(1), 1);
+        }
+        let (mut now_ms, mut next) = (1, 1);
+        while now_ms < 1_500 {
+            assert_eq!(scheduler.poll(now_ms).len(), 2);
+            now_ms += 200 + own_ms;
+            for number in next..next + 2 {
+                let steady = Ended { answer: Answer::Success, duration_ms: 200 };
+                scheduler.finished(pending(1, 1, number).key, steady, now_ms);
+            }
+            next += 2;
+        }
+        assert_eq!(scheduler.poll(now_ms).len(), 2, "as much as it takes is under way again");
+        (scheduler, now_ms)
+    }
+
+    #[test]
+    fn what_waits_behind_as_much_as_a_receiver_takes_is_late_only_when_this_server_takes_the_time() {
+        let (mut scheduler, now_ms) = behind(5);
+        assert_eq!(scheduler.oldest_due_ms(now_ms), None);
+        let steady = Ended { answer: Answer::Success, duration_ms: 200 };
+        let first = scheduler.slots.keys().min().copied().expect("two are under way");
+        scheduler.finished(PendingKey { delivery_id: first, ..pending(1, 1, 1).key }, steady, now_ms + 205);
+        assert_eq!(sent(&mut scheduler, now_ms + 205), [(1, true)]);
+        let (scheduler, now_ms) = behind(900);
+        assert_eq!(scheduler.oldest_due_ms(now_ms), Some(1));
+    }
+
+    #[test]
+    fn a_receiver_is_no_excuse_when_nothing_has_ended_for_longer_than_an_attempt_takes() {
+        let (scheduler, now_ms) = behind(5);
+        assert_eq!(scheduler.oldest_due_ms(now_ms + 60_000), None);
+        assert_eq!(scheduler.oldest_due_ms(now_ms + 60_001), Some(1));
+    }
+
+    #[test]
+    fn what_waits_in_a_short_burst_is_not_excused() {
+        let mut scheduler = proven(8, 2, 2);
+        for number in 1..=3 {
+            scheduler.accepted(item(pending(1, 1, number)), FlowId(1), 1);
+        }
+        assert_eq!(sent(&mut scheduler, 1), [(1, false), (1, false)]);
+        assert_eq!(scheduler.oldest_due_ms(1_000), Some(1));
+        assert_eq!(scheduler.oldest_due_ms(1_001), None);
+    }
+
+    #[test]
+    fn what_waits_for_one_of_the_slots_of_slow_receivers_makes_nobody_late_but_them() {
+        let mut scheduler = proven(4, 2, 2);
+        let late = Ended { answer: Answer::Timeout, duration_ms: 15_000 };
+        scheduler.accepted(item(pending(0, 1, 1)), flow(EndpointId(0)), 1);
+        scheduler.accepted(item(pending(1, 1, 2)), FlowId(1), 1);
+        assert_eq!(sent(&mut scheduler, 1).len(), 2);
+        for (endpoint, number) in [(0, 1), (1, 2)] {
+            scheduler.finished(pending(endpoint, 1, number).key, late, 15_001);
+            scheduler.accepted(
+                item(pending(endpoint, 15_001, 10 + number)),
+                flow(EndpointId(endpoint)),
+                15_001,
+            );
+        }
+        assert_eq!(sent(&mut scheduler, 15_001).len(), 1, "of four slots one is for those that are slow");
+        assert_eq!(scheduler.oldest_due_ms(20_000), None);
     }
 
     #[test]

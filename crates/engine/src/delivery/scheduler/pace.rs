@@ -33,6 +33,9 @@ pub(super) struct Pace {
     has_answered: bool,
     has_timed_out: bool,
     reduced_at_ms: i64,
+    /// How much longer than the receiver took its slots were held for, on average, in microseconds: what this server took
+    /// before and after.
+    own_us: i64,
 }
 
 impl Default for Pace {
@@ -43,6 +46,7 @@ impl Default for Pace {
             has_answered: false,
             has_timed_out: false,
             reduced_at_ms: i64::MIN,
+            own_us: 0,
         }
     }
 }
@@ -58,13 +62,24 @@ impl Pace {
         self.latency_ms.max(1)
     }
 
-    /// Whether it, and not this server, decides how much goes out.
+    /// Whether what waits behind its requests waits for it from the first moment on.
     pub(super) fn is_leisurely(&self) -> bool {
         self.has_timed_out || self.latency_ms > LEISURELY_MS
     }
 
+    /// Whether the time of its slots goes by at the receiver, and not at this server.
+    pub(super) fn takes_the_time(&self) -> bool {
+        self.has_timed_out
+            || (self.has_answered && self.latency_ms.max(1).saturating_mul(1_000) >= self.own_us)
+    }
+
+    /// Whether it has to share a limit with others that are slow or do not answer.
+    pub(super) fn is_penalized(&self) -> bool {
+        self.has_timed_out || self.latency_ms > SLOW_MS
+    }
+
     pub(super) fn lane(&self, is_held: bool) -> Lane {
-        if is_held || self.has_timed_out || self.latency_ms > SLOW_MS {
+        if is_held || self.is_penalized() {
             Lane::Penalty
         } else if self.has_answered {
             Lane::Usual
@@ -98,6 +113,11 @@ impl Pace {
             }
         }
         self.has_answered |= answer != Answer::Timeout;
+    }
+
+    /// After an attempt whose slot was held for longer than its receiver took.
+    pub(super) fn note_own(&mut self, own_ms: i64) {
+        self.own_us += (own_ms.max(0).saturating_mul(1_000) - self.own_us) / 5;
     }
 
     /// After a breaker closed, or for a new URL: 1, 2, 4 … at once.

@@ -19,6 +19,12 @@ pub(super) const WINDOW_LOW: usize = 128;
 /// What is committed while a refill reads is remembered up to this many rows; beyond it the refill is made again.
 const LATE_MAX: usize = 4096;
 
+/// What waits behind as much as is under way waits in a burst for so long, in milliseconds, and then for its receiver.
+const BURST_MS: i64 = 1_000;
+
+/// Attempts take 30 s at most. When none has ended for so long, in milliseconds, it is not their receiver that is waited for.
+const LONGEST_ATTEMPT_MS: i64 = 60_000;
+
 /// How far the window reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Horizon {
@@ -92,6 +98,10 @@ pub(super) struct Queue {
     pub(super) wants_rescue: bool,
     /// When its receiver last kept something from going out, Unix milliseconds.
     pub(super) receiver_awaited_ms: i64,
+    /// Since when there has been something to do, Unix milliseconds.
+    began_at_ms: i64,
+    /// Since when none of what is under way has ended, Unix milliseconds.
+    unheard_since_ms: Option<i64>,
     pub(super) expiry: Expiry,
     /// Deliveries whose rows left the store, or moved in it, while it is being asked for what expired: what it read of
     /// them is old.
@@ -104,7 +114,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub(super) fn new(flow: FlowId) -> Self {
+    pub(super) fn new(flow: FlowId, now_ms: i64) -> Self {
         Self {
             flow,
             window: Window::default(),
@@ -117,6 +127,8 @@ impl Queue {
             probe: None,
             wants_rescue: false,
             receiver_awaited_ms: i64::MIN,
+            began_at_ms: now_ms,
+            unheard_since_ms: None,
             expiry: Expiry::Idle,
             settled_while_asked: HashSet::new(),
             timer_at_ms: None,
@@ -223,15 +235,33 @@ impl Queue {
         }
     }
 
-    /// Whether something is due, or may be, that does not go out because of the receiver: it failed, asked for a pause, or
-    /// is slow with as much as is under way.
+    /// An attempt begins.
+    pub(super) fn begin(&mut self, now_ms: i64) {
+        self.in_flight += 1;
+        self.unheard_since_ms.get_or_insert(now_ms);
+    }
+
+    /// An attempt has ended, and others may be under way.
+    pub(super) fn hear(&mut self, now_ms: i64) {
+        self.unheard_since_ms = (self.in_flight > 0).then_some(now_ms);
+    }
+
+    /// Whether something is due, or may be, that does not go out because of the receiver: it failed, asked for a pause, is
+    /// slow, or has as much under way as it takes at once.
     pub(super) fn is_kept_waiting(&self, pace: &Pace, cap: usize, now_ms: i64) -> bool {
         if self.gate.held.is_some() || self.gate.paused_until_ms.is_some_and(|until_ms| until_ms > now_ms) {
             return true;
         }
-        self.in_flight >= cap
-            && pace.is_leisurely()
-            && self.earliest_due_ms().is_some_and(|at_ms| at_ms <= now_ms)
+        let Some(due_ms) = self.earliest_due_ms().filter(|at_ms| *at_ms <= now_ms) else { return false };
+        let is_stuck = self
+            .unheard_since_ms
+            .is_some_and(|since_ms| now_ms.saturating_sub(since_ms) > LONGEST_ATTEMPT_MS);
+        if is_stuck || !pace.takes_the_time() {
+            return false;
+        }
+        let is_full = self.in_flight >= cap;
+        let is_burst = now_ms.saturating_sub(due_ms.max(self.began_at_ms)) < BURST_MS;
+        if is_burst { is_full && pace.is_leisurely() } else { is_full || pace.is_penalized() }
     }
 
     /// The earliest due time of what is not under way, as far as it is known; Unix milliseconds.

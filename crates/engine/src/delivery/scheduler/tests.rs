@@ -35,7 +35,7 @@ fn limits(slots: usize, endpoint_slots: usize) -> Limits {
 }
 
 /// Each endpoint belongs to a program of its own.
-fn flow(endpoint: EndpointId) -> FlowId {
+pub(super) fn flow(endpoint: EndpointId) -> FlowId {
     FlowId(u32::try_from(endpoint.0).expect("small"))
 }
 

@@ -30,7 +30,12 @@ impl IncidentStore for Memory {
         let incidents = &mut self.state().incidents;
         let Some(kept) = incidents.get_mut(&incident.id) else { return Ok(false) };
         let mut updates = std::mem::take(&mut kept.updates);
-        updates.splice(..0, update.cloned());
+        if let Some(update) = update {
+            match updates.iter_mut().find(|one| one.id == update.id) {
+                Some(known) => known.components.clone_from(&update.components),
+                None => updates.insert(0, update.clone()),
+            }
+        }
         *kept = Incident { updates, ..incident.clone() };
         Ok(true)
     }

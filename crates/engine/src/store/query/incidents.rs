@@ -15,9 +15,10 @@ const ADD: &str = "
             started_at_ms, monitoring_at_ms, ended_at_ms)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 
-const ADD_UPDATE: &str = "
+const SAVE_UPDATE: &str = "
     INSERT INTO incident_update (incident_id, id, at_ms, status, message, components)
-    VALUES ($1, $2, $3, $4, $5, $6)";
+    VALUES ($1, $2, $3, $4, $5, $6)
+    ON CONFLICT (incident_id, id) DO UPDATE SET components = excluded.components";
 
 const CHANGE: &str = "
     UPDATE incident SET name = $2, status = $3, impact = $4, components = $5, scheduled_from_ms = $6,
@@ -63,7 +64,7 @@ const UPDATES: &str = "
 pub(in crate::store) async fn add(db: &mut impl Connection, incident: &Incident) -> Result<(), StoreError> {
     db.execute(ADD, values(incident)?).await?;
     for update in incident.updates.iter().rev() {
-        add_update(db, incident.id, update).await?;
+        save_update(db, incident.id, update).await?;
     }
     Ok(())
 }
@@ -77,7 +78,7 @@ pub(in crate::store) async fn change(
         return Ok(false);
     }
     if let Some(update) = update {
-        add_update(db, incident.id, update).await?;
+        save_update(db, incident.id, update).await?;
     }
     Ok(true)
 }
@@ -113,7 +114,7 @@ pub(in crate::store) async fn open(db: &mut impl Connection) -> Result<Vec<Incid
     with_updates(db, all_of(&rows)?).await
 }
 
-async fn add_update(
+async fn save_update(
     db: &mut impl Connection,
     incident: IncidentId,
     update: &IncidentUpdate,
@@ -126,7 +127,7 @@ async fn add_update(
         update.message.as_str().into(),
         components_text(&update.components)?.as_str().into(),
     ];
-    db.execute(ADD_UPDATE, values).await?;
+    db.execute(SAVE_UPDATE, values).await?;
     Ok(())
 }
 

@@ -90,8 +90,13 @@ pub async fn an_incident_changes_and_keeps_what_was_said(store: &dyn Store) {
     assert!(store.change_incident(&ended, Some(&update(30, resolved))).await.expect("answers"));
     let renamed = Incident { name: "Renamed".to_owned(), ..ended };
     assert!(store.change_incident(&renamed, None).await.expect("answers"));
+    // Of what was said only the components are ever corrected.
+    let corrected = IncidentUpdate { components: Vec::new(), ..update(30, resolved) };
+    assert_ne!(corrected, update(30, resolved));
+    let other = IncidentUpdate { message: "Something else".to_owned(), ..corrected.clone() };
+    assert!(store.change_incident(&renamed, Some(&other)).await.expect("answers"));
     let mut updates = incident(10).updates;
-    updates.insert(0, update(30, resolved));
+    updates.insert(0, corrected);
     let wanted = Incident { updates, ..renamed };
     assert_eq!(store.incident(wanted.id).await.expect("reads"), Some(wanted.clone()));
     assert_eq!(store.incident(IncidentId::from_number(20)).await.expect("reads"), Some(incident(20)));

@@ -1,5 +1,6 @@
 /* Preloaded into the server by its tests: a disk on which fsync fails while the file `fsync` stands in the directory
- * named by FAULTS_DIRECTORY, and on which no file of the database can grow while `full` stands there. */
+ * named by FAULTS_DIRECTORY, on which no file of the database can grow while `full` stands there, and on which each fsync
+ * takes more than a second while `slow` does. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 static int is_wanted(const char *fault) {
@@ -36,6 +38,13 @@ static int fails(const char *fault, int fd, int error) {
     return answer;
 }
 
+static void take_time(int fd) {
+    const struct timespec time = {1, 200000000};
+    int before = errno;
+    if (is_wanted("slow") && is_database(fd)) nanosleep(&time, NULL);
+    errno = before;
+}
+
 static int is_full(int fd, off_t end) {
     struct stat status;
     int before = errno;
@@ -57,11 +66,13 @@ static int is_full_here(int fd, size_t count) {
 
 int fsync(int fd) {
     REAL(fsync);
+    take_time(fd);
     return fails("fsync", fd, EIO) ? -1 : real(fd);
 }
 
 int fdatasync(int fd) {
     REAL(fdatasync);
+    take_time(fd);
     return fails("fsync", fd, EIO) ? -1 : real(fd);
 }
 
