@@ -73,7 +73,10 @@ test('everything that can be said arrives where it belongs', async () => {
   assert.equal(server.image, 'registry.example.com/groundswell:0.1.0');
   assert.equal(of('Ingress').spec.tls[0].secretName, 'webhooks-tls');
   assert.equal(of('Ingress').spec.rules[0].http.paths[0].backend.service.name, of('Service').metadata.name);
-  assert.equal(of('ServiceMonitor').spec.endpoints[0].authorization.credentials.name, 'keys');
+  const monitor = of('ServiceMonitor').spec;
+  assert.equal(monitor.endpoints[0].authorization.credentials.name, 'keys');
+  const [, job] = /up\{job="(.*)"\}/.exec(await text('prometheus/alerts.yml'));
+  assert.equal(of('Service').metadata.labels[monitor.jobLabel], job, 'the alerts would find nobody');
   assert.doesNotMatch(notes, /is not set/);
 });
 
