@@ -28,11 +28,16 @@ test('systemd finds nothing wrong with the unit, and little that it exposes', as
   assert.notEqual(weaker.code, 0);
 });
 
+/** The lines of all commands of a section of the documentation. */
+async function commands(name, section) {
+  const page = await readFile(fileURLToPath(new URL(`../../crates/docs/text/${name}.md`, import.meta.url)), 'utf8');
+  const text = page.split(/^## /m).find((part) => part.split('\n')[0].endsWith(`{#${section}}`));
+  return [...text.matchAll(/^```sh.*\n([\s\S]*?)^```/gm)].flatMap(([, lines]) => lines.trim().split('\n'));
+}
+
 /** The commands of the documentation that install it, from the directory with what was built. */
 async function installing() {
-  const page = await readFile(fileURLToPath(new URL('../../crates/docs/text/installing.md', import.meta.url)), 'utf8');
-  const [, commands] = /## systemd \{#systemd\}[\s\S]*?```sh\n([\s\S]*?)```/.exec(page);
-  const lines = commands.trim().split('\n');
+  const lines = await commands('installing', 'systemd');
   assert.equal(lines.shift(), 'cargo xtask build');
   assert.match(lines.pop(), /^journalctl /);
   return lines;
@@ -147,4 +152,13 @@ test('installed as the documentation says, it works under all that the unit forb
   await machine.run('systemctl', 'stop', 'groundswell');
   assert.deepEqual([await property('Result'), await property('ExecMainStatus')], ['success', '0']);
   assert.match(await machine.log(), /stopped/);
+
+  // What root restores, as the documentation says, the service can open.
+  const settings = (await commands('operating', 'settings')).slice(0, -1).join('\n');
+  const asOperator = (words) => machine.run('/bin/bash', '-euc', `${settings}\n/opt/groundswell/groundswell ${words}`);
+  await asOperator('backup /root/g.backup');
+  await asOperator('restore /root/g.backup --replace');
+  await machine.run('systemctl', 'start', 'groundswell');
+  await until(health, 'its readiness on what was restored');
+  await machine.script('one-delivery.mjs', key);
 });

@@ -1,7 +1,7 @@
 //! `backup` and `restore`: what is refused, what is written, and what people are told.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
 use std::time::Duration;
 
@@ -175,6 +175,31 @@ fn a_restored_database_delivers_what_waited_and_makes_no_id_again() {
     let number = |id: &str| EventId::parse(id).expect("an id").number();
     let next = number(&restored.client().join(&program, "next"));
     assert!(after.iter().all(|id| number(id) < next), "{next} was or may have been made before");
+}
+
+#[test]
+fn what_root_restores_belongs_to_the_owner_of_the_directory() {
+    // Nobody has this number; others than root cannot give it anything.
+    const SERVICE: u32 = 64_123;
+    let (server, ..) = server();
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let (file, place) = (directory.path().join("g.backup"), directory.path().join("state"));
+    backup(&server, &file, &[]).ok();
+    fs::create_dir(&place).expect("a new directory");
+    let is_root = rustix::process::geteuid().is_root();
+    if is_root {
+        chown(&place, Some(SERVICE), Some(SERVICE)).expect("root may");
+    }
+    restore(&server, &file, &place.join("g.db"), &[]).ok();
+    let wanted = if is_root { SERVICE } else { rustix::process::geteuid().as_raw() };
+    assert_eq!(names(&place), ["g.db", "g.db.lock"]);
+    for name in names(&place) {
+        let found = fs::metadata(place.join(&name)).expect("is there");
+        assert_eq!((found.uid(), found.mode() & 0o777), (wanted, 0o600), "{name}");
+    }
+    if is_root {
+        assert_eq!(fs::metadata(&file).expect("is there").uid(), 0, "a backup stays with who has made it");
+    }
 }
 
 #[test]

@@ -63,7 +63,9 @@ pub fn restore(
         return Err(StoreError::Unusable(format!("{} is that database already", backup.display())));
     }
     open::create_directory(target)?;
-    let _lock = Lock::take(target, now_ms)?;
+    let lock = Lock::take(target, now_ms)?;
+    // Root restores what the server will open as another user.
+    lock.give_to_owner(target)?;
     let is_there = target.exists() || with_suffix(target, "-wal").exists();
     if is_there && existing == Existing::Refuse {
         return Err(StoreError::Unusable(format!(
@@ -73,6 +75,7 @@ pub fn restore(
         )));
     }
     let unfinished = Unfinished::beside(target)?;
+    unfinished.give_to_owner()?;
     copy(&open_source(backup)?, backup, &unfinished, tell)?;
     let replaced = if is_there { highest_of_closed(target) } else { Ok(None) };
     let made = [checked.highest_event_id, replaced.unwrap_or_default()].into_iter().flatten();

@@ -68,6 +68,11 @@ impl Unfinished {
         self.file.sync_all().map_err(|error| unwritable(&self.path, &error))
     }
 
+    /// Has the owner of its directory own it, if root has made it.
+    pub(super) fn give_to_owner(&self) -> Result<(), StoreError> {
+        directory::give_to_owner(&self.path, &self.file).map_err(|error| unwritable(&self.path, &error))
+    }
+
     /// Gives it its name, on the disk when this returns.
     pub(super) fn finish(mut self, wanted: &Path) -> Result<(), StoreError> {
         self.sync()?;
