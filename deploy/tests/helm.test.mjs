@@ -17,11 +17,20 @@ async function render(values = {}) {
   return { kinds: manifests.map(({ kind }) => kind).sort(), of, notes };
 }
 
-/** The values of a file of the chart. */
-async function values(name) {
-  const script = 'import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))';
-  return JSON.parse(await run([PYTHON, '-c', script], { input: await text(`helm/groundswell/ci/${name}.yaml`) }));
+/** The documents of a YAML file. */
+async function documents(name) {
+  const script = 'import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(sys.stdin))))';
+  return JSON.parse(await run([PYTHON, '-c', script], { input: await text(name) }));
 }
+
+/** Holds the documents of a YAML file against what Kubernetes knows. */
+async function valid(name) {
+  const script = 'import sys, yaml, kubernetes_validate as it; [it.validate(one, "1.37", strict=True) for one in yaml.safe_load_all(sys.stdin)]';
+  await run([PYTHON, '-c', script], { input: await text(name) });
+}
+
+/** The values of a file of the chart. */
+const values = async (name) => (await documents(`helm/groundswell/ci/${name}.yaml`))[0];
 
 test('with nothing said it is one pod without rights, with a disk for its SQLite file', async () => {
   const { kinds, of, notes } = await render();
@@ -71,6 +80,9 @@ test('everything that can be said arrives where it belongs', async () => {
   assert.equal(keys.defaultMode, 0o440, 'others cannot read them, and the server refuses what others can');
   assert.deepEqual(keys.sources.map(({ secret }) => secret.items[0].path), ['admin-key', 'secrets-key']);
   assert.equal(server.image, 'registry.example.com/groundswell:0.1.0');
+  assert.equal(server.volumeMounts.find(({ name }) => name === 'backups').mountPath, '/backups');
+  const backups = pod.spec.volumes.find(({ name }) => name === 'backups');
+  assert.equal(backups.persistentVolumeClaim.claimName, 'groundswell-backups');
   assert.equal(of('Ingress').spec.tls[0].secretName, 'webhooks-tls');
   assert.equal(of('Ingress').spec.rules[0].http.paths[0].backend.service.name, of('Service').metadata.name);
   const monitor = of('ServiceMonitor').spec;
@@ -78,6 +90,31 @@ test('everything that can be said arrives where it belongs', async () => {
   const [, job] = /up\{job="(.*)"\}/.exec(await text('prometheus/alerts.yml'));
   assert.equal(of('Service').metadata.labels[monitor.jobLabel], job, 'the alerts would find nobody');
   assert.doesNotMatch(notes, /is not set/);
+});
+
+test('the pods for backups have the volumes of the server, and are the same user', async () => {
+  const { metadata, spec } = (await render()).of('StatefulSet');
+  // There it is the release `hooks`; the documentation installs `groundswell`.
+  const name = metadata.name.replace('hooks-', '');
+  const { securityContext: user, containers: [server] } = spec.template.spec;
+  for (const file of ['backups', 'restore']) await valid(`kubernetes/${file}.yaml`);
+  const [claim, shell] = await documents('kubernetes/backups.yaml');
+  const [restore] = await documents('kubernetes/restore.yaml');
+  for (const pod of [shell, restore]) {
+    assert.deepEqual(pod.spec.securityContext, user);
+    const [container] = pod.spec.containers;
+    assert.deepEqual(container.securityContext, server.securityContext);
+    const mounted = (path) => {
+      const mount = container.volumeMounts.find(({ mountPath }) => mountPath === path);
+      return pod.spec.volumes.find((volume) => volume.name === mount.name).persistentVolumeClaim.claimName;
+    };
+    assert.equal(mounted(server.volumeMounts[0].mountPath), `${spec.volumeClaimTemplates[0].metadata.name}-${name}-0`);
+    assert.equal(mounted('/backups'), claim.metadata.name);
+  }
+  const [{ image, env }] = restore.spec.containers;
+  assert.ok(server.image.endsWith(image), `${image} is not ${server.image}`);
+  const url = (list) => list.find((one) => one.name === 'GROUNDSWELL_DATABASE_URL').value;
+  assert.equal(url(env), url(server.env));
 });
 
 test('on PostgreSQL it has no disk, and both of its secrets come from Secrets', async () => {
