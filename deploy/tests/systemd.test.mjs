@@ -111,14 +111,16 @@ class Machine {
 
 test('installed as the documentation says, it works under all that the unit forbids', async (test) => {
   const machine = await Machine.start(test);
-  for (const line of await installing()) {
-    if (line.startsWith('systemctl')) {
-      // The receiver is on the same machine, which nobody may deliver to who was not allowed.
-      const allow = 'echo GROUNDSWELL_EGRESS_ALLOW=127.0.0.0/8 >> /etc/groundswell/groundswell.env';
-      await machine.run('/bin/bash', '-c', allow);
-    }
-    await machine.run('/bin/bash', '-euc', `cd /source; ${line}`);
-  }
+  const lines = await installing();
+  const follow = async (lines) => {
+    for (const line of lines) await machine.run('/bin/bash', '-euc', `cd /source; ${line}`);
+  };
+  const start = lines.findIndex((line) => line.startsWith('systemctl enable'));
+  await follow(lines.slice(0, start));
+  // The receiver is on the same machine, which nobody may deliver to who was not allowed.
+  const allow = 'echo GROUNDSWELL_EGRESS_ALLOW=127.0.0.0/8 >> /etc/groundswell/groundswell.env';
+  await machine.run('/bin/bash', '-c', allow);
+  await follow(lines.slice(start));
   const health = async () => (await machine.ran('/opt/groundswell/groundswell', 'health')).code === 0;
   await until(health, 'its readiness');
   const property = async (name) => machine.run('systemctl', 'show', '--value', `--property=${name}`, 'groundswell');
@@ -160,5 +162,13 @@ test('installed as the documentation says, it works under all that the unit forb
   await asOperator('restore /root/g.backup --replace');
   await machine.run('systemctl', 'start', 'groundswell');
   await until(health, 'its readiness on what was restored');
+  await machine.script('one-delivery.mjs', key);
+
+  // Installed again, it has its keys and settings still.
+  const kept = () => machine.run('/bin/bash', '-c', 'sha256sum /etc/groundswell/*');
+  const installed = await kept();
+  await follow(lines);
+  assert.equal(await kept(), installed);
+  await until(health, 'its readiness after the update');
   await machine.script('one-delivery.mjs', key);
 });
