@@ -111,7 +111,7 @@ fn examine(args: ServeArgs) -> anyhow::Result<Vec<Finding>> {
     findings.push(own.listen);
     findings.push(network::public_url(&config, own.is_running));
     findings.push(egress::rules(&config));
-    findings.push(egress::receivers(inspection.map_or(&[], |found| &found.receivers)));
+    findings.push(egress::receivers(&config, inspection.map_or(&[], |found| &found.receivers)));
     findings.extend(egress::proxies(&proxies()));
     Ok(findings)
 }
