@@ -207,14 +207,45 @@ fn refusal(ran: Ran) -> String {
     ran.out
 }
 
+/// Makes a database one of a later version.
+const FUTURE: &str = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                      VALUES (9999, 'future', TRUE, x'', 0)";
+
+#[test]
+fn the_backup_from_before_an_upgrade_takes_its_place_and_makes_none_of_its_ids_again() {
+    /// Half an hour ahead of this clock, so that only the database tells of it.
+    const AHEAD_MS: i64 = 1_800_000;
+    /// As the engine makes ids: milliseconds since 2024 above 19 bits.
+    const EPOCH_MS: i64 = 1_704_067_200_000;
+    let receiver = Receiver::start();
+    let sample = Sample::of(versions().last().expect("one"), &receiver);
+    let file = sample.directory.path().join("before.backup").display().to_string();
+    let key = [("GROUNDSWELL_SECRETS_KEY", KEY)];
+    let url = sample.url();
+    run(&["backup", &file, "--database-url", &url], &key).ok();
+    let newest = (now_ms() + AHEAD_MS - EPOCH_MS) << 19;
+    sample.sql(FUTURE);
+    sample.sql(&format!("INSERT OR REPLACE INTO meta (name, value) VALUES ('highest_event_id', {newest})"));
+
+    let said = run(&["restore", &file, "--database-url", &url, "--replace", "--json"], &key).json();
+    assert_eq!(said["replacedIdsAreKnown"], true, "a later version's is not damaged: {said}");
+    assert_eq!(said["contents"]["highestEventId"], *event(newest));
+    let aside = Connection::open(said["setAside"].as_str().expect("a path")).expect("it is there");
+    let version = |db: &Connection| {
+        db.query_row("SELECT MAX(version) FROM _sqlx_migrations", [], |row| row.get::<_, i64>(0))
+    };
+    assert_eq!((version(&aside), version(&sample.open())), (Ok(9999), Ok(self::newest())));
+    let server = sample.server();
+    let next = server.client().join("program1", "next");
+    assert!(EventId::parse(&next).expect("an id").number() > newest, "{next} may have been made before");
+}
+
 #[test]
 fn a_newer_database_is_refused_by_every_command_in_one_sentence_and_stays_as_it_is() {
     let receiver = Receiver::start();
     let sample = Sample::of(versions().last().expect("one"), &receiver);
     let directory = sample.directory.path();
-    let before = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-                  VALUES (9999, 'future', TRUE, x'', 0)";
-    sample.sql(before);
+    sample.sql(FUTURE);
     let bytes = fs::read(sample.path()).expect("reads");
     let (url, file) = (sample.url(), sample.path().display().to_string());
     let key = [("GROUNDSWELL_SECRETS_KEY", KEY)];

@@ -93,14 +93,14 @@ pub fn restore(
 }
 
 /// The highest id of a database that is about to be replaced, closed with everything in one file. One that is damaged
-/// does not know.
+/// does not know. A later version's does: going back to the version before it replaces it by the backup from then.
 fn highest_of_closed(path: &Path) -> Result<Option<EventId>, ()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let read = || {
         let db = Connection::open_with_flags(path, flags).ok()?;
         db.busy_timeout(BUSY_TIMEOUT).ok()?;
         db.query_row(EMPTY_LOG, [], |_| Ok(())).ok()?;
-        let (_, highest) = check::identity(&db, path).ok()?;
+        let highest = check::highest_event_id(&db).ok()?;
         db.close().ok()?;
         Some(highest)
     };
