@@ -14,7 +14,7 @@ async function render(values = {}) {
   assert.equal(code, 0, output);
   const { manifests, notes } = JSON.parse(output);
   const of = (kind) => manifests.find((manifest) => manifest.kind === kind);
-  return { kinds: manifests.map(({ kind }) => kind).sort(), of, notes };
+  return { kinds: manifests.map(({ kind }) => kind).sort(), of, manifests, notes };
 }
 
 /** The documents of a YAML file. */
@@ -90,6 +90,23 @@ test('everything that can be said arrives where it belongs', async () => {
   const [, job] = /up\{job="(.*)"\}/.exec(await text('prometheus/alerts.yml'));
   assert.equal(of('Service').metadata.labels[monitor.jobLabel], job, 'the alerts would find nobody');
   assert.doesNotMatch(notes, /is not set/);
+});
+
+test('a monitor alone collects from a port of its own, which leads nowhere else', async () => {
+  const { kinds, of, manifests } = await render({ serviceMonitor: { enabled: true }, service: { type: 'LoadBalancer' } });
+  assert.deepEqual(kinds, ['PodDisruptionBudget', 'Service', 'Service', 'ServiceAccount', 'ServiceMonitor', 'StatefulSet']);
+  const [endpoint] = of('ServiceMonitor').spec.endpoints;
+  assert.equal(endpoint.authorization, undefined);
+  const services = manifests.filter(({ kind }) => kind === 'Service');
+  const leading = services.filter(({ spec }) => spec.ports.some(({ name }) => name === endpoint.port));
+  assert.deepEqual(leading.map(({ spec }) => spec.type), ['ClusterIP']);
+  const [server] = of('StatefulSet').spec.template.spec.containers;
+  const { containerPort } = server.ports.find(({ name }) => name === leading[0].spec.ports[0].targetPort);
+  assert.equal(server.env.find(({ name }) => name === 'GROUNDSWELL_METRICS_LISTEN').value, `0.0.0.0:${containerPort}`);
+  // Whoever gives it the admin key needs no other port.
+  const withKey = await render({ serviceMonitor: { enabled: true, bearerTokenSecret: { name: 'keys' } } });
+  assert.equal(withKey.manifests.filter(({ kind }) => kind === 'Service').length, 1);
+  assert.equal(withKey.of('ServiceMonitor').spec.endpoints[0].port, 'http');
 });
 
 test('the pods for backups have the volumes of the server, and are the same user', async () => {
