@@ -39,8 +39,8 @@ impl Backup {
         let Database::Sqlite(database) = &config.database else {
             bail!(
                 "`groundswell backup` copies SQLite databases. Back this one up with PostgreSQL's own programs, which know \
-                 its server: `pg_dump --format=custom --file={} --dbname=<URL>`, or continuous archiving; /docs/operating \
-                 says how",
+                 its server: `umask 077; pg_dump --format=custom --file={} --dbname=<URL>`, with the password in ~/.pgpass and \
+                 not in the URL, or continuous archiving; /docs/operating says how",
                 self.file.display()
             )
         };

@@ -314,7 +314,7 @@ fn a_person_at_a_terminal_sees_how_far_it_is_and_a_pipe_does_not() {
 #[test]
 fn for_postgresql_both_commands_name_its_own_programs() {
     let postgres = ["--database-url", "postgres://me:s3cret@db/g"];
-    for (command, program) in [("backup", "pg_dump --format=custom"), ("restore", "pg_restore")] {
+    for (command, program) in [("backup", "umask 077; pg_dump --format=custom"), ("restore", "pg_restore")] {
         let said = refusal(run(&[&[command, "g.dump"], &postgres[..]].concat(), &[]));
         assert!(
             said.contains(program) && said.contains("/docs/operating") && !said.contains("s3cret"),
