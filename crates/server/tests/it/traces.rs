@@ -8,6 +8,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use serde_json::Value;
 
+use crate::browser::Browser;
 use crate::client::Call;
 use crate::receiver::{Reaction, Receiver};
 use crate::server::{QUICK_RETRY, Server};
@@ -152,6 +153,8 @@ fn a_caller_that_does_not_trace_is_not_traced_and_without_one_a_part_of_all_is()
     let collector = Receiver::start();
     let server = start(&settings(&collector));
     let program = server.client().program("REFERRAL");
+    let brew = format!("BREW /v2/campaign/{program}/events");
+    assert!(Browser::signed_out(&server).ask(&brew, &[], "").status >= 400);
     let unsampled = ("traceparent", "00-0af7651916cd43dd8448eb211c80319d-b7ad6b7169203331-00");
     assert_eq!(submit(&server, &program, &[unsampled]).status, 202);
     assert_eq!(submit(&server, &program, &[]).status, 202);
@@ -163,6 +166,13 @@ fn a_caller_that_does_not_trace_is_not_traced_and_without_one_a_part_of_all_is()
     assert!(spans.iter().all(|span| hex(&span.trace_id) != "0af7651916cd43dd8448eb211c80319d"));
     let accept = spans.iter().find(|span| span.name == ACCEPT).expect("found above");
     assert!(accept.parent_span_id.is_empty(), "it begins its trace");
+    let invented =
+        spans.iter().find(|span| span.name == "HTTP /v2/campaign/{id}/events").expect("it is traced");
+    assert_eq!(
+        text(invented, "http.request.method").as_deref(),
+        Some("_OTHER"),
+        "a stranger's words are in no trace"
+    );
     assert!(
         spans.iter().all(|span| !span.name.contains("/readyz")),
         "machines that ask whether we run are not traced"
