@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use groundswell_cli::{Output, Progress, Terminal};
-use groundswell_engine::store::sqlite::backup::{Existing, Inventory, Step, back_up};
+use groundswell_engine::store::sqlite::backup::{Abandon, Existing, Inventory, Step, Watch, back_up};
 use groundswell_types::EventId;
 use serde_json::{Value, json};
 
 use crate::config::{Config, Database, ServeArgs};
+use crate::stop_signals::give_up_when_stopped;
 
 /// The server and everybody else of this machine go first.
 const NICENESS: i32 = 10;
@@ -47,8 +48,10 @@ impl Backup {
         yield_to_others();
         let existing = if self.overwrite { Existing::Replace } else { Existing::Refuse };
         let mut progress = Progress::new(&self.output);
-        let inventory =
-            back_up(database, &self.file, existing, &mut |step| progress.show(&progress_text(step)))?;
+        let abandon = Abandon::default();
+        give_up_when_stopped(&abandon)?;
+        let watch = Watch { tell: &mut |step| progress.show(&progress_text(step)), abandon: &abandon };
+        let inventory = back_up(database, &self.file, existing, watch)?;
         drop(progress);
         let mut terminal = Terminal::new(&self.output);
         if terminal.is_json() {

@@ -23,6 +23,7 @@ use crate::log::Levels;
 use crate::mail::SmtpPost;
 use crate::metrics::MetricsFront;
 use crate::site::Site;
+use crate::stop_signals::StopSignals;
 use crate::traces::Traces;
 use crate::{crash, log, request, secrets};
 
@@ -110,7 +111,7 @@ async fn serve(config: Config, log_levels: Levels) -> anyhow::Result<()> {
     });
     let serving = listener.serve(move |peer| Front::new(state.clone(), router.clone(), peer), &stop);
     let failed = tokio::select! {
-        () = stop_signals.wait() => false,
+        _ = stop_signals.wait() => false,
         () = engine.failed() => true,
     };
     stop.cancel();
@@ -148,24 +149,4 @@ fn metrics_listener(config: &Config) -> anyhow::Result<Option<Listener>> {
         .with_context(|| format!("cannot listen on {wanted} for metrics"))?;
     say(&format!("Metrics are at http://{}/metrics", listener.address()?));
     Ok(Some(listener))
-}
-
-/// SIGINT and SIGTERM.
-struct StopSignals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl StopSignals {
-    fn new() -> anyhow::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }

@@ -3,14 +3,18 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use groundswell_types::EventId;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use super::{Ran, run, run_in};
+use super::{Ran, command, run, run_in};
 use crate::receiver::{Reaction, Receiver};
 use crate::server::{QUICK_RETRY, Server};
+use crate::upgrade::{Sample, versions};
+use crate::waiting;
 
 /// A server of which something waits, and its program.
 fn server() -> (Server, Receiver, String) {
@@ -120,6 +124,27 @@ fn what_a_killed_backup_has_left_is_begun_anew() {
     backup(&server, &file, &[]).ok();
     assert_eq!(names(directory.path()), ["g.backup"]);
     assert_eq!(fs::metadata(&file).expect("is there").permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn a_backup_that_is_interrupted_leaves_nothing_behind() {
+    let sample = Sample::of(&versions().pop().expect("there is a sample"), &Receiver::start());
+    // Copying it and reading it back take some time.
+    sample.sql(
+        "CREATE TABLE ballast AS
+         WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 128)
+         SELECT zeroblob(1048576) AS bytes FROM counted",
+    );
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("g.backup").display().to_string();
+    let arguments = ["backup", &file, "--database-url", &sample.url()];
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let mut backup = command(&arguments, &[]).stdout(Stdio::null()).spawn().expect("the binary starts");
+        waiting::until("it is being written", || (!names(directory.path()).is_empty()).then_some(()));
+        kill_process(Pid::from_child(&backup), signal).expect("it runs");
+        let status = backup.wait().expect("it was started here");
+        assert_eq!((status.code(), names(directory.path())), (Some(code), vec![]), "{signal:?}");
+    }
 }
 
 #[test]
@@ -302,7 +327,7 @@ fn a_person_at_a_terminal_sees_how_far_it_is_and_a_pipe_does_not() {
     let output = std::process::Command::new("script")
         .args(["--quiet", "--return", "--command", &command, "/dev/null"])
         .current_dir(directory.path())
-        .stdin(std::process::Stdio::null())
+        .stdin(Stdio::null())
         .output()
         .expect("util-linux is there");
     let said = String::from_utf8(output.stdout).expect("text");

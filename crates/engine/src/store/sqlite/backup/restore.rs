@@ -12,7 +12,7 @@ use groundswell_types::EventId;
 use rusqlite::{Connection, OpenFlags};
 
 use super::unfinished::Unfinished;
-use super::{BUSY_TIMEOUT, Existing, Inventory, Step, check, copy, is_same, open_source, with_suffix};
+use super::{BUSY_TIMEOUT, Existing, Inventory, Step, Watch, check, copy, is_same, open_source, with_suffix};
 use crate::store::calendar::utc;
 use crate::store::sqlite::lock::Lock;
 use crate::store::sqlite::open;
@@ -56,8 +56,9 @@ pub struct Restored {
 pub fn restore(
     order: RestoreOrder<'_>,
     checked: &Inventory,
-    tell: &mut dyn FnMut(Step),
+    watch: Watch<'_>,
 ) -> Result<Restored, StoreError> {
+    let Watch { tell, abandon } = watch;
     let RestoreOrder { backup, target, existing, now_ms } = order;
     if is_same(backup, target) {
         return Err(StoreError::Unusable(format!("{} is that database already", backup.display())));
@@ -74,7 +75,7 @@ pub fn restore(
             target.display()
         )));
     }
-    let unfinished = Unfinished::beside(target)?;
+    let unfinished = Unfinished::beside(target, abandon)?;
     unfinished.give_to_owner()?;
     copy(&open_source(backup)?, backup, &unfinished, tell)?;
     let replaced = if is_there { highest_of_closed(target) } else { Ok(None) };
