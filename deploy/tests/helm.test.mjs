@@ -49,6 +49,8 @@ test('with nothing said it is one pod without rights, with a disk for its SQLite
   assert.ok(template.spec.terminationGracePeriodSeconds > 30);
   assert.equal(server.livenessProbe.httpGet.path, '/healthz');
   assert.equal(server.readinessProbe.httpGet.path, '/readyz');
+  const { periodSeconds, failureThreshold } = server.startupProbe;
+  assert.ok(periodSeconds * failureThreshold >= 3600, 'the upgrade of a large database has its time');
   assert.equal(of('PodDisruptionBudget').spec.maxUnavailable, 1, 'a node can be drained');
   assert.equal(of('Service').metadata.namespace, 'hooks-space');
   assert.match(notes, /publicUrl is not set/);

@@ -69,14 +69,25 @@ pub async fn open(database: &Database, vault: Vault) -> Result<Arc<dyn Store>, S
     })
 }
 
-async fn serve(config: Config, log_levels: Levels) -> anyhow::Result<()> {
-    let mut stop_signals = StopSignals::new()?;
-    let clock = Clock::system();
-    let secrets::Opened { vault, made } = secrets::vault(&config).await?;
+async fn open_with_secrets(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let secrets::Opened { vault, made } = secrets::vault(config).await?;
     if let Some(file) = made {
         tracing::info!("{}", secrets::advice(&file));
     }
-    let store = open(&config.database, vault).await?;
+    Ok(open(&config.database, vault).await?)
+}
+
+async fn serve(config: Config, log_levels: Levels) -> anyhow::Result<()> {
+    let mut stop_signals = StopSignals::new()?;
+    let clock = Clock::system();
+    // An upgrade may take long. Each migration is a transaction, so it may be left at any time.
+    let store = tokio::select! {
+        store = open_with_secrets(&config) => store?,
+        _ = stop_signals.wait() => {
+            tracing::info!("stopped while the database was being opened");
+            return Ok(());
+        }
+    };
     // Before the engine starts: it may deliver to this server's own inboxes, and must know their addresses.
     let listener = Listener::bind(config.listen, Limits::raised())
         .with_context(|| format!("cannot listen on {}", config.listen))?;

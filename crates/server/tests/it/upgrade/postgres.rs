@@ -3,15 +3,19 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::{Child, Stdio};
+use std::time::Duration;
 
 use private_postgres::Server as PostgreSql;
 use rusqlite::types::ValueRef;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use super::{KEY, Sample, kill_upgrade, newest, versions, what_waited_arrives};
-use crate::cli::run;
+use crate::cli::{command, run};
 use crate::receiver::Receiver;
 use crate::server::{QUICK_RETRY, Server};
+use crate::waiting;
 
 /// As the migrator makes it.
 const MIGRATIONS: &str = "
@@ -142,17 +146,59 @@ fn a_newer_postgresql_database_is_refused_by_the_server_in_one_sentence() {
     );
 }
 
+/// Each statement that changes the schema takes its time, so that an upgrade has a middle.
+fn slow_down(postgres: &PostgreSql, database: &str, seconds: f64) {
+    postgres.sql(
+        database,
+        &format!(
+            "CREATE FUNCTION slowly() RETURNS event_trigger LANGUAGE plpgsql
+             AS $$ BEGIN PERFORM pg_sleep({seconds}); END $$;
+             CREATE EVENT TRIGGER slowly ON ddl_command_start EXECUTE FUNCTION slowly()"
+        ),
+    );
+}
+
+/// A process that does not outlive its test.
+struct Ending(Child);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_server_that_is_told_to_stop_in_the_middle_of_an_upgrade_does() {
+    const PATIENCE: Duration = Duration::from_secs(10);
+    let postgres = PostgreSql::shared();
+    let database = postgres.create(None);
+    let url = postgres.url(&database);
+    // The whole of it would take minutes.
+    slow_down(postgres, &database, 1.0);
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--database-url", &url];
+    let server = command(&arguments, &[("GROUNDSWELL_SECRETS_KEY", KEY)])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    let mut server = Ending(server);
+    waiting::until("the upgrade is under way", || {
+        let begun = postgres.sql(&database, "SELECT to_regclass('_sqlx_migrations') IS NOT NULL");
+        (begun.trim() == "t").then_some(())
+    });
+    kill_process(Pid::from_child(&server.0), Signal::TERM).expect("it runs");
+    let status = waiting::within(PATIENCE, "it ends", || server.0.try_wait().expect("it was started here"));
+    assert_eq!(status.code(), Some(0), "it stops in order");
+}
+
 #[test]
 fn an_upgrade_of_postgresql_that_is_killed_in_the_middle_goes_on_where_it_was() {
     let postgres = PostgreSql::shared();
     let database = postgres.create(None);
     let url = postgres.url(&database);
-    // Each statement that changes the schema takes its time, so that there is a middle.
-    postgres.sql(
-        &database,
-        "CREATE FUNCTION slowly() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.1); END $$;
-         CREATE EVENT TRIGGER slowly ON ddl_command_start EXECUTE FUNCTION slowly()",
-    );
+    slow_down(postgres, &database, 0.1);
     let is_third_made = || postgres.sql(&database, "SELECT to_regclass('resend') IS NOT NULL").trim() == "t";
     assert!(kill_upgrade(&url, is_third_made), "it was killed in the middle");
     postgres.sql(&database, "DROP EVENT TRIGGER slowly");
