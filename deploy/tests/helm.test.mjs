@@ -14,14 +14,23 @@ async function render(values = {}) {
   assert.equal(code, 0, output);
   const { manifests, notes } = JSON.parse(output);
   const of = (kind) => manifests.find((manifest) => manifest.kind === kind);
-  return { kinds: manifests.map(({ kind }) => kind).sort(), of, notes };
+  return { kinds: manifests.map(({ kind }) => kind).sort(), of, manifests, notes };
+}
+
+/** The documents of a YAML file. */
+async function documents(name) {
+  const script = 'import json, sys, yaml; print(json.dumps(list(yaml.safe_load_all(sys.stdin))))';
+  return JSON.parse(await run([PYTHON, '-c', script], { input: await text(name) }));
+}
+
+/** Holds the documents of a YAML file against what Kubernetes knows. */
+async function valid(name) {
+  const script = 'import sys, yaml, kubernetes_validate as it; [it.validate(one, "1.37", strict=True) for one in yaml.safe_load_all(sys.stdin)]';
+  await run([PYTHON, '-c', script], { input: await text(name) });
 }
 
 /** The values of a file of the chart. */
-async function values(name) {
-  const script = 'import json, sys, yaml; print(json.dumps(yaml.safe_load(sys.stdin)))';
-  return JSON.parse(await run([PYTHON, '-c', script], { input: await text(`helm/groundswell/ci/${name}.yaml`) }));
-}
+const values = async (name) => (await documents(`helm/groundswell/ci/${name}.yaml`))[0];
 
 test('with nothing said it is one pod without rights, with a disk for its SQLite file', async () => {
   const { kinds, of, notes } = await render();
@@ -40,6 +49,8 @@ test('with nothing said it is one pod without rights, with a disk for its SQLite
   assert.ok(template.spec.terminationGracePeriodSeconds > 30);
   assert.equal(server.livenessProbe.httpGet.path, '/healthz');
   assert.equal(server.readinessProbe.httpGet.path, '/readyz');
+  const { periodSeconds, failureThreshold } = server.startupProbe;
+  assert.ok(periodSeconds * failureThreshold >= 3600, 'the upgrade of a large database has its time');
   assert.equal(of('PodDisruptionBudget').spec.maxUnavailable, 1, 'a node can be drained');
   assert.equal(of('Service').metadata.namespace, 'hooks-space');
   assert.match(notes, /publicUrl is not set/);
@@ -71,10 +82,58 @@ test('everything that can be said arrives where it belongs', async () => {
   assert.equal(keys.defaultMode, 0o440, 'others cannot read them, and the server refuses what others can');
   assert.deepEqual(keys.sources.map(({ secret }) => secret.items[0].path), ['admin-key', 'secrets-key']);
   assert.equal(server.image, 'registry.example.com/groundswell:0.1.0');
+  assert.equal(server.volumeMounts.find(({ name }) => name === 'backups').mountPath, '/backups');
+  const backups = pod.spec.volumes.find(({ name }) => name === 'backups');
+  assert.equal(backups.persistentVolumeClaim.claimName, 'groundswell-backups');
   assert.equal(of('Ingress').spec.tls[0].secretName, 'webhooks-tls');
   assert.equal(of('Ingress').spec.rules[0].http.paths[0].backend.service.name, of('Service').metadata.name);
-  assert.equal(of('ServiceMonitor').spec.endpoints[0].authorization.credentials.name, 'keys');
+  const monitor = of('ServiceMonitor').spec;
+  assert.equal(monitor.endpoints[0].authorization.credentials.name, 'keys');
+  const [, job] = /up\{job="(.*)"\}/.exec(await text('prometheus/alerts.yml'));
+  assert.equal(of('Service').metadata.labels[monitor.jobLabel], job, 'the alerts would find nobody');
   assert.doesNotMatch(notes, /is not set/);
+});
+
+test('a monitor alone collects from a port of its own, which leads nowhere else', async () => {
+  const { kinds, of, manifests } = await render({ serviceMonitor: { enabled: true }, service: { type: 'LoadBalancer' } });
+  assert.deepEqual(kinds, ['PodDisruptionBudget', 'Service', 'Service', 'ServiceAccount', 'ServiceMonitor', 'StatefulSet']);
+  const [endpoint] = of('ServiceMonitor').spec.endpoints;
+  assert.equal(endpoint.authorization, undefined);
+  const services = manifests.filter(({ kind }) => kind === 'Service');
+  const leading = services.filter(({ spec }) => spec.ports.some(({ name }) => name === endpoint.port));
+  assert.deepEqual(leading.map(({ spec }) => spec.type), ['ClusterIP']);
+  const [server] = of('StatefulSet').spec.template.spec.containers;
+  const { containerPort } = server.ports.find(({ name }) => name === leading[0].spec.ports[0].targetPort);
+  assert.equal(server.env.find(({ name }) => name === 'GROUNDSWELL_METRICS_LISTEN').value, `0.0.0.0:${containerPort}`);
+  // Whoever gives it the admin key needs no other port.
+  const withKey = await render({ serviceMonitor: { enabled: true, bearerTokenSecret: { name: 'keys' } } });
+  assert.equal(withKey.manifests.filter(({ kind }) => kind === 'Service').length, 1);
+  assert.equal(withKey.of('ServiceMonitor').spec.endpoints[0].port, 'http');
+});
+
+test('the pods for backups have the volumes of the server, and are the same user', async () => {
+  const { metadata, spec } = (await render()).of('StatefulSet');
+  // There it is the release `hooks`; the documentation installs `groundswell`.
+  const name = metadata.name.replace('hooks-', '');
+  const { securityContext: user, containers: [server] } = spec.template.spec;
+  for (const file of ['backups', 'restore']) await valid(`kubernetes/${file}.yaml`);
+  const [claim, shell] = await documents('kubernetes/backups.yaml');
+  const [restore] = await documents('kubernetes/restore.yaml');
+  for (const pod of [shell, restore]) {
+    assert.deepEqual(pod.spec.securityContext, user);
+    const [container] = pod.spec.containers;
+    assert.deepEqual(container.securityContext, server.securityContext);
+    const mounted = (path) => {
+      const mount = container.volumeMounts.find(({ mountPath }) => mountPath === path);
+      return pod.spec.volumes.find((volume) => volume.name === mount.name).persistentVolumeClaim.claimName;
+    };
+    assert.equal(mounted(server.volumeMounts[0].mountPath), `${spec.volumeClaimTemplates[0].metadata.name}-${name}-0`);
+    assert.equal(mounted('/backups'), claim.metadata.name);
+  }
+  const [{ image, env }] = restore.spec.containers;
+  assert.ok(server.image.endsWith(image), `${image} is not ${server.image}`);
+  const url = (list) => list.find((one) => one.name === 'GROUNDSWELL_DATABASE_URL').value;
+  assert.equal(url(env), url(server.env));
 });
 
 test('on PostgreSQL it has no disk, and both of its secrets come from Secrets', async () => {

@@ -28,11 +28,16 @@ test('systemd finds nothing wrong with the unit, and little that it exposes', as
   assert.notEqual(weaker.code, 0);
 });
 
+/** The lines of all commands of a section of the documentation. */
+async function commands(name, section) {
+  const page = await readFile(fileURLToPath(new URL(`../../crates/docs/text/${name}.md`, import.meta.url)), 'utf8');
+  const text = page.split(/^## /m).find((part) => part.split('\n')[0].endsWith(`{#${section}}`));
+  return [...text.matchAll(/^```sh.*\n([\s\S]*?)^```/gm)].flatMap(([, lines]) => lines.trim().split('\n'));
+}
+
 /** The commands of the documentation that install it, from the directory with what was built. */
 async function installing() {
-  const page = await readFile(fileURLToPath(new URL('../../crates/docs/text/installing.md', import.meta.url)), 'utf8');
-  const [, commands] = /## systemd \{#systemd\}[\s\S]*?```sh\n([\s\S]*?)```/.exec(page);
-  const lines = commands.trim().split('\n');
+  const lines = await commands('installing', 'systemd');
   assert.equal(lines.shift(), 'cargo xtask build');
   assert.match(lines.pop(), /^journalctl /);
   return lines;
@@ -106,14 +111,16 @@ class Machine {
 
 test('installed as the documentation says, it works under all that the unit forbids', async (test) => {
   const machine = await Machine.start(test);
-  for (const line of await installing()) {
-    if (line.startsWith('systemctl')) {
-      // The receiver is on the same machine, which nobody may deliver to who was not allowed.
-      const allow = 'echo GROUNDSWELL_EGRESS_ALLOW=127.0.0.0/8 >> /etc/groundswell/groundswell.env';
-      await machine.run('/bin/bash', '-c', allow);
-    }
-    await machine.run('/bin/bash', '-euc', `cd /source; ${line}`);
-  }
+  const lines = await installing();
+  const follow = async (lines) => {
+    for (const line of lines) await machine.run('/bin/bash', '-euc', `cd /source; ${line}`);
+  };
+  const start = lines.findIndex((line) => line.startsWith('systemctl enable'));
+  await follow(lines.slice(0, start));
+  // The receiver is on the same machine, which nobody may deliver to who was not allowed.
+  const allow = 'echo GROUNDSWELL_EGRESS_ALLOW=127.0.0.0/8 >> /etc/groundswell/groundswell.env';
+  await machine.run('/bin/bash', '-c', allow);
+  await follow(lines.slice(start));
   const health = async () => (await machine.ran('/opt/groundswell/groundswell', 'health')).code === 0;
   await until(health, 'its readiness');
   const property = async (name) => machine.run('systemctl', 'show', '--value', `--property=${name}`, 'groundswell');
@@ -147,4 +154,21 @@ test('installed as the documentation says, it works under all that the unit forb
   await machine.run('systemctl', 'stop', 'groundswell');
   assert.deepEqual([await property('Result'), await property('ExecMainStatus')], ['success', '0']);
   assert.match(await machine.log(), /stopped/);
+
+  // What root restores, as the documentation says, the service can open.
+  const settings = (await commands('operating', 'settings')).slice(0, -1).join('\n');
+  const asOperator = (words) => machine.run('/bin/bash', '-euc', `${settings}\n/opt/groundswell/groundswell ${words}`);
+  await asOperator('backup /root/g.backup');
+  await asOperator('restore /root/g.backup --replace');
+  await machine.run('systemctl', 'start', 'groundswell');
+  await until(health, 'its readiness on what was restored');
+  await machine.script('one-delivery.mjs', key);
+
+  // Installed again, it has its keys and settings still.
+  const kept = () => machine.run('/bin/bash', '-c', 'sha256sum /etc/groundswell/*');
+  const installed = await kept();
+  await follow(lines);
+  assert.equal(await kept(), installed);
+  await until(health, 'its readiness after the update');
+  await machine.script('one-delivery.mjs', key);
 });

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 use groundswell_cli::{Output, Progress, Terminal};
-use groundswell_engine::store::sqlite::backup::{Existing, Inventory, Step, back_up};
+use groundswell_engine::store::sqlite::backup::{Abandon, Existing, Inventory, Step, Watch, back_up};
 use groundswell_types::EventId;
 use serde_json::{Value, json};
 
 use crate::config::{Config, Database, ServeArgs};
+use crate::stop_signals::give_up_when_stopped;
 
 /// The server and everybody else of this machine go first.
 const NICENESS: i32 = 10;
@@ -39,16 +40,18 @@ impl Backup {
         let Database::Sqlite(database) = &config.database else {
             bail!(
                 "`groundswell backup` copies SQLite databases. Back this one up with PostgreSQL's own programs, which know \
-                 its server: `pg_dump --format=custom --file={} --dbname=<URL>`, or continuous archiving; /docs/operating \
-                 says how",
+                 its server: `umask 077; pg_dump --format=custom --file={} --dbname=<URL>`, with the password in ~/.pgpass and \
+                 not in the URL, or continuous archiving; /docs/operating says how",
                 self.file.display()
             )
         };
         yield_to_others();
         let existing = if self.overwrite { Existing::Replace } else { Existing::Refuse };
         let mut progress = Progress::new(&self.output);
-        let inventory =
-            back_up(database, &self.file, existing, &mut |step| progress.show(&progress_text(step)))?;
+        let abandon = Abandon::default();
+        give_up_when_stopped(&abandon)?;
+        let watch = Watch { tell: &mut |step| progress.show(&progress_text(step)), abandon: &abandon };
+        let inventory = back_up(database, &self.file, existing, watch)?;
         drop(progress);
         let mut terminal = Terminal::new(&self.output);
         if terminal.is_json() {

@@ -107,11 +107,11 @@ fn examine(args: ServeArgs) -> anyhow::Result<Vec<Finding>> {
     if let Database::Sqlite(path) = &config.database {
         findings.extend(disk::examine(path));
     }
-    findings.extend(database::examine(&config, &looked));
+    findings.extend(database::examine(&config, &looked, own.server));
     findings.push(own.listen);
-    findings.push(network::public_url(&config, own.is_running));
+    findings.push(network::public_url(&config, own.server));
     findings.push(egress::rules(&config));
-    findings.push(egress::receivers(inspection.map_or(&[], |found| &found.receivers)));
+    findings.push(egress::receivers(&config, inspection.map_or(&[], |found| &found.receivers)));
     findings.extend(egress::proxies(&proxies()));
     Ok(findings)
 }

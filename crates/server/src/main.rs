@@ -36,6 +36,7 @@ mod secrets;
 mod serve;
 mod site;
 mod statuspage;
+mod stop_signals;
 mod traces;
 mod unread;
 

@@ -43,15 +43,8 @@ impl Started {
 
 /// All metrics as they are now.
 pub async fn exposition(state: &AppState) -> Response {
-    let collected = match Collected::new(state).await {
-        Ok(collected) => collected,
-        Err(error) => {
-            tracing::warn!(%error, "what waits cannot be counted for the metrics");
-            return (StatusCode::SERVICE_UNAVAILABLE, "The database does not answer.\n").into_response();
-        }
-    };
     let mut registry = Registry::with_prefix("groundswell");
-    registry.register_collector(Box::new(collected));
+    registry.register_collector(Box::new(Collected::new(state).await));
     let mut text = String::with_capacity(32 * 1024);
     match prometheus_text::encode(&mut text, &registry) {
         Ok(()) => ([(CONTENT_TYPE, TEXT)], text).into_response(),

@@ -7,7 +7,7 @@ use groundswell_cli::{Output, Progress, Terminal};
 use groundswell_engine::clock::Clock;
 use groundswell_engine::store::StoreError;
 use groundswell_engine::store::sqlite::backup::{
-    Existing, Inventory, RestoreOrder, Restored, check, check_secrets, restore,
+    Abandon, Existing, Inventory, RestoreOrder, Restored, Watch, check, check_secrets, restore,
 };
 use groundswell_engine::store::vault::{KeyFileError, Vault};
 use serde_json::json;
@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::backup::{inventory_json, inventory_text, progress_text};
 use crate::config::{Config, Database, SecretsKeySource, ServeArgs};
 use crate::secrets;
+use crate::stop_signals::give_up_when_stopped;
 
 /// Puts a backup where the server will open it.
 ///
@@ -53,7 +54,10 @@ impl Restore {
         let now_ms = Clock::system().now_ms();
         let existing = if self.replace { Existing::Replace } else { Existing::Refuse };
         let order = RestoreOrder { backup: &self.file, target, existing, now_ms };
-        let restored = restore(order, &checked, &mut |step| progress.show(&progress_text(step)))?;
+        let abandon = Abandon::default();
+        give_up_when_stopped(&abandon)?;
+        let watch = Watch { tell: &mut |step| progress.show(&progress_text(step)), abandon: &abandon };
+        let restored = restore(order, &checked, watch)?;
         drop(progress);
         let behind_ms = checked.newest_event_at_ms().map(|newest| newest - now_ms).filter(|ms| *ms > 0);
         let mut terminal = Terminal::new(&self.output);

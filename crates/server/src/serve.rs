@@ -23,6 +23,7 @@ use crate::log::Levels;
 use crate::mail::SmtpPost;
 use crate::metrics::MetricsFront;
 use crate::site::Site;
+use crate::stop_signals::StopSignals;
 use crate::traces::Traces;
 use crate::{crash, log, request, secrets};
 
@@ -68,14 +69,25 @@ pub async fn open(database: &Database, vault: Vault) -> Result<Arc<dyn Store>, S
     })
 }
 
-async fn serve(config: Config, log_levels: Levels) -> anyhow::Result<()> {
-    let mut stop_signals = StopSignals::new()?;
-    let clock = Clock::system();
-    let secrets::Opened { vault, made } = secrets::vault(&config).await?;
+async fn open_with_secrets(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+    let secrets::Opened { vault, made } = secrets::vault(config).await?;
     if let Some(file) = made {
         tracing::info!("{}", secrets::advice(&file));
     }
-    let store = open(&config.database, vault).await?;
+    Ok(open(&config.database, vault).await?)
+}
+
+async fn serve(config: Config, log_levels: Levels) -> anyhow::Result<()> {
+    let mut stop_signals = StopSignals::new()?;
+    let clock = Clock::system();
+    // An upgrade may take long. Each migration is a transaction, so it may be left at any time.
+    let store = tokio::select! {
+        store = open_with_secrets(&config) => store?,
+        _ = stop_signals.wait() => {
+            tracing::info!("stopped while the database was being opened");
+            return Ok(());
+        }
+    };
     // Before the engine starts: it may deliver to this server's own inboxes, and must know their addresses.
     let listener = Listener::bind(config.listen, Limits::raised())
         .with_context(|| format!("cannot listen on {}", config.listen))?;
@@ -110,7 +122,7 @@ async fn serve(config: Config, log_levels: Levels) -> anyhow::Result<()> {
     });
     let serving = listener.serve(move |peer| Front::new(state.clone(), router.clone(), peer), &stop);
     let failed = tokio::select! {
-        () = stop_signals.wait() => false,
+        _ = stop_signals.wait() => false,
         () = engine.failed() => true,
     };
     stop.cancel();
@@ -148,24 +160,4 @@ fn metrics_listener(config: &Config) -> anyhow::Result<Option<Listener>> {
         .with_context(|| format!("cannot listen on {wanted} for metrics"))?;
     say(&format!("Metrics are at http://{}/metrics", listener.address()?));
     Ok(Some(listener))
-}
-
-/// SIGINT and SIGTERM.
-struct StopSignals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl StopSignals {
-    fn new() -> anyhow::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
 }

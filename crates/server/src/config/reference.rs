@@ -156,8 +156,15 @@ mod tests {
         assert!(without.is_empty(), "no flag has the name of {without:?}");
         let only_flags = settings.iter().filter(|setting| setting.key.is_none()).map(|it| it.flag.as_str());
         // What the file cannot say of itself, a key that is not to lie about in it, and what a collector's variables say.
-        let expected =
-            ["--config", "--secrets-key", "--otlp-traces-endpoint", "--otlp-protocol", "--otel-sdk-disabled"];
+        let expected = [
+            "--config",
+            "--secrets-key",
+            "--otlp-traces-endpoint",
+            "--otlp-protocol",
+            "--otlp-traces-protocol",
+            "--traces-exporter",
+            "--otel-sdk-disabled",
+        ];
         assert_eq!(only_flags.collect::<Vec<_>>(), expected);
     }
 

@@ -1,5 +1,6 @@
 //! Traces. The variables are OpenTelemetry's, so that whoever runs a collector has set them already; of what is not here
-//! (headers, timeouts, the sizes of batches) the exporter reads the standard variables itself.
+//! (headers, timeouts, the sizes of batches) the exporter reads the standard variables itself. As OpenTelemetry has it, one
+//! that is empty counts as not set: <https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/>.
 
 use anyhow::{Context as _, bail};
 use serde::Deserialize;
@@ -21,6 +22,12 @@ pub struct TracesArgs {
     /// How traces are sent: `http/protobuf` is what there is.
     #[arg(long, env = "OTEL_EXPORTER_OTLP_PROTOCOL", value_name = "PROTOCOL")]
     otlp_protocol: Option<String>,
+    /// The same, for traces alone; it counts before the other.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", value_name = "NAME")]
+    otlp_traces_protocol: Option<String>,
+    /// Where traces go: `otlp`, to the collector, or `none`, nowhere.
+    #[arg(long, env = "OTEL_TRACES_EXPORTER", value_name = "EXPORTER")]
+    traces_exporter: Option<String>,
     /// What this server is called in traces; `groundswell` unless it is said.
     #[arg(long, env = "OTEL_SERVICE_NAME", value_name = "NAME")]
     service_name: Option<String>,
@@ -30,9 +37,9 @@ pub struct TracesArgs {
     /// Of traceidratio: which part of them, from 0 to 1.
     #[arg(long, env = "OTEL_TRACES_SAMPLER_ARG", value_name = "RATIO")]
     traces_sampler_arg: Option<String>,
-    /// Send no traces, whatever else is set.
+    /// Send no traces, whatever else is set; anything but `true` is false.
     #[arg(long, env = "OTEL_SDK_DISABLED", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
-    otel_sdk_disabled: Option<bool>,
+    otel_sdk_disabled: Option<String>,
 }
 
 /// The file's.
@@ -65,33 +72,56 @@ pub struct SamplerSettings {
 
 /// The settings; none when traces go nowhere.
 pub fn settings(args: TracesArgs, file: TracesSection) -> anyhow::Result<Option<TracesSettings>> {
-    if args.otel_sdk_disabled == Some(true) {
+    let is_disabled = args.otel_sdk_disabled.is_some_and(|value| value.trim().eq_ignore_ascii_case("true"));
+    let base = set(args.otlp_endpoint).or(set(file.otlp_endpoint));
+    let whole = set(args.otlp_traces_endpoint);
+    let exporter = set(args.traces_exporter);
+    if is_disabled || exporter.as_deref() == Some("none") {
         return Ok(None);
     }
-    let base = args.otlp_endpoint.or(file.otlp_endpoint);
-    let endpoint = match (args.otlp_traces_endpoint, base) {
+    let endpoint = match (whole, base) {
         (Some(whole), _) => whole,
         (None, Some(base)) => format!("{}{PATH}", base.trim_end_matches('/')),
         (None, None) => return Ok(None),
     };
-    if let Some(protocol) = args.otlp_protocol.filter(|protocol| protocol != "http/protobuf") {
+    if let Some(exporter) = exporter.filter(|names| !names.split(',').any(|name| name.trim() == "otlp")) {
+        bail!(
+            "traces go to a collector or nowhere, not to {exporter}: set OTEL_TRACES_EXPORTER to otlp or none"
+        );
+    }
+    let protocol = set(args.otlp_traces_protocol).or(set(args.otlp_protocol));
+    if let Some(protocol) = protocol.filter(|protocol| protocol != "http/protobuf") {
         bail!(
             "traces are sent by http/protobuf, not by {protocol}: set OTEL_EXPORTER_OTLP_PROTOCOL to it, and the endpoint to \
              the collector's port for HTTP, usually 4318"
         );
     }
-    let endpoint = Url::parse(&endpoint).with_context(|| format!("{endpoint} is no URL for traces"))?;
-    if !["http", "https"].contains(&endpoint.scheme()) {
-        bail!("traces go to a URL that begins with http:// or https://, not to {endpoint}");
-    }
     Ok(Some(TracesSettings {
-        endpoint,
-        service_name: args.service_name.or(file.service_name).unwrap_or_else(|| "groundswell".to_owned()),
+        endpoint: collector(&endpoint)?,
+        service_name: set(args.service_name)
+            .or(set(file.service_name))
+            .unwrap_or_else(|| "groundswell".to_owned()),
         sampler: sampler(
-            args.traces_sampler.or(file.sampler).as_deref(),
-            args.traces_sampler_arg.or(file.sampler_arg).as_deref(),
+            set(args.traces_sampler).or(set(file.sampler)).as_deref(),
+            set(args.traces_sampler_arg).or(set(file.sampler_arg)).as_deref(),
         )?,
     }))
+}
+
+fn set(value: Option<String>) -> Option<String> {
+    value.filter(|value| !value.trim().is_empty())
+}
+
+/// There may be a password in it, so it is in no error.
+fn collector(text: &str) -> anyhow::Result<Url> {
+    let url = Url::parse(text).context("the endpoint for traces is no URL; http://localhost:4318 is one")?;
+    if !["http", "https"].contains(&url.scheme()) {
+        bail!(
+            "traces go to a URL that begins with http:// or https://, and this one begins with {}:",
+            url.scheme()
+        );
+    }
+    Ok(url)
 }
 
 fn sampler(name: Option<&str>, argument: Option<&str>) -> anyhow::Result<SamplerSettings> {
@@ -151,8 +181,46 @@ mod tests {
         assert_eq!(usual.sampler, SamplerSettings { is_parent_based: true, ratio: 1.0 });
         let whole = with(|args| args.otlp_traces_endpoint = Some("https://a.example/t".to_owned()));
         assert_eq!(whole.expect("good").expect("on").endpoint.as_str(), "https://a.example/t");
-        assert_eq!(with(|args| args.otel_sdk_disabled = Some(true)).expect("good"), None);
         assert_eq!(settings(TracesArgs::default(), TracesSection::default()).expect("good"), None);
+        let for_traces = with(|args| {
+            args.otlp_protocol = Some("grpc".to_owned());
+            args.otlp_traces_protocol = Some("http/protobuf".to_owned());
+        });
+        assert!(for_traces.expect("the one for traces counts").is_some());
+    }
+
+    #[test]
+    fn they_are_switched_off_as_everywhere_and_what_is_empty_is_not_set() {
+        for (value, is_on) in
+            [("true", false), ("True", false), ("TRUE", false), ("false", true), ("1", true), ("", true)]
+        {
+            let found = with(|args| args.otel_sdk_disabled = Some(value.to_owned())).expect("good");
+            assert_eq!(found.is_some(), is_on, "OTEL_SDK_DISABLED={value}");
+        }
+        for (value, is_on) in [("none", false), ("otlp", true), ("console,otlp", true), ("", true)] {
+            let found = with(|args| args.traces_exporter = Some(value.to_owned())).expect("good");
+            assert_eq!(found.is_some(), is_on, "OTEL_TRACES_EXPORTER={value}");
+        }
+        let empty = || Some(String::new());
+        let usual = with(|_| ()).expect("good");
+        let found = with(|args| {
+            args.otlp_traces_endpoint = empty();
+            args.otlp_protocol = empty();
+            args.otlp_traces_protocol = empty();
+            args.service_name = empty();
+            args.traces_sampler = empty();
+            args.traces_sampler_arg = empty();
+        });
+        assert_eq!(found.expect("good"), usual);
+        assert_eq!(with(|args| args.otlp_endpoint = empty()).expect("good"), None);
+    }
+
+    #[test]
+    fn no_error_has_a_password() {
+        for endpoint in ["http://me:s3cret@", "ftp://me:s3cret@collector", "me:s3cret@collector:4318"] {
+            let error = with(|args| args.otlp_endpoint = Some(endpoint.to_owned())).expect_err("refused");
+            assert!(!format!("{error:#} {error:?}").contains("s3cret"), "{error:#}");
+        }
     }
 
     #[test]
@@ -169,6 +237,13 @@ mod tests {
             (of(collector, "grpc", "always_on"), "http/protobuf"),
             (of("collector:4318", protocol, "always_on"), "http://"),
             (of(collector, protocol, "xray"), "always_on"),
+            (
+                TracesArgs {
+                    traces_exporter: Some("zipkin".to_owned()),
+                    ..of(collector, protocol, "always_on")
+                },
+                "OTEL_TRACES_EXPORTER",
+            ),
             (of(collector, protocol, "traceidratio"), "from 0 to 1"),
         ] {
             let error = settings(args, TracesSection::default()).expect_err("refused").to_string();

@@ -5,16 +5,20 @@ use groundswell_engine::store::inspection::Inspection;
 use groundswell_engine::store::vault::KeyFileError;
 
 use super::Finding;
+use super::network::Server;
 use crate::config::{Config, Database, SecretsKeySource};
 use crate::secrets::missing;
 
 /// A session that was made for a connection is not older than it by so much.
 const POOLED_MS: i64 = 1_000;
 
-/// What there is to say about a database that was looked at.
-pub fn examine(config: &Config, looked: &Result<Inspection, StoreError>) -> Vec<Finding> {
+/// What there is to say about a database that was looked at, while a server runs where the settings say or not.
+pub fn examine(config: &Config, looked: &Result<Inspection, StoreError>, server: Server) -> Vec<Finding> {
     let database = &config.database;
     match looked {
+        Ok(inspection) if server == Server::Answers && inspection.applied.is_empty() => {
+            vec![not_the_servers(database)]
+        }
         Ok(inspection) => {
             let mut findings = vec![version(inspection, database)];
             findings.extend(settings(inspection, database));
@@ -29,6 +33,16 @@ pub fn examine(config: &Config, looked: &Result<Inspection, StoreError>) -> Vec<
              changed in the database's own configuration.",
         )],
     }
+}
+
+/// The server has made its tables before it answered.
+fn not_the_servers(database: &Database) -> Finding {
+    Finding::fail(
+        "database",
+        format!("a server runs here, but not on this database: {} is empty", database.shown()),
+        "Give doctor the server's settings: the same file with --config, the same variables, and for an SQLite file without a \
+         directory the same working directory. /docs/operating#settings says how.",
+    )
 }
 
 fn version(inspection: &Inspection, database: &Database) -> Finding {

@@ -202,7 +202,7 @@ fn told(kind: FileSystem, directory: &Path) -> Finding {
         FileSystem::Layered => Finding::warn(
             NAME,
             format!("{shown} is in a container's own layer, which goes with the container"),
-            "Mount a volume for the database (`--volume groundswell:/data`).",
+            "Mount a volume for the database (`--volume groundswell:/var/lib/groundswell`).",
         ),
         FileSystem::Fuse => Finding::warn(
             NAME,

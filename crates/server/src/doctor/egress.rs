@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use groundswell_engine::delivery::guard::{Forbidden, Guard};
 use url::Url;
 
 use super::{Finding, Level};
@@ -51,19 +52,26 @@ pub fn rules(config: &Config) -> Finding {
     Finding::ok(NAME, said)
 }
 
-/// Whether the receivers of enabled webhooks can be reached from here. Nothing is sent to them.
-pub fn receivers(urls: &[String]) -> Finding {
+/// Whether the receivers of enabled webhooks can be reached from here, and may be. Nothing is sent to them.
+pub fn receivers(config: &Config, urls: &[String]) -> Finding {
     const NAME: &str = "receivers";
+    let guard = Guard::from(&config.engine).apart_from(config.listen);
+    let inboxes = inboxes(config);
+    let others = urls.iter().filter(|url| !inboxes.as_ref().is_some_and(|prefix| url.starts_with(prefix)));
     let mut places: Vec<(String, u16)> = Vec::new();
-    for place in urls.iter().filter_map(|url| place(url)) {
+    for place in others.filter_map(|url| place(url)) {
         if places.len() < TRIED && !places.contains(&place) {
             places.push(place);
         }
     }
     if places.is_empty() {
-        return Finding::ok(NAME, "no webhook is enabled; there is nothing to connect to");
+        return Finding::ok(
+            NAME,
+            "no webhook is enabled that leads elsewhere; there is nothing to connect to",
+        );
     }
-    let tried: Vec<_> = places.iter().cloned().map(|place| (place.clone(), in_time(place))).collect();
+    let tried: Vec<_> =
+        places.iter().cloned().map(|place| (place.clone(), in_time(guard.clone(), place))).collect();
     let troubles: Vec<(String, Trouble)> = tried
         .into_iter()
         .filter_map(|((host, port), outcome)| {
@@ -77,13 +85,23 @@ pub fn receivers(urls: &[String]) -> Finding {
     }
     let said: Vec<String> =
         troubles.iter().map(|(place, trouble)| format!("{place} {}", trouble.said())).collect();
-    let advice = if troubles.iter().any(|(_, trouble)| matches!(trouble, Trouble::NoName)) {
+    let is_any = |wanted: fn(&Trouble) -> bool| troubles.iter().any(|(_, trouble)| wanted(trouble));
+    let advice = if is_any(|trouble| matches!(trouble, Trouble::Forbidden(_))) {
+        "Every delivery to it fails. Allow only what is meant with GROUNDSWELL_EGRESS_ALLOW, or have its owner enter another URL."
+    } else if is_any(|trouble| matches!(trouble, Trouble::NoName)) {
         "Check the name server of this machine (/etc/resolv.conf, `getent hosts NAME`), and the names in the webhooks."
     } else {
         "If none is reached, check the firewall's rules for what goes out, and the default route; if it is one, its owner's \
          server is down."
     };
     Finding { name: NAME, level: Level::Warn, said: said.join("; "), advice: Some(advice.to_owned()) }
+}
+
+/// What the URLs of this server's own inboxes begin with. Nothing is connected to for those.
+fn inboxes(config: &Config) -> Option<String> {
+    let url = config.public_url.clone().unwrap_or_else(|| format!("http://{}", config.listen));
+    let url = Url::parse(&url).ok()?;
+    Some(format!("{}/inbox/", url.as_str().trim_end_matches('/')))
 }
 
 /// Only where it is: in the rest of a URL there may be secrets.
@@ -95,6 +113,7 @@ fn place(url: &str) -> Option<(String, u16)> {
 #[derive(Debug, PartialEq, Eq)]
 enum Trouble {
     NoName,
+    Forbidden(Forbidden),
     NoConnection(String),
 }
 
@@ -102,22 +121,31 @@ impl Trouble {
     fn said(&self) -> String {
         match self {
             Self::NoName => "has a name that is not found".to_owned(),
+            Self::Forbidden(why) => format!("is never sent to ({why})"),
             Self::NoConnection(why) => format!("takes no connection ({why})"),
         }
     }
 }
 
 /// Tries a place on a thread of its own: the system's search for a name has no limit.
-fn in_time(place: (String, u16)) -> mpsc::Receiver<Option<Trouble>> {
+fn in_time(guard: Guard, place: (String, u16)) -> mpsc::Receiver<Option<Trouble>> {
     let (tell, told) = mpsc::channel();
-    thread::spawn(move || tell.send(trouble(&place)));
+    thread::spawn(move || tell.send(trouble(&guard, &place)));
     told
 }
 
-fn trouble((host, port): &(String, u16)) -> Option<Trouble> {
-    let found: Vec<SocketAddr> = (host.as_str(), *port).to_socket_addrs().into_iter().flatten().collect();
+/// As deliveries connect: to those addresses of a name that may be connected to.
+fn trouble(guard: &Guard, (host, port): &(String, u16)) -> Option<Trouble> {
+    let found = (host.as_str(), *port).to_socket_addrs().into_iter().flatten();
     let mut trouble = Trouble::NoName;
-    for address in found.iter().take(2) {
+    let mut open: Vec<SocketAddr> = Vec::new();
+    for address in found {
+        match guard.check(address) {
+            Ok(_) => open.push(address),
+            Err(why) => trouble = Trouble::Forbidden(why),
+        }
+    }
+    for address in open.iter().take(2) {
         match TcpStream::connect_timeout(address, LIMIT / 2) {
             Ok(_) => return None,
             Err(error) => trouble = Trouble::NoConnection(error.kind().to_string()),
@@ -140,12 +168,17 @@ mod tests {
 
     #[test]
     fn a_place_that_answers_is_told_from_one_that_does_not_and_from_a_name_that_is_not_there() {
+        let guard = Guard::new(vec!["127.0.0.0/8".parse().expect("a rule")]);
         let listening = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listening.local_addr().expect("bound");
-        assert_eq!(trouble(&("127.0.0.1".to_owned(), address.port())), None);
+        let local = ("127.0.0.1".to_owned(), address.port());
+        assert_eq!(trouble(&guard, &local), None);
+        assert!(matches!(trouble(&Guard::default(), &local), Some(Trouble::Forbidden(_))), "it is not asked");
+        let own = guard.clone().apart_from(address);
+        assert_eq!(trouble(&own, &local), Some(Trouble::Forbidden(Forbidden::Own)));
         drop(listening);
-        let refused = trouble(&("127.0.0.1".to_owned(), address.port()));
+        let refused = trouble(&guard, &local);
         assert!(matches!(refused, Some(Trouble::NoConnection(_))), "{refused:?}");
-        assert_eq!(trouble(&("nowhere.invalid".to_owned(), 443)), Some(Trouble::NoName));
+        assert_eq!(trouble(&guard, &("nowhere.invalid".to_owned(), 443)), Some(Trouble::NoName));
     }
 }

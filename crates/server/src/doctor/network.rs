@@ -17,8 +17,14 @@ pub struct Listening {
     pub listen: Finding,
     /// The date of a server that answered there, as in HTTP.
     pub date: Option<String>,
-    /// A Groundswell answers there.
-    pub is_running: bool,
+    pub server: Server,
+}
+
+/// Whether a Groundswell answers there, ready or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Server {
+    Answers,
+    Absent,
 }
 
 /// Whether the address is free, or who has it.
@@ -45,7 +51,7 @@ pub fn listening(config: &Config) -> Listening {
             "Take another address with --listen or GROUNDSWELL_LISTEN.",
         ),
     };
-    Listening { listen, date: None, is_running: false }
+    Listening { listen, date: None, server: Server::Absent }
 }
 
 fn taken(address: SocketAddr) -> Listening {
@@ -55,36 +61,32 @@ fn taken(address: SocketAddr) -> Listening {
         other => other,
     };
     let url = format!("http://{}", SocketAddr::new(reached, address.port()));
-    let (listen, date) = match probe(&url) {
+    match probe(&url) {
         Probe::Groundswell { is_ready: true, date } => {
-            return Listening {
-                listen: Finding::ok(LISTEN, format!("Groundswell answers on {address} and is ready")),
-                date,
-                is_running: true,
-            };
+            let listen = Finding::ok(LISTEN, format!("Groundswell answers on {address} and is ready"));
+            Listening { listen, date, server: Server::Answers }
         }
-        Probe::Groundswell { is_ready: false, date } => (
-            Finding::warn(
+        Probe::Groundswell { is_ready: false, date } => {
+            let listen = Finding::warn(
                 LISTEN,
                 format!("Groundswell answers on {address} but is not ready"),
                 "Its log says why; most often the database is away.",
-            ),
-            date,
-        ),
-        Probe::Other(_) | Probe::Nothing(_) => (
-            Finding::fail(
+            );
+            Listening { listen, date, server: Server::Answers }
+        }
+        Probe::Other(_) | Probe::Nothing(_) => {
+            let listen = Finding::fail(
                 LISTEN,
                 format!("another program listens on {address}"),
                 "Stop it (`ss -ltnp` names it), or take another port with --listen or GROUNDSWELL_LISTEN.",
-            ),
-            None,
-        ),
-    };
-    Listening { listen, date, is_running: false }
+            );
+            Listening { listen, date: None, server: Server::Absent }
+        }
+    }
 }
 
 /// Whether links lead here.
-pub fn public_url(config: &Config, is_running: bool) -> Finding {
+pub fn public_url(config: &Config, server: Server) -> Finding {
     let Some(url) = &config.public_url else {
         let said = "none is set: links are built from the address listened on";
         return if config.listen.ip().is_loopback() {
@@ -97,23 +99,33 @@ pub fn public_url(config: &Config, is_running: bool) -> Finding {
             )
         };
     };
-    match probe(url) {
+    leading(url, probe(url), server)
+}
+
+/// What a public URL leads to.
+fn leading(url: &str, found: Probe, server: Server) -> Finding {
+    match found {
         Probe::Groundswell { .. } if !is_secure(url) => Finding::warn(
             PUBLIC_URL,
             format!("{url} leads here, but without TLS: cookies and keys can be read on the way"),
             "Put a proxy with a certificate before it, and set an https:// URL.",
         ),
         Probe::Groundswell { .. } => Finding::ok(PUBLIC_URL, format!("{url} leads to a Groundswell")),
+        Probe::Other(status @ 502..=504) if server == Server::Absent => Finding::warn(
+            PUBLIC_URL,
+            format!("{url} leads to a proxy that finds nobody behind it ({status})"),
+            "Start the server, and look again.",
+        ),
         Probe::Other(status) => Finding::fail(
             PUBLIC_URL,
             format!("{url} leads to something else, which answered {status} to /readyz"),
             "Check GROUNDSWELL_PUBLIC_URL and the proxy before this server: it must pass all paths on.",
         ),
-        Probe::Nothing(why) if is_running => Finding::fail(
+        // Many networks do not lead back to themselves, and only from inside it cannot be reached.
+        Probe::Nothing(why) if server == Server::Answers => Finding::warn(
             PUBLIC_URL,
-            format!("{url} does not lead to this server: {why}"),
-            "Check the name, the proxy and the firewall. From outside it may work all the same, if this network does not \
-             lead back to itself.",
+            format!("{url} does not lead to this server from here: {why}"),
+            "Look from outside. If it is not reached from there either, check the name, the proxy and the firewall.",
         ),
         Probe::Nothing(why) => Finding::warn(
             PUBLIC_URL,
@@ -138,6 +150,19 @@ fn is_secure(url: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::doctor::Level;
+
+    #[test]
+    fn what_is_no_mistake_of_the_settings_is_no_failure() {
+        let level = |found, server| leading("https://a.example", found, server).level;
+        let nothing = || Probe::Nothing("no answer".to_owned());
+        assert_eq!(level(Probe::Other(502), Server::Absent), Level::Warn, "its proxy finds nobody");
+        assert_eq!(level(Probe::Other(502), Server::Answers), Level::Fail, "its proxy leads elsewhere");
+        assert_eq!(level(Probe::Other(404), Server::Absent), Level::Fail);
+        let inside = leading("https://a.example", nothing(), Server::Answers);
+        assert_eq!((inside.level, level(nothing(), Server::Absent)), (Level::Warn, Level::Warn));
+        assert!(inside.advice.is_some_and(|advice| advice.starts_with("Look from outside")));
+    }
 
     #[test]
     fn a_public_url_without_tls_is_good_for_this_machine_only() {

@@ -2,8 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use groundswell_engine::EngineError;
+use groundswell_engine::Engine;
 use groundswell_engine::meters::Meters;
 use groundswell_engine::queue_depth::{Breakers, QueueDepth};
 use prometheus_client::collector::Collector;
@@ -14,11 +15,16 @@ use super::put::Put;
 use crate::http::AppState;
 use crate::http_meters::CLASSES;
 
+/// What waits is counted in the database, and whoever collects metrics waits 10 s at most, most often. A database that does
+/// not answer may not take the other metrics along: they are what tells of it.
+const COUNTING: Duration = Duration::from_secs(5);
+
 /// Everything as it is now, but for what atomic counters say, which are read while it is written.
 pub struct Collected {
     state: AppState,
     meters: Arc<Meters>,
-    depth: QueueDepth,
+    /// None when it cannot be counted.
+    depth: Option<QueueDepth>,
     breakers: Breakers,
     process: Process,
     now_ms: i64,
@@ -31,17 +37,33 @@ impl fmt::Debug for Collected {
 }
 
 impl Collected {
-    /// Fails when the database cannot say what waits.
-    pub async fn new(state: &AppState) -> Result<Self, EngineError> {
+    /// Asks the database what waits, and the process for all else.
+    pub async fn new(state: &AppState) -> Self {
         let engine = &state.engine;
-        Ok(Self {
+        Self {
             meters: Arc::clone(engine.meters()),
-            depth: engine.queue_depth().await?,
+            depth: counted(engine).await,
             breakers: engine.breakers(),
             process: Process::now(),
             now_ms: engine.now_ms(),
             state: state.clone(),
-        })
+        }
+    }
+}
+
+async fn counted(engine: &Engine) -> Option<QueueDepth> {
+    match tokio::time::timeout(COUNTING, engine.queue_depth()).await {
+        Ok(Ok(depth)) => Some(depth),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "what waits cannot be counted for the metrics");
+            None
+        }
+        Err(_) => {
+            tracing::warn!(
+                "what waits cannot be counted for the metrics: the database does not answer in time"
+            );
+            None
+        }
     }
 }
 
@@ -119,12 +141,17 @@ impl Collected {
     }
 
     fn waiting(&self, put: &mut Put<'_>) -> fmt::Result {
-        let QueueDepth { waiting, held, parked } = self.depth;
-        put.gauges(
-            ("deliveries_pending", "Deliveries that wait, by what for; counted every few seconds at most."),
-            [("waiting", waiting), ("held", held), ("parked", parked)]
-                .map(|(state, deliveries)| ([("state", state)], number(deliveries))),
-        )?;
+        // What was counted before would look like a queue that stands still.
+        if let Some(QueueDepth { waiting, held, parked }) = self.depth {
+            put.gauges(
+                (
+                    "deliveries_pending",
+                    "Deliveries that wait, by what for; counted every few seconds at most.",
+                ),
+                [("waiting", waiting), ("held", held), ("parked", parked)]
+                    .map(|(state, deliveries)| ([("state", state)], number(deliveries))),
+            )?;
+        }
         let due_at_ms = self.meters.oldest_due_at_ms.get();
         let oldest_ms = if due_at_ms > 0 { self.now_ms.saturating_sub(due_at_ms).max(0) } else { 0 };
         put.gauge(

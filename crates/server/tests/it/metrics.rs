@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use private_postgres::{Mode, Server as PostgreSql};
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::client::{Answer, Call, Client};
 use crate::receiver::{Reaction, Receiver};
-use crate::server::{NO_BREAKER, QUICK_RETRY, Server};
+use crate::server::{NO_BREAKER, QUICK_RETRY, Server, on};
 use crate::waiting;
 
 /// Series by name and labels, as they are written.
@@ -103,6 +104,38 @@ fn what_waits_is_told_apart_by_what_it_waits_for() {
     assert_eq!(now["groundswell_webhooks{breaker=\"open\"}"], 1);
     assert_eq!(now["groundswell_webhooks{breaker=\"disabled\"}"], 1);
     assert_eq!(now["groundswell_oldest_due_age_seconds"], 0, "a failing receiver makes nobody late");
+}
+
+#[test]
+fn while_the_database_is_away_only_what_it_would_have_to_count_is_missing() {
+    let postgres = PostgreSql::start();
+    let (name, url) = on(&postgres);
+    let server = Server::with(&[(name, &url), ("GROUNDSWELL_METRICS_LISTEN", "127.0.0.1:0")]);
+    let own = own_listener(&server);
+    let pending = "groundswell_deliveries_pending{state=\"waiting\"}";
+    let now = scrape(&own);
+    assert_eq!((now["groundswell_ready"], now.get(pending)), (1, Some(&0)));
+    postgres.stop(Mode::Immediate);
+    let away =
+        waiting::until("it is told that nothing can be accepted, and nothing that is not known", || {
+            // The count from before is given for some seconds.
+            let answer = own.get("/metrics");
+            assert_eq!(answer.status, 200, "{}", answer.text);
+            let now = series(&answer.text);
+            (now["groundswell_ready"] == 0 && !now.contains_key(pending)).then_some(now)
+        });
+    for name in [
+        "groundswell_slots",
+        "groundswell_delivery_heartbeat_age_seconds",
+        "groundswell_events_accepted_total",
+    ] {
+        assert!(away.contains_key(name), "{name} is missing: {away:?}");
+    }
+    postgres.start_again();
+    waiting::until("the database is asked again", || {
+        let now = scrape(&own);
+        (now["groundswell_ready"] == 1 && now.get(pending) == Some(&0)).then_some(())
+    });
 }
 
 #[test]

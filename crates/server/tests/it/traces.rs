@@ -8,6 +8,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message as _;
 use serde_json::Value;
 
+use crate::browser::Browser;
 use crate::client::Call;
 use crate::receiver::{Reaction, Receiver};
 use crate::server::{QUICK_RETRY, Server};
@@ -121,10 +122,39 @@ fn one_trace_shows_accept_commit_every_attempt_and_every_outcome_and_goes_on_fro
 }
 
 #[test]
+fn a_repeated_event_leaves_what_is_still_to_come_in_the_first_ones_trace() {
+    let collector = Receiver::start();
+    let server = start(&settings(&collector));
+    let receiver = Receiver::that(|_| Reaction::from(503));
+    let program = server.client().program("REFERRAL");
+    server.client().webhook(&program, &receiver.url("/"), Value::Null);
+    let key = ("idempotency-key", "one and the same");
+    let first = submit(&server, &program, &[TRACEPARENT, key]);
+    assert_eq!(first.status, 202);
+    receiver.answered(1);
+    let again = ("traceparent", "00-0af7651916cd43dd8448eb211c80319e-b7ad6b7169203331-01");
+    let repeated = submit(&server, &program, &[again, key]);
+    assert_eq!(repeated.json()["id"], first.json()["id"], "{}", repeated.text);
+    receiver.behave(|_| Reaction::from(200));
+    let spans = waiting::until("it is delivered, and the repeated request is told of", || {
+        let spans = collected(&collector);
+        let is_end = |span: &Span| text(span, "groundswell.outcome").as_deref() == Some("delivered");
+        let is_repeated = |span: &Span| span.name == ACCEPT && hex(&span.trace_id).ends_with("319e");
+        (spans.iter().any(is_end) && spans.iter().any(is_repeated)).then_some(spans)
+    });
+    let of = |end: &'static str| spans.iter().filter(move |span| hex(&span.trace_id).ends_with(end));
+    assert_eq!(of("319e").map(|span| &*span.name).collect::<Vec<_>>(), [ACCEPT], "nothing was committed");
+    let attempts = spans.iter().filter(|span| span.name == "attempt");
+    assert_eq!(of("319c").filter(|span| span.name == "attempt").count(), attempts.count());
+}
+
+#[test]
 fn a_caller_that_does_not_trace_is_not_traced_and_without_one_a_part_of_all_is() {
     let collector = Receiver::start();
     let server = start(&settings(&collector));
     let program = server.client().program("REFERRAL");
+    let brew = format!("BREW /v2/campaign/{program}/events");
+    assert!(Browser::signed_out(&server).ask(&brew, &[], "").status >= 400);
     let unsampled = ("traceparent", "00-0af7651916cd43dd8448eb211c80319d-b7ad6b7169203331-00");
     assert_eq!(submit(&server, &program, &[unsampled]).status, 202);
     assert_eq!(submit(&server, &program, &[]).status, 202);
@@ -136,6 +166,13 @@ fn a_caller_that_does_not_trace_is_not_traced_and_without_one_a_part_of_all_is()
     assert!(spans.iter().all(|span| hex(&span.trace_id) != "0af7651916cd43dd8448eb211c80319d"));
     let accept = spans.iter().find(|span| span.name == ACCEPT).expect("found above");
     assert!(accept.parent_span_id.is_empty(), "it begins its trace");
+    let invented =
+        spans.iter().find(|span| span.name == "HTTP /v2/campaign/{id}/events").expect("it is traced");
+    assert_eq!(
+        text(invented, "http.request.method").as_deref(),
+        Some("_OTHER"),
+        "a stranger's words are in no trace"
+    );
     assert!(
         spans.iter().all(|span| !span.name.contains("/readyz")),
         "machines that ask whether we run are not traced"

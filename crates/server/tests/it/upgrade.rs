@@ -4,6 +4,8 @@
 //! `crates/engine/tests/samples` has a file of each earlier version, written by it. What the tests change in a copy (where
 //! webhooks lead, and when things happened) they change with plain SQL before the server sees it.
 
+mod postgres;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -13,7 +15,6 @@ use std::time::Duration;
 use groundswell_types::signature::{StandardHeaders, verify_standard};
 use groundswell_types::{EventId, Secret};
 use rusqlite::Connection;
-use serde_json::json;
 use tempfile::TempDir;
 
 use crate::cli::{Ran, command, run};
@@ -151,37 +152,38 @@ fn what_waits_in_a_database_of_every_earlier_version_arrives_after_the_upgrade()
         let receiver = Receiver::start();
         let sample = Sample::of(&version, &receiver);
         let server = sample.server();
-        // One was never tried, one had failed once.
-        let mut wanted = [event(2), event(4)];
-        wanted.sort();
-        let requests = arrived(&receiver, "/10", 2);
-        let ids: Vec<&str> = requests.iter().map(Request::webhook_id).collect();
-        assert_eq!(ids, wanted, "{version}");
-        for request in &requests {
-            assert!(is_signed(request), "{version}: the secret is the one from before");
-            let number = request.json()["number"].as_i64().expect("a number");
-            assert_eq!(
-                event(number),
-                request.webhook_id(),
-                "{version}: the body is the one that was accepted"
-            );
-        }
-        // What was parked still is, for its owner to decide.
-        let client = server.client();
-        let parked = client.deliveries("program1", "?state=parked");
-        let mut ids: Vec<&str> = parked.iter().filter_map(|one| one["eventId"].as_str()).collect();
-        ids.sort_unstable();
-        let mut wanted: Vec<String> = (1..=4).map(event).collect();
-        wanted.sort();
-        assert_eq!(ids, wanted, "{version}");
-        // And it works on.
-        let next = client.join("program1", "next");
-        receiver.until("a new event", |exchanges| {
-            exchanges.iter().any(|exchange| exchange.request.webhook_id() == next).then_some(())
-        });
+        what_waited_arrives(&version, &receiver, &server);
         drop(server);
         assert_eq!(sample.applied(), (1..=newest()).collect::<Vec<_>>(), "{version}");
     }
+}
+
+/// What a server makes of what is in a sample.
+fn what_waited_arrives(version: &str, receiver: &Receiver, server: &Server) {
+    // One was never tried, one had failed once.
+    let mut wanted = [event(2), event(4)];
+    wanted.sort();
+    let requests = arrived(receiver, "/10", 2);
+    let ids: Vec<&str> = requests.iter().map(Request::webhook_id).collect();
+    assert_eq!(ids, wanted, "{version}");
+    for request in &requests {
+        assert!(is_signed(request), "{version}: the secret is the one from before");
+        let number = request.json()["number"].as_i64().expect("a number");
+        assert_eq!(event(number), request.webhook_id(), "{version}: the body is the one that was accepted");
+    }
+    // What was parked still is, for its owner to decide.
+    let client = server.client();
+    let parked = client.deliveries("program1", "?state=parked");
+    let mut ids: Vec<&str> = parked.iter().filter_map(|one| one["eventId"].as_str()).collect();
+    ids.sort_unstable();
+    let mut wanted: Vec<String> = (1..=4).map(event).collect();
+    wanted.sort();
+    assert_eq!(ids, wanted, "{version}");
+    // And it works on.
+    let next = client.join("program1", "next");
+    receiver.until("a new event", |exchanges| {
+        exchanges.iter().any(|exchange| exchange.request.webhook_id() == next).then_some(())
+    });
 }
 
 #[test]
@@ -207,14 +209,45 @@ fn refusal(ran: Ran) -> String {
     ran.out
 }
 
+/// Makes a database one of a later version.
+const FUTURE: &str = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
+                      VALUES (9999, 'future', TRUE, x'', 0)";
+
+#[test]
+fn the_backup_from_before_an_upgrade_takes_its_place_and_makes_none_of_its_ids_again() {
+    /// Half an hour ahead of this clock, so that only the database tells of it.
+    const AHEAD_MS: i64 = 1_800_000;
+    /// As the engine makes ids: milliseconds since 2024 above 19 bits.
+    const EPOCH_MS: i64 = 1_704_067_200_000;
+    let receiver = Receiver::start();
+    let sample = Sample::of(versions().last().expect("one"), &receiver);
+    let file = sample.directory.path().join("before.backup").display().to_string();
+    let key = [("GROUNDSWELL_SECRETS_KEY", KEY)];
+    let url = sample.url();
+    run(&["backup", &file, "--database-url", &url], &key).ok();
+    let newest = (now_ms() + AHEAD_MS - EPOCH_MS) << 19;
+    sample.sql(FUTURE);
+    sample.sql(&format!("INSERT OR REPLACE INTO meta (name, value) VALUES ('highest_event_id', {newest})"));
+
+    let said = run(&["restore", &file, "--database-url", &url, "--replace", "--json"], &key).json();
+    assert_eq!(said["replacedIdsAreKnown"], true, "a later version's is not damaged: {said}");
+    assert_eq!(said["contents"]["highestEventId"], *event(newest));
+    let aside = Connection::open(said["setAside"].as_str().expect("a path")).expect("it is there");
+    let version = |db: &Connection| {
+        db.query_row("SELECT MAX(version) FROM _sqlx_migrations", [], |row| row.get::<_, i64>(0))
+    };
+    assert_eq!((version(&aside), version(&sample.open())), (Ok(9999), Ok(self::newest())));
+    let server = sample.server();
+    let next = server.client().join("program1", "next");
+    assert!(EventId::parse(&next).expect("an id").number() > newest, "{next} may have been made before");
+}
+
 #[test]
 fn a_newer_database_is_refused_by_every_command_in_one_sentence_and_stays_as_it_is() {
     let receiver = Receiver::start();
     let sample = Sample::of(versions().last().expect("one"), &receiver);
     let directory = sample.directory.path();
-    let before = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-                  VALUES (9999, 'future', TRUE, x'', 0)";
-    sample.sql(before);
+    sample.sql(FUTURE);
     let bytes = fs::read(sample.path()).expect("reads");
     let (url, file) = (sample.url(), sample.path().display().to_string());
     let key = [("GROUNDSWELL_SECRETS_KEY", KEY)];
@@ -236,27 +269,6 @@ fn a_newer_database_is_refused_by_every_command_in_one_sentence_and_stays_as_it_
         }
     }
     assert!(fs::read(sample.path()).expect("reads") == bytes, "nothing of it was changed");
-}
-
-#[test]
-fn a_newer_postgresql_database_is_refused_by_the_server_in_one_sentence() {
-    let postgres = private_postgres::Server::shared();
-    let database = postgres.create(None);
-    let url = postgres.url(&database);
-    let key = [("GROUNDSWELL_SECRETS_KEY", KEY)];
-    run(&["migrate", "--database-url", &url], &key).ok();
-    postgres.sql(
-        &database,
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
-         VALUES (9999, 'future', true, '', 0)",
-    );
-    let said = run(&["serve", "--listen", "127.0.0.1:0", "--database-url", &url], &key);
-    assert_eq!((said.code, said.out.lines().count()), (Some(1), 1), "one sentence: {}", said.out);
-    assert!(
-        said.out.contains("last used by a newer version of Groundswell (its schema is 9999"),
-        "{}",
-        said.out
-    );
 }
 
 /// Starts an upgrade, and kills it once `is_under_way`; says whether it was killed before its end.
@@ -338,29 +350,4 @@ fn columns_of(db: &Connection, table: &str) -> String {
     let names = names.map(|name| name.expect("a name")).filter(|name| name != "id");
     let values = names.map(|name| if name == "number" { "100 + n".to_owned() } else { name });
     values.collect::<Vec<_>>().join(", ")
-}
-
-#[test]
-fn an_upgrade_of_postgresql_that_is_killed_in_the_middle_goes_on_where_it_was() {
-    let postgres = private_postgres::Server::shared();
-    let database = postgres.create(None);
-    let url = postgres.url(&database);
-    // Each statement that changes the schema takes its time, so that there is a middle.
-    postgres.sql(
-        &database,
-        "CREATE FUNCTION slowly() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.1); END $$;
-         CREATE EVENT TRIGGER slowly ON ddl_command_start EXECUTE FUNCTION slowly()",
-    );
-    let is_third_made = || postgres.sql(&database, "SELECT to_regclass('resend') IS NOT NULL").trim() == "t";
-    assert!(kill_upgrade(&url, is_third_made), "it was killed in the middle");
-    postgres.sql(&database, "DROP EVENT TRIGGER slowly");
-    let count = || postgres.sql(&database, "SELECT COUNT(*) FROM _sqlx_migrations").trim().parse::<i64>();
-    assert!((3..newest()).contains(&count().expect("a number")), "{:?}", count());
-    let server = Server::with(&[("GROUNDSWELL_DATABASE_URL", &url), ("GROUNDSWELL_SECRETS_KEY", KEY)]);
-    assert_eq!(count(), Ok(newest()));
-    let receiver = Receiver::start();
-    let program = server.client().program("REFERRAL");
-    server.client().webhook(&program, &receiver.url("/"), json!({}));
-    server.client().join(&program, "p1");
-    receiver.request_about("p1");
 }

@@ -68,7 +68,10 @@ impl Writer {
                 answers.push(place.and_then(|at| {
                     let accept = &batch.accepts[at];
                     let receipt = receipt(accept, &accept_fates[at])?;
-                    if let Some(request) = job.trace {
+                    // A repeated event is not committed: what is still to come of it is in the first one's trace.
+                    if let Some(request) = job.trace
+                        && !receipt.is_duplicate
+                    {
                         self.traces.committed(request, receipt.id, took);
                     }
                     if !receipt.is_duplicate {

@@ -23,6 +23,7 @@ use crate::store::StoreError;
 
 pub use self::check::{check, check_secrets};
 pub use self::restore::{RestoreOrder, Restored, restore};
+pub use self::unfinished::Abandon;
 
 /// Copied at once; in between progress is told.
 const STEP_PAGES: i32 = 256;
@@ -66,6 +67,14 @@ pub enum Step {
     Checking,
 }
 
+/// Who looks on while it is copied.
+pub struct Watch<'a> {
+    /// Is told how far it is.
+    pub tell: &'a mut dyn FnMut(Step),
+    /// Gives it up.
+    pub abandon: &'a Abandon,
+}
+
 /// What is in a copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inventory {
@@ -103,12 +112,13 @@ pub fn back_up(
     database: &Path,
     file: &Path,
     existing: Existing,
-    tell: &mut dyn FnMut(Step),
+    watch: Watch<'_>,
 ) -> Result<Inventory, StoreError> {
+    let Watch { tell, abandon } = watch;
     refuse(database, file, existing)?;
     let source = open_source(database)?;
     let wanted = check::identity(&source, database)?;
-    let unfinished = Unfinished::beside(file)?;
+    let unfinished = Unfinished::beside(file, abandon)?;
     copy(&source, database, &unfinished, tell)?;
     drop(source);
     tell(Step::Checking);

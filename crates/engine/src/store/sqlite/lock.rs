@@ -5,8 +5,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
-use crate::store::StoreError;
 use crate::store::calendar::utc;
+use crate::store::{StoreError, directory};
 
 /// Held until dropped. The file stays: removing it would let two processes lock two files of one name.
 #[derive(Debug)]
@@ -26,9 +26,7 @@ impl Lock {
     /// Takes the lock, or says who holds it.
     pub(super) fn take(database: &Path, opened_at_ms: i64) -> Result<Self, StoreError> {
         let path = path(database);
-        let unusable = |error: io::Error| {
-            StoreError::Unusable(format!("cannot use the lock file {}: {error}", path.display()))
-        };
+        let unusable = |error| unusable(&path, &error);
         let mut file = private(&path).map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => {}
@@ -39,6 +37,16 @@ impl Lock {
         file.set_len(0).and_then(|()| file.write_all(holder.as_bytes())).map_err(unusable)?;
         Ok(Self { file })
     }
+
+    /// Has the owner of the database's directory own the lock, if root has made it.
+    pub(super) fn give_to_owner(&self, database: &Path) -> Result<(), StoreError> {
+        let path = path(database);
+        directory::give_to_owner(&path, &self.file).map_err(|error| unusable(&path, &error))
+    }
+}
+
+fn unusable(path: &Path, error: &io::Error) -> StoreError {
+    StoreError::Unusable(format!("cannot use the lock file {}: {error}", path.display()))
 }
 
 fn path(database: &Path) -> PathBuf {

@@ -1,16 +1,20 @@
 //! `backup` and `restore`: what is refused, what is written, and what people are told.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use groundswell_types::EventId;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use super::{Ran, run, run_in};
+use super::{Ran, command, run, run_in};
 use crate::receiver::{Reaction, Receiver};
 use crate::server::{QUICK_RETRY, Server};
+use crate::upgrade::{Sample, versions};
+use crate::waiting;
 
 /// A server of which something waits, and its program.
 fn server() -> (Server, Receiver, String) {
@@ -123,6 +127,27 @@ fn what_a_killed_backup_has_left_is_begun_anew() {
 }
 
 #[test]
+fn a_backup_that_is_interrupted_leaves_nothing_behind() {
+    let sample = Sample::of(&versions().pop().expect("there is a sample"), &Receiver::start());
+    // Copying it and reading it back take some time.
+    sample.sql(
+        "CREATE TABLE ballast AS
+         WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 128)
+         SELECT zeroblob(1048576) AS bytes FROM counted",
+    );
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("g.backup").display().to_string();
+    let arguments = ["backup", &file, "--database-url", &sample.url()];
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let mut backup = command(&arguments, &[]).stdout(Stdio::null()).spawn().expect("the binary starts");
+        waiting::until("it is being written", || (!names(directory.path()).is_empty()).then_some(()));
+        kill_process(Pid::from_child(&backup), signal).expect("it runs");
+        let status = backup.wait().expect("it was started here");
+        assert_eq!((status.code(), names(directory.path())), (Some(code), vec![]), "{signal:?}");
+    }
+}
+
+#[test]
 fn what_was_committed_before_a_crash_is_in_a_backup_made_after_it() {
     let (mut server, ..) = server();
     let directory = tempfile::tempdir().expect("a temporary directory");
@@ -175,6 +200,31 @@ fn a_restored_database_delivers_what_waited_and_makes_no_id_again() {
     let number = |id: &str| EventId::parse(id).expect("an id").number();
     let next = number(&restored.client().join(&program, "next"));
     assert!(after.iter().all(|id| number(id) < next), "{next} was or may have been made before");
+}
+
+#[test]
+fn what_root_restores_belongs_to_the_owner_of_the_directory() {
+    // Nobody has this number; others than root cannot give it anything.
+    const SERVICE: u32 = 64_123;
+    let (server, ..) = server();
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let (file, place) = (directory.path().join("g.backup"), directory.path().join("state"));
+    backup(&server, &file, &[]).ok();
+    fs::create_dir(&place).expect("a new directory");
+    let is_root = rustix::process::geteuid().is_root();
+    if is_root {
+        chown(&place, Some(SERVICE), Some(SERVICE)).expect("root may");
+    }
+    restore(&server, &file, &place.join("g.db"), &[]).ok();
+    let wanted = if is_root { SERVICE } else { rustix::process::geteuid().as_raw() };
+    assert_eq!(names(&place), ["g.db", "g.db.lock"]);
+    for name in names(&place) {
+        let found = fs::metadata(place.join(&name)).expect("is there");
+        assert_eq!((found.uid(), found.mode() & 0o777), (wanted, 0o600), "{name}");
+    }
+    if is_root {
+        assert_eq!(fs::metadata(&file).expect("is there").uid(), 0, "a backup stays with who has made it");
+    }
 }
 
 #[test]
@@ -277,7 +327,7 @@ fn a_person_at_a_terminal_sees_how_far_it_is_and_a_pipe_does_not() {
     let output = std::process::Command::new("script")
         .args(["--quiet", "--return", "--command", &command, "/dev/null"])
         .current_dir(directory.path())
-        .stdin(std::process::Stdio::null())
+        .stdin(Stdio::null())
         .output()
         .expect("util-linux is there");
     let said = String::from_utf8(output.stdout).expect("text");
@@ -289,7 +339,7 @@ fn a_person_at_a_terminal_sees_how_far_it_is_and_a_pipe_does_not() {
 #[test]
 fn for_postgresql_both_commands_name_its_own_programs() {
     let postgres = ["--database-url", "postgres://me:s3cret@db/g"];
-    for (command, program) in [("backup", "pg_dump --format=custom"), ("restore", "pg_restore")] {
+    for (command, program) in [("backup", "umask 077; pg_dump --format=custom"), ("restore", "pg_restore")] {
         let said = refusal(run(&[&[command, "g.dump"], &postgres[..]].concat(), &[]));
         assert!(
             said.contains(program) && said.contains("/docs/operating") && !said.contains("s3cret"),

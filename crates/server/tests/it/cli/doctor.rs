@@ -54,20 +54,34 @@ fn an_earlier_version_and_the_settings_it_was_left_with_are_pointed_out() {
 
 #[test]
 fn receivers_that_cannot_be_reached_are_named_without_the_rest_of_their_urls() {
+    const ALLOWED: [(&str, &str); 1] = [("GROUNDSWELL_EGRESS_ALLOW", "127.0.0.0/8")];
     let receiver = Receiver::start();
     let sample = Sample::of(&newest(), &receiver);
-    let (level, said, _) = found(&sample.url(), &[], "receivers");
+    let (level, said, _) = found(&sample.url(), &ALLOWED, "receivers");
     assert_eq!((&*level, &*said), ("ok", "1 of 1 tried accept connections"));
 
-    let closed = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
-    sample.sql(&format!("UPDATE endpoint SET url = 'http://{closed}/s3cret' WHERE id = 10"));
     let (level, said, advice) = found(&sample.url(), &[], "receivers");
+    assert_eq!(level, "warn", "no delivery reaches it: {said}");
+    assert!(said.contains("127.0.0.1 is ") && said.contains("to public addresses only"), "{said}");
+    assert!(advice.contains("GROUNDSWELL_EGRESS_ALLOW"), "{advice}");
+
+    let closed = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
+    sample.sql(&format!("UPDATE endpoint SET url = 'http://{closed}/inbox/t'"));
+    let own = [("GROUNDSWELL_PUBLIC_URL", &*format!("http://{closed}/"))];
+    let (level, said, _) = found(&sample.url(), &own, "receivers");
+    assert!(
+        level == "ok" && said.contains("nothing to connect to"),
+        "inboxes are in this very server: {said}"
+    );
+
+    sample.sql(&format!("UPDATE endpoint SET url = 'http://{closed}/s3cret' WHERE id = 10"));
+    let (level, said, advice) = found(&sample.url(), &ALLOWED, "receivers");
     assert_eq!(level, "warn");
     assert!(said.contains(&format!("{closed} takes no connection")) && !said.contains("s3cret"), "{said}");
     assert!(advice.contains("firewall"), "{advice}");
 
     sample.sql("UPDATE endpoint SET url = 'https://me:s3cret@nowhere.invalid/x' WHERE id = 10");
-    let (level, said, advice) = found(&sample.url(), &[], "receivers");
+    let (level, said, advice) = found(&sample.url(), &ALLOWED, "receivers");
     assert_eq!(level, "warn");
     assert!(
         said.contains("nowhere.invalid:443 has a name that is not found") && !said.contains("s3cret"),

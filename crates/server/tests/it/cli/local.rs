@@ -159,6 +159,12 @@ fn the_doctor_knows_a_running_server_from_another_program() {
         assert_eq!(level(&said, name), wanted, "{name} in {said}");
     }
 
+    let elsewhere = tempfile::tempdir().expect("a temporary directory");
+    let ran = run_in(elsewhere.path(), &["doctor", "--json", "--listen", address], &[]);
+    let said: Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert_eq!((ran.code, level(&said, "database")), (Some(1), "fail"), "it is not the server's: {said}");
+    assert!(ran.out.contains("a server runs here, but not on this database"), "{said}");
+
     let other = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let taken = other.local_addr().expect("bound").to_string();
     let answering = std::thread::spawn(move || {

@@ -106,6 +106,11 @@ pub(super) fn identity(db: &Connection, path: &Path) -> Result<Identity, StoreEr
     if schema > newest {
         return Err(StoreError::Unusable(schema::newer(&path.display().to_string(), schema, newest)));
     }
-    let highest: Option<i64> = db.query_row(HIGHEST_EVENT_ID, [], |row| row.get(0)).map_err(unreadable)?;
-    Ok((schema, highest.map(EventId::from_number)))
+    Ok((schema, highest_event_id(db).map_err(unreadable)?))
+}
+
+/// The highest event id ever stored, in a database of any version.
+pub(super) fn highest_event_id(db: &Connection) -> rusqlite::Result<Option<EventId>> {
+    let highest: Option<i64> = db.query_row(HIGHEST_EVENT_ID, [], |row| row.get(0))?;
+    Ok(highest.map(EventId::from_number))
 }

@@ -12,7 +12,7 @@ use groundswell_types::EventId;
 use rusqlite::{Connection, OpenFlags};
 
 use super::unfinished::Unfinished;
-use super::{BUSY_TIMEOUT, Existing, Inventory, Step, check, copy, is_same, open_source, with_suffix};
+use super::{BUSY_TIMEOUT, Existing, Inventory, Step, Watch, check, copy, is_same, open_source, with_suffix};
 use crate::store::calendar::utc;
 use crate::store::sqlite::lock::Lock;
 use crate::store::sqlite::open;
@@ -56,14 +56,17 @@ pub struct Restored {
 pub fn restore(
     order: RestoreOrder<'_>,
     checked: &Inventory,
-    tell: &mut dyn FnMut(Step),
+    watch: Watch<'_>,
 ) -> Result<Restored, StoreError> {
+    let Watch { tell, abandon } = watch;
     let RestoreOrder { backup, target, existing, now_ms } = order;
     if is_same(backup, target) {
         return Err(StoreError::Unusable(format!("{} is that database already", backup.display())));
     }
     open::create_directory(target)?;
-    let _lock = Lock::take(target, now_ms)?;
+    let lock = Lock::take(target, now_ms)?;
+    // Root restores what the server will open as another user.
+    lock.give_to_owner(target)?;
     let is_there = target.exists() || with_suffix(target, "-wal").exists();
     if is_there && existing == Existing::Refuse {
         return Err(StoreError::Unusable(format!(
@@ -72,7 +75,8 @@ pub fn restore(
             target.display()
         )));
     }
-    let unfinished = Unfinished::beside(target)?;
+    let unfinished = Unfinished::beside(target, abandon)?;
+    unfinished.give_to_owner()?;
     copy(&open_source(backup)?, backup, &unfinished, tell)?;
     let replaced = if is_there { highest_of_closed(target) } else { Ok(None) };
     let made = [checked.highest_event_id, replaced.unwrap_or_default()].into_iter().flatten();
@@ -90,14 +94,14 @@ pub fn restore(
 }
 
 /// The highest id of a database that is about to be replaced, closed with everything in one file. One that is damaged
-/// does not know.
+/// does not know. A later version's does: going back to the version before it replaces it by the backup from then.
 fn highest_of_closed(path: &Path) -> Result<Option<EventId>, ()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let read = || {
         let db = Connection::open_with_flags(path, flags).ok()?;
         db.busy_timeout(BUSY_TIMEOUT).ok()?;
         db.query_row(EMPTY_LOG, [], |_| Ok(())).ok()?;
-        let (_, highest) = check::identity(&db, path).ok()?;
+        let highest = check::highest_event_id(&db).ok()?;
         db.close().ok()?;
         Some(highest)
     };
