@@ -2,9 +2,10 @@
 //! to their team's operational webhooks ([`operations`]), whether this server sends e-mail or not.
 //!
 //! What is told is written into an outbox in the database, in the transaction that says that it was, and sent from there by a
-//! task of its own. So nothing is lost while the mail server is away or this process is not there; what a crash may bring is
-//! that the letters sent at that moment are sent once more. A letter that was sent is not kept, and one that could not be sent
-//! for three days is thrown away: by then it is no news.
+//! task of its own. So nothing is lost while the mail server is away or this process is not there. That a letter is tried is
+//! noted before it is sent; so what a crash may bring, or a database that cannot be written for a while, is that a letter sent
+//! at that moment is sent once more, a while later. A letter that was sent is not kept, and one that could not be sent for
+//! three days is thrown away: by then it is no news.
 //!
 //! How a letter travels, and what it says in which language, is the server's business, behind [`Post`].
 

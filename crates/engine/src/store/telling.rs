@@ -41,7 +41,7 @@ pub struct LetterRecord {
     pub token: Option<String>,
     /// What it says; only [`crate::telling`] reads it.
     pub content_json: String,
-    /// How often its sending has failed.
+    /// How often its sending was begun.
     pub attempts: i64,
     pub due_at_ms: i64,
     pub created_at_ms: i64,
@@ -112,7 +112,7 @@ pub trait TellingStore: Send + Sync + 'static {
     /// Removes a letter: it was sent, or never will be.
     async fn remove_letter(&self, id: i64) -> Result<(), StoreError>;
 
-    /// Puts a letter off whose sending failed.
+    /// Notes that a letter's sending begins, and when it is due again unless it is removed.
     async fn put_letter_off(&self, id: i64, due_at_ms: i64) -> Result<(), StoreError>;
 
     /// Up to where each webhook's digests have come.
