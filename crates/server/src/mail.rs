@@ -1,7 +1,6 @@
 //! Letters as e-mail: what they say in the reader's language, and their way to the mail server (SMTP).
 //!
-//! Nothing here waits for long: each command has ten seconds, a whole letter thirty. What is logged of an answer is its code,
-//! since mail servers repeat addresses in their words.
+//! What is logged of an answer is its code, since mail servers repeat addresses in their words.
 
 use std::error::Error as _;
 use std::net::IpAddr;
@@ -23,11 +22,12 @@ use url::{Host, Url};
 
 use crate::config::mail::{Encryption, MailSettings};
 
-/// For a command and its answer.
+/// For connecting. What is said and answered afterwards has no limit of its own.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// For a letter, connecting included.
-const WHOLE_PATIENCE: Duration = Duration::from_secs(30);
+/// For a letter, connecting included. A mail server may look through a letter for ten minutes before it says that it has taken
+/// it (RFC 5321, 4.5.3.2.6), and has it even if nobody waits for that any more: who gives up sooner sends it once more.
+const WHOLE_PATIENCE: Duration = Duration::from_mins(12);
 
 /// A connection that nothing was sent on for so long is closed: mail servers do it themselves soon after.
 const IDLE: Duration = Duration::from_mins(1);
@@ -128,7 +128,7 @@ impl Post for SmtpPost {
         match tokio::time::timeout(WHOLE_PATIENCE, self.transport.send(message)).await {
             Ok(Ok(_)) => Posted::Sent,
             Ok(Err(error)) => failed(&error),
-            Err(_) => Posted::Away("no answer within 30 s".to_owned()),
+            Err(_) => Posted::Away("no answer within 12 minutes".to_owned()),
         }
     }
 }
@@ -142,7 +142,7 @@ fn failed(error: &SmtpError) -> Posted {
         // The service is closing, or does not know who we are.
         Some(code @ (421 | 454 | 530 | 534 | 535 | 538)) => Posted::Away(format!("it answered {code}")),
         Some(code) => Posted::NotNow(format!("it answered {code}")),
-        None if error.is_timeout() => Posted::Away("no answer within 10 s".to_owned()),
+        None if error.is_timeout() => Posted::Away("no connection within 10 s".to_owned()),
         None => Posted::Away(match tls_failure(error) {
             Some(failure) => format!("TLS failed: {failure}"),
             None => "there was no connection, or it broke".to_owned(),

@@ -32,6 +32,8 @@ struct Office {
     letters: Mutex<Vec<Letter>>,
     tries: Mutex<Vec<i64>>,
     answer: Mutex<Option<Posted>>,
+    /// Whoever has this address is not heard of.
+    unheard: Mutex<Option<&'static str>>,
 }
 
 impl Office {
@@ -67,6 +69,10 @@ impl Post for Office {
     async fn send(&self, letter: &Letter) -> Posted {
         self.tries.lock().expect("no panic under the lock").push(letter.id);
         let answer = self.answer.lock().expect("no panic under the lock").clone();
+        let unheard = *self.unheard.lock().expect("no panic under the lock");
+        if unheard == Some(letter.to.as_str()) {
+            return Posted::Away("no answer".to_owned());
+        }
         let answer = answer.unwrap_or(Posted::Sent);
         if answer == Posted::Sent {
             self.letters.lock().expect("no panic under the lock").push(letter.clone());
@@ -316,6 +322,27 @@ async fn a_letter_that_is_not_taken_is_tried_again_and_one_that_is_refused_is_no
 }
 
 #[tokio::test]
+async fn a_letter_that_the_mail_server_hangs_on_does_not_keep_the_others_waiting() {
+    let world = World::new().await.tell();
+    *world.office.unheard.lock().expect("no panic under the lock") = Some("eve@example.org");
+    world.add("eve@example.org").await.expect("named");
+    while world.office.tries() < 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    world.notice(1, NoticeKind::Failing).await;
+    for second in 1..100 {
+        if !world.office.letters().is_empty() {
+            break;
+        }
+        world.clock.set(NOW_MS + second * 1_000);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(addresses(&world.office.wait_for(1).await), ["ada@example.com"]);
+    assert_eq!(world.store.waiting_letters(9).await.expect("counts"), 1, "it is kept");
+    world.engine.shut_down().await;
+}
+
+#[tokio::test]
 async fn what_is_three_days_old_is_no_news() {
     let world = World::new().await;
     world.notice(1, NoticeKind::Failing).await;
@@ -447,7 +474,7 @@ async fn letters_that_nobody_sends_any_more_are_not_kept() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     world.engine.shut_down().await;
-    world.clock.set(NOW_MS + 3 * DAY_MS + 1);
+    world.clock.set(NOW_MS + 3 * DAY_MS + HOUR_MS);
     // It has no mail server any more, and sweeps often.
     let config = EngineConfig { retention_ms: 1_000, ..EngineConfig::default() };
     let (store, clock) = (Arc::clone(&world.store) as Arc<dyn Store>, world.clock.clone());

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
@@ -175,6 +176,33 @@ fn a_mail_server_that_is_down_delays_and_loses_nothing_across_a_kill() {
     for said in ["ada@example.org", "secret number"] {
         assert!(!server.log().contains(said), "{said} is in the log");
     }
+}
+
+#[test]
+fn no_letter_is_sent_while_the_database_cannot_keep_that_it_was() {
+    let (mail, receiver) = (MailServer::start(), Receiver::start());
+    let server = sending_to(mail.port(), &[]);
+    let ground = Ground::new(&server, &receiver);
+    let db = Connection::open(server.database()).expect("it opens");
+    db.busy_timeout(Duration::from_secs(10)).expect("it can be set");
+    for write in ["UPDATE", "DELETE"] {
+        let refuse = format!(
+            "CREATE TRIGGER no_{write} BEFORE {write} ON mail_outbox BEGIN SELECT RAISE(ABORT, 'no room'); END"
+        );
+        db.execute_batch(&refuse).expect("it is refused from now on");
+    }
+    ground.add("ada@example.org");
+    waiting::until("several tries", || {
+        (server.log().matches("the outbox could not be worked on").count() >= 3).then_some(())
+    });
+    assert_eq!(mail.letters().len(), 0);
+    db.execute_batch("DROP TRIGGER no_UPDATE; DROP TRIGGER no_DELETE").expect("it can be written again");
+    mail.wait_for(1);
+    waiting::until("an empty outbox", || {
+        let waiting = db.query_row("SELECT COUNT(*) FROM mail_outbox", [], |row| row.get::<_, i64>(0));
+        (waiting.expect("it is counted") == 0).then_some(())
+    });
+    assert_eq!(mail.letters().len(), 1);
 }
 
 #[test]
