@@ -172,6 +172,7 @@ fn says(content: &Content) -> mail::Says {
             mail::Says::Digest { about: named(about), count, since: since_ms, until: until_ms }
         }
         Content::Question { about, asked_by } => mail::Says::Question { about: named(about), asked_by },
+        Content::Address { name } => mail::Says::Address { name },
         Content::SignIn { name, at_ms, address, user_agent } => {
             mail::Says::SignIn { name, at: at_ms, address, user_agent }
         }

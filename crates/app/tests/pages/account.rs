@@ -46,8 +46,13 @@ async fn a_wrong_password_comes_back_without_it_and_with_everything_else() {
 #[tokio::test]
 async fn an_account_gets_its_first_password_and_then_asks_for_it() {
     let memory = Memory::full();
-    memory.state.lock().expect("not poisoned").account =
-        Some(Account { name: "Owner".to_owned(), email: None, has_password: false, has_provider: false });
+    memory.state.lock().expect("not poisoned").account = Some(Account {
+        name: "Owner".to_owned(),
+        email: None,
+        whose: None,
+        has_password: false,
+        has_provider: false,
+    });
     let site = Site::new(memory);
     let page = site.get(ACCOUNT).await;
     page.shows(&["Account", "So far you can only come back with a link."]);
@@ -101,7 +106,7 @@ fn site_with_provider(has_password: bool, has_provider: bool) -> Site {
     let memory = Memory::full();
     let email = Some("ada@example.com".to_owned());
     memory.state.lock().expect("not poisoned").account =
-        Some(Account { name: "Ada".to_owned(), email, has_password, has_provider });
+        Some(Account { name: "Ada".to_owned(), email, whose: None, has_password, has_provider });
     Site { provider: Some(Provider { name: "Acme".to_owned() }), ..Site::new(memory) }
 }
 

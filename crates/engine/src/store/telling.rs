@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use groundswell_types::{Email, NoticeId, ProgramId, Recipient, RecipientState, UserId};
 
-use super::{EndpointId, NoticeRecord, StoreError};
+use super::{AddressRecord, EndpointId, NoticeRecord, StoreError};
 
 /// Somebody who gets letters about a webhook, or does not want them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +67,8 @@ pub struct Posting {
     pub digest: Option<DigestRecord>,
     /// Recipients that are new, or changed.
     pub recipients: Vec<RecipientRecord>,
+    /// Addresses of accounts whose readers are asked. Who has answered meanwhile, has.
+    pub addresses: Vec<AddressRecord>,
     pub letters: Vec<LetterRecord>,
 }
 
@@ -106,7 +108,7 @@ pub trait TellingStore: Send + Sync + 'static {
     /// The letters that are due, the one that is due for longest first.
     async fn due_letters(&self, now_ms: i64, limit: usize) -> Result<Vec<LetterRecord>, StoreError>;
 
-    /// How many letters wait, counting to `cap`.
+    /// How many letters wait that their reader can end, counting to `cap`.
     async fn waiting_letters(&self, cap: i64) -> Result<i64, StoreError>;
 
     /// Removes a letter: it was sent, or never will be.

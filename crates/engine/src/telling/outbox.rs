@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::addresses::ASKED_AGAIN_MS;
 use super::{Letter, Post, Posted};
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -26,7 +27,8 @@ const LONGEST_REST_MS: i64 = 300_000;
 /// A letter is thrown away that could not be sent for so long: three days.
 pub(super) const KEPT_MS: i64 = 3 * 86_400_000;
 
-/// So many letters wait at most; while there are as many, nothing new is told. What waits to be told is kept as it is.
+/// So many letters wait at most that their reader can end; while there are as many, nothing new is told. What waits to be told
+/// is kept as it is.
 pub(super) const ROOM: i64 = 10_000;
 
 /// Tells until it is stopped.
@@ -137,8 +139,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Throws away what nobody sends any more: the server may have no mail server since its last start.
+    /// Throws away what nobody sends any more: the server may have no mail server since its last start. Forgets whoever was asked
+    /// long ago and has not answered.
     pub(crate) async fn forget_old_letters(&self) -> Result<(), EngineError> {
+        self.store.forget_unanswered(self.clock.now_ms().saturating_sub(ASKED_AGAIN_MS)).await?;
         let before_ms = self.clock.now_ms().saturating_sub(KEPT_MS);
         loop {
             let old = self.store.due_letters(before_ms, STEP).await?;

@@ -1,5 +1,7 @@
 //! Letters to owners and others, through days that pass by hand. How they travel is shown elsewhere, over SMTP.
 
+mod addresses;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,8 +13,8 @@ use groundswell_engine::config::EngineConfig;
 use groundswell_engine::programs::NewProgram;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::{
-    Batch, ErasureStore, HourRecord, MembershipRecord, NoticeRecord, PeopleStore, Store, TellingStore,
-    UserRecord,
+    AddressRecord, AddressState, AddressStore, Batch, ErasureStore, HourRecord, MembershipRecord,
+    NoticeRecord, PeopleStore, Store, TellingStore, UserRecord,
 };
 use groundswell_engine::telling::{Content, Letter, Post, Posted, TellingPolicy, Wish};
 use groundswell_engine::webhooks::{SecretInput, WebhookInput};
@@ -90,6 +92,12 @@ struct World {
     webhook: WebhookId,
 }
 
+/// That somebody has shown that their address is theirs.
+fn theirs(user: &UserRecord) -> AddressRecord {
+    let (user_id, email) = (user.id.clone(), user.email.clone().expect("they have one"));
+    AddressRecord { user_id, email, token: None, state: AddressState::Theirs, at_ms: NOW_MS }
+}
+
 fn email(text: &str) -> Email {
     Email::parse(text).expect("an address")
 }
@@ -115,6 +123,7 @@ impl World {
                 ..UserRecord::first()
             };
             store.save_user(&user).await.expect("saves");
+            store.save_address(&theirs(&user)).await.expect("saves");
             if role != Role::Owner {
                 let team_id = TeamId::first();
                 let membership = MembershipRecord { team_id, user_id: id, role, since_ms: NOW_MS };

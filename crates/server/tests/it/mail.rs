@@ -331,9 +331,21 @@ fn a_new_browser_is_told_of_and_a_known_one_is_not() {
         assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
     };
     let credentials = "email=ada%40example.com&password=correct+horse+battery";
+    // It could be anybody's address. Until whoever reads it says whose it is, a question is all that it gets.
+    sign_in(String::new(), "/sign-in", credentials);
+    let question = mail.wait_for(1).remove(0);
+    assert_eq!(question["subject"], "Is this your e-mail address?");
+    let signed_in = Browser { cookie: known.clone(), ..Browser::signed_out(&server) };
+    assert!(signed_in.page("/settings/account").contains("Not confirmed yet"));
+    let link = format!("token={}", token(&question));
+    let stranger = Browser::signed_out(&server);
+    let page = stranger.page(&format!("/notifications?{link}"));
+    assert!(page.contains("ada@example.com") && page.contains("Is it your address"), "{page}");
+    let page = stranger.post("/notifications", &format!("{link}&intent=want"));
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("the address is yours"), "{page}");
     sign_in(known.clone(), "/sign-in", credentials);
     sign_in(String::new(), "/sign-in", credentials);
-    let letter = mail.wait_for(1).remove(0);
+    let letter = mail.wait_for(2).remove(1);
     assert_eq!(
         (&letter["to"], &letter["subject"]),
         (&json!(["ada@example.com"]), &json!("New sign-in to your account"))
@@ -344,7 +356,7 @@ fn a_new_browser_is_told_of_and_a_known_one_is_not() {
     let token = link["url"].as_str().expect("a URL").split_once("token=").expect("a token").1.to_owned();
     sign_in(known, "/sign-in", &format!("token={token}"));
     sign_in("x=y".to_owned(), "/sign-in", credentials);
-    assert_eq!(mail.wait_for(2).len(), 2);
+    assert_eq!(mail.wait_for(3).len(), 3);
 }
 
 #[test]

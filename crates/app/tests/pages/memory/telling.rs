@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use groundswell_app::Language;
-use groundswell_app::backend::telling::{Operations, Subscription, TellingBackend, Told, Wish};
+use groundswell_app::backend::telling::{Operations, Subscription, TellingBackend, Told, Topic, Wish};
 use groundswell_app::failure::Failure;
 use groundswell_types::{Email, ProgramId, Recipient, RecipientState, Role, WebhookId};
 
@@ -112,10 +112,12 @@ impl TellingBackend for Memory {
         match state {
             Some(state) if token == TOKEN => Ok(Subscription {
                 email: Email::parse("eve@example.com").expect("an address"),
-                program: "Acme <b>".to_owned(),
-                webhook: "CRM".to_owned(),
-                added_by: Some("Bo <b>".to_owned()),
-                state,
+                topic: Topic::Webhook {
+                    program: "Acme <b>".to_owned(),
+                    webhook: "CRM".to_owned(),
+                    added_by: Some("Bo <b>".to_owned()),
+                    state,
+                },
             }),
             _ => Err(Failure::Refused(
                 "This link leads nowhere any more: the webhook was removed, or you are no longer named."

@@ -4,7 +4,7 @@ use groundswell_types::{Email, ProgramId, RecipientState, UserId};
 
 use super::deliveries::limit_of;
 use super::notices::notice;
-use super::{Columns, Connection};
+use super::{Columns, Connection, addresses};
 use crate::store::{
     DigestRecord, EndpointId, LetterRecord, NoticeRecord, Posting, RecipientRecord, StoreError,
 };
@@ -59,7 +59,8 @@ const DUE: &str = "
     SELECT id, email, language, token, content_json, attempts, due_at_ms, created_at_ms
     FROM mail_outbox WHERE due_at_ms <= $1 ORDER BY due_at_ms, id LIMIT $2";
 
-const WAITING: &str = "SELECT COUNT(*) FROM (SELECT id FROM mail_outbox LIMIT $1) AS waiting";
+const WAITING: &str = "
+    SELECT COUNT(*) FROM (SELECT id FROM mail_outbox WHERE token IS NOT NULL LIMIT $1) AS waiting";
 
 const REMOVE_LETTER: &str = "DELETE FROM mail_outbox WHERE id = $1";
 
@@ -159,6 +160,9 @@ pub(in crate::store) async fn post(db: &mut impl Connection, posting: &Posting) 
     }
     if let Some(DigestRecord { endpoint_id, hour, counted, at_ms }) = posting.digest {
         db.execute(SAVE_DIGEST, [endpoint_id.0.into(), hour.into(), counted.into(), at_ms.into()]).await?;
+    }
+    for address in &posting.addresses {
+        addresses::ask(db, address).await?;
     }
     for one in &posting.recipients {
         let values = [
