@@ -130,6 +130,15 @@ fn a_stranger_is_asked_and_told_and_ends_it_with_one_click() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert_eq!(ground.state_of("eve@example.org"), "unsubscribed");
     stranger.post(&format!("/notifications?token={token}"), "List-Unsubscribe=One-Click");
+    // The same in the encoding that the RFC prefers.
+    stranger.post("/notifications", &format!("token={token}&intent=want"));
+    assert_eq!(ground.state_of("eve@example.org"), "confirmed");
+    let form =
+        "--b\r\nContent-Disposition: form-data; name=\"List-Unsubscribe\"\r\n\r\nOne-Click\r\n--b--\r\n";
+    let multipart = [("content-type", "multipart/form-data; boundary=b")];
+    let head = stranger.ask(&format!("POST /notifications?token={token}"), &multipart, form);
+    assert_eq!(head.status, 200);
+    assert_eq!(ground.state_of("eve@example.org"), "unsubscribed");
     ground.replace_secret();
     ground = ground.with_reader(&server, &mail, "ada@example.org");
     ground.replace_secret();
