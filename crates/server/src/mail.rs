@@ -138,7 +138,9 @@ impl Post for SmtpPost {
 fn failed(error: &SmtpError) -> Posted {
     let code = error.status().map(u16::from);
     match code {
-        Some(code @ (550 | 551 | 553)) => Posted::Refused(format!("it answered {code}")),
+        Some(code @ (550 | 551 | 553)) if is_about_address(&words(error)) => {
+            Posted::Refused(format!("it answered {code}"))
+        }
         // The service is closing, or does not know who we are.
         Some(code @ (421 | 454 | 530 | 534 | 535 | 538)) => Posted::Away(format!("it answered {code}")),
         Some(code) => Posted::NotNow(format!("it answered {code}")),
@@ -148,6 +150,20 @@ fn failed(error: &SmtpError) -> Posted {
             None => "there was no connection, or it broke".to_owned(),
         }),
     }
+}
+
+/// The words of an answer.
+fn words(error: &SmtpError) -> String {
+    error.source().map(ToString::to_string).unwrap_or_default()
+}
+
+/// Whether an answer is about the address that a letter goes to. The same codes answer a sender that is not allowed, or a server
+/// that may not relay; what they are about, the enhanced code at the beginning of the words says (RFC 3463): `5.1.…` is about an
+/// address, of which `5.1.7` and `5.1.8` are the sender's, and `5.2.1` a mailbox that is shut.
+fn is_about_address(says: &str) -> bool {
+    let code = says.split_whitespace().next().unwrap_or_default();
+    let is_sender = matches!(code, "5.1.7" | "5.1.8");
+    (code.starts_with("5.1.") && !is_sender) || code == "5.2.1"
 }
 
 /// What went wrong with TLS, which is told only at the bottom of what went wrong with the connection.
@@ -215,6 +231,27 @@ mod tests {
             token: Some("abc".to_owned()),
             content: Content::Notice { notice: NoticeKind::Gone, about, at_ms: 0, since_ms: 0 },
             written_at_ms: 1_785_067_445_123,
+        }
+    }
+
+    #[test]
+    fn only_what_is_about_the_readers_address_loses_a_letter() {
+        for says in
+            ["5.1.1 <ada@example.com>: Recipient address rejected", "5.1.10 no such domain", "5.2.1 shut"]
+        {
+            assert!(is_about_address(says), "{says}");
+        }
+        for says in [
+            "",
+            "nobody is called ada@example.com",
+            "5.7.1 <webhooks@example.com>: Sender address rejected: not owned by user",
+            "5.7.60 SMTP; Client does not have permissions to send as this sender",
+            "5.1.7 the sender's address is none",
+            "5.1.8 the sender's domain is not known",
+            "5.2.2 the mailbox is full",
+            "5.15.1 no code",
+        ] {
+            assert!(!is_about_address(says), "{says}");
         }
     }
 
