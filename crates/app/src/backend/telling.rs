@@ -33,6 +33,8 @@ pub enum Topic {
         added_by: Option<String>,
         state: RecipientState,
     },
+    /// A webhook that is no more, or for which nobody names them.
+    Gone { state: RecipientState },
     /// The account of somebody with this name, which has the address.
     Account { name: String, whose: Whose },
 }

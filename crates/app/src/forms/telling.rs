@@ -63,7 +63,10 @@ pub async fn subscribe(backend: &dyn Backend, post: Post<'_>, form: &Form) -> An
         Ok(wish) => backend.subscribe(&token, wish).await,
         Err(failure) => Err(failure),
     };
-    let failure = done.err();
+    // A program for e-mail repeats what is answered with an error, and shows its reader that it failed; but whoever has a link
+    // that is no more gets nothing any more, which is what they want.
+    let is_as_wanted = |failure: &Failure| is_one_click && matches!(failure, Failure::Refused(_));
+    let failure = done.err().filter(|failure| !is_as_wanted(failure));
     let status = failure.as_ref().map_or(200, Failure::status);
     let outcome = plain::Outcome::Subscription(subscription::Outcome { token, failure });
     Answer::Plain { status, outcome: Box::new(outcome) }

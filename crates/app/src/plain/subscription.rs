@@ -67,6 +67,7 @@ pub fn view(shown: Shown) -> AnyView {
                 Topic::Webhook { program, webhook, .. } => {
                     texts.notify_link_about(webhook, program, email.as_str())
                 }
+                Topic::Gone { .. } => texts.notify_link_gone_about(email.as_str()),
                 Topic::Account { name, .. } => texts.notify_link_account_about(email.as_str(), name),
             };
             let form = form(&topic, token);
@@ -112,6 +113,15 @@ fn choice(topic: &Topic) -> Choice {
                 .then(|| texts.notify_link_want()),
             stop: (*state != RecipientState::Unsubscribed).then(|| texts.notify_link_stop()),
         },
+        Topic::Gone { state } => {
+            let is_stopped = *state == RecipientState::Unsubscribed;
+            Choice {
+                state: if is_stopped { texts.notify_link_stopped() } else { texts.notify_link_gone() }
+                    .to_owned(),
+                want: None,
+                stop: (!is_stopped).then(|| texts.notify_link_stop()),
+            }
+        }
         Topic::Account { whose, .. } => Choice {
             state: match whose {
                 Whose::Unknown => texts.notify_link_account_asked().to_owned(),

@@ -17,7 +17,7 @@ pub struct RecipientRecord {
     pub email: Email,
     /// What letters to them are in: a language tag.
     pub language: String,
-    /// Who named them; `None` when nobody did, and they get letters as an owner of the team.
+    /// Who named them; `None` when nobody does, and they get letters as an owner of the team or not at all.
     pub added_by: Option<String>,
     pub state: RecipientState,
     pub created_at_ms: i64,
@@ -75,14 +75,12 @@ pub struct Posting {
 /// See the module. All of it may be called by anybody.
 #[async_trait]
 pub trait TellingStore: Send + Sync + 'static {
-    /// All recipients of a webhook, those whom nobody named included, by id.
+    /// All recipients of a webhook, those whom nobody names included, by id. They outlive the webhook for a while, so that their
+    /// links are good for saying no.
     async fn recipients(&self, endpoint: EndpointId) -> Result<Vec<RecipientRecord>, StoreError>;
 
     /// The recipient with this token.
     async fn recipient(&self, token: &str) -> Result<Option<RecipientRecord>, StoreError>;
-
-    /// Removes a recipient; says whether it was there.
-    async fn delete_recipient(&self, id: &str) -> Result<bool, StoreError>;
 
     /// Sends an address no letters about webhooks any more, whoever names it.
     async fn refuse_letters(&self, email: &Email, at_ms: i64) -> Result<(), StoreError>;

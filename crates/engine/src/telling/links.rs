@@ -1,6 +1,6 @@
 //! What the link in a letter is for: whoever has it says what they want, without an account.
 
-use groundswell_types::{Email, RecipientState};
+use groundswell_types::{Email, RecipientState, Role};
 
 use super::About;
 use super::writing::about;
@@ -24,6 +24,8 @@ pub struct Subscription {
 pub enum Topic {
     /// A webhook.
     Webhook { about: About, added_by: Option<String>, state: RecipientState },
+    /// A webhook that is no more, or for which nobody names them.
+    Gone { state: RecipientState },
     /// The account of somebody with this name, which has the address.
     Account { name: String, state: AddressState },
 }
@@ -49,13 +51,19 @@ impl Engine {
         }
         let recipient = self.store.recipient(token).await?.ok_or_else(gone)?;
         let RecipientRecord { program_id, endpoint_id, email, added_by, state, .. } = recipient;
-        let endpoint = self.directory.endpoint(endpoint_id).ok_or_else(gone)?;
-        let program = self.directory.program(&program_id).ok_or_else(gone)?;
-        let topic = Topic::Webhook { about: about(&program, &endpoint), added_by, state };
+        let topic = match (self.directory.program(&program_id), self.directory.endpoint(endpoint_id)) {
+            (Some(program), Some(endpoint))
+                if added_by.is_some() || self.known_role(&program, &email).await? == Some(Role::Owner) =>
+            {
+                Topic::Webhook { about: about(&program, &endpoint), added_by, state }
+            }
+            _ => Topic::Gone { state },
+        };
         Ok(Subscription { email, topic })
     }
 
-    /// Does what somebody wants who has the link in a letter. Once more changes nothing.
+    /// Does what somebody wants who has the link in a letter. Once more changes nothing. What they say is kept when they are not
+    /// named at the moment: they may be again.
     pub async fn subscribe(&self, token: &str, wish: Wish) -> Result<(), EngineError> {
         let _held = self.telling.naming.lock().await;
         let email = self.subscription(token).await?.email;

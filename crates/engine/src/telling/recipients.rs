@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use groundswell_types::{Email, MAX_RECIPIENTS, ProgramId, Recipient, RecipientState, WebhookId};
+use groundswell_types::{Email, MAX_RECIPIENTS, ProgramId, Recipient, RecipientState, Role, WebhookId};
 
 use super::Content;
 use super::writing::about;
@@ -68,7 +68,8 @@ impl Engine {
         let state = match &before {
             Some(one) if one.state == RecipientState::Unsubscribed => RecipientState::Unsubscribed,
             _ if self.store.refuses_letters(&new.email).await? => RecipientState::Unsubscribed,
-            _ if self.is_known_member(&entry, &new.email).await? => RecipientState::Member,
+            Some(one) if one.state == RecipientState::Confirmed => RecipientState::Confirmed,
+            _ if self.known_role(&entry, &new.email).await?.is_some() => RecipientState::Member,
             _ => RecipientState::Invited,
         };
         let recipient =
@@ -116,13 +117,9 @@ impl Engine {
         let known = self.store.recipients(endpoint.record.id).await?;
         let named = known.into_iter().find(|one| one.id == id && one.added_by.is_some());
         let named = named.ok_or(EngineError::NotFound("recipient"))?;
-        if named.state == RecipientState::Unsubscribed {
-            let nobodys = RecipientRecord { added_by: None, ..named };
-            self.store.post(&Posting { recipients: vec![nobodys], ..Posting::default() }).await?;
-        } else {
-            self.store.delete_recipient(id).await?;
-        }
-        Ok(())
+        // Whoever was asked keeps the link by which they say no, or they could be asked for ever.
+        let nobodys = RecipientRecord { added_by: None, ..named };
+        Ok(self.store.post(&Posting { recipients: vec![nobodys], ..Posting::default() }).await?)
     }
 
     fn with_webhook(
@@ -135,12 +132,18 @@ impl Engine {
         Ok((entry, endpoint))
     }
 
-    /// Whether an address is that of somebody in the team, and known to be theirs.
-    async fn is_known_member(&self, program: &ProgramEntry, email: &Email) -> Result<bool, EngineError> {
+    /// What somebody may do in the program's team whose address is known to be theirs.
+    pub(super) async fn known_role(
+        &self,
+        program: &ProgramEntry,
+        email: &Email,
+    ) -> Result<Option<Role>, EngineError> {
         let members = self.store.members(&program.record.team_id).await?;
         match members.into_iter().find(|(member, _)| member.email.as_ref() == Some(email)) {
-            Some((member, _)) => self.is_theirs(&member.id, email).await,
-            None => Ok(false),
+            Some((member, membership)) if self.is_theirs(&member.id, email).await? => {
+                Ok(Some(membership.role))
+            }
+            _ => Ok(None),
         }
     }
 }

@@ -70,6 +70,7 @@ impl TellingBackend for PageBackend {
             telling::Topic::Webhook { about, added_by, state } => {
                 Topic::Webhook { program: about.program_name, webhook: about.label, added_by, state }
             }
+            telling::Topic::Gone { state } => Topic::Gone { state },
             telling::Topic::Account { name, state } => Topic::Account { name, whose: whose(state) },
         };
         Ok(Subscription { email: found.email, topic })

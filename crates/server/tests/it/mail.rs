@@ -148,6 +148,9 @@ fn a_stranger_is_asked_and_told_and_ends_it_with_one_click() {
     let to_stranger = mail.letters_to("eve@example.org");
     assert!((2..=3).contains(&to_stranger.len()), "{:?}", subjects(&to_stranger));
 
+    // Whoever has a link that is no more gets nothing, so a program for e-mail is told that it is done.
+    let unknown = stranger.post("/notifications?token=nobody-has-this", "List-Unsubscribe=One-Click");
+    assert!(unknown.starts_with("HTTP/1.1 200"), "{unknown}");
     let unknown = stranger.post("/notifications", "token=nobody-has-this&intent=stop");
     assert!(unknown.starts_with("HTTP/1.1 409"), "{unknown}");
 }

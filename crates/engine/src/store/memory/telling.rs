@@ -23,9 +23,8 @@ pub(super) struct Letters {
 }
 
 impl Letters {
-    /// What is known of webhooks that are deleted.
+    /// What is known of webhooks that are deleted, but for their recipients.
     pub(super) fn forget_webhooks(&mut self, endpoints: &[EndpointId]) {
-        self.recipients.retain(|_, one| !endpoints.contains(&one.endpoint_id));
         self.digests.retain(|id, _| !endpoints.contains(id));
     }
 
@@ -66,10 +65,6 @@ impl TellingStore for Memory {
 
     async fn recipient(&self, token: &str) -> Result<Option<RecipientRecord>, StoreError> {
         Ok(self.state().letters.recipients.values().find(|one| one.token == token).cloned())
-    }
-
-    async fn delete_recipient(&self, id: &str) -> Result<bool, StoreError> {
-        Ok(self.state().letters.recipients.remove(id).is_some())
     }
 
     async fn refuse_letters(&self, email: &Email, _: i64) -> Result<(), StoreError> {

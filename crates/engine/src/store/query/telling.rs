@@ -25,10 +25,6 @@ const SAVE_RECIPIENT: &str = "
         language = excluded.language, added_by = excluded.added_by, state = excluded.state,
         created_at_ms = excluded.created_at_ms";
 
-const DELETE_RECIPIENT: &str = "DELETE FROM mail_recipient WHERE id = $1";
-
-const DELETE_RECIPIENTS_OF: &str = "DELETE FROM mail_recipient WHERE endpoint_id = $1";
-
 const DELETE_DIGEST_OF: &str = "DELETE FROM mail_digest WHERE endpoint_id = $1";
 
 const REFUSE: &str = "INSERT INTO mail_refusal (email, at_ms) VALUES ($1, $2) ON CONFLICT (email) DO NOTHING";
@@ -89,19 +85,12 @@ pub(in crate::store) async fn recipient(
     rows.first().map(recipient_of).transpose()
 }
 
-pub(in crate::store) async fn delete_recipient(
-    db: &mut impl Connection,
-    id: &str,
-) -> Result<bool, StoreError> {
-    Ok(db.execute(DELETE_RECIPIENT, [id.into()]).await? > 0)
-}
-
-/// What is known of a webhook that is deleted, within the caller's transaction.
+/// What is known of a webhook that is deleted, within the caller's transaction. Its recipients are forgotten later, by
+/// [`super::addresses::forget_unanswered`].
 pub(in crate::store) async fn forget_webhook(
     db: &mut impl Connection,
     endpoint: EndpointId,
 ) -> Result<(), StoreError> {
-    db.execute(DELETE_RECIPIENTS_OF, [endpoint.0.into()]).await?;
     db.execute(DELETE_DIGEST_OF, [endpoint.0.into()]).await?;
     Ok(())
 }
