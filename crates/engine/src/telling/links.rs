@@ -2,8 +2,8 @@
 
 use groundswell_types::{Email, RecipientState, Role};
 
-use super::About;
 use super::writing::about;
+use super::{About, Content, Letter};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::{AddressRecord, AddressState, Posting, RecipientRecord};
@@ -60,6 +60,37 @@ impl Engine {
             _ => Topic::Gone { state },
         };
         Ok(Subscription { email, topic })
+    }
+
+    /// Whether a letter's reader still gets it. It may have waited for days, in which they said no, were removed, or left the team.
+    pub(super) async fn is_wanted(&self, letter: &Letter) -> Result<bool, EngineError> {
+        let Some(token) = &letter.token else { return Ok(true) };
+        let is_question = match &letter.content {
+            Content::SignIn { .. } => return Ok(true),
+            Content::Address { .. } => {
+                let known = self.store.address_of_link(token).await?;
+                return Ok(known.is_some_and(|known| known.state == AddressState::Asked)
+                    && !self.store.refuses_letters(&letter.to).await?);
+            }
+            Content::Question { .. } => true,
+            Content::Notice { .. } | Content::Digest { .. } => false,
+        };
+        let Some(recipient) = self.store.recipient(token).await? else { return Ok(false) };
+        let RecipientRecord { program_id, endpoint_id, email, added_by, state, .. } = recipient;
+        let program = self.directory.program(&program_id).filter(|_| state != RecipientState::Unsubscribed);
+        let (Some(program), Some(_)) = (program, self.directory.endpoint(endpoint_id)) else {
+            return Ok(false);
+        };
+        let is_named = added_by.is_some();
+        if is_question {
+            return Ok(is_named && state == RecipientState::Invited);
+        }
+        Ok(match (state, self.known_role(&program, &email).await?) {
+            // Owners get it whatever else they are.
+            (_, Some(Role::Owner)) => true,
+            (RecipientState::Confirmed, _) | (RecipientState::Member, Some(_)) => is_named,
+            _ => false,
+        })
     }
 
     /// Does what somebody wants who has the link in a letter. Once more changes nothing. What they say is kept when they are not

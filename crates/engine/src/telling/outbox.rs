@@ -118,6 +118,10 @@ impl Engine {
             tracing::error!(letter.id = id, "a letter in the outbox cannot be read and is thrown away");
             return Ok(self.store.remove_letter(id).await?);
         };
+        if !self.is_wanted(&letter).await? {
+            tracing::info!(letter.id = id, "a letter is not sent: its reader does not get it any more");
+            return Ok(self.store.remove_letter(id).await?);
+        }
         // The try is noted before it is made: a database that cannot be written would else have the letter sent again and
         // again, since nothing could say that it was. And whatever becomes of it, another letter's turn is next.
         let due_at_ms = self.clock.now_ms().saturating_add(self.wait_ms(attempts));
