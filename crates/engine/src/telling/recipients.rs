@@ -72,11 +72,12 @@ impl Engine {
             _ if self.known_role(&entry, &new.email).await?.is_some() => RecipientState::Member,
             _ => RecipientState::Invited,
         };
+        let language = self.language_of_member(&entry, &new.email).await?.unwrap_or(new.language);
         let recipient =
-            before.unwrap_or_else(|| self.recipient(&endpoint, new.email.clone(), new.language.clone()));
+            before.unwrap_or_else(|| self.recipient(&endpoint, new.email.clone(), language.clone()));
         let added_by = Some(new.added_by.clone());
         let created_at_ms = self.clock.now_ms();
-        let recipient = RecipientRecord { added_by, state, created_at_ms, ..recipient };
+        let recipient = RecipientRecord { language, added_by, state, created_at_ms, ..recipient };
         let mut posting = Posting { recipients: vec![recipient.clone()], ..Posting::default() };
         if state == RecipientState::Invited {
             posting.letters.push(self.question(&entry, &endpoint, &recipient).await?);
@@ -130,6 +131,19 @@ impl Engine {
         let entry = self.program_entry(program)?;
         let endpoint = entry.webhook(webhook).cloned().ok_or(EngineError::NotFound("webhook"))?;
         Ok((entry, endpoint))
+    }
+
+    /// The language of whoever in the program's team has this address.
+    async fn language_of_member(
+        &self,
+        program: &ProgramEntry,
+        email: &Email,
+    ) -> Result<Option<String>, EngineError> {
+        let members = self.store.members(&program.record.team_id).await?;
+        match members.into_iter().find(|(member, _)| member.email.as_ref() == Some(email)) {
+            Some((member, _)) => Ok(self.store.language_of(&member.id).await?),
+            None => Ok(None),
+        }
     }
 
     /// What somebody may do in the program's team whose address is known to be theirs.

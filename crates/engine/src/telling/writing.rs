@@ -129,9 +129,12 @@ impl Engine {
         for one in known.iter().filter(|one| one.added_by.is_some()) {
             let member = members.iter().find(|(user, _)| user.email.as_ref() == Some(&one.email));
             match (one.state, member) {
-                (RecipientState::Confirmed, _) => found.readers.push((one.clone(), false)),
+                (RecipientState::Confirmed, None) => found.readers.push((one.clone(), false)),
+                (RecipientState::Confirmed, Some((user, _))) => {
+                    found.readers.push((self.in_language_of(user, one.clone()).await?, false));
+                }
                 (RecipientState::Member, Some((user, _))) if self.is_theirs(&user.id, &one.email).await? => {
-                    found.readers.push((one.clone(), false));
+                    found.readers.push((self.in_language_of(user, one.clone()).await?, false));
                 }
                 (RecipientState::Member, Some((user, _))) => found.add_unknown(user),
                 // Whoever has left the team is told nothing more.
@@ -154,22 +157,25 @@ impl Engine {
             match before {
                 _ if refuses => {}
                 _ if !self.is_theirs(&user.id, &email).await? => found.add_unknown(&user),
-                Some(one) => found.readers.push((one, false)),
-                None => found.readers.push((self.owner(endpoint, email, &user.id).await?, true)),
+                Some(one) => found.readers.push((self.in_language_of(&user, one).await?, false)),
+                None => {
+                    let language = self.language_or_any(&user.id).await?;
+                    found.readers.push((self.recipient(endpoint, email, language), true));
+                }
             }
         }
         Ok(found)
     }
 
-    /// An owner who gets a letter about a webhook for the first time.
-    async fn owner(
+    /// A recipient whose letters are in the language of their account, if that is known. What the row has is the language of whoever
+    /// named them, or the one that they had then.
+    async fn in_language_of(
         &self,
-        endpoint: &Endpoint,
-        email: Email,
-        user: &UserId,
+        account: &UserRecord,
+        recipient: RecipientRecord,
     ) -> Result<RecipientRecord, EngineError> {
-        let language = self.language_or_any(user).await?;
-        Ok(self.recipient(endpoint, email, language))
+        let language = self.store.language_of(&account.id).await?;
+        Ok(RecipientRecord { language: language.unwrap_or(recipient.language), ..recipient })
     }
 
     /// A recipient whom nobody named.

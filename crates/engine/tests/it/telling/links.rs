@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use groundswell_engine::EngineError;
 use groundswell_engine::store::TellingStore;
-use groundswell_engine::telling::{Posted, Topic, Wish};
+use groundswell_engine::telling::{Letter, Posted, Topic, Wish};
 use groundswell_types::{NoticeKind, RecipientState, TeamId, UserId};
 
 use super::{NOW_MS, World, email};
@@ -125,5 +125,29 @@ async fn who_wanted_letters_need_not_be_asked_again_when_they_are_named_again() 
     world.remove("eve@example.org").await;
     assert_eq!(world.add("eve@example.org").await.expect("named"), RecipientState::Confirmed);
     world.office.wait_for(1).await;
+    world.engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn letters_are_in_the_language_of_their_readers_account() {
+    let world = World::new().await.tell();
+    let bob = UserId::parse("usr_bob").expect("an id");
+    let languages = |letters: &[Letter]| letters.iter().map(|one| one.language.clone()).collect::<Vec<_>>();
+    world.notice(1, NoticeKind::Failing).await;
+    world.office.wait_for(1).await;
+    world.store.save_language_of(&UserId::first(), "de").await.expect("saves");
+    world.notice(2, NoticeKind::Failing).await;
+    assert_eq!(
+        languages(&world.office.wait_for(2).await),
+        ["en", "de"],
+        "an owner's first letter decides nothing"
+    );
+    // Whoever names him reads Spanish.
+    world.add("bob@example.com").await.expect("named");
+    world.notice(3, NoticeKind::Failing).await;
+    world.office.wait_for(3).await;
+    world.store.save_language_of(&bob, "de").await.expect("saves");
+    world.notice(4, NoticeKind::Failing).await;
+    assert_eq!(languages(&world.office.wait_for(4).await)[2..], ["es", "de"]);
     world.engine.shut_down().await;
 }
