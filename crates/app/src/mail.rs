@@ -332,6 +332,21 @@ mod tests {
     }
 
     #[test]
+    fn whoever_is_asked_answers_by_the_button_in_every_language() {
+        for language in Language::ALL {
+            let texts = Texts::of(language);
+            let mail = write(
+                texts,
+                &Says::Address { name: "Ada\r\n<b>".to_owned() },
+                ("http://here", Some("http://here/x?token=t")),
+            );
+            assert!(mail.text.contains("Ada <b>") && mail.html.contains("Ada &lt;b&gt;"), "{mail:?}");
+            assert_eq!(mail.text.matches("?token=t").count(), 1, "{}", mail.text);
+            assert!(!mail.text.contains(texts.mail_stop()) && !mail.text.contains('{'), "{}", mail.text);
+        }
+    }
+
+    #[test]
     fn a_sign_in_is_nobodys_to_end() {
         let says = Says::SignIn {
             name: "Ada".to_owned(),

@@ -101,6 +101,22 @@ async fn sessions_are_listed_in_words_and_all_but_this_one_can_be_ended() {
     assert_eq!(site.post(SESSIONS, "intent=end-others").await.ok().as_deref(), Some(SESSIONS));
 }
 
+#[tokio::test]
+async fn the_page_says_whether_the_address_is_known_to_be_theirs() {
+    for (whose, shown) in [
+        (Whose::Unknown, "Not confirmed yet"),
+        (Whose::Theirs, "Confirmed. What concerns your account"),
+        (Whose::NotTheirs, "wants nothing about this account"),
+    ] {
+        let memory = Memory::full();
+        let with_mail = |account: &mut Account| account.whose = Some(whose);
+        memory.state.lock().expect("not poisoned").account.as_mut().map(with_mail).expect("an account");
+        Site::new(memory).get(ACCOUNT).await.shows(&[shown]);
+    }
+    let page = Site::new(Memory::full()).get(ACCOUNT).await;
+    assert!(!page.text().contains("onfirmed"), "this server sends no e-mail");
+}
+
 /// A site whose server has an OpenID provider, for somebody who has these ways in.
 fn site_with_provider(has_password: bool, has_provider: bool) -> Site {
     let memory = Memory::full();

@@ -28,6 +28,8 @@ pub const SQLX: Rule = Rule {
         // What an earlier version left is prepared for the upgrade without the version that is tested.
         "crates/server/Cargo.toml",
         "crates/server/tests/it/upgrade.rs",
+        // A table that cannot be written is made so from outside.
+        "crates/server/tests/it/mail.rs",
         "crates/xtask/tests/tidy/",
     ],
     tests_may: false,
