@@ -2,6 +2,7 @@
 
 use groundswell_app::Language;
 use groundswell_app::backend::account::Account;
+use groundswell_app::backend::telling::Whose;
 use groundswell_app::plain::provider::Provider;
 use http::StatusCode;
 
