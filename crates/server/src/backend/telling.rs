@@ -2,9 +2,7 @@
 
 use async_trait::async_trait;
 use groundswell_app::Language;
-use groundswell_app::backend::telling::{
-    Operations, Subscription, TellingBackend, Told, Topic, Whose, Wish,
-};
+use groundswell_app::backend::telling::{Operations, Subscription, TellingBackend, Told, Topic, Whose, Wish};
 use groundswell_app::failure::Failure;
 use groundswell_engine::store::AddressState;
 use groundswell_engine::telling;
