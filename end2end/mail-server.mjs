@@ -1,7 +1,7 @@
 // A real mail server (SMTP) as a process of its own. Prints where it listens, then a line of JSON for each letter it takes.
 //
 // PORT, or a free one. USER and PASSWORD, if it is to ask for them. KEY and CERT, files, if it is to speak TLS: from the first
-// byte with TLS=1, else by STARTTLS. A letter to an address that begins with `refused` or `later` is not taken.
+// byte with TLS=1, else by STARTTLS. A letter to an address that begins with `refused`, `policy` or `later` is not taken.
 import { readFile } from 'node:fs/promises';
 import PostalMime from 'postal-mime';
 import { SMTPServer } from 'smtp-server';
@@ -27,7 +27,8 @@ const server = new SMTPServer({
   onAuth: ({ username, password }, session, done) =>
     username === USER && password === PASSWORD ? done(null, { user: USER }) : done(error(535, 'who is that?')),
   onRcptTo: ({ address }, session, done) => {
-    if (address.startsWith('refused')) return done(error(550, `nobody is called ${address}`));
+    if (address.startsWith('refused')) return done(error(550, `5.1.1 nobody is called ${address}`));
+    if (address.startsWith('policy')) return done(error(550, `5.7.1 nothing for ${address}`));
     if (address.startsWith('later')) return done(error(451, `not now, ${address}`));
     done();
   },

@@ -24,6 +24,7 @@ mod form;
 mod inbox;
 mod incidents;
 mod log;
+mod one_click;
 mod panel;
 mod panel_form;
 mod privacy;
@@ -113,7 +114,7 @@ pub struct Post<'a> {
     pub path: &'a str,
     /// What stands behind the path's question mark; empty when there is none.
     pub query: &'a str,
-    /// `application/x-www-form-urlencoded`.
+    /// `application/x-www-form-urlencoded`, but for [`one_click`].
     pub body: &'a [u8],
     /// What the page it was on was in.
     pub language: Language,
@@ -145,7 +146,7 @@ async fn act(backend: &dyn Backend, post: Post<'_>) -> Answer {
         ["settings", "privacy"] => privacy::submit(backend, &form).await,
         ["settings", "status"] => incidents::submit(backend, &form).await,
         ["settings", "notifications"] => telling::submit(backend, post, &form).await,
-        ["notifications"] => telling::subscribe(backend, post.query, &form).await,
+        ["notifications"] => telling::subscribe(backend, post, &form).await,
         ["settings", "members"] => team::submit(backend, &form).await,
         ["invitation"] => team::accept(backend, &form).await,
         ["team"] => team::choose(backend, &form).await,

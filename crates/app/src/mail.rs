@@ -31,6 +31,8 @@ pub enum Says {
     Digest { about: About, count: i64, since: i64, until: i64 },
     /// Whether somebody wants e-mail about a webhook.
     Question { about: About, asked_by: String },
+    /// Whether the reader's address is that of the account of somebody with this name.
+    Address { name: String },
     /// Somebody has signed in to the reader's account.
     SignIn { name: String, at: i64, address: Option<String>, user_agent: Option<String> },
 }
@@ -56,10 +58,11 @@ pub fn write(texts: Texts, says: &Says, (server, link): (&str, Option<&str>)) ->
         why: match says {
             Says::SignIn { .. } => texts.mail_why_account(),
             Says::Question { .. } => texts.mail_why_asked(),
+            Says::Address { .. } => texts.mail_why_address(),
             Says::Notice { .. } | Says::Digest { .. } => texts.mail_why(),
         },
         // Whoever is asked answers by the button.
-        stop: link.filter(|_| !matches!(says, Says::Question { .. })),
+        stop: link.filter(|_| !matches!(says, Says::Question { .. } | Says::Address { .. })),
         sent_by: &texts.mail_sent_by(server),
     };
     Mail { subject: parts.subject.to_owned(), text: parts.plain(texts), html: parts.html(texts) }
@@ -101,6 +104,12 @@ fn words(texts: Texts, says: &Says, server: &str, link: Option<&str>) -> Words {
                 action: (texts.mail_answer(), link.unwrap_or(server).to_owned()),
             }
         }
+        Says::Address { name: account } => Words {
+            subject: texts.mail_confirm_subject().to_owned(),
+            text: texts.mail_confirm_text(&name(account)),
+            facts: Vec::new(),
+            action: (texts.mail_confirm(), link.unwrap_or(server).to_owned()),
+        },
         Says::SignIn { name: account, at, address, user_agent } => {
             let mut facts = vec![(texts.mail_time(), utc(*at))];
             facts.extend(address.as_ref().map(|address| (texts.mail_address(), line(address, 60))));
@@ -320,6 +329,21 @@ mod tests {
             mail.subject
         );
         assert!(!mail.text.contains(&"x".repeat(61)), "{}", mail.text);
+    }
+
+    #[test]
+    fn whoever_is_asked_answers_by_the_button_in_every_language() {
+        for language in Language::ALL {
+            let texts = Texts::of(language);
+            let mail = write(
+                texts,
+                &Says::Address { name: "Ada\r\n<b>".to_owned() },
+                ("http://here", Some("http://here/x?token=t")),
+            );
+            assert!(mail.text.contains("Ada <b>") && mail.html.contains("Ada &lt;b&gt;"), "{mail:?}");
+            assert_eq!(mail.text.matches("?token=t").count(), 1, "{}", mail.text);
+            assert!(!mail.text.contains(texts.mail_stop()) && !mail.text.contains('{'), "{}", mail.text);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The one place that keeps things: a trait, implemented by hand for each database, and by an in-memory oracle that
 //! the conformance suite holds against them. Nothing outside `store` names sqlx.
 
+mod addresses;
 mod audit;
 mod calendar;
 mod directory;
@@ -36,6 +37,7 @@ use async_trait::async_trait;
 use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, ResendJobId, TestId};
 use thiserror::Error;
 
+pub use addresses::{AddressRecord, AddressState, AddressStore};
 pub use audit::{AuditRecord, AuditSearch, AuditStore};
 pub use editor_links::{EditorLinkRecord, EditorLinkStore, EditorSessionStart};
 pub use erasure::{EraseStep, ErasureRecord, ErasureStore};
@@ -86,6 +88,7 @@ pub trait Store:
     JoiningStore
     + FirstStepsStore
     + PeopleStore
+    + AddressStore
     + AuditStore
     + EditorLinkStore
     + ErasureStore

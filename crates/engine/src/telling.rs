@@ -1,14 +1,19 @@
 //! Telling people by e-mail: owners of what became of their webhooks, everybody of a new sign-in to their account. The same goes
-//! to their team's operational webhooks ([`operations`]), whether this server sends e-mail or not.
+//! to their team's operational webhooks ([`operations`]), whether this server sends e-mail or not. Whoever is not known to have
+//! an address is asked, in a few letters at most, and told nothing unless they say that they want it.
 //!
 //! What is told is written into an outbox in the database, in the transaction that says that it was, and sent from there by a
-//! task of its own. So nothing is lost while the mail server is away or this process is not there; what a crash may bring is
-//! that the letters sent at that moment are sent once more. A letter that was sent is not kept, and one that could not be sent
-//! for three days is thrown away: by then it is no news.
+//! task of its own. So nothing is lost while the mail server is away or this process is not there. That a letter is tried is
+//! noted before it is sent; so what a crash may bring, or a database that cannot be written for a while, is that a letter sent
+//! at that moment is sent once more, a while later. A letter that was sent is not kept, and one that could not be sent for
+//! three days is thrown away: by then it is no news.
 //!
 //! How a letter travels, and what it says in which language, is the server's business, behind [`Post`].
 
+mod addresses;
 mod digest;
+mod limits;
+mod links;
 mod operations;
 mod outbox;
 mod recipients;
@@ -22,10 +27,12 @@ use groundswell_types::{Email, NoticeKind, ProgramId, WebhookId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-pub use recipients::{NewRecipient, Subscription, Wish};
+pub(crate) use addresses::Asking;
+pub use links::{Subscription, Topic, Wish};
+pub use recipients::NewRecipient;
 
 use crate::engine::Engine;
-use recipients::Questions;
+use limits::Limits;
 
 /// How letters are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +69,8 @@ pub enum Content {
     Digest { about: About, count: i64, since_ms: i64, until_ms: i64 },
     /// The question whether somebody wants letters about a webhook.
     Question { about: About, asked_by: String },
+    /// The question whether the reader's address is that of the account of somebody with this name.
+    Address { name: String },
     /// Somebody has signed in to the reader's account, in a browser that the account had not seen.
     SignIn { name: String, at_ms: i64, address: Option<String>, user_agent: Option<String> },
 }
@@ -107,7 +116,10 @@ pub(crate) struct Telling {
     post: OnceLock<Option<Arc<dyn Post>>>,
     /// There is something new in the outbox.
     written: Notify,
-    questions: Questions,
+    /// Questions, by who has them asked and by address.
+    questions: Limits,
+    /// Letters about sign-ins, by address.
+    sign_ins: Limits,
     digests: digest::Looked,
     /// Held from reading who is named until it is written, so that of two changes at once neither is lost.
     naming: tokio::sync::Mutex<()>,

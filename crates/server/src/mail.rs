@@ -1,7 +1,6 @@
 //! Letters as e-mail: what they say in the reader's language, and their way to the mail server (SMTP).
 //!
-//! Nothing here waits for long: each command has ten seconds, a whole letter thirty. What is logged of an answer is its code,
-//! since mail servers repeat addresses in their words.
+//! What is logged of an answer is its code, since mail servers repeat addresses in their words.
 
 use std::error::Error as _;
 use std::net::IpAddr;
@@ -23,11 +22,12 @@ use url::{Host, Url};
 
 use crate::config::mail::{Encryption, MailSettings};
 
-/// For a command and its answer.
+/// For connecting. What is said and answered afterwards has no limit of its own.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// For a letter, connecting included.
-const WHOLE_PATIENCE: Duration = Duration::from_secs(30);
+/// For a letter, connecting included. A mail server may look through a letter for ten minutes before it says that it has taken
+/// it (RFC 5321, 4.5.3.2.6), and has it even if nobody waits for that any more: who gives up sooner sends it once more.
+const WHOLE_PATIENCE: Duration = Duration::from_mins(12);
 
 /// A connection that nothing was sent on for so long is closed: mail servers do it themselves soon after.
 const IDLE: Duration = Duration::from_mins(1);
@@ -128,7 +128,7 @@ impl Post for SmtpPost {
         match tokio::time::timeout(WHOLE_PATIENCE, self.transport.send(message)).await {
             Ok(Ok(_)) => Posted::Sent,
             Ok(Err(error)) => failed(&error),
-            Err(_) => Posted::Away("no answer within 30 s".to_owned()),
+            Err(_) => Posted::Away("no answer within 12 minutes".to_owned()),
         }
     }
 }
@@ -138,16 +138,32 @@ impl Post for SmtpPost {
 fn failed(error: &SmtpError) -> Posted {
     let code = error.status().map(u16::from);
     match code {
-        Some(code @ (550 | 551 | 553)) => Posted::Refused(format!("it answered {code}")),
+        Some(code @ (550 | 551 | 553)) if is_about_address(&words(error)) => {
+            Posted::Refused(format!("it answered {code}"))
+        }
         // The service is closing, or does not know who we are.
         Some(code @ (421 | 454 | 530 | 534 | 535 | 538)) => Posted::Away(format!("it answered {code}")),
         Some(code) => Posted::NotNow(format!("it answered {code}")),
-        None if error.is_timeout() => Posted::Away("no answer within 10 s".to_owned()),
+        None if error.is_timeout() => Posted::Away("no connection within 10 s".to_owned()),
         None => Posted::Away(match tls_failure(error) {
             Some(failure) => format!("TLS failed: {failure}"),
             None => "there was no connection, or it broke".to_owned(),
         }),
     }
+}
+
+/// The words of an answer.
+fn words(error: &SmtpError) -> String {
+    error.source().map(ToString::to_string).unwrap_or_default()
+}
+
+/// Whether an answer is about the address that a letter goes to. The same codes answer a sender that is not allowed, or a server
+/// that may not relay; what they are about, the enhanced code at the beginning of the words says (RFC 3463): `5.1.…` is about an
+/// address, of which `5.1.7` and `5.1.8` are the sender's, and `5.2.1` a mailbox that is shut.
+fn is_about_address(says: &str) -> bool {
+    let code = says.split_whitespace().next().unwrap_or_default();
+    let is_sender = matches!(code, "5.1.7" | "5.1.8");
+    (code.starts_with("5.1.") && !is_sender) || code == "5.2.1"
 }
 
 /// What went wrong with TLS, which is told only at the bottom of what went wrong with the connection.
@@ -172,6 +188,7 @@ fn says(content: &Content) -> mail::Says {
             mail::Says::Digest { about: named(about), count, since: since_ms, until: until_ms }
         }
         Content::Question { about, asked_by } => mail::Says::Question { about: named(about), asked_by },
+        Content::Address { name } => mail::Says::Address { name },
         Content::SignIn { name, at_ms, address, user_agent } => {
             mail::Says::SignIn { name, at: at_ms, address, user_agent }
         }
@@ -214,6 +231,27 @@ mod tests {
             token: Some("abc".to_owned()),
             content: Content::Notice { notice: NoticeKind::Gone, about, at_ms: 0, since_ms: 0 },
             written_at_ms: 1_785_067_445_123,
+        }
+    }
+
+    #[test]
+    fn only_what_is_about_the_readers_address_loses_a_letter() {
+        for says in
+            ["5.1.1 <ada@example.com>: Recipient address rejected", "5.1.10 no such domain", "5.2.1 shut"]
+        {
+            assert!(is_about_address(says), "{says}");
+        }
+        for says in [
+            "",
+            "nobody is called ada@example.com",
+            "5.7.1 <webhooks@example.com>: Sender address rejected: not owned by user",
+            "5.7.60 SMTP; Client does not have permissions to send as this sender",
+            "5.1.7 the sender's address is none",
+            "5.1.8 the sender's domain is not known",
+            "5.2.2 the mailbox is full",
+            "5.15.1 no code",
+        ] {
+            assert!(!is_about_address(says), "{says}");
         }
     }
 

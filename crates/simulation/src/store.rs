@@ -1,6 +1,7 @@
 //! The in-memory store with everything that can go wrong with a disk. What it holds is what is on disk: it outlives
 //! the engine. Each call passes points at which the power can be cut, before and after it takes effect.
 
+mod addresses;
 mod audit;
 mod editor_links;
 mod erasure;

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use groundswell_types::{SessionView, SignInChange};
 
+use super::telling::Whose;
 use crate::failure::Failure;
 use crate::language::Language;
 use crate::said::Said;
@@ -13,6 +14,8 @@ pub struct Account {
     pub name: String,
     /// `None` until it is given.
     pub email: Option<String>,
+    /// Whether that is known to be theirs; `None` when this server sends no e-mail.
+    pub whose: Option<Whose>,
     pub has_password: bool,
     /// Whether they can sign in through the OpenID provider.
     pub has_provider: bool,

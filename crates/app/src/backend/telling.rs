@@ -15,23 +15,47 @@ pub struct Told {
     pub recipients: Vec<Recipient>,
 }
 
-/// What somebody sees who follows the link in an e-mail about a webhook.
+/// What somebody sees who follows the link in an e-mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
     pub email: Email,
-    pub program: String,
-    /// What people call the webhook.
-    pub webhook: String,
-    pub added_by: Option<String>,
-    pub state: RecipientState,
+    pub topic: Topic,
+}
+
+/// What e-mail is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Topic {
+    /// A webhook.
+    Webhook {
+        program: String,
+        /// What people call it.
+        webhook: String,
+        added_by: Option<String>,
+        state: RecipientState,
+    },
+    /// A webhook that is no more, or for which nobody names them.
+    Gone { state: RecipientState },
+    /// The account of somebody with this name, which has the address.
+    Account { name: String, whose: Whose },
+}
+
+/// Whose the address of an account is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Whoever reads it has not said yet.
+    Unknown,
+    /// The account's owner's.
+    Theirs,
+    /// Somebody's who wants nothing of that account.
+    NotTheirs,
 }
 
 /// What they want.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
-    /// E-mail about this webhook.
+    /// E-mail about this webhook, or this account.
     These,
-    /// None about this webhook.
+    /// None about it.
     NotThese,
     /// None about any webhook.
     None,

@@ -2,6 +2,7 @@
 
 use groundswell_types::{Email, Problem, ProgramId, WebhookId};
 
+use super::one_click::is_one_click;
 use super::{Answer, Form, Post};
 use crate::backend::Backend;
 use crate::backend::telling::Wish;
@@ -44,10 +45,10 @@ fn refused(campaign: Option<ProgramId>, failure: Failure) -> Answer {
 
 /// A post of whoever has the link in an e-mail, or of the program they read it with (RFC 8058), which brings the token in the
 /// URL and follows no redirect.
-pub async fn subscribe(backend: &dyn Backend, query: &str, form: &Form) -> Answer {
-    let is_one_click = form.get("List-Unsubscribe") == "One-Click";
+pub async fn subscribe(backend: &dyn Backend, post: Post<'_>, form: &Form) -> Answer {
+    let is_one_click = is_one_click(post.body);
     let token = if is_one_click {
-        Form::read(query.as_bytes()).get("token").to_owned()
+        Form::read(post.query.as_bytes()).get("token").to_owned()
     } else {
         form.get("token").to_owned()
     };
@@ -62,7 +63,10 @@ pub async fn subscribe(backend: &dyn Backend, query: &str, form: &Form) -> Answe
         Ok(wish) => backend.subscribe(&token, wish).await,
         Err(failure) => Err(failure),
     };
-    let failure = done.err();
+    // A program for e-mail repeats what is answered with an error, and shows its reader that it failed; but whoever has a link
+    // that is no more gets nothing any more, which is what they want.
+    let is_as_wanted = |failure: &Failure| is_one_click && matches!(failure, Failure::Refused(_));
+    let failure = done.err().filter(|failure| !is_as_wanted(failure));
     let status = failure.as_ref().map_or(200, Failure::status);
     let outcome = plain::Outcome::Subscription(subscription::Outcome { token, failure });
     Answer::Plain { status, outcome: Box::new(outcome) }

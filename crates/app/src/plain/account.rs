@@ -6,6 +6,7 @@ use leptos_meta::Title;
 use super::provider::{ConnectProvider, PresentPassword};
 use crate::backend::Backend;
 use crate::backend::account::{Account, Turned};
+use crate::backend::telling::Whose;
 use crate::components::{FailureNotice, Icon, Shape};
 use crate::failure::Failure;
 use crate::language::Language;
@@ -95,7 +96,7 @@ pub fn view(shown: Shown) -> AnyView {
         None => (None, None, None),
     };
     let notice = turned.map(|turned| view! { <FailureNotice failure=turned.failure/> });
-    let Account { name: kept_name, email: kept_email, has_password, has_provider } = account;
+    let Account { name: kept_name, email: kept_email, whose, has_password, has_provider } = account;
     view! {
         <Title text=texts.account_title()/>
         <div class="page">
@@ -103,7 +104,7 @@ pub fn view(shown: Shown) -> AnyView {
             {done}
             {notice}
             <Name name=name.unwrap_or(kept_name)/>
-            <SignIn email=email.or(kept_email).unwrap_or_default() has_password/>
+            <SignIn email=email.or(kept_email).unwrap_or_default() whose has_password/>
             <ConnectProvider is_connected=has_provider has_password/>
         </div>
     }
@@ -127,8 +128,16 @@ fn Name(name: String) -> impl IntoView {
 }
 
 #[component]
-fn SignIn(email: String, has_password: bool) -> impl IntoView {
+fn SignIn(email: String, whose: Option<Whose>, has_password: bool) -> impl IntoView {
     let texts = texts();
+    let whose = whose.map(|whose| {
+        let said = match whose {
+            Whose::Unknown => texts.account_email_unknown(),
+            Whose::Theirs => texts.account_email_theirs(),
+            Whose::NotTheirs => texts.account_email_not_theirs(),
+        };
+        view! { <span class="hint">{said}</span> }
+    });
     let present = has_password.then(|| view! { <PresentPassword/> });
     let means = if has_password { texts.account_change_means() } else { texts.account_set_means() };
     let keep = has_password.then(|| texts.account_keep_password());
@@ -141,6 +150,7 @@ fn SignIn(email: String, has_password: bool) -> impl IntoView {
                 <span class="field-label">{texts.sign_in_email()}</span>
                 <input class="input" type="email" name="email" value=email required maxlength="254"
                     autocomplete="username" autocapitalize="none" spellcheck="false"/>
+                {whose}
             </label>
             <label class="field">
                 <span class="field-label">{texts.account_new_password()}</span>

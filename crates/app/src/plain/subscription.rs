@@ -1,4 +1,4 @@
-//! `/notifications?token=`: where the link in an e-mail about a webhook leads. Opening it shows what it is about; only sending
+//! `/notifications?token=`: where the link in an e-mail about a webhook, or about an account, leads. Opening it shows what it is about; only sending
 //! a form decides. Whoever has the link needs no account.
 
 use groundswell_types::RecipientState;
@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use crate::backend::Backend;
-use crate::backend::telling::Subscription;
+use crate::backend::telling::{Subscription, Topic, Whose};
 use crate::components::FailureNotice;
 use crate::failure::Failure;
 use crate::language::{Language, language};
@@ -58,13 +58,21 @@ impl Shown {
 pub fn view(shown: Shown) -> AnyView {
     let texts = texts();
     let Shown { token, subscription, failure } = shown;
+    let is_about_account = matches!(&subscription, Ok(found) if matches!(found.topic, Topic::Account { .. }));
+    let title = if is_about_account { texts.notify_link_account_title() } else { texts.notify_link_title() };
     let content = match subscription {
-        Ok(subscription) => {
+        Ok(Subscription { email, topic }) => {
             let failure = failure.map(|failure| view! { <FailureNotice failure/> });
-            let form = form(&subscription, token);
-            let Subscription { email, program, webhook, .. } = subscription;
+            let about = match &topic {
+                Topic::Webhook { program, webhook, .. } => {
+                    texts.notify_link_about(webhook, program, email.as_str())
+                }
+                Topic::Gone { .. } => texts.notify_link_gone_about(email.as_str()),
+                Topic::Account { name, .. } => texts.notify_link_account_about(email.as_str(), name),
+            };
+            let form = form(&topic, token);
             view! {
-                <p>{texts.notify_link_about(&webhook, &program, email.as_str())}</p>
+                <p>{about}</p>
                 {failure}
                 {form}
             }
@@ -73,29 +81,67 @@ pub fn view(shown: Shown) -> AnyView {
         Err(failure) => view! { <FailureNotice failure=failure.said_in(language())/> }.into_any(),
     };
     view! {
-        <Title text=texts.notify_link_title()/>
+        <Title text=title/>
         <div class="page narrow subscription">
-            <div class="page-head"><h1>{texts.notify_link_title()}</h1></div>
+            <div class="page-head"><h1>{title}</h1></div>
             {content}
         </div>
     }
     .into_any()
 }
 
-fn form(subscription: &Subscription, token: String) -> AnyView {
+/// How it is, and what whoever has the link can say: that they want it, and that they do not.
+struct Choice {
+    state: String,
+    want: Option<&'static str>,
+    stop: Option<&'static str>,
+}
+
+fn choice(topic: &Topic) -> Choice {
     let texts = texts();
-    let state = match (subscription.state, &subscription.added_by) {
-        (RecipientState::Invited, who) => {
-            texts.notify_link_asked(&who.clone().unwrap_or_default().said_in(language()))
+    match topic {
+        Topic::Webhook { added_by, state, .. } => Choice {
+            state: match state {
+                RecipientState::Invited => {
+                    let who = added_by.clone().unwrap_or_default();
+                    texts.notify_link_asked(&who.said_in(language()))
+                }
+                RecipientState::Confirmed | RecipientState::Member => texts.notify_link_gets().to_owned(),
+                RecipientState::Unsubscribed => texts.notify_link_stopped().to_owned(),
+            },
+            want: matches!(state, RecipientState::Invited | RecipientState::Unsubscribed)
+                .then(|| texts.notify_link_want()),
+            stop: (*state != RecipientState::Unsubscribed).then(|| texts.notify_link_stop()),
+        },
+        Topic::Gone { state } => {
+            let is_stopped = *state == RecipientState::Unsubscribed;
+            Choice {
+                state: if is_stopped { texts.notify_link_stopped() } else { texts.notify_link_gone() }
+                    .to_owned(),
+                want: None,
+                stop: (!is_stopped).then(|| texts.notify_link_stop()),
+            }
         }
-        (RecipientState::Confirmed | RecipientState::Member, _) => texts.notify_link_gets().to_owned(),
-        (RecipientState::Unsubscribed, _) => texts.notify_link_stopped().to_owned(),
-    };
-    let want = matches!(subscription.state, RecipientState::Invited | RecipientState::Unsubscribed).then(|| {
-        view! { <button class="button primary" type="submit" name="intent" value="want">{texts.notify_link_want()}</button> }
+        Topic::Account { whose, .. } => Choice {
+            state: match whose {
+                Whose::Unknown => texts.notify_link_account_asked().to_owned(),
+                Whose::Theirs => texts.notify_link_account_gets().to_owned(),
+                Whose::NotTheirs => texts.notify_link_account_stopped().to_owned(),
+            },
+            want: (*whose != Whose::Theirs).then(|| texts.notify_link_account_want()),
+            stop: (*whose != Whose::NotTheirs).then(|| texts.notify_link_account_stop()),
+        },
+    }
+}
+
+fn form(topic: &Topic, token: String) -> AnyView {
+    let texts = texts();
+    let Choice { state, want, stop } = choice(topic);
+    let want = want.map(|label| {
+        view! { <button class="button primary" type="submit" name="intent" value="want">{label}</button> }
     });
-    let stop = (subscription.state != RecipientState::Unsubscribed).then(|| {
-        view! { <button class="button" type="submit" name="intent" value="stop">{texts.notify_link_stop()}</button> }
+    let stop = stop.map(|label| {
+        view! { <button class="button" type="submit" name="intent" value="stop">{label}</button> }
     });
     view! {
         <form class="card form" method="post" action="/notifications">

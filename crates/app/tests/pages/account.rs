@@ -2,6 +2,7 @@
 
 use groundswell_app::Language;
 use groundswell_app::backend::account::Account;
+use groundswell_app::backend::telling::Whose;
 use groundswell_app::plain::provider::Provider;
 use http::StatusCode;
 
@@ -46,8 +47,13 @@ async fn a_wrong_password_comes_back_without_it_and_with_everything_else() {
 #[tokio::test]
 async fn an_account_gets_its_first_password_and_then_asks_for_it() {
     let memory = Memory::full();
-    memory.state.lock().expect("not poisoned").account =
-        Some(Account { name: "Owner".to_owned(), email: None, has_password: false, has_provider: false });
+    memory.state.lock().expect("not poisoned").account = Some(Account {
+        name: "Owner".to_owned(),
+        email: None,
+        whose: None,
+        has_password: false,
+        has_provider: false,
+    });
     let site = Site::new(memory);
     let page = site.get(ACCOUNT).await;
     page.shows(&["Account", "So far you can only come back with a link."]);
@@ -96,12 +102,28 @@ async fn sessions_are_listed_in_words_and_all_but_this_one_can_be_ended() {
     assert_eq!(site.post(SESSIONS, "intent=end-others").await.ok().as_deref(), Some(SESSIONS));
 }
 
+#[tokio::test]
+async fn the_page_says_whether_the_address_is_known_to_be_theirs() {
+    for (whose, shown) in [
+        (Whose::Unknown, "Not confirmed yet"),
+        (Whose::Theirs, "Confirmed. What concerns your account"),
+        (Whose::NotTheirs, "wants nothing about this account"),
+    ] {
+        let memory = Memory::full();
+        let with_mail = |account: &mut Account| account.whose = Some(whose);
+        memory.state.lock().expect("not poisoned").account.as_mut().map(with_mail).expect("an account");
+        Site::new(memory).get(ACCOUNT).await.shows(&[shown]);
+    }
+    let page = Site::new(Memory::full()).get(ACCOUNT).await;
+    assert!(!page.text().contains("onfirmed"), "this server sends no e-mail");
+}
+
 /// A site whose server has an OpenID provider, for somebody who has these ways in.
 fn site_with_provider(has_password: bool, has_provider: bool) -> Site {
     let memory = Memory::full();
     let email = Some("ada@example.com".to_owned());
     memory.state.lock().expect("not poisoned").account =
-        Some(Account { name: "Ada".to_owned(), email, has_password, has_provider });
+        Some(Account { name: "Ada".to_owned(), email, whose: None, has_password, has_provider });
     Site { provider: Some(Provider { name: "Acme".to_owned() }), ..Site::new(memory) }
 }
 

@@ -61,6 +61,7 @@ impl Memory {
             state.account = Some(Account {
                 name: "Ada".to_owned(),
                 email: Some("ada@example.com".to_owned()),
+                whose: None,
                 has_password: true,
                 has_provider: false,
             });

@@ -1,10 +1,11 @@
 //! Who gets e-mail about webhooks, and the page behind the link in it.
 
 use groundswell_app::Language;
+use groundswell_app::backend::telling::{Topic, Whose};
 use groundswell_types::{RecipientState, Role};
 use http::StatusCode;
 
-use crate::memory::telling::{TOKEN, recipient};
+use crate::memory::telling::{TOKEN, about_webhook, recipient};
 use crate::memory::{Memory, State};
 use crate::site::Site;
 
@@ -82,7 +83,7 @@ async fn viewers_see_nobodys_address_and_no_link_to_the_page() {
 #[tokio::test]
 async fn the_link_shows_a_form_and_only_the_form_decides() {
     let site = Site::new(Memory::default());
-    with(&site, |state| state.letters.state = Some(RecipientState::Invited));
+    with(&site, |state| state.letters.topic = Some(about_webhook(RecipientState::Invited)));
     let link = format!("/notifications?token={TOKEN}");
     let page = site.get(&link).await;
     page.shows(&[
@@ -108,4 +109,40 @@ async fn the_link_shows_a_form_and_only_the_form_decides() {
         assert!(page.status.is_client_error(), "{form}");
     }
     site.get("/notifications?token=unknown").await.shows(&["This link leads nowhere any more"]);
+}
+
+#[tokio::test]
+async fn who_is_named_no_longer_can_still_say_no() {
+    let site = Site::new(Memory::default());
+    with(&site, |state| state.letters.topic = Some(Topic::Gone { state: RecipientState::Invited }));
+    let page = site.get(&format!("/notifications?token={TOKEN}")).await;
+    page.shows(&["E-mail about a webhook, for eve@example.com.", "or you are no longer named"]);
+    page.shows(&["No e-mail about this webhook", "No e-mail about any webhook"]);
+    assert!(!page.html.contains("value=\"want\""), "nobody names them");
+    let page = site.post("/notifications", &format!("token={TOKEN}&intent=stop")).await;
+    page.expect_err("the answer is the page").shows(&["You get no e-mail about it."]);
+}
+
+#[tokio::test]
+async fn whoever_reads_an_address_says_whether_it_is_that_of_the_account() {
+    let site = Site::new(Memory::default());
+    let topic = Topic::Account { name: "Bo <b>".to_owned(), whose: Whose::Unknown };
+    with(&site, |state| state.letters.topic = Some(topic));
+    let page = site.get(&format!("/notifications?token={TOKEN}")).await;
+    page.shows(&["E-mail of an account", "the e-mail address of the account of Bo &lt;b&gt; here."]);
+    page.shows(&["Is it your address and your account?", "Yes, both are mine", "Nothing about this account"]);
+    for (intent, shown) in [
+        ("want", "You have said that the address is yours."),
+        ("stop", "Nothing about this account is sent to the address."),
+    ] {
+        let page = site.post("/notifications", &format!("token={TOKEN}&intent={intent}")).await;
+        page.expect_err("the answer is the page").shows(&[shown]);
+    }
+}
+
+#[tokio::test]
+async fn one_click_with_a_link_that_is_no_more_is_as_good_as_done() {
+    let site = Site::new(Memory::default());
+    let page = site.post("/notifications?token=unknown", "List-Unsubscribe=One-Click").await;
+    assert_eq!(page.expect_err("the answer is the page").status, StatusCode::OK);
 }

@@ -8,6 +8,7 @@ use super::Acting;
 use crate::access::{Begun, Came, Permission, Person, Who};
 use crate::audit::{Deed, Trace, Unsaid};
 use crate::error::EngineError;
+use crate::store::AddressState;
 
 impl Acting {
     /// Gives the person another name.
@@ -31,6 +32,11 @@ impl Acting {
         let deed = self.own_deed(action, Trace::of(&person.id).with("email", email));
         let work = async { self.engine.change_sign_in(person, change, came).await.map(Unsaid) };
         self.engine.recorded(&self.actor, deed, work).await.map(|Unsaid(begun)| begun)
+    }
+
+    /// Whether the person's e-mail address is known to be theirs; `None` when they have none, or this server sends no letters.
+    pub async fn own_address(&self) -> Result<Option<AddressState>, EngineError> {
+        self.engine.own_address(self.person()?).await
     }
 
     /// Where the person is signed in, newest first.

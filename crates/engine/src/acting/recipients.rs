@@ -20,7 +20,7 @@ impl Acting {
         self.engine.recipients(program, webhook).await
     }
 
-    /// Names somebody to get letters about a webhook, in that language. Whoever is not in the team is asked first.
+    /// Names somebody to get letters about a webhook, in that language. Whoever is not known to be in the team is asked first.
     pub async fn add_recipient(
         &self,
         program: &ProgramId,

@@ -8,6 +8,7 @@ use crate::access::{Begun, Came, IDLE_MS, Person, hash_token};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::{SessionRecord, UserRecord};
+use crate::telling::Asking;
 
 const MAX_NAME_CHARS: usize = 200;
 
@@ -61,6 +62,8 @@ impl Engine {
         self.store.delete_sessions_of(&now.id, Some(person.session)).await?;
         let user = UserRecord { email: Some(email), password_hash: hash, ..now };
         self.store.save_user(&user).await?;
+        self.note_language(&user.id, &came).await?;
+        self.ask_whose_address(&user, Asking::Anew).await?;
         let begun = self.begin_session(user.id, came).await?;
         let session = hash_token(&begun.token);
         self.store.delete_sessions_of(&begun.user, Some(session)).await?;

@@ -55,6 +55,9 @@ impl Engine {
     /// Begins a session for whoever has that subject, or was invited.
     pub async fn sign_in_with_subject(&self, provided: Provided, came: Came) -> Result<Begun, TurnedAway> {
         let user = if let Some(user) = self.store.user_by_subject(&provided.subject).await? {
+            if let Some(email) = provided.email.filter(|email| user.email.as_ref() == Some(email)) {
+                self.note_address(&user.id, &email).await?;
+            }
             self.tell_of_sign_in(&user.id, &came).await?;
             user.id
         } else {
@@ -120,7 +123,7 @@ impl Engine {
         let user = UserRecord {
             id: UserId::parse(&format!("usr_{}", id::random_text(10))).expect("letters and digits"),
             name: name_of(name.as_deref(), &email),
-            email: Some(email),
+            email: Some(email.clone()),
             password_hash: None,
             oidc_subject: Some(subject),
             created_at_ms: now_ms,
@@ -133,6 +136,7 @@ impl Engine {
             Err(StoreError::Rejected(_)) => return Err(TurnedAway::HasAccount),
             Err(error) => return Err(error.into()),
         }
+        self.note_address(&user.id, &email).await?;
         self.record_joined(&user.id, invitation.team_id, came).await?;
         Ok(user.id)
     }

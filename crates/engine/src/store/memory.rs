@@ -1,6 +1,7 @@
 //! The store as plain maps: the oracle the databases are compared with, and the store of simulations. Simple before
 //! fast; deterministic, without threads or a clock. Nothing survives it.
 
+mod addresses;
 mod audit;
 mod editor_links;
 mod erasure;

@@ -1,6 +1,7 @@
 //! The cold path: one SQL text for every database. Placeholders are `$1`, integers are 64-bit, times are bound; nothing
 //! that only one database understands. What differs between databases is behind [`Connection`] and [`Columns`].
 
+pub(super) mod addresses;
 pub(super) mod attempts;
 pub(super) mod audit;
 pub(super) mod deliveries;

@@ -1,5 +1,6 @@
 //! The trait on an SQL database: the cold path is the same for each, the hot path is its own.
 
+mod addresses;
 mod audit;
 mod editor_links;
 mod erasure;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use groundswell_types::{Email, NoticeId, ProgramId, Recipient, RecipientState, UserId};
 
-use super::{EndpointId, NoticeRecord, StoreError};
+use super::{AddressRecord, EndpointId, NoticeRecord, StoreError};
 
 /// Somebody who gets letters about a webhook, or does not want them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct RecipientRecord {
     pub email: Email,
     /// What letters to them are in: a language tag.
     pub language: String,
-    /// Who named them; `None` when nobody did, and they get letters as an owner of the team.
+    /// Who named them; `None` when nobody does, and they get letters as an owner of the team or not at all.
     pub added_by: Option<String>,
     pub state: RecipientState,
     pub created_at_ms: i64,
@@ -41,7 +41,7 @@ pub struct LetterRecord {
     pub token: Option<String>,
     /// What it says; only [`crate::telling`] reads it.
     pub content_json: String,
-    /// How often its sending has failed.
+    /// How often its sending was begun.
     pub attempts: i64,
     pub due_at_ms: i64,
     pub created_at_ms: i64,
@@ -67,20 +67,20 @@ pub struct Posting {
     pub digest: Option<DigestRecord>,
     /// Recipients that are new, or changed.
     pub recipients: Vec<RecipientRecord>,
+    /// Addresses of accounts whose readers are asked. Who has answered meanwhile, has.
+    pub addresses: Vec<AddressRecord>,
     pub letters: Vec<LetterRecord>,
 }
 
 /// See the module. All of it may be called by anybody.
 #[async_trait]
 pub trait TellingStore: Send + Sync + 'static {
-    /// All recipients of a webhook, those whom nobody named included, by id.
+    /// All recipients of a webhook, those whom nobody names included, by id. They outlive the webhook for a while, so that their
+    /// links are good for saying no.
     async fn recipients(&self, endpoint: EndpointId) -> Result<Vec<RecipientRecord>, StoreError>;
 
     /// The recipient with this token.
     async fn recipient(&self, token: &str) -> Result<Option<RecipientRecord>, StoreError>;
-
-    /// Removes a recipient; says whether it was there.
-    async fn delete_recipient(&self, id: &str) -> Result<bool, StoreError>;
 
     /// Sends an address no letters about webhooks any more, whoever names it.
     async fn refuse_letters(&self, email: &Email, at_ms: i64) -> Result<(), StoreError>;
@@ -106,13 +106,13 @@ pub trait TellingStore: Send + Sync + 'static {
     /// The letters that are due, the one that is due for longest first.
     async fn due_letters(&self, now_ms: i64, limit: usize) -> Result<Vec<LetterRecord>, StoreError>;
 
-    /// How many letters wait, counting to `cap`.
+    /// How many letters wait that their reader can end, counting to `cap`.
     async fn waiting_letters(&self, cap: i64) -> Result<i64, StoreError>;
 
     /// Removes a letter: it was sent, or never will be.
     async fn remove_letter(&self, id: i64) -> Result<(), StoreError>;
 
-    /// Puts a letter off whose sending failed.
+    /// Notes that a letter's sending begins, and when it is due again unless it is removed.
     async fn put_letter_off(&self, id: i64, due_at_ms: i64) -> Result<(), StoreError>;
 
     /// Up to where each webhook's digests have come.

@@ -64,14 +64,17 @@ fn counted<'a>(
     now_ms: i64,
 ) -> Option<(i64, DigestRecord)> {
     let this_hour = hour_of(now_ms).max(digest.hour);
-    let (mut all, mut of_this_hour) = (0, 0);
+    // An hour may come in two parts, of what is stored and of what is not yet.
+    let (mut of_first_hour, mut later, mut of_this_hour) = (0, 0, 0);
     for one in hours.filter(|one| one.hour >= digest.hour) {
-        all += one.count.undeliverable;
+        let part = if one.hour == digest.hour { &mut of_first_hour } else { &mut later };
+        *part += one.count.undeliverable;
         if one.hour >= this_hour {
             of_this_hour += one.count.undeliverable;
         }
     }
-    let count = all - digest.counted;
+    // The hour that was told of in part may be forgotten by now; that takes nothing from later ones.
+    let count = (of_first_hour - digest.counted).max(0) + later;
     let next = DigestRecord { hour: this_hour, counted: of_this_hour, at_ms: now_ms, ..digest };
     (count > 0).then_some((count, next))
 }
@@ -116,5 +119,14 @@ mod tests {
         assert_eq!((count, next.hour, next.counted), (3, 11, 4));
         hours.push(hour(12, 7));
         assert_eq!(counted(next, hours.iter(), 13 * HOUR_MS).map(|(count, _)| count), Some(7));
+    }
+
+    #[test]
+    fn what_was_told_of_in_an_hour_that_is_forgotten_takes_nothing_from_later_ones() {
+        let told = DigestRecord { endpoint_id: EndpointId(1), hour: 10, counted: 50, at_ms: 10 * HOUR_MS };
+        let (count, next) = counted(told, [hour(970, 30)].iter(), 971 * HOUR_MS).expect("there were some");
+        assert_eq!((count, next.hour, next.counted), (30, 971, 0));
+        let parts = [hour(10, 49), hour(10, 2), hour(12, 1)];
+        assert_eq!(counted(told, parts.iter(), 12 * HOUR_MS).map(|(count, _)| count), Some(2));
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::addresses::ASKED_AGAIN_MS;
 use super::{Letter, Post, Posted};
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -16,20 +17,25 @@ const LOOK_MS: i64 = 2_000;
 /// Letters read at once.
 const STEP: usize = 32;
 
-/// The longest wait between two tries: an hour.
+/// The longest wait between two tries of a letter: an hour.
 const LONGEST_WAIT_MS: i64 = 3_600_000;
+
+/// The longest time for which nothing is tried at all: five minutes. One letter that a mail server keeps waiting looks like a
+/// mail server that is away, and the others are not to wait for it as long as it does.
+const LONGEST_REST_MS: i64 = 300_000;
 
 /// A letter is thrown away that could not be sent for so long: three days.
 pub(super) const KEPT_MS: i64 = 3 * 86_400_000;
 
-/// So many letters wait at most; while there are as many, nothing new is told. What waits to be told is kept as it is.
+/// So many letters wait at most that their reader can end; while there are as many, nothing new is told. What waits to be told
+/// is kept as it is.
 pub(super) const ROOM: i64 = 10_000;
 
 /// Tells until it is stopped.
 pub(super) async fn run(engine: Arc<Engine>, post: Option<Arc<dyn Post>>, stop: CancellationToken) {
     let look_ms = LOOK_MS.min(engine.config.telling.retry_base_ms).max(50);
-    // How often in a row the mail server was away, and until when it is left alone.
-    let (mut away, mut rests_until_ms) = (0_u32, 0_i64);
+    // How often in a row nothing could be sent, and until when nothing is tried.
+    let (mut failed, mut rests_until_ms) = (0_i64, 0_i64);
     loop {
         tokio::select! {
             biased;
@@ -46,77 +52,101 @@ pub(super) async fn run(engine: Arc<Engine>, post: Option<Arc<dyn Post>>, stop: 
         if !is_ours || engine.clock.now_ms() < rests_until_ms {
             continue;
         }
-        // A letter under way is not waited for: it is sent again after the next start.
-        let sent = tokio::select! {
+        // A letter under way is not waited for: it is sent again once its wait is over.
+        let mut round = Round::default();
+        let done = tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            sent = engine.send_due(post.as_ref()) => sent,
+            done = engine.send_due(post.as_ref(), &mut round) => done,
         };
-        match sent {
-            Ok(None) => away = 0,
-            Ok(Some(why)) => {
-                let wait_ms = engine.wait_ms(i64::from(away));
-                tracing::warn!(why, wait_ms, "the mail server does not take letters; they wait");
-                away = away.saturating_add(1);
-                rests_until_ms = engine.clock.now_ms().saturating_add(wait_ms);
-            }
-            Err(error) => tracing::warn!(%error, "the outbox could not be worked on; the next try follows"),
+        if round.sent > 0 {
+            failed = 0;
         }
+        let wait_ms = engine.wait_ms(failed).min(LONGEST_REST_MS);
+        match (done, round.away) {
+            (Ok(()), None) => continue,
+            (Ok(()), Some(why)) => {
+                tracing::warn!(why, wait_ms, "the mail server does not take letters; they wait");
+            }
+            // Whatever can be read but not written would else be tried at every look.
+            (Err(error), _) => tracing::warn!(%error, wait_ms, "the outbox could not be worked on; it waits"),
+        }
+        failed = failed.saturating_add(1);
+        rests_until_ms = engine.clock.now_ms().saturating_add(wait_ms);
     }
 }
 
+/// What came of working on what is due.
+#[derive(Debug, Default)]
+struct Round {
+    /// So many letters were taken.
+    sent: usize,
+    /// Why it stopped early, if the mail server is away.
+    away: Option<String>,
+}
+
 impl Engine {
-    /// Sends what is due. Answers why it stopped early, if the mail server is away.
-    async fn send_due(&self, post: &dyn Post) -> Result<Option<String>, EngineError> {
+    /// Sends what is due, until the mail server is away.
+    async fn send_due(&self, post: &dyn Post, round: &mut Round) -> Result<(), EngineError> {
         loop {
             let due = self.store.due_letters(self.clock.now_ms(), STEP).await?;
             let is_last = due.len() < STEP;
             for record in due {
-                if let Some(why) = self.send_letter(post, record).await? {
-                    return Ok(Some(why));
+                self.send_letter(post, record, round).await?;
+                if round.away.is_some() {
+                    return Ok(());
                 }
             }
             if is_last {
-                return Ok(None);
+                return Ok(());
             }
         }
     }
 
-    /// Answers why it was not sent, if the mail server is away.
     async fn send_letter(
         &self,
         post: &dyn Post,
         record: LetterRecord,
-    ) -> Result<Option<String>, EngineError> {
+        round: &mut Round,
+    ) -> Result<(), EngineError> {
         let LetterRecord { id, attempts, created_at_ms, .. } = record;
         if self.clock.now_ms().saturating_sub(created_at_ms) > KEPT_MS {
             tracing::error!(letter.id = id, "a letter could not be sent for three days and is thrown away");
-            self.store.remove_letter(id).await?;
-            return Ok(None);
+            return Ok(self.store.remove_letter(id).await?);
         }
         let Some(letter) = letter(record) else {
             tracing::error!(letter.id = id, "a letter in the outbox cannot be read and is thrown away");
-            self.store.remove_letter(id).await?;
-            return Ok(None);
+            return Ok(self.store.remove_letter(id).await?);
         };
+        if !self.is_wanted(&letter).await? {
+            tracing::info!(letter.id = id, "a letter is not sent: its reader does not get it any more");
+            return Ok(self.store.remove_letter(id).await?);
+        }
+        // The try is noted before it is made: a database that cannot be written would else have the letter sent again and
+        // again, since nothing could say that it was. And whatever becomes of it, another letter's turn is next.
+        let due_at_ms = self.clock.now_ms().saturating_add(self.wait_ms(attempts));
+        self.store.put_letter_off(id, due_at_ms).await?;
         match post.send(&letter).await {
-            Posted::Sent => self.store.remove_letter(id).await?,
+            Posted::Sent => {
+                round.sent += 1;
+                self.store.remove_letter(id).await?;
+            }
             Posted::Refused(why) => {
                 tracing::warn!(letter.id = id, why, "the mail server refused a letter");
                 self.store.remove_letter(id).await?;
             }
             Posted::NotNow(why) => {
                 tracing::info!(letter.id = id, why, "a letter was not taken; it is tried again");
-                let due_at_ms = self.clock.now_ms().saturating_add(self.wait_ms(attempts));
-                self.store.put_letter_off(id, due_at_ms).await?;
             }
-            Posted::Away(why) => return Ok(Some(why)),
+            Posted::Away(why) => round.away = Some(why),
         }
-        Ok(None)
+        Ok(())
     }
 
-    /// Throws away what nobody sends any more: the server may have no mail server since its last start.
+    /// Throws away what nobody sends any more: the server may have no mail server since its last start. Forgets whoever was asked
+    /// long ago and has not answered.
     pub(crate) async fn forget_old_letters(&self) -> Result<(), EngineError> {
+        self.store.forget_unanswered(self.clock.now_ms().saturating_sub(ASKED_AGAIN_MS)).await?;
         let before_ms = self.clock.now_ms().saturating_sub(KEPT_MS);
         loop {
             let old = self.store.due_letters(before_ms, STEP).await?;

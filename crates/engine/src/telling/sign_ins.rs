@@ -1,8 +1,10 @@
-//! Telling somebody that their account was signed in to in a browser it had not seen, and keeping the language they read.
+//! Telling somebody that their account was signed in to in a browser it had not seen, and keeping the language they read. Nobody
+//! can end these letters, so they go to addresses alone that are known to be the account's owner's, and not without a limit.
 
 use groundswell_types::UserId;
 
-use super::Content;
+use super::limits::{HOUR_MS, Limit};
+use super::{Asking, Content};
 use crate::access::{Came, hash_token};
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -31,7 +33,15 @@ impl Engine {
         if let Err(error) = self.announce_sign_in(&account, &content).await {
             tracing::warn!(%error, "a sign-in was not told to operational webhooks");
         }
-        let Some(email) = account.email.filter(|_| self.is_telling()) else { return Ok(()) };
+        let Some(email) = account.email.clone().filter(|_| self.is_telling()) else { return Ok(()) };
+        if !self.is_theirs(user, &email).await? {
+            return self.ask_whose_address(&account, Asking::UnlessAsked).await;
+        }
+        let limit = Limit { of: email.as_str(), most: SIGN_INS_TO_ADDRESS, within_ms: 24 * HOUR_MS };
+        if !self.telling.sign_ins.take(&[limit], now_ms) {
+            tracing::info!(user.id = %user, "somebody is told of no more sign-ins for today");
+            return Ok(());
+        }
         let letter = self.letter(&email, &self.language_or_any(user).await?, &content);
         self.store.post(&Posting { letters: vec![letter], ..Posting::default() }).await?;
         self.telling.written.notify_one();
@@ -46,6 +56,9 @@ impl Engine {
         Ok(())
     }
 }
+
+/// So many sign-ins an address is told of within a day.
+const SIGN_INS_TO_ADDRESS: usize = 10;
 
 /// Of what a browser calls itself so much is told.
 const MAX_AGENT_CHARS: usize = 200;

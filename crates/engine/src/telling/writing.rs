@@ -5,19 +5,36 @@ use std::collections::HashMap;
 use groundswell_types::{Email, RecipientState, Role, UserId};
 
 use super::outbox::{KEPT_MS, ROOM};
-use super::{About, Content};
+use super::{About, Asking, Content};
 use crate::access::new_token;
 use crate::directory::{Endpoint, ProgramEntry};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::id;
-use crate::store::{LetterRecord, NoticeRecord, Posting, RecipientRecord};
+use crate::store::{LetterRecord, NoticeRecord, Posting, RecipientRecord, UserRecord};
 
 /// Notices read at once.
 const STEP: usize = 64;
 
 /// What a language is called when nobody knows somebody's.
 const ANY_LANGUAGE: &str = "en";
+
+/// Who gets letters about a webhook.
+#[derive(Default)]
+struct Readers {
+    /// And whether nobody has written down yet that they do.
+    readers: Vec<(RecipientRecord, bool)>,
+    /// Those who would, if their accounts' addresses were known to be theirs.
+    unknown: Vec<UserRecord>,
+}
+
+impl Readers {
+    fn add_unknown(&mut self, account: &UserRecord) {
+        if self.unknown.iter().all(|other| other.id != account.id) {
+            self.unknown.push(account.clone());
+        }
+    }
+}
 
 impl Engine {
     /// Writes letters about what nobody was told of yet, as long as there is room.
@@ -69,13 +86,20 @@ impl Engine {
         if !self.is_telling() {
             return Ok(posting);
         }
-        for (recipient, is_new) in self.readers(&program, endpoint).await? {
+        let Readers { readers, unknown } = self.readers(&program, endpoint).await?;
+        for (recipient, is_new) in readers {
             posting.letters.push(self.letter(&recipient.email, &recipient.language, &content));
             if let Some(letter) = posting.letters.last_mut() {
                 letter.token = Some(recipient.token.clone());
             }
             if is_new {
                 posting.recipients.push(recipient);
+            }
+        }
+        for account in &unknown {
+            if let Some((letter, address)) = self.question_whose(account, Asking::UnlessAsked).await? {
+                posting.letters.push(letter);
+                posting.addresses.push(address);
             }
         }
         Ok(posting)
@@ -96,51 +120,62 @@ impl Engine {
         }
     }
 
-    /// Whoever gets letters about a webhook, and whether nobody has written down yet that they do. Those who were named, as
-    /// far as they want it; when that is nobody, the owners of the team.
-    async fn readers(
-        &self,
-        program: &ProgramEntry,
-        endpoint: &Endpoint,
-    ) -> Result<Vec<(RecipientRecord, bool)>, EngineError> {
+    /// Whoever gets letters about a webhook. Those who were named, as far as they want it; when that is nobody, the owners of the
+    /// team.
+    async fn readers(&self, program: &ProgramEntry, endpoint: &Endpoint) -> Result<Readers, EngineError> {
         let members = self.store.members(&program.record.team_id).await?;
         let known = self.store.recipients(endpoint.record.id).await?;
-        let is_member = |email: &Email| members.iter().any(|(one, _)| one.email.as_ref() == Some(email));
-        let wants = |one: &&RecipientRecord| match one.state {
-            RecipientState::Confirmed => true,
-            // Whoever has left the team is told nothing more.
-            RecipientState::Member => is_member(&one.email),
-            RecipientState::Invited | RecipientState::Unsubscribed => false,
-        };
-        let named: Vec<_> =
-            known.iter().filter(|one| one.added_by.is_some()).filter(wants).cloned().collect();
-        if !named.is_empty() {
-            return Ok(named.into_iter().map(|one| (one, false)).collect());
+        let mut found = Readers::default();
+        for one in known.iter().filter(|one| one.added_by.is_some()) {
+            let member = members.iter().find(|(user, _)| user.email.as_ref() == Some(&one.email));
+            match (one.state, member) {
+                (RecipientState::Confirmed, None) => found.readers.push((one.clone(), false)),
+                (RecipientState::Confirmed, Some((user, _))) => {
+                    found.readers.push((self.in_language_of(user, one.clone()).await?, false));
+                }
+                (RecipientState::Member, Some((user, _))) if self.is_theirs(&user.id, &one.email).await? => {
+                    found.readers.push((self.in_language_of(user, one.clone()).await?, false));
+                }
+                (RecipientState::Member, Some((user, _))) => found.add_unknown(user),
+                // Whoever has left the team is told nothing more.
+                (RecipientState::Member, None)
+                | (RecipientState::Invited | RecipientState::Unsubscribed, _) => {}
+            }
+        }
+        if !found.readers.is_empty() {
+            return Ok(found);
         }
         let mut known: HashMap<Email, RecipientRecord> =
             known.into_iter().map(|one| (one.email.clone(), one)).collect();
-        let mut readers = Vec::new();
         for (user, membership) in members {
-            let Some(email) = user.email.filter(|_| membership.role == Role::Owner) else { continue };
-            match known.remove(&email) {
-                Some(one) if one.state == RecipientState::Unsubscribed => {}
-                Some(one) => readers.push((one, false)),
-                None if self.store.refuses_letters(&email).await? => {}
-                None => readers.push((self.owner(endpoint, email, &user.id).await?, true)),
+            let Some(email) = user.email.clone().filter(|_| membership.role == Role::Owner) else { continue };
+            let before = known.remove(&email);
+            let refuses = match &before {
+                Some(one) => one.state == RecipientState::Unsubscribed,
+                None => self.store.refuses_letters(&email).await?,
+            };
+            match before {
+                _ if refuses => {}
+                _ if !self.is_theirs(&user.id, &email).await? => found.add_unknown(&user),
+                Some(one) => found.readers.push((self.in_language_of(&user, one).await?, false)),
+                None => {
+                    let language = self.language_or_any(&user.id).await?;
+                    found.readers.push((self.recipient(endpoint, email, language), true));
+                }
             }
         }
-        Ok(readers)
+        Ok(found)
     }
 
-    /// An owner who gets a letter about a webhook for the first time.
-    async fn owner(
+    /// A recipient whose letters are in the language of their account, if that is known. What the row has is the language of whoever
+    /// named them, or the one that they had then.
+    async fn in_language_of(
         &self,
-        endpoint: &Endpoint,
-        email: Email,
-        user: &UserId,
+        account: &UserRecord,
+        recipient: RecipientRecord,
     ) -> Result<RecipientRecord, EngineError> {
-        let language = self.language_or_any(user).await?;
-        Ok(self.recipient(endpoint, email, language))
+        let language = self.store.language_of(&account.id).await?;
+        Ok(RecipientRecord { language: language.unwrap_or(recipient.language), ..recipient })
     }
 
     /// A recipient whom nobody named.

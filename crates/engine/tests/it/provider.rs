@@ -9,7 +9,7 @@ use groundswell_engine::config::EngineConfig;
 use groundswell_engine::people::provider::{Provided, TurnedAway};
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::{
-    AuditSearch, InvitationRecord, MembershipRecord, Store, TeamRecord, UserRecord,
+    AddressState, AuditSearch, InvitationRecord, MembershipRecord, Store, TeamRecord, UserRecord,
 };
 use groundswell_engine::{Engine, EngineError, EngineParts};
 use groundswell_types::{AuditAction, AuditFilter, Email, Role, SignInChange, TeamId, UserId};
@@ -63,6 +63,8 @@ async fn somebody_who_was_invited_comes_into_the_team_once_and_is_known_from_the
         [(&TeamId::first(), Role::Editor)]
     );
     assert!(store.invitations(&TeamId::first()).await.expect("reads").is_empty(), "it is used up");
+    let address = store.address(&user, &email("ada@example.com")).await.expect("reads");
+    assert_eq!(address.map(|known| known.state), Some(AddressState::Theirs), "the provider said so");
 
     // Another name and address change nothing: the subject says who it is.
     let later = Provided { email: None, name: Some("Countess".to_owned()), ..ada() };

@@ -188,7 +188,9 @@ conformance! {
         letters_wait_until_they_are_due_and_go_when_they_are_sent
         recipients_are_a_webhooks_and_an_address_is_one_of_them_once
         who_refuses_letters_is_no_recipient_anywhere
-        a_removed_webhook_takes_its_recipients_and_digests_along
+        a_removed_webhook_takes_its_digests_along_and_its_recipients_keep_their_links
+        what_was_said_of_an_address_outlives_a_question
+        who_has_not_answered_for_long_is_forgotten
         the_language_of_somebody_is_the_last_one;
     resends:
         resends_are_pending_and_are_found

@@ -1,5 +1,7 @@
 //! Letters to owners and others, through days that pass by hand. How they travel is shown elsewhere, over SMTP.
 
+mod addresses;
+mod links;
 mod operations;
 
 use std::sync::{Arc, Mutex};
@@ -13,9 +15,10 @@ use groundswell_engine::config::EngineConfig;
 use groundswell_engine::programs::NewProgram;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::{
-    Batch, HourRecord, MembershipRecord, NoticeRecord, PeopleStore, Store, TellingStore, UserRecord,
+    AddressRecord, AddressState, AddressStore, Batch, HourRecord, MembershipRecord, NoticeRecord,
+    PeopleStore, Store, TellingStore, UserRecord,
 };
-use groundswell_engine::telling::{Content, Letter, Post, Posted, TellingPolicy, Wish};
+use groundswell_engine::telling::{Content, Letter, Post, Posted, TellingPolicy, Topic, Wish};
 use groundswell_engine::webhooks::{SecretInput, WebhookInput};
 use groundswell_engine::{Engine, EngineError, EngineParts};
 use groundswell_types::{
@@ -33,6 +36,8 @@ struct Office {
     letters: Mutex<Vec<Letter>>,
     tries: Mutex<Vec<i64>>,
     answer: Mutex<Option<Posted>>,
+    /// Whoever has this address is not heard of.
+    unheard: Mutex<Option<&'static str>>,
 }
 
 impl Office {
@@ -68,6 +73,10 @@ impl Post for Office {
     async fn send(&self, letter: &Letter) -> Posted {
         self.tries.lock().expect("no panic under the lock").push(letter.id);
         let answer = self.answer.lock().expect("no panic under the lock").clone();
+        let unheard = *self.unheard.lock().expect("no panic under the lock");
+        if unheard == Some(letter.to.as_str()) {
+            return Posted::Away("no answer".to_owned());
+        }
         let answer = answer.unwrap_or(Posted::Sent);
         if answer == Posted::Sent {
             self.letters.lock().expect("no panic under the lock").push(letter.clone());
@@ -83,6 +92,12 @@ struct World {
     office: Arc<Office>,
     program: ProgramId,
     webhook: WebhookId,
+}
+
+/// That somebody has shown that their address is theirs.
+fn theirs(user: &UserRecord) -> AddressRecord {
+    let (user_id, email) = (user.id.clone(), user.email.clone().expect("they have one"));
+    AddressRecord { user_id, email, token: None, state: AddressState::Theirs, at_ms: NOW_MS }
 }
 
 fn email(text: &str) -> Email {
@@ -110,6 +125,7 @@ impl World {
                 ..UserRecord::first()
             };
             store.save_user(&user).await.expect("saves");
+            store.save_address(&theirs(&user)).await.expect("saves");
             if role != Role::Owner {
                 let team_id = TeamId::first();
                 let membership = MembershipRecord { team_id, user_id: id, role, since_ms: NOW_MS };
@@ -153,6 +169,14 @@ impl World {
     async fn add(&self, address: &str) -> Result<RecipientState, EngineError> {
         let added = self.acting().add_recipient(&self.program, &self.webhook, (email(address), "es")).await;
         added.map(|recipient| recipient.state)
+    }
+
+    /// How whoever has a link stands to its webhook.
+    async fn state(&self, token: &str) -> RecipientState {
+        match self.engine.subscription(token).await.expect("a link").topic {
+            Topic::Webhook { state, .. } | Topic::Gone { state } => state,
+            topic @ Topic::Account { .. } => panic!("{topic:?}"),
+        }
     }
 
     async fn give_up(&self, hour: i64, undeliverable: i64) {
@@ -207,8 +231,7 @@ async fn who_is_named_gets_the_letters_once_they_have_said_so() {
     world.notice(1, NoticeKind::Gone).await;
     let letters = world.office.wait_for(2).await;
     assert_eq!(letters[1].to.as_str(), "bob@example.com", "the owner named others, and Eve has not answered");
-    let subscription = world.engine.subscription(&token).await.expect("a link");
-    assert_eq!(subscription.state, RecipientState::Invited);
+    assert_eq!(world.state(&token).await, RecipientState::Invited);
     world.engine.subscribe(&token, Wish::These).await.expect("taken");
     world.notice(2, NoticeKind::Failing).await;
     let letters = world.office.wait_for(4).await;
@@ -249,9 +272,10 @@ async fn who_wants_no_letters_is_not_asked_again() {
     world.office.wait_for(1).await;
     // Only they themselves can change that.
     world.engine.subscribe(&token, Wish::These).await.expect("taken");
-    assert_eq!(world.engine.subscription(&token).await.expect("a link").state, RecipientState::Confirmed);
+    assert_eq!(world.state(&token).await, RecipientState::Confirmed);
     world.acting().delete_webhook(&world.program, &world.webhook).await.expect("deleted");
-    world.engine.subscription(&token).await.expect_err("the webhook is gone");
+    let gone = Topic::Gone { state: RecipientState::Confirmed };
+    assert_eq!(world.engine.subscription(&token).await.expect("a link").topic, gone);
     world.engine.shut_down().await;
 }
 
@@ -317,6 +341,27 @@ async fn a_letter_that_is_not_taken_is_tried_again_and_one_that_is_refused_is_no
 }
 
 #[tokio::test]
+async fn a_letter_that_the_mail_server_hangs_on_does_not_keep_the_others_waiting() {
+    let world = World::new().await.tell();
+    *world.office.unheard.lock().expect("no panic under the lock") = Some("eve@example.org");
+    world.add("eve@example.org").await.expect("named");
+    while world.office.tries() < 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    world.notice(1, NoticeKind::Failing).await;
+    for second in 1..100 {
+        if !world.office.letters().is_empty() {
+            break;
+        }
+        world.clock.set(NOW_MS + second * 1_000);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_eq!(addresses(&world.office.wait_for(1).await), ["ada@example.com"]);
+    assert_eq!(world.store.waiting_letters(9).await.expect("counts"), 1, "it is kept");
+    world.engine.shut_down().await;
+}
+
+#[tokio::test]
 async fn what_is_three_days_old_is_no_news() {
     let world = World::new().await;
     world.notice(1, NoticeKind::Failing).await;
@@ -338,7 +383,7 @@ async fn letters_that_nobody_sends_any_more_are_not_kept() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     world.engine.shut_down().await;
-    world.clock.set(NOW_MS + 3 * DAY_MS + 1);
+    world.clock.set(NOW_MS + 3 * DAY_MS + HOUR_MS);
     // It has no mail server any more, and sweeps often.
     let config = EngineConfig { retention_ms: 1_000, ..EngineConfig::default() };
     let (store, clock) = (Arc::clone(&world.store) as Arc<dyn Store>, world.clock.clone());

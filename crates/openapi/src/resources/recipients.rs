@@ -33,9 +33,10 @@ pub fn operations() -> Vec<Operation> {
         )
         .tag(TAG)
         .about(
-            "Whoever is in the team gets it from now on. Others are asked in one e-mail whether they want it; how many are \
-             asked is limited. Whoever does not want it is not asked again. Naming somebody once more changes nothing. 409 \
-             when a webhook has ten, when too many were asked, or when the server has no mail server to ask with.",
+            "Whoever is in the team, with an address that is known to be theirs, gets it from now on. Others are asked in one \
+             e-mail whether they want it; how many are asked is limited. Whoever does not want it is not asked again. Naming \
+             somebody once more changes nothing. 409 when a webhook has ten, when too many were asked, or when the server has no \
+             mail server to ask with.",
         )
         .scope(Scope::Webhooks)
         .parameter(in_path("id"))

@@ -9,6 +9,7 @@ use groundswell_engine::people::sign_in::Credentials;
 use groundswell_types::{SessionView, SignInChange};
 
 use super::PageBackend;
+use super::telling::whose;
 
 /// After so many seconds the line for comparing passwords is shorter.
 const BUSY_S: u32 = 5;
@@ -40,10 +41,13 @@ impl AccountBackend for PageBackend {
     }
 
     async fn account(&self) -> Result<Account, Failure> {
-        let Who::Person(person) = &self.engine().await?.actor().who else { return Err(Failure::SignedOut) };
+        let acting = self.engine().await?;
+        let Who::Person(person) = &acting.actor().who else { return Err(Failure::SignedOut) };
+        let address = acting.own_address().await.map_err(|error| self.failure(error))?;
         Ok(Account {
             name: person.name.clone(),
             email: person.email.as_ref().map(ToString::to_string),
+            whose: address.map(whose),
             has_password: person.has_password,
             has_provider: self.comes_by_provider(person),
         })

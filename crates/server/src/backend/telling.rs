@@ -2,8 +2,9 @@
 
 use async_trait::async_trait;
 use groundswell_app::Language;
-use groundswell_app::backend::telling::{Operations, Subscription, TellingBackend, Told, Wish};
+use groundswell_app::backend::telling::{Operations, Subscription, TellingBackend, Told, Topic, Whose, Wish};
 use groundswell_app::failure::Failure;
+use groundswell_engine::store::AddressState;
 use groundswell_engine::telling;
 use groundswell_types::{Email, ProgramId, Webhook, WebhookId};
 
@@ -63,8 +64,14 @@ impl TellingBackend for PageBackend {
 
     async fn subscription(&self, token: &str) -> Result<Subscription, Failure> {
         let found = self.state.engine.subscription(token).await.map_err(|error| self.failure(error))?;
-        let telling::Subscription { email, about, added_by, state } = found;
-        Ok(Subscription { email, program: about.program_name, webhook: about.label, added_by, state })
+        let topic = match found.topic {
+            telling::Topic::Webhook { about, added_by, state } => {
+                Topic::Webhook { program: about.program_name, webhook: about.label, added_by, state }
+            }
+            telling::Topic::Gone { state } => Topic::Gone { state },
+            telling::Topic::Account { name, state } => Topic::Account { name, whose: whose(state) },
+        };
+        Ok(Subscription { email: found.email, topic })
     }
 
     async fn subscribe(&self, token: &str, wish: Wish) -> Result<(), Failure> {
@@ -74,5 +81,14 @@ impl TellingBackend for PageBackend {
             Wish::None => telling::Wish::None,
         };
         self.state.engine.subscribe(token, wish).await.map_err(|error| self.failure(error))
+    }
+}
+
+/// Whose an address is, for the pages.
+pub(super) fn whose(state: AddressState) -> Whose {
+    match state {
+        AddressState::Asked => Whose::Unknown,
+        AddressState::Theirs => Whose::Theirs,
+        AddressState::NotTheirs => Whose::NotTheirs,
     }
 }

@@ -202,6 +202,24 @@ fn a_backup_of_an_earlier_version_is_restored_and_upgraded() {
     }
 }
 
+#[test]
+fn an_address_that_a_provider_has_verified_needs_no_question_after_the_upgrade() {
+    let sample = Sample::of("0016", &Receiver::start());
+    // Somebody who came by the provider, and somebody who connected it and may have typed any address.
+    sample.sql("UPDATE user_account SET password_hash = NULL WHERE id = 'usr_2'");
+    sample.sql(
+        "UPDATE user_account SET email = 'bob@example.com', password_hash = 'x', oidc_subject = 'https://id.example.com 1'
+         WHERE id = 'usr_first'",
+    );
+    run(&["migrate", "--database-url", &sample.url()], &[("GROUNDSWELL_SECRETS_KEY", KEY)]).ok();
+    let db = sample.open();
+    let mut known =
+        db.prepare("SELECT user_id || ' ' || email || ' ' || state FROM mail_address").expect("a table");
+    let known = known.query_map([], |row| row.get::<_, String>(0)).expect("reads");
+    let known: Vec<String> = known.map(|row| row.expect("a text")).collect();
+    assert_eq!(known, ["usr_2 ada@example.com theirs"]);
+}
+
 /// What a command that must fail says in its one sentence.
 fn refusal(ran: Ran) -> String {
     assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""), "{}", ran.out);

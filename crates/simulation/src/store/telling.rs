@@ -18,10 +18,6 @@ impl TellingStore for Disk {
         self.memory.recipient(token).await
     }
 
-    async fn delete_recipient(&self, id: &str) -> Result<bool, StoreError> {
-        self.memory.delete_recipient(id).await
-    }
-
     async fn refuse_letters(&self, email: &Email, at_ms: i64) -> Result<(), StoreError> {
         self.memory.refuse_letters(email, at_ms).await
     }

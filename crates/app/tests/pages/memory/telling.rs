@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use groundswell_app::Language;
-use groundswell_app::backend::telling::{Operations, Subscription, TellingBackend, Told, Wish};
+use groundswell_app::backend::telling::{Operations, Subscription, TellingBackend, Told, Topic, Whose, Wish};
 use groundswell_app::failure::Failure;
 use groundswell_types::{Email, ProgramId, Recipient, RecipientState, Role, WebhookId};
 
@@ -18,8 +18,8 @@ pub struct Letters {
     pub recipients: Vec<Recipient>,
     /// Where operational webhooks are, once they are set up.
     pub operations: Option<ProgramId>,
-    /// How whoever has the link stands to it.
-    pub state: Option<RecipientState>,
+    /// What the link is about.
+    pub topic: Option<Topic>,
     /// In the order in which it was done.
     pub done: Vec<String>,
 }
@@ -29,6 +29,16 @@ pub fn recipient(name: &str, state: RecipientState) -> Recipient {
     let email = Email::parse(&format!("{name}@example.com")).expect("an address");
     let (id, added_by) = (format!("rcp_{name}"), "Bo <b>".to_owned());
     Recipient { id, email, state, added_by, added_at: NOW }
+}
+
+/// The topic of an e-mail about a webhook.
+pub fn about_webhook(state: RecipientState) -> Topic {
+    Topic::Webhook {
+        program: "Acme <b>".to_owned(),
+        webhook: "CRM".to_owned(),
+        added_by: Some("Bo <b>".to_owned()),
+        state,
+    }
 }
 
 impl State {
@@ -108,15 +118,11 @@ impl TellingBackend for Memory {
     }
 
     async fn subscription(&self, token: &str) -> Result<Subscription, Failure> {
-        let state = self.state.lock().expect("not poisoned").letters.state;
-        match state {
-            Some(state) if token == TOKEN => Ok(Subscription {
-                email: Email::parse("eve@example.com").expect("an address"),
-                program: "Acme <b>".to_owned(),
-                webhook: "CRM".to_owned(),
-                added_by: Some("Bo <b>".to_owned()),
-                state,
-            }),
+        let topic = self.state.lock().expect("not poisoned").letters.topic.clone();
+        match topic {
+            Some(topic) if token == TOKEN => {
+                Ok(Subscription { email: Email::parse("eve@example.com").expect("an address"), topic })
+            }
             _ => Err(Failure::Refused(
                 "This link leads nowhere any more: the webhook was removed, or you are no longer named."
                     .to_owned(),
@@ -128,10 +134,18 @@ impl TellingBackend for Memory {
         self.subscription(token).await?;
         let letters = &mut self.state.lock().expect("not poisoned").letters;
         letters.done.push(format!("{wish:?}"));
-        letters.state = Some(match wish {
-            Wish::These => RecipientState::Confirmed,
-            Wish::NotThese | Wish::None => RecipientState::Unsubscribed,
-        });
+        match &mut letters.topic {
+            Some(Topic::Webhook { state, .. } | Topic::Gone { state }) => {
+                *state = match wish {
+                    Wish::These => RecipientState::Confirmed,
+                    Wish::NotThese | Wish::None => RecipientState::Unsubscribed,
+                }
+            }
+            Some(Topic::Account { whose, .. }) => {
+                *whose = if wish == Wish::These { Whose::Theirs } else { Whose::NotTheirs }
+            }
+            None => {}
+        }
         Ok(())
     }
 }

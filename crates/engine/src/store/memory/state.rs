@@ -7,6 +7,7 @@ use std::ops::Bound;
 use bytes::Bytes;
 use groundswell_types::{DeliveryId, EventId, HourCount, InboxRequestId, ProgramId, ResendJobId, TestId};
 
+use super::addresses::Addresses;
 use super::audit::Audit;
 use super::erasure::Erasures;
 use super::health::Healths;
@@ -67,6 +68,7 @@ pub(super) struct State {
     pub(super) highest_forgotten: Option<EventId>,
     pub(super) notices: Vec<NoticeRecord>,
     pub(super) letters: Letters,
+    pub(super) addresses: Addresses,
     pub(super) inboxes: BTreeMap<ProgramId, InboxRecord>,
     pub(super) inbox_requests: BTreeMap<InboxRequestId, InboxRequestRecord>,
     pub(super) first_steps_ended: BTreeSet<ProgramId>,

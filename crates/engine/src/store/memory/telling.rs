@@ -7,7 +7,8 @@ use groundswell_types::{Email, NoticeId, RecipientState, UserId};
 
 use super::Memory;
 use crate::store::{
-    DigestRecord, EndpointId, LetterRecord, NoticeRecord, Posting, RecipientRecord, StoreError, TellingStore,
+    DigestRecord, EndpointId, EndpointRecord, LetterRecord, NoticeRecord, Posting, RecipientRecord,
+    StoreError, TellingStore,
 };
 
 /// What is kept of letters.
@@ -22,10 +23,21 @@ pub(super) struct Letters {
 }
 
 impl Letters {
-    /// What is known of webhooks that are deleted.
+    /// What is known of webhooks that are deleted, but for their recipients.
     pub(super) fn forget_webhooks(&mut self, endpoints: &[EndpointId]) {
-        self.recipients.retain(|_, one| !endpoints.contains(&one.endpoint_id));
         self.digests.retain(|id, _| !endpoints.contains(id));
+    }
+
+    /// Who was named before that time for a webhook that is gone, or is named no longer and has not answered.
+    pub(super) fn forget_unanswered(
+        &mut self,
+        endpoints: &BTreeMap<EndpointId, EndpointRecord>,
+        before_ms: i64,
+    ) {
+        let is_open = |one: &RecipientRecord| one.state != RecipientState::Invited || one.added_by.is_some();
+        self.recipients.retain(|_, one| {
+            one.created_at_ms >= before_ms || (is_open(one) && endpoints.contains_key(&one.endpoint_id))
+        });
     }
 
     fn check(&self, posting: &Posting) -> Result<(), StoreError> {
@@ -53,10 +65,6 @@ impl TellingStore for Memory {
 
     async fn recipient(&self, token: &str) -> Result<Option<RecipientRecord>, StoreError> {
         Ok(self.state().letters.recipients.values().find(|one| one.token == token).cloned())
-    }
-
-    async fn delete_recipient(&self, id: &str) -> Result<bool, StoreError> {
-        Ok(self.state().letters.recipients.remove(id).is_some())
     }
 
     async fn refuse_letters(&self, email: &Email, _: i64) -> Result<(), StoreError> {
@@ -104,6 +112,9 @@ impl TellingStore for Memory {
                 return Err(StoreError::Rejected("the notice was told already, or is gone".into()));
             }
         }
+        for address in &posting.addresses {
+            state.addresses.ask(address);
+        }
         let letters = &mut state.letters;
         letters.digests.extend(posting.digest.map(|digest| (digest.endpoint_id, digest)));
         letters.recipients.extend(posting.recipients.iter().map(|one| (one.id.clone(), one.clone())));
@@ -121,7 +132,9 @@ impl TellingStore for Memory {
     }
 
     async fn waiting_letters(&self, cap: i64) -> Result<i64, StoreError> {
-        Ok(i64::try_from(self.state().letters.outbox.len()).unwrap_or(i64::MAX).min(cap))
+        let state = self.state();
+        let waiting = state.letters.outbox.values().filter(|letter| letter.token.is_some()).count();
+        Ok(i64::try_from(waiting).unwrap_or(i64::MAX).min(cap))
     }
 
     async fn remove_letter(&self, id: i64) -> Result<(), StoreError> {

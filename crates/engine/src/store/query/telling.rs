@@ -4,7 +4,7 @@ use groundswell_types::{Email, ProgramId, RecipientState, UserId};
 
 use super::deliveries::limit_of;
 use super::notices::notice;
-use super::{Columns, Connection};
+use super::{Columns, Connection, addresses};
 use crate::store::{
     DigestRecord, EndpointId, LetterRecord, NoticeRecord, Posting, RecipientRecord, StoreError,
 };
@@ -24,10 +24,6 @@ const SAVE_RECIPIENT: &str = "
     ON CONFLICT (id) DO UPDATE SET
         language = excluded.language, added_by = excluded.added_by, state = excluded.state,
         created_at_ms = excluded.created_at_ms";
-
-const DELETE_RECIPIENT: &str = "DELETE FROM mail_recipient WHERE id = $1";
-
-const DELETE_RECIPIENTS_OF: &str = "DELETE FROM mail_recipient WHERE endpoint_id = $1";
 
 const DELETE_DIGEST_OF: &str = "DELETE FROM mail_digest WHERE endpoint_id = $1";
 
@@ -59,7 +55,8 @@ const DUE: &str = "
     SELECT id, email, language, token, content_json, attempts, due_at_ms, created_at_ms
     FROM mail_outbox WHERE due_at_ms <= $1 ORDER BY due_at_ms, id LIMIT $2";
 
-const WAITING: &str = "SELECT COUNT(*) FROM (SELECT id FROM mail_outbox LIMIT $1) AS waiting";
+const WAITING: &str = "
+    SELECT COUNT(*) FROM (SELECT id FROM mail_outbox WHERE token IS NOT NULL LIMIT $1) AS waiting";
 
 const REMOVE_LETTER: &str = "DELETE FROM mail_outbox WHERE id = $1";
 
@@ -88,19 +85,12 @@ pub(in crate::store) async fn recipient(
     rows.first().map(recipient_of).transpose()
 }
 
-pub(in crate::store) async fn delete_recipient(
-    db: &mut impl Connection,
-    id: &str,
-) -> Result<bool, StoreError> {
-    Ok(db.execute(DELETE_RECIPIENT, [id.into()]).await? > 0)
-}
-
-/// What is known of a webhook that is deleted, within the caller's transaction.
+/// What is known of a webhook that is deleted, within the caller's transaction. Its recipients are forgotten later, by
+/// [`super::addresses::forget_unanswered`].
 pub(in crate::store) async fn forget_webhook(
     db: &mut impl Connection,
     endpoint: EndpointId,
 ) -> Result<(), StoreError> {
-    db.execute(DELETE_RECIPIENTS_OF, [endpoint.0.into()]).await?;
     db.execute(DELETE_DIGEST_OF, [endpoint.0.into()]).await?;
     Ok(())
 }
@@ -159,6 +149,9 @@ pub(in crate::store) async fn post(db: &mut impl Connection, posting: &Posting) 
     }
     if let Some(DigestRecord { endpoint_id, hour, counted, at_ms }) = posting.digest {
         db.execute(SAVE_DIGEST, [endpoint_id.0.into(), hour.into(), counted.into(), at_ms.into()]).await?;
+    }
+    for address in &posting.addresses {
+        addresses::ask(db, address).await?;
     }
     for one in &posting.recipients {
         let values = [

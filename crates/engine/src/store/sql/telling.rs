@@ -19,12 +19,6 @@ impl<D: Database> TellingStore for D {
         telling::recipient(&mut *Database::reader(self).await?, token).await
     }
 
-    async fn delete_recipient(&self, id: &str) -> Result<bool, StoreError> {
-        let mut db = Database::begin(self).await?;
-        let result = telling::delete_recipient(&mut *db, id).await;
-        db.finish(result).await
-    }
-
     async fn refuse_letters(&self, email: &Email, at_ms: i64) -> Result<(), StoreError> {
         let mut db = Database::begin(self).await?;
         let result = telling::refuse(&mut *db, email, at_ms).await;

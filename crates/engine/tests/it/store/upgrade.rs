@@ -215,6 +215,9 @@ async fn fill_since(store: &dyn Store, migration: &str) {
         };
         store.post(&posting).await.expect("posts");
     }
+    if migration >= "0017" {
+        store.save_address(&telling::address(1)).await.expect("saves");
+    }
 }
 
 fn editor_link() -> EditorLinkRecord {
@@ -380,6 +383,7 @@ pub async fn read(store: &dyn Store) -> Vec<String> {
     all.push(format!("{:?}", store.open_incidents().await.expect("reads")));
     all.push(format!("{:?}", store.recipients(make::endpoint(10)).await.expect("reads")));
     all.push(format!("{:?}", store.due_letters(1000, 9).await.expect("reads")));
+    all.push(format!("{:?}", store.address(&UserId::first(), &telling::email(1)).await.expect("reads")));
     for number in 1..=6 {
         all.push(format!("{:?}", store.attempts_in_full(make::delivery(number, 0)).await.expect("reads")));
     }

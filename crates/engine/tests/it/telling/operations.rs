@@ -1,10 +1,10 @@
-//! Operational webhooks: what is told to a team's own programs.
+//! What a team's operational webhooks are told.
 
 use std::time::Duration;
 
 use groundswell_engine::EngineError;
 use groundswell_engine::access::Came;
-use groundswell_engine::store::{Batch, ErasureStore as _, NoticeRecord, Store as _, TellingStore as _};
+use groundswell_engine::store::{Batch, ErasureStore, NoticeRecord, Store, TellingStore};
 use groundswell_engine::webhooks::WebhookInput;
 use groundswell_types::{EventId, EventKind, NoticeId, NoticeKind, UserId, WebhookId};
 

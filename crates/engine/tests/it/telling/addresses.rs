@@ -1,0 +1,110 @@
+//! Whose an address is: who is asked, and what is sent to whoever has not said that it is theirs.
+
+use groundswell_engine::access::Came;
+use groundswell_engine::store::{AddressState, AddressStore, PeopleStore, TellingStore};
+use groundswell_engine::telling::{Content, Letter, Posted, Topic, Wish};
+use groundswell_types::{NoticeKind, RecipientState, UserId};
+
+use super::{AddressRecord, DAY_MS, NOW_MS, World, addresses, theirs};
+
+impl World {
+    /// A world in which nobody knows yet whose Ada's and Bob's addresses are.
+    async fn of_strangers() -> Self {
+        let world = Self::new().await;
+        for id in [UserId::first(), UserId::parse("usr_bob").expect("an id")] {
+            let user = world.store.user(&id).await.expect("reads").expect("is there");
+            let long_ago = AddressRecord { state: AddressState::Asked, at_ms: 0, ..theirs(&user) };
+            world.store.save_address(&long_ago).await.expect("saves");
+        }
+        world.store.forget_unanswered(1).await.expect("forgets");
+        world.tell()
+    }
+
+    async fn sign_in(&self) {
+        let (token, _) = self.engine.create_sign_in_token(&UserId::first()).await.expect("a link");
+        self.engine.sign_in(&token, Came::default()).await.expect("signs in");
+    }
+}
+
+fn is_question(letter: &Letter) -> bool {
+    matches!(&letter.content, Content::Address { name } if name == "ada")
+}
+
+#[tokio::test]
+async fn an_address_that_nobody_said_is_theirs_is_asked_once_and_told_nothing() {
+    let world = World::of_strangers().await;
+    world.notice(1, NoticeKind::Failing).await;
+    let letters = world.office.wait_for(1).await;
+    assert_eq!(addresses(&letters), ["ada@example.com"]);
+    assert!(is_question(&letters[0]), "{letters:?}");
+    world.notice(2, NoticeKind::StillFailing).await;
+    world.sign_in().await;
+    world.office.wait_for(1).await;
+
+    let token = letters[0].token.clone().expect("a link");
+    let subscription = world.engine.subscription(&token).await.expect("a link");
+    let asked = Topic::Account { name: "ada".to_owned(), state: AddressState::Asked };
+    assert_eq!((subscription.email.as_str(), subscription.topic), ("ada@example.com", asked));
+    world.engine.subscribe(&token, Wish::These).await.expect("taken");
+    world.notice(3, NoticeKind::AutoDisabled).await;
+    world.sign_in().await;
+    let letters = world.office.wait_for(3).await;
+    assert!(letters[1..].iter().all(|letter| !is_question(letter)), "{letters:?}");
+    world.engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn whoever_says_that_an_address_is_not_theirs_is_left_alone() {
+    for wish in [Wish::NotThese, Wish::None] {
+        let world = World::of_strangers().await;
+        world.sign_in().await;
+        let token = world.office.wait_for(1).await[0].token.clone().expect("a link");
+        world.engine.subscribe(&token, wish).await.expect("taken");
+        world.clock.set(NOW_MS + 90 * DAY_MS);
+        world.sign_in().await;
+        world.notice(1, NoticeKind::Failing).await;
+        world.office.wait_for(1).await;
+        let refuses = world.store.refuses_letters(&super::email("ada@example.com")).await.expect("reads");
+        assert_eq!(refuses, wish == Wish::None, "about webhooks it may want to hear, unless it said so");
+        world.engine.shut_down().await;
+    }
+}
+
+#[tokio::test]
+async fn who_does_not_answer_is_asked_again_after_a_month_with_the_same_link() {
+    let world = World::of_strangers().await;
+    world.sign_in().await;
+    world.office.wait_for(1).await;
+    world.clock.set(NOW_MS + 29 * DAY_MS);
+    world.sign_in().await;
+    world.office.wait_for(1).await;
+    world.clock.set(NOW_MS + 30 * DAY_MS);
+    world.sign_in().await;
+    let letters = world.office.wait_for(2).await;
+    assert_eq!(letters[0].token, letters[1].token);
+    world.engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_member_whose_address_nobody_said_is_theirs_is_asked_like_a_stranger() {
+    let world = World::of_strangers().await;
+    assert_eq!(world.add("bob@example.com").await.expect("named"), RecipientState::Invited);
+    let letters = world.office.wait_for(1).await;
+    assert!(matches!(letters[0].content, Content::Question { .. }), "{letters:?}");
+    world.engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn somebody_is_told_of_ten_sign_ins_a_day_and_they_take_no_room_from_others() {
+    let world = World::new().await.tell();
+    world.office.answer(Some(Posted::Away("down".to_owned())));
+    for _ in 0..12 {
+        world.sign_in().await;
+    }
+    assert_eq!(world.store.due_letters(i64::MAX, 99).await.expect("reads").len(), 10);
+    assert_eq!(world.store.waiting_letters(99).await.expect("counts"), 0);
+    world.clock.set(NOW_MS + DAY_MS);
+    world.sign_in().await;
+    assert_eq!(world.store.due_letters(i64::MAX, 99).await.expect("reads").len(), 11);
+    world.engine.shut_down().await;
+}
