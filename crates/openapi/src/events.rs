@@ -88,7 +88,7 @@ pub fn webhooks() -> Value {
         });
         (kind.name().to_owned(), json!({ "post": operation }))
     });
-    Map::from_iter(webhooks).into()
+    webhooks.collect::<Map<_, _>>().into()
 }
 
 fn delivered_name(kind: EventKind) -> String {

@@ -69,7 +69,7 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let (id, kind) = (operations_id(team), event.data.kind());
         let program = self.directory.program(&id);
-        if !program.is_some_and(|program| program.subscribed(kind).next().is_some()) {
+        if program.is_none_or(|program| program.subscribed(kind).next().is_none()) {
             return Ok(());
         }
         let text = serde_json::to_vec(&event).expect("texts and numbers can be written");
