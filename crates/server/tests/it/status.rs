@@ -148,12 +148,12 @@ fn today_goes_on_while_the_database_is_away() {
     });
     postgres.stop(private_postgres::Mode::Immediate);
     // Longer than until the last turn, when it is no longer sure whose the database is: that is on the page anyway.
-    waiting::within(Duration::from_secs(120), "the downtime is on the page and grows", || {
+    waiting::within(Duration::from_mins(2), "the downtime is on the page and grows", || {
         let said = today(&page(&client));
         (said.starts_with("down ") && down_s(&said) >= 35).then_some(())
     });
     postgres.start_again();
-    waiting::within(Duration::from_secs(120), "it works again", || {
+    waiting::within(Duration::from_mins(2), "it works again", || {
         (tone(&page(&client), "Accepting events") == "ok").then_some(())
     });
 }
