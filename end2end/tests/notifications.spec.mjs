@@ -74,6 +74,40 @@ for (const javaScriptEnabled of [true, false]) {
   });
 }
 
+for (const javaScriptEnabled of [true, false]) {
+  test.describe(javaScriptEnabled ? 'by a script' : 'without a script', () => {
+    test.use({ javaScriptEnabled });
+
+    test('operational webhooks are set up, told, and seen in their log', async ({ page, server, receiver }) => {
+      const id = await programWith(server, ['https://example.com/hook'], { name: 'Acme', secret: 'the first of all secrets' });
+      await page.goto(`${server.url}${PAGE}`);
+      await page.getByRole('button', { name: 'Set up operational webhooks' }).click();
+      await expect(page.getByRole('heading', { name: 'Operational webhooks' })).toBeVisible();
+      await expect(page).toHaveURL(/\/programs\/ops_first\/options\/webhooks$/);
+      await server.call('POST', '/campaign/ops_first/webhooks', {
+        payloadUrl: receiver.url('/operations'),
+        events: ['WEBHOOK_SECRET_REPLACED'],
+        isEnabled: true,
+      });
+      await server.call('PATCH', `/campaign/${id}/webhooks/primary`, { secret: 'another secret of this webhook' });
+      await page.goto(`${server.url}${PAGE}`);
+      await page.getByRole('link', { name: 'Their deliveries' }).click();
+      await expect(async () => {
+        await page.reload();
+        await expect(page.getByText('Secret replaced').last()).toBeVisible({ timeout: 1_000 });
+        await expect(page.getByText('Delivered').last()).toBeVisible({ timeout: 1_000 });
+      }).toPass();
+      await page.goto(`${server.url}${PAGE}`);
+      await page.getByRole('link', { name: 'Edit operational webhooks' }).click();
+      await expect(page.getByRole('checkbox', { name: /New sign-in/ }).first()).toBeVisible();
+      // It is in nobody's list.
+      await page.goto(`${server.url}/programs`);
+      await expect(page.getByText('Acme')).toBeVisible();
+      await expect(page.getByText('Operational webhooks')).toHaveCount(0);
+    });
+  });
+}
+
 test('both pages are accessible at every width, in both schemes', async ({ page, server, mail }) => {
   const id = await programWith(server, ['https://example.com/hook', 'https://example.com/other'], { name: 'Pied Piper' });
   await page.goto(`${server.url}${PAGE}?campaign=${id}`);

@@ -14,7 +14,7 @@ use crate::plain::{notifications, subscription};
 pub async fn submit(backend: &dyn Backend, post: Post<'_>, form: &Form) -> Answer {
     if form.get("intent") == "operations" {
         return match backend.set_up_operations().await {
-            Ok(id) => Answer::redirect(format!("/programs/{id}/webhooks")),
+            Ok(id) => Answer::redirect(format!("/programs/{id}/options/webhooks")),
             Err(failure) => refused(None, failure),
         };
     }

@@ -99,7 +99,7 @@ fn operational(texts: Texts, operations: Operations) -> Option<AnyView> {
         .into_any(),
         Operations::There(id) => view! {
             <p class="actions">
-                <a class="button" href=format!("/programs/{id}/webhooks")>{texts.notify_operations_edit()}</a>
+                <a class="button" href=format!("/programs/{id}/options/webhooks")>{texts.notify_operations_edit()}</a>
                 <a class="button" href=format!("/programs/{id}/deliveries")>{texts.notify_operations_log()}</a>
             </p>
         }

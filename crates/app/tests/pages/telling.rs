@@ -61,9 +61,9 @@ async fn owners_set_up_operational_webhooks_and_others_see_nothing_of_them() {
     let page = site.get(NOTIFICATIONS).await;
     page.shows(&["Operational webhooks", "Set up operational webhooks"]);
     let leads_to = site.post(NOTIFICATIONS, "intent=operations").await.ok();
-    assert_eq!(leads_to.as_deref(), Some("/programs/ops_first/webhooks"));
+    assert_eq!(leads_to.as_deref(), Some("/programs/ops_first/options/webhooks"));
     let page = site.get(NOTIFICATIONS).await;
-    assert_eq!(page.tags("href=\"/programs/ops_first/webhooks\"").len(), 1);
+    assert_eq!(page.tags("href=\"/programs/ops_first/options/webhooks\"").len(), 1);
     assert_eq!(page.tags("href=\"/programs/ops_first/deliveries\"").len(), 1);
     let site = Site::new(Memory::full().seen_by(Some(Role::Editor)));
     assert!(!site.get(NOTIFICATIONS).await.html.contains("Operational webhooks"));
