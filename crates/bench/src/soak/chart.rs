@@ -6,7 +6,7 @@ use super::samples::Sample;
 
 const WIDTH: f64 = 880.0;
 const LEFT: f64 = 64.0;
-const RIGHT: f64 = 16.0;
+const RIGHT: f64 = 28.0;
 const PANEL: f64 = 170.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 26.0;
