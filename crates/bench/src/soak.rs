@@ -203,7 +203,8 @@ impl<'a> Stage<'a> {
             &mut self;
         let (time, address, directory) = (*time, *address, directory.path());
         let flows: Vec<&Flow> = [&*healthy, &*flapping].into_iter().chain(&*failing).collect();
-        let (mut samples, mut marks, mut looked) = (Vec::new(), Vec::new(), Looked::default());
+        let (mut samples, mut marks, mut looked) =
+            (Vec::new(), Vec::new(), Looked::new(directory, &healthy.ledger));
         thread::scope(|scope| -> Result<()> {
             let posting: Vec<_> =
                 flows.iter().map(|flow| scope.spawn(move || flow.post(time, address))).collect();
@@ -212,7 +213,7 @@ impl<'a> Stage<'a> {
             while next <= time {
                 thread::sleep((began + next).saturating_sub(healthy.ledger.elapsed()));
                 fails.store((next.as_secs() / FLAP.as_secs()) % 2 == 1, Ordering::Relaxed);
-                let sample = looked.look(running(server)?, directory, &healthy.ledger, next)?;
+                let sample = looked.look(running(server.as_ref())?, next)?;
                 println!("soak: {}", line(&sample));
                 samples.push(sample);
                 for (share, name) in [(KILLED_AT, KILL), (STOPPED_AT, RESTART)] {
@@ -220,9 +221,9 @@ impl<'a> Stage<'a> {
                     if next >= at && next < at + LOOK {
                         let ending = server.take().context("it runs")?;
                         if name == KILL {
-                            ending.kill()?
+                            ending.kill()?;
                         } else {
-                            ending.terminate()?
+                            ending.terminate()?;
                         }
                         *server = Some(start(settings, directory, address)?);
                         marks.push(Mark { at_seconds: next.as_secs_f64(), name });
@@ -239,7 +240,7 @@ impl<'a> Stage<'a> {
         for flow in [&*healthy, &*flapping] {
             drain(&flow.ledger);
         }
-        ensure!(running(server)?.is_ready(), "the server is not ready after it");
+        ensure!(running(server.as_ref())?.is_ready(), "the server is not ready after it");
         let audit = |flow: &Flow| flow.ledger.audit(Fate::Arrives);
         let audits = [("always answers", audit(healthy)), ("answers now and then", audit(flapping))];
         Ok(Outcome { samples, marks, audits })
@@ -256,8 +257,8 @@ struct Outcome {
     audits: [(&'static str, Audit); 2],
 }
 
-fn running(server: &Option<Subject>) -> Result<&Subject> {
-    server.as_ref().context("it runs")
+fn running(server: Option<&Subject>) -> Result<&Subject> {
+    server.context("it runs")
 }
 
 fn start(settings: &Settings, directory: &Path, address: SocketAddr) -> Result<Subject> {

@@ -52,19 +52,23 @@ pub fn svg(panels: &[Panel], samples: &[Sample], marks: &[Mark]) -> String {
          <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#ffffff\"/>\n"
     );
     for (number, panel) in (0_u32..).zip(panels) {
-        draw(&mut text, panel, samples, Frame { top: PANEL * f64::from(number), seconds }, marks);
+        let frame = Frame { top: PANEL * f64::from(number), seconds, samples, marks };
+        draw(&mut text, panel, frame);
     }
     text.push_str("</svg>\n");
     text
 }
 
+/// Where a panel stands, and what is in all of them.
 #[derive(Clone, Copy)]
-struct Frame {
+struct Frame<'a> {
     top: f64,
     seconds: f64,
+    samples: &'a [Sample],
+    marks: &'a [Mark],
 }
 
-impl Frame {
+impl Frame<'_> {
     fn x(self, seconds: f64) -> f64 {
         LEFT + (WIDTH - LEFT - RIGHT) * seconds / self.seconds
     }
@@ -74,7 +78,8 @@ impl Frame {
     }
 }
 
-fn draw(text: &mut String, panel: &Panel, samples: &[Sample], frame: Frame, marks: &[Mark]) {
+fn draw(text: &mut String, panel: &Panel, frame: Frame<'_>) {
+    let Frame { samples, marks, .. } = frame;
     let largest = samples
         .iter()
         .flat_map(|sample| panel.curves.iter().map(|curve| (curve.value)(sample)))
@@ -126,6 +131,11 @@ fn draw(text: &mut String, panel: &Panel, samples: &[Sample], frame: Frame, mark
         );
         legend_x -= 7.0 * f64::from(u32::try_from(curve.name.len()).unwrap_or(0)) + 12.0;
     }
+    minutes(text, frame);
+}
+
+/// What stands below a panel.
+fn minutes(text: &mut String, frame: Frame<'_>) {
     let minutes = frame.seconds / 60.0;
     let step = [1.0, 2.0, 5.0, 10.0, 30.0, 60.0].into_iter().find(|step| minutes / step <= 12.0);
     let mut minute = 0.0;

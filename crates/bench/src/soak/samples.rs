@@ -51,9 +51,11 @@ pub const COLUMNS: [Column; 12] = [
     ("delivery p99 ms", |one| one.delivery[1]),
 ];
 
-/// What the look before has seen.
-#[derive(Debug, Default)]
-pub struct Looked {
+/// Who looks, and what the look before has seen.
+#[derive(Debug)]
+pub struct Looked<'a> {
+    directory: &'a Path,
+    ledger: &'a Ledger,
     at: Duration,
     arrived: u64,
     /// Events up to this number were posted by then. What is said of latencies is of those between the two looks before, so
@@ -61,15 +63,15 @@ pub struct Looked {
     posted: [u64; 2],
 }
 
-impl Looked {
-    /// Looks at the server and what the healthy program's receiver has got, `at` a time since the load began.
-    pub fn look(
-        &mut self,
-        server: &Subject,
-        directory: &Path,
-        ledger: &Ledger,
-        at: Duration,
-    ) -> Result<Sample> {
+impl<'a> Looked<'a> {
+    /// Looks at the database in `directory`, and at what the healthy program's receiver has got.
+    pub const fn new(directory: &'a Path, ledger: &'a Ledger) -> Self {
+        Self { directory, ledger, at: Duration::ZERO, arrived: 0, posted: [0; 2] }
+    }
+
+    /// Looks at the server, `at` a time since the load began.
+    pub fn look(&mut self, server: &Subject, at: Duration) -> Result<Sample> {
+        let Self { directory, ledger, .. } = *self;
         let memory = Memory::of_process(server.id())?;
         let descriptors = fs::read_dir(format!("/proc/{}/fd", server.id()))?.count();
         let database = subject::database(directory);
@@ -89,7 +91,7 @@ impl Looked {
             ack,
             delivery,
         };
-        *self = Self { at, arrived, posted: [self.posted[1], posted] };
+        (self.at, self.arrived, self.posted) = (at, arrived, [self.posted[1], posted]);
         Ok(sample)
     }
 }
