@@ -17,15 +17,16 @@ const LARGEST: usize = 4 << 20;
 /// So many of the largest have room while they are received.
 const ROOM_FOR: usize = 16;
 
-/// A producer that announces the largest event and sends its beginning only.
+/// A producer that sends the largest event but for its last byte.
 fn begin(server: &Server, path: &str) -> TcpStream {
     let address = server.url().strip_prefix("http://").expect("plain HTTP");
     let mut stream = TcpStream::connect(address).expect("the server listens");
     let head = format!(
         "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {ADMIN_KEY}\r\n\
-         content-type: application/json\r\ncontent-length: {LARGEST}\r\n\r\n{{"
+         content-type: application/json\r\ncontent-length: {LARGEST}\r\n\r\n"
     );
-    stream.write_all(head.as_bytes()).expect("the server reads");
+    let body = vec![b'x'; LARGEST - 1];
+    stream.write_all(&[head.as_bytes(), &body].concat()).expect("the server reads");
     stream
 }
 
