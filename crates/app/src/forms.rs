@@ -114,7 +114,7 @@ pub struct Post<'a> {
     pub path: &'a str,
     /// What stands behind the path's question mark; empty when there is none.
     pub query: &'a str,
-    /// `application/x-www-form-urlencoded`, but for [`one_click`].
+    /// `application/x-www-form-urlencoded`, but for one click in a mail program, which may come as `multipart/form-data`.
     pub body: &'a [u8],
     /// What the page it was on was in.
     pub language: Language,

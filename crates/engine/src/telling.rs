@@ -1,5 +1,5 @@
 //! Telling people by e-mail: owners of what became of their webhooks, everybody of a new sign-in to their account. The same goes
-//! to their team's operational webhooks ([`operations`]), whether this server sends e-mail or not. Whoever is not known to have
+//! to their team's operational webhooks (`operations`), whether this server sends e-mail or not. Whoever is not known to have
 //! an address is asked, in a few letters at most, and told nothing unless they say that they want it.
 //!
 //! What is told is written into an outbox in the database, in the transaction that says that it was, and sent from there by a
