@@ -61,13 +61,13 @@ class Forwarder:
 
 class Interruptions(ClientCase):
     def begin(self, path):
-        """A producer that announces the largest event and sends its beginning only."""
+        """A producer that sends the largest event but for its last byte."""
         address = server.shared().url.removeprefix("http://")
         host, port = address.split(":")
         producer = socket.create_connection((host, int(port)))
         self.addCleanup(producer.close)
         head = f"POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {server.ADMIN_KEY}\r\n"
-        producer.sendall(f"{head}content-length: {LARGEST}\r\n\r\n{{".encode())
+        producer.sendall(f"{head}content-length: {LARGEST}\r\n\r\n".encode() + b"x" * (LARGEST - 1))
         return producer
 
     async def test_overload_is_503_with_a_time_to_come_back_and_is_over_when_it_is_over(self):
