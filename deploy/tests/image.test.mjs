@@ -105,7 +105,7 @@ test('what is built has the server and next to nothing else, runs as nobody, and
   assert.ok(process, said);
   assert.equal((await readFile(`/proc/${process}/status`, 'utf8')).match(/^Uid:\s+(\d+)/m)[1], '65532');
   await run(asRoot('kill', '-TERM', process));
-  await until(() => server.exitCode !== null, 'its end', 30_000);
+  await until(() => server.exitCode !== null, 'its end');
   assert.equal(server.exitCode, 0, said);
   assert.match(said, /"message":"stopped"/, 'it writes its log as JSON, and ends in order');
   const kept = (await run(asRoot('ls', buildah.volume))).trim().split('\n');

@@ -138,7 +138,7 @@ for (const [name, start] of [['nginx', startNginx], ['Caddy', startCaddy]]) {
       const body = { event: 'NEW_PARTICIPANT_ADDED', data: { id: 'p1', email: 'ada@example.com' } };
       const { id } = await json('POST', `/v2/campaign/${program}/events`, body);
       // Sooner than the next sign of life, which would push out what a proxy holds back.
-      await until(() => came.includes(id), 'the event', 5_000);
+      await until(() => came.includes(id), 'the event', { timeoutMs: 5_000 });
       assert.equal(response.complete, false);
       request.destroy();
     });

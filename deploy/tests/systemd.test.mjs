@@ -28,6 +28,9 @@ test('systemd finds nothing wrong with the unit, and little that it exposes', as
   assert.notEqual(weaker.code, 0);
 });
 
+/** A busy machine takes a while. */
+const BOOT_MS = 120_000;
+
 /** The lines of all commands of a section of the documentation. */
 async function commands(name, section) {
   const page = await readFile(fileURLToPath(new URL(`../../crates/docs/text/${name}.md`, import.meta.url)), 'utf8');
@@ -47,7 +50,7 @@ async function installing() {
 class Machine {
   static async start(test) {
     const machine = new Machine();
-    const directory = await scratch(test);
+    const directory = await scratch(test, () => machine.stop());
     const root = join(directory, 'root');
     const source = join(directory, 'source');
     await mkdir(root);
@@ -56,26 +59,36 @@ class Machine {
     await cp(SITE, join(source, 'target/release/site'), { recursive: true });
     await cp(DEPLOY, join(source, 'deploy'), { recursive: true });
     await run(asRoot('tar', '--extract', '--numeric-owner', '--file', DEBIAN, '--directory', root));
-    const words = ['--quiet', '--register=no', '--keep-unit', '--boot', '--private-network', '--console=pipe'];
+    // Nothing in it outlives the test, so nothing in it waits for the disk.
+    const words = ['--quiet', '--register=no', '--keep-unit', '--boot', '--private-network', '--console=pipe', '--suppress-sync=yes'];
     const command = asRoot('systemd-nspawn', ...words, `--directory=${root}`, `--bind-ro=${source}:/source`, '--link-journal=no');
     machine.process = await Process.start(command, { directory });
-    test.after(() => machine.stop());
-    machine.leader = await until(() => Machine.#leaderOf(root), 'the first process of the container');
+    machine.leader = await until(() => Machine.#leaderOf(root), 'the first process of the container', {
+      state: async () => machine.process.output,
+    });
+    let said = '';
     await until(async () => {
-      const { output } = await machine.ran('systemctl', 'is-system-running');
-      return ['running', 'degraded'].includes(output.trim());
-    }, 'the end of its boot');
+      said = (await machine.ran('systemctl', 'is-system-running')).output.trim();
+      return ['running', 'degraded'].includes(said);
+    }, 'the end of its boot', {
+      timeoutMs: BOOT_MS,
+      state: async () => `(${said})\n${(await machine.ran('systemctl', 'list-jobs')).output}\n${machine.process.output}`,
+    });
     return machine;
   }
 
-  /** The child of the container's manager, which the directory it was given tells from those of others. */
+  /**
+   * The first process of a container, whose manager the directory tells from those of others. The manager has another
+   * child before it, which prepares the mounts in the namespace of this machine's processes, and is not to be entered.
+   */
   static async #leaderOf(root) {
+    const of = (number, name) => readFile(`/proc/${number}/${name}`, 'utf8').catch(() => '');
     for (const number of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-      const of = (name) => readFile(`/proc/${number}/${name}`, 'utf8').catch(() => '');
-      const words = (await of('cmdline')).split('\0');
+      const words = (await of(number, 'cmdline')).split('\0');
       if (!words[0].endsWith('systemd-nspawn') || !words.includes(`--directory=${root}`)) continue;
-      const child = (await of(`task/${number}/children`)).trim();
-      if (/^\d+$/.test(child)) return Number(child);
+      for (const child of (await of(number, `task/${number}/children`)).trim().split(' ').filter(Boolean)) {
+        if (/^NSpid:\t\d+\t(?:\d+\t)*1$/m.test(await of(child, 'status'))) return Number(child);
+      }
     }
     return null;
   }
@@ -105,7 +118,7 @@ class Machine {
   /** Off at once, as nothing in it is to be kept. */
   async stop() {
     if (this.leader) await this.ran('systemctl', '--force', '--force', 'poweroff');
-    await this.process.stop();
+    await this.process?.stop();
   }
 }
 

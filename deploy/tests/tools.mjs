@@ -59,10 +59,11 @@ export async function run(command, options) {
   return output;
 }
 
-/** A directory that is gone after the test. */
-export async function scratch(test) {
+/** A directory that is gone after the test. What still works in it ends first, by `end`: hooks run in the order they are set. */
+export async function scratch(test, end = async () => {}) {
   const directory = await mkdtemp(join(tmpdir(), 'groundswell-packaging-'));
   test.after(async () => {
+    await end();
     // What root made, root removes.
     if (process.getuid() === 0) await rm(directory, { recursive: true, force: true });
     else await run(asRoot('rm', '--recursive', '--force', directory));
@@ -80,13 +81,13 @@ export async function freePort() {
   return port;
 }
 
-/** Waits until `isTrue` answers something; asks ten times a second. */
-export async function until(isTrue, what, timeoutMs = 30_000) {
+/** Waits until `isTrue` answers something; asks ten times a second. What `state` tells is said if it never does. */
+export async function until(isTrue, what, { timeoutMs = 30_000, state = async () => '' } = {}) {
   const end = Date.now() + timeoutMs;
   for (;;) {
     const answer = await isTrue();
     if (answer) return answer;
-    if (Date.now() > end) throw new Error(`${what} has not come in ${timeoutMs} ms`);
+    if (Date.now() > end) throw new Error(`${what} has not come in ${timeoutMs} ms ${await state()}`.trim());
     await new Promise((done) => setTimeout(done, 100));
   }
 }
