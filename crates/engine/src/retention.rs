@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::activity::hour_of;
 use crate::clock::Stopwatch;
+use crate::delivery::writer::Forgotten;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::{Batch, EndpointId, Forget, NoticeRecord, PendingKey, ProgramRecord};
@@ -19,8 +20,11 @@ const STEP: usize = 25;
 /// Of events so many, while more come than go in small steps.
 const LARGEST_STEP: usize = 500;
 
-/// After each step a rest of so many times as long as the step took.
+/// After each step a rest of so many times as long as others could not write for it.
 const REST: u32 = 4;
+
+/// No step is to keep others from writing for longer, if a smaller one does not: a large event takes as long as many small ones.
+const LONGEST_WRITE: Duration = Duration::from_millis(10);
 
 /// An owner is warned so long before what is parked is cancelled: 7 days of 30.
 const WARNING_SHARE: (i64, i64) = (7, 30);
@@ -129,13 +133,14 @@ impl Engine {
             let old = rows.iter().filter(|row| row.accepted_at_ms < before_ms);
             let parked: Vec<PendingKey> = old.map(|row| row.key).collect();
             let is_last = parked.len() < count;
+            let mut gone = Forgotten::default();
             if !parked.is_empty() {
-                self.writer.forget(Forget { parked, ..Forget::default() }).await?;
+                gone = self.writer.forget(Forget { parked, ..Forget::default() }).await?;
             }
             if is_last {
                 break;
             }
-            rest_for(pace.rest_after(watch.elapsed()), stop).await;
+            rest_for(pace.rest_after(watch.elapsed(), gone.writing), stop).await;
         }
         Ok(())
     }
@@ -199,13 +204,14 @@ impl Engine {
             let events: Vec<EventId> = ids.into_iter().filter(is_over).collect();
             let deliveries =
                 deliveries.into_iter().filter(|(event, _)| is_over(event)).map(|(_, id)| id).collect();
+            let mut gone = Forgotten::default();
             if !events.is_empty() {
-                self.writer.forget(Forget { events, deliveries, ..Forget::default() }).await?;
+                gone = self.writer.forget(Forget { events, deliveries, ..Forget::default() }).await?;
             }
             if is_last {
                 break;
             }
-            rest_for(pace.rest_after(watch.elapsed()), stop).await;
+            rest_for(pace.rest_after(watch.elapsed(), gone.writing), stop).await;
         }
         Ok(())
     }
@@ -229,11 +235,11 @@ impl Engine {
             let watch = Stopwatch::start();
             pace.look(self.meters().events_accepted.get());
             next.limit = pace.step;
-            let removed = self.writer.forget(next).await?;
-            if removed < pace.step as u64 {
+            let gone = self.writer.forget(next).await?;
+            if gone.rows < pace.step as u64 {
                 break;
             }
-            rest_for(pace.rest_after(watch.elapsed()), stop).await;
+            rest_for(pace.rest_after(watch.elapsed(), gone.writing), stop).await;
             next = Forget { keys_before_ms, hours_before, ..Forget::default() };
         }
         Ok(())
@@ -280,17 +286,27 @@ impl Pace {
         }
     }
 
-    /// The rest after a step that took so long. The next step is as large as it takes with usual rests, or as it may be.
-    fn rest_after(&mut self, took: Duration) -> Duration {
-        let usual = took * REST;
-        let micros = u64::try_from((took + usual).as_micros()).unwrap_or(u64::MAX);
-        let due = usize::try_from(self.per_second.saturating_mul(micros) / 1_000_000).unwrap_or(usize::MAX);
-        let done = std::mem::replace(&mut self.step, due.clamp(STEP, LARGEST_STEP));
+    /// The rest after a step that took so long in all, and for so long of it kept others from writing. The next step is as
+    /// large as it takes with usual rests, as far as that keeps nobody waiting; beyond that, rests are shorter.
+    fn rest_after(&mut self, took: Duration, writing: Duration) -> Duration {
+        let usual = writing * REST;
+        let due = self.count_within(took + usual);
+        let bearable = writing.is_zero().then_some(LARGEST_STEP).unwrap_or_else(|| {
+            let bearable = self.step as u128 * LONGEST_WRITE.as_nanos() / writing.as_nanos();
+            usize::try_from(bearable).unwrap_or(LARGEST_STEP).clamp(STEP, LARGEST_STEP)
+        });
+        let done = std::mem::replace(&mut self.step, due.clamp(STEP, bearable));
         if due <= done {
             return usual;
         }
         let done = u64::try_from(done).unwrap_or(u64::MAX);
         Duration::from_micros(done.saturating_mul(1_000_000) / self.per_second.max(1)).saturating_sub(took)
+    }
+
+    /// Events that are to go within a time.
+    fn count_within(&self, time: Duration) -> usize {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        usize::try_from(self.per_second.saturating_mul(micros) / 1_000_000).unwrap_or(usize::MAX)
     }
 }
 
@@ -312,20 +328,36 @@ mod tests {
     fn as_many_go_as_come_and_half_as_many_again() {
         // Few come: small steps, long rests.
         let mut pace = Pace { per_second: 300, ..Pace::new(0) };
-        assert_eq!(pace.rest_after(Duration::from_millis(2)), Duration::from_millis(8));
+        let (took, writing) = (Duration::from_millis(5), Duration::from_millis(2));
+        assert_eq!(pace.rest_after(took, writing), Duration::from_millis(8));
         assert_eq!(pace.step, STEP);
-        for (per_second, step_ms) in [(6_000, 4), (16_000, 6), (16_000, 20), (40_000, 10)] {
+        // Each step takes a while to read and to get its turn, and writes for so many microseconds an event.
+        for (per_second, waiting_ms, micros) in
+            [(6_000, 4, 40), (16_000, 6, 20), (16_000, 2, 40), (12_000, 1, 60)]
+        {
             let mut pace = Pace { per_second, ..Pace::new(0) };
-            let step = Duration::from_millis(step_ms);
             let (mut time, mut gone) = (Duration::ZERO, 0);
-            for _ in 0..100 {
+            for step in 0..200 {
+                let writing = Duration::from_micros(500 + pace.step as u64 * micros);
+                assert!(step < 9 || writing <= LONGEST_WRITE * 5 / 4, "{} keep others waiting", pace.step);
+                let took = writing + Duration::from_millis(waiting_ms);
                 gone += pace.step;
-                time += step + pace.rest_after(step);
+                time += took + pace.rest_after(took, writing);
             }
             let reached = gone as u128 * 1_000_000 / time.as_micros();
-            assert!(pace.step <= LARGEST_STEP);
             assert!(reached >= u128::from(per_second) * 9 / 10, "{reached} of {per_second} a second");
         }
+    }
+
+    #[test]
+    fn the_slower_the_disk_the_smaller_the_steps() {
+        let mut pace = Pace { per_second: 10_000, step: LARGEST_STEP, ..Pace::new(0) };
+        for _ in 0..9 {
+            // Nearly everything that is written is written twice, and each event has deliveries with many attempts.
+            let writing = Duration::from_millis(1) * u32::try_from(pace.step).expect("is small");
+            pace.rest_after(writing * 2, writing);
+        }
+        assert_eq!(pace.step, STEP);
     }
 
     #[tokio::test(start_paused = true)]

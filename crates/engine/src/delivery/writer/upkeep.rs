@@ -1,8 +1,11 @@
 //! Work of the writer that comes last: resends, notices, what retention removes, what is erased.
 
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 
 use super::{Writer, WriterHandle};
+use crate::clock::Stopwatch;
 use crate::delivery::runtime::Message;
 use crate::delivery::scheduler::Item;
 use crate::error::EngineError;
@@ -21,10 +24,19 @@ pub struct NewResends {
     pub job: Option<ResendJobRecord>,
 }
 
+/// What a step of retention came to.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Forgotten {
+    /// Rows that went.
+    pub rows: u64,
+    /// So long nothing else was written.
+    pub writing: Duration,
+}
+
 /// Work that comes last.
 pub(super) enum Upkeep {
     Resend(NewResends, oneshot::Sender<Result<usize, EngineError>>),
-    Forget(Forget, oneshot::Sender<Result<u64, EngineError>>),
+    Forget(Forget, oneshot::Sender<Result<Forgotten, EngineError>>),
     Count(oneshot::Sender<Result<bool, EngineError>>),
     Erase(Box<EraseStep>, oneshot::Sender<Result<(), EngineError>>),
     Note(Batch, oneshot::Sender<Result<(), EngineError>>),
@@ -52,8 +64,8 @@ impl WriterHandle {
         answer.await.map_err(|_| EngineError::Stopping)?
     }
 
-    /// Removes what retention says; returns how many rows went.
-    pub async fn forget(&self, forget: Forget) -> Result<u64, EngineError> {
+    /// Removes what retention says.
+    pub async fn forget(&self, forget: Forget) -> Result<Forgotten, EngineError> {
         let (reply, answer) = oneshot::channel();
         self.upkeep.send(Upkeep::Forget(forget, reply)).await.map_err(|_| EngineError::Stopping)?;
         answer.await.map_err(|_| EngineError::Stopping)?
@@ -77,7 +89,9 @@ impl Writer {
         match work {
             Upkeep::Resend(resends, reply) => _ = reply.send(self.resend(resends).await),
             Upkeep::Forget(forget, reply) => {
+                let watch = Stopwatch::start();
                 let result = self.store.forget(&forget).await.map_err(|error| self.note(error));
+                let result = result.map(|rows| Forgotten { rows, writing: watch.elapsed() });
                 self.tell_of_moved(forget.parked.iter().map(|key| key.endpoint_id));
                 _ = reply.send(result);
             }
