@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, fchown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Makes the directory of a file if it is not there. What is in it its owner syncs; a new directory's own name is synced
 /// here, or a power cut could take it with everything in it.
@@ -15,6 +15,12 @@ pub(super) fn make(file: &Path) -> io::Result<()> {
         File::open(of(made))?.sync_all()?;
     }
     Ok(())
+}
+
+/// The same file by the real name of its directory, which must be there.
+pub(super) fn real(file: &Path) -> io::Result<PathBuf> {
+    let name = file.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+    Ok(of(file).canonicalize()?.join(name))
 }
 
 /// Syncs the names in the directory of a file.

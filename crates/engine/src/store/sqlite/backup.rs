@@ -10,6 +10,7 @@ mod check;
 mod restore;
 mod unfinished;
 
+use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,7 +24,7 @@ use crate::store::StoreError;
 
 pub use self::check::{check, check_secrets};
 pub use self::restore::{RestoreOrder, Restored, restore};
-pub use self::unfinished::Abandon;
+pub use self::unfinished::{Abandon, GivenUp};
 
 /// Copied at once; in between progress is told.
 const STEP_PAGES: i32 = 256;
@@ -35,6 +36,11 @@ const SYNC_BYTES: u64 = 8 << 20;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 const BEGIN: &str = "BEGIN";
+
+/// Whoever may write in the directory could put a link in its place, through which root would write elsewhere.
+const OF_UNFINISHED: OpenFlags = OpenFlags::SQLITE_OPEN_READ_WRITE
+    .union(OpenFlags::SQLITE_OPEN_NO_MUTEX)
+    .union(OpenFlags::SQLITE_OPEN_NOFOLLOW);
 
 const PAGE_BYTES: &str = "PRAGMA page_size";
 
@@ -126,8 +132,7 @@ pub fn back_up(
     if wanted != inventory.identity() {
         return Err(StoreError::Damaged(format!("the copy of {} is another database", database.display())));
     }
-    refuse(database, file, existing)?;
-    unfinished.finish(file)?;
+    unfinished.finish(file, || refuse(database, file, existing))?;
     Ok(inventory)
 }
 
@@ -151,6 +156,14 @@ fn refuse(database: &Path, file: &Path, existing: Existing) -> Result<(), StoreE
 fn is_same(one: &Path, other: &Path) -> bool {
     let identity = |path: &Path| std::fs::metadata(path).map(|found| (found.dev(), found.ino())).ok();
     identity(one).is_some_and(|found| Some(found) == identity(other))
+}
+
+/// Whether this is the name of an open file.
+fn is_of(file: &File, path: &Path) -> bool {
+    let identity = |found: &Metadata| (found.dev(), found.ino());
+    file.metadata().is_ok_and(|open| {
+        std::fs::symlink_metadata(path).is_ok_and(|named| identity(&open) == identity(&named))
+    })
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -188,8 +201,7 @@ fn copy(
     };
     let page_bytes: i64 = source.query_row(PAGE_BYTES, [], |row| row.get(0)).map_err(failed)?;
     let page_bytes = page_bytes.unsigned_abs();
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut copy = Connection::open_with_flags(unfinished.path(), flags).map_err(failed)?;
+    let mut copy = Connection::open_with_flags(unfinished.path(), OF_UNFINISHED).map_err(failed)?;
     copy.execute_batch(OF_A_COPY).map_err(failed)?;
     {
         let backup = Backup::new(source, &mut copy).map_err(failed)?;

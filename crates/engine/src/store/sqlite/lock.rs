@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use crate::store::calendar::utc;
@@ -27,7 +28,7 @@ impl Lock {
     pub(super) fn take(database: &Path, opened_at_ms: i64) -> Result<Self, StoreError> {
         let path = path(database);
         let unusable = |error| unusable(&path, &error);
-        let mut file = private(&path).map_err(unusable)?;
+        let mut file = private_alone(&path).map_err(unusable)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(taken(database, &mut file)),
@@ -59,9 +60,28 @@ fn path(database: &Path) -> PathBuf {
 pub(super) fn private(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    options.mode(0o600).open(path)
+}
+
+/// The same of a file that nobody but us has reason to make. The directory may be a service's, and who opens the file root:
+/// through a link of the service's, root would empty any file, and give it away.
+pub(super) fn private_alone(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let no_links = rustix::fs::OFlags::NOFOLLOW.bits();
+    let refused = |why: &str| io::Error::other(format!("it {why}; remove it"));
+    let file = options.custom_flags(no_links.cast_signed()).open(path).map_err(|error| {
+        let is_link = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
+        if is_link { refused("is a symbolic link") } else { error }
+    })?;
+    let found = file.metadata()?;
+    if !found.is_file() {
+        return Err(refused("is no file"));
+    }
+    if found.nlink() > 1 {
+        return Err(refused("has another name as well"));
+    }
+    Ok(file)
 }
 
 fn taken(database: &Path, file: &mut File) -> StoreError {
@@ -89,5 +109,23 @@ mod tests {
         drop(lock);
         Lock::take(&database, 0).expect("is free again");
         drop(inherited);
+    }
+
+    #[test]
+    fn a_lock_is_never_another_file() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let database = directory.path().join("groundswell.db");
+        let other = directory.path().join("other");
+        std::fs::write(&other, "of somebody else").expect("it can be written");
+        let refused = || Lock::take(&database, 0).expect_err("is refused").to_string();
+        let lock = path(&database);
+        std::os::unix::fs::symlink(&other, &lock).expect("a link");
+        let said = refused();
+        assert!(said.contains("groundswell.db.lock: it is a symbolic link; remove it"), "{said}");
+        std::fs::remove_file(&lock).expect("is there");
+        std::fs::hard_link(&other, &lock).expect("a second name");
+        let said = refused();
+        assert!(said.contains("groundswell.db.lock: it has another name as well; remove it"), "{said}");
+        assert_eq!(std::fs::read(&other).expect("is there"), b"of somebody else");
     }
 }

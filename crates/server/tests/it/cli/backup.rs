@@ -138,7 +138,7 @@ fn a_backup_that_is_interrupted_leaves_nothing_behind() {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let file = directory.path().join("g.backup").display().to_string();
     let arguments = ["backup", &file, "--database-url", &sample.url()];
-    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let mut backup = command(&arguments, &[]).stdout(Stdio::null()).spawn().expect("the binary starts");
         waiting::until("it is being written", || (!names(directory.path()).is_empty()).then_some(()));
         kill_process(Pid::from_child(&backup), signal).expect("it runs");

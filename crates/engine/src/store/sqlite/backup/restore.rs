@@ -12,7 +12,10 @@ use groundswell_types::EventId;
 use rusqlite::{Connection, OpenFlags};
 
 use super::unfinished::Unfinished;
-use super::{BUSY_TIMEOUT, Existing, Inventory, Step, Watch, check, copy, is_same, open_source, with_suffix};
+use super::{
+    BUSY_TIMEOUT, Existing, Inventory, OF_UNFINISHED, Step, Watch, check, copy, is_same, open_source,
+    with_suffix,
+};
 use crate::store::calendar::utc;
 use crate::store::sqlite::lock::Lock;
 use crate::store::sqlite::open;
@@ -78,8 +81,8 @@ pub fn restore(
     let unfinished = Unfinished::beside(target, abandon)?;
     unfinished.give_to_owner()?;
     copy(&open_source(backup)?, backup, &unfinished, tell)?;
-    let replaced = if is_there { highest_of_closed(target) } else { Ok(None) };
-    let made = [checked.highest_event_id, replaced.unwrap_or_default()].into_iter().flatten();
+    let replaced = if is_there { highest_of_closed(target)? } else { Replaced::Knows(None) };
+    let made = [checked.highest_event_id, replaced.highest()].into_iter().flatten();
     raise_highest(unfinished.path(), made.fold(crate::id::first_at(now_ms), EventId::max))?;
     unfinished.sync()?;
     tell(Step::Checking);
@@ -88,31 +91,64 @@ pub fn restore(
     if comparable(&inventory) != comparable(checked) {
         return Err(StoreError::Damaged(format!("{} changed while it was read", backup.display())));
     }
-    let set_aside = if is_there { Some(set_aside(target, now_ms)?) } else { None };
-    unfinished.finish(target)?;
-    Ok(Restored { inventory, set_aside, knows_replaced_ids: replaced.is_ok() })
+    let set_aside = unfinished
+        .finish(target, || if is_there { set_aside(target, now_ms).map(Some) } else { Ok(None) })?;
+    let knows_replaced_ids = matches!(replaced, Replaced::Knows(_));
+    Ok(Restored { inventory, set_aside, knows_replaced_ids })
+}
+
+/// What a database that is about to be replaced says of the ids that it has made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Replaced {
+    /// The highest.
+    Knows(Option<EventId>),
+    /// It is damaged.
+    Damaged,
+}
+
+impl Replaced {
+    fn highest(self) -> Option<EventId> {
+        match self {
+            Self::Knows(highest) => highest,
+            Self::Damaged => None,
+        }
+    }
 }
 
 /// The highest id of a database that is about to be replaced, closed with everything in one file. One that is damaged
 /// does not know. A later version's does: going back to the version before it replaces it by the backup from then.
-fn highest_of_closed(path: &Path) -> Result<Option<EventId>, ()> {
+///
+/// Refuses one that another program has open. It would go on with the log under the old name, which is the new one's then.
+fn highest_of_closed(path: &Path) -> Result<Replaced, StoreError> {
+    let in_use = || {
+        StoreError::Unusable(format!(
+            "another program reads the database {}; stop that program first",
+            path.display()
+        ))
+    };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let read = || {
         let db = Connection::open_with_flags(path, flags).ok()?;
         db.busy_timeout(BUSY_TIMEOUT).ok()?;
-        db.query_row(EMPTY_LOG, [], |_| Ok(())).ok()?;
+        // Whoever reads what is in the log keeps it from being emptied, which is no error but a row.
+        let is_read: bool = db.query_row(EMPTY_LOG, [], |row| row.get(0)).ok()?;
         let highest = check::highest_event_id(&db).ok()?;
         db.close().ok()?;
-        Some(highest)
+        Some((is_read, highest))
     };
-    read().ok_or(())
+    match read() {
+        None => Ok(Replaced::Damaged),
+        // The last one who closes a database removes its log.
+        Some(_) if with_suffix(path, "-wal").exists() => Err(in_use()),
+        Some((true, _)) => Err(in_use()),
+        Some((false, highest)) => Ok(Replaced::Knows(highest)),
+    }
 }
 
 fn raise_highest(path: &Path, highest: EventId) -> Result<(), StoreError> {
     let failed =
         |error: rusqlite::Error| StoreError::Unusable(format!("cannot write {}: {error}", path.display()));
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags).map_err(failed)?;
+    let db = Connection::open_with_flags(path, OF_UNFINISHED).map_err(failed)?;
     db.execute(RAISE_HIGHEST, [highest.number()]).map_err(failed)?;
     db.close().map_err(|(_, error)| failed(error))
 }
@@ -147,4 +183,47 @@ fn set_aside(target: &Path, now_ms: i64) -> Result<PathBuf, StoreError> {
     }
     directory::sync_of(target).map_err(failed)?;
     Ok(aside)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Abandon;
+    use super::*;
+
+    #[test]
+    fn a_database_that_another_program_has_open_is_not_replaced() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("g.db");
+        let other = Connection::open(&path).expect("a new database");
+        let made = "PRAGMA journal_mode = WAL;
+            CREATE TABLE event (id INTEGER PRIMARY KEY);
+            CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER);
+            INSERT INTO event VALUES (7)";
+        other.execute_batch(made).expect("SQL");
+        let refused = || highest_of_closed(&path).expect_err("it is open").to_string();
+        assert!(refused().contains("another program reads the database "), "{}", refused());
+        other.execute_batch("BEGIN; SELECT * FROM event").expect("SQL");
+        assert!(refused().contains("stop that program first"), "{}", refused());
+        other.execute_batch("COMMIT").expect("SQL");
+        other.close().expect("nothing is under way");
+        let known = Replaced::Knows(Some(EventId::from_number(7)));
+        assert_eq!(highest_of_closed(&path).expect("nobody has it open"), known);
+        fs::write(&path, "no database").expect("it can be written");
+        assert_eq!(highest_of_closed(&path).expect("nobody has it open"), Replaced::Damaged);
+    }
+    #[test]
+    fn a_link_put_in_the_place_of_a_copy_is_not_written_through() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (target, other) = (directory.path().join("g.db"), directory.path().join("other.db"));
+        let made = "CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER)";
+        Connection::open(&other).and_then(|db| db.execute_batch(made)).expect("a new database");
+        let before = fs::read(&other).expect("is there");
+        let unfinished = Unfinished::beside(&target, &Abandon::default()).expect("it can be written");
+        fs::remove_file(unfinished.path()).expect("is there");
+        std::os::unix::fs::symlink(&other, unfinished.path()).expect("a link");
+        raise_highest(unfinished.path(), EventId::from_number(7)).expect_err("it is a link");
+        let source = open_source(&other).expect("a database");
+        copy(&source, &other, &unfinished, &mut |_| ()).expect_err("it is a link");
+        assert_eq!(fs::read(&other).expect("is there"), before);
+    }
 }

@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::with_suffix;
-use crate::store::sqlite::lock::private;
+use super::{is_of, with_suffix};
+use crate::store::sqlite::lock::private_alone;
 use crate::store::{StoreError, directory};
 
 /// Kept free beyond what the copy takes.
@@ -18,12 +18,21 @@ const SPARE_BYTES: u64 = 16 << 20;
 #[derive(Debug, Clone, Default)]
 pub struct Abandon(Arc<Mutex<Option<PathBuf>>>);
 
+/// While this is held, whoever copies can neither begin, finish nor fail: it waits.
+#[derive(Debug)]
+#[must_use]
+pub struct GivenUp<'a> {
+    _unfinished: MutexGuard<'a, Option<PathBuf>>,
+}
+
 impl Abandon {
     /// Removes what is not finished. Nothing gets its name afterwards.
-    pub fn now(&self) {
-        if let Some(path) = self.unfinished().take() {
+    pub fn now(&self) -> GivenUp<'_> {
+        let mut unfinished = self.unfinished();
+        if let Some(path) = unfinished.take() {
             remove(&path);
         }
+        GivenUp { _unfinished: unfinished }
     }
 
     fn unfinished(&self) -> MutexGuard<'_, Option<PathBuf>> {
@@ -43,25 +52,32 @@ pub(super) struct Unfinished {
 impl Unfinished {
     /// Begins one. What a process that was killed has left of the same name is begun anew.
     pub(super) fn beside(wanted: &Path, abandon: &Abandon) -> Result<Self, StoreError> {
-        let path = with_suffix(wanted, ".unfinished");
-        directory::make(wanted).map_err(|error| unwritable(&path, &error))?;
-        let file = private(&path).map_err(|error| unwritable(&path, &error))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(StoreError::Unusable(format!(
-                    "another process is writing {}; wait for it",
-                    path.display()
-                )));
-            }
-            Err(TryLockError::Error(error)) => return Err(unwritable(&path, &error)),
-        }
+        let named = with_suffix(wanted, ".unfinished");
+        directory::make(wanted).map_err(|error| unwritable(&named, &error))?;
+        // Without links, so that SQLite can be told to follow none.
+        let path = directory::real(&named).map_err(|error| unwritable(&named, &error))?;
+        // Held from before there is a file until it is known that it is to be removed.
+        let mut unfinished = abandon.unfinished();
+        let file = Self::locked(&path)?;
+        *unfinished = Some(path.clone());
+        drop(unfinished);
+        let begun = Self { path, file, abandon: abandon.clone() };
         // One that is there already may be anybody's to read.
-        file.set_permissions(Permissions::from_mode(0o600))
-            .and_then(|()| file.set_len(0))
-            .map_err(|error| unwritable(&path, &error))?;
-        *abandon.unfinished() = Some(path.clone());
-        Ok(Self { path, file, abandon: abandon.clone() })
+        begun
+            .file
+            .set_permissions(Permissions::from_mode(0o600))
+            .and_then(|()| begun.file.set_len(0))
+            .map_err(|error| unwritable(&begun.path, &error))?;
+        Ok(begun)
+    }
+
+    fn locked(path: &Path) -> Result<File, StoreError> {
+        loop {
+            let file = private_alone(path).map_err(|error| unwritable(path, &error))?;
+            if let Some(locked) = lock(file, path)? {
+                return Ok(locked);
+            }
+        }
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -93,24 +109,44 @@ impl Unfinished {
         directory::give_to_owner(&self.path, &self.file).map_err(|error| unwritable(&self.path, &error))
     }
 
-    /// Gives it its name, on the disk when this returns.
-    pub(super) fn finish(self, wanted: &Path) -> Result<(), StoreError> {
+    /// Makes room and gives it its name, on the disk when this returns. In between it cannot be given up: there would be
+    /// neither what made room nor what takes its place.
+    pub(super) fn finish<T>(
+        self,
+        wanted: &Path,
+        make_room: impl FnOnce() -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         self.sync()?;
-        {
+        let made = {
             let mut unfinished = self.abandon.unfinished();
             if unfinished.is_none() {
                 return Err(StoreError::Unusable(format!("{} was given up", self.path.display())));
             }
+            let made = make_room()?;
             std::fs::rename(&self.path, wanted).map_err(|error| unwritable(wanted, &error))?;
             *unfinished = None;
-        }
-        directory::sync_of(wanted).map_err(|error| unwritable(wanted, &error))
+            made
+        };
+        directory::sync_of(wanted).map_err(|error| unwritable(wanted, &error))?;
+        Ok(made)
     }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        self.abandon.now();
+        drop(self.abandon.now());
+    }
+}
+
+/// Locks an open file. None if it does not have this name any more: whoever had the lock before may have given it its other
+/// one, and a finished copy would be written over.
+fn lock(file: File, path: &Path) -> Result<Option<File>, StoreError> {
+    match file.try_lock() {
+        Ok(()) => Ok(is_of(&file, path).then_some(file)),
+        Err(TryLockError::WouldBlock) => {
+            Err(StoreError::Unusable(format!("another process is writing {}; wait for it", path.display())))
+        }
+        Err(TryLockError::Error(error)) => Err(unwritable(path, &error)),
     }
 }
 
@@ -145,11 +181,11 @@ mod tests {
         let wanted = directory.path().join("g.backup");
         let abandon = Abandon::default();
         let unfinished = Unfinished::beside(&wanted, &abandon).expect("it can be written");
-        abandon.now();
-        unfinished.finish(&wanted).expect_err("it is gone");
+        drop(abandon.now());
+        unfinished.finish(&wanted, || Ok(())).expect_err("it is gone");
         let finished = Unfinished::beside(&wanted, &abandon).expect("it can be written");
-        finished.finish(&wanted).expect("finishes");
-        abandon.now();
+        finished.finish(&wanted, || Ok(())).expect("finishes");
+        drop(abandon.now());
         assert!(wanted.exists(), "what is finished stays");
         assert_eq!(std::fs::read_dir(directory.path()).expect("readable").count(), 1);
     }
@@ -162,7 +198,56 @@ mod tests {
         let said =
             Unfinished::beside(&wanted, &Abandon::default()).expect_err("is being written").to_string();
         assert!(said.contains("another process is writing "), "{said}");
-        first.finish(&wanted).expect("finishes");
+        first.finish(&wanted, || Ok(())).expect("finishes");
         Unfinished::beside(&wanted, &Abandon::default()).expect("is free again");
+    }
+    #[test]
+    fn while_it_is_given_up_nobody_begins_finishes_or_fails() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let wanted = directory.path().join("g.backup");
+        let abandon = Abandon::default();
+        let unfinished = Unfinished::beside(&wanted, &abandon).expect("it can be written");
+        let given_up = abandon.now();
+        std::thread::scope(|scope| {
+            let failing = scope.spawn(move || drop(unfinished));
+            let beginning = scope.spawn(|| Unfinished::beside(&wanted, &abandon).map(drop));
+            for _ in 0..1000 {
+                std::thread::yield_now();
+            }
+            assert!(!failing.is_finished() && !beginning.is_finished(), "they wait");
+            assert_eq!(std::fs::read_dir(directory.path()).expect("readable").count(), 0);
+            drop(given_up);
+        });
+    }
+
+    #[test]
+    fn a_file_that_has_got_its_name_meanwhile_is_not_written_over() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let wanted = directory.path().join("g.backup");
+        let first = Unfinished::beside(&wanted, &Abandon::default()).expect("it can be written");
+        let path = first.path().to_owned();
+        let opened_by_second = private_alone(&path).expect("it is there");
+        first.finish(&wanted, || Ok(())).expect("finishes");
+        assert!(lock(opened_by_second, &path).expect("nobody has its lock").is_none());
+        let second = Unfinished::beside(&wanted, &Abandon::default()).expect("another file is begun");
+        let opened = private_alone(second.path()).expect("it is there");
+        lock(opened, second.path()).expect_err("the second has its lock");
+    }
+
+    #[test]
+    fn what_is_not_a_file_of_its_own_is_not_written_through() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let (wanted, other) = (directory.path().join("g.backup"), directory.path().join("other"));
+        std::fs::write(&other, "of somebody else").expect("it can be written");
+        let name = directory.path().join("g.backup.unfinished");
+        std::os::unix::fs::symlink(&other, &name).expect("a link");
+        let begin = || Unfinished::beside(&wanted, &Abandon::default()).expect_err("is refused").to_string();
+        let said = begin();
+        assert!(said.contains("g.backup.unfinished: it is a symbolic link; remove it"), "{said}");
+        std::fs::remove_file(&name).expect("is there");
+        std::fs::hard_link(&other, &name).expect("a second name");
+        let said = begin();
+        assert!(said.contains("g.backup.unfinished: it has another name as well; remove it"), "{said}");
+        assert_eq!(std::fs::read(&other).expect("is there"), b"of somebody else");
     }
 }
