@@ -146,12 +146,19 @@ fn sampler(name: Option<&str>, argument: Option<&str>) -> anyhow::Result<Sampler
 }
 
 impl TracesSettings {
-    /// For people, in the words of the file. A user and a password in the endpoint are nobody's business.
+    /// For people, in the words of the file. A user, a password and what is asked for in the endpoint are nobody's
+    /// business: some collectors take their key there.
     pub fn shown(&self, mask: &str) -> Value {
         let mut endpoint = self.endpoint.clone();
+        // It has a host, so it can have both.
+        if !endpoint.username().is_empty() {
+            let _ = endpoint.set_username(mask);
+        }
         if endpoint.password().is_some() {
-            // It has a host, so it can have a password.
             let _ = endpoint.set_password(Some(mask));
+        }
+        if endpoint.query().is_some() {
+            endpoint.set_query(Some(mask));
         }
         let SamplerSettings { is_parent_based, ratio } = self.sampler;
         let sampler = if is_parent_based { "parentbased_traceidratio" } else { "traceidratio" };
@@ -220,6 +227,21 @@ mod tests {
         for endpoint in ["http://me:s3cret@", "ftp://me:s3cret@collector", "me:s3cret@collector:4318"] {
             let error = with(|args| args.otlp_endpoint = Some(endpoint.to_owned())).expect_err("refused");
             assert!(!format!("{error:#} {error:?}").contains("s3cret"), "{error:#}");
+        }
+    }
+
+    #[test]
+    fn nothing_secret_of_an_endpoint_is_shown() {
+        for endpoint in [
+            "http://t0ken@collector/v1/traces",
+            "http://me:t0ken@collector/v1/traces",
+            "http://:t0ken@collector/v1/traces",
+            "http://collector/v1/traces?api-key=t0ken",
+            "http://collector/v1/traces?t0ken",
+        ] {
+            let args = |args: &mut TracesArgs| args.otlp_traces_endpoint = Some(endpoint.to_owned());
+            let shown = with(args).expect("good").expect("on").shown("***").to_string();
+            assert!(!shown.contains("t0ken") && shown.contains("collector/v1/traces"), "{shown}");
         }
     }
 
