@@ -1,5 +1,6 @@
 //! Start and stop: open the store, start the engine, listen; on SIGINT or SIGTERM the other way round.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,17 +25,22 @@ use crate::mail::SmtpPost;
 use crate::metrics::MetricsFront;
 use crate::site::Site;
 use crate::stop_signals::StopSignals;
-use crate::traces::Traces;
+use crate::traces::{LAST_SPANS, Traces};
 use crate::{crash, log, request, secrets};
 
 /// Open requests get this long to finish after a stop is asked for; attempts under way then get theirs.
 const REQUESTS_GRACE: Duration = Duration::from_secs(10);
 
-/// Whoever reads metrics while the server stops has had the other requests' time already.
-const METRICS_GRACE: Duration = Duration::from_secs(1);
-
-/// Everything together ends within 30 s.
+/// More than an attempt takes, unless the settings say otherwise. Traces have theirs of it.
 const ENGINE_GRACE: Duration = Duration::from_secs(19);
+
+/// A name that is being looked up holds its thread for as long as the system's resolver likes; nobody waits for it.
+const RUNTIME_GRACE: Duration = Duration::from_secs(1);
+
+const _: () = assert!(
+    REQUESTS_GRACE.as_secs() + ENGINE_GRACE.as_secs() + RUNTIME_GRACE.as_secs() <= 30,
+    "everything together ends within 30 s, as the documentation says"
+);
 
 /// Prints a line for the person who started the process.
 #[expect(
@@ -57,7 +63,9 @@ pub fn run(config: Config) -> anyhow::Result<()> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     request::spawn_by_request();
-    runtime.block_on(serve(config, log_levels))
+    let ended = runtime.block_on(serve(config, log_levels));
+    runtime.shutdown_timeout(RUNTIME_GRACE);
+    ended
 }
 
 /// Opens the database, bringing it up to date.
@@ -88,69 +96,135 @@ async fn serve(config: Config, log_levels: Levels) -> anyhow::Result<()> {
             return Ok(());
         }
     };
-    // Before the engine starts: it may deliver to this server's own inboxes, and must know their addresses.
-    let listener = Listener::bind(config.listen, Limits::raised())
-        .with_context(|| format!("cannot listen on {}", config.listen))?;
-    let address = listener.address()?;
-    let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
-    let own_url = Url::parse(&public_url).with_context(|| format!("{public_url} is no URL"))?;
-    let engine_config =
-        EngineConfig { public_url: Some(own_url), own_listener: Some(address), ..config.engine.clone() };
-    let engine = Engine::start(EngineParts { store, config: engine_config, clock }).await;
+    let prepared = match Prepared::new(&config, log_levels) {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            store.close().await;
+            return Err(error);
+        }
+    };
+    let traces = prepared.watching.traces.clone();
+    let engine = Engine::start(EngineParts { store, config: prepared.engine_config(&config), clock }).await;
     let engine = engine.context("the engine does not start")?;
-    let post = config.mail.as_ref().map(|mail| SmtpPost::new(mail, &public_url)).transpose()?;
-    engine.begin_telling(post.map(|post| Arc::new(post) as _));
-    let site = Site::load()?;
-    if site.is_none() {
-        tracing::warn!("the pages are not built (`cargo xtask build` makes them); only the API is served");
+    let ended = listen(&engine, prepared, (&config, &mut stop_signals)).await;
+    // Whatever has kept it from listening: it delivers since it was started, and what is not written down of that is
+    // delivered once more at the next start.
+    shut_down(&engine, traces).await;
+    match ended? {
+        Ended::Asked => tracing::info!("stopped"),
+        Ended::Failed => {
+            anyhow::bail!(
+                "stopped because of the database; the last lines of the log say why, and what to do"
+            )
+        }
+    }
+    Ok(())
+}
+
+/// All that may fail and needs no engine. An engine delivers from its start on, so that a server which cannot come up, and is
+/// started every few seconds, would deliver the same again and again.
+struct Prepared {
+    listener: Listener,
+    address: SocketAddr,
+    public_url: String,
+    own_url: Url,
+    /// None where nobody collects metrics.
+    metrics: Option<Listener>,
+    post: Option<SmtpPost>,
+    site: Option<Site>,
+    watching: Watching,
+}
+
+impl Prepared {
+    fn new(config: &Config, log_levels: Levels) -> anyhow::Result<Self> {
+        let listener = Listener::bind(config.listen, Limits::raised())
+            .with_context(|| format!("cannot listen on {}", config.listen))?;
+        let address = listener.address()?;
+        let metrics = metrics_listener(config)?;
+        let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
+        let own_url = Url::parse(&public_url).with_context(|| format!("{public_url} is no URL"))?;
+        let post = config.mail.as_ref().map(|mail| SmtpPost::new(mail, &public_url)).transpose()?;
+        let site = Site::load()?;
+        if site.is_none() {
+            tracing::warn!(
+                "the pages are not built (`cargo xtask build` makes them); only the API is served"
+            );
+        }
+        let traces = config.traces.as_ref().map(Traces::start).transpose()?;
+        let watching = Watching { log_levels, traces };
+        Ok(Self { listener, address, public_url, own_url, metrics, post, site, watching })
+    }
+
+    /// The engine may deliver to this server's own inboxes, and must know their addresses.
+    fn engine_config(&self, config: &Config) -> EngineConfig {
+        EngineConfig {
+            public_url: Some(self.own_url.clone()),
+            own_listener: Some(self.address),
+            ..config.engine.clone()
+        }
+    }
+}
+
+/// Why a server does not listen any more.
+enum Ended {
+    /// Somebody has asked for it.
+    Asked,
+    /// The database is lost to it.
+    Failed,
+}
+
+/// Serves until it is asked to stop or cannot go on, and until open requests are finished.
+async fn listen(
+    engine: &Arc<Engine>,
+    prepared: Prepared,
+    (config, stop_signals): (&Config, &mut StopSignals),
+) -> anyhow::Result<Ended> {
+    let Prepared { listener, address, public_url, own_url: _, metrics, post, site, watching } = prepared;
+    if let Some(traces) = &watching.traces {
+        engine.traces().start(Arc::new(traces.clone()));
     }
     let stop = CancellationToken::new();
-    let traces = trace(&config, &engine)?;
-    let watching = Watching { log_levels, traces: traces.clone() };
     let state =
-        AppState::new(Arc::clone(&engine), site, public_url.clone(), (&config, watching, stop.clone()))?;
+        AppState::new(Arc::clone(engine), site, public_url.clone(), (config, watching, stop.clone()))?;
     let router = router(state.clone());
+    engine.begin_telling(post.map(|post| Arc::new(post) as _));
     say(&format!("Groundswell listens on http://{address}"));
     if engine.is_first_run().await.unwrap_or(false) {
         let (token, _) = engine.create_sign_in_token(&UserId::first()).await?;
         say(&format!("Sign in, once and within an hour: {public_url}/sign-in?token={token}"));
     }
-
-    let metrics = metrics_listener(&config)?.map(|listener| {
+    if let Some(metrics) = &metrics {
+        say(&format!("Metrics are at http://{}/metrics", metrics.address()?));
+    }
+    let metrics = metrics.map(|listener| {
         let state = state.clone();
         listener.serve(move |_| MetricsFront(state.clone()), &stop)
     });
     let serving = listener.serve(move |peer| Front::new(state.clone(), router.clone(), peer), &stop);
-    let failed = tokio::select! {
-        _ = stop_signals.wait() => false,
-        () = engine.failed() => true,
+    let ended = tokio::select! {
+        _ = stop_signals.wait() => Ended::Asked,
+        () = engine.failed() => Ended::Failed,
     };
     stop.cancel();
-    serving.finish(REQUESTS_GRACE).await;
-    if let Some(metrics) = metrics {
-        metrics.finish(METRICS_GRACE).await;
-    }
-    if tokio::time::timeout(ENGINE_GRACE, engine.shut_down()).await.is_err() {
+    let metrics = async {
+        if let Some(metrics) = metrics {
+            metrics.finish(REQUESTS_GRACE).await;
+        }
+    };
+    tokio::join!(serving.finish(REQUESTS_GRACE), metrics);
+    Ok(ended)
+}
+
+/// Ends deliveries, then traces, which tell of them.
+async fn shut_down(engine: &Engine, traces: Option<Traces>) {
+    let of_traces = if traces.is_some() { LAST_SPANS } else { Duration::ZERO };
+    if tokio::time::timeout(ENGINE_GRACE.saturating_sub(of_traces), engine.shut_down()).await.is_err() {
         tracing::warn!("attempts under way did not finish in time; they are repeated after the next start");
     }
     if let Some(traces) = traces {
         // The thread that sends waits for tasks of this runtime.
         let _ = tokio::task::spawn_blocking(move || traces.stop()).await;
     }
-    if failed {
-        anyhow::bail!("stopped because of the database; the last lines of the log say why, and what to do");
-    }
-    tracing::info!("stopped");
-    Ok(())
-}
-
-/// Begins to trace, where the settings say so.
-fn trace(config: &Config, engine: &Engine) -> anyhow::Result<Option<Traces>> {
-    let traces = config.traces.as_ref().map(Traces::start).transpose()?;
-    if let Some(traces) = &traces {
-        engine.traces().start(Arc::new(traces.clone()));
-    }
-    Ok(traces)
 }
 
 /// Listens for those who collect metrics, where the settings say so.
@@ -158,6 +232,5 @@ fn metrics_listener(config: &Config) -> anyhow::Result<Option<Listener>> {
     let Some(wanted) = config.metrics_listen else { return Ok(None) };
     let listener = Listener::bind(wanted, Limits::of_few())
         .with_context(|| format!("cannot listen on {wanted} for metrics"))?;
-    say(&format!("Metrics are at http://{}/metrics", listener.address()?));
     Ok(Some(listener))
 }

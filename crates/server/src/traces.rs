@@ -31,8 +31,8 @@ use crate::config::traces::{SamplerSettings, TracesSettings};
 use crate::http_meters::method_name;
 use crate::request::RequestId;
 
-/// What is left is sent for so long when the server stops.
-const LAST_SPANS: Duration = Duration::from_secs(5);
+/// What is left is sent for so long when the server stops. It is taken from the time of the attempts under way.
+pub const LAST_SPANS: Duration = Duration::from_secs(3);
 
 /// What is asked every few seconds by machines is traced for nobody.
 const UNTRACED: [&str; 3] = ["/healthz", "/readyz", "/metrics"];

@@ -1,5 +1,6 @@
 //! The process: one per file, orderly stops.
 
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use serde_json::{Value, json};
 use crate::client::{Call, Client};
 use crate::receiver::{Reaction, Receiver, Reply};
 use crate::server::{ADMIN_KEY, Server, on};
+use crate::waiting;
 
 #[test]
 fn a_second_process_on_the_same_file_is_refused_and_told_who_holds_it() {
@@ -49,6 +51,33 @@ fn a_process_that_has_lost_its_database_to_another_one_stops_and_says_why() {
     assert!(!status.success());
     let said = server.log();
     assert!(said.contains("taken over by process 7 on elsewhere"), "{said}");
+}
+
+#[test]
+fn a_server_that_cannot_come_up_delivers_nothing() {
+    // The system takes connections for it, and nobody answers them.
+    let receiver = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    receiver.set_nonblocking(true).expect("a socket");
+    let address = |listener: &TcpListener| listener.local_addr().expect("it is bound").to_string();
+    let mut server = Server::start();
+    let program = server.client().program("REFERRAL");
+    server.client().webhook(&program, &format!("http://{}/", address(&receiver)), Value::Null);
+    server.client().join(&program, "somebody");
+    waiting::until("it is being delivered", || receiver.accept().ok());
+    server.kill();
+    while receiver.accept().is_ok() {}
+
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    server.set("GROUNDSWELL_METRICS_LISTEN", &address(&taken));
+    for _ in 0..3 {
+        let (status, said) = server.second_on_the_same_database();
+        assert!(!status.success(), "{said}");
+        assert!(said.contains(&format!("cannot listen on {} for metrics", address(&taken))), "{said}");
+        receiver.accept().expect_err("nothing is sent");
+    }
+    drop(taken);
+    server.restart();
+    waiting::until("what waited is delivered", || receiver.accept().ok());
 }
 
 #[test]
@@ -113,7 +142,7 @@ fn a_stop_under_load_is_orderly_and_loses_nothing() {
                 })
             })
             .collect();
-        crate::waiting::until("there is load", || (posted.load(Ordering::SeqCst) > 200).then_some(()));
+        waiting::until("there is load", || (posted.load(Ordering::SeqCst) > 200).then_some(()));
         server.terminate();
         let status = server.wait(Duration::from_secs(30));
         stop.store(true, Ordering::SeqCst);
