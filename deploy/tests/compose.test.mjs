@@ -23,7 +23,7 @@ test('the server runs without rights, and gets the time to stop that it needs', 
   assert.equal(server.read_only, true);
   assert.deepEqual(server.cap_drop, ['ALL']);
   assert.deepEqual(server.security_opt, ['no-new-privileges:true']);
-  assert.equal(server.stop_grace_period, '40s');
+  assert.equal(server.stop_grace_period, '45s');
   assert.equal(server.ports[0].host_ip, '127.0.0.1', 'without TLS it is for this machine alone');
   assert.deepEqual(server.volumes.map(({ source, target }) => [source, target]), [['data', '/var/lib/groundswell']]);
   assert.ok('data' in volumes);

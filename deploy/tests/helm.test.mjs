@@ -111,24 +111,37 @@ test('a monitor alone collects from a port of its own, which leads nowhere else'
   assert.equal(withKey.of('ServiceMonitor').spec.endpoints[0].port, 'http');
 });
 
-test('the pods for backups have the volumes of the server, and are the same user', async () => {
+test('the pods for backups have the volumes that they need, where the server is, and are the same user', async () => {
   const { metadata, spec } = (await render()).of('StatefulSet');
   // There it is the release `hooks`; the documentation installs `groundswell`.
-  const name = metadata.name.replace('hooks-', '');
+  const named = (text) => text.replace('hooks-', '').replace(/^hooks$/, 'groundswell');
   const { securityContext: user, containers: [server] } = spec.template.spec;
-  for (const file of ['backups', 'restore']) await valid(`kubernetes/${file}.yaml`);
-  const [claim, shell] = await documents('kubernetes/backups.yaml');
-  const [restore] = await documents('kubernetes/restore.yaml');
-  for (const pod of [shell, restore]) {
+  const files = ['backups', 'shell', 'key', 'restore'];
+  for (const file of files) await valid(`kubernetes/${file}.yaml`);
+  const [claim, shell, key, job] = (await Promise.all(files.map((file) => documents(`kubernetes/${file}.yaml`)))).flat();
+  const restore = job.spec.template;
+  assert.equal(job.spec.backoffLimit, 0, 'what has failed is not tried again');
+  const claimAt = ({ spec: { volumes, containers: [{ volumeMounts }] } }, path) => {
+    const mount = volumeMounts.find(({ mountPath }) => mountPath === path);
+    return mount && volumes.find(({ name }) => name === mount.name).persistentVolumeClaim.claimName;
+  };
+  const data = `${spec.volumeClaimTemplates[0].metadata.name}-${named(metadata.name)}-0`;
+  for (const [pod, claims] of [
+    [shell, [undefined, claim.metadata.name]],
+    [key, [data, undefined]],
+    [restore, [data, claim.metadata.name]],
+  ]) {
     assert.deepEqual(pod.spec.securityContext, user);
-    const [container] = pod.spec.containers;
-    assert.deepEqual(container.securityContext, server.securityContext);
-    const mounted = (path) => {
-      const mount = container.volumeMounts.find(({ mountPath }) => mountPath === path);
-      return pod.spec.volumes.find((volume) => volume.name === mount.name).persistentVolumeClaim.claimName;
-    };
-    assert.equal(mounted(server.volumeMounts[0].mountPath), `${spec.volumeClaimTemplates[0].metadata.name}-${name}-0`);
-    assert.equal(mounted('/backups'), claim.metadata.name);
+    assert.deepEqual(pod.spec.containers[0].securityContext, server.securityContext);
+    assert.deepEqual([server.volumeMounts[0].mountPath, '/backups'].map((path) => claimAt(pod, path)), claims);
+  }
+  const labels = Object.entries(spec.template.metadata.labels).map(([name, value]) => [name, named(value)]);
+  for (const pod of [shell, key]) {
+    const [{ topologyKey, labelSelector }] = pod.spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution;
+    assert.equal(topologyKey, 'kubernetes.io/hostname');
+    for (const label of Object.entries(labelSelector.matchLabels)) {
+      assert.ok(labels.some((one) => one.join() === label.join()), `the server has no ${label}`);
+    }
   }
   const [{ image, env }] = restore.spec.containers;
   assert.ok(server.image.endsWith(image), `${image} is not ${server.image}`);

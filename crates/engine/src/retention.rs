@@ -291,10 +291,9 @@ impl Pace {
     fn rest_after(&mut self, took: Duration, writing: Duration) -> Duration {
         let usual = writing * REST;
         let due = self.count_within(took + usual);
-        let bearable = writing.is_zero().then_some(LARGEST_STEP).unwrap_or_else(|| {
-            let bearable = self.step as u128 * LONGEST_WRITE.as_nanos() / writing.as_nanos();
-            usize::try_from(bearable).unwrap_or(LARGEST_STEP).clamp(STEP, LARGEST_STEP)
-        });
+        let bearable = (self.step as u128 * LONGEST_WRITE.as_nanos()).checked_div(writing.as_nanos());
+        let bearable = bearable.and_then(|count| usize::try_from(count).ok()).unwrap_or(LARGEST_STEP);
+        let bearable = bearable.clamp(STEP, LARGEST_STEP);
         let done = std::mem::replace(&mut self.step, due.clamp(STEP, bearable));
         if due <= done {
             return usual;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use groundswell_types::EventId;
@@ -139,7 +139,14 @@ fn a_backup_that_is_interrupted_leaves_nothing_behind() {
     let file = directory.path().join("g.backup").display().to_string();
     let arguments = ["backup", &file, "--database-url", &sample.url()];
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
-        let mut backup = command(&arguments, &[]).stdout(Stdio::null()).spawn().expect("the binary starts");
+        // A process inherits that it ignores the end of its terminal, where the tests run without one.
+        let mut backup = Command::new("env")
+            .args(["--default-signal=HUP", env!("CARGO_BIN_EXE_groundswell")])
+            .args(arguments)
+            .env_clear()
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("the binary starts");
         waiting::until("it is being written", || (!names(directory.path()).is_empty()).then_some(()));
         kill_process(Pid::from_child(&backup), signal).expect("it runs");
         let status = backup.wait().expect("it was started here");
