@@ -280,12 +280,13 @@ impl Watch {
                 Done::Counted(catch_up::backlog(engine.store.as_ref(), &engine.directory).await)
             }));
         }
-        // What waits for a receiver that fails can wait for days.
+        // What waits for a receiver that is slow can wait for long.
         let left_ms = if self.has_progressed { policy.sample_ms } else { policy.beat_ms };
         let catching_up = self.catching_up.clone().filter(|_| is_due(self.since_left, left_ms))?;
         self.since_left = Some(Stopwatch::start());
         Some(Box::pin(async move {
-            Done::Left(catching_up.count_left(engine.store.as_ref(), &engine.directory).await)
+            let ground = (engine.store.as_ref(), engine.directory.as_ref());
+            Done::Left(catching_up.count_left(ground, engine.now_ms()).await)
         }))
     }
 
