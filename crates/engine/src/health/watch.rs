@@ -310,12 +310,13 @@ impl Watch {
                 self.remember();
             }
             Done::Counted(waiting) => self.waiting = heeded(waiting).or(self.waiting),
-            Done::Began(began) => {
-                if let Some(began) = heeded(began) {
+            Done::Began(began) => match heeded(began) {
+                Some(began) => {
                     self.heartbeat.waiting = began.waiting;
                     self.catching_up = Some(began).filter(|began| began.waiting > 0);
                 }
-            }
+                None => self.has_woken = true,
+            },
             Done::Left(left) => {
                 let (left, known) = (heeded(left), self.catching_up.as_mut());
                 if let (Some(left), Some(known)) = (left, known) {
