@@ -68,7 +68,7 @@ pub struct Engine {
     pub(crate) boots: Vec<BootRecord>,
     pub(crate) jobs: Jobs,
     /// Cancelled with `fatal`, too: nothing more is sent when no outcome can be written any more.
-    stop: CancellationToken,
+    pub(crate) stop: CancellationToken,
     writer_stop: CancellationToken,
     fatal: CancellationToken,
     tasks: std::sync::Mutex<Option<Tasks>>,

@@ -2,11 +2,13 @@
 //!
 //! They are counted when somebody asks, by index, each webhook's up to a bound. What was counted is given again for as long
 //! as twenty times what the counting took, so that however many ask, and however much waits, it takes a twentieth of one
-//! connection that reads.
+//! connection that reads. It goes on when whoever asked does not wait any longer, for the next one who asks: counting much takes
+//! long, and would never come to an end if it began anew each time.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::clock::Stopwatch;
 use crate::engine::Engine;
@@ -48,7 +50,7 @@ pub struct Breakers {
 
 /// What was counted last.
 #[derive(Debug, Default)]
-pub(crate) struct Counted(Mutex<Option<Count>>);
+pub(crate) struct Counted(Arc<Mutex<Option<Count>>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Count {
@@ -65,13 +67,30 @@ impl Count {
 
 impl Engine {
     /// How many deliveries wait. Up to some seconds old, see the module.
-    pub async fn queue_depth(&self) -> Result<QueueDepth, EngineError> {
-        let mut counted = self.counted.0.lock().await;
+    pub async fn queue_depth(self: &Arc<Self>) -> Result<QueueDepth, EngineError> {
+        // Only one counts at a time: whoever has this.
+        let counted = Arc::clone(&self.counted.0).lock_owned().await;
         if let Some(count) = counted.filter(Count::is_fresh) {
             return Ok(count.depth);
         }
+        let counting = tokio::spawn(Arc::clone(self).count_for_all(counted));
+        counting.await.unwrap_or_else(|error| {
+            tracing::error!(%error, "what waits was not counted");
+            Err(EngineError::Stopping)
+        })
+    }
+
+    /// Ends with the engine.
+    async fn count_for_all(
+        self: Arc<Self>,
+        mut counted: OwnedMutexGuard<Option<Count>>,
+    ) -> Result<QueueDepth, EngineError> {
         let watch = Stopwatch::start();
-        let depth = self.count_queues().await?;
+        let depth = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return Err(EngineError::Stopping),
+            depth = self.count_queues() => depth?,
+        };
         *counted = Some(Count { depth, since: Stopwatch::start(), took: watch.elapsed() });
         Ok(depth)
     }

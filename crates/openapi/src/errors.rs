@@ -87,6 +87,9 @@ impl Errors {
     }
 }
 
+const WHEN_TOO_SLOW: &str = " A body has two minutes, and is not waited for when nothing comes for 10 s. When much is being sent \
+                             to the server, it has to come at 64 KiB a second from the tenth second on.";
+
 /// The responses, by the names their references have. `code_schema` is the schema of [`ErrorCode`], which has the
 /// documentation of each.
 pub fn responses(code_schema: &Value) -> Value {
@@ -95,7 +98,11 @@ pub fn responses(code_schema: &Value) -> Value {
         let codes: Vec<ErrorCode> =
             ErrorCode::ALL.into_iter().filter(|code| code.status() == status).collect();
         let texts: Vec<String> = codes.iter().map(|code| documentation(*code, code_schema)).collect();
-        (errors.code().name().to_owned(), response(errors, &codes, &texts.join(" ")))
+        let mut text = texts.join(" ");
+        if errors == Errors::RequestTimeout {
+            text.push_str(WHEN_TOO_SLOW);
+        }
+        (errors.code().name().to_owned(), response(errors, &codes, &text))
     });
     Map::from_iter(responses).into()
 }
@@ -108,9 +115,12 @@ fn response(errors: Errors, codes: &[ErrorCode], text: &str) -> Value {
         });
         if errors == Errors::RateLimit {
             narrower["properties"]["policyName"] = json!({
-                "enum": ["SECOND", "MINUTE", "HOUR", "TESTS_PER_MINUTE", "STREAMS_OF_A_KEY"],
+                "enum": [
+                    "SECOND", "MINUTE", "HOUR", "TESTS_PER_MINUTE", "STREAMS_OF_A_KEY", "STREAMS_OF_A_TEAM", "BODIES_OF_A_KEY"
+                ],
                 "description": "Which limit it was: of the key's, or that a program can send 20 tests a minute, or that a key \
-                                can have 10 streams of events open.",
+                                can have 10 streams of events open, or all keys of a team 25, or that the bodies that the \
+                                server is reading from a key take half of the room there is for bodies.",
             });
             narrower["required"] = json!(["policyName"]);
         }

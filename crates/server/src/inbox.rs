@@ -18,6 +18,9 @@ use crate::routes::Routes;
 const ABOUT: &str = "This is a Groundswell inbox, a receiver for trying webhooks. What is sent here with POST, PUT or PATCH \
                      is shown in its program, for 24 hours.\n";
 
+/// Whose share of the room for bodies it is; no key has such an id.
+const INBOXES: &str = "inboxes";
+
 /// The methods an inbox answers.
 const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, OPTIONS";
 
@@ -57,7 +60,8 @@ async fn take(
     (method, headers, body): (Method, HeaderMap, Body),
 ) -> Result<(), Response> {
     let program = state.engine.admit_to_inbox(token).map_err(|why| refuse(&why))?;
-    let read = state.bodies.read(&headers, body, MAX_BODY_BYTES).await;
+    // Anybody can send here, so all inboxes together have no more of the room than one key.
+    let read = state.bodies.share_of(INBOXES).read(&headers, body, MAX_BODY_BYTES).await;
     let read = read.map_err(|failed| match failed.code {
         ErrorCode::PayloadTooLarge => refuse(&NotTaken::TooLarge),
         code => {

@@ -29,6 +29,10 @@ use crate::traces::RequestSpan;
 #[derive(Debug, Clone)]
 pub struct RequestId(pub Arc<str>);
 
+/// Goes with an answer that says nothing about how well the server is, although its status is one of a server's failure.
+#[derive(Debug, Clone, Copy)]
+pub struct NoFailure;
+
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 tokio::task_local! {
@@ -59,7 +63,8 @@ pub async fn through_router(State(state): State<AppState>, request: Request, nex
     let span = traces.and_then(|traces| traces.request(request.method(), route, request.headers()));
     let asked = Asked { route, meters: &meters, span };
     let (response, id) = named(request, asked, |request| next.run(request)).await;
-    if let Some(component) = component {
+    let says_nothing = response.extensions().get::<NoFailure>().is_some();
+    if let Some(component) = component.filter(|_| !says_nothing) {
         state.engine.answered(component, response.status().as_u16());
     }
     response.map(|body| Body::new(Named { id, body }))

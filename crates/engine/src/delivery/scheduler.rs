@@ -211,6 +211,8 @@ impl Scheduler {
         let queue = self.queue(contender, now_ms);
         queue.gate = Gate::default();
         queue.wants_rescue = true;
+        // What is there has waited for this.
+        queue.receiver_awaited_ms = now_ms;
         self.settle(contender.endpoint, now_ms);
     }
 
@@ -413,7 +415,7 @@ impl Scheduler {
             self.turns.give_back(place, duration_ms - cost_ms);
         }
         if let Some(queue) = self.queues.get_mut(&key.endpoint_id) {
-            queue.in_flight = queue.in_flight.saturating_sub(1);
+            queue.end();
         }
         slot
     }

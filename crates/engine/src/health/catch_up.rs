@@ -1,12 +1,13 @@
 //! What was due when this server began to run, and how much of it has been tried.
 //!
-//! Webhooks that are off or held by then have something that is due, too, but that waits for somebody else. What begins to be
-//! held later is not left out: it has not been tried.
+//! Webhooks that are off or held have something that is due, too, but that waits for somebody else. It is left out whenever it
+//! is looked for: a single receiver that fails would else keep this from being over for days.
 
 use std::collections::HashSet;
 
 use groundswell_types::Waiting;
 
+use crate::delivery::breaker::Gate;
 use crate::directory::Directory;
 use crate::store::{EndpointId, Store, StoreError};
 
@@ -36,7 +37,7 @@ impl CatchUp {
         by_ms: i64,
     ) -> Result<Self, StoreError> {
         let due = due.iter().filter(|(_, due_at_ms)| *due_at_ms <= by_ms).map(|(id, _)| *id);
-        let endpoints = willing(directory, due);
+        let endpoints = willing(directory, due, by_ms);
         let waiting = count_due(store, &endpoints, by_ms).await?;
         Ok(Self { by_ms, waiting, left: waiting, endpoints })
     }
@@ -50,17 +51,18 @@ impl CatchUp {
         Self::count((store, directory), &due, by_ms).await
     }
 
-    /// How much of it has not been tried by now. What was tried and failed is due later.
+    /// How much of it has not been tried by now that could be. What was tried and failed is due later.
     pub(crate) async fn count_left(
         &self,
-        store: &dyn Store,
-        directory: &Directory,
+        (store, directory): (&dyn Store, &Directory),
+        now_ms: i64,
     ) -> Result<i64, StoreError> {
-        let due = store.earliest_due(&enabled(directory, self.endpoints.iter().copied())).await?;
+        let due = store.earliest_due(&willing(directory, self.endpoints.iter().copied(), now_ms)).await?;
         let due: Vec<EndpointId> =
             due.into_iter().filter(|(_, due_at_ms)| *due_at_ms <= self.by_ms).map(|(id, _)| id).collect();
-        // What is released from parking is due at its acceptance, and was not counted before.
-        Ok(count_due(store, &due, self.by_ms).await?.min(self.waiting))
+        // What is released from parking is due at its acceptance, and what was held is due as it was: neither was counted
+        // before.
+        Ok(count_due(store, &due, self.by_ms).await?.min(self.left))
     }
 }
 
@@ -93,12 +95,15 @@ pub(super) async fn backlog(store: &dyn Store, directory: &Directory) -> Result<
     Ok(shown(waiting.min(COUNTED)))
 }
 
-fn willing(directory: &Directory, endpoints: impl Iterator<Item = EndpointId>) -> Vec<EndpointId> {
-    let held: HashSet<EndpointId> = directory.gates().into_iter().map(|(id, _)| id).collect();
-    enabled(directory, endpoints.filter(|id| !held.contains(id)))
-}
-
-fn enabled(directory: &Directory, endpoints: impl Iterator<Item = EndpointId>) -> Vec<EndpointId> {
+fn willing(
+    directory: &Directory,
+    endpoints: impl Iterator<Item = EndpointId>,
+    now_ms: i64,
+) -> Vec<EndpointId> {
+    let is_held =
+        |gate: &Gate| gate.held.is_some() || gate.paused_until_ms.is_some_and(|until_ms| until_ms > now_ms);
+    let gates = directory.gates().into_iter();
+    let held: HashSet<EndpointId> = gates.filter(|(_, gate)| is_held(gate)).map(|(id, _)| id).collect();
     let is_enabled = |id: &EndpointId| directory.endpoint(*id).is_some_and(|one| one.record.is_enabled);
-    endpoints.filter(is_enabled).collect()
+    endpoints.filter(|id| !held.contains(id)).filter(is_enabled).collect()
 }

@@ -5,6 +5,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use groundswell_types::{Component, ComponentStatus, Waiting};
@@ -116,6 +117,8 @@ struct Watch {
     has_woken: bool,
     beat: BeatSignal,
     since_beat: Option<Stopwatch>,
+    /// Whether the one under way was answered, and only what is read with it is waited for.
+    beat_answered: Arc<AtomicBool>,
     since_count: Option<Stopwatch>,
     waiting: Option<Waiting>,
 }
@@ -153,6 +156,7 @@ impl Watch {
             has_woken: false,
             beat: BeatSignal::default(),
             since_beat: None,
+            beat_answered: Arc::default(),
             since_count: None,
             waiting: None,
             engine,
@@ -167,9 +171,9 @@ impl Watch {
         } else {
             self.notice_sleep(now_ms);
         }
-        if let Some(since) = self.since_beat.filter(|_| self.beat.is_under_way) {
-            self.beat.under_way_ms = since.elapsed_ms();
-        }
+        let is_under_way = self.beat.is_under_way && !self.beat_answered.load(Ordering::Relaxed);
+        let since = self.since_beat.filter(|_| is_under_way);
+        self.beat.under_way_ms = since.map_or(0, |since| since.elapsed_ms());
         let signals = self.sampler.sample(&self.engine, (self.beat, self.heartbeat.began_at_ms));
         let mut has_turned = false;
         for part in &mut self.parts {
@@ -264,8 +268,10 @@ impl Watch {
         if is_due(self.since_beat, beat_ms) {
             self.since_beat = Some(Stopwatch::start());
             self.beat.is_under_way = true;
+            let answered = Arc::clone(&self.beat_answered);
+            answered.store(false, Ordering::Relaxed);
             let (beat, until) = self.take_unwritten();
-            return Some(Box::pin(async move { write(&engine, beat, until).await }));
+            return Some(Box::pin(async move { write(&engine, &answered, (beat, until)).await }));
         }
         if std::mem::take(&mut self.has_woken) {
             let by_ms = self.heartbeat.began_at_ms;
@@ -280,12 +286,13 @@ impl Watch {
                 Done::Counted(catch_up::backlog(engine.store.as_ref(), &engine.directory).await)
             }));
         }
-        // What waits for a receiver that fails can wait for days.
+        // What waits for a receiver that is slow can wait for long.
         let left_ms = if self.has_progressed { policy.sample_ms } else { policy.beat_ms };
         let catching_up = self.catching_up.clone().filter(|_| is_due(self.since_left, left_ms))?;
         self.since_left = Some(Stopwatch::start());
         Some(Box::pin(async move {
-            Done::Left(catching_up.count_left(engine.store.as_ref(), &engine.directory).await)
+            let ground = (engine.store.as_ref(), engine.directory.as_ref());
+            Done::Left(catching_up.count_left(ground, engine.now_ms()).await)
         }))
     }
 
@@ -309,12 +316,13 @@ impl Watch {
                 self.remember();
             }
             Done::Counted(waiting) => self.waiting = heeded(waiting).or(self.waiting),
-            Done::Began(began) => {
-                if let Some(began) = heeded(began) {
+            Done::Began(began) => match heeded(began) {
+                Some(began) => {
                     self.heartbeat.waiting = began.waiting;
                     self.catching_up = Some(began).filter(|began| began.waiting > 0);
                 }
-            }
+                None => self.has_woken = true,
+            },
             Done::Left(left) => {
                 let (left, known) = (heeded(left), self.catching_up.as_mut());
                 if let (Some(left), Some(known)) = (left, known) {
@@ -396,8 +404,9 @@ impl Watch {
 }
 
 /// Writes a heartbeat, and reads what there is by now: others may have written, too.
-async fn write(engine: &Engine, beat: Beat, until: HistogramSnapshot) -> Done {
+async fn write(engine: &Engine, answered: &AtomicBool, (beat, until): (Beat, HistogramSnapshot)) -> Done {
     let written = engine.store.beat(&beat).await;
+    answered.store(true, Ordering::Relaxed);
     let read = Past::read(engine.store.as_ref(), engine.now_ms()).await;
     Done::Beat(Box::new(Beaten { beat, written, until, read }))
 }

@@ -96,8 +96,8 @@ fn stream() -> Operation {
             "Server-sent events, from now on or from behind `after`, for as long as the connection stands; for developers' \
              machines, not for production. Each message has the event's id, and as its data a JSON object with `id`, \
              `event`, `createdAt`, and `body`, the bytes that a webhook gets, as a string. A message without data says that \
-             everything up to its id was given. A key can have 10 open at a time: beyond that the answer is 429. When as many \
-             are open as the server can have, it is 503.",
+             everything up to its id was given. A key can have 10 open at a time, all keys of a team 25: beyond that the answer \
+             is 429. When as many are open as the server can have, it is 503.",
         )
         .scope(Scope::Read)
         .parameter(in_path("id"))

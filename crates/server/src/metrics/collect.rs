@@ -16,7 +16,7 @@ use crate::http::AppState;
 use crate::http_meters::CLASSES;
 
 /// What waits is counted in the database, and whoever collects metrics waits 10 s at most, most often. A database that does
-/// not answer may not take the other metrics along: they are what tells of it.
+/// not answer may not take the other metrics along: they are what tells of it. The counting goes on, for the next one.
 const COUNTING: Duration = Duration::from_secs(5);
 
 /// Everything as it is now, but for what atomic counters say, which are read while it is written.
@@ -51,7 +51,7 @@ impl Collected {
     }
 }
 
-async fn counted(engine: &Engine) -> Option<QueueDepth> {
+async fn counted(engine: &Arc<Engine>) -> Option<QueueDepth> {
     match tokio::time::timeout(COUNTING, engine.queue_depth()).await {
         Ok(Ok(depth)) => Some(depth),
         Ok(Err(error)) => {

@@ -19,7 +19,7 @@ use groundswell_docs::Document;
 use groundswell_engine::access::Came;
 use groundswell_engine::clock::Stopwatch;
 use groundswell_types::{Incident, IncidentId};
-use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, VARY};
+use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, RETRY_AFTER, VARY};
 use http::request::Parts;
 use http::{HeaderValue, StatusCode, Uri};
 use leptos::prelude::provide_context;
@@ -48,11 +48,14 @@ const MAX_PAGE_BYTES: usize = 16 * 1024 * 1024;
 /// So long it is waited for who somebody is.
 const LOOK: Duration = Duration::from_millis(500);
 
-/// So long it is waited for somebody's own page.
+/// So long it is waited for somebody's own page, and for one's turn to have one made that nobody keeps.
 const MAKING: Duration = Duration::from_secs(2);
 
 /// So many wait for that at once; whoever else is signed in gets the page that everybody sees.
 const LOOKS: usize = 16;
+
+/// Pages that nobody keeps are made so many at once: each reads the database, and anybody can ask for them.
+const APART: usize = 4;
 
 /// The pages that are kept.
 pub struct StatusPages {
@@ -60,6 +63,7 @@ pub struct StatusPages {
     status: [Arc<Kept>; Language::ALL.len()],
     incidents: Mutex<IncidentPages>,
     looks: Semaphore,
+    apart: Semaphore,
 }
 
 /// The pages of those incidents that are in memory; none stays when any of them is different.
@@ -73,7 +77,12 @@ struct IncidentPages {
 
 impl Default for StatusPages {
     fn default() -> Self {
-        Self { status: Default::default(), incidents: Mutex::default(), looks: Semaphore::new(LOOKS) }
+        Self {
+            status: Default::default(),
+            incidents: Mutex::default(),
+            looks: Semaphore::new(LOOKS),
+            apart: Semaphore::new(APART),
+        }
     }
 }
 
@@ -90,6 +99,18 @@ impl StatusPages {
         }
         let pages = incidents.pages.entry(id).or_default();
         Some(Arc::clone(&pages[public.language as usize]))
+    }
+
+    /// A page that is not kept: of an incident of long ago, or of none.
+    async fn apart(
+        &self,
+        make: impl Future<Output = Result<Document, Response>>,
+    ) -> Result<Arc<Document>, Response> {
+        let Ok(Ok(_turn)) = timeout(MAKING, self.apart.acquire()).await else {
+            let later = [(RETRY_AFTER, HeaderValue::from_static("2")), (CACHE_CONTROL, NOT_KEPT)];
+            return Err((StatusCode::SERVICE_UNAVAILABLE, later).into_response());
+        };
+        make.await.map(Arc::new)
     }
 }
 
@@ -165,7 +186,7 @@ pub(super) async fn show(
     let make = make(renderer, state, &public);
     let page = match kept {
         Some(kept) => kept.get_or_make(make).await,
-        None => make.await.map(Arc::new),
+        None => state.status_pages.apart(make).await,
     };
     let page = match page {
         Ok(page) => page,
@@ -250,4 +271,29 @@ async fn render(
 fn not_made(error: &axum::Error) -> Response {
     tracing::error!(%error, "a page of System Status is too large, or was not made");
     StatusCode::INTERNAL_SERVER_ERROR.into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn however_many_ask_for_pages_that_are_not_kept_few_are_made_at_once() {
+        let (pages, making, most) = (StatusPages::default(), AtomicUsize::new(0), AtomicUsize::new(0));
+        let asked = (0..40).map(|_| {
+            pages.apart(async {
+                most.fetch_max(making.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
+                for _ in 0..3 {
+                    tokio::task::yield_now().await;
+                }
+                making.fetch_sub(1, Ordering::Relaxed);
+                Ok(Document::html(String::new()))
+            })
+        });
+        let made = futures::future::join_all(asked).await;
+        assert!(made.iter().all(Result::is_ok));
+        assert_eq!(most.into_inner(), APART);
+    }
 }

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::response::{IntoResponse, Response};
 use groundswell_engine::EngineError;
-use groundswell_engine::access::Actor;
+use groundswell_engine::access::{Actor, Who};
 use groundswell_engine::acting::Acting;
 use groundswell_types::{ApiError, ErrorCode, Problem};
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
@@ -13,6 +14,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Serialize;
 
+use super::body::Received;
 use super::coding;
 use crate::http::AppState;
 use crate::request::RequestId;
@@ -136,6 +138,16 @@ impl Call {
     /// The use cases, for whoever calls.
     pub fn engine(&self) -> Acting {
         self.state.engine.acting(Arc::clone(&self.actor))
+    }
+
+    /// Reads the body, in the room that whoever calls may have.
+    pub async fn read(&self, body: Body, max: usize) -> Result<Received, Failed> {
+        let room = &self.state.bodies;
+        match &self.actor.who {
+            Who::Key(key) => room.share_of(&key.id).read(&self.headers, body, max).await,
+            // The operator's key is nobody else's. Others have no calls.
+            Who::Operator | Who::Person(_) | Who::Link(_) => room.read(&self.headers, body, max).await,
+        }
     }
 
     /// Whoever calls.

@@ -1,5 +1,8 @@
 //! Reading request bodies: each within its bound, all together within one, none for ever.
 
+mod patience;
+mod shares;
+
 use std::io::Read as _;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -16,7 +19,9 @@ use http_body_util::BodyExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-use super::answer::Failed;
+use self::patience::{Limits, Patience, Supply};
+use self::shares::{Held, Share, Shares};
+use super::answer::{Failed, OverLimit};
 use super::coding::Coding;
 
 /// Bodies of settings calls.
@@ -36,10 +41,9 @@ const MAX_DRAINED_BYTES: usize = 32 * 1024 * 1024;
 /// A client that sends nothing for so long has gone; it must not keep others from being read.
 const LONGEST_SILENCE: Duration = Duration::from_secs(10);
 
-/// After a time of grace a body has to have come at 64 KiB a second, on average: whoever sends a byte now and then, as one that
-/// holds its room for nothing, is not waited for.
+/// When less than half of the room is free, a body has to come at 64 KiB a second, however much of it has come before. One that
+/// does not is waited for no longer than this.
 const GRACE: Duration = Duration::from_secs(10);
-const SLOWEST_BYTES_PER_SECOND: u32 = 64 * 1024;
 
 /// The whole body has this long.
 const LONGEST_READ: Duration = Duration::from_mins(2);
@@ -51,21 +55,22 @@ const LONGEST_READ_OF_FORM: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub struct BodyRoom {
     bytes: Arc<Semaphore>,
+    shares: Shares,
+    /// Of whoever sends what is read, unless they may have all of it.
+    share: Option<Share>,
     /// What a decompressor needs besides is not counted in bytes: a window of up to 8 MiB each.
     decompressors: Arc<Semaphore>,
-    longest_silence: Duration,
-    grace: Duration,
-    longest_read: Duration,
+    limits: Limits,
 }
 
 impl Default for BodyRoom {
     fn default() -> Self {
         Self {
             bytes: Arc::new(Semaphore::new(MAX_TOGETHER_BYTES)),
+            shares: Shares::default(),
+            share: None,
             decompressors: Arc::new(Semaphore::new(MAX_DECOMPRESSORS)),
-            longest_silence: LONGEST_SILENCE,
-            grace: GRACE,
-            longest_read: LONGEST_READ,
+            limits: Limits { silence: LONGEST_SILENCE, grace: GRACE, read: LONGEST_READ },
         }
     }
 }
@@ -74,7 +79,7 @@ impl Default for BodyRoom {
 #[derive(Debug)]
 pub struct Received {
     bytes: Bytes,
-    _room: OwnedSemaphorePermit,
+    _room: Held,
 }
 
 impl Deref for Received {
@@ -89,6 +94,8 @@ impl Deref for Received {
 #[derive(Debug, Clone, Copy)]
 enum Refusal {
     TooLarge,
+    /// Whoever sends it has their share of the room already. They can change that, so it is not the server that fails.
+    OfSender,
     NoRoom,
 }
 
@@ -103,6 +110,11 @@ impl Refusal {
                 };
                 Failed::new(ErrorCode::PayloadTooLarge, message)
             }
+            Self::OfSender => {
+                let message = "Too much is being sent from here at once. Wait for some of the answers.";
+                let over = OverLimit { policy: "BODIES_OF_A_KEY", wait_ms: 1_000 };
+                Failed { over: Some(over), ..Failed::new(ErrorCode::RateLimit, message) }
+            }
             Self::NoRoom => EngineError::Overloaded.into(),
         }
     }
@@ -111,7 +123,13 @@ impl Refusal {
 impl BodyRoom {
     /// For forms, apart from everything else: nobody who has no key can take the room that events need.
     pub fn for_forms() -> Self {
-        Self { longest_read: LONGEST_READ_OF_FORM, ..Self::default() }
+        let room = Self::default();
+        Self { limits: Limits { read: LONGEST_READ_OF_FORM, ..room.limits }, ..room }
+    }
+
+    /// The same room for one who may not have all of it, by their id.
+    pub fn share_of(&self, id: &str) -> Self {
+        Self { share: Some(self.shares.of(id)), ..self.clone() }
     }
 
     /// Reads a body of at most `max` bytes, compressed or not. It gets its room as it arrives, or as it is decompressed, so
@@ -119,10 +137,7 @@ impl BodyRoom {
     /// so that a flood is not refused in the middle of every body.
     pub async fn read(&self, headers: &HeaderMap, body: Body, max: usize) -> Result<Received, Failed> {
         let coding = Coding::of(headers)?;
-        let received = match timeout(self.longest_read, self.read_frames(headers, body, max)).await {
-            Ok(result) => result?,
-            Err(_) => return Err(too_slow()),
-        };
+        let received = self.read_frames(headers, body, max).await?;
         match coding {
             None => Ok(received),
             Some(coding) => self.decompress(coding, received, max).await,
@@ -148,7 +163,7 @@ impl BodyRoom {
         let broken = || Failed::new(ErrorCode::BadRequest, format!("The body is not valid {coding}."));
         let mut reader = coding.reader(compressed).map_err(|_| broken())?;
         let mut bytes = Vec::new();
-        let mut room = self.take(0);
+        let mut room = self.hold_nothing();
         let mut piece = [0; 16 * 1024];
         loop {
             let read = reader.read(&mut piece).map_err(|_| broken())?;
@@ -168,20 +183,26 @@ impl BodyRoom {
         let announced =
             headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         let mut refusal = announced.filter(|bytes| *bytes > max).map(|_| Refusal::TooLarge);
-        let mut room = self.take(0);
-        if refusal.is_none() && announced.is_some_and(|bytes| bytes > self.bytes.available_permits()) {
-            refusal = Some(Refusal::NoRoom);
-        }
+        refusal = refusal.or_else(|| announced.and_then(|bytes| self.lacks(bytes)));
+        let mut room = self.hold_nothing();
         let (mut kept, mut drained) = (BytesMut::new(), 0);
-        let watch = Stopwatch::start();
+        let mut patience = Patience::new(self.limits);
         loop {
-            let patience = self.patience(kept.len() + drained, watch.elapsed());
-            let frame = timeout(patience, body.frame()).await.map_err(|_| too_slow())?;
+            // What is refused holds no room, so nobody waits for it.
+            let supply = if refusal.is_some() { Supply::Ample } else { self.supply() };
+            let Some(wait) = patience.next_wait(supply) else {
+                return Err(refusal.map_or_else(too_slow, |refusal| refusal.failed(max)));
+            };
+            let watch = Stopwatch::start();
+            let frame = timeout(wait, body.frame()).await;
+            patience.waited(watch.elapsed(), supply);
+            let Ok(frame) = frame else { continue };
             let Some(frame) = frame else { break };
             let Ok(frame) = frame else {
                 return Err(Failed::new(ErrorCode::BadRequest, "The body broke off before its end."));
             };
             let Some(data) = frame.data_ref() else { continue };
+            patience.arrived(data.len());
             if refusal.is_none() {
                 refusal = self.make_room(&mut room, kept.len() + data.len(), max);
             }
@@ -203,37 +224,48 @@ impl BodyRoom {
         }
     }
 
-    /// How long the next piece is waited for, when so much has come in a time.
-    fn patience(&self, bytes: usize, elapsed: Duration) -> Duration {
-        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
-        let time = self.grace + Duration::from_secs(1) * bytes / SLOWEST_BYTES_PER_SECOND;
-        self.longest_silence.min(time.saturating_sub(elapsed))
-    }
-
     /// Sees to it that `room` is for `bytes`.
-    fn make_room(
-        &self,
-        room: &mut Option<OwnedSemaphorePermit>,
-        bytes: usize,
-        max: usize,
-    ) -> Option<Refusal> {
+    fn make_room(&self, room: &mut Option<Held>, bytes: usize, max: usize) -> Option<Refusal> {
         if bytes > max {
             return Some(Refusal::TooLarge);
         }
-        let has = room.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        if bytes <= has {
+        let more = bytes.saturating_sub(room.as_ref().map_or(0, Held::bytes));
+        if more == 0 {
             return None;
         }
-        let Some(more) = self.take(bytes - has) else { return Some(Refusal::NoRoom) };
+        if let Some(refusal) = self.lacks(more) {
+            return Some(refusal);
+        }
+        let Some(more) = self.take(more) else { return Some(Refusal::NoRoom) };
         match room {
-            Some(room) => room.merge(more),
-            None => *room = Some(more),
+            Some(room) => room.grow(more),
+            None => *room = Some(Held::new(more, self.share.clone())),
         }
         None
     }
 
+    fn hold_nothing(&self) -> Option<Held> {
+        self.take(0).map(|nothing| Held::new(nothing, self.share.clone()))
+    }
+
     fn take(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.bytes).try_acquire_many_owned(u32::try_from(bytes).ok()?).ok()
+    }
+
+    /// Why there is no room for so much more, if there is none.
+    fn lacks(&self, bytes: usize) -> Option<Refusal> {
+        let free = self.bytes.available_permits();
+        if bytes > free {
+            Some(Refusal::NoRoom)
+        } else if bytes > 0 && self.share.as_ref().is_some_and(|share| !share.allows(bytes, free)) {
+            Some(Refusal::OfSender)
+        } else {
+            None
+        }
+    }
+
+    fn supply(&self) -> Supply {
+        if self.bytes.available_permits() < MAX_TOGETHER_BYTES / 2 { Supply::Short } else { Supply::Ample }
     }
 }
 
@@ -324,36 +356,98 @@ mod tests {
         drop(held);
     }
 
-    #[test]
-    fn whoever_trickles_is_waited_for_no_longer_than_the_grace() {
+    #[tokio::test]
+    async fn one_key_leaves_as_much_room_as_it_has_itself() {
         let room = BodyRoom::default();
-        let after = |bytes: usize, seconds: u64| room.patience(bytes, Duration::from_secs(seconds));
-        assert_eq!(after(0, 0), LONGEST_SILENCE);
-        assert_eq!(after(5, 9), Duration::from_secs(1) + Duration::from_secs(5) / SLOWEST_BYTES_PER_SECOND);
-        assert_eq!(after(5, 11), Duration::ZERO);
-        // At twice the slowest rate it may be silent for as long as anybody.
-        assert_eq!(after(60 * 128 * 1024, 60), LONGEST_SILENCE);
-        assert_eq!(after(60 * 64 * 1024, 69), Duration::from_secs(1));
+        let read = async |id: &str, bytes: usize, announced: bool| {
+            let headers = if announced { announcing(bytes) } else { HeaderMap::new() };
+            room.share_of(id).read(&headers, Body::from(vec![b'x'; bytes]), 8 * MIB).await
+        };
+        let mut received = Vec::new();
+        for number in 0..4 {
+            received.push(read("one", 8 * MIB, number % 2 == 0).await.expect("half of the room"));
+        }
+        for announced in [true, false] {
+            let refused = read("one", 1, announced).await.expect_err("it has half of the room");
+            assert_eq!(refused.code, ErrorCode::RateLimit);
+            assert_eq!(refused.over.map(|over| over.policy), Some("BODIES_OF_A_KEY"));
+        }
+        for _ in 0..2 {
+            received.push(read("other", 8 * MIB, false).await.expect("others have room"));
+        }
+        let refused = read("other", 8 * MIB, true).await.expect_err("there are 16 MiB for the next");
+        assert_eq!(refused.code, ErrorCode::RateLimit);
+        assert_eq!(read("one", 0, true).await.expect("nothing needs no room").len(), 0);
+        let whole = room.read(&announcing(16 * MIB + 1), Body::empty(), 32 * MIB).await;
+        assert_eq!(whole.expect_err("there is no such room").code, ErrorCode::Overloaded);
+        received.clear();
+        assert_eq!(room.bytes.available_permits(), MAX_TOGETHER_BYTES, "nothing is lost");
+        read("one", 8 * MIB, true).await.expect("it has room again");
+    }
+
+    /// A body that sends so many bytes at once, and then a few each time.
+    fn slow(at_once: usize, (bytes, every): (usize, Duration)) -> Body {
+        let first = futures::stream::once(async move { vec![b'x'; at_once] });
+        let rest = futures::stream::repeat(vec![b'x'; bytes]);
+        let rest = futures::StreamExt::then(rest, move |piece| async move {
+            tokio::time::sleep(every).await;
+            piece
+        });
+        let pieces = futures::StreamExt::chain(first, rest);
+        Body::from_stream(futures::StreamExt::map(pieces, Ok::<_, std::io::Error>))
+    }
+
+    /// Room whose bodies have so many milliseconds at once when it is short, without a byte, and for everything.
+    fn hurried([grace, silence, read]: [u64; 3]) -> BodyRoom {
+        let [grace, silence, read] = [grace, silence, read].map(Duration::from_millis);
+        BodyRoom { limits: Limits { silence, grace, read }, ..BodyRoom::default() }
+    }
+
+    const TRICKLE: (usize, Duration) = (1, Duration::from_millis(2));
+
+    #[tokio::test]
+    async fn whoever_sends_all_but_the_end_and_then_a_byte_now_and_then_gives_the_room_back_when_it_is_short()
+    {
+        let room = hurried([50, 60_000, 60_000]);
+        let held = room.take(MAX_TOGETHER_BYTES / 2).expect("there is room");
+        let trickle = slow(8 * MIB - 100_000, TRICKLE);
+        let refused = room.read(&announcing(8 * MIB), trickle, 8 * MIB).await.expect_err("too slow");
+        assert_eq!(refused.code, ErrorCode::RequestTimeout);
+        assert_eq!(room.bytes.available_permits(), MAX_TOGETHER_BYTES / 2);
+        drop(held);
     }
 
     #[tokio::test]
-    async fn a_client_that_sends_a_byte_now_and_then_is_not_waited_for() {
-        let room = BodyRoom { grace: Duration::from_millis(50), ..BodyRoom::default() };
-        let trickle = futures::stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from_static(b"x")));
-        let trickle = futures::StreamExt::then(trickle, async |byte| {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-            byte
-        });
-        let refused =
-            room.read(&announcing(MIB), Body::from_stream(trickle), MIB).await.expect_err("too slow");
+    async fn a_slow_line_is_waited_for_while_there_is_room_enough_but_not_for_ever() {
+        let pieces = |count| {
+            let pieces = futures::StreamExt::take(slow(0, TRICKLE).into_data_stream(), count);
+            Body::from_stream(pieces)
+        };
+        let read = async |room: BodyRoom| room.read(&HeaderMap::new(), pieces(101), MIB).await;
+        assert_eq!(read(hurried([20, 60_000, 60_000])).await.expect("it takes 200 ms").len(), 100);
+        let refused = read(hurried([20, 60_000, 100])).await.expect_err("too slow");
         assert_eq!(refused.code, ErrorCode::RequestTimeout);
-        assert_eq!(room.bytes.available_permits(), MAX_TOGETHER_BYTES);
+    }
+
+    /// Whoever is told to be slow would not find out that it is too large.
+    #[tokio::test]
+    async fn what_is_refused_is_told_why_however_slowly_its_rest_comes() {
+        let room = hurried([20, 40, 80]);
+        for rest in [TRICKLE, (1, Duration::from_mins(10))] {
+            let body = slow(MIB + 1, rest);
+            let refused = room.read(&HeaderMap::new(), body, MIB).await.expect_err("too large");
+            assert_eq!(refused.code, ErrorCode::PayloadTooLarge);
+            let held = room.take(MAX_TOGETHER_BYTES).expect("there is room");
+            let refused = room.read(&announcing(MIB), slow(10, rest), MIB).await.expect_err("no room");
+            assert_eq!(refused.code, ErrorCode::Overloaded);
+            drop(held);
+        }
     }
 
     #[tokio::test]
     async fn a_client_that_stops_sending_gives_its_room_back() {
-        let room = BodyRoom { longest_silence: Duration::from_millis(20), ..BodyRoom::default() };
-        let silent = Body::from_stream(futures::stream::pending::<Result<Bytes, std::io::Error>>());
+        let room = hurried([60_000, 20, 60_000]);
+        let silent = slow(MIB, (1, Duration::from_mins(10)));
         let refused = room.read(&announcing(4 * MIB), silent, 4 * MIB).await.expect_err("too slow");
         assert_eq!(refused.code, ErrorCode::RequestTimeout);
         assert_eq!(room.bytes.available_permits(), MAX_TOGETHER_BYTES);

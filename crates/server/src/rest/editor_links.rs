@@ -32,7 +32,7 @@ struct Ended {
 pub async fn create(call: Call, Path(program): Path<String>, body: Body) -> Response {
     let result = async {
         let program = program_id(&program)?;
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         let new = new_link(&body)?;
         let theme = new.theme;
         let base = call.state.public_url.as_ref();

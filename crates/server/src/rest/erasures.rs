@@ -22,7 +22,7 @@ struct Erasures {
 pub async fn begin(call: Call, Path(program): Path<String>, body: Body) -> Response {
     let result = async {
         let program = program_id(&program)?;
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         Ok(call.engine().begin_erasure(&program, subject(&body)?).await?)
     };
     call.context.answer(StatusCode::ACCEPTED, result.await)

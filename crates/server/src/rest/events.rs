@@ -56,7 +56,7 @@ pub async fn submit_to(program: &str, call: Call, body: Body) -> Response {
                 Failed::new(ErrorCode::BadRequest, "The Idempotency-Key must be printable ASCII.")
             })?),
         };
-        let body = call.state.bodies.read(&call.headers, body, MAX_EVENT_BYTES).await?;
+        let body = call.read(body, MAX_EVENT_BYTES).await?;
         Ok(Accepted::from(call.engine().submit(&program, &body, key).await?))
     };
     call.context.answer(StatusCode::ACCEPTED, result.await)
@@ -73,7 +73,7 @@ pub async fn submit_batch_to(program: &str, call: Call, body: Body) -> Response 
     let context = &call.context;
     let answers = async {
         let program = program_id(program)?;
-        let body = call.state.bodies.read(&call.headers, body, MAX_BATCH_BYTES).await?;
+        let body = call.read(body, MAX_BATCH_BYTES).await?;
         Ok::<_, Failed>(call.engine().submit_batch(&program, &body).await?)
     };
     let answers = match answers.await {

@@ -96,7 +96,7 @@ fn window(query: &str) -> Result<(usize, Option<IncidentId>), Failed> {
 pub async fn create(call: Call, body: Body) -> Response {
     let result = async {
         call.engine().check_operator()?;
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         Ok(call.engine().create_incident(new_incident(&body)?).await?)
     };
     call.context.answer(StatusCode::CREATED, result.await)
@@ -106,7 +106,7 @@ pub async fn create(call: Call, body: Body) -> Response {
 pub async fn create_maintenance(call: Call, body: Body) -> Response {
     let result = async {
         call.engine().check_operator()?;
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         Ok(call.engine().create_incident(new_maintenance(&body)?).await?)
     };
     call.context.answer(StatusCode::CREATED, result.await)
@@ -129,7 +129,7 @@ pub async fn change(call: Call, Path(id): Path<String>, body: Body) -> Response 
     let result = async {
         call.engine().check_operator()?;
         call.engine().check_operator()?;
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         Ok(call.engine().change_incident(incident(&id)?, change_of_incident(&body)?).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
@@ -140,7 +140,7 @@ pub async fn change_maintenance(call: Call, Path(id): Path<String>, body: Body) 
     let result = async {
         call.engine().check_operator()?;
         call.engine().check_operator()?;
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         Ok(call.engine().change_incident(maintenance(&id)?, change_of_maintenance(&body)?).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
@@ -151,7 +151,7 @@ pub async fn update(call: Call, Path(id): Path<String>, body: Body) -> Response 
     let result = async {
         call.engine().check_operator()?;
         call.engine().check_operator()?;
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         let mut fields = Fields::parse(&body)?;
         let status = fields.parsed("status", incident_status);
         let components = if fields.is_null("components") { None } else { fields.affected("components") };
@@ -168,7 +168,7 @@ pub async fn update_maintenance(call: Call, Path(id): Path<String>, body: Body) 
     let result = async {
         call.engine().check_operator()?;
         call.engine().check_operator()?;
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         let mut fields = Fields::parse(&body)?;
         let status = fields.parsed("status", |text| {
             let status = MaintenanceStatus::parse(text).map(Progress::Maintenance);

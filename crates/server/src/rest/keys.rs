@@ -39,7 +39,7 @@ pub async fn list(call: Call) -> Response {
 /// `POST /v2/api-keys` with `name`, `scopes?`, `campaignId?`, `rateLimit?`
 pub async fn create(call: Call, body: Body) -> Response {
     let result = async {
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         Ok(call.engine().create_api_key(new_key(&body)?).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
@@ -80,7 +80,7 @@ pub async fn remove(call: Call, Path(key): Path<String>) -> Response {
 /// team's first owner.
 pub async fn create_sign_in_link(call: Call, body: Body) -> Response {
     let result = async {
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         let (token, expires_at) = match whose(&body)? {
             Some(email) => call.engine().create_sign_in_link_of(&email).await?,
             None => call.engine().create_sign_in_link(None).await?,

@@ -33,7 +33,7 @@ pub async fn show(call: Call) -> Response {
 pub async fn change(call: Call, body: Body) -> Response {
     let result = async {
         call.actor().check_operator()?;
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         let mut fields = Fields::parse(&body)?;
         if !fields.has("filter") {
             fields.problem(

@@ -32,7 +32,7 @@ pub async fn list(call: Call) -> Response {
 /// `POST /v2/campaigns`
 pub async fn create(call: Call, body: Body) -> Response {
     let result = async {
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         let (new, team) = new_program(&body)?;
         Ok(call.engine().create_program(new, team).await?)
     };
@@ -84,7 +84,7 @@ pub async fn show(call: Call, Path(program): Path<String>) -> Response {
 pub async fn change(call: Call, Path(program): Path<String>, body: Body) -> Response {
     let result = async {
         let program = program_id(&program)?;
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         Ok(call.engine().patch_program(&program, patch(&body)?).await?)
     };
     call.context.answer(StatusCode::OK, result.await)

@@ -38,7 +38,7 @@ pub async fn list(call: Call, Path((program, webhook)): Path<(String, String)>) 
 pub async fn add(call: Call, Path((program, webhook)): Path<(String, String)>, body: Body) -> Response {
     let result = async {
         let (program, webhook) = named(&program, &webhook)?;
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         let (email, language) = new_recipient(&body)?;
         Ok(call.engine().add_recipient(&program, &webhook, (email, language.tag())).await?)
     };

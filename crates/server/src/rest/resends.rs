@@ -49,7 +49,7 @@ pub async fn one(call: Call, Path((program, delivery)): Path<(String, String)>) 
 pub async fn begin(call: Call, Path(program): Path<String>, body: Body) -> Response {
     let result = async {
         let program = program_id(&program)?;
-        let body = call.state.bodies.read(&call.headers, body, MAX_BODY).await?;
+        let body = call.read(body, MAX_BODY).await?;
         let (is_dry_run, selection) = read(&body)?;
         let engine = call.engine();
         Ok(if is_dry_run {

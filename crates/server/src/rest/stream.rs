@@ -17,9 +17,9 @@ use axum::response::{IntoResponse, Response};
 use futures::StreamExt as _;
 use futures::stream::poll_fn;
 use groundswell_engine::EngineError;
-use groundswell_engine::access::{Actor, Who};
+use groundswell_engine::access::Who;
 use groundswell_engine::feeds::{FollowedEvent, Follower};
-use groundswell_types::{ErrorCode, EventId, EventKind, Problem};
+use groundswell_types::{ErrorCode, EventId, EventKind, Problem, TeamId};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderName};
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
@@ -33,12 +33,15 @@ use super::auth;
 use super::input::event_names;
 use super::programs::program_id;
 use crate::http::AppState;
+use crate::request::NoFailure;
 
 /// Open at a time. They are for developers' machines, not for production.
 const MAX_STREAMS: usize = 100;
 
-/// Open at a time for one API key, so that one cannot take the room of all.
+/// Open at a time for one API key, for all keys of one team, and for the operator's: none of them can take the room of all.
 const MAX_OF_A_KEY: usize = 10;
+const MAX_OF_A_TEAM: usize = 25;
+const MAX_OF_THE_OPERATOR: usize = 50;
 
 /// Whoever takes nothing for so long has gone, or holds the room and the events of others.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -54,8 +57,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// Room for streams of events, and their end.
 pub struct EventStreams {
     room: Arc<Semaphore>,
-    /// Streams of each key, by its id.
-    of_keys: Arc<Mutex<HashMap<String, usize>>>,
+    counts: Counts,
     /// What feeds them.
     tasks: TaskTracker,
     /// Cancelled when the server stops: it would wait for streams, and they have no end of their own.
@@ -66,63 +68,104 @@ impl EventStreams {
     /// None yet; `stop` ends them.
     pub fn new(stop: CancellationToken) -> Self {
         let room = Arc::new(Semaphore::new(MAX_STREAMS));
-        Self { room, of_keys: Arc::default(), tasks: TaskTracker::new(), stop }
+        Self { room, counts: Arc::default(), tasks: TaskTracker::new(), stop }
     }
 
-    fn enter(&self, actor: &Actor) -> Result<Room, Full> {
+    fn enter(&self, holders: Vec<Holder>) -> Result<Room, Full> {
         let whole = Arc::clone(&self.room).try_acquire_owned().map_err(|_| Full::Whole)?;
-        let Who::Key(key) = &actor.who else { return Ok(Room { of_key: None, _whole: whole }) };
-        let mut of_keys = self.of_keys.lock().unwrap_or_else(PoisonError::into_inner);
-        let streams = of_keys.entry(key.id.clone()).or_default();
-        if *streams == MAX_OF_A_KEY {
-            return Err(Full::OfKey);
+        let mut entered = Room { counts: Arc::clone(&self.counts), counted: Vec::new(), _whole: whole };
+        for holder in holders {
+            if !self.has_one_more(&holder) {
+                return Err(Full::Of(holder));
+            }
+            entered.counted.push(holder);
         }
-        *streams += 1;
-        Ok(Room { of_key: Some((Arc::clone(&self.of_keys), key.id.clone())), _whole: whole })
+        Ok(entered)
+    }
+
+    /// Counts one more of a holder, unless there are as many as there may be.
+    fn has_one_more(&self, holder: &Holder) -> bool {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let streams = counts.entry(holder.clone()).or_default();
+        let is_one_more = *streams < holder.most();
+        *streams += usize::from(is_one_more);
+        is_one_more
     }
 }
 
+/// Whose streams are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Holder {
+    /// By its id.
+    Key(String),
+    Team(TeamId),
+    Operator,
+}
+
+impl Holder {
+    fn all_of(who: &Who) -> Vec<Self> {
+        match who {
+            Who::Key(key) => vec![Self::Key(key.id.clone()), Self::Team(key.team.clone())],
+            Who::Operator => vec![Self::Operator],
+            // They have no calls.
+            Who::Person(_) | Who::Link(_) => Vec::new(),
+        }
+    }
+
+    const fn most(&self) -> usize {
+        match self {
+            Self::Key(_) => MAX_OF_A_KEY,
+            Self::Team(_) => MAX_OF_A_TEAM,
+            Self::Operator => MAX_OF_THE_OPERATOR,
+        }
+    }
+}
+
+/// How many streams each has open; who has none is not in it.
+type Counts = Arc<Mutex<HashMap<Holder, usize>>>;
+
 /// Why there is no room.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Full {
-    /// The key has as many as it may. Whoever asks can change that, so it is not the server that fails.
-    OfKey,
+    /// One has as many as they may. Whoever asks can change that, so it is not the server that fails.
+    Of(Holder),
     /// There are as many as the server can have.
     Whole,
 }
 
 impl From<Full> for Failed {
     fn from(full: Full) -> Self {
-        match full {
-            Full::OfKey => {
-                let message = format!("This key has {MAX_OF_A_KEY} streams of events open. Close one first.");
-                // Those that have gone are noticed when something is to be said to them.
-                let wait_ms = i64::try_from(HEARTBEAT.as_millis()).unwrap_or(i64::MAX);
-                let over = OverLimit { policy: "STREAMS_OF_A_KEY", wait_ms };
-                Self { over: Some(over), ..Self::new(ErrorCode::RateLimit, message) }
-            }
-            Full::Whole => Self::new(ErrorCode::Overloaded, "Too many streams of events are open."),
-        }
+        let Full::Of(holder) = full else {
+            return Self::new(ErrorCode::Overloaded, "Too many streams of events are open.");
+        };
+        let (whose, policy) = match holder {
+            Holder::Key(_) | Holder::Operator => ("This key has", "STREAMS_OF_A_KEY"),
+            Holder::Team(_) => ("The keys of this team have", "STREAMS_OF_A_TEAM"),
+        };
+        let message = format!("{whose} {} streams of events open. Close one first.", holder.most());
+        // Those that have gone are noticed when something is to be said to them.
+        let wait_ms = i64::try_from(HEARTBEAT.as_millis()).unwrap_or(i64::MAX);
+        Self { over: Some(OverLimit { policy, wait_ms }), ..Self::new(ErrorCode::RateLimit, message) }
     }
 }
 
-/// The keys that have streams, and one of them.
-type OfKey = (Arc<Mutex<HashMap<String, usize>>>, String);
-
 /// The room of one stream, free again when it is dropped.
 struct Room {
-    of_key: Option<OfKey>,
+    counts: Counts,
+    /// Whose stream it is.
+    counted: Vec<Holder>,
     _whole: OwnedSemaphorePermit,
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        let Some((of_keys, id)) = &self.of_key else { return };
-        let mut of_keys = of_keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(streams) = of_keys.get_mut(id) {
-            *streams -= 1;
-            if *streams == 0 {
-                of_keys.remove(id);
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        for holder in &self.counted {
+            if let Some(streams) = counts.get_mut(holder) {
+                *streams -= 1;
+                if *streams == 0 {
+                    counts.remove(holder);
+                }
             }
         }
     }
@@ -130,15 +173,23 @@ impl Drop for Room {
 
 /// `GET /v2/campaign/{id}/events/stream?after=&events=`
 pub async fn stream(call: Call, Path(program): Path<String>, RawQuery(query): RawQuery) -> Response {
-    let begun = || {
+    let mut is_full = false;
+    let mut begin = || {
         let program = program_id(&program)?;
         let Wanted { after, kinds } = Wanted::parse(query.as_deref().unwrap_or_default(), &call.headers)?;
-        let room = call.state.event_streams.enter(call.actor())?;
+        let room = call.state.event_streams.enter(Holder::all_of(&call.actor().who));
+        let room = room.inspect_err(|full| is_full = *full == Full::Whole)?;
         Ok((call.engine().follow(&program, after, kinds)?, room))
     };
-    match begun() {
+    match begin() {
         Ok((follower, room)) => answer(Listener::new(call.state, &call.headers, (follower, room))),
-        Err(failed) => call.context.fail(failed),
+        Err(failed) => {
+            let mut response = call.context.fail(failed);
+            if is_full {
+                response.extensions_mut().insert(NoFailure);
+            }
+            response
+        }
     }
 }
 
@@ -319,6 +370,36 @@ impl Listener {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn neither_a_key_nor_a_team_nor_the_operator_takes_the_room_of_others() {
+        let streams = EventStreams::new(CancellationToken::new());
+        let mut open = Vec::new();
+        let mut enter = |holders: &[Holder]| {
+            let room = streams.enter(holders.to_vec());
+            room.map(|room| open.push(room)).map_err(|full| Failed::from(full).over.map(|over| over.policy))
+        };
+        for team in ["team_a", "team_b"] {
+            let team = Holder::Team(TeamId::parse(team).expect("good"));
+            for number in 0..25 {
+                let key = Holder::Key(format!("{team:?}{}", number / 10));
+                assert_eq!(enter(&[key, team.clone()]), Ok(()), "the key has ten at most");
+            }
+            let first = Holder::Key(format!("{team:?}0"));
+            assert_eq!(enter(&[first, team.clone()]), Err(Some("STREAMS_OF_A_KEY")));
+            let new = Holder::Key("new".to_owned());
+            assert_eq!(enter(&[new, team]), Err(Some("STREAMS_OF_A_TEAM")));
+        }
+        for _ in 0..MAX_OF_THE_OPERATOR {
+            assert_eq!(enter(&[Holder::Operator]), Ok(()));
+        }
+        let other = [Holder::Team(TeamId::parse("team_c").expect("good"))];
+        assert_eq!(enter(&other), Err(None), "there are a hundred");
+        open.truncate(99);
+        assert!(streams.enter(vec![Holder::Operator]).is_ok(), "one less of the operator's");
+        drop(open);
+        assert!(streams.counts.lock().unwrap_or_else(PoisonError::into_inner).is_empty(), "nothing is lost");
+    }
 
     #[test]
     fn where_to_begin_is_said_by_header_or_query_and_mistakes_are_named() {

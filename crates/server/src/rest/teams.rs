@@ -44,7 +44,7 @@ pub async fn list(call: Call) -> Response {
 /// `POST /v2/teams` with `name`
 pub async fn create(call: Call, body: Body) -> Response {
     let result = async {
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         Ok(call.engine().create_team(&name(&body)?).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
@@ -54,7 +54,7 @@ pub async fn create(call: Call, body: Body) -> Response {
 pub async fn rename(call: Call, Path(team): Path<String>, body: Body) -> Response {
     let result = async {
         let team = team_id(&team)?;
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         Ok(call.engine().rename_team(&team, &name(&body)?).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
@@ -70,7 +70,7 @@ pub async fn members(call: Call, Path(team): Path<String>) -> Response {
 pub async fn change_role(call: Call, Path((team, user)): Path<(String, String)>, body: Body) -> Response {
     let result = async {
         let (team, user) = (team_id(&team)?, user_id(&user)?);
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         let mut fields = Fields::parse(&body)?;
         let role = needed(&mut fields, "role", parse_role);
         fields.finish()?;
@@ -99,7 +99,7 @@ pub async fn invitations(call: Call, Path(team): Path<String>) -> Response {
 pub async fn invite(call: Call, Path(team): Path<String>, body: Body) -> Response {
     let result = async {
         let team = team_id(&team)?;
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         let (view, token) = call.engine().invite(&team, new_invitation(&body)?).await?;
         let url = format!("{}/invitation?token={token}", call.state.public_url);
         Ok::<_, Failed>(CreatedInvitation { view, url })

@@ -44,7 +44,7 @@ pub async fn list(call: Call, Path(program): Path<String>) -> Response {
 pub async fn create(call: Call, Path(program): Path<String>, body: Body) -> Response {
     let result = async {
         let program = program_id(&program)?;
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         Ok(call.engine().create_webhook(&program, input(&body)?).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
@@ -54,7 +54,7 @@ pub async fn create(call: Call, Path(program): Path<String>, body: Body) -> Resp
 pub async fn change(call: Call, Path((program, webhook)): Path<(String, String)>, body: Body) -> Response {
     let result = async {
         let (program, webhook) = (program_id(&program)?, webhook_id(&webhook)?);
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         Ok(call.engine().patch_webhook(&program, &webhook, input(&body)?).await?)
     };
     call.context.answer(StatusCode::OK, result.await)
@@ -74,7 +74,7 @@ pub async fn remove(call: Call, Path((program, webhook)): Path<(String, String)>
 pub async fn test(call: Call, Path((program, webhook)): Path<(String, String)>, body: Body) -> Response {
     let result = async {
         let (program, webhook) = (program_id(&program)?, webhook_id(&webhook)?);
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         let mut fields = Fields::parse(&body)?;
         let event = if fields.is_null("event") { None } else { fields.event("event") };
         fields.finish()?;

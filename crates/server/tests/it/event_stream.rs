@@ -38,7 +38,11 @@ impl Stream {
 
     /// A stream that stands, and where it begins.
     fn standing(server: &Server, program: &str, query: &str) -> (String, Self) {
-        let (head, mut stream) = Self::open(server, ADMIN_KEY, &path(program, query));
+        Self::standing_with(server, ADMIN_KEY, &path(program, query))
+    }
+
+    fn standing_with(server: &Server, key: &str, path: &str) -> (String, Self) {
+        let (head, mut stream) = Self::open(server, key, path);
         assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
         let (id, data) = stream.next().expect("it begins");
         assert_eq!(data, None, "the first message says where it begins");
@@ -185,17 +189,31 @@ fn one_key_has_ten_streams_and_whoever_takes_nothing_loses_its_own() {
 }
 
 #[test]
-fn a_stop_ends_streams_and_there_is_room_for_a_hundred() {
+fn a_stop_ends_streams_and_there_is_room_for_as_many_as_each_may_have() {
     let mut server = Server::start();
-    let program = server.client().program("REFERRAL");
-    let mut open: Vec<Stream> = (0..100).map(|_| Stream::standing(&server, &program, "").1).collect();
-    let (head, _) = Stream::open(&server, ADMIN_KEY, &path(&program, ""));
-    assert!(head.starts_with("HTTP/1.1 503 ") && head.contains("retry-after: "), "{head}");
+    let client = server.client();
+    let program = client.program("REFERRAL");
+    let key = || {
+        let made = client.post("/v2/api-keys", &json!({ "name": "k" })).ok();
+        made["key"].as_str().expect("a key").to_owned()
+    };
+    let (keys, stream) = ([key(), key(), key()], path(&program, ""));
+    let of_team = keys.iter().flat_map(|key| (0..10).map(|_| key.as_str())).take(25);
+    let all = of_team.chain((0..50).map(|_| ADMIN_KEY));
+    let mut open: Vec<Stream> = all.map(|key| Stream::standing_with(&server, key, &stream).1).collect();
+    for (key, whose) in [(keys[2].as_str(), "25 streams"), (ADMIN_KEY, "50 streams")] {
+        let (head, mut refused) = Stream::open(&server, key, &stream);
+        assert!(head.starts_with("HTTP/1.1 429 ") && head.contains("retry-after: 15"), "{head}");
+        let mut body = Vec::new();
+        refused.0.read_until(b'}', &mut body).expect("a body");
+        let body = String::from_utf8_lossy(&body);
+        assert!(body.contains(whose), "{body}");
+    }
     drop(open.pop());
     waiting::within(PATIENCE, "there is room again", || {
         // Noticed when something is to be written.
         server.client().join(&program, "ann");
-        let (head, _) = Stream::open(&server, ADMIN_KEY, &path(&program, ""));
+        let (head, _) = Stream::open(&server, ADMIN_KEY, &stream);
         head.starts_with("HTTP/1.1 200 ").then_some(())
     });
     server.terminate();

@@ -1,5 +1,7 @@
 //! How far behind the scheduler is, and whose fault that is: what waits because of its receiver is not late.
 
+use super::queue::LONGEST_ATTEMPT_MS;
+use super::turns::Lane;
 use super::{Queue, Scheduler};
 use crate::store::EndpointId;
 
@@ -16,24 +18,36 @@ impl Scheduler {
         self.slots.len()
     }
 
-    /// Since when the delivery is due, Unix milliseconds, that could have gone out longest ago, its receiver willing. Looks
-    /// at every endpoint with work.
+    /// Since when the delivery could have gone out, Unix milliseconds, that could have longest ago: it was due, and its
+    /// receiver willing. Looks at every endpoint with work.
     pub fn oldest_due_ms(&self, now_ms: i64) -> Option<i64> {
-        let due = self.willing(now_ms).filter_map(Queue::earliest_due_ms);
-        due.min().filter(|due_ms| *due_ms <= now_ms)
+        self.willing_since_ms(now_ms, Queue::earliest_due_ms)
     }
 
     /// The same of what was tried before, where it is next.
     pub fn oldest_retry_due_ms(&self, now_ms: i64) -> Option<i64> {
-        let due = self.willing(now_ms).filter_map(|queue| queue.window.first_retry_due_ms());
-        due.min().filter(|due_ms| *due_ms <= now_ms)
+        self.willing_since_ms(now_ms, |queue| queue.window.first_retry_due_ms())
     }
 
-    fn willing(&self, now_ms: i64) -> impl Iterator<Item = &Queue> {
-        let is_willing = move |(endpoint, queue): &(&EndpointId, &Queue)| {
-            !queue.is_kept_waiting(&self.pace(**endpoint), self.cap(**endpoint), now_ms)
+    /// The earliest of what is due at endpoints that would take it. What was due while a receiver was waited for is late from
+    /// then on, or else what somebody releases, or sends to a new URL, would be late by the days that it has waited.
+    fn willing_since_ms(&self, now_ms: i64, due_ms: impl Fn(&Queue) -> Option<i64>) -> Option<i64> {
+        let are_unproven_awaited = self.are_unproven_awaited(now_ms);
+        let is_willing = |(endpoint, queue): &(&EndpointId, &Queue)| {
+            let is_awaited = are_unproven_awaited && queue.lane == Some(Lane::Unproven);
+            !is_awaited && !queue.is_kept_waiting(&self.pace(**endpoint), self.cap(**endpoint), now_ms)
         };
-        self.queues.iter().filter(is_willing).map(|(_, queue)| queue)
+        let willing = self.queues.iter().filter(is_willing);
+        let since = willing.filter_map(|(_, queue)| Some(queue.willing_since_ms(due_ms(queue)?)));
+        since.min().filter(|since_ms| *since_ms <= now_ms)
+    }
+
+    /// Whether the slots of those that have not answered yet are all taken by attempts that may still be answered: after a start
+    /// however many receivers may hang.
+    fn are_unproven_awaited(&self, now_ms: i64) -> bool {
+        let mut taken = self.slots.values().filter(|slot| slot.place.lane == Lane::Unproven);
+        self.turns.is_full(Lane::Unproven)
+            && taken.all(|slot| now_ms.saturating_sub(slot.taken_at_ms) <= LONGEST_ATTEMPT_MS)
     }
 }
 
@@ -43,7 +57,7 @@ mod tests {
     use super::super::{Action, Answer, Contender, Ended, FlowId};
     use super::*;
     use crate::delivery::breaker::{Gate, Held};
-    use crate::store::PendingKey;
+    use crate::store::{Pending, PendingKey};
 
     const CONTENDER: Contender = Contender { endpoint: EndpointId(1), flow: FlowId(1) };
 
@@ -144,7 +158,94 @@ mod tests {
     fn a_receiver_is_no_excuse_when_nothing_has_ended_for_longer_than_an_attempt_takes() {
         let (scheduler, now_ms) = behind(5);
         assert_eq!(scheduler.oldest_due_ms(now_ms + 60_000), None);
-        assert_eq!(scheduler.oldest_due_ms(now_ms + 60_001), Some(1));
+        assert_eq!(scheduler.oldest_due_ms(now_ms + 60_001), Some(now_ms), "since it was last awaited");
+    }
+
+    #[test]
+    fn what_waits_for_the_first_answer_of_a_receiver_is_not_late_for_as_long_as_an_attempt_may_take() {
+        let mut scheduler = proven(4, 4, 0);
+        for number in 1..=2 {
+            scheduler.accepted(item(pending(1, 1, number)), FlowId(1), 1);
+        }
+        assert_eq!(sent(&mut scheduler, 1), [(1, false)]);
+        assert_eq!(scheduler.oldest_due_ms(500), Some(1), "a burst");
+        assert_eq!(scheduler.oldest_due_ms(60_001), None);
+        assert_eq!(scheduler.oldest_due_ms(60_002), Some(1));
+    }
+
+    /// A webhook whose deliveries have been failing for hours gets a new URL, or was disabled meanwhile, and nothing answers.
+    #[test]
+    fn what_was_due_before_a_new_url_is_not_late_by_then() {
+        const MENDED_MS: i64 = 7_200_000;
+        let held = Held { next_probe_at_ms: 2 * MENDED_MS, tried_at_ms: 0 };
+        let rows = || (1..=3).map(|number| item(Pending { attempts: 1, ..pending(1, number, number) }));
+        for was_disabled in [false, true] {
+            let mut scheduler = proven(8, 4, 2);
+            rows().for_each(|row| scheduler.accepted(row, FlowId(1), 3));
+            scheduler.gate(CONTENDER, Gate { held: Some(held), paused_until_ms: None }, 3);
+            if was_disabled {
+                scheduler.close(CONTENDER.endpoint, 4);
+            }
+            scheduler.rescue(CONTENDER, MENDED_MS);
+            if was_disabled {
+                scheduler.open(CONTENDER, MENDED_MS, MENDED_MS);
+                scheduler.excuse(CONTENDER.endpoint, MENDED_MS);
+                let refill = scheduler.poll(MENDED_MS).into_iter().find_map(|action| match action {
+                    Action::Refill(refill) => Some(refill),
+                    _ => None,
+                });
+                scheduler.refilled(refill.expect("a refill"), Some(rows().collect()), MENDED_MS);
+            }
+            let late = |scheduler: &Scheduler, now_ms| {
+                [scheduler.oldest_due_ms(now_ms), scheduler.oldest_retry_due_ms(now_ms)]
+            };
+            assert_eq!(late(&scheduler, MENDED_MS), [Some(MENDED_MS); 2]);
+            assert_eq!(sent(&mut scheduler, MENDED_MS), [(1, true)]);
+            assert_eq!(late(&scheduler, MENDED_MS + 30_000), [None; 2], "the first has no answer yet");
+            let timeout = Ended { answer: Answer::Timeout, duration_ms: 30_000 };
+            scheduler.finished(pending(1, 1, 1).key, timeout, MENDED_MS + 30_000);
+            assert_eq!(sent(&mut scheduler, MENDED_MS + 30_000).len(), 1);
+            assert_eq!(late(&scheduler, MENDED_MS + 50_000), [None; 2]);
+        }
+    }
+
+    #[test]
+    fn what_was_due_in_a_pause_is_late_from_its_end_on() {
+        let mut scheduler = proven(1, 1, 2);
+        scheduler.accepted(item(pending(0, 1, 1)), flow(EndpointId(0)), 1);
+        assert_eq!(sent(&mut scheduler, 1), [(1, false)]);
+        scheduler.accepted(item(pending(1, 2, 2)), FlowId(1), 2);
+        scheduler.gate(CONTENDER, Gate { held: None, paused_until_ms: Some(900_000) }, 3);
+        assert_eq!(scheduler.oldest_due_ms(899_999), None);
+        assert_eq!(scheduler.oldest_due_ms(950_000), Some(900_000), "no slot is free");
+    }
+
+    /// After a start nobody has answered yet, and those that hang take every slot that there is for such.
+    #[test]
+    fn what_waits_behind_others_that_have_not_answered_yet_is_late_only_when_they_may_not_answer_any_more() {
+        let mut scheduler = proven(4, 4, 0);
+        for endpoint in 1..=3 {
+            scheduler.accepted(item(pending(endpoint, 1, endpoint)), flow(EndpointId(endpoint)), 1);
+        }
+        assert_eq!(
+            sent(&mut scheduler, 1).len(),
+            2,
+            "half of the slots are for those that have not answered"
+        );
+        assert_eq!(scheduler.oldest_due_ms(60_001), None);
+        assert_eq!(scheduler.oldest_due_ms(60_002), Some(1));
+    }
+
+    #[test]
+    fn an_attempt_that_was_not_made_is_not_waited_for() {
+        let mut scheduler = proven(4, 4, 0);
+        for (number, due_at_ms) in [(1, 1), (2, 100_000), (3, 100_000)] {
+            scheduler.accepted(item(pending(1, due_at_ms, number)), FlowId(1), 1);
+        }
+        assert_eq!(sent(&mut scheduler, 1), [(1, false)]);
+        scheduler.dropped(pending(1, 1, 1).key, 2);
+        assert_eq!(sent(&mut scheduler, 100_000).len(), 1);
+        assert_eq!(scheduler.oldest_due_ms(120_000), None, "the second is under way for 20 s");
     }
 
     #[test]
@@ -189,7 +290,8 @@ mod tests {
                 Action::Refill(refill) => Some(refill),
                 _ => None,
             });
-            assert_eq!(scheduler.oldest_due_ms(10_000), Some(100));
+            // Nobody could have sent what was parked before.
+            assert_eq!(scheduler.oldest_due_ms(10_000), Some(if was_parked { 10_000 } else { 100 }));
             scheduler.refilled(refill.expect("a refill"), Some(vec![item(pending(1, 100, 1))]), 10_001);
             assert_eq!(sent(&mut scheduler, 10_001), [(100, was_parked)]);
         }

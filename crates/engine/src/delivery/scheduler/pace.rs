@@ -67,10 +67,12 @@ impl Pace {
         self.has_timed_out || self.latency_ms > LEISURELY_MS
     }
 
-    /// Whether the time of its slots goes by at the receiver, and not at this server.
+    /// Whether the time of its slots goes by at the receiver, and not at this server. Before the first attempt has ended
+    /// nothing says that it goes by here.
     pub(super) fn takes_the_time(&self) -> bool {
         self.has_timed_out
-            || (self.has_answered && self.latency_ms.max(1).saturating_mul(1_000) >= self.own_us)
+            || !self.has_answered
+            || self.latency_ms.max(1).saturating_mul(1_000) >= self.own_us
     }
 
     /// Whether it has to share a limit with others that are slow or do not answer.

@@ -23,7 +23,7 @@ const LATE_MAX: usize = 4096;
 const BURST_MS: i64 = 1_000;
 
 /// Attempts take 30 s at most. When none has ended for so long, in milliseconds, it is not their receiver that is waited for.
-const LONGEST_ATTEMPT_MS: i64 = 60_000;
+pub(super) const LONGEST_ATTEMPT_MS: i64 = 60_000;
 
 /// How far the window reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,13 +241,21 @@ impl Queue {
         self.unheard_since_ms.get_or_insert(now_ms);
     }
 
+    /// An attempt is not under way any more, whether it was made or not.
+    pub(super) fn end(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        if self.in_flight == 0 {
+            self.unheard_since_ms = None;
+        }
+    }
+
     /// An attempt has ended, and others may be under way.
     pub(super) fn hear(&mut self, now_ms: i64) {
         self.unheard_since_ms = (self.in_flight > 0).then_some(now_ms);
     }
 
     /// Whether something is due, or may be, that does not go out because of the receiver: it failed, asked for a pause, is
-    /// slow, or has as much under way as it takes at once.
+    /// slow, has as much under way as it takes at once, or has not answered the first attempt yet.
     pub(super) fn is_kept_waiting(&self, pace: &Pace, cap: usize, now_ms: i64) -> bool {
         if self.gate.held.is_some() || self.gate.paused_until_ms.is_some_and(|until_ms| until_ms > now_ms) {
             return true;
@@ -268,6 +276,12 @@ impl Queue {
     pub(super) fn earliest_due_ms(&self) -> Option<i64> {
         let in_store = (self.horizon == Horizon::UpTo(None)).then_some(self.refill_at_ms);
         self.window.first_due_ms().or(in_store.filter(|at_ms| *at_ms > i64::MIN))
+    }
+
+    /// Since when what was due at a time could have gone out, its receiver willing; Unix milliseconds.
+    pub(super) fn willing_since_ms(&self, due_ms: i64) -> i64 {
+        let paused_until_ms = self.gate.paused_until_ms.unwrap_or(i64::MIN);
+        due_ms.max(self.receiver_awaited_ms).max(paused_until_ms)
     }
 
     /// When the next refill is wanted, if one is.

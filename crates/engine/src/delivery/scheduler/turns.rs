@@ -101,6 +101,11 @@ impl Turns {
         Some((lane, programs.endpoints.get(&flow)?.next()?))
     }
 
+    /// Whether a lane has all the slots it may have.
+    pub(super) fn is_full(&self, lane: Lane) -> bool {
+        self.programs[lane.index()].free == 0
+    }
+
     /// A slot is taken for what is expected to hold it for `cost` milliseconds.
     pub(super) fn take(&mut self, Place { lane, flow, endpoint }: Place, cost: i64) {
         self.free -= 1;

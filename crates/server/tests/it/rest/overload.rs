@@ -18,11 +18,11 @@ const LARGEST: usize = 4 << 20;
 const ROOM_FOR: usize = 16;
 
 /// A producer that sends the largest event but for its last byte.
-fn begin(server: &Server, path: &str) -> TcpStream {
+fn begin(server: &Server, path: &str, key: &str) -> TcpStream {
     let address = server.url().strip_prefix("http://").expect("plain HTTP");
     let mut stream = TcpStream::connect(address).expect("the server listens");
     let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {ADMIN_KEY}\r\n\
+        "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\n\
          content-type: application/json\r\ncontent-length: {LARGEST}\r\n\r\n"
     );
     let body = vec![b'x'; LARGEST - 1];
@@ -40,7 +40,7 @@ fn while_there_is_no_room_for_bodies_events_are_refused_with_503_and_when_to_com
     let client = server.client();
     let program = client.program("REFERRAL");
     let path = format!("/v2/campaign/{program}/events");
-    let mut unfinished: Vec<TcpStream> = (0..ROOM_FOR).map(|_| begin(&server, &path)).collect();
+    let mut unfinished: Vec<TcpStream> = (0..ROOM_FOR).map(|_| begin(&server, &path, ADMIN_KEY)).collect();
     let refused = waiting::until("an event is refused", || {
         let answer = post(&client, &path);
         if answer.status == 503 {
@@ -48,7 +48,7 @@ fn while_there_is_no_room_for_bodies_events_are_refused_with_503_and_when_to_com
         }
         assert_eq!(answer.status, 202, "{}", answer.text);
         // This very event may have had the last of the room when one of the large ones asked for it.
-        unfinished.push(begin(&server, &path));
+        unfinished.push(begin(&server, &path, ADMIN_KEY));
         None
     });
     assert_eq!(refused.refused(503, "OVERLOADED"), Vec::<String>::new());
@@ -57,6 +57,33 @@ fn while_there_is_no_room_for_bodies_events_are_refused_with_503_and_when_to_com
     assert_eq!(client.get("/v2/campaigns").status, 200);
     drop(unfinished);
     waiting::until("events are accepted again", || (post(&client, &path).status == 202).then_some(()));
+}
+
+#[test]
+fn a_key_that_has_half_of_the_room_for_bodies_is_told_to_wait_and_others_have_the_rest() {
+    let server = Server::start();
+    let client = server.client();
+    let program = client.program("REFERRAL");
+    let path = format!("/v2/campaign/{program}/events");
+    let key = || {
+        let made = client.post("/v2/api-keys", &json!({ "name": "k" })).ok();
+        made["key"].as_str().expect("a key").to_owned()
+    };
+    let (greedy, other) = (key(), key());
+    let [greedy_client, other_client] = [&greedy, &other].map(|key| Client::new(server.url(), key));
+    let unfinished: Vec<TcpStream> = (0..ROOM_FOR / 2).map(|_| begin(&server, &path, &greedy)).collect();
+    let refused = waiting::until("the key has its share", || {
+        let answer = post(&greedy_client, &path);
+        (answer.status != 202).then_some(answer)
+    });
+    refused.refused(429, "RATE_LIMIT");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    assert!(refused.text.contains("BODIES_OF_A_KEY"), "{}", refused.text);
+    assert_eq!(post(&other_client, &path).status, 202);
+    let large = json!({ "event": "NEW_PARTICIPANT_ADDED", "data": { "id": "p1", "note": "x".repeat(LARGEST - 100) } });
+    assert_eq!(other_client.post(&path, &large).status, 202);
+    drop(unfinished);
+    waiting::until("it may send again", || (post(&greedy_client, &path).status == 202).then_some(()));
 }
 
 #[test]
