@@ -23,7 +23,7 @@ mod writing;
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use groundswell_types::{Email, NoticeKind, ProgramId, WebhookId};
+use groundswell_types::{Email, NoticeId, NoticeKind, ProgramId, UserId, WebhookId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
@@ -32,6 +32,7 @@ pub use links::{Subscription, Topic, Wish};
 pub use recipients::NewRecipient;
 
 use crate::engine::Engine;
+use crate::store::{DigestRecord, Posting};
 use limits::Limits;
 
 /// How letters are sent.
@@ -72,7 +73,15 @@ pub enum Content {
     /// The question whether the reader's address is that of the account of somebody with this name.
     Address { name: String },
     /// Somebody has signed in to the reader's account, in a browser that the account had not seen.
-    SignIn { name: String, at_ms: i64, address: Option<String>, user_agent: Option<String> },
+    SignIn {
+        /// Whose account it is; letters that were written by an earlier version do not say.
+        #[serde(default)]
+        user: Option<UserId>,
+        name: String,
+        at_ms: i64,
+        address: Option<String>,
+        user_agent: Option<String>,
+    },
 }
 
 /// A letter to be sent.
@@ -110,6 +119,24 @@ pub trait Post: Send + Sync + 'static {
     async fn send(&self, letter: &Letter) -> Posted;
 }
 
+/// That something was told.
+#[derive(Debug)]
+struct Told {
+    /// The same whenever it is told.
+    key: String,
+    /// The notice that was told of.
+    notice: Option<NoticeId>,
+    /// Or the digest that it was.
+    digest: Option<DigestRecord>,
+}
+
+impl Told {
+    /// Says so, without any letters yet.
+    fn posting(&self) -> Posting {
+        Posting { notice: self.notice, digest: self.digest, ..Posting::default() }
+    }
+}
+
 /// What telling keeps in memory.
 #[derive(Default)]
 pub(crate) struct Telling {
@@ -118,10 +145,13 @@ pub(crate) struct Telling {
     written: Notify,
     /// Questions, by who has them asked and by address.
     questions: Limits,
-    /// Letters about sign-ins, by address.
+    /// Letters about sign-ins, by address, and what operational webhooks are told of them, by person.
     sign_ins: Limits,
+    /// What operational webhooks could not be told of yet.
+    unannounced: operations::Unannounced,
     digests: digest::Looked,
-    /// Held from reading who is named until it is written, so that of two changes at once neither is lost.
+    /// Held from reading who is named, who is asked and what they have said until it is written, so that of two changes at once
+    /// neither is lost.
     naming: tokio::sync::Mutex<()>,
 }
 

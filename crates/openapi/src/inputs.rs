@@ -26,7 +26,7 @@ const EMAIL: &str = "^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0
 const ADDRESS: &str = r"^[^\x00-\x1f\x7f-\x9f]*@[^\x00-\x1f\x7f-\x9f]*$";
 
 /// All of them, by name.
-pub fn all() -> [(&'static str, Value); 15] {
+pub fn all() -> [(&'static str, Value); 16] {
     [
         ("NewProgram", new_program()),
         ("ProgramChange", program_change()),
@@ -43,6 +43,7 @@ pub fn all() -> [(&'static str, Value); 15] {
         ("MemberChange", member_change()),
         ("InvitationToBe", invitation()),
         ("SignInLinkToBe", sign_in_link()),
+        ("OperationsToBe", operations()),
     ]
 }
 
@@ -92,14 +93,28 @@ fn new_program() -> Value {
                 "default": "USD",
                 "description": "The currency of its amounts, ISO 4217. Never changes.",
             },
-            "teamId": {
-                "type": ["string", "null"],
-                "pattern": "^[A-Za-z0-9_-]{1,64}$",
-                "description": "With the admin key: whose program it is to be; the first team's, if none is named. API \
-                    keys make programs in their own team.",
-            },
+            "teamId": team_id(
+                "With the admin key: whose program it is to be; the first team's, if none is named. API keys make programs in \
+                    their own team.",
+            ),
         },
         "required": ["type"],
+    })
+}
+
+fn team_id(about: &str) -> Value {
+    json!({ "type": ["string", "null"], "pattern": "^[A-Za-z0-9_-]{1,64}$", "description": about })
+}
+
+fn operations() -> Value {
+    json!({
+        "description": "Whose operational webhooks are meant.",
+        "type": "object",
+        "properties": {
+            "teamId": team_id(
+                "With the admin key: the team; the first, if none is named. API keys have those of their own team.",
+            ),
+        },
     })
 }
 

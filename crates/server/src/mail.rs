@@ -141,6 +141,10 @@ fn failed(error: &SmtpError) -> Posted {
         Some(code @ (550 | 551 | 553)) if is_about_address(&words(error)) => {
             Posted::Refused(format!("it answered {code}"))
         }
+        // Whoever else is written to, the answer will be the same.
+        Some(code @ (550 | 551 | 553 | 554)) if is_about_sender(&words(error)) => {
+            Posted::Away(format!("it does not take letters from the sender, and answered {code}"))
+        }
         // The service is closing, or does not know who we are.
         Some(code @ (421 | 454 | 530 | 534 | 535 | 538)) => Posted::Away(format!("it answered {code}")),
         Some(code) => Posted::NotNow(format!("it answered {code}")),
@@ -166,6 +170,15 @@ fn is_about_address(says: &str) -> bool {
     (code.starts_with("5.1.") && !is_sender) || code == "5.2.1"
 }
 
+/// Whether an answer is about who sends letters. `5.1.7` and `5.1.8` are the sender's address and domain, `5.7.60` is Exchange's
+/// for a sender that one may not be (RFC 3463 has no code for that); others say `5.7.1`, which may be about anything, and name
+/// the sender in words.
+fn is_about_sender(says: &str) -> bool {
+    let code = says.split_whitespace().next().unwrap_or_default();
+    matches!(code, "5.1.7" | "5.1.8" | "5.7.60")
+        || (!is_about_address(says) && says.to_ascii_lowercase().contains("sender address"))
+}
+
 /// What went wrong with TLS, which is told only at the bottom of what went wrong with the connection.
 fn tls_failure(error: &SmtpError) -> Option<&rustls::Error> {
     let mut source = error.source();
@@ -189,7 +202,7 @@ fn says(content: &Content) -> mail::Says {
         }
         Content::Question { about, asked_by } => mail::Says::Question { about: named(about), asked_by },
         Content::Address { name } => mail::Says::Address { name },
-        Content::SignIn { name, at_ms, address, user_agent } => {
+        Content::SignIn { name, at_ms, address, user_agent, .. } => {
             mail::Says::SignIn { name, at: at_ms, address, user_agent }
         }
     }
@@ -252,6 +265,22 @@ mod tests {
             "5.15.1 no code",
         ] {
             assert!(!is_about_address(says), "{says}");
+        }
+    }
+
+    #[test]
+    fn a_sender_that_is_refused_is_told_from_a_letter_that_is() {
+        for says in [
+            "5.7.1 <webhooks@example.com>: Sender address rejected: not owned by user",
+            "5.7.60 SMTP; Client does not have permissions to send as this sender",
+            "5.1.7 the sender's address is none",
+            "5.1.8 the sender's domain is not known",
+            "Sender address rejected: Domain not found",
+        ] {
+            assert!(is_about_sender(says), "{says}");
+        }
+        for says in ["", "5.1.1 <sender address@example.com>: no such", "5.7.1 policy", "5.2.2 full"] {
+            assert!(!is_about_sender(says), "{says}");
         }
     }
 

@@ -7,6 +7,7 @@ use leptos_meta::Title;
 use crate::audit_query::AuditQuery;
 use crate::backend::Backend;
 use crate::backend::audit::AuditPage;
+use crate::backend::telling::Operations;
 use crate::components::{Icon, Shape, Time};
 use crate::failure::Failure;
 use crate::texts::{Texts, texts};
@@ -29,8 +30,11 @@ impl Shown {
         // Asked for even then, so that nobody learns by a wrong filter that there is a page.
         let page = backend.audit_log(query.clone().unwrap_or_default()).await?;
         let page = if query.is_some() { page } else { AuditPage::default() };
-        let programs = backend.programs().await?;
-        let programs = programs.into_iter().map(|one| (one.program.id, one.program.name)).collect();
+        let programs = backend.programs().await?.into_iter().map(|one| (one.program.id, one.program.name));
+        let mut programs: Vec<(ProgramId, String)> = programs.collect();
+        if let Operations::There(id) = backend.operations().await? {
+            programs.push((id, texts().notify_operations().to_owned()));
+        }
         Ok(Self { query, page, programs })
     }
 }

@@ -29,7 +29,11 @@ impl Shown {
     pub async fn read(backend: &dyn Backend, query: &str, outcome: Option<Outcome>) -> Result<Self, Failure> {
         let sends_mail = backend.sends_mail().await?;
         let programs = backend.programs().await?.into_iter().map(|one| (one.program.id, one.program.name));
-        let programs: Vec<(ProgramId, String)> = programs.collect();
+        let mut programs: Vec<(ProgramId, String)> = programs.collect();
+        let operations = backend.operations().await?;
+        if let Operations::There(id) = &operations {
+            programs.push((id.clone(), texts().notify_operations().to_owned()));
+        }
         let (asked, failure) = if let Some(Outcome { campaign, failure }) = outcome {
             (campaign.map(|id| id.to_string()), Some(failure))
         } else {
@@ -45,7 +49,6 @@ impl Shown {
             None if asked.is_some() => return Err(Failure::NotFound),
             None => None,
         };
-        let operations = backend.operations().await?;
         Ok(Self { sends_mail, programs, chosen, operations, failure })
     }
 }

@@ -65,6 +65,13 @@ async fn owners_set_up_operational_webhooks_and_others_see_nothing_of_them() {
     let page = site.get(NOTIFICATIONS).await;
     assert_eq!(page.tags("href=\"/programs/ops_first/options/webhooks\"").len(), 1);
     assert_eq!(page.tags("href=\"/programs/ops_first/deliveries\"").len(), 1);
+    // Who is told by e-mail of what happens to them is chosen as for any program; the audit log knows them, too.
+    let page = site.get(&format!("{NOTIFICATIONS}?campaign=ops_first")).await;
+    assert_eq!(page.status, StatusCode::OK);
+    let page_of_log = site.get("/settings/audit-log?campaign=ops_first").await;
+    for page in [page, page_of_log] {
+        assert_eq!(page.tags("value=\"ops_first\" selected").len(), 1, "{}", page.html);
+    }
     let site = Site::new(Memory::full().seen_by(Some(Role::Editor)));
     assert!(!site.get(NOTIFICATIONS).await.html.contains("Operational webhooks"));
 }
@@ -132,7 +139,7 @@ async fn whoever_reads_an_address_says_whether_it_is_that_of_the_account() {
     page.shows(&["E-mail of an account", "the e-mail address of the account of Bo &lt;b&gt; here."]);
     page.shows(&["Is it your address and your account?", "Yes, both are mine", "Nothing about this account"]);
     for (intent, shown) in [
-        ("want", "You have said that the address is yours."),
+        ("want", "The address is known to be yours."),
         ("stop", "Nothing about this account is sent to the address."),
     ] {
         let page = site.post("/notifications", &format!("token={TOKEN}&intent={intent}")).await;

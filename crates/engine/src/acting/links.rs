@@ -1,11 +1,15 @@
 //! Editor links, for those who may send somebody to a program's webhooks.
 
-use groundswell_types::{AuditAction, ProgramId};
+use groundswell_types::{AuditAction, ProgramId, ProgramType};
 
 use super::Acting;
 use crate::access::{EditorLink, NewEditorLink, Permission, Who};
 use crate::audit::{Deed, Trace};
 use crate::error::EngineError;
+
+/// What is told there is about everybody in the team, so it opens for nobody who came by a link.
+const NOT_FOR_OPERATIONS: &str =
+    "Operational webhooks have no editor links: only owners of the team set them up.";
 
 impl Acting {
     /// Makes a link to a program's webhook settings. What comes of it ends with the key that it was made with.
@@ -15,6 +19,9 @@ impl Acting {
         new: NewEditorLink,
     ) -> Result<EditorLink, EngineError> {
         let entry = self.must(program, Permission::Edit)?;
+        if entry.record.kind == ProgramType::Operations {
+            return Err(EngineError::Refused(NOT_FOR_OPERATIONS.to_owned()));
+        }
         let api_key = match &self.actor.who {
             Who::Key(key) => Some(key.id.clone()),
             Who::Operator | Who::Person(_) | Who::Link(_) => None,

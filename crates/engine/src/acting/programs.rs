@@ -50,17 +50,7 @@ impl Acting {
         new: NewProgram,
         team: Option<TeamId>,
     ) -> Result<Program, EngineError> {
-        let own = self.actor.team()?;
-        let team = match team {
-            Some(team) if team != own => {
-                let is_operator = matches!(self.actor.who, Who::Operator);
-                if !is_operator || self.engine.team_record(&team).await.is_err() {
-                    return Err(EngineError::NotFound("team"));
-                }
-                team
-            }
-            _ => own,
-        };
+        let team = self.own_or_named(team).await?;
         self.actor.check_team(Permission::EditPrograms, &team)?;
         let deed = Deed {
             action: AuditAction::ProgramCreated,
@@ -71,17 +61,30 @@ impl Acting {
         self.engine.recorded(&self.actor, deed, self.engine.create_program_in(team, new)).await
     }
 
-    /// Where the operational webhooks of the actor's team are, made when it is not there yet.
-    pub async fn operations(&self) -> Result<Program, EngineError> {
-        let team = self.actor.team()?;
+    /// The actor's team when none is named. Only the operator names another.
+    async fn own_or_named(&self, team: Option<TeamId>) -> Result<TeamId, EngineError> {
+        let own = self.actor.team()?;
+        let Some(team) = team.filter(|team| *team != own) else { return Ok(own) };
+        let is_operator = matches!(self.actor.who, Who::Operator);
+        if !is_operator || self.engine.team_record(&team).await.is_err() {
+            return Err(EngineError::NotFound("team"));
+        }
+        Ok(team)
+    }
+
+    /// Where the operational webhooks of a team are, the actor's when none is named; made when it is not there yet. A team out of
+    /// reach is as one that is not there.
+    pub async fn operations(&self, team: Option<TeamId>) -> Result<Program, EngineError> {
+        let team = self.own_or_named(team).await?;
         self.actor.check_team(Permission::Manage, &team)?;
-        if let Ok(known) = self.engine.program(&operations_id(&team)) {
+        let id = operations_id(&team);
+        if let Ok(known) = self.engine.program(&id) {
             return Ok(known);
         }
         let deed = Deed {
             action: AuditAction::ProgramCreated,
             team: Some(team.clone()),
-            program: None,
+            program: Some(id),
             trace: Trace::default(),
         };
         self.engine.recorded(&self.actor, deed, self.engine.operations_program(&team)).await

@@ -58,6 +58,6 @@ pub trait AddressStore: Send + Sync + 'static {
     async fn save_address(&self, record: &AddressRecord) -> Result<(), StoreError>;
 
     /// Forgets whoever was asked before that time and has not answered: about the address of an account, or about webhooks for
-    /// which nobody names them any more. Also all recipients of webhooks that are gone who were named before that time.
+    /// which nobody names them any more. Also all recipients of webhooks that were deleted before that time.
     async fn forget_unanswered(&self, before_ms: i64) -> Result<(), StoreError>;
 }

@@ -3,12 +3,13 @@
 //! theirs once whoever reads it has said so, by the link in the one letter that asks, or once the provider that they sign in
 //! with says so. An invitation shows nothing: its link is given to whoever invites.
 
-use groundswell_types::{Email, UserId};
+use groundswell_types::{Email, TeamId, UserId};
 
 use super::Content;
-use super::limits::{HOUR_MS, Limit};
+use super::limits::Limit;
 use super::outbox::ROOM;
 use crate::access::{Person, new_token};
+use crate::activity::HOUR_MS;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::{AddressRecord, AddressState, LetterRecord, Posting, UserRecord};
@@ -16,8 +17,12 @@ use crate::store::{AddressRecord, AddressState, LetterRecord, Posting, UserRecor
 /// Who has not answered is asked again after so long, if there is a reason to: thirty days. Until then their link is good.
 pub(super) const ASKED_AGAIN_MS: i64 = 30 * 24 * HOUR_MS;
 
-/// So many people a team, or an account, can have asked within an hour.
-const QUESTIONS_OF_ONE: usize = 20;
+/// So many people a team can have asked within an hour.
+const QUESTIONS_OF_TEAM: usize = 20;
+
+/// So many times an account can have the address asked that it has just then, within a day. It asks nobody but its owner, who
+/// has few addresses.
+const QUESTIONS_OF_ACCOUNT: usize = 5;
 
 /// So many times an address can be asked within a day.
 const QUESTIONS_TO_ADDRESS: usize = 3;
@@ -49,11 +54,15 @@ impl Engine {
     }
 
     /// Notes that the provider somebody signs in with says that an address is theirs.
+    ///
+    /// Whoever reads it may have said that it is not, or that they want nothing of the account: that stands.
     pub(crate) async fn note_address(&self, user: &UserId, email: &Email) -> Result<(), EngineError> {
-        if self.is_theirs(user, email).await? {
+        let _held = self.telling.naming.lock().await;
+        let known = self.store.address(user, email).await?;
+        if known.as_ref().is_some_and(|known| known.state != AddressState::Asked) {
             return Ok(());
         }
-        let token = self.store.address(user, email).await?.and_then(|known| known.token);
+        let token = known.and_then(|known| known.token);
         let (user_id, email, at_ms) = (user.clone(), email.clone(), self.clock.now_ms());
         let record = AddressRecord { user_id, email, token, state: AddressState::Theirs, at_ms };
         Ok(self.store.save_address(&record).await?)
@@ -65,6 +74,7 @@ impl Engine {
         account: &UserRecord,
         asking: Asking,
     ) -> Result<(), EngineError> {
+        let _held = self.telling.naming.lock().await;
         if let Some((letter, address)) = self.question_whose(account, asking).await? {
             let posting = Posting { letters: vec![letter], addresses: vec![address], ..Posting::default() };
             self.store.post(&posting).await?;
@@ -74,7 +84,8 @@ impl Engine {
     }
 
     /// The letter that asks, with what notes that it did; none when they have answered, do not want letters, were asked not
-    /// long ago, or too many were.
+    /// long ago, or too many were. The caller holds `telling.naming` until it is posted: two questions at once would else have
+    /// different links, of which one is kept.
     pub(super) async fn question_whose(
         &self,
         account: &UserRecord,
@@ -89,7 +100,7 @@ impl Engine {
         });
         if !is_open
             || self.store.refuses_letters(email).await?
-            || !self.may_ask(account.id.as_str(), email).await?
+            || !self.may_ask(Limit::of_account(&account.id), email).await?
         {
             return Ok(None);
         }
@@ -102,14 +113,24 @@ impl Engine {
     }
 
     /// Counts a question to an address for a team or an account, or says that there were too many.
-    pub(super) async fn may_ask(&self, for_whom: &str, email: &Email) -> Result<bool, EngineError> {
+    pub(super) async fn may_ask(&self, asker: Limit<'_>, email: &Email) -> Result<bool, EngineError> {
         if self.store.waiting_letters(ROOM_FOR_QUESTIONS).await? >= ROOM_FOR_QUESTIONS {
             return Ok(false);
         }
-        let limits = [
-            Limit { of: for_whom, most: QUESTIONS_OF_ONE, within_ms: HOUR_MS },
-            Limit { of: email.as_str(), most: QUESTIONS_TO_ADDRESS, within_ms: 24 * HOUR_MS },
-        ];
+        let limits =
+            [asker, Limit { of: email.as_str(), most: QUESTIONS_TO_ADDRESS, within_ms: 24 * HOUR_MS }];
         Ok(self.telling.questions.take(&limits, self.clock.now_ms()))
+    }
+}
+
+impl<'a> Limit<'a> {
+    /// How often a team may have people asked.
+    pub(super) fn of_team(team: &'a TeamId) -> Self {
+        Self { of: team.as_str(), most: QUESTIONS_OF_TEAM, within_ms: HOUR_MS }
+    }
+
+    /// How often an account may have the reader of its address asked.
+    fn of_account(user: &'a UserId) -> Self {
+        Self { of: user.as_str(), most: QUESTIONS_OF_ACCOUNT, within_ms: 24 * HOUR_MS }
     }
 }

@@ -1,7 +1,8 @@
 //! Deliveries that were given up, told of all together: for each webhook at most once in a period. The numbers are those of the
 //! charts, so a crash may lose the last minute's; the log knows better, and the letter leads there.
 
-use super::Content;
+use super::outbox::KEPT_MS;
+use super::{Content, Told};
 use crate::activity::{HOUR_MS, hour_of};
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -20,41 +21,76 @@ impl Engine {
         let before = self.store.digests().await?;
         let of = |id: EndpointId| before.iter().find(|one| one.endpoint_id == id).copied();
         let since_ms = now_ms.saturating_sub(period_ms);
-        let due: Vec<DigestRecord> = self
+        let due: Vec<Due> = self
             .directory
             .all_endpoints()
             .into_iter()
             .map(|endpoint_id| {
-                let first =
+                if let Some(digest) = of(endpoint_id) {
+                    return Due { digest: since(digest, since_ms), is_first: IsFirst::No };
+                }
+                let digest =
                     DigestRecord { endpoint_id, hour: hour_of(since_ms), counted: 0, at_ms: since_ms };
-                of(endpoint_id).unwrap_or(first)
+                Due { digest, is_first: IsFirst::Yes }
             })
-            .filter(|digest| digest.at_ms <= since_ms)
+            .filter(|due| due.digest.at_ms <= since_ms)
             .collect();
-        for digests in due.chunks(STEP) {
-            self.write_some_digests(digests, now_ms).await?;
+        for some in due.chunks(STEP) {
+            self.write_some_digests(some, now_ms).await?;
         }
         Ok(())
     }
 
-    async fn write_some_digests(&self, digests: &[DigestRecord], now_ms: i64) -> Result<(), EngineError> {
-        let endpoints: Vec<EndpointId> = digests.iter().map(|digest| digest.endpoint_id).collect();
-        let Some(first_hour) = digests.iter().map(|digest| digest.hour).min() else { return Ok(()) };
+    async fn write_some_digests(&self, some: &[Due], now_ms: i64) -> Result<(), EngineError> {
+        let endpoints: Vec<EndpointId> = some.iter().map(|due| due.digest.endpoint_id).collect();
+        let Some(first_hour) = some.iter().map(|due| due.digest.hour).min() else { return Ok(()) };
         let hours = self.hours(&endpoints, first_hour).await?;
-        for digest in digests {
+        for due in some {
+            let digest = due.digest;
             let of_this = hours.iter().filter(|one| one.endpoint_id == digest.endpoint_id);
-            let Some((count, next)) = counted(*digest, of_this, now_ms) else { continue };
+            let Some((count, next)) = counted(digest, of_this, now_ms) else { continue };
             let Some(endpoint) = self.directory.endpoint(digest.endpoint_id) else { continue };
             let since_ms = digest.at_ms.max(digest.hour * HOUR_MS);
             let content = |about| Content::Digest { about, count, since_ms, until_ms: now_ms };
-            // A digest that is written once more after a crash may count more; it is another one then.
-            let key = format!("digest {} {} {}", digest.endpoint_id.0, digest.at_ms, count);
-            let mut posting = self.telling_of(&endpoint, content, key).await?;
-            posting.digest = Some(next);
-            self.store.post(&posting).await?;
+            let told = Told { key: due.key(count), notice: None, digest: Some(next) };
+            self.tell_of(&endpoint, content, told).await?;
         }
         Ok(())
     }
+}
+
+/// Whether a webhook had no digest yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum IsFirst {
+    Yes,
+    No,
+}
+
+/// Where a digest goes on from that is to be written.
+#[derive(Debug, Clone, Copy)]
+struct Due {
+    digest: DigestRecord,
+    is_first: IsFirst,
+}
+
+impl Due {
+    /// What keeps it from being announced once more when it could not be noted that it was. Where the first one of a webhook
+    /// begins is not stored and moves with the clock, so it has no part in it. One that is written once more after a crash may
+    /// count more; it is another one then.
+    fn key(&self, count: i64) -> String {
+        let DigestRecord { endpoint_id, at_ms, .. } = self.digest;
+        match self.is_first {
+            IsFirst::Yes => format!("digest {} first {count}", endpoint_id.0),
+            IsFirst::No => format!("digest {} {at_ms} {count}", endpoint_id.0),
+        }
+    }
+}
+
+/// A webhook of which nothing was given up for long has an old digest. Letters may have waited for [`KEPT_MS`] for others to be
+/// sent; what is older was looked at, or is no news. So an old digest does not have all hours since then read.
+fn since(digest: DigestRecord, since_ms: i64) -> DigestRecord {
+    let oldest = hour_of(since_ms.saturating_sub(KEPT_MS));
+    if digest.hour >= oldest { digest } else { DigestRecord { hour: oldest, counted: 0, ..digest } }
 }
 
 /// How many were given up since a digest, and where the next one goes on; none when there were none.
@@ -103,6 +139,26 @@ mod tests {
     fn hour(hour: i64, undeliverable: i64) -> HourRecord {
         let count = HourCount { undeliverable, ..HourCount::default() };
         HourRecord { endpoint_id: EndpointId(1), hour, count }
+    }
+
+    #[test]
+    fn the_first_digest_has_the_same_key_however_late_it_is_noted() {
+        let due = |at_ms, is_first| {
+            let digest = DigestRecord { endpoint_id: EndpointId(1), hour: hour_of(at_ms), counted: 0, at_ms };
+            Due { digest, is_first }
+        };
+        let first = due(5, IsFirst::Yes).key(3);
+        assert_eq!(due(5 + 2 * HOUR_MS, IsFirst::Yes).key(3), first);
+        assert_ne!(due(5, IsFirst::Yes).key(4), first);
+        assert_ne!(due(5, IsFirst::No).key(3), due(6, IsFirst::No).key(3), "the next one is another");
+    }
+
+    #[test]
+    fn an_old_digest_has_only_the_hours_read_that_are_still_news() {
+        let digest = DigestRecord { endpoint_id: EndpointId(1), hour: 10, counted: 4, at_ms: 10 * HOUR_MS };
+        assert_eq!(since(digest, 82 * HOUR_MS), digest);
+        let later = since(digest, 1000 * HOUR_MS);
+        assert_eq!((later.hour, later.counted, later.at_ms), (928, 0, digest.at_ms));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
-pub(super) const HOUR_MS: i64 = 3_600_000;
+use crate::activity::HOUR_MS;
 
 /// So many are counted; beyond that there are no more.
 const MANY: usize = 20_000;

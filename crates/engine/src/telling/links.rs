@@ -50,6 +50,7 @@ impl Engine {
             return Ok(Subscription { email, topic: Topic::Account { name: account.name, state } });
         }
         let recipient = self.store.recipient(token).await?.ok_or_else(gone)?;
+        let recipient = self.as_known(recipient).await?;
         let RecipientRecord { program_id, endpoint_id, email, added_by, state, .. } = recipient;
         let topic = match (self.directory.program(&program_id), self.directory.endpoint(endpoint_id)) {
             (Some(program), Some(endpoint))
@@ -64,18 +65,26 @@ impl Engine {
 
     /// Whether a letter's reader still gets it. It may have waited for days, in which they said no, were removed, or left the team.
     pub(super) async fn is_wanted(&self, letter: &Letter) -> Result<bool, EngineError> {
+        if let Content::SignIn { user, .. } = &letter.content {
+            return match user {
+                Some(user) => self.is_theirs(user, &letter.to).await,
+                None => Ok(true),
+            };
+        }
         let Some(token) = &letter.token else { return Ok(true) };
+        if self.store.refuses_letters(&letter.to).await? {
+            return Ok(false);
+        }
         let is_question = match &letter.content {
-            Content::SignIn { .. } => return Ok(true),
             Content::Address { .. } => {
                 let known = self.store.address_of_link(token).await?;
-                return Ok(known.is_some_and(|known| known.state == AddressState::Asked)
-                    && !self.store.refuses_letters(&letter.to).await?);
+                return Ok(known.is_some_and(|known| known.state == AddressState::Asked));
             }
             Content::Question { .. } => true,
-            Content::Notice { .. } | Content::Digest { .. } => false,
+            Content::Notice { .. } | Content::Digest { .. } | Content::SignIn { .. } => false,
         };
         let Some(recipient) = self.store.recipient(token).await? else { return Ok(false) };
+        let recipient = self.as_known(recipient).await?;
         let RecipientRecord { program_id, endpoint_id, email, added_by, state, .. } = recipient;
         let program = self.directory.program(&program_id).filter(|_| state != RecipientState::Unsubscribed);
         let (Some(program), Some(_)) = (program, self.directory.endpoint(endpoint_id)) else {
@@ -103,6 +112,10 @@ impl Engine {
                 Wish::These => AddressState::Theirs,
                 Wish::NotThese | Wish::None => AddressState::NotTheirs,
             };
+            // Who has said no by this link takes all of it back by it, and no more than that.
+            if wish == Wish::These && address.state == AddressState::NotTheirs {
+                self.store.allow_letters(&email).await?;
+            }
             let at_ms = self.clock.now_ms();
             self.store.save_address(&AddressRecord { state, at_ms, ..address }).await?;
         } else if let Some(recipient) = self.store.recipient(token).await? {

@@ -3,6 +3,9 @@
 //!
 //! What happens to these webhooks themselves is told by e-mail alone: telling it here would lead from one to the next for ever.
 
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
 use groundswell_types::payload::{
     Campaign, CampaignType, NewSignIn, NoticedWebhook, TeamMember, WebhookNotice,
 };
@@ -10,6 +13,7 @@ use groundswell_types::{Email, Event, EventData, NoticeKind, ProgramType, TeamId
 use serde_json::Map;
 use sha2::{Digest as _, Sha256};
 
+use super::outbox::KEPT_MS;
 use super::{About, Content};
 use crate::delivery::writer::NewEvent;
 use crate::directory::ProgramEntry;
@@ -17,7 +21,7 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::events::IDEMPOTENCY_MS;
 use crate::operations::operations_id;
-use crate::store::{Idempotency, UserRecord};
+use crate::store::{Idempotency, MembershipRecord, UserRecord};
 
 impl Engine {
     /// Tells a team's operational webhooks of what was noticed about a webhook. Twice with the same `key` is once.
@@ -31,42 +35,69 @@ impl Engine {
             return Ok(());
         }
         let Some((at_ms, data)) = data_of(content, program) else { return Ok(()) };
-        self.announce_event(&program.record.team_id, Event { created_at: at_ms, data }, Some(key)).await
+        self.announce_event(&program.record.team_id, Event { created_at: at_ms, data }, key).await
     }
 
-    /// Tells the operational webhooks of somebody's teams of their sign-in in a new browser.
+    /// Tells the operational webhooks of somebody's teams of their sign-in in a new browser. Where they came from and with what
+    /// only that team is told in whose audit log it stands: it is the person's, and the others need not know it.
+    ///
+    /// Whoever signs in does so whether it can be told or not: what cannot is told later.
     pub(super) async fn announce_sign_in(
         &self,
         user: &UserRecord,
         content: &Content,
     ) -> Result<(), EngineError> {
-        let Content::SignIn { name, at_ms, address, user_agent } = content else { return Ok(()) };
+        let Content::SignIn { name, at_ms, address, user_agent, .. } = content else { return Ok(()) };
         let member = TeamMember {
             id: user.id.to_string(),
             name: Some(name.clone()),
             email: user.email.as_ref().map(Email::to_string),
             extra: Map::new(),
         };
-        for membership in self.store.memberships(&user.id).await? {
+        let key = format!("sign-in {}", crate::id::random_text(16));
+        let first = self.first_team(&user.id).await?;
+        for MembershipRecord { team_id, .. } in self.store.memberships(&user.id).await? {
+            let is_first = first.as_ref() == Some(&team_id);
             let data = NewSignIn {
                 user: member.clone(),
-                address: address.clone(),
-                user_agent: user_agent.clone(),
+                address: address.clone().filter(|_| is_first),
+                user_agent: user_agent.clone().filter(|_| is_first),
                 extra: Map::new(),
             };
             let event = Event { created_at: *at_ms, data: EventData::NewSignIn(Box::new(data)) };
-            self.announce_event(&membership.team_id, event, None).await?;
+            self.announce_or_keep(Announcement { team: team_id, event, key: key.clone() }).await;
         }
         Ok(())
     }
 
+    /// Announces what could not be announced. It is in memory alone: a sign-in has no row that says that it was told.
+    pub(super) async fn announce_again(&self) {
+        let oldest_ms = self.clock.now_ms().saturating_sub(KEPT_MS);
+        let waiting = self.telling.unannounced.take().into_iter();
+        let mut waiting = waiting.filter(|one| one.event.created_at > oldest_ms);
+        for announcement in waiting.by_ref() {
+            if self.announce_or_keep(announcement).await == Announced::Later {
+                break;
+            }
+        }
+        // What keeps one of them keeps the others, too.
+        waiting.for_each(|announcement| self.telling.unannounced.keep(announcement));
+    }
+
+    async fn announce_or_keep(&self, announcement: Announcement) -> Announced {
+        let Announcement { team, event, key } = announcement.clone();
+        match self.announce_event(&team, event, key).await {
+            Ok(()) => Announced::Now,
+            Err(error) => {
+                tracing::warn!(%error, team.id = %team, "operational webhooks were not told of a sign-in; it is tried again");
+                self.telling.unannounced.keep(announcement);
+                Announced::Later
+            }
+        }
+    }
+
     /// Returns once it is on disk, or nobody wants it.
-    async fn announce_event(
-        &self,
-        team: &TeamId,
-        event: Event,
-        key: Option<String>,
-    ) -> Result<(), EngineError> {
+    async fn announce_event(&self, team: &TeamId, event: Event, key: String) -> Result<(), EngineError> {
         let (id, kind) = (operations_id(team), event.data.kind());
         let program = self.directory.program(&id);
         if program.is_none_or(|program| program.subscribed(kind).next().is_none()) {
@@ -75,7 +106,7 @@ impl Engine {
         let text = serde_json::to_vec(&event).expect("texts and numbers can be written");
         let body = json::parse(&text).expect("it was just written as JSON").render();
         let accepted_at_ms = self.clock.now_ms();
-        let idempotency = key.map(|key| Idempotency {
+        let idempotency = Some(Idempotency {
             key,
             content_hash: Sha256::digest(&body).into(),
             valid_since_ms: accepted_at_ms - IDEMPOTENCY_MS,
@@ -97,6 +128,43 @@ impl Engine {
             }
         }
         Ok(())
+    }
+}
+
+/// What a team's operational webhooks are to be told.
+#[derive(Debug, Clone)]
+pub(super) struct Announcement {
+    team: TeamId,
+    event: Event,
+    /// The same whenever it is tried.
+    key: String,
+}
+
+/// When something is announced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Announced {
+    Now,
+    Later,
+}
+
+/// So many wait at most to be announced once more; beyond that the oldest are forgotten.
+const MOST_UNANNOUNCED: usize = 1_000;
+
+/// What could not be announced, because the writer had no room or the disk none.
+#[derive(Debug, Default)]
+pub(super) struct Unannounced(Mutex<VecDeque<Announcement>>);
+
+impl Unannounced {
+    fn keep(&self, announcement: Announcement) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() >= MOST_UNANNOUNCED {
+            waiting.pop_front();
+        }
+        waiting.push_back(announcement);
+    }
+
+    fn take(&self) -> VecDeque<Announcement> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

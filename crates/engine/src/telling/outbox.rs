@@ -1,4 +1,5 @@
-//! The task that writes letters into the outbox and sends what is in it.
+//! The task that writes letters into the outbox and sends what is in it. It does both at once: a mail server may take minutes to
+//! say anything about a letter, and operational webhooks are told where letters are written.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,20 +34,39 @@ pub(super) const ROOM: i64 = 10_000;
 
 /// Tells until it is stopped.
 pub(super) async fn run(engine: Arc<Engine>, post: Option<Arc<dyn Post>>, stop: CancellationToken) {
-    let look_ms = LOOK_MS.min(engine.config.telling.retry_base_ms).max(50);
-    // How often in a row nothing could be sent, and until when nothing is tried.
-    let (mut failed, mut rests_until_ms) = (0_i64, 0_i64);
-    loop {
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => return,
-            () = engine.telling.written.notified() => {}
-            () = tokio::time::sleep(Duration::from_millis(look_ms.unsigned_abs())) => {}
-        }
+    let writes = keep_writing(&engine, &stop);
+    match &post {
+        Some(post) => drop(tokio::join!(writes, keep_sending(&engine, post.as_ref(), &stop))),
+        None => writes.await,
+    }
+}
+
+/// Writes letters until it is stopped. What is being written then is written to its end.
+async fn keep_writing(engine: &Engine, stop: &CancellationToken) {
+    while is_next_look(engine, stop, std::future::pending()).await {
+        engine.announce_again().await;
         if let Err(error) = engine.write_letters().await {
             tracing::warn!(%error, "letters to owners were not written; the next try follows");
         }
-        let Some(post) = &post else { continue };
+    }
+}
+
+/// Waits for the next look, or for a `call` that comes before it. Says whether there is one.
+async fn is_next_look(engine: &Engine, stop: &CancellationToken, call: impl Future<Output = ()>) -> bool {
+    let look_ms = LOOK_MS.min(engine.config.telling.retry_base_ms).max(50);
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => false,
+        () = call => true,
+        () = tokio::time::sleep(Duration::from_millis(look_ms.unsigned_abs())) => true,
+    }
+}
+
+/// Sends letters until it is stopped.
+async fn keep_sending(engine: &Engine, post: &dyn Post, stop: &CancellationToken) {
+    // How often in a row nothing could be sent, and until when nothing is tried.
+    let (mut failed, mut rests_until_ms) = (0_i64, 0_i64);
+    while is_next_look(engine, stop, engine.telling.written.notified()).await {
         // Another process may have the outbox by now.
         let is_ours = engine.store.standing() == Standing::Sure;
         if !is_ours || engine.clock.now_ms() < rests_until_ms {
@@ -57,7 +77,7 @@ pub(super) async fn run(engine: Arc<Engine>, post: Option<Arc<dyn Post>>, stop: 
         let done = tokio::select! {
             biased;
             () = stop.cancelled() => return,
-            done = engine.send_due(post.as_ref(), &mut round) => done,
+            done = engine.send_due(post, &mut round) => done,
         };
         if round.sent > 0 {
             failed = 0;

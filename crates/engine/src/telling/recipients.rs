@@ -8,11 +8,12 @@ use std::sync::Arc;
 use groundswell_types::{Email, MAX_RECIPIENTS, ProgramId, Recipient, RecipientState, Role, WebhookId};
 
 use super::Content;
+use super::limits::Limit;
 use super::writing::about;
 use crate::directory::{Endpoint, ProgramEntry};
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::{Posting, RecipientRecord};
+use crate::store::{MembershipRecord, Posting, RecipientRecord, UserRecord};
 
 /// Shown on pages, so its translations are in the catalogue.
 const TOO_MANY_QUESTIONS: &str =
@@ -42,8 +43,10 @@ impl Engine {
         webhook: &WebhookId,
     ) -> Result<Vec<Recipient>, EngineError> {
         let (_, endpoint) = self.with_webhook(program, webhook)?;
-        let known = self.store.recipients(endpoint.record.id).await?;
-        let mut named: Vec<Recipient> = known.into_iter().filter_map(RecipientRecord::view).collect();
+        let mut named: Vec<Recipient> = Vec::new();
+        for one in self.store.recipients(endpoint.record.id).await? {
+            named.extend(self.as_known(one).await?.view());
+        }
         named.sort_by(|a, b| (a.added_at, &a.email).cmp(&(b.added_at, &b.email)));
         Ok(named)
     }
@@ -59,8 +62,8 @@ impl Engine {
         let (entry, endpoint) = self.with_webhook(program, webhook)?;
         let known = self.store.recipients(endpoint.record.id).await?;
         let before = known.iter().find(|one| one.email == new.email).cloned();
-        if let Some(view) = before.clone().and_then(RecipientRecord::view) {
-            return Ok(view);
+        if let Some(named) = before.clone().filter(|one| one.added_by.is_some()) {
+            return self.as_known(named).await?.view().ok_or(EngineError::NotFound("recipient"));
         }
         if known.iter().filter(|one| one.added_by.is_some()).count() >= MAX_RECIPIENTS {
             return Err(EngineError::Refused(TOO_MANY_RECIPIENTS.to_owned()));
@@ -97,7 +100,7 @@ impl Engine {
         if !self.is_telling() {
             return Err(EngineError::Refused(NO_MAIL.to_owned()));
         }
-        if !self.may_ask(program.record.team_id.as_str(), &to.email).await? {
+        if !self.may_ask(Limit::of_team(&program.record.team_id), &to.email).await? {
             return Err(EngineError::Refused(TOO_MANY_QUESTIONS.to_owned()));
         }
         let asked_by = to.added_by.clone().unwrap_or_default();
@@ -139,11 +142,33 @@ impl Engine {
         program: &ProgramEntry,
         email: &Email,
     ) -> Result<Option<String>, EngineError> {
-        let members = self.store.members(&program.record.team_id).await?;
-        match members.into_iter().find(|(member, _)| member.email.as_ref() == Some(email)) {
+        match self.member(program, email).await? {
             Some((member, _)) => Ok(self.store.language_of(&member.id).await?),
             None => Ok(None),
         }
+    }
+
+    /// Whoever in the program's team has this address.
+    async fn member(
+        &self,
+        program: &ProgramEntry,
+        email: &Email,
+    ) -> Result<Option<(UserRecord, MembershipRecord)>, EngineError> {
+        let members = self.store.members(&program.record.team_id).await?;
+        Ok(members.into_iter().find(|(member, _)| member.email.as_ref() == Some(email)))
+    }
+
+    /// A recipient as they stand now: who was asked like a stranger and has shown since then that the address of their account
+    /// is theirs need not answer any more.
+    pub(super) async fn as_known(&self, recipient: RecipientRecord) -> Result<RecipientRecord, EngineError> {
+        if recipient.state != RecipientState::Invited {
+            return Ok(recipient);
+        }
+        let Some(program) = self.directory.program(&recipient.program_id) else { return Ok(recipient) };
+        Ok(match self.known_role(&program, &recipient.email).await? {
+            Some(_) => RecipientRecord { state: RecipientState::Member, ..recipient },
+            None => recipient,
+        })
     }
 
     /// What somebody may do in the program's team whose address is known to be theirs.
@@ -152,8 +177,7 @@ impl Engine {
         program: &ProgramEntry,
         email: &Email,
     ) -> Result<Option<Role>, EngineError> {
-        let members = self.store.members(&program.record.team_id).await?;
-        match members.into_iter().find(|(member, _)| member.email.as_ref() == Some(email)) {
+        match self.member(program, email).await? {
             Some((member, membership)) if self.is_theirs(&member.id, email).await? => {
                 Ok(Some(membership.role))
             }

@@ -3,9 +3,10 @@
 
 use groundswell_types::UserId;
 
-use super::limits::{HOUR_MS, Limit};
+use super::limits::Limit;
 use super::{Asking, Content};
 use crate::access::{Came, hash_token};
+use crate::activity::HOUR_MS;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::Posting;
@@ -24,14 +25,17 @@ impl Engine {
         }
         let Some(account) = self.store.user(user).await? else { return Ok(()) };
         let content = Content::SignIn {
+            user: Some(user.clone()),
             name: account.name.clone(),
             at_ms: now_ms,
             address: came.address.map(|address| address.to_string()),
             user_agent: came.user_agent.as_deref().map(|agent| agent.chars().take(MAX_AGENT_CHARS).collect()),
         };
-        // Whoever signs in does so whether it can be told or not.
-        if let Err(error) = self.announce_sign_in(&account, &content).await {
-            tracing::warn!(%error, "a sign-in was not told to operational webhooks");
+        let limit = Limit { of: user.as_str(), most: SIGN_INS_OF_ONE, within_ms: 24 * HOUR_MS };
+        if self.telling.sign_ins.take(&[limit], now_ms) {
+            self.announce_sign_in(&account, &content).await?;
+        } else {
+            tracing::info!(user.id = %user, "operational webhooks are told of no more of somebody's sign-ins for today");
         }
         let Some(email) = account.email.clone().filter(|_| self.is_telling()) else { return Ok(()) };
         if !self.is_theirs(user, &email).await? {
@@ -59,6 +63,9 @@ impl Engine {
 
 /// So many sign-ins an address is told of within a day.
 const SIGN_INS_TO_ADDRESS: usize = 10;
+
+/// So many sign-ins of one person operational webhooks are told of within a day.
+const SIGN_INS_OF_ONE: usize = 10;
 
 /// Of what a browser calls itself so much is told.
 const MAX_AGENT_CHARS: usize = 200;

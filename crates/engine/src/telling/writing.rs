@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use groundswell_types::{Email, RecipientState, Role, UserId};
 
 use super::outbox::{KEPT_MS, ROOM};
-use super::{About, Asking, Content};
+use super::{About, Asking, Content, Told};
 use crate::access::new_token;
 use crate::directory::{Endpoint, ProgramEntry};
 use crate::engine::Engine;
@@ -58,37 +58,50 @@ impl Engine {
     async fn write_of_notice(&self, notice: NoticeRecord) -> Result<(), EngineError> {
         let NoticeRecord { id, endpoint_id, kind, at_ms, since_ms, .. } = notice;
         let is_news = self.clock.now_ms().saturating_sub(at_ms) <= KEPT_MS;
-        let mut posting = match self.directory.endpoint(endpoint_id).filter(|_| is_news) {
+        let told = Told { key: format!("notice {id}"), notice: Some(id), digest: None };
+        match self.directory.endpoint(endpoint_id).filter(|_| is_news) {
             Some(endpoint) => {
                 let content = |about| Content::Notice { notice: kind, about, at_ms, since_ms };
-                self.telling_of(&endpoint, content, format!("notice {id}")).await?
+                self.tell_of(&endpoint, content, told).await
             }
-            None => Posting::default(),
-        };
-        posting.notice = Some(id);
-        Ok(self.store.post(&posting).await?)
+            None => Ok(self.store.post(&told.posting()).await?),
+        }
     }
 
-    /// Tells the team's operational webhooks of it; returns letters about a webhook to everybody who gets them. What is told
-    /// once more with the same `key` before the letters are in the outbox does not go to those webhooks once more.
-    pub(super) async fn telling_of(
+    /// Tells the team's operational webhooks of it, and puts letters to everybody who gets them into the outbox, with what
+    /// says that it was told. What is told once more with the same key before that does not go to those webhooks once more.
+    pub(super) async fn tell_of(
         &self,
         endpoint: &Endpoint,
         content: impl FnOnce(About) -> Content,
-        key: String,
-    ) -> Result<Posting, EngineError> {
-        let Some(program) = self.directory.program(&endpoint.record.program_id) else {
-            return Ok(Posting::default());
-        };
-        let content = content(about(&program, endpoint));
-        self.announce(&program, &content, key).await?;
-        let mut posting = Posting::default();
-        if !self.is_telling() {
-            return Ok(posting);
+        told: Told,
+    ) -> Result<(), EngineError> {
+        let mut posting = told.posting();
+        if let Some(program) = self.directory.program(&endpoint.record.program_id) {
+            let content = content(about(&program, endpoint));
+            self.announce(&program, &content, told.key).await?;
+            if self.is_telling() {
+                // Whoever says meanwhile that they want no letters says it before or after these are written.
+                let _held = self.telling.naming.lock().await;
+                self.write_to_readers((&program, endpoint), &content, &mut posting).await?;
+                self.store.post(&posting).await?;
+                self.telling.written.notify_one();
+                return Ok(());
+            }
         }
-        let Readers { readers, unknown } = self.readers(&program, endpoint).await?;
+        Ok(self.store.post(&posting).await?)
+    }
+
+    /// The caller holds `telling.naming`.
+    async fn write_to_readers(
+        &self,
+        (program, endpoint): (&ProgramEntry, &Endpoint),
+        content: &Content,
+        posting: &mut Posting,
+    ) -> Result<(), EngineError> {
+        let Readers { readers, unknown } = self.readers(program, endpoint).await?;
         for (recipient, is_new) in readers {
-            posting.letters.push(self.letter(&recipient.email, &recipient.language, &content));
+            posting.letters.push(self.letter(&recipient.email, &recipient.language, content));
             if let Some(letter) = posting.letters.last_mut() {
                 letter.token = Some(recipient.token.clone());
             }
@@ -102,7 +115,7 @@ impl Engine {
                 posting.addresses.push(address);
             }
         }
-        Ok(posting)
+        Ok(())
     }
 
     /// A letter that is due at once and that nobody can end.
@@ -133,11 +146,15 @@ impl Engine {
                 (RecipientState::Confirmed, Some((user, _))) => {
                     found.readers.push((self.in_language_of(user, one.clone()).await?, false));
                 }
-                (RecipientState::Member, Some((user, _))) if self.is_theirs(&user.id, &one.email).await? => {
-                    found.readers.push((self.in_language_of(user, one.clone()).await?, false));
+                (RecipientState::Member | RecipientState::Invited, Some((user, _)))
+                    if self.is_theirs(&user.id, &one.email).await? =>
+                {
+                    let is_news = one.state == RecipientState::Invited;
+                    let member = RecipientRecord { state: RecipientState::Member, ..one.clone() };
+                    found.readers.push((self.in_language_of(user, member).await?, is_news));
                 }
                 (RecipientState::Member, Some((user, _))) => found.add_unknown(user),
-                // Whoever has left the team is told nothing more.
+                // Whoever has left the team is told nothing more, and whoever was asked has not answered.
                 (RecipientState::Member, None)
                 | (RecipientState::Invited | RecipientState::Unsubscribed, _) => {}
             }

@@ -9,7 +9,8 @@ use groundswell_engine::config::EngineConfig;
 use groundswell_engine::people::provider::{Provided, TurnedAway};
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::{
-    AddressState, AuditSearch, InvitationRecord, MembershipRecord, Store, TeamRecord, UserRecord,
+    AddressRecord, AddressState, AuditSearch, InvitationRecord, MembershipRecord, Store, TeamRecord,
+    UserRecord,
 };
 use groundswell_engine::{Engine, EngineError, EngineParts};
 use groundswell_types::{AuditAction, AuditFilter, Email, Role, SignInChange, TeamId, UserId};
@@ -209,4 +210,17 @@ async fn an_account_is_disconnected_only_when_a_password_is_left_and_what_began_
     let changes = entries.filter(|entry| entry.action == AuditAction::AccountChanged);
     let words: Vec<_> = changes.filter_map(|entry| entry.details.get("provider").cloned()).collect();
     assert_eq!(words, ["disconnected", "disconnected", "connected"], "newest first");
+}
+
+#[tokio::test]
+async fn what_the_reader_of_an_address_has_said_stands_whatever_the_provider_says() {
+    let (engine, store) = start().await;
+    invite(&*store, 1, "ada@example.com", (TeamId::first(), NOW_MS + 1)).await;
+    let user = sign_in(&engine, ada()).await.expect("was invited");
+    let of =
+        async || store.address(&user, &email("ada@example.com")).await.expect("reads").expect("is there");
+    assert_eq!(of().await.state, AddressState::Theirs);
+    store.save_address(&AddressRecord { state: AddressState::NotTheirs, ..of().await }).await.expect("saves");
+    sign_in(&engine, ada()).await.expect("is known");
+    assert_eq!(of().await.state, AddressState::NotTheirs);
 }

@@ -29,15 +29,17 @@ pub fn operations() -> Vec<Operation> {
             .tag(TAG)
             .about(
                 "Where the webhooks of your team are that get operational events: a webhook fails or is disabled, deliveries are \
-                 given up, a secret is replaced, somebody signs in with a new browser. It is made at the first call. Its webhooks, \
+                 given up, parked ones are about to be cancelled, a secret is replaced, somebody signs in with a new browser. \
+                 It is made at the first call. Its webhooks, \
                  deliveries and inbox are below `/v2/campaign/{id}` like those of any program; it is not in the list of programs, \
                  and nobody posts events to it.",
             )
             .scope(Scope::Admin)
+            .optional_body(schema("OperationsToBe"), json!({}))
             .answers(200, "The program of the type OPERATIONS.", schema("Program"))
             .leads_to("getCampaign", &[("id", "$response.body#/id")])
             .leads_to("createWebhook", &[("id", "$response.body#/id")])
-            .fails(&[StorageFull]),
+            .fails(&[BadRequest, NotFound, PayloadTooLarge, UnsupportedMediaType, StorageFull]),
         Operation::new("GET /v2/campaign/{id}", "getCampaign", "Show a program")
             .tag(TAG)
             .about("The counters belong to whoever runs the program, and are zero here.")

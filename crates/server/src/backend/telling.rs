@@ -38,7 +38,7 @@ impl TellingBackend for PageBackend {
     }
 
     async fn set_up_operations(&self) -> Result<ProgramId, Failure> {
-        let program = self.engine().await?.operations().await;
+        let program = self.engine().await?.operations(None).await;
         program.map(|program| program.id).map_err(|error| self.failure(error))
     }
 

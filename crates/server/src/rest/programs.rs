@@ -40,9 +40,19 @@ pub async fn create(call: Call, body: Body) -> Response {
 }
 
 /// `POST /v2/operations`
-pub async fn operations(call: Call) -> Response {
-    let result = call.engine().operations().await;
-    call.context.answer(StatusCode::OK, result.map_err(Failed::from))
+pub async fn operations(call: Call, body: Body) -> Response {
+    let result = async {
+        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let mut fields = Fields::parse(&body)?;
+        let team = team_id(&mut fields);
+        fields.finish()?;
+        Ok(call.engine().operations(team).await?)
+    };
+    call.context.answer(StatusCode::OK, result.await)
+}
+
+fn team_id(fields: &mut Fields<'_>) -> Option<TeamId> {
+    fields.parsed("teamId", |text| TeamId::parse(text).map_err(|_| "must be the id of a team"))
 }
 
 /// What is to be made, and the team it is to be in, if one is named.
@@ -68,7 +78,7 @@ fn new_program(body: &[u8]) -> Result<(NewProgram, Option<TeamId>), Failed> {
             Currency::default()
         }),
     };
-    let team = fields.parsed("teamId", |text| TeamId::parse(text).map_err(|_| "must be the id of a team"));
+    let team = team_id(&mut fields);
     let kind_found = kind.unwrap_or(ProgramType::Referral);
     fields.finish()?;
     Ok((NewProgram { kind: kind_found, name, currency }, team))

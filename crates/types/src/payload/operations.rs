@@ -58,9 +58,9 @@ payload! {
     NewSignIn, NEW_SIGN_IN {
         /// Who has signed in.
         user: TeamMember = "user", Kind::Object(&TEAM_MEMBER), required;
-        /// The address they came from.
+        /// The address they came from; only the team that they joined first is told.
         address: String = "address", Kind::Text, nullable;
-        /// What their browser calls itself.
+        /// What their browser calls itself; only the team that they joined first is told.
         user_agent: String = "userAgent", Kind::Text, nullable;
     }
 }

@@ -17,7 +17,8 @@ impl Addresses {
     pub(super) fn ask(&mut self, record: &AddressRecord) {
         let before = self.0.get(&(record.user_id.clone(), record.email.clone()));
         if before.is_none_or(|before| before.state == AddressState::Asked) {
-            self.save(record);
+            let known = before.and_then(|before| before.token.clone());
+            self.save(&AddressRecord { token: known.or_else(|| record.token.clone()), ..record.clone() });
         }
     }
 

@@ -226,7 +226,7 @@ impl State {
             self.drafts.remove(&change.program_id);
         }
         self.health.retain(|id, _| !change.deletes.contains(id));
-        self.letters.forget_webhooks(&change.deletes);
+        self.letters.forget_webhooks(&change.deletes, change.at_ms);
         self.notices.extend(change.notices.iter().cloned());
         Ok(())
     }

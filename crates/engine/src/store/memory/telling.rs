@@ -15,6 +15,8 @@ use crate::store::{
 #[derive(Debug, Clone, Default)]
 pub(super) struct Letters {
     recipients: BTreeMap<String, RecipientRecord>,
+    /// When webhooks were deleted that are no more.
+    gone: BTreeMap<EndpointId, i64>,
     refusals: BTreeSet<Email>,
     languages: BTreeMap<UserId, String>,
     told: BTreeSet<NoticeId>,
@@ -24,19 +26,28 @@ pub(super) struct Letters {
 
 impl Letters {
     /// What is known of webhooks that are deleted, but for their recipients.
-    pub(super) fn forget_webhooks(&mut self, endpoints: &[EndpointId]) {
+    pub(super) fn forget_webhooks(&mut self, endpoints: &[EndpointId], at_ms: i64) {
         self.digests.retain(|id, _| !endpoints.contains(id));
+        self.gone.extend(endpoints.iter().map(|id| (*id, at_ms)));
     }
 
-    /// Who was named before that time for a webhook that is gone, or is named no longer and has not answered.
+    /// Recipients of webhooks that were deleted before that time, and whoever was named before, is named no longer and has
+    /// not answered.
     pub(super) fn forget_unanswered(
         &mut self,
         endpoints: &BTreeMap<EndpointId, EndpointRecord>,
         before_ms: i64,
     ) {
         let is_open = |one: &RecipientRecord| one.state != RecipientState::Invited || one.added_by.is_some();
+        let gone = &self.gone;
         self.recipients.retain(|_, one| {
-            one.created_at_ms >= before_ms || (is_open(one) && endpoints.contains_key(&one.endpoint_id))
+            let is_late = one.created_at_ms >= before_ms;
+            let has_link = match gone.get(&one.endpoint_id) {
+                _ if endpoints.contains_key(&one.endpoint_id) => true,
+                Some(deleted_at_ms) => *deleted_at_ms >= before_ms,
+                None => is_late,
+            };
+            has_link && (is_late || is_open(one))
         });
     }
 

@@ -17,17 +17,19 @@ const SAVE: &str = "
 
 const ASK: &str = "
     INSERT INTO mail_address (user_id, email, token, state, at_ms) VALUES ($1, $2, $3, $4, $5)
-    ON CONFLICT (user_id, email) DO UPDATE SET token = excluded.token, at_ms = excluded.at_ms
+    ON CONFLICT (user_id, email) DO UPDATE SET
+        token = COALESCE(mail_address.token, excluded.token), at_ms = excluded.at_ms
     WHERE mail_address.state = 'asked'";
 
 const FORGET: &str = "DELETE FROM mail_address WHERE state = 'asked' AND at_ms < $1";
 
 const FORGET_RECIPIENTS: &str = "
     DELETE FROM mail_recipient
-    WHERE created_at_ms < $1
-        AND ((state = 'invited' AND added_by IS NULL)
-            OR NOT EXISTS (SELECT 1 FROM endpoint
-                WHERE endpoint.id = mail_recipient.endpoint_id AND endpoint.deleted_at_ms IS NULL))";
+    WHERE (created_at_ms < $1 AND state = 'invited' AND added_by IS NULL)
+        OR EXISTS (SELECT 1 FROM endpoint
+            WHERE endpoint.id = mail_recipient.endpoint_id AND endpoint.deleted_at_ms < $1)
+        OR (created_at_ms < $1
+            AND NOT EXISTS (SELECT 1 FROM endpoint WHERE endpoint.id = mail_recipient.endpoint_id))";
 
 pub(in crate::store) async fn address(
     db: &mut impl Connection,

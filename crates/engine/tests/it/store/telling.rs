@@ -143,19 +143,25 @@ pub async fn a_removed_webhook_takes_its_digests_along_and_its_recipients_keep_t
     make::apply(store, WebhooksChange { upserts, ..make::change(1) }).await;
     let digest =
         |number| DigestRecord { endpoint_id: make::endpoint(number), hour: 4, counted: 2, at_ms: number };
+    let confirmed =
+        |number| RecipientRecord { state: RecipientState::Confirmed, ..recipient(number, number) };
     for number in [10, 20] {
-        let recipients = vec![recipient(number, number)];
+        let recipients = vec![confirmed(number)];
         let digest = Some(digest(number));
         post(store, Posting { recipients, digest, ..Posting::default() }).await;
     }
     let later = DigestRecord { hour: 5, ..digest(20) };
     post(store, Posting { digest: Some(later), ..Posting::default() }).await;
     assert_eq!(store.digests().await.expect("reads"), [digest(10), later]);
-    make::apply(store, WebhooksChange { deletes: vec![make::endpoint(10)], ..make::change(2) }).await;
+    make::apply(store, WebhooksChange { deletes: vec![make::endpoint(10)], at_ms: 9, ..make::change(2) })
+        .await;
     assert_eq!(store.digests().await.expect("reads"), [later]);
     assert_eq!(store.recipients(make::endpoint(20)).await.expect("reads").len(), 1);
-    assert_eq!(store.recipient("token 10").await.expect("reads"), Some(recipient(10, 10)));
-    store.forget_unanswered(8).await.expect("forgets");
+    assert_eq!(store.recipient("token 10").await.expect("reads"), Some(confirmed(10)));
+    // They were named before that, but the webhook was there until later.
+    store.forget_unanswered(9).await.expect("forgets");
+    assert_eq!(store.recipient("token 10").await.expect("reads"), Some(confirmed(10)));
+    store.forget_unanswered(10).await.expect("forgets");
     assert_eq!(store.recipient("token 10").await.expect("reads"), None);
 }
 
@@ -170,7 +176,10 @@ pub async fn what_was_said_of_an_address_outlives_a_question(store: &dyn Store) 
     let answered = AddressRecord { state: AddressState::Theirs, at_ms: 8, ..address(1) };
     store.save_address(&answered).await.expect("saves");
     let again = [1, 2].map(|number| AddressRecord { at_ms: 9, ..address(number) });
-    post(store, Posting { addresses: again.to_vec(), ..Posting::default() }).await;
+    // The link that somebody has stays theirs, whatever the one is called that comes with another question.
+    let asked = again.clone().map(|one| AddressRecord { token: Some("another link".to_owned()), ..one });
+    post(store, Posting { addresses: vec![asked[0].clone()], ..Posting::default() }).await;
+    post(store, Posting { addresses: vec![asked[1].clone()], ..Posting::default() }).await;
     assert_eq!((of(1).await, of(2).await), (Some(answered), Some(again[1].clone())));
     let by_provider = AddressRecord { token: None, ..address(3) };
     for number in [3, 4] {

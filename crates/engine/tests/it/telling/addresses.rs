@@ -108,3 +108,56 @@ async fn somebody_is_told_of_ten_sign_ins_a_day_and_they_take_no_room_from_other
     assert_eq!(world.store.due_letters(i64::MAX, 99).await.expect("reads").len(), 11);
     world.engine.shut_down().await;
 }
+
+#[tokio::test]
+async fn whoever_says_that_an_address_is_theirs_after_all_gets_letters_about_webhooks_again() {
+    let world = World::of_strangers().await;
+    world.sign_in().await;
+    let token = world.office.wait_for(1).await[0].token.clone().expect("a link");
+    let refuses =
+        async || world.store.refuses_letters(&super::email("ada@example.com")).await.expect("reads");
+    world.engine.subscribe(&token, Wish::None).await.expect("taken");
+    assert!(refuses().await);
+    world.engine.subscribe(&token, Wish::These).await.expect("taken");
+    assert!(!refuses().await);
+    world.notice(1, NoticeKind::Failing).await;
+    world.office.wait_for(2).await;
+    // What was said elsewhere is not taken back here.
+    world.store.refuse_letters(&super::email("ada@example.com"), NOW_MS).await.expect("writes");
+    world.engine.subscribe(&token, Wish::These).await.expect("taken");
+    assert!(refuses().await);
+    world.engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_sign_in_that_waits_is_not_told_to_an_address_that_is_not_theirs_any_more() {
+    let world = World::new().await.tell();
+    world.office.answer(Some(Posted::Away("down".to_owned())));
+    world.sign_in().await;
+    while world.office.tries() < 1 {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let ada = world.store.user(&UserId::first()).await.expect("reads").expect("is there");
+    let not_theirs = AddressRecord { state: AddressState::NotTheirs, ..theirs(&ada) };
+    world.store.save_address(&not_theirs).await.expect("saves");
+    world.office.answer(None);
+    world.clock.set(NOW_MS + 3_600_000);
+    while !world.store.due_letters(i64::MAX, 9).await.expect("reads").is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    world.office.wait_for(0).await;
+    world.engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn an_account_has_five_addresses_asked_a_day() {
+    let world = World::of_strangers().await;
+    for number in 0..7 {
+        let ada = world.store.user(&UserId::first()).await.expect("reads").expect("is there");
+        let email = Some(super::email(&format!("ada{number}@example.com")));
+        world.store.save_user(&groundswell_engine::store::UserRecord { email, ..ada }).await.expect("saves");
+        world.sign_in().await;
+    }
+    world.office.wait_for(5).await;
+    world.engine.shut_down().await;
+}

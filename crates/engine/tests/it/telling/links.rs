@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use groundswell_engine::EngineError;
-use groundswell_engine::store::TellingStore;
+use groundswell_engine::store::{
+    AddressRecord, AddressState, AddressStore, PeopleStore, Posting, RecipientRecord, TellingStore,
+};
 use groundswell_engine::telling::{Letter, Posted, Topic, Wish};
 use groundswell_types::{NoticeKind, RecipientState, TeamId, UserId};
 
-use super::{NOW_MS, World, email};
+use super::{NOW_MS, World, addresses, email, theirs};
 
 impl World {
     async fn remove(&self, address: &str) {
@@ -149,5 +151,37 @@ async fn letters_are_in_the_language_of_their_readers_account() {
     world.store.save_language_of(&bob, "de").await.expect("saves");
     world.notice(4, NoticeKind::Failing).await;
     assert_eq!(languages(&world.office.wait_for(4).await)[2..], ["es", "de"]);
+    world.engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_letter_that_was_written_while_its_reader_said_no_is_not_sent() {
+    let (world, token) = waiting_letters().await;
+    let eve = world.store.recipient(&token).await.expect("reads").expect("is there");
+    world.store.refuse_letters(&eve.email, NOW_MS).await.expect("writes");
+    // Whoever wrote the letter had read this row before.
+    assert_eq!(eve.state, RecipientState::Confirmed);
+    world.store.post(&Posting { recipients: vec![eve], ..Posting::default() }).await.expect("posts");
+    assert_eq!(world.delivered().await, ["bob@example.com", "mallory@example.org"]);
+    world.engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn who_was_asked_like_a_stranger_is_a_member_once_their_accounts_address_is_theirs() {
+    let world = World::new().await.tell();
+    let bob = UserId::parse("usr_bob").expect("an id");
+    let bob = world.store.user(&bob).await.expect("reads").expect("is there");
+    let unknown = AddressRecord { state: AddressState::Asked, ..theirs(&bob) };
+    world.store.save_address(&unknown).await.expect("saves");
+    assert_eq!(world.add("bob@example.com").await.expect("named"), RecipientState::Invited);
+    let token = world.office.wait_for(1).await[0].token.clone().expect("a link");
+    world.store.save_address(&theirs(&bob)).await.expect("saves");
+    assert_eq!(world.state(&token).await, RecipientState::Member);
+    let named = world.acting().recipients(&world.program, &world.webhook).await.expect("listed");
+    assert_eq!(named[0].state, RecipientState::Member);
+    world.notice(1, NoticeKind::Failing).await;
+    assert_eq!(addresses(&world.office.wait_for(2).await)[1], "bob@example.com");
+    let stored: Option<RecipientRecord> = world.store.recipient(&token).await.expect("reads");
+    assert_eq!(stored.map(|one| one.state), Some(RecipientState::Member));
     world.engine.shut_down().await;
 }
