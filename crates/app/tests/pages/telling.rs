@@ -139,7 +139,7 @@ async fn whoever_reads_an_address_says_whether_it_is_that_of_the_account() {
     page.shows(&["E-mail of an account", "the e-mail address of the account of Bo &lt;b&gt; here."]);
     page.shows(&["Is it your address and your account?", "Yes, both are mine", "Nothing about this account"]);
     for (intent, shown) in [
-        ("want", "The address is known to be yours."),
+        ("want", "It is confirmed that the address is yours."),
         ("stop", "Nothing about this account is sent to the address."),
     ] {
         let page = site.post("/notifications", &format!("token={TOKEN}&intent={intent}")).await;
