@@ -10,7 +10,7 @@ use groundswell_types::EventId;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use super::{Ran, command, run, run_in};
+use super::{Ran, run, run_in};
 use crate::receiver::{Reaction, Receiver};
 use crate::server::{QUICK_RETRY, Server};
 use crate::upgrade::{Sample, versions};
@@ -331,7 +331,7 @@ fn a_person_at_a_terminal_sees_how_far_it_is_and_a_pipe_does_not() {
         url(&server.database())
     );
     // It gives the command a terminal.
-    let output = std::process::Command::new("script")
+    let output = Command::new("script")
         .args(["--quiet", "--return", "--command", &command, "/dev/null"])
         .current_dir(directory.path())
         .stdin(Stdio::null())
