@@ -42,7 +42,7 @@ pub async fn create(call: Call, body: Body) -> Response {
 /// `POST /v2/operations`
 pub async fn operations(call: Call, body: Body) -> Response {
     let result = async {
-        let body = call.state.bodies.read(&call.headers, body, MAX_SETTINGS_BYTES).await?;
+        let body = call.read(body, MAX_SETTINGS_BYTES).await?;
         let mut fields = Fields::parse(&body)?;
         let team = team_id(&mut fields);
         fields.finish()?;

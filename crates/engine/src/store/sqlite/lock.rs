@@ -58,19 +58,21 @@ fn path(database: &Path) -> PathBuf {
 
 /// Opens a file, creating it for this user alone.
 pub(super) fn private(path: &Path) -> io::Result<File> {
+    options_of_private().open(path)
+}
+
+fn options_of_private() -> OpenOptions {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    options.mode(0o600).open(path)
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    options
 }
 
 /// The same of a file that nobody but us has reason to make. The directory may be a service's, and who opens the file root:
 /// through a link of the service's, root would empty any file, and give it away.
 pub(super) fn private_alone(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false).mode(0o600);
     let no_links = rustix::fs::OFlags::NOFOLLOW.bits();
     let refused = |why: &str| io::Error::other(format!("it {why}; remove it"));
-    let file = options.custom_flags(no_links.cast_signed()).open(path).map_err(|error| {
+    let file = options_of_private().custom_flags(no_links.cast_signed()).open(path).map_err(|error| {
         let is_link = error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error());
         if is_link { refused("is a symbolic link") } else { error }
     })?;
