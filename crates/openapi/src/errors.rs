@@ -116,7 +116,7 @@ fn response(errors: Errors, codes: &[ErrorCode], text: &str) -> Value {
         if errors == Errors::RateLimit {
             narrower["properties"]["policyName"] = json!({
                 "enum": [
-                    "SECOND", "MINUTE", "HOUR", "TESTS_PER_MINUTE", "STREAMS_OF_A_KEY", "STREAMS_OF_A_TEAM", "BODIES_OF_A_KEY"
+                    "SECOND", "MINUTE", "HOUR", "TESTS_PER_MINUTE", "STREAMS_OF_A_KEY", "STREAMS_OF_A_TEAM", "BODIES_OF_A_TEAM"
                 ],
                 "description": "Which limit it was: of the key's, or that a program can send 20 tests a minute, or that a key \
                                 can have 10 streams of events open, or all keys of a team 25, or that the bodies that the \

@@ -60,10 +60,15 @@ async fn take(
     (method, headers, body): (Method, HeaderMap, Body),
 ) -> Result<(), Response> {
     let program = state.engine.admit_to_inbox(token).map_err(|why| refuse(&why))?;
-    // Anybody can send here, so all inboxes together have no more of the room than one key.
+    // Anybody can send here, so all inboxes together have no more of the room than one team.
     let read = state.bodies.share_of(INBOXES).read(&headers, body, MAX_BODY_BYTES).await;
     let read = read.map_err(|failed| match failed.code {
         ErrorCode::PayloadTooLarge => refuse(&NotTaken::TooLarge),
+        // Whoever sends this may have sent nothing else: all inboxes have their room together.
+        ErrorCode::RateLimit | ErrorCode::Overloaded => {
+            let says = "Too much is being sent to inboxes at once. Try again in a second.\n";
+            later(text(StatusCode::SERVICE_UNAVAILABLE, says.to_owned()))
+        }
         code => {
             let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             text(status, format!("{}\n", failed.message))
@@ -87,10 +92,13 @@ fn refuse(why: &NotTaken) -> Response {
         tracing::warn!(error = %cause, "a request to an inbox could not be kept");
     }
     let status = StatusCode::from_u16(why.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = text(status, format!("{why}\n"));
-    if matches!(why, NotTaken::TooMany | NotTaken::NotKept(_)) {
-        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    }
+    let response = text(status, format!("{why}\n"));
+    if matches!(why, NotTaken::TooMany | NotTaken::NotKept(_)) { later(response) } else { response }
+}
+
+/// The answer, and that it is worth trying again in a second.
+fn later(mut response: Response) -> Response {
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     response
 }
 

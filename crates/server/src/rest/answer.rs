@@ -51,12 +51,15 @@ impl Failed {
 
     /// The input is wrong. Of many problems the first are named.
     pub fn invalid(mut errors: Vec<Problem>) -> Self {
-        errors.truncate(MAX_PROBLEMS);
         let message = match &errors[..] {
             [one] if one.pointer.is_empty() => format!("The input {}.", one.message),
             [one] => format!("{} {}.", one.pointer, one.message),
+            several if several.len() > MAX_PROBLEMS => {
+                format!("The input has {} problems; `errors` names the first {MAX_PROBLEMS}.", several.len())
+            }
             several => format!("The input has {} problems; `errors` names each.", several.len()),
         };
+        errors.truncate(MAX_PROBLEMS);
         Self { code: ErrorCode::BadRequest, message, errors, over: None }
     }
 
@@ -140,11 +143,11 @@ impl Call {
         self.state.engine.acting(Arc::clone(&self.actor))
     }
 
-    /// Reads the body, in the room that whoever calls may have.
+    /// Reads the body, in the room that whoever calls may have: all keys of a team have one share.
     pub async fn read(&self, body: Body, max: usize) -> Result<Received, Failed> {
         let room = &self.state.bodies;
         match &self.actor.who {
-            Who::Key(key) => room.share_of(&key.id).read(&self.headers, body, max).await,
+            Who::Key(key) => room.share_of(key.team.as_str()).read(&self.headers, body, max).await,
             // The operator's key is nobody else's. Others have no calls.
             Who::Operator | Who::Person(_) | Who::Link(_) => room.read(&self.headers, body, max).await,
         }

@@ -111,8 +111,8 @@ impl Refusal {
                 Failed::new(ErrorCode::PayloadTooLarge, message)
             }
             Self::OfSender => {
-                let message = "Too much is being sent from here at once. Wait for some of the answers.";
-                let over = OverLimit { policy: "BODIES_OF_A_KEY", wait_ms: 1_000 };
+                let message = "Your team is sending too much at once. Wait for some of the answers.";
+                let over = OverLimit { policy: "BODIES_OF_A_TEAM", wait_ms: 1_000 };
                 Failed { over: Some(over), ..Failed::new(ErrorCode::RateLimit, message) }
             }
             Self::NoRoom => EngineError::Overloaded.into(),
@@ -370,7 +370,7 @@ mod tests {
         for announced in [true, false] {
             let refused = read("one", 1, announced).await.expect_err("it has half of the room");
             assert_eq!(refused.code, ErrorCode::RateLimit);
-            assert_eq!(refused.over.map(|over| over.policy), Some("BODIES_OF_A_KEY"));
+            assert_eq!(refused.over.map(|over| over.policy), Some("BODIES_OF_A_TEAM"));
         }
         for _ in 0..2 {
             received.push(read("other", 8 * MIB, false).await.expect("others have room"));

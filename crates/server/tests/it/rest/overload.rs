@@ -60,30 +60,38 @@ fn while_there_is_no_room_for_bodies_events_are_refused_with_503_and_when_to_com
 }
 
 #[test]
-fn a_key_that_has_half_of_the_room_for_bodies_is_told_to_wait_and_others_have_the_rest() {
+fn a_team_whose_keys_have_half_of_the_room_for_bodies_is_told_to_wait_and_others_have_the_rest() {
     let server = Server::start();
     let client = server.client();
-    let program = client.program("REFERRAL");
-    let path = format!("/v2/campaign/{program}/events");
-    let key = || {
-        let made = client.post("/v2/api-keys", &json!({ "name": "k" })).ok();
-        made["key"].as_str().expect("a key").to_owned()
+    let team = client.post("/v2/teams", &json!({ "name": "Others" })).ok();
+    // A program, and keys that are good for it.
+    let program = |team: &Value| {
+        let program = client.post("/v2/campaigns", &json!({ "type": "REFERRAL", "teamId": team })).ok();
+        let program = program["id"].as_str().expect("an id");
+        let key = || {
+            let made = client.post("/v2/api-keys", &json!({ "name": "k", "campaignId": program })).ok();
+            made["key"].as_str().expect("a key").to_owned()
+        };
+        (format!("/v2/campaign/{program}/events"), [key(), key()])
     };
-    let (greedy, other) = (key(), key());
-    let [greedy_client, other_client] = [&greedy, &other].map(|key| Client::new(server.url(), key));
-    let unfinished: Vec<TcpStream> = (0..ROOM_FOR / 2).map(|_| begin(&server, &path, &greedy)).collect();
-    let refused = waiting::until("the key has its share", || {
-        let answer = post(&greedy_client, &path);
+    let (greedy_path, greedy) = program(&Value::Null);
+    let (path, other) = program(&team["id"]);
+    let [greedy_client, other_client] = [&greedy[1], &other[0]].map(|key| Client::new(server.url(), key));
+    // Half of it by one key; the other key of the team has no more.
+    let begun = (0..ROOM_FOR / 2).map(|_| begin(&server, &greedy_path, &greedy[0]));
+    let unfinished: Vec<TcpStream> = begun.collect();
+    let refused = waiting::until("the team has its share", || {
+        let answer = post(&greedy_client, &greedy_path);
         (answer.status != 202).then_some(answer)
     });
     refused.refused(429, "RATE_LIMIT");
     assert_eq!(refused.header("retry-after"), Some("1"));
-    assert!(refused.text.contains("BODIES_OF_A_KEY"), "{}", refused.text);
+    assert!(refused.text.contains("BODIES_OF_A_TEAM"), "{}", refused.text);
     assert_eq!(post(&other_client, &path).status, 202);
     let large = json!({ "event": "NEW_PARTICIPANT_ADDED", "data": { "id": "p1", "note": "x".repeat(LARGEST - 100) } });
     assert_eq!(other_client.post(&path, &large).status, 202);
     drop(unfinished);
-    waiting::until("it may send again", || (post(&greedy_client, &path).status == 202).then_some(()));
+    waiting::until("it may send again", || (post(&greedy_client, &greedy_path).status == 202).then_some(()));
 }
 
 #[test]
