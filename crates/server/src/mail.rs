@@ -162,21 +162,35 @@ fn words(error: &SmtpError) -> String {
 }
 
 /// Whether an answer is about the address that a letter goes to. The same codes answer a sender that is not allowed, or a server
-/// that may not relay; what they are about, the enhanced code at the beginning of the words says (RFC 3463): `5.1.…` is about an
-/// address, of which `5.1.7` and `5.1.8` are the sender's, and `5.2.1` a mailbox that is shut.
+/// that may not relay; what they are about, the enhanced code at the beginning of the words says (RFC 3463), or the words do.
 fn is_about_address(says: &str) -> bool {
-    let code = says.split_whitespace().next().unwrap_or_default();
-    let is_sender = matches!(code, "5.1.7" | "5.1.8");
-    (code.starts_with("5.1.") && !is_sender) || code == "5.2.1"
+    is_of_address(enhanced_code(says).0) && !is_about_sender(says)
+}
+
+/// `5.1.…` is about an address, and `5.2.1` a mailbox that is shut.
+fn is_of_address(code: &str) -> bool {
+    code.starts_with("5.1.") || code == "5.2.1"
 }
 
 /// Whether an answer is about who sends letters. `5.1.7` and `5.1.8` are the sender's address and domain, `5.7.60` is Exchange's
-/// for a sender that one may not be (RFC 3463 has no code for that); others say `5.7.1`, which may be about anything, and name
-/// the sender in words.
+/// for a sender that one may not be (RFC 3463 has no code for that); others say `5.1.0`, an address's in general, or `5.7.1`,
+/// which may be about anything, and name the sender in words: Postfix as `5.1.0 <address>: Sender address rejected: …`.
 fn is_about_sender(says: &str) -> bool {
-    let code = says.split_whitespace().next().unwrap_or_default();
+    let (code, words) = enhanced_code(says);
+    let words = words.to_ascii_lowercase();
+    let after_address =
+        words.strip_prefix('<').and_then(|words| words.split_once(">:")).map(|(_, words)| words);
     matches!(code, "5.1.7" | "5.1.8" | "5.7.60")
-        || (!is_about_address(says) && says.to_ascii_lowercase().contains("sender address"))
+        || after_address.unwrap_or(&words).trim_start().starts_with("sender")
+        || (!is_of_address(code) && words.contains("sender address"))
+}
+
+/// The enhanced code of an answer, empty if it has none, and its words.
+fn enhanced_code(says: &str) -> (&str, &str) {
+    let says = says.trim_start();
+    let (first, words) = says.split_once(char::is_whitespace).unwrap_or((says, ""));
+    let is_code = first.starts_with("5.") && first.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    if is_code { (first, words.trim_start()) } else { ("", says) }
 }
 
 /// What went wrong with TLS, which is told only at the bottom of what went wrong with the connection.
@@ -249,9 +263,13 @@ mod tests {
 
     #[test]
     fn only_what_is_about_the_readers_address_loses_a_letter() {
-        for says in
-            ["5.1.1 <ada@example.com>: Recipient address rejected", "5.1.10 no such domain", "5.2.1 shut"]
-        {
+        for says in [
+            "5.1.1 <ada@example.com>: Recipient address rejected",
+            "5.1.1 <sender address@example.com>: no such",
+            "5.1.0 address rejected",
+            "5.1.10 no such domain",
+            "5.2.1 shut",
+        ] {
             assert!(is_about_address(says), "{says}");
         }
         for says in [
@@ -261,6 +279,8 @@ mod tests {
             "5.7.60 SMTP; Client does not have permissions to send as this sender",
             "5.1.7 the sender's address is none",
             "5.1.8 the sender's domain is not known",
+            "5.1.0 <webhooks@example.com>: Sender address rejected: User unknown in virtual mailbox table",
+            "5.1.0 Sender address rejected: not owned by user",
             "5.2.2 the mailbox is full",
             "5.15.1 no code",
         ] {
@@ -275,6 +295,8 @@ mod tests {
             "5.7.60 SMTP; Client does not have permissions to send as this sender",
             "5.1.7 the sender's address is none",
             "5.1.8 the sender's domain is not known",
+            "5.1.0 <webhooks@example.com>: Sender address rejected: User unknown in virtual mailbox table",
+            "5.1.0 Sender address rejected: not owned by user",
             "Sender address rejected: Domain not found",
         ] {
             assert!(is_about_sender(says), "{says}");
