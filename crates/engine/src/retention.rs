@@ -26,7 +26,8 @@ const REST: u32 = 4;
 /// No step is to keep others from writing for longer, if a smaller one does not: a large event takes as long as many small ones.
 const LONGEST_WRITE: Duration = Duration::from_millis(10);
 
-/// An owner is warned so long before what is parked is cancelled: 7 days of 30.
+/// An owner is warned so long before what is parked is cancelled: 7 days, and 7 of 30 of what is kept for less than 30.
+const WARNING_MS: i64 = 7 * 86_400_000;
 const WARNING_SHARE: (i64, i64) = (7, 30);
 
 /// Sweeps again and again until stopped.
@@ -140,7 +141,7 @@ impl Engine {
             if is_last {
                 break;
             }
-            rest_for(pace.rest_after(watch.elapsed(), gone.writing), stop).await;
+            rest_for(pace.rest_after(watch.elapsed(), count, gone.writing), stop).await;
         }
         Ok(())
     }
@@ -149,7 +150,7 @@ impl Engine {
     async fn warn_of_parked(&self, now_ms: i64) -> Result<(), EngineError> {
         for (id, since_ms) in self.directory.parked() {
             let retention_ms = self.retention_of(id);
-            let ahead_ms = retention_ms / WARNING_SHARE.1 * WARNING_SHARE.0;
+            let ahead_ms = (retention_ms / WARNING_SHARE.1 * WARNING_SHARE.0).min(WARNING_MS);
             let warn_before_ms = now_ms.saturating_sub(retention_ms - ahead_ms);
             if since_ms >= warn_before_ms {
                 continue;
@@ -204,14 +205,14 @@ impl Engine {
             let events: Vec<EventId> = ids.into_iter().filter(is_over).collect();
             let deliveries =
                 deliveries.into_iter().filter(|(event, _)| is_over(event)).map(|(_, id)| id).collect();
-            let mut gone = Forgotten::default();
-            if !events.is_empty() {
+            let (removed, mut gone) = (events.len(), Forgotten::default());
+            if removed > 0 {
                 gone = self.writer.forget(Forget { events, deliveries, ..Forget::default() }).await?;
             }
             if is_last {
                 break;
             }
-            rest_for(pace.rest_after(watch.elapsed(), gone.writing), stop).await;
+            rest_for(pace.rest_after(watch.elapsed(), removed, gone.writing), stop).await;
         }
         Ok(())
     }
@@ -239,7 +240,7 @@ impl Engine {
             if gone.rows < pace.step as u64 {
                 break;
             }
-            rest_for(pace.rest_after(watch.elapsed(), gone.writing), stop).await;
+            rest_for(pace.rest_after(watch.elapsed(), pace.step, gone.writing), stop).await;
             next = Forget { keys_before_ms, hours_before, ..Forget::default() };
         }
         Ok(())
@@ -286,20 +287,23 @@ impl Pace {
         }
     }
 
-    /// The rest after a step that took so long in all, and for so long of it kept others from writing. The next step is as
-    /// large as it takes with usual rests, as far as that keeps nobody waiting; beyond that, rests are shorter.
-    fn rest_after(&mut self, took: Duration, writing: Duration) -> Duration {
+    /// The rest after a step that took so long in all, removed so many, and kept others from writing for so long of it. The next
+    /// step is as large as it takes with usual rests, as far as that keeps nobody waiting; beyond that, rests are shorter.
+    fn rest_after(&mut self, took: Duration, removed: usize, writing: Duration) -> Duration {
+        if removed == 0 {
+            // It has only read, and tells nothing of what writing takes. A dead webhook may have a million that wait.
+            return took * REST;
+        }
         let usual = writing * REST;
         let due = self.count_within(took + usual);
-        let bearable = (self.step as u128 * LONGEST_WRITE.as_nanos()).checked_div(writing.as_nanos());
+        let bearable = (removed as u128 * LONGEST_WRITE.as_nanos()).checked_div(writing.as_nanos());
         let bearable = bearable.and_then(|count| usize::try_from(count).ok()).unwrap_or(LARGEST_STEP);
-        let bearable = bearable.clamp(STEP, LARGEST_STEP);
-        let done = std::mem::replace(&mut self.step, due.clamp(STEP, bearable));
-        if due <= done {
+        self.step = due.clamp(STEP, bearable.clamp(STEP, LARGEST_STEP));
+        if due <= removed {
             return usual;
         }
-        let done = u64::try_from(done).unwrap_or(u64::MAX);
-        Duration::from_micros(done.saturating_mul(1_000_000) / self.per_second.max(1)).saturating_sub(took)
+        let removed = u64::try_from(removed).unwrap_or(u64::MAX);
+        Duration::from_micros(removed.saturating_mul(1_000_000) / self.per_second.max(1)).saturating_sub(took)
     }
 
     /// Events that are to go within a time.
@@ -328,7 +332,7 @@ mod tests {
         // Few come: small steps, long rests.
         let mut pace = Pace { per_second: 300, ..Pace::new(0) };
         let (took, writing) = (Duration::from_millis(5), Duration::from_millis(2));
-        assert_eq!(pace.rest_after(took, writing), Duration::from_millis(8));
+        assert_eq!(pace.rest_after(took, STEP, writing), Duration::from_millis(8));
         assert_eq!(pace.step, STEP);
         // Each step takes a while to read and to get its turn, and writes for so many microseconds an event.
         for (per_second, waiting_ms, micros) in
@@ -340,8 +344,9 @@ mod tests {
                 let writing = Duration::from_micros(500 + pace.step as u64 * micros);
                 assert!(step < 9 || writing <= LONGEST_WRITE * 5 / 4, "{} keep others waiting", pace.step);
                 let took = writing + Duration::from_millis(waiting_ms);
-                gone += pace.step;
-                time += took + pace.rest_after(took, writing);
+                let removed = pace.step;
+                gone += removed;
+                time += took + pace.rest_after(took, removed, writing);
             }
             let reached = gone as u128 * 1_000_000 / time.as_micros();
             assert!(reached >= u128::from(per_second) * 9 / 10, "{reached} of {per_second} a second");
@@ -354,8 +359,22 @@ mod tests {
         for _ in 0..9 {
             // Nearly everything that is written is written twice, and each event has deliveries with many attempts.
             let writing = Duration::from_millis(1) * u32::try_from(pace.step).expect("is small");
-            pace.rest_after(writing * 2, writing);
+            pace.rest_after(writing * 2, pace.step, writing);
         }
+        assert_eq!(pace.step, STEP);
+    }
+
+    #[test]
+    fn what_only_reads_rests_as_well_and_says_nothing_of_what_writing_takes() {
+        let took = Duration::from_millis(2);
+        let mut pace = Pace { per_second: 10_000, ..Pace::new(0) };
+        for _ in 0..200 {
+            assert_eq!(pace.rest_after(took, 0, Duration::ZERO), took * REST);
+            assert_eq!(pace.step, STEP);
+        }
+        // Of a whole step one event went, and took as long as forty will in a larger one.
+        pace.step = LARGEST_STEP;
+        pace.rest_after(took, 1, Duration::from_millis(1));
         assert_eq!(pace.step, STEP);
     }
 
