@@ -1,6 +1,8 @@
 //! Deliveries that were given up, told of all together: for each webhook at most once in a period. The numbers are those of the
 //! charts, so a crash may lose the last minute's; the log knows better, and the letter leads there.
 
+use tokio_util::sync::CancellationToken;
+
 use super::outbox::KEPT_MS;
 use super::{Content, Told};
 use crate::activity::{HOUR_MS, hour_of};
@@ -12,7 +14,7 @@ use crate::store::{DigestRecord, EndpointId, HourRecord};
 const STEP: usize = 64;
 
 impl Engine {
-    pub(super) async fn write_digests(&self) -> Result<(), EngineError> {
+    pub(super) async fn write_digests(&self, stop: &CancellationToken) -> Result<(), EngineError> {
         let now_ms = self.clock.now_ms();
         let period_ms = self.config.telling.digest_ms;
         if !self.telling.digests.is_time(now_ms, period_ms) {
@@ -36,16 +38,21 @@ impl Engine {
             .filter(|due| due.digest.at_ms <= since_ms)
             .collect();
         for some in due.chunks(STEP) {
-            self.write_some_digests(some, now_ms).await?;
+            self.write_some_digests(some, now_ms, stop).await?;
         }
         Ok(())
     }
 
-    async fn write_some_digests(&self, some: &[Due], now_ms: i64) -> Result<(), EngineError> {
+    async fn write_some_digests(
+        &self,
+        some: &[Due],
+        now_ms: i64,
+        stop: &CancellationToken,
+    ) -> Result<(), EngineError> {
         let endpoints: Vec<EndpointId> = some.iter().map(|due| due.digest.endpoint_id).collect();
         let Some(first_hour) = some.iter().map(|due| due.digest.hour).min() else { return Ok(()) };
         let hours = self.hours(&endpoints, first_hour).await?;
-        for due in some {
+        for due in some.iter().take_while(|_| !stop.is_cancelled()) {
             let digest = due.digest;
             let of_this = hours.iter().filter(|one| one.endpoint_id == digest.endpoint_id);
             let Some((count, next)) = counted(digest, of_this, now_ms) else { continue };

@@ -112,7 +112,7 @@ impl Engine {
                 Wish::These => AddressState::Theirs,
                 Wish::NotThese | Wish::None => AddressState::NotTheirs,
             };
-            // Who has said no by this link takes all of it back by it, and no more than that.
+            // Who has said no by this link and says yes by it now wants letters, whatever else was refused meanwhile.
             if wish == Wish::These && address.state == AddressState::NotTheirs {
                 self.store.allow_letters(&email).await?;
             }

@@ -41,11 +41,12 @@ pub(super) async fn run(engine: Arc<Engine>, post: Option<Arc<dyn Post>>, stop: 
     }
 }
 
-/// Writes letters until it is stopped. What is being written then is written to its end.
+/// Writes letters until it is stopped. What is being written about one webhook then is written to its end; the rest waits in the
+/// store.
 async fn keep_writing(engine: &Engine, stop: &CancellationToken) {
     while is_next_look(engine, stop, std::future::pending()).await {
         engine.announce_again().await;
-        if let Err(error) = engine.write_letters().await {
+        if let Err(error) = engine.write_letters(stop).await {
             tracing::warn!(%error, "letters to owners were not written; the next try follows");
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use groundswell_types::{Email, RecipientState, Role, UserId};
+use tokio_util::sync::CancellationToken;
 
 use super::outbox::{KEPT_MS, ROOM};
 use super::{About, Asking, Content, Told};
@@ -37,8 +38,8 @@ impl Readers {
 }
 
 impl Engine {
-    /// Writes letters about what nobody was told of yet, as long as there is room.
-    pub(super) async fn write_letters(&self) -> Result<(), EngineError> {
+    /// Writes letters about what nobody was told of yet, as long as there is room and until it is stopped.
+    pub(super) async fn write_letters(&self, stop: &CancellationToken) -> Result<(), EngineError> {
         loop {
             if self.store.waiting_letters(ROOM).await? >= ROOM {
                 return Ok(());
@@ -46,13 +47,16 @@ impl Engine {
             let notices = self.store.untold_notices(STEP).await?;
             let is_last = notices.len() < STEP;
             for notice in notices {
+                if stop.is_cancelled() {
+                    return Ok(());
+                }
                 self.write_of_notice(notice).await?;
             }
             if is_last {
                 break;
             }
         }
-        self.write_digests().await
+        self.write_digests(stop).await
     }
 
     async fn write_of_notice(&self, notice: NoticeRecord) -> Result<(), EngineError> {
