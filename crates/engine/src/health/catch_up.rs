@@ -1,7 +1,7 @@
 //! What was due when this server began to run, and how much of it has been tried.
 //!
-//! Webhooks that are off or held have something that is due, too, but that waits for somebody else. It is left out whenever it
-//! is looked for: a single receiver that fails would else keep this from being over for days.
+//! Webhooks that are off, or have been held for a while, have something that is due, too, but that waits for somebody else. It is
+//! left out whenever it is looked for: a single receiver that fails would else keep this from being over for days.
 
 use std::collections::HashSet;
 
@@ -13,6 +13,10 @@ use crate::store::{EndpointId, Store, StoreError};
 
 /// Not more than so many are counted.
 const COUNTED: i64 = 100_000;
+
+/// Receivers that fail, or ask for a pause, for longer than this are not waited for. Many do so for a moment, and it is looked
+/// in that moment, too.
+const PATIENCE_MS: i64 = 60_000;
 
 /// Endpoints of one read.
 const STEP: usize = 64;
@@ -100,10 +104,15 @@ fn willing(
     endpoints: impl Iterator<Item = EndpointId>,
     now_ms: i64,
 ) -> Vec<EndpointId> {
-    let is_held =
-        |gate: &Gate| gate.held.is_some() || gate.paused_until_ms.is_some_and(|until_ms| until_ms > now_ms);
-    let gates = directory.gates().into_iter();
-    let held: HashSet<EndpointId> = gates.filter(|(_, gate)| is_held(gate)).map(|(id, _)| id).collect();
+    let has_failed_for_long = |id: EndpointId| {
+        let opened_at_ms = directory.health(id).opened_at_ms;
+        opened_at_ms.is_none_or(|opened_at_ms| now_ms.saturating_sub(opened_at_ms) > PATIENCE_MS)
+    };
+    let is_away = |(id, gate): &(EndpointId, Gate)| {
+        let left_ms = gate.paused_until_ms.map_or(0, |until_ms| until_ms.saturating_sub(now_ms));
+        left_ms > PATIENCE_MS || (gate.held.is_some() && has_failed_for_long(*id))
+    };
+    let away: HashSet<EndpointId> = directory.gates().into_iter().filter(is_away).map(|(id, _)| id).collect();
     let is_enabled = |id: &EndpointId| directory.endpoint(*id).is_some_and(|one| one.record.is_enabled);
-    endpoints.filter(|id| !held.contains(id)).filter(is_enabled).collect()
+    endpoints.filter(|id| !away.contains(id)).filter(is_enabled).collect()
 }

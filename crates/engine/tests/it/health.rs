@@ -1,7 +1,7 @@
 //! How the engine sees its own health, life after life on one store, in time that passes by itself.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -55,6 +55,16 @@ impl Transport for Limited {
     async fn send(&self, _: Outgoing<'_>) -> Exchanged {
         let takes = self.0.fetch_add(1, Ordering::Relaxed).is_multiple_of(3);
         answer(if takes { 200 } else { 429 }, 100).await
+    }
+}
+
+/// A receiver that answers with the status that is set at the time.
+struct Set(Arc<AtomicU16>);
+
+#[async_trait]
+impl Transport for Set {
+    async fn send(&self, _: Outgoing<'_>) -> Exchanged {
+        answer(self.0.load(Ordering::Relaxed), 5).await
     }
 }
 
@@ -299,6 +309,33 @@ fn what_was_waiting_after_a_downtime_is_counted_and_how_soon_it_was_sent() {
 }
 
 #[test]
+fn what_is_held_for_a_moment_after_a_downtime_is_caught_up_with_all_the_same() {
+    let store = Arc::new(Memory::new());
+    life(&store, NOON_MS, Receivers::Hang, async |engine, _| {
+        let program = program(&engine).await;
+        for _ in 0..30 {
+            engine.submit(&program, EVENT, None).await.expect("accepted");
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    });
+    let status = Arc::new(AtomicU16::new(500));
+    life(&store, NOON_MS + 60 * MINUTE_MS, Set(Arc::clone(&status)), async |engine, _| {
+        // Ten failures hold the others back.
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        let downtime = engine.health().last_downtime.expect("it was down");
+        assert_eq!(downtime.caught_up_at, None);
+        status.store(200, Ordering::Relaxed);
+        minutes(3).await;
+        let downtime = engine.health().last_downtime.expect("it was down");
+        assert!(
+            downtime.caught_up_at.is_some_and(|at_ms| at_ms > downtime.until + MINUTE_MS / 3),
+            "{downtime:?}"
+        );
+        assert_eq!(engine.health().waiting.map(|waiting| waiting.count), Some(0));
+    });
+}
+
+#[test]
 fn what_is_held_for_a_receiver_that_fails_after_a_downtime_is_not_waited_for() {
     let store = Arc::new(Memory::new());
     life(&store, NOON_MS, Receivers::Hang, async |engine, _| {
@@ -309,12 +346,12 @@ fn what_is_held_for_a_receiver_that_fails_after_a_downtime_is_not_waited_for() {
         tokio::time::sleep(Duration::from_secs(2)).await;
     });
     life(&store, NOON_MS + 60 * MINUTE_MS, Receivers::Refuse, async |engine, _| {
-        minutes(2).await;
-        // Ten failures hold the others back, for as long as they go on.
+        minutes(3).await;
+        // Ten failures hold the others back, for as long as they go on; it is waited for a minute.
         let downtime = engine.health().last_downtime.expect("it was down");
         assert_eq!((downtime.waiting.count, downtime.left), (30, None));
         assert!(
-            downtime.caught_up_at.is_some_and(|at_ms| at_ms < downtime.until + MINUTE_MS),
+            downtime.caught_up_at.is_some_and(|at_ms| at_ms < downtime.until + 2 * MINUTE_MS),
             "{downtime:?}"
         );
         assert!(engine.health().waiting.is_some_and(|waiting| waiting.count >= 20), "they are still there");
