@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use groundswell_types::EventId;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::unfinished::Unfinished;
 use super::{
@@ -127,22 +127,28 @@ fn highest_of_closed(path: &Path) -> Result<Replaced, StoreError> {
         ))
     };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let read = || {
-        let db = Connection::open_with_flags(path, flags).ok()?;
-        db.busy_timeout(BUSY_TIMEOUT).ok()?;
+    let read = || -> rusqlite::Result<_> {
+        let db = Connection::open_with_flags(path, flags)?;
+        db.busy_timeout(BUSY_TIMEOUT)?;
         // Whoever reads what is in the log keeps it from being emptied, which is no error but a row.
-        let is_read: bool = db.query_row(EMPTY_LOG, [], |row| row.get(0)).ok()?;
-        let highest = check::highest_event_id(&db).ok()?;
-        db.close().ok()?;
-        Some((is_read, highest))
+        let is_read: bool = db.query_row(EMPTY_LOG, [], |row| row.get(0))?;
+        let highest = check::highest_event_id(&db)?;
+        db.close().map_err(|(_, error)| error)?;
+        Ok((is_read, highest))
     };
     match read() {
-        None => Ok(Replaced::Damaged),
+        Err(error) if is_locked(&error) => Err(in_use()),
+        Err(_) => Ok(Replaced::Damaged),
         // The last one who closes a database removes its log.
-        Some(_) if with_suffix(path, "-wal").exists() => Err(in_use()),
-        Some((true, _)) => Err(in_use()),
-        Some((false, highest)) => Ok(Replaced::Knows(highest)),
+        Ok(_) if with_suffix(path, "-wal").exists() => Err(in_use()),
+        Ok((true, _)) => Err(in_use()),
+        Ok((false, highest)) => Ok(Replaced::Knows(highest)),
     }
+}
+
+/// Whether somebody else keeps the database to themselves.
+fn is_locked(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 fn raise_highest(path: &Path, highest: EventId) -> Result<(), StoreError> {
@@ -205,6 +211,8 @@ mod tests {
         other.execute_batch("BEGIN; SELECT * FROM event").expect("SQL");
         assert!(refused().contains("stop that program first"), "{}", refused());
         other.execute_batch("COMMIT").expect("SQL");
+        other.execute_batch("PRAGMA locking_mode = EXCLUSIVE; INSERT INTO event VALUES (6)").expect("SQL");
+        assert!(refused().contains("stop that program first"), "{}", refused());
         other.close().expect("nothing is under way");
         let known = Replaced::Knows(Some(EventId::from_number(7)));
         assert_eq!(highest_of_closed(&path).expect("nobody has it open"), known);
