@@ -56,10 +56,14 @@ impl HealthRecord {
 
     fn failed(self, attempted: Attempted, policy: &BreakerPolicy) -> Self {
         let Attempted { delivery, started_at_ms, ended_at_ms, is_probe, pause_until_ms, .. } = attempted;
+        let goes_on = self
+            .last_failure_at_ms
+            .is_none_or(|last_ms| started_at_ms.saturating_sub(last_ms) <= policy.longest_silence_ms());
         let mut after = Self {
             consecutive_failures: self.consecutive_failures + 1,
             last_failure_at_ms: self.last_failure_at_ms.max(Some(ended_at_ms)),
-            failing_since_ms: self.failing_since_ms.or(Some(started_at_ms)),
+            failing_since_ms: self.failing_since_ms.filter(|_| goes_on).or(Some(started_at_ms)),
+            warnings: if goes_on { self.warnings } else { 0 },
             paused_until_ms: self
                 .paused_until_ms
                 .max(pause_until_ms)
@@ -154,6 +158,13 @@ impl BreakerPolicy {
         self.probe_base_ms.saturating_mul(factor).min(self.probe_cap_ms.max(self.probe_base_ms))
     }
 
+    /// 2 days of 7, more than any wait between two attempts. After a longer silence it is not known whether it would have gone on
+    /// failing.
+    fn longest_silence_ms(&self) -> i64 {
+        const LEAST_MS: i64 = 3_600_000;
+        (self.autodisable_ms / 7 * 2).max(LEAST_MS)
+    }
+
     /// 1 day of 7.
     fn first_warning_ms(&self) -> i64 {
         self.autodisable_ms / 7
@@ -244,6 +255,24 @@ mod tests {
             assert_eq!(health.is_hopeless(&policy), hour >= 168, "{hour}");
         }
         assert_eq!(told, [(24, NoticeKind::Failing), (72, NoticeKind::StillFailing)]);
+    }
+
+    #[test]
+    fn one_failure_after_a_long_silence_disables_nothing() {
+        let policy = BreakerPolicy::default();
+        // A delivery that is tried for five days, a month without any, and one failure.
+        let before = (0..=120).fold(HealthRecord::default(), |health, hour| {
+            health.after(attempt(1, hour * HOUR, false), &policy).warned(&policy).0
+        });
+        assert_eq!(before.warnings, 2);
+        let later = before.after(attempt(2, 30 * 24 * HOUR, false), &policy);
+        assert!(!later.is_hopeless(&policy));
+        assert_eq!((later.failing_since_ms, later.warned(&policy).1), (Some(30 * 24 * HOUR), None));
+        // A receiver that asks for a day each time goes on failing.
+        let days = (0..=7).fold(HealthRecord::default(), |health, day| {
+            health.after(attempt(1, day * 25 * HOUR, false), &policy)
+        });
+        assert!(days.is_hopeless(&policy));
     }
 
     #[test]
