@@ -20,8 +20,8 @@ pub struct EngineConfig {
     pub public_url: Option<Url>,
     /// What deliveries may reach besides public addresses.
     pub egress_allow: Vec<Rule>,
-    /// Where this server listens; deliveries never go there.
-    pub own_listener: Option<SocketAddr>,
+    /// Where this server listens, be it for metrics; deliveries never go there.
+    pub own_listeners: Vec<SocketAddr>,
     /// Requests under way at once, over all endpoints.
     pub slots: usize,
     /// Events, deliveries and attempts are kept for so long after acceptance, and what is parked, too.
@@ -91,7 +91,7 @@ impl Default for EngineConfig {
             telling: TellingPolicy::default(),
             public_url: None,
             egress_allow: Vec::new(),
-            own_listener: None,
+            own_listeners: Vec::new(),
             slots: 1024,
             retention_ms: 30 * 86_400_000,
             endpoint_slots: 64,

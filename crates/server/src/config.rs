@@ -253,7 +253,7 @@ impl Config {
             telling: mail::policy(&args.mail, &file.mail)?,
             // Known for sure only when the server listens.
             public_url: None,
-            own_listener: None,
+            own_listeners: Vec::new(),
             egress_allow: egress::rules(args.egress_allow.as_deref(), &file.egress.allow)?,
             retention_ms: retention_ms(args.retention_ms.or(file.retention.ms))?,
             slots: delivery.slots.unwrap_or(1024),

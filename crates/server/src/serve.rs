@@ -42,16 +42,12 @@ const _: () = assert!(
     "everything together ends within 30 s, as the documentation says"
 );
 
-/// Prints a line for the person who started the process.
-#[expect(
-    clippy::print_stdout,
-    reason = "what the starter is to see goes to standard output, the log to standard error"
-)]
+/// Prints a line for the person who started the process: that goes to standard output, the log to standard error.
 pub fn say(line: &str) {
     use std::io::Write as _;
-    println!("{line}");
     // A closed pipe must not end the server.
-    let _ = std::io::stdout().flush();
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
 /// Runs the server until it is told to stop.
@@ -157,9 +153,10 @@ impl Prepared {
 
     /// The engine may deliver to this server's own inboxes, and must know their addresses.
     fn engine_config(&self, config: &Config) -> EngineConfig {
+        let metrics = self.metrics.as_ref().and_then(|listener| listener.address().ok());
         EngineConfig {
             public_url: Some(self.own_url.clone()),
-            own_listener: Some(self.address),
+            own_listeners: [self.address].into_iter().chain(metrics).collect(),
             ..config.engine.clone()
         }
     }

@@ -24,7 +24,7 @@ use crate::config::EngineConfig;
 #[derive(Debug, Clone, Default)]
 pub struct Guard {
     allow: Vec<Rule>,
-    own: Option<OwnListener>,
+    own: Vec<OwnListener>,
 }
 
 /// What an address that may be connected to is.
@@ -71,13 +71,13 @@ pub enum Forbidden {
 impl Guard {
     /// A guard that lets through public addresses and those in `allow`.
     pub const fn new(allow: Vec<Rule>) -> Self {
-        Self { allow, own: None }
+        Self { allow, own: Vec::new() }
     }
 
-    /// The same, but for the server that listens on this address, whatever is allowed.
+    /// The same, but for the server that listens on these addresses, whatever is allowed.
     #[must_use]
-    pub fn apart_from(self, own: SocketAddr) -> Self {
-        Self { own: Some(OwnListener::new(own)), ..self }
+    pub fn apart_from(self, own: impl IntoIterator<Item = SocketAddr>) -> Self {
+        Self { own: own.into_iter().map(OwnListener::new).collect(), ..self }
     }
 
     /// Whether `target` may be connected to, and what it is.
@@ -85,9 +85,7 @@ impl Guard {
         let (address, port) = (target.ip(), target.port());
         let inner = ranges::inner_v4(address).map(IpAddr::V4);
         let both = || std::iter::once(address).chain(inner);
-        if let Some(own) = &self.own
-            && both().any(|address| own.is_at(address, port))
-        {
+        if self.own.iter().any(|own| both().any(|address| own.is_at(address, port))) {
             return Err(Forbidden::Own);
         }
         let fitting = || {
@@ -134,11 +132,7 @@ impl Guard {
 
 impl From<&EngineConfig> for Guard {
     fn from(config: &EngineConfig) -> Self {
-        let guard = Self::new(config.egress_allow.clone());
-        match config.own_listener {
-            Some(own) => guard.apart_from(own),
-            None => guard,
-        }
+        Self::new(config.egress_allow.clone()).apart_from(config.own_listeners.iter().copied())
     }
 }
 

@@ -55,7 +55,8 @@ pub fn rules(config: &Config) -> Finding {
 /// Whether the receivers of enabled webhooks can be reached from here, and may be. Nothing is sent to them.
 pub fn receivers(config: &Config, urls: &[String]) -> Finding {
     const NAME: &str = "receivers";
-    let guard = Guard::from(&config.engine).apart_from(config.listen);
+    let guard =
+        Guard::from(&config.engine).apart_from([config.listen].into_iter().chain(config.metrics_listen));
     let inboxes = inboxes(config);
     let others = urls.iter().filter(|url| !inboxes.as_ref().is_some_and(|prefix| url.starts_with(prefix)));
     let mut places: Vec<(String, u16)> = Vec::new();
@@ -174,7 +175,7 @@ mod tests {
         let local = ("127.0.0.1".to_owned(), address.port());
         assert_eq!(trouble(&guard, &local), None);
         assert!(matches!(trouble(&Guard::default(), &local), Some(Trouble::Forbidden(_))), "it is not asked");
-        let own = guard.clone().apart_from(address);
+        let own = guard.clone().apart_from([address]);
         assert_eq!(trouble(&own, &local), Some(Trouble::Forbidden(Forbidden::Own)));
         drop(listening);
         let refused = trouble(&guard, &local);

@@ -35,10 +35,13 @@ fn scrape(client: &Client) -> Series {
 }
 
 /// Where the server says that metrics are, for those without a key.
-fn own_listener(server: &Server) -> Client {
+fn own_url(server: &Server) -> String {
     let url = server.log().lines().find_map(|line| line.strip_prefix("Metrics are at ").map(str::to_owned));
-    let url = url.expect("it says where");
-    Client::new(url.strip_suffix("/metrics").expect("a path"), "").authorized_by(None)
+    url.expect("it says where")
+}
+
+fn own_listener(server: &Server) -> Client {
+    Client::new(own_url(server).strip_suffix("/metrics").expect("a path"), "").authorized_by(None)
 }
 
 #[test]
@@ -182,5 +185,17 @@ fn metrics_are_for_the_admin_key_and_for_whoever_reaches_their_own_listener() {
     assert_eq!(own.get("/v2/campaigns").status, 404, "nothing else is there");
     assert_eq!(own.get("/").status, 404);
     let post = Call { method: "POST", path: "/metrics", headers: &[], body: b"{}" };
-    assert_eq!(own.send(post).status, 405, "a webhook that leads here learns nothing");
+    assert_eq!(own.send(post).status, 405, "whoever posts here learns nothing");
+    // The harness allows deliveries to loopback, but none goes there.
+    let program = client.program("REFERRAL");
+    let url = own_url(&server);
+    let tested = json!({ "payloadUrl": url, "events": ["NEW_PARTICIPANT_ADDED"] });
+    let webhook = client.post(&format!("/v2/campaign/{program}/webhooks"), &tested);
+    let why = if webhook.status == 200 {
+        let id = webhook.ok()["id"].as_str().expect("an id").to_owned();
+        client.post(&format!("/v2/campaign/{program}/webhooks/{id}/test"), &json!({})).text
+    } else {
+        webhook.text
+    };
+    assert!(why.contains("this server"), "{why}");
 }

@@ -116,7 +116,7 @@ fn sender(allow: &[&str], zone: Zone) -> (Sender, Arc<Zone>) {
 
 fn sender_beside(allow: &[&str], zone: Zone, own: Option<SocketAddr>) -> (Sender, Arc<Zone>) {
     let guard = Guard::new(allow.iter().map(|rule| rule.parse().expect("a rule")).collect());
-    let guard = own.map_or_else(|| guard.clone(), |own| guard.clone().apart_from(own));
+    let guard = guard.clone().apart_from(own);
     let config = SendingConfig { connect_timeout_ms: 2_000, total_timeout_ms: 5_000 };
     let zone = Arc::new(zone);
     let names: Arc<dyn Names> = Arc::<Zone>::clone(&zone);
