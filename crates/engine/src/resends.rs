@@ -29,6 +29,9 @@ const ENDED: [DeliveryState; 3] =
 /// Of deliveries that are named one by one so many are looked at in one go.
 const NAMED_PER_PART: usize = 100;
 
+/// The selection of a job that has ended.
+const NO_SELECTION: &str = "{}";
+
 /// A selection on its way through a program's log.
 enum Chosen {
     /// Newest first, each once.
@@ -126,8 +129,7 @@ impl Engine {
         if job.state != ResendState::Running {
             return Ok(shown(&job));
         }
-        let job =
-            ResendJobRecord { state: ResendState::Cancelled, ended_at_ms: Some(self.clock.now_ms()), ..job };
+        let job = self.ended(job, ResendState::Cancelled);
         self.save_job(job.clone(), Vec::new()).await?;
         Ok(shown(&job))
     }
@@ -136,6 +138,12 @@ impl Engine {
         self.program_entry(program)?;
         let job = self.store.resend_job(id).await?.filter(|job| job.program_id == *program);
         job.ok_or(EngineError::NotFound("resend job"))
+    }
+
+    /// The job at its end. What it looked for may name somebody, and is of no use any more.
+    fn ended(&self, job: ResendJobRecord, state: ResendState) -> ResendJobRecord {
+        let selection = NO_SELECTION.to_owned();
+        ResendJobRecord { state, selection, ended_at_ms: Some(self.clock.now_ms()), ..job }
     }
 
     async fn save_job(&self, job: ResendJobRecord, resends: Vec<ResendRecord>) -> Result<usize, EngineError> {
@@ -212,12 +220,7 @@ impl Engine {
         let done = job.done + i64::try_from(resends.len()).unwrap_or(i64::MAX);
         let job = match part.next {
             Some(cursor) => ResendJobRecord { done, cursor, ..job },
-            None => ResendJobRecord {
-                done,
-                state: ResendState::Done,
-                ended_at_ms: Some(self.clock.now_ms()),
-                ..job
-            },
+            None => self.ended(ResendJobRecord { done, ..job }, ResendState::Done),
         };
         self.save_job(job, resends).await?;
         Ok(part.next.is_some())

@@ -19,6 +19,7 @@ const SAVE_JOB: &str = "
     INSERT INTO resend_job (id, program_id, selection, state, total, done, cursor, created_at_ms, ended_at_ms)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     ON CONFLICT (id) DO UPDATE SET
+        selection = excluded.selection,
         state = excluded.state,
         done = excluded.done,
         cursor = excluded.cursor,
