@@ -3,12 +3,14 @@
 //! A database knows its key by a check value that only that key opens. One that has none is of a version that sealed
 //! nothing: all of its secrets are plain. So it never depends on what a text looks like whether it is sealed.
 
-use groundswell_types::ProgramId;
+use std::collections::BTreeMap;
+
+use groundswell_types::{AuditAction, AuditActor, AuditActorKind, AuditId, AuditOutcome, ProgramId};
 use zeroize::Zeroizing;
 
-use super::{Columns, Connection, damaged};
+use super::{Columns, Connection, audit, damaged};
 use crate::store::vault::{KeyId, Place, Vault};
-use crate::store::{EndpointId, StoreError};
+use crate::store::{AuditRecord, EndpointId, StoreError};
 
 /// The migration that makes the table of keys.
 pub(in crate::store) const MIGRATION: i64 = 11;
@@ -106,7 +108,7 @@ pub(in crate::store) async fn settle(
     add_key(db, vault, now_ms).await
 }
 
-/// Seals everything with another key, within the caller's transaction.
+/// Seals everything with another key, within the caller's transaction, which tells the audit log as well.
 pub(in crate::store) async fn rotate(
     db: &mut impl Connection,
     (old, new): (&Vault, &Vault),
@@ -115,7 +117,20 @@ pub(in crate::store) async fn rotate(
     reseal(db, Some(old), new).await?;
     db.execute(DELETE_KEYS, []).await?;
     db.execute(NOTE_LEFTOVERS, []).await?;
-    add_key(db, new, now_ms).await
+    add_key(db, new, now_ms).await?;
+    let record = AuditRecord {
+        id: AuditId::from_number(crate::id::first_at(now_ms).number()),
+        at_ms: now_ms,
+        team_id: None,
+        program_id: None,
+        actor: AuditActor { kind: AuditActorKind::Operator, id: None, name: "Operator".to_owned() },
+        address: None,
+        action: AuditAction::VaultRotated,
+        target: None,
+        details: BTreeMap::new(),
+        outcome: AuditOutcome::Done,
+    };
+    audit::insert(db, &record).await
 }
 
 /// Opens everything that is sealed, to see whether it can be. Of a database that seals nothing yet, nothing.

@@ -202,6 +202,8 @@ fn a_rotated_postgresql_signs_as_before() {
     run_in(&directory, &["rotate-key", "--new-key-file", "new.key"], &[(name, url.as_str())]).ok();
     server.set("GROUNDSWELL_SECRETS_KEY_FILE", "new.key");
     server.restart();
+    let told = server.client().get("/v2/audit-log?action=vault.rotated").ok();
+    assert_eq!(told["entries"][0]["actor"]["kind"], "operator", "{told}");
     server.client().join(&program, "p1");
     let request = receiver.request_about("p1");
     assert_eq!(request.header("x-a"), Some("b"));
