@@ -78,6 +78,14 @@ export async function open(page, url, javaScriptEnabled = true) {
 /** Waits until the browser half has taken over. */
 export const alive = (page) => page.locator('html[data-hydrated]').waitFor({ state: 'attached' });
 
+/** Clicks, and waits for the page that answers: for the next step the old one must be gone. */
+export async function answered(page, button) {
+  const navigated = page.waitForEvent('framenavigated', (frame) => frame === page.mainFrame());
+  await button.click();
+  await navigated;
+  await page.waitForLoadState();
+}
+
 /** What was copied. Our pages may write to the clipboard but not read it, so a tab reads it that has none of them. */
 export async function copied(page) {
   const tab = await page.context().newPage();

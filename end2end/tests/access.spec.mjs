@@ -1,6 +1,6 @@
 // Keyboard, names, contrast, narrow screens: each page in both schemes, empty and full, narrow and wide.
 import AxeBuilder from '@axe-core/playwright';
-import { expect, open, panel, programWith, said, test } from '../fixtures.mjs';
+import { alive, expect, open, panel, programWith, said, test } from '../fixtures.mjs';
 
 /** What there is to see: who is signed in, how it is filled, and what is opened before it is looked at. */
 const PAGES = [
@@ -193,6 +193,8 @@ test('the whole way, from a new program to a delivery sent again, can be gone by
     await tabTo(page, name);
     await keyboard.type('Pied Piper');
     await to(page.getByRole('button', { name: 'Create program' }));
+    await page.waitForURL(/\/options$/);
+    await alive(page);
     await to(page.getByRole('link', { name: 'Webhooks' }));
   });
 

@@ -1,5 +1,5 @@
 // First steps without a server of one's own: the built-in receiver, and the checklist that goes with it.
-import { alive, expect, panel, programWith, said, test } from '../fixtures.mjs';
+import { alive, answered, expect, panel, programWith, said, test } from '../fixtures.mjs';
 
 // Nothing outside may be reached, this machine included: what arrives in the inbox has not gone through the network.
 test.use({ environment: { GROUNDSWELL_EGRESS_ALLOW: '' } });
@@ -25,7 +25,7 @@ test('from an empty program to a verified delivery, and the checklist goes', asy
   });
 
   await test.step('its URL goes into a webhook', async () => {
-    await page.getByRole('button', { name: 'Use this URL in a webhook' }).click();
+    await answered(page, page.getByRole('button', { name: 'Use this URL in a webhook' }));
     await alive(page);
     await expect(row(1).url).toHaveValue(new RegExp(`^${server.url}/inbox/[a-z0-9]{32}$`));
     await expect(step(page, 'Add a URL')).toContainText('(done)');
@@ -89,7 +89,7 @@ test('what is not genuine says why', async ({ page, server }) => {
   await expect(side.getByText('It was signed with another secret, or the body was changed.')).toBeVisible();
   await expect(side.getByText('The header is missing, though a secret was set.')).toBeVisible();
   await expect(side.getByText('Compare the secrets')).toBeVisible();
-  await page.getByRole('button', { name: 'Clear' }).click();
+  await answered(page, page.getByRole('button', { name: 'Clear' }));
   await alive(page);
   await expect(page.getByText('Nothing has come yet')).toBeVisible();
 });

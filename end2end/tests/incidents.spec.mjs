@@ -1,6 +1,6 @@
 // Incidents and maintenance: those who run the server say them on a page without a browser half, and everybody reads them.
 import AxeBuilder from '@axe-core/playwright';
-import { expect, test } from '../fixtures.mjs';
+import { answered, expect, test } from '../fixtures.mjs';
 
 const refused = /Failed to load resource: the server responded with a status of 4(22|03|04)/;
 test.use({ expectedComplaints: [[refused], { option: true }] });
@@ -20,7 +20,7 @@ async function report(page, name) {
   await form.getByLabel('How much it matters').selectOption('Major impact');
   await form.getByLabel('Delivering').selectOption('Partial outage');
   await form.getByLabel('Message').fill('Deliveries are late.\nWe look into it.');
-  await form.getByRole('button', { name: 'Report' }).click();
+  await answered(page, form.getByRole('button', { name: 'Report' }));
 }
 
 async function announce(page, { name, from, until }) {
@@ -31,7 +31,7 @@ async function announce(page, { name, from, until }) {
   await form.getByLabel('Ends (UTC)').fill(until);
   await form.getByLabel('Retry queue').check();
   await form.getByLabel('Message').fill('Deliveries wait meanwhile.');
-  await form.getByRole('button', { name: 'Announce' }).click();
+  await answered(page, form.getByRole('button', { name: 'Announce' }));
 }
 
 for (const javaScriptEnabled of [true, false]) {

@@ -170,9 +170,9 @@ test('a receiver that is down: the log shows retrying, then delivered, by itself
   await expect(side.getByText('#1', { exact: true })).toBeVisible();
   await expect(side.getByText('Next attempt')).toBeVisible();
   await expect(side.getByText('#3', { exact: true })).toBeVisible();
-  // That of the first attempt: those of new ones come before it.
-  await side.getByText('Answer', { exact: true }).last().click();
-  await expect(side.getByText('down for maintenance').last()).toBeVisible();
+  // That of the first attempt: those of new ones come behind it.
+  await side.getByText('Answer', { exact: true }).first().click();
+  await expect(side.getByText('down for maintenance').first()).toBeVisible();
 
   receiver.behave('/hook', {});
   await expect(line).toContainText('Delivered');

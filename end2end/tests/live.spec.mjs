@@ -5,7 +5,8 @@ const HOOK = 'https://example.com/hook';
 const LIVE = /\/programs\/.*live$/;
 const panelOf = (program) => `/programs/${program}/options/webhooks`;
 
-/** Streams that a page has opened, and those that have ended again. */
+/** Streams that a page has opened, and those that have ended again. A page gives one up that says nothing for some seconds, as on a
+ * machine that stands still, and opens another. */
 function streams(page) {
   const seen = { opened: 0, ended: 0 };
   page.on('response', (response) => {
@@ -16,6 +17,8 @@ function streams(page) {
   });
   return seen;
 }
+
+const isOpen = ({ opened, ended }) => opened > ended;
 
 /** Marks the document, so that a reload would be noticed. */
 const mark = (page) => page.evaluate(() => (document.documentElement.dataset.mark = 'here'));
@@ -28,7 +31,7 @@ test('what REST changes appears in the open panel, card and list', async ({ page
   await page.open(panelOf(program));
   await pages.card.goto(`${server.url}/programs/${program}/options`);
   await pages.list.goto(server.url);
-  await expect.poll(() => seen.map(({ opened }) => opened)).toEqual([1, 1, 1]);
+  await expect.poll(() => seen.map(isOpen)).toEqual([true, true, true]);
   for (const one of Object.values(pages)) await mark(one);
   await expect(pages.list.getByText('1 of 5 webhooks')).toBeVisible();
 
@@ -97,9 +100,9 @@ test('a hidden page has no stream, and catches up when it is seen again', async 
   const program = await programWith(server, [HOOK]);
   const seen = streams(page);
   await page.open(panelOf(program));
-  await expect.poll(() => seen).toEqual({ opened: 1, ended: 0 });
+  await expect.poll(() => isOpen(seen)).toBe(true);
   await show(page, 'hidden');
-  await expect.poll(() => seen).toEqual({ opened: 1, ended: 1 });
+  await expect.poll(() => isOpen(seen)).toBe(false);
   let asked = 0;
   page.on('request', (request) => (asked += request.url().includes('/_fn/') ? 1 : 0));
   await server.call('PATCH', `/campaign/${program}/webhooks/primary`, { payloadUrl: 'https://example.com/rest' });
@@ -108,7 +111,7 @@ test('a hidden page has no stream, and catches up when it is seen again', async 
   expect(asked).toBe(0);
   await show(page, 'visible');
   await expect(panel(page).row(1).url).toHaveValue('https://example.com/rest');
-  expect(seen).toEqual({ opened: 2, ended: 1 });
+  await expect.poll(() => isOpen(seen)).toBe(true);
 });
 
 test.describe('while nobody listens', () => {
@@ -119,9 +122,10 @@ test.describe('while nobody listens', () => {
     const program = await programWith(server, [HOOK]);
     const seen = streams(page);
     await page.open(panelOf(program));
-    await expect.poll(() => seen.opened).toBe(1);
+    await expect.poll(() => isOpen(seen)).toBe(true);
+    const { opened } = seen;
     await server.restart();
-    await expect.poll(() => seen.opened).toBe(2);
+    await expect.poll(() => seen.opened).toBeGreaterThan(opened);
     await server.call('PATCH', `/campaign/${program}/webhooks/primary`, { payloadUrl: 'https://example.com/rest' });
     await expect(panel(page).row(1).url).toHaveValue('https://example.com/rest');
   });
@@ -144,7 +148,7 @@ test.describe('without a stream', () => {
     await expect(panel(page).row(1).url).toHaveValue('https://example.com/rest');
     expect(seen.opened).toBe(0);
     await page.unroute(LIVE);
-    await expect.poll(() => seen.opened, { timeout: 60_000 }).toBe(1);
+    await expect.poll(() => isOpen(seen), { timeout: 60_000 }).toBe(true);
   });
 
   test('a browser that knows no streams asks', async ({ page, server }) => {

@@ -1,6 +1,6 @@
 // The delivery log: finding, following, sending again, taking away.
 import { readFile } from 'node:fs/promises';
-import { copied, expect, log, programWith, said, test } from '../fixtures.mjs';
+import { alive, copied, expect, log, programWith, said, test } from '../fixtures.mjs';
 
 /** What fails is undeliverable at once. */
 const HASTY = { GROUNDSWELL_RETRY_DEADLINE_MS: '1', GROUNDSWELL_BREAKER_FAILURES: '1000000' };
@@ -37,6 +37,7 @@ test('deliveries are found by what they say, and the URL keeps how', async ({ pa
     await expect(rows).toHaveCount(1);
     await expect(search).toBeFocused();
     await page.reload();
+    await alive(page);
     await expect(rows).toHaveCount(1);
     await expect(search).toHaveValue('GAVIN@example.com');
     await page.getByRole('link', { name: 'Clear' }).click();
@@ -313,6 +314,7 @@ test.describe('without JavaScript', () => {
       await rows.nth(0).getByRole('checkbox').check();
       await rows.nth(5).getByRole('checkbox').check();
       await page.getByRole('button', { name: 'Resend selected' }).click();
+      await page.waitForURL(/[?&]job=/);
       await expect(async () => {
         await page.reload();
         await expect(job.getByText('2 deliveries were queued to be sent again.')).toBeVisible({ timeout: 1000 });

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import AxeBuilder from '@axe-core/playwright';
-import { expect, programWith, test as base } from '../fixtures.mjs';
+import { answered, expect, programWith, test as base } from '../fixtures.mjs';
 
 const test = base.extend({
   /** A mail server as a process of its own; `next` waits for its next letter. */
@@ -135,7 +135,7 @@ test('a letter reads well and fetches nothing', async ({ page, server, mail, bro
   await server.call('POST', `/campaign/${id}/webhooks/primary/recipients`, { email: 'eve@example.org', language: 'en' });
   const question = await mail.next();
   await page.goto(question.text.match(/http\S+token=\S+/)[0]);
-  await page.getByRole('button', { name: 'I want these e-mails' }).click();
+  await answered(page, page.getByRole('button', { name: 'I want these e-mails' }));
   await server.call('PATCH', `/campaign/${id}/webhooks/primary`, { secret: 'another secret of this webhook' });
   const letters = { question, secret: await mail.next() };
   for (const colorScheme of ['light', 'dark']) {

@@ -1,5 +1,5 @@
 // The same journey with JavaScript off: plain forms and whole pages.
-import { expect, panel, said, test } from '../fixtures.mjs';
+import { answered, expect, panel, said, test } from '../fixtures.mjs';
 import { problems } from '../receiver.mjs';
 
 // What is not accepted comes back with the status that says so, which the browser reports on its console.
@@ -95,7 +95,7 @@ test('everything can be done without JavaScript', async ({ context, server, rece
   await test.step('switch it off, remove it', async () => {
     await page.goto(`${server.url}/programs/${program}/options/webhooks`);
     await first.isOn.uncheck();
-    await publish.click();
+    await answered(page, publish);
     expect((await server.call('GET', `/campaign/${program}/webhooks`)).webhooks[0].isEnabled).toBe(false);
     await first.self.getByLabel('More for webhook 1').click();
     await first.button('Remove').click();

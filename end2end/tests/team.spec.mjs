@@ -1,6 +1,6 @@
 // Teams: one browser invites, another accepts, and what a viewer sees.
 import AxeBuilder from '@axe-core/playwright';
-import { expect, open, panel, programWith, test } from '../fixtures.mjs';
+import { answered, expect, open, panel, programWith, test } from '../fixtures.mjs';
 
 const PASSWORD = 'apple river stone lamp';
 const refused = /Failed to load resource: the server responded with a status of 4(22|09|01|03|04)/;
@@ -27,7 +27,7 @@ async function accept(page, link, name) {
   await page.goto(link);
   await page.getByLabel('Your name').fill(name);
   await page.getByLabel('Choose a password').fill(PASSWORD);
-  await page.getByRole('button', { name: 'Join the team' }).click();
+  await answered(page, page.getByRole('button', { name: 'Join the team' }));
 }
 
 const memberItem = (page, name) =>
@@ -80,7 +80,7 @@ for (const javaScriptEnabled of [true, false]) {
       await page.goto(`${server.url}/settings/members`);
       const item = memberItem(page, 'Grace');
       await item.getByRole('combobox').selectOption('editor');
-      await item.getByRole('button', { name: 'Change the role of Grace' }).click();
+      await answered(page, item.getByRole('button', { name: 'Change the role of Grace' }));
       await expect(memberItem(page, 'Grace').getByRole('combobox')).toHaveValue('editor');
 
       await open(guest, path, javaScriptEnabled);
