@@ -57,8 +57,12 @@ pub struct Settled {
     pub retry: Option<Pending>,
 }
 
-/// So many large bodies, of up to 4 MiB each, are in memory at once to be sent.
-const LARGE_BODIES: usize = 32;
+/// Large bodies that are in memory at once to be sent have so many KiB together: the room of 32 of the largest. Until one is read
+/// it has room for the largest; then it keeps what it takes, so that receivers that hang do not keep others' from being sent.
+const LARGE_BODIES_KIB: usize = 32 * LARGEST_BODY_KIB as usize;
+
+/// A body has at most 4 MiB as it was sent, and a little more as it goes out.
+const LARGEST_BODY_KIB: u32 = 4 * 1024 + 1;
 
 /// How many bodies are read at once.
 const BODIES_PER_READ: usize = 64;
@@ -109,7 +113,7 @@ impl Runtime {
             outbox,
             tasks: TaskTracker::new(),
             looked_at_ms: i64::MIN,
-            large: Arc::new(Semaphore::new(LARGE_BODIES)),
+            large: Arc::new(Semaphore::new(LARGE_BODIES_KIB)),
             stop,
         }
     }
@@ -283,10 +287,13 @@ impl Runtime {
                         return attempt::make(&context, Item { body, ..item }, &outbox).await;
                     }
                     // Closed it never is.
-                    let _room = large.acquire().await;
+                    let mut room = large.acquire_many(LARGEST_BODY_KIB).await.ok();
                     match bodies(store.as_ref(), &[item.pending.key.delivery_id], Size::Any).await {
                         Ok(mut found) => {
                             let body = found.remove(&item.pending.key.delivery_id);
+                            let kept = body.as_ref().map_or(0, |body| body.bytes.len().div_ceil(1024));
+                            let spare = (LARGEST_BODY_KIB as usize).saturating_sub(kept);
+                            drop(room.as_mut().and_then(|room| room.split(spare)));
                             attempt::make(&context, Item { body, ..item }, &outbox).await;
                         }
                         Err(error) => give_back(vec![item], &error, &outbox).await,

@@ -16,7 +16,7 @@ use groundswell_engine::{Engine, EngineError, EngineParts};
 use groundswell_types::editor::DeliveryQuery;
 use groundswell_types::{
     AuditAction, AuditFilter, Currency, DeliveryState, DeliveryView, Erasure, ErasureState, EventKind,
-    ProgramId, ProgramType, ResendSelection, Subject, SubjectKind,
+    ProgramId, ProgramType, ResendSelection, ResendState, Subject, SubjectKind,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -128,7 +128,7 @@ async fn nothing_of_a_participant_is_left_in_the_database_or_beside_it() {
         engine.submit(&id, &event(&format!("p{number}"), &email, &notes), None).await.expect("accepted");
     }
     until_all_are(&acting, &id, DeliveryState::Delivered).await;
-    // Somebody looks for them in the log, and has what is found sent again.
+    // Somebody looks for them in the log, and has what is found sent again: all but the one that is too large to be looked into.
     let found = ResendSelection { text: Some(EMAIL.to_owned()), ..ResendSelection::default() };
     let job = acting.begin_resends(&id, &found).await.expect("begun");
     while acting.resend_job(&id, job.id).await.expect("reads").state == ResendState::Running {
@@ -138,7 +138,7 @@ async fn nothing_of_a_participant_is_left_in_the_database_or_beside_it() {
     assert!(!files_with(directory.path(), EMAIL).is_empty(), "else the test would find nothing anyway");
 
     let erasure = done(&acting, &id, subject(SubjectKind::Email, "Ada.Lovelace@Example.com")).await;
-    assert_eq!((erasure.events, erasure.attempts, erasure.cancelled), (6, 12, 0));
+    assert_eq!((erasure.events, erasure.attempts, erasure.cancelled), (6, 11, 0));
     // Whom it was about stood in the job until it ended, and that goes right after.
     while !files_with(directory.path(), EMAIL).is_empty() {
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;

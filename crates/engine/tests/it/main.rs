@@ -10,6 +10,7 @@ mod erasures;
 mod feeds;
 mod health;
 mod incidents;
+mod large_bodies;
 mod moves;
 mod old_secrets;
 mod own_headers;

@@ -25,7 +25,7 @@ pub fn follow(shown: Shown) {
 async fn refresh(shown: Shown) -> Asked {
     let (program, ids) = (shown.program.get_value(), shown.ids_untracked());
     let filter = shown.list.with_value(|list| list.next.is_none().then(|| list.filter.clone()));
-    let news = functions::get_log_news(program.clone(), ids, filter).await;
+    let news = functions::get_log_news(program.clone(), ids.clone(), filter).await;
     // The person may have left the page, or paused it, meanwhile.
     match shown.live.try_get_untracked() {
         None | Some(Live::Paused) => return Asked::NotNow,
@@ -38,6 +38,10 @@ async fn refresh(shown: Shown) -> Asked {
     }
     let has_failed = news.is_err();
     if let Ok(news) = news {
+        if shown.ids_untracked() != ids {
+            // The list was loaded anew meanwhile: what is new to this one has to be asked for.
+            return Asked::NotNow;
+        }
         let was_empty = shown.page.with_untracked(|page| page.deliveries.is_empty());
         let has_newer = news.newer > 0;
         shown.take(news);

@@ -5,7 +5,7 @@ use rand::SeedableRng;
 
 use super::*;
 use crate::config::{BreakerPolicy, RetryPolicy};
-use crate::delivery::breaker::Attempted;
+use crate::delivery::breaker::{Attempted, Held};
 use crate::delivery::policy::{Failed, Next as Following};
 use crate::store::HealthRecord;
 
@@ -280,6 +280,26 @@ fn a_rescue_that_fails_leaves_the_others_to_their_schedule() {
     world.scheduler.rescue(CONTENDER, world.now_ms);
     world.act(&|_, _| false);
     assert_eq!(world.attempts.len() - before, 1);
+}
+
+#[test]
+fn a_rescue_does_not_wait_for_a_probe_that_hangs_where_the_webhook_was_before() {
+    let mut scheduler = proven(6, 64, 3);
+    let held = Held { next_probe_at_ms: 100, tried_at_ms: 0 };
+    scheduler.gate(CONTENDER, Gate { held: Some(held), paused_until_ms: None }, 0);
+    for number in 1..=3 {
+        scheduler.accepted(item(pending(1, 0, number)), FlowId(1), 0);
+    }
+    assert_eq!(sends(scheduler.poll(100)), [pending(1, 0, 1)]);
+    assert_eq!(sends(scheduler.poll(200)), []);
+    scheduler.rescue(CONTENDER, 200);
+    assert_eq!(sends(scheduler.poll(200)), [pending(1, 0, 2)]);
+    // The old one ends later, and is an attempt like any other.
+    scheduler.finished(pending(1, 0, 1).key, QUICK, 300);
+    scheduler.settled(pending(1, 0, 1).key, None, 300);
+    scheduler.finished(pending(1, 0, 2).key, QUICK, 300);
+    scheduler.settled(pending(1, 0, 2).key, None, 300);
+    assert_eq!(sends(scheduler.poll(300)), [pending(1, 0, 3)]);
 }
 
 #[test]
