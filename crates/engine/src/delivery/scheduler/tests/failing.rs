@@ -349,7 +349,7 @@ fn held_deliveries_are_untouched_between_probes() {
 
 /// A scheduler that holds an endpoint with one delivery, probes it, and is asking for what expired.
 fn asking(row: Pending) -> (Scheduler, Expired) {
-    let held = crate::delivery::breaker::Held { next_probe_at_ms: 10, tried_at_ms: 0 };
+    let held = Held { next_probe_at_ms: 10, tried_at_ms: 0 };
     let mut scheduler = Scheduler::new(limits(4, 4));
     scheduler.accepted(item(row), FlowId(1), 0);
     scheduler.gate(CONTENDER, Gate { held: Some(held), ..Gate::default() }, 0);
