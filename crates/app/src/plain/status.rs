@@ -9,7 +9,7 @@ use groundswell_types::{
     Component, ComponentStatus, Downtime, FirstAttempts, Health, Impact, Incident, Waiting, WebhooksByHealth,
 };
 use leptos::prelude::*;
-use leptos_meta::Title;
+use leptos_meta::{Link, Title};
 
 use self::bars::{Bars, Legend};
 use self::said::{component, percent, status, up_to};
@@ -38,6 +38,8 @@ pub fn view(shown: StatusView) -> AnyView {
     let at = view! { <Time at=health.at/> }.into_any();
     view! {
         <Title text=texts.status_title()/>
+        <Link rel="alternate" type_="application/rss+xml" href="/status/history.rss"/>
+        <Link rel="alternate" type_="application/atom+xml" href="/status/history.atom"/>
         <div class="page status-page">
             <div class="page-head"><h1>{texts.status_title()}</h1></div>
             <p class="card status-overall" data-tone=said::tone(worst).as_str()>

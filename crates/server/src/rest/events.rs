@@ -57,9 +57,17 @@ pub async fn submit_to(program: &str, call: Call, body: Body) -> Response {
             })?),
         };
         let body = call.read(body, MAX_EVENT_BYTES).await?;
-        Ok(Accepted::from(call.engine().submit(&program, &body, key).await?))
+        let receipt = call.engine().submit(&program, &body, key).await?;
+        log(&receipt);
+        Ok(Accepted::from(receipt))
     };
     call.context.answer(StatusCode::ACCEPTED, result.await)
+}
+
+/// Leads from the request, whose id the line has by itself, to the event's attempts.
+fn log(receipt: &Receipt) {
+    let Receipt { id, deliveries, is_duplicate } = receipt;
+    tracing::debug!(event.id = %id, deliveries, is_duplicate, "an event was accepted");
 }
 
 /// `POST /v2/campaign/{id}/events/batch`: 202 when every line was accepted, else 207; a line of JSON each.
@@ -84,7 +92,10 @@ pub async fn submit_batch_to(program: &str, call: Call, body: Body) -> Response 
     let mut body = Vec::with_capacity(answers.len() * 80);
     for (index, answer) in answers.into_iter().enumerate() {
         let result = match answer {
-            Ok(receipt) => LineResult::Accepted(receipt.into()),
+            Ok(receipt) => {
+                log(&receipt);
+                LineResult::Accepted(receipt.into())
+            }
             Err(error) => LineResult::Failed { error: Box::new(Failed::from(error).body(context)) },
         };
         if serde_json::to_writer(&mut body, &Line { index, result }).is_ok() {

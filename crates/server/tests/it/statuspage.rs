@@ -231,6 +231,10 @@ fn an_entry_of_a_feed_moves_to_the_top_with_a_new_date_when_something_is_said_of
         (first.title.expect("a title").content, first.updated.or(first.published).expect("a date"))
     };
     let feeds = ["/status/history.rss", "/status/history.atom"];
+    let page = get(&client, "/status", &[]).text;
+    for kind in ["application/rss+xml", "application/atom+xml"] {
+        assert!(page.contains(&format!("type=\"{kind}\"")), "readers of feeds find it: {kind}");
+    }
     let before = feeds.map(&entry);
     assert!(before.iter().all(|(title, _)| title == "The editor is slow"), "{before:?}");
     // The dates of RSS are in seconds.
