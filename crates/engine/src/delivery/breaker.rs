@@ -37,6 +37,8 @@ pub struct Held {
     pub tried_at_ms: i64,
 }
 
+const DAY_MS: i64 = 86_400_000;
+
 impl HealthRecord {
     /// The health after an attempt.
     #[must_use]
@@ -165,14 +167,14 @@ impl BreakerPolicy {
         (self.autodisable_ms / 7 * 2).max(LEAST_MS)
     }
 
-    /// 1 day of 7.
+    /// 1 day, as the letters say, and 1 of 7 of what is shorter.
     fn first_warning_ms(&self) -> i64 {
-        self.autodisable_ms / 7
+        (self.autodisable_ms / 7).min(DAY_MS)
     }
 
-    /// 3 days of 7.
+    /// 3 days, and 3 of 7 of what is shorter.
     fn second_warning_ms(&self) -> i64 {
-        self.autodisable_ms / 7 * 3
+        (self.autodisable_ms / 7 * 3).min(3 * DAY_MS)
     }
 }
 
@@ -255,6 +257,19 @@ mod tests {
             assert_eq!(health.is_hopeless(&policy), hour >= 168, "{hour}");
         }
         assert_eq!(told, [(24, NoticeKind::Failing), (72, NoticeKind::StillFailing)]);
+    }
+
+    #[test]
+    fn warnings_come_after_a_day_and_three_however_late_it_is_disabled() {
+        let policy = BreakerPolicy { autodisable_ms: 28 * DAY_MS, ..BreakerPolicy::default() };
+        let failing = |hours| {
+            let since = HealthRecord::default().after(attempt(1, 0, false), &policy);
+            since.after(attempt(1, hours * HOUR, false), &policy).warned(&policy).1
+        };
+        assert_eq!(
+            [23, 24, 72].map(failing),
+            [None, Some(NoticeKind::Failing), Some(NoticeKind::StillFailing)]
+        );
     }
 
     #[test]
