@@ -34,7 +34,7 @@ async fn the_page_says_who_gets_it_and_that_nobody_does_without_a_mail_server() 
     let recipients = (0..10).map(|number| recipient(&format!("r{number}"), RecipientState::Member)).collect();
     with(&site, |state| state.letters.recipients = recipients);
     let page = site.get(NOTIFICATIONS).await;
-    page.shows(&["gets it, as a member of the team", "A webhook can have 10 recipients."]);
+    page.shows(&["gets it as long as they are in the team", "A webhook can have 10 recipients."]);
     assert_eq!(page.tags("name=\"email\"").len(), 1, "of the other webhook");
 }
 
