@@ -210,9 +210,8 @@ impl Scheduler {
         self.paces.remove(&contender.endpoint);
         let queue = self.queue(contender, now_ms);
         queue.gate = Gate::default();
-        queue.wants_rescue = true;
-        // One that is under way went to where it was before, and may hang there.
-        queue.probe = None;
+        // A probe that is under way went to where it was before, and may hang there.
+        (queue.wants_rescue, queue.probe) = (true, None);
         // What is there has waited for this.
         queue.receiver_awaited_ms = now_ms;
         self.settle(contender.endpoint, now_ms);
