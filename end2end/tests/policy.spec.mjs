@@ -83,7 +83,8 @@ test('a script that is not of the answer is blocked and reported', async ({ page
   const reported = (directive) => complaints.filter((it) => it.includes(`violates its policy: ${directive}`)).length;
   await expect.poll(() => reported('script-src-elem')).toBeGreaterThanOrEqual(planted.filter((it) => it.startsWith('<script')).length);
   await expect.poll(() => reported('script-src-attr')).toBe(1);
-  await expect.poll(() => reported('base-uri')).toBe(1);
+  // The planted frame takes its base from the page, and may be told of it as well.
+  await expect.poll(() => reported('base-uri')).toBeGreaterThanOrEqual(1);
   await expect.poll(() => reported('object-src')).toBe(1);
   await expect(page).not.toHaveTitle('planted');
   complaints.length = 0;
