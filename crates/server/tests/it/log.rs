@@ -122,8 +122,8 @@ fn every_line_about_a_request_has_the_id_that_its_answer_has() {
     // From a request's id to the event that it brought, and so to its attempts.
     let event = client.join(&program, "p1");
     let line = waiting::until("the event is in the log", || {
-        let lines = lines(&server).into_iter();
-        lines.filter(|line| line["target"] == "groundswell::rest::events").next_back()
+        let is_of_event = |line: &Value| line["target"] == "groundswell::rest::events";
+        lines(&server).into_iter().rfind(is_of_event)
     });
     assert_eq!(line["fields"]["event.id"], event);
     assert!(line["request.id"].is_string(), "{line}");
