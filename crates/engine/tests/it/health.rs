@@ -68,7 +68,7 @@ impl Transport for Set {
     }
 }
 
-async fn answer(status: u16, duration_ms: i64) -> Exchanged {
+pub async fn answer(status: u16, duration_ms: i64) -> Exchanged {
     tokio::time::sleep(Duration::from_millis(duration_ms.unsigned_abs())).await;
     Exchanged {
         exchange: Exchange::Answer { status, location: None, content_type: None },
@@ -103,6 +103,19 @@ fn life<T>(
         };
         live(Engine::start_in(parts, outside).await.expect("starts"), clock).await
     })
+}
+
+/// A store whose server was killed while thirty deliveries waited for a receiver that hangs.
+fn thirty_left_waiting() -> Arc<Memory> {
+    let store = Arc::new(Memory::new());
+    life(&store, NOON_MS, Receivers::Hang, async |engine, _| {
+        let program = program(&engine).await;
+        for _ in 0..30 {
+            engine.submit(&program, EVENT, None).await.expect("accepted");
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+    });
+    store
 }
 
 async fn minutes(count: u64) {
@@ -278,14 +291,7 @@ fn a_receiver_that_takes_less_than_there_is_and_says_so_at_once_turns_nothing_re
 
 #[test]
 fn what_was_waiting_after_a_downtime_is_counted_and_how_soon_it_was_sent() {
-    let store = Arc::new(Memory::new());
-    life(&store, NOON_MS, Receivers::Hang, async |engine, _| {
-        let program = program(&engine).await;
-        for _ in 0..30 {
-            engine.submit(&program, EVENT, None).await.expect("accepted");
-        }
-        tokio::time::sleep(Duration::from_secs(2)).await;
-    });
+    let store = thirty_left_waiting();
     let second_ms = NOON_MS + 60 * MINUTE_MS;
     life(&store, second_ms, Receivers::Take, async |engine, _| {
         minutes(1).await;
@@ -310,14 +316,7 @@ fn what_was_waiting_after_a_downtime_is_counted_and_how_soon_it_was_sent() {
 
 #[test]
 fn what_is_held_for_a_moment_after_a_downtime_is_caught_up_with_all_the_same() {
-    let store = Arc::new(Memory::new());
-    life(&store, NOON_MS, Receivers::Hang, async |engine, _| {
-        let program = program(&engine).await;
-        for _ in 0..30 {
-            engine.submit(&program, EVENT, None).await.expect("accepted");
-        }
-        tokio::time::sleep(Duration::from_secs(2)).await;
-    });
+    let store = thirty_left_waiting();
     let status = Arc::new(AtomicU16::new(500));
     life(&store, NOON_MS + 60 * MINUTE_MS, Set(Arc::clone(&status)), async |engine, _| {
         // Ten failures hold the others back.
@@ -337,14 +336,7 @@ fn what_is_held_for_a_moment_after_a_downtime_is_caught_up_with_all_the_same() {
 
 #[test]
 fn what_is_held_for_a_receiver_that_fails_after_a_downtime_is_not_waited_for() {
-    let store = Arc::new(Memory::new());
-    life(&store, NOON_MS, Receivers::Hang, async |engine, _| {
-        let program = program(&engine).await;
-        for _ in 0..30 {
-            engine.submit(&program, EVENT, None).await.expect("accepted");
-        }
-        tokio::time::sleep(Duration::from_secs(2)).await;
-    });
+    let store = thirty_left_waiting();
     life(&store, NOON_MS + 60 * MINUTE_MS, Receivers::Refuse, async |engine, _| {
         minutes(3).await;
         // Ten failures hold the others back, for as long as they go on; it is waited for a minute.

@@ -4,10 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use groundswell_engine::clock::Clock;
 use groundswell_engine::config::EngineConfig;
-use groundswell_engine::delivery::outcome::Exchange;
 use groundswell_engine::delivery::sender::{Exchanged, Outgoing};
 use groundswell_engine::delivery::transport::Transport;
 use groundswell_engine::programs::NewProgram;
@@ -19,6 +17,8 @@ use groundswell_types::{Currency, EventKind, ProgramId, ProgramType};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::health::answer;
+
 /// Larger than what waits in memory.
 const LARGE: usize = 20 * 1024;
 
@@ -29,22 +29,12 @@ struct Receivers(mpsc::UnboundedSender<usize>);
 impl Transport for Receivers {
     async fn send(&self, outgoing: Outgoing<'_>) -> Exchanged {
         let hangs = outgoing.url.host_str() == Some("hangs.example");
-        let duration_ms = if hangs { 15_000 } else { 5 };
-        tokio::time::sleep(Duration::from_millis(duration_ms)).await;
+        let (status, duration_ms) = if hangs { (504, 15_000) } else { (200, 5) };
+        let exchanged = answer(status, duration_ms).await;
         if !hangs {
             self.0.send(outgoing.body.len()).expect("the test goes on");
         }
-        let status = if hangs { 504 } else { 200 };
-        Exchanged {
-            exchange: Exchange::Answer { status, location: None, content_type: None },
-            status: Some(status),
-            head: String::new(),
-            body: Bytes::new(),
-            is_truncated: false,
-            is_restricted: false,
-            retry_after: None,
-            duration_ms: 15_000,
-        }
+        exchanged
     }
 }
 
