@@ -36,7 +36,7 @@ use super::scheduler::Item;
 use crate::activity::Tally;
 use crate::changes::Changes;
 use crate::config::BreakerPolicy;
-use crate::directory::Directory;
+use crate::directory::{Directory, Endpoint};
 use crate::error::EngineError;
 use crate::feeds::Feeds;
 use crate::id::IdGenerator;
@@ -89,12 +89,14 @@ pub struct FinishedAttempt {
     pub pause_until_ms: Option<i64>,
     /// The attempt's span, if it is traced.
     pub trace: Option<TraceContext>,
+    /// The webhook as it was when the attempt was made, if one was.
+    pub webhook: Option<Arc<Endpoint>>,
 }
 
 impl FinishedAttempt {
     /// An ending, or an attempt whose receiver asked for nothing.
     pub const fn ending(item: Item, attempt: AttemptRecord) -> Self {
-        Self { item, attempt, pause_until_ms: None, trace: None }
+        Self { item, attempt, pause_until_ms: None, trace: None, webhook: None }
     }
 }
 

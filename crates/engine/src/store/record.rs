@@ -71,6 +71,11 @@ pub struct EndpointRecord {
 }
 
 impl EndpointRecord {
+    /// Whether requests of the two go to the same place, signed with the same secret and with the same headers.
+    pub fn is_sent_like(&self, other: &Self) -> bool {
+        self.url == other.url && self.secret == other.secret && self.headers == other.headers
+    }
+
     /// The secrets a request is signed with at `now_ms`, Unix milliseconds, the newest first.
     pub fn valid_secrets(&self, now_ms: i64) -> impl Iterator<Item = &Secret> {
         self.secret.iter().chain(self.old_secret_at(now_ms).map(|old| &old.secret))

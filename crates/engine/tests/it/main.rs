@@ -2,6 +2,7 @@
 
 mod accounts;
 mod audit;
+mod changed_url;
 mod drafts;
 mod editor_links;
 mod egress;

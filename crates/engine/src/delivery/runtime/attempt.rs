@@ -88,7 +88,8 @@ pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Se
     let pause_until_ms = asked_ms
         .filter(|asked_ms| is_overloaded && *asked_ms > 0)
         .map(|asked_ms| context.clock.now_ms().saturating_add(asked_ms.min(MAX_RETRY_AFTER_MS)));
-    hand_over(context, FinishedAttempt { item, attempt, pause_until_ms, trace }, outbox).await;
+    let webhook = Some(endpoint);
+    hand_over(context, FinishedAttempt { item, attempt, pause_until_ms, trace, webhook }, outbox).await;
 }
 
 /// Ends deliveries whose deadline passed while their endpoint was failing.

@@ -2,6 +2,7 @@
 //! whose health changes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use groundswell_types::NoticeKind;
 
@@ -105,12 +106,20 @@ impl Writer {
         (Batch { accepts, outcomes, health, notices }, consequences)
     }
 
+    /// Whether the attempt says something about the webhook as it is now. Of one that was under way while the URL, a
+    /// secret or a header changed, only the delivery learns what came of it: failing starts anew with such a change.
+    fn is_of_webhook_as_it_is(&self, finished: &FinishedAttempt) -> bool {
+        let id = finished.attempt.endpoint_id;
+        let (Some(then), Some(now)) = (&finished.webhook, self.directory.endpoint(id)) else { return true };
+        Arc::ptr_eq(then, &now) || then.record.is_sent_like(&now.record)
+    }
+
     /// What these attempts do to the health of their endpoints. Sorted, so that what follows has an order.
     fn health_after(&self, finished: &[FinishedAttempt]) -> BTreeMap<EndpointId, HealthChange> {
         const GONE: Option<u16> = Some(410);
         let mut changes: BTreeMap<EndpointId, HealthChange> = BTreeMap::new();
         for FinishedAttempt { item, attempt, pause_until_ms, .. } in
-            finished.iter().filter(|one| one.attempt.number > 0)
+            finished.iter().filter(|one| one.attempt.number > 0 && self.is_of_webhook_as_it_is(one))
         {
             let change = changes.entry(attempt.endpoint_id).or_insert_with(|| HealthChange {
                 health: self.directory.health(attempt.endpoint_id),

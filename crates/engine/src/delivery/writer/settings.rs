@@ -246,11 +246,7 @@ impl Writer {
         let SettingsChange::Webhooks(WebhooksChange { upserts, .. }) = change else { return Vec::new() };
         let is_renewed = |record: &EndpointRecord| {
             self.directory.endpoint(record.id).is_some_and(|before| {
-                let before = &before.record;
-                let is_sent_otherwise = before.url != record.url
-                    || before.secret != record.secret
-                    || before.headers != record.headers;
-                !before.is_enabled || is_sent_otherwise
+                !before.record.is_enabled || !before.record.is_sent_like(record)
             })
         };
         upserts.iter().filter(|one| one.is_enabled && is_renewed(one)).map(|record| record.id).collect()
