@@ -86,7 +86,7 @@ pub struct SetupError(#[source] rustls::Error);
 impl Sender {
     /// Sets up the client.
     pub fn new(guard: Guard, config: SendingConfig) -> Result<Self, SetupError> {
-        Self::with_names(guard, config, Arc::new(SystemNames))
+        Self::with_names(guard, config, Arc::new(SystemNames::new()))
     }
 
     /// Sets up the client, with names that lead where `names` says.

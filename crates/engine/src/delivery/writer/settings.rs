@@ -245,9 +245,9 @@ impl Writer {
     fn renewed(&self, change: &SettingsChange) -> Vec<EndpointId> {
         let SettingsChange::Webhooks(WebhooksChange { upserts, .. }) = change else { return Vec::new() };
         let is_renewed = |record: &EndpointRecord| {
-            self.directory.endpoint(record.id).is_some_and(|before| {
-                !before.record.is_enabled || !before.record.is_sent_like(record)
-            })
+            self.directory
+                .endpoint(record.id)
+                .is_some_and(|before| !before.record.is_enabled || !before.record.is_sent_like(record))
         };
         upserts.iter().filter(|one| one.is_enabled && is_renewed(one)).map(|record| record.id).collect()
     }
