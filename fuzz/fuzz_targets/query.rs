@@ -1,10 +1,13 @@
-//! Queries, times and languages: what the log's URL says, what a browser likes to read, when something was.
+//! Queries, times and languages: what the URLs of the delivery log and of the audit log say, what a browser likes to read, when
+//! something was.
 
 #![no_main]
 
 // The app itself is Leptos', which takes longer to compile than everything else together.
 #[path = "../../crates/app/src/language/accepted.rs"]
 mod accepted;
+#[path = "../../crates/app/src/audit_query.rs"]
+mod audit_query;
 #[path = "../../crates/app/src/log_query.rs"]
 #[allow(dead_code, unused_imports)]
 mod log_query;
@@ -12,6 +15,7 @@ mod log_query;
 #[allow(dead_code)]
 mod time;
 
+use audit_query::AuditQuery;
 use libfuzzer_sys::fuzz_target;
 use log_query::LogQuery;
 
@@ -28,6 +32,12 @@ fuzz_target!(|text: &str| {
     for at_ms in [query.filter.since, query.filter.until].into_iter().flatten() {
         assert!(groundswell_engine::fuzzing::first_at(at_ms) >= 0);
         assert_eq!(time::parse_utc(&time::machine(at_ms)), Some(at_ms));
+    }
+    match AuditQuery::parse(text) {
+        Ok(query) => {
+            assert_eq!(AuditQuery::parse(&query.to_query()), Ok(query), "it does not survive its own URL")
+        }
+        Err(problems) => assert!(!problems.is_empty()),
     }
     let known = |tag: &str| ["en", "de", "es"].into_iter().find(|known| *known == tag);
     if let Some(language) = accepted::accepted(text, known) {

@@ -26,8 +26,9 @@ use crate::store::{AuditRecord, AuditSearch};
 /// No call takes so long: what is noted longer ago has nobody who comes back to it. Ten minutes.
 const CALL_MS: i64 = 600_000;
 
-/// Entries are kept for 400 days: a year, and a month to look at it.
-const KEPT_MS: i64 = 400 * 86_400_000;
+/// Entries are kept for 400 days: a year, and a month to look at it. The databases refuse to remove younger ones, so
+/// a shorter time takes a migration.
+pub(crate) const KEPT_MS: i64 = 400 * 86_400_000;
 
 /// What is worth knowing about something that was done, besides what, by whom and where: ids and numbers, neither secrets
 /// nor anything of a participant's.

@@ -15,6 +15,7 @@
 //! tells which of the earlier entries is theirs.
 
 mod find;
+mod posted;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -249,13 +250,14 @@ impl Engine {
         let mut about: Vec<InboxRequestId> = Vec::new();
         for request in self.store.inbox_requests(&job.program_id, i64::MIN).await? {
             let whole = self.store.inbox_request(&job.program_id, request.id).await?;
-            if whole.is_some_and(|whole| find::concerns(&whole.body, subject)) {
+            if whole.is_some_and(|whole| posted::is_about(&whole, subject)) {
                 about.push(request.id);
             }
         }
         if !about.is_empty() {
             let removed = self.store.delete_inbox_requests(&job.program_id, &about).await?;
             job.inbox_requests += i64::try_from(removed).unwrap_or(i64::MAX);
+            self.inboxes.tell(&job.program_id);
         }
         if !self.store.scrub().await? {
             return Ok(Step::NotYet(job));

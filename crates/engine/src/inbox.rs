@@ -176,7 +176,7 @@ impl Inboxes {
     }
 
     /// What a program's inbox shows has changed.
-    fn tell(&self, program: &ProgramId) {
+    pub(crate) fn tell(&self, program: &ProgramId) {
         self.changes.tell(self.directory.program(program).map(|entry| (entry.flow, Change::Inbox)));
     }
 

@@ -92,6 +92,8 @@ words! {
         AuditExported = "audit.exported",
         /// The keys that secrets are encrypted under were changed.
         VaultRotated = "vault.rotated",
+        /// What the server logs was changed.
+        LogLevelChanged = "log.level_changed",
         /// An incident was reported.
         IncidentCreated = "incident.created",
         /// Something new was said of an incident, or it was resolved.

@@ -220,6 +220,7 @@ fn action_words(texts: Texts, action: AuditAction) -> &'static str {
         AuditAction::DataErased => texts.audit_data_erased(),
         AuditAction::AuditExported => texts.audit_audit_exported(),
         AuditAction::VaultRotated => texts.audit_vault_rotated(),
+        AuditAction::LogLevelChanged => texts.audit_log_level_changed(),
         AuditAction::IncidentCreated => texts.audit_incident_created(),
         AuditAction::IncidentUpdated => texts.audit_incident_updated(),
         AuditAction::IncidentChanged => texts.audit_incident_changed(),

@@ -1,4 +1,4 @@
-//! Incidents and maintenance: everybody may know of them, and those who run the server say them.
+//! What those who run the server do: they say incidents and maintenance, of which everybody may know, and what is logged.
 
 use groundswell_types::{
     AuditAction, Incident, IncidentChange, IncidentKind, NewIncident, NewIncidentUpdate, TeamId,
@@ -73,6 +73,16 @@ impl Acting {
             IncidentKind::Maintenance => AuditAction::MaintenanceDeleted,
         };
         self.recorded((action, Trace::of(of.id)), self.engine.delete_incident(of)).await
+    }
+
+    /// Changes what the server logs to `filter`, by `change`, since the log is the caller's.
+    pub async fn change_log_level(
+        &self,
+        filter: &str,
+        change: impl FnOnce() -> Result<(), EngineError> + Send,
+    ) -> Result<(), EngineError> {
+        let trace = Trace::default().with("filter", filter);
+        self.recorded((AuditAction::LogLevelChanged, trace), async { change() }).await
     }
 
     /// Does it for those who run the server, in the log of the first team, whose owners they are.

@@ -1,6 +1,6 @@
 //! The audit log as it is kept. Part of [`super::Store`].
 //!
-//! A row is written once and never changed; the databases refuse it, too. What is about to be done stands beside the log
+//! A row is written once, never changed, and removed by age alone; the databases see to it whoever writes. What is about to be done stands beside the log
 //! until it is known what came of it, so that nothing is ever done without a trace: see [`crate::audit`].
 
 use std::collections::BTreeMap;
@@ -79,6 +79,6 @@ pub trait AuditStore: Send + Sync + 'static {
     async fn audit_log(&self, search: &AuditSearch) -> Result<Vec<AuditRecord>, StoreError>;
 
     /// Removes at most `limit` rows from before `before_ms`, oldest first, and the erasures that had ended by then; answers how
-    /// many rows went.
+    /// many rows went. A database refuses when one of them is younger than [`crate::audit`] keeps them.
     async fn forget_audit(&self, before_ms: i64, limit: usize) -> Result<u64, StoreError>;
 }

@@ -1,5 +1,7 @@
 //! The audit log: whatever somebody changes leaves exactly one entry, and nobody but owners sees it.
 
+mod every_action;
+
 use std::sync::Arc;
 
 use groundswell_engine::access::{Actor, Who};

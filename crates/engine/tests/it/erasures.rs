@@ -7,6 +7,7 @@ use groundswell_engine::access::{Actor, Who};
 use groundswell_engine::acting::Acting;
 use groundswell_engine::clock::Clock;
 use groundswell_engine::config::EngineConfig;
+use groundswell_engine::inbox::{Arrived, Origin};
 use groundswell_engine::programs::NewProgram;
 use groundswell_engine::store::Store;
 use groundswell_engine::store::memory::Memory;
@@ -16,7 +17,7 @@ use groundswell_engine::{Engine, EngineError, EngineParts};
 use groundswell_types::editor::DeliveryQuery;
 use groundswell_types::{
     AuditAction, AuditFilter, Currency, DeliveryState, DeliveryView, Erasure, ErasureState, EventKind,
-    ProgramId, ProgramType, ResendSelection, ResendState, Subject, SubjectKind,
+    HeaderView, ProgramId, ProgramType, ResendSelection, ResendState, Subject, SubjectKind,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -46,7 +47,8 @@ async fn echo() -> String {
 
 async fn start(store: Arc<dyn Store>, clock: &Clock) -> Arc<Engine> {
     let egress_allow = vec!["127.0.0.0/8".parse().expect("a network")];
-    let config = EngineConfig { egress_allow, ..EngineConfig::default() };
+    let public_url = "http://127.0.0.1:1".parse().ok();
+    let config = EngineConfig { egress_allow, public_url, ..EngineConfig::default() };
     Engine::start(EngineParts { store, config, clock: clock.clone() }).await.expect("starts")
 }
 
@@ -152,6 +154,53 @@ async fn nothing_of_a_participant_is_left_in_the_database_or_beside_it() {
     }
     engine.shut_down().await;
     assert_eq!(files_with(directory.path(), EMAIL), Vec::<String>::new());
+}
+
+/// Posts to a program's inbox as anybody may.
+async fn post(engine: &Engine, program: &ProgramId, header: (&str, &str), body: &str) {
+    let header = HeaderView { name: header.0.to_owned(), value: header.1.to_owned() };
+    let arrived = Arrived {
+        method: "POST".to_owned(),
+        headers: vec![header],
+        body: body.to_owned().into(),
+        from: Origin::Network,
+    };
+    engine.receive_in_inbox(program, arrived).await.expect("kept");
+}
+
+#[tokio::test]
+async fn whatever_anybody_has_posted_about_a_participant_goes_from_the_inbox() {
+    let directory = tempfile::TempDir::new().expect("there is a temporary directory");
+    let path = directory.path().join("groundswell.db");
+    let store = Arc::new(Sqlite::open(&path, Options::new(0, crate::store::vault(1))).await.expect("opens"));
+    let engine = start(store, &Clock::system()).await;
+    let acting = operator(&engine);
+    let (id, other) = (program(&engine).await, program(&engine).await);
+    let plain = ("content-type", "text/plain");
+    let json = format!(r#"{{"customer":{{"id":"cus-7","contacts":["{EMAIL}"]}}}}"#);
+    let form = "name=Ada&mail=ada.lovelace%40example.com&id=cus-7";
+    for body in [&*json, form, &format!("From {EMAIL}, cus-7"), "[\"cus-7\"]", "somebody else"] {
+        post(&engine, &id, plain, body).await;
+    }
+    post(&engine, &id, ("x-user", EMAIL), "{}").await;
+    post(&engine, &other, plain, &json).await;
+
+    let erasure = done(&acting, &id, subject(SubjectKind::Email, EMAIL)).await;
+    assert_eq!((erasure.events, erasure.inbox_requests), (0, 4));
+    let erasure = done(&acting, &id, subject(SubjectKind::ParticipantId, "cus-7")).await;
+    assert_eq!(erasure.inbox_requests, 1, "the others went before");
+    let left = acting.inbox(&id).await.expect("reads").requests;
+    assert_eq!(left.iter().map(|request| request.body_bytes).collect::<Vec<_>>(), [13]);
+    assert_eq!(acting.inbox(&other).await.expect("reads").requests.len(), 1);
+
+    let erasure = done(&acting, &other, subject(SubjectKind::Email, EMAIL)).await;
+    assert_eq!(erasure.inbox_requests, 1);
+    for text in [EMAIL, "ada.lovelace%40example.com"] {
+        while !files_with(directory.path(), text).is_empty() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+    engine.shut_down().await;
 }
 
 #[tokio::test]

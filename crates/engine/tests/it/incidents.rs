@@ -75,7 +75,7 @@ fn affected(status: ComponentStatus) -> Vec<AffectedComponent> {
     vec![AffectedComponent { component: Component::Delivery, status }]
 }
 
-fn outage() -> NewIncident {
+pub fn outage() -> NewIncident {
     NewIncident {
         name: " Deliveries are late ".to_owned(),
         status: Progress::Incident(IncidentStatus::Investigating),
@@ -86,7 +86,7 @@ fn outage() -> NewIncident {
     }
 }
 
-fn work(from: i64, until: i64) -> NewIncident {
+pub fn work(from: i64, until: i64) -> NewIncident {
     NewIncident {
         name: "A larger disk".to_owned(),
         status: Progress::Maintenance(MaintenanceStatus::Scheduled),
@@ -97,11 +97,11 @@ fn work(from: i64, until: i64) -> NewIncident {
     }
 }
 
-fn of(incident: &Incident) -> IncidentRef {
+pub fn of(incident: &Incident) -> IncidentRef {
     IncidentRef { kind: incident.kind(), id: incident.id }
 }
 
-fn said(status: Option<Progress>, message: &str) -> NewIncidentUpdate {
+pub fn said(status: Option<Progress>, message: &str) -> NewIncidentUpdate {
     NewIncidentUpdate { status, message: message.to_owned(), components: None }
 }
 

@@ -95,7 +95,8 @@ conformance! {
         all_events_of_a_program_are_found_in_order
         a_step_leaves_nothing_of_bodies_and_answers
         an_erasure_runs_until_it_ends_and_then_says_nobody
-        retention_forgets_which_events_were_erased;
+        retention_forgets_which_events_were_erased
+        requests_are_removed_from_the_inbox_of_their_program_alone;
     health:
         a_heartbeat_moves_the_end_of_its_run_on
         troubles_read_back_and_are_replaced

@@ -33,7 +33,7 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// A mail server that does what it is told, and keeps what it has taken.
 #[derive(Default)]
-struct Office {
+pub struct Office {
     letters: Mutex<Vec<Letter>>,
     tries: Mutex<Vec<i64>>,
     answer: Mutex<Option<Posted>>,

@@ -3,6 +3,7 @@
 
 use axum::body::Body;
 use axum::response::Response;
+use groundswell_engine::EngineError;
 use groundswell_types::Problem;
 use http::StatusCode;
 use serde::Serialize;
@@ -47,10 +48,14 @@ pub async fn change(call: Call, body: Body) -> Response {
             .map_err(|_| Failed::invalid(vec![Problem::new("/filter", "is no log filter such as `info`")]))?;
         // Before and after: one of the two may log nothing.
         tracing::info!(log.filter = %filter, "what is logged is changed");
-        call.state.log_levels.change(filter).map_err(|error| {
-            tracing::error!(%error, "what is logged was not changed");
-            Failed::new(groundswell_types::ErrorCode::Internal, "The log's filter cannot be changed.")
-        })?;
+        let said = filter.to_string();
+        let change = || {
+            call.state.log_levels.change(filter).map_err(|error| {
+                tracing::error!(%error, "what is logged was not changed");
+                EngineError::Refused("The log's filter cannot be changed.".to_owned())
+            })
+        };
+        call.engine().change_log_level(&said, change).await?;
         tracing::info!("what is logged was changed");
         Ok(Logged::now(&call))
     };

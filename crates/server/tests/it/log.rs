@@ -193,4 +193,14 @@ fn what_is_logged_can_be_changed_while_the_server_runs_by_operators_alone() {
     let key = client.post("/v2/api-keys", &json!({ "name": "k", "scopes": ["admin"] })).ok();
     let key = format!("Bearer {}", key["key"].as_str().expect("a key"));
     put(&client.authorized_by(Some(&key)), "trace").refused(403, "FORBIDDEN");
+
+    let told = client.get("/v2/audit-log?action=log.level_changed").ok();
+    let filters: Vec<&Value> = told["entries"]
+        .as_array()
+        .expect("entries")
+        .iter()
+        .map(|entry| &entry["details"]["filter"])
+        .collect();
+    assert_eq!(filters, ["info", "groundswell::rest::auth=debug,info"], "what was refused is no change");
+    assert_eq!(told["entries"][0]["actor"]["kind"], "operator");
 }

@@ -1,6 +1,6 @@
 //! E-mail, from what happens to a webhook to the letter at a real mail server, and the link in it.
 
-mod server;
+pub mod server;
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;

@@ -1,6 +1,6 @@
 //! Signing in through an OpenID provider, and everything that must not be a way in.
 
-mod provider;
+pub mod provider;
 
 use std::io::{Read as _, Write as _};
 

@@ -1,7 +1,11 @@
 //! Secrets are planted wherever one can go in; then everything the server has written and sent is searched for them, in
-//! every spelling they could have there. What may be where is said where it is planted, each with its
-//! reason.
+//! every spelling they could have there: files and log, answers, requests to receivers and to the provider, letters, traces.
+//! What may be where is said where it is planted, each with its reason.
+//!
+//! Idempotency keys are none: whoever has one can do nothing with it without an API key.
 
+mod outside;
+mod people;
 mod search;
 mod tap;
 
@@ -11,6 +15,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use self::outside::Outside;
 use self::search::Search;
 use self::tap::Tap;
 use crate::browser::Browser;
@@ -46,6 +51,20 @@ enum Allowed {
     Requests(&'static str),
     /// In the file of this name.
     File(&'static str, &'static str),
+    /// In letters to this address, and in the database, from which they are written.
+    Letters(String, &'static str),
+    /// In requests to the provider.
+    Provider(&'static str),
+}
+
+/// Where something goes that nobody has asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Way {
+    Receiver,
+    Provider,
+    /// To this address.
+    Letter(String),
+    Traces,
 }
 
 /// A server that logs everything there is to be logged, with everything it says on the record.
@@ -55,18 +74,23 @@ struct Fixture {
     /// Calls through the tap.
     client: Client,
     receiver: Receiver,
+    outside: Outside,
     program: String,
     secrets: Vec<Secret>,
 }
 
 impl Fixture {
     fn new() -> Self {
-        let server = Server::with(&[&QUICK_RETRY[..], &[("GROUNDSWELL_LOG", "trace")]].concat());
+        let outside = Outside::start();
+        let own = outside.settings();
+        let mut settings = [&QUICK_RETRY[..], &[("GROUNDSWELL_LOG", "trace")]].concat();
+        settings.extend(own.iter().map(|(name, value)| (*name, value.as_str())));
+        let server = Server::with(&settings);
         let tap = Tap::to(server.url());
         let client = Client::new(&tap.url(), ADMIN_KEY);
         let program = client.program("REFERRAL");
-        let mut fixture =
-            Self { server, tap, client, receiver: Receiver::that(echo), program, secrets: Vec::new() };
+        let (receiver, secrets) = (Receiver::that(echo), Vec::new());
+        let mut fixture = Self { server, tap, client, receiver, outside, program, secrets };
         fixture.plant("admin key", ADMIN_KEY, &[]);
         let file = format!("{}.key", fixture.server.database().display());
         let key = fs::read_to_string(&file).expect("it is made at the first start");
@@ -217,6 +241,8 @@ impl Fixture {
             "/notices",
             "/inbox",
             "/resends",
+            "/erasures",
+            "/webhooks/primary/recipients",
         ] {
             let answer = self.client.get(&self.path(path));
             assert_eq!(answer.status, 200, "{path}: {}", answer.text);
@@ -229,16 +255,40 @@ impl Fixture {
             let detail = self.client.get(&self.path(&format!("/inbox/requests/{id}"))).ok();
             assert!(detail.to_string().contains("x-secret-of-its-own") || request["own"] == true, "{detail}");
         }
-        for path in ["/v2/campaigns", "/v2/api-keys", "/v2/openapi.json", "/readyz"] {
+        for path in [
+            "/v2/campaigns",
+            "/v2/api-keys",
+            "/v2/openapi.json",
+            "/v2/log-level",
+            "/v2/teams/team_first/members",
+            "/v2/teams/team_first/invitations",
+            "/readyz",
+            "/metrics",
+        ] {
             assert_eq!(self.client.get(path).status, 200, "{path}");
+        }
+        for path in ["?limit=100", "/export?format=csv", "/export?format=ndjson"] {
+            let log = self.client.get(&format!("/v2/audit-log{path}")).text;
+            assert!(log.contains("link.used") && log.contains("session.failed"), "{log}");
         }
         let program = format!("/programs/{}", self.program);
         for path in ["options", "options/webhooks", "options/webhooks/history", "deliveries", "inbox"] {
             let page = browser.page(&format!("{program}/{path}"));
             assert!(page.starts_with("HTTP/1.1 200"), "{path}: {page}");
         }
-        for path in ["/", "/settings/api-keys", "/docs"] {
-            browser.page(path);
+        for path in [
+            "/",
+            "/docs",
+            "/status",
+            "/settings/account",
+            "/settings/api-keys",
+            "/settings/audit-log",
+            "/settings/audit-log/export?format=csv",
+            "/settings/members",
+            "/settings/privacy",
+        ] {
+            let page = browser.page(path);
+            assert!(page.starts_with("HTTP/1.1 200"), "{path}: {page}");
         }
         // And what is refused, with secrets in the places they may be put into by mistake.
         for (path, body) in [
@@ -265,7 +315,7 @@ impl Fixture {
     fn search(&self, when: &str) {
         let search = Search::of(self.secrets.iter().map(|secret| secret.value.as_str()));
         let directory = self.server.database().parent().expect("a directory").to_owned();
-        let mut wrong = Vec::new();
+        let (mut wrong, mut went) = (Vec::new(), vec![Vec::new(); self.secrets.len()]);
         for (path, bytes) in files(&directory) {
             for (at, spelling) in search.in_bytes(&bytes) {
                 if !self.secrets[at].may_be_in(&path) {
@@ -273,13 +323,16 @@ impl Fixture {
                 }
             }
         }
-        let mut sent = vec![false; self.secrets.len()];
-        for request in self.receiver.requests() {
-            for (at, spelling) in search.in_bytes(&whole(&request)) {
-                sent[at] = true;
-                if !self.secrets[at].may_be_sent() {
-                    wrong.push(format!("{} as {spelling} in a request", self.secrets[at].name));
+        for (way, bytes) in self.sent() {
+            for (at, spelling) in search.in_bytes(&bytes) {
+                if !self.secrets[at].may_go(&way) {
+                    wrong.push(format!(
+                        "{} as {spelling} in {way:?}: {}",
+                        self.secrets[at].name,
+                        excerpt(&bytes)
+                    ));
                 }
+                went[at].push(way.clone());
             }
         }
         let mut answers = vec![Vec::new(); self.secrets.len()];
@@ -288,16 +341,27 @@ impl Fixture {
                 answers[at].push(format!("as {spelling} in {}", excerpt(&answer)));
             }
         }
-        for ((secret, answers), sent) in self.secrets.iter().zip(answers).zip(sent) {
+        for ((secret, answers), went) in self.secrets.iter().zip(answers).zip(went) {
             if !secret.answers().contains(&answers.len()) {
                 wrong.push(format!("{} in {} answers: {answers:#?}", secret.name, answers.len()));
             }
             // What is nowhere was not planted.
-            if secret.may_be_sent() && !sent {
-                wrong.push(format!("{} in no request", secret.name));
+            if !secret.ways().all(|way| went.contains(&way)) {
+                wrong.push(format!("{} only in {went:?}", secret.name));
             }
         }
         assert!(wrong.is_empty(), "{when}:\n{}", wrong.join("\n"));
+    }
+
+    /// Everything that was sent to others than who asked for it.
+    fn sent(&self) -> Vec<(Way, Vec<u8>)> {
+        let requests = self.receiver.requests().into_iter().map(|request| (Way::Receiver, whole(&request)));
+        let asked = self.outside.provider.requests().into_iter();
+        let asked = asked.map(|request| (Way::Provider, whole(&request)));
+        let letters = self.outside.letters().into_iter();
+        let letters = letters.map(|(to, letter)| (Way::Letter(to), letter.into_bytes()));
+        let traces = self.outside.traces().into_iter().map(|trace| (Way::Traces, trace));
+        requests.chain(asked).chain(letters).chain(traces).collect()
     }
 }
 
@@ -306,13 +370,23 @@ impl Secret {
         let is_database = !path.contains("/log-") && !path.contains(".key");
         self.allowed.iter().any(|allowed| match allowed {
             Allowed::File(name, _) => path.ends_with(&format!("/{name}")),
-            Allowed::AnswersAndDatabase(_) => is_database,
+            Allowed::AnswersAndDatabase(_) | Allowed::Letters(..) => is_database,
             _ => false,
         })
     }
 
-    fn may_be_sent(&self) -> bool {
-        self.allowed.iter().any(|allowed| matches!(allowed, Allowed::Requests(_)))
+    /// The ways it may go, and must.
+    fn ways(&self) -> impl Iterator<Item = Way> {
+        self.allowed.iter().filter_map(|allowed| match allowed {
+            Allowed::Requests(_) => Some(Way::Receiver),
+            Allowed::Provider(_) => Some(Way::Provider),
+            Allowed::Letters(to, _) => Some(Way::Letter(to.clone())),
+            Allowed::Answers(..) | Allowed::AnswersAndDatabase(_) | Allowed::File(..) => None,
+        })
+    }
+
+    fn may_go(&self, way: &Way) -> bool {
+        self.ways().any(|allowed| allowed == *way)
     }
 
     /// So many answers it must be in.
@@ -320,7 +394,7 @@ impl Secret {
         let mut counts = self.allowed.iter().filter_map(|allowed| match allowed {
             Allowed::Answers(count, _) => Some(*count..=*count),
             Allowed::AnswersAndDatabase(_) => Some(1..=usize::MAX),
-            Allowed::Requests(_) | Allowed::File(..) => None,
+            _ => None,
         });
         counts.next_back().unwrap_or(0..=0)
     }
@@ -364,6 +438,10 @@ fn nothing_that_is_secret_is_in_anything_the_server_writes_or_sends() {
     let key = made["key"].as_str().expect("a key").to_owned();
     fixture.plant("API key", &key, &[Allowed::Answers(1, "the answer that makes it shows it")]);
     let browser = fixture.pages();
+    fixture.passwords();
+    fixture.provider();
+    fixture.editor_link();
+    fixture.letters();
     fixture.deliveries();
     fixture.draft(&browser);
     fixture.read(&browser);
@@ -381,6 +459,8 @@ fn nothing_that_is_secret_is_in_anything_the_server_writes_or_sends() {
     assert!(fixture.server.wait(waiting::PATIENCE).success());
     fixture.search("after a stop");
 
+    let traces = fixture.outside.traces().concat();
+    assert!(String::from_utf8_lossy(&traces).contains("POST /v2/campaign/{id}/events"), "it was traced");
     let log = fixture.server.log();
     assert!(log.contains("TRACE") && log.contains("DEBUG"), "it was told to log everything");
     assert!(!log.contains("panicked"), "nothing has panicked");

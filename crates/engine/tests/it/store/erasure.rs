@@ -1,10 +1,15 @@
 //! The erasing of participants' data.
 
 use bytes::Bytes;
-use groundswell_engine::store::{After, EraseStep, ErasureRecord, Forget, Store, StoreError};
-use groundswell_types::{AuditActor, AuditActorKind, ErasureId, EventId, ProgramId, Subject, SubjectKind};
+use groundswell_engine::store::{
+    After, EraseStep, ErasureRecord, Forget, InboxRequestRecord, Store, StoreError,
+};
+use groundswell_types::{
+    AuditActor, AuditActorKind, ErasureId, EventId, InboxRequestId, ProgramId, Subject, SubjectKind,
+};
 
 use super::audit::audit_record;
+use super::first_steps::request;
 use super::{commit, make};
 
 fn job(number: i64) -> ErasureRecord {
@@ -119,4 +124,25 @@ pub async fn retention_forgets_which_events_were_erased(store: &dyn Store) {
     let forget = Forget { events: vec![make::event(1)], ..Forget::default() };
     store.forget(&forget).await.expect("commits");
     assert_eq!(store.erased(&[1, 2].map(make::event)).await.expect("reads"), [make::event(2)]);
+}
+
+pub async fn requests_are_removed_from_the_inbox_of_their_program_alone(store: &dyn Store) {
+    let id = InboxRequestId::from_number;
+    let of_another = InboxRequestRecord { program_id: make::program(2), ..request(3) };
+    for request in [request(1), request(2), of_another, request(4)] {
+        store.save_inbox_request(&request).await.expect("saves");
+    }
+    let delete = async |program, numbers: &[i64]| {
+        let requests: Vec<_> = numbers.iter().copied().map(id).collect();
+        store.delete_inbox_requests(&make::program(program), &requests).await.expect("removes")
+    };
+    assert_eq!(delete(1, &[]).await, 0);
+    assert_eq!(delete(1, &[1, 3, 4, 5]).await, 2, "one is another program's, and one is nobody's");
+    assert_eq!(delete(1, &[1, 4]).await, 0);
+    for (program, left) in [(1, 2), (2, 3)] {
+        let requests = store.inbox_requests(&make::program(program), 0).await.expect("reads");
+        assert_eq!(requests.iter().map(|request| request.id).collect::<Vec<_>>(), [id(left)]);
+    }
+    let whole = store.inbox_request(&make::program(1), id(2)).await.expect("reads");
+    assert_eq!(whole, Some(request(2)));
 }

@@ -92,6 +92,11 @@ impl Provider {
         self.receiver.requests().iter().filter(|request| request.path == path).count()
     }
 
+    /// What it was asked, in order.
+    pub fn requests(&self) -> Vec<Request> {
+        self.receiver.requests()
+    }
+
     pub fn answer(&self, change: impl FnOnce(&mut Answers)) {
         change(&mut self.shared.lock().expect("no panic under the lock").answers);
     }
