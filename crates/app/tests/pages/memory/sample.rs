@@ -117,6 +117,11 @@ pub fn delivery(index: usize, state: DeliveryState) -> DeliveryDetail {
     let success = state == DeliveryState::Delivered;
     let attempt_log = if has_failed || success { vec![attempt(success)] } else { Vec::new() };
     let waits = matches!(state, DeliveryState::Waiting | DeliveryState::Retrying | DeliveryState::Held);
+    // What is held has no times of its own.
+    let schedule = match state {
+        DeliveryState::Waiting | DeliveryState::Retrying => vec![NOW + 5000, NOW + 20_000, NOW + 65_000],
+        _ => Vec::new(),
+    };
     let delivery = DeliveryView {
         id: DeliveryId::new(event_id, 0),
         event_id,
@@ -150,7 +155,7 @@ pub fn delivery(index: usize, state: DeliveryState) -> DeliveryDetail {
             ],
         }),
         attempt_log,
-        schedule: if waits { vec![NOW + 5000, NOW + 20_000, NOW + 65_000] } else { Vec::new() },
+        schedule,
         resends: Vec::new(),
         reason: None,
     }
