@@ -249,6 +249,31 @@ test('a delivery shows its request without what is secret, and its neighbours', 
   await expect(side.getByRole('link', { name: 'Next' })).toHaveCount(0);
 });
 
+for (const locale of ['en-GB', 'de-DE', 'es-ES']) {
+  test.describe(locale, () => {
+    test.use({ locale });
+
+    test('what the search is for can be read in its field', async ({ page, server, receiver }) => {
+      const program = await undeliverable({ server, receiver }, 1);
+      const [{ id }] = (await server.call('GET', `/campaign/${program}/deliveries`)).deliveries;
+      await page.open(`/programs/${program}/deliveries?delivery=${id}`);
+      await expect(page.locator('html')).toHaveAttribute('lang', locale.slice(0, 2));
+      for (const width of [1280, 1024]) {
+        await page.setViewportSize({ width, height: 900 });
+        const left = await page.locator('#filter-text').evaluate((field) => {
+          const style = getComputedStyle(field);
+          const context = document.createElement('canvas').getContext('2d');
+          context.font = style.font;
+          // The button that empties the field keeps its place.
+          const room = field.clientWidth - parseFloat(style.paddingInlineStart) - parseFloat(style.paddingInlineEnd) - 18;
+          return room - context.measureText(field.placeholder).width;
+        });
+        expect(left, `${width} px`).toBeGreaterThan(0);
+      }
+    });
+  });
+}
+
 test('what the filter lets through is exported', async ({ page, server, receiver }) => {
   const program = await undeliverable({ server, receiver }, 3);
   receiver.behave('/hook', {});
