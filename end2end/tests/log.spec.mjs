@@ -249,6 +249,32 @@ test('a delivery shows its request without what is secret, and its neighbours', 
   await expect(side.getByRole('link', { name: 'Next' })).toHaveCount(0);
 });
 
+for (const javaScriptEnabled of [true, false]) {
+  test.describe(javaScriptEnabled ? 'a long body' : 'a long body without JavaScript', () => {
+    test.use({ javaScriptEnabled });
+
+    test('shows its beginning, and all of it when that is wanted', async ({ page, server, receiver }) => {
+      const program = await undeliverable({ server, receiver }, 1);
+      receiver.behave('/hook', {});
+      const metadata = Object.fromEntries(Array.from({ length: 60 }, (_, number) => [`member${number}`, number]));
+      await server.join(program, 'gavin', { metadata });
+      await page.open(`/programs/${program}/deliveries`);
+      const { rows, side } = log(page);
+      await rows.first().getByRole('link').click();
+      const body = side.getByRole('region', { name: 'Body of the event', exact: true });
+      await expect(body).toContainText('"member59": 59');
+      const height = () => body.evaluate(({ clientHeight, scrollHeight }) => [clientHeight, scrollHeight]);
+      const [folded, whole] = await height();
+      expect(folded).toBeLessThan(whole / 3);
+      const all = side.locator('section').filter({ has: page.getByRole('region', { name: 'Body of the event' }) }).getByText('Show all', { exact: true });
+      await all.click();
+      expect(await height()).toEqual([whole, whole]);
+      await all.click();
+      expect((await height())[0]).toBe(folded);
+    });
+  });
+}
+
 for (const locale of ['en-GB', 'de-DE', 'es-ES']) {
   test.describe(locale, () => {
     test.use({ locale });

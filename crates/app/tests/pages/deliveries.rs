@@ -196,6 +196,22 @@ async fn what_has_no_time_of_its_own_says_what_it_waits_for() {
 }
 
 #[tokio::test]
+async fn a_long_body_is_folded_and_a_short_one_is_not() {
+    for (members, folds) in [(3, 0), (40, 1)] {
+        let memory = Memory::full();
+        let mut one = delivery(0, DeliveryState::Waiting);
+        let id = one.delivery.id;
+        let list: Vec<String> = (0..members).map(|number| format!("\"m{number}\":{number}")).collect();
+        one.body = format!("{{{}}}", list.join(","));
+        one.request = None;
+        memory.state.lock().expect("not poisoned").deliveries = vec![one];
+        let page = Site::new(memory).get(&format!("{PAGE}?delivery={id}")).await;
+        assert_eq!(page.tags("class=\"code-fold\"").len(), folds, "{members}");
+        assert!(page.html.contains(&format!("\"m{}\": {}", members - 1, members - 1)), "all of it is there");
+    }
+}
+
+#[tokio::test]
 async fn one_delivery_is_shown_with_everything() {
     let site = Site::new(Memory::full());
     let page = site.get(&format!("{PAGE}?delivery=dlv_0000000000010")).await;
