@@ -41,6 +41,7 @@ mod test_button;
 mod test_result;
 mod timeout;
 mod undeliverable;
+mod undo;
 
 use editor::Editor;
 use form::PanelForm;
