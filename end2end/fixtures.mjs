@@ -116,6 +116,27 @@ export async function programWith(server, urls, { type = 'REFERRAL', name = 'Pie
   return id;
 }
 
+/** What people choose who are invited. */
+export const PASSWORD = 'apple river stone lamp';
+
+/** Invites somebody on the page of members; returns the link. */
+export async function invite(page, server, email, role) {
+  await page.goto(`${server.url}/settings/members`);
+  await page.getByText('Invite somebody').click();
+  await page.getByLabel('E-mail address').fill(email);
+  await page.getByRole('radio', { name: new RegExp(`^${role}`) }).check();
+  await page.getByRole('button', { name: 'Make invitation' }).click();
+  return page.getByLabel(/^Copy this link now/).inputValue();
+}
+
+/** Joins by that link. */
+export async function accept(page, link, name) {
+  await page.goto(link);
+  await page.getByLabel('Your name').fill(name);
+  await page.getByLabel('Choose a password').fill(PASSWORD);
+  await answered(page, page.getByRole('button', { name: 'Join the team' }));
+}
+
 /** What the page says to everybody, screen readers included. */
 export const said = (page, text) => page.getByRole('status').getByText(text);
 

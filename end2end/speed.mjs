@@ -3,8 +3,9 @@
 //
 // LCP: when the largest element was drawn. TBT: by how much tasks between the first drawing and the page's coming alive
 // were longer than 50 ms, added up. CLS: how much things moved without anybody's doing. Alive: everything can be pressed
-// by script; forms and links work before.
+// by script; forms and links work before. What follows is how soon an alive page answers to whoever uses it.
 import { chromium } from '@playwright/test';
+import { AIM_MS, interactions } from './interactions.mjs';
 import { startReceiver } from './receiver.mjs';
 import { Server } from './server.mjs';
 
@@ -27,7 +28,7 @@ async function fill(server, receiver) {
   const { id } = await server.call('POST', '/campaigns', { type: 'REFERRAL', name: 'Pied Piper' });
   for (const path of ['/up', '/down']) {
     await server.call('POST', `/campaign/${id}/webhooks`, {
-      payloadUrl: receiver.url(path), events: ['NEW_PARTICIPANT_ADDED'], secret: 'hunter2',
+      payloadUrl: receiver.url(path), events: ['NEW_PARTICIPANT_ADDED'], isEnabled: true, secret: 'hunter2',
     });
   }
   for (let number = 0; number < 60; number += 1) await server.join(id, `participant-${number}`);
@@ -73,12 +74,18 @@ async function load(page, url) {
 
 const median = (numbers) => numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)];
 
+/** A browser of somebody who is signed in. */
+async function signedIn(browser, server) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
+  const { token } = Object.fromEntries(new URL(await server.signInLink()).searchParams);
+  await context.request.post(`${server.url}/sign-in`, { form: { token }, headers: { origin: server.url } });
+  return context;
+}
+
 async function measure(browser, server, url, rate) {
   const visits = { first: [], second: [] };
   for (let round = 0; round < LOADS; round += 1) {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 900 } });
-    const { token } = Object.fromEntries(new URL(await server.signInLink()).searchParams);
-    await context.request.post(`${server.url}/sign-in`, { form: { token }, headers: { origin: server.url } });
+    const context = await signedIn(browser, server);
     const page = await context.newPage();
     await page.addInitScript(watch);
     const devtools = await context.newCDPSession(page);
@@ -110,6 +117,17 @@ try {
         row([`${rate} × slower`, name, visit, ...times, one.cls.toFixed(3), one.kb.toFixed(0)]);
       }
     }
+  }
+  console.log();
+  row(['processor', 'interaction', 'next drawing', 'what was asked for']);
+  row(Array(4).fill('---'));
+  for (const rate of [1, 4]) {
+    const context = await signedIn(browser, server);
+    for (const [what, paint, shown] of await interactions(context, { url: `${server.url}/programs/${program}`, rate })) {
+      row([`${rate} × slower`, what, paint === 0 ? 'under 16 ms' : ms(paint), ms(shown)]);
+      if (rate === 1 && paint > AIM_MS) console.error(`${what}: more than ${AIM_MS} ms until the next drawing`);
+    }
+    await context.close();
   }
 } finally {
   await browser.close();

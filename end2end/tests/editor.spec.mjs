@@ -209,6 +209,69 @@ test('a removed webhook comes back with Undo', async ({ page, server }) => {
   ]);
 });
 
+test('Undo puts a webhook back with what REST made of it meanwhile', async ({ page, server }) => {
+  const program = await programWith(server, [HOOK]);
+  await page.open(panelOf(program));
+  const { row, rows, bar } = panel(page);
+  await row(1).self.getByLabel('More for webhook 1').click();
+  await row(1).button('Remove').click();
+  await expect(bar).toContainText('1 change');
+  await server.call('PATCH', `/campaign/${program}/webhooks/primary`, { payloadUrl: 'https://example.com/rest' });
+  await expect(page.getByRole('group', { name: /both changed the same/ })).toBeVisible();
+  await page.getByRole('button', { name: 'Undo', exact: true }).click();
+  await expect(rows).toHaveCount(1);
+  await expect(row(1).url).toHaveValue('https://example.com/rest');
+  await expect(page.getByRole('group', { name: /both changed the same/ })).toHaveCount(0);
+  await expect(bar).toContainText('0 changes');
+  await page.reload();
+  await expect(row(1).url).toHaveValue('https://example.com/rest');
+});
+
+test('what somebody else has undone is not offered any more, nor what was published', async ({ page, server }) => {
+  const program = await programWith(server, [HOOK, 'https://example.com/second']);
+  await page.clock.install();
+  await page.open(panelOf(program));
+  const { row, rows, bar, publish } = panel(page);
+  const undo = page.getByRole('button', { name: 'Undo', exact: true });
+  // Only the test lets time pass, so the ten seconds are not over.
+  await page.clock.pauseAt((await page.evaluate(() => Date.now())) + 2_000);
+  await row(1).self.getByLabel('More for webhook 1').click();
+  await row(1).button('Remove').click();
+  await page.clock.runFor(1_000);
+  await expect(bar).toContainText('1 change');
+  await expect(undo).toBeVisible();
+  const discarded = await page.request.post(page.url(), { form: { intent: 'discard' }, headers: { origin: server.url } });
+  expect(discarded.ok()).toBe(true);
+  await page.clock.runFor(2_000);
+  await expect(rows).toHaveCount(2);
+  await expect(undo).toHaveCount(0);
+
+  await row(1).isOn.uncheck();
+  await expect(undo).toBeVisible();
+  await publish.click();
+  await expect(said(page, /^Published\./)).toBeVisible();
+  await expect(undo).toHaveCount(0);
+});
+
+test('each thing done can be undone for its own ten seconds', async ({ page, server }) => {
+  const program = await programWith(server, [HOOK]);
+  await page.clock.install();
+  await page.open(panelOf(program));
+  const { row } = panel(page);
+  const undo = page.getByRole('button', { name: 'Undo', exact: true });
+  // From here on only the test lets time pass.
+  await page.clock.pauseAt((await page.evaluate(() => Date.now())) + 2_000);
+  await row(1).isOn.uncheck();
+  await expect(undo).toBeVisible();
+  await page.clock.runFor(6_000);
+  await row(1).isOn.check();
+  await row(1).isOn.uncheck();
+  await page.clock.runFor(6_000);
+  await expect(undo).toBeVisible();
+  await page.clock.runFor(6_000);
+  await expect(undo).toHaveCount(0);
+});
+
 test('a generated secret is shown once and signs what is published', async ({ page, server, receiver }) => {
   const program = await programWith(server, [receiver.url('/hook')]);
   await page.open(panelOf(program));

@@ -249,6 +249,57 @@ test('a delivery shows its request without what is secret, and its neighbours', 
   await expect(side.getByRole('link', { name: 'Next' })).toHaveCount(0);
 });
 
+for (const javaScriptEnabled of [true, false]) {
+  test.describe(javaScriptEnabled ? 'a long body' : 'a long body without JavaScript', () => {
+    test.use({ javaScriptEnabled });
+
+    test('shows its beginning, and all of it when that is wanted', async ({ page, server, receiver }) => {
+      const program = await undeliverable({ server, receiver }, 1);
+      receiver.behave('/hook', {});
+      const metadata = Object.fromEntries(Array.from({ length: 60 }, (_, number) => [`member${number}`, number]));
+      await server.join(program, 'gavin', { metadata });
+      await page.open(`/programs/${program}/deliveries`);
+      const { rows, side } = log(page);
+      await rows.first().getByRole('link').click();
+      const body = side.getByRole('region', { name: 'Body of the event', exact: true });
+      await expect(body).toContainText('"member59": 59');
+      const height = () => body.evaluate(({ clientHeight, scrollHeight }) => [clientHeight, scrollHeight]);
+      const [folded, whole] = await height();
+      expect(folded).toBeLessThan(whole / 3);
+      const all = side.locator('section').filter({ has: page.getByRole('region', { name: 'Body of the event' }) }).getByText('Show all', { exact: true });
+      await all.click();
+      expect(await height()).toEqual([whole, whole]);
+      await all.click();
+      expect((await height())[0]).toBe(folded);
+    });
+  });
+}
+
+for (const locale of ['en-GB', 'de-DE', 'es-ES']) {
+  test.describe(locale, () => {
+    test.use({ locale });
+
+    test('what the search is for can be read in its field', async ({ page, server, receiver }) => {
+      const program = await undeliverable({ server, receiver }, 1);
+      const [{ id }] = (await server.call('GET', `/campaign/${program}/deliveries`)).deliveries;
+      await page.open(`/programs/${program}/deliveries?delivery=${id}`);
+      await expect(page.locator('html')).toHaveAttribute('lang', locale.slice(0, 2));
+      for (const width of [1280, 1024]) {
+        await page.setViewportSize({ width, height: 900 });
+        const left = await page.locator('#filter-text').evaluate((field) => {
+          const style = getComputedStyle(field);
+          const context = document.createElement('canvas').getContext('2d');
+          context.font = style.font;
+          // The button that empties the field keeps its place.
+          const room = field.clientWidth - parseFloat(style.paddingInlineStart) - parseFloat(style.paddingInlineEnd) - 18;
+          return room - context.measureText(field.placeholder).width;
+        });
+        expect(left, `${width} px`).toBeGreaterThan(0);
+      }
+    });
+  });
+}
+
 test('what the filter lets through is exported', async ({ page, server, receiver }) => {
   const program = await undeliverable({ server, receiver }, 3);
   receiver.behave('/hook', {});

@@ -1,9 +1,119 @@
-// Pages in states that are there for a moment only, or when something fails.
+// Every view in every state: a table of what each shows, and why there is no such state where there is none.
 import { execFileSync } from 'node:child_process';
 import AxeBuilder from '@axe-core/playwright';
-import { alive, expect, panel, programWith, said, test } from '../fixtures.mjs';
+import { accept, alive, expect, invite, log, open, panel, programWith, said, test } from '../fixtures.mjs';
+
+// Each test goes through all views.
+test.describe.configure({ timeout: 420_000 });
 
 const HOOK = 'https://example.com/hook';
+const SORRY = 'Something went wrong on our side.';
+const READ_ONLY = 'You can see this and change nothing: your role is viewer.';
+
+/** A state that a view cannot be in. */
+const never = (reason) => ({ reason });
+const NO_FILTER = never('it has no filter');
+
+/**
+ * Of each view: from where a click leads there, by which it is known that it is there, and what it shows in its states.
+ * `loading` and `offline` are reached by that click; `failed` as well, with a column of the database damaged that this
+ * view reads and the one before it does not. A view beside another one is a panel that has its own failure, while the rest of the page stays.
+ */
+const VIEWS = {
+  programs: {
+    path: '/', from: '/programs/{id}/options',
+    enter: (page) => page.getByRole('navigation', { name: 'Breadcrumb' }).getByRole('link', { name: 'Programs' }),
+    there: (page) => page.getByRole('heading', { name: 'Programs', level: 1 }),
+    empty: 'No programs yet', filtered: NO_FILTER, failed: 'draft.version', readOnly: READ_ONLY,
+  },
+  options: {
+    path: '/programs/{id}/options', from: '/',
+    enter: (page) => page.getByRole('link', { name: 'Pied Piper' }),
+    there: (page) => page.getByRole('heading', { name: 'Set up integrations' }),
+    empty: 'No webhooks yet', filtered: NO_FILTER, failed: 'draft.version', readOnly: READ_ONLY,
+  },
+  webhooks: {
+    path: '/programs/{id}/options/webhooks', from: '/programs/{id}/options',
+    enter: (page) => page.getByRole('link', { name: 'Webhooks' }),
+    there: (page) => page.getByRole('list', { name: 'Webhooks' }),
+    empty: 'No webhooks yet', filtered: NO_FILTER, failed: 'draft.version', readOnly: READ_ONLY,
+  },
+  history: {
+    path: '/programs/{id}/options/webhooks/history', from: '/programs/{id}/options/webhooks',
+    enter: (page) => page.getByRole('link', { name: 'History' }),
+    there: (page) => page.getByRole('heading', { name: 'History' }),
+    empty: 'No history yet', filtered: NO_FILTER, failed: 'publication.rows_json', readOnly: READ_ONLY,
+  },
+  deliveries: {
+    path: '/programs/{id}/deliveries', from: '/programs/{id}/options',
+    enter: (page) => page.getByRole('link', { name: 'Delivery log' }),
+    there: (page) => log(page).rows.first(),
+    empty: 'No deliveries yet', filtered: ['?state=cancelled', 'No delivery matches'], failed: 'attempt.started_at_ms', readOnly: READ_ONLY,
+  },
+  delivery: {
+    from: '/programs/{id}/deliveries',
+    enter: (page) => log(page).rows.first().getByRole('link'),
+    there: (page) => log(page).side.getByRole('heading', { name: 'New participant added' }),
+    empty: never('a delivery has a body, and a timeline that begins with its acceptance'),
+    filtered: never('it is open whatever the list beside it shows'),
+    failed: 'attempt.started_at_ms', readOnly: READ_ONLY, isBeside: true,
+  },
+  inbox: {
+    path: '/programs/{id}/inbox', from: '/programs/{id}/options',
+    enter: (page) => page.getByRole('link', { name: 'Inbox', exact: true }),
+    there: (page) => page.getByRole('list', { name: 'Requests' }),
+    empty: 'Nothing has come yet', filtered: NO_FILTER, failed: 'inbox_request.body_bytes', readOnly: READ_ONLY,
+  },
+  request: {
+    from: '/programs/{id}/inbox',
+    enter: (page) => page.getByRole('list', { name: 'Requests' }).getByRole('link').first(),
+    there: (page) => log(page).side.getByRole('heading', { name: 'POST without an event' }),
+    // Of what came first; a delivery always has a body.
+    empty: 'The body is empty.', filtered: NO_FILTER, failed: 'inbox_request.body_bytes', readOnly: READ_ONLY, isBeside: true,
+  },
+};
+
+/** The views that have that state, with what they show in it. */
+const having = (state) =>
+  Object.entries(VIEWS).filter(([, view]) => view[state].reason === undefined).map(([name, view]) => [name, view, view[state]]);
+
+const at = (server, path, program) => server.url + path.replace('{id}', program);
+
+/** A program with something in each view. */
+async function full({ server, receiver }) {
+  const program = await programWith(server, [receiver.url('/hook')]);
+  await server.join(program, 'gavin');
+  await receiver.waitFor(({ path }) => path === '/hook');
+  const { url } = await server.call('GET', `/campaign/${program}/inbox`);
+  await fetch(url, { method: 'POST' });
+  return program;
+}
+
+/** Puts nonsense in the place of a column, or what it was before back, behind the server's back. */
+function damage(server, place, isDamaged) {
+  const [table, column] = place.split('.');
+  const file = table === 'inbox_request' ? `${server.database}.inbox` : server.database;
+  const run = `
+import sqlite3, sys
+file, table, column, is_damaged = sys.argv[1:]
+db = sqlite3.connect(file)
+if is_damaged == 'true':
+    columns = [row[1] for row in db.execute(f'PRAGMA table_info({table})')]
+    if table == 'draft':
+        db.execute("INSERT INTO draft (program_id, version, base_version, rows_json, saved_at_ms) SELECT id, 1, 1, '[]', 1 FROM program")
+    assert db.execute(f'SELECT 1 FROM {table}').fetchone(), 'there is nothing to damage'
+    shown = ', '.join(f"'nonsense' AS {name}" if name == column else name for name in columns)
+    db.commit()
+    db.executescript(f'BEGIN; ALTER TABLE {table} RENAME TO kept; CREATE VIEW {table} AS SELECT {shown} FROM kept;'
+                     f'CREATE TRIGGER leave_it INSTEAD OF DELETE ON {table} BEGIN SELECT 1; END; COMMIT')
+else:
+    db.executescript(f'BEGIN; DROP VIEW {table}; ALTER TABLE kept RENAME TO {table}; COMMIT')
+    if table == 'draft':
+        db.execute('DELETE FROM draft')
+        db.commit()
+`;
+  execFileSync('python3', ['-c', run, file, table, column, String(isDamaged)]);
+}
 
 /** Looks at the page as it is: a picture in both schemes, and axe. */
 async function look(page, name) {
@@ -11,52 +121,132 @@ async function look(page, name) {
     await page.emulateMedia({ colorScheme });
     await page.screenshot({ path: `test-results/screens/${name}-${colorScheme}-1280.png`, animations: 'disabled' });
     const { violations } = await new AxeBuilder({ page }).analyze();
-    expect.soft(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html.slice(0, 120))])).toEqual([]);
+    expect.soft(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html.slice(0, 120))]), name).toEqual([]);
   }
 }
 
-test('a page that is on its way says so when it takes a while', async ({ page, server }) => {
-  const program = await programWith(server, [HOOK]);
-  await page.open(`/programs/${program}/options`);
-  let go;
-  const held = new Promise((resolve) => (go = resolve));
-  await page.route('**/_fn/**', async (route) => {
-    await held;
-    await route.continue();
-  });
-  await page.getByRole('link', { name: 'Delivery log' }).click();
-  await expect(page.getByRole('main').getByText('Loading…')).toBeVisible();
-  await look(page, 'loading');
-  go();
-  await expect(page.getByRole('heading', { name: 'Pied Piper' })).toBeVisible();
-  await expect(page.getByText('Loading…')).toHaveCount(0);
+test('what is on its way says so when it takes a while', async ({ page, server, receiver }) => {
+  const program = await full({ server, receiver });
+  for (const [name, { from, enter, there }] of Object.entries(VIEWS)) {
+    await test.step(name, async () => {
+      await open(page, at(server, from, program));
+      let go;
+      const held = new Promise((resolve) => (go = resolve));
+      await page.route('**/_fn/**', async (route) => {
+        await held;
+        await route.continue();
+      });
+      await enter(page).click();
+      const says = page.getByRole('main').getByRole('status').getByText('Loading…');
+      await expect(says).toBeVisible();
+      await look(page, `loading-${name}`);
+      if (VIEWS[name].isBeside) {
+        // On a narrow page it stands in the place of the list.
+        await page.setViewportSize({ width: 320, height: 640 });
+        await expect(says).toBeInViewport();
+        await page.setViewportSize({ width: 1280, height: 900 });
+      }
+      go();
+      await expect(there(page)).toBeVisible();
+      await expect(says).toHaveCount(0);
+      await page.unrouteAll({ behavior: 'wait' });
+    });
+  }
+});
+
+test('what is empty says why, and what to do', async ({ page, server }) => {
+  await open(page, server.url);
+  await expect(page.getByRole('heading', { name: VIEWS.programs.empty })).toBeVisible();
+  const program = await programWith(server, []);
+  const { url } = await server.call('GET', `/campaign/${program}/inbox`);
+  for (const [name, view, text] of having('empty').slice(1)) {
+    await test.step(name, async () => {
+      await open(page, at(server, view.path ?? view.from, program));
+      if (view.isBeside) {
+        await fetch(url, { method: 'POST' });
+        await view.enter(page).click();
+      }
+      await expect(page.getByRole('main').getByText(text)).toBeVisible();
+      await look(page, `empty-${name}`);
+    });
+  }
+});
+
+test('what a filter leaves nothing of says so', async ({ page, server, receiver }) => {
+  const program = await full({ server, receiver });
+  for (const [name, { path }, [query, text]] of having('filtered')) {
+    await open(page, at(server, path, program) + query);
+    await expect(page.getByRole('heading', { name: text })).toBeVisible();
+    await look(page, `filtered-${name}`);
+  }
 });
 
 test.describe('when the server fails', () => {
   test.use({ expectedComplaints: [[/status of 500/], { option: true }] });
 
-  test('the page has the number under which the log has why', async ({ page, server }) => {
-    const program = await programWith(server, [HOOK]);
-    await page.open(`/programs/${program}/options/webhooks`);
-    // Whoever reads the history finds the database damaged.
-    const damage = "UPDATE publication SET rows_json = 'nonsense'";
-    const run = 'import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.execute(sys.argv[2]); db.commit()';
-    execFileSync('python3', ['-c', run, server.database, damage]);
-    await page.getByRole('link', { name: 'History' }).click();
-    await expect(page.getByRole('heading', { name: 'This did not work' })).toBeVisible();
-    const number = await page.getByText(/^Request /).locator('code').innerText();
-    expect(server.log).toContain(number);
-    await look(page, 'failed');
-    await page.reload();
-    await expect(page.getByRole('heading', { name: 'This did not work' })).toBeVisible();
-    await expect(page.getByText(/^Request /)).toBeVisible();
+  test('each view has the number under which the log has why', async ({ page, server, receiver }) => {
+    const program = await full({ server, receiver });
+    for (const [name, { from, enter, there, isBeside }, place] of having('failed')) {
+      await test.step(name, async () => {
+        await open(page, at(server, from, program));
+        await expect(enter(page)).toBeVisible();
+        damage(server, place, true);
+        await enter(page).click();
+        const where = isBeside ? log(page).side : page.getByRole('main');
+        await expect(where.getByText(SORRY)).toBeVisible();
+        const number = await where.getByText(/^Request req_/).locator('code').innerText();
+        expect(server.log).toContain(number);
+        await look(page, `failed-${name}`);
+        await page.reload();
+        await expect(page.getByRole('main').getByText(SORRY).last()).toBeVisible();
+        await expect(page.getByRole('main').getByText(/^Request req_/).last()).toBeVisible();
+        damage(server, place, false);
+        await page.reload();
+        await expect(there(page)).toBeVisible();
+      });
+    }
   });
+});
+
+test('who may only look is told so', async ({ page, browser, server, receiver }, info) => {
+  const program = await full({ server, receiver });
+  const { locale, timezoneId, viewport } = info.project.use;
+  const guest = await (await browser.newContext({ locale, timezoneId, viewport })).newPage();
+  await accept(guest, await invite(page, server, 'grace@example.com', 'Viewer'), 'Grace');
+  for (const [name, view, text] of having('readOnly')) {
+    await test.step(name, async () => {
+      await open(guest, at(server, view.path ?? view.from, program));
+      if (view.isBeside) await view.enter(guest).click();
+      await expect(view.there(guest)).toBeVisible();
+      await expect(guest.getByText(text)).toBeVisible();
+      const changes = guest.getByRole('main').locator('form[method=post] button:visible, [name=intent]:visible');
+      await expect(changes).toHaveCount(0);
+      await look(guest, `read-only-${name}`);
+    });
+  }
+  await guest.context().close();
 });
 
 test.describe('without a connection', () => {
   test.use({ expectedComplaints: [[/ERR_/, /failed: .*ERR_/], { option: true }] });
 
-  test('what is typed is kept and saved later, and a page that cannot be had says why', async ({ page, context, server }) => {
+  test('a view that cannot be had says why', async ({ page, context, server, receiver }) => {
+    const program = await full({ server, receiver });
+    for (const [name, { from, enter, isBeside }] of Object.entries(VIEWS)) {
+      await test.step(name, async () => {
+        await open(page, at(server, from, program));
+        await expect(enter(page)).toBeVisible();
+        await context.setOffline(true);
+        await enter(page).click();
+        if (isBeside) await expect(log(page).side.getByText(/The server cannot be reached|No connection/).first()).toBeVisible();
+        else await expect(page.getByRole('heading', { name: 'No connection' })).toBeVisible();
+        await look(page, `offline-${name}`);
+        await context.setOffline(false);
+      });
+    }
+  });
+
+  test('what is typed is kept and saved later, and what is shown stays', async ({ page, context, server }) => {
     const program = await programWith(server, [HOOK]);
     await page.open(`/programs/${program}/options/webhooks`);
     const { bar, row } = panel(page);
@@ -69,7 +259,6 @@ test.describe('without a connection', () => {
       await look(page, 'offline-panel');
       await other.getByRole('link', { name: 'Delivery log' }).click();
       await expect(other.getByRole('heading', { name: 'No connection' })).toBeVisible();
-      await look(other, 'offline');
     });
     await expect(bar).toContainText(/Draft saved .* · 1 change/, { timeout: 60_000 });
     await other.reload();

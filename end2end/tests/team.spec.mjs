@@ -1,8 +1,7 @@
 // Teams: one browser invites, another accepts, and what a viewer sees.
 import AxeBuilder from '@axe-core/playwright';
-import { answered, expect, open, panel, programWith, test } from '../fixtures.mjs';
+import { accept, answered, expect, invite, open, panel, PASSWORD, programWith, test } from '../fixtures.mjs';
 
-const PASSWORD = 'apple river stone lamp';
 const refused = /Failed to load resource: the server responded with a status of 4(22|09|01|03|04)/;
 test.use({ expectedComplaints: [[refused], { option: true }] });
 
@@ -11,23 +10,6 @@ async function another(browser, info, javaScriptEnabled = true) {
   const { locale, timezoneId, viewport } = info.project.use;
   const context = await browser.newContext({ locale, timezoneId, viewport, javaScriptEnabled });
   return context.newPage();
-}
-
-/** Invites somebody on the page of members; returns the link. */
-async function invite(page, server, email, role) {
-  await page.goto(`${server.url}/settings/members`);
-  await page.getByText('Invite somebody').click();
-  await page.getByLabel('E-mail address').fill(email);
-  await page.getByRole('radio', { name: new RegExp(`^${role}`) }).check();
-  await page.getByRole('button', { name: 'Make invitation' }).click();
-  return page.getByLabel(/^Copy this link now/).inputValue();
-}
-
-async function accept(page, link, name) {
-  await page.goto(link);
-  await page.getByLabel('Your name').fill(name);
-  await page.getByLabel('Choose a password').fill(PASSWORD);
-  await answered(page, page.getByRole('button', { name: 'Join the team' }));
 }
 
 const memberItem = (page, name) =>

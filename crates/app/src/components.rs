@@ -18,7 +18,7 @@ pub use failure::{FailureNotice, FailurePage, sentence};
 pub use first_steps::{FirstStepsCount, FirstStepsList};
 pub use icon::{Icon, Shape};
 pub use language_switch::LanguageSwitch;
-pub use loading::Loading;
+pub use loading::{Loading, SideLoading};
 pub use menu::Menu;
 pub use program_head::{ProgramHead, Step};
 pub use status::Status;

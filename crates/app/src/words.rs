@@ -250,6 +250,7 @@ mod tests {
             failure_count: 0,
             last_failure_at: None,
             last_success_at: None,
+            next_attempt_at: None,
             waiting: 0,
             parked: 0,
             disabled: None,

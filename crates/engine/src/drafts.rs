@@ -230,6 +230,7 @@ impl Engine {
             failure_count: health.consecutive_failures,
             last_failure_at: health.last_failure_at_ms,
             last_success_at: health.last_success_at_ms,
+            next_attempt_at: self.next_attempt_at(endpoint, backlog),
             waiting: backlog.map_or(0, |backlog| backlog.pending + backlog.parked) - parked,
             parked,
             disabled: None,
@@ -240,6 +241,20 @@ impl Engine {
             }),
             activity: activity.get(&endpoint.record.id).cloned().unwrap_or_default(),
         }
+    }
+
+    /// When a failing webhook is tried next: with a probe once it has failed often, else when the first of what waits is
+    /// due.
+    fn next_attempt_at(&self, endpoint: &Endpoint, backlog: Option<&Backlog>) -> Option<i64> {
+        let health = self.directory.health(endpoint.record.id);
+        let is_failing = endpoint.record.is_enabled && health.consecutive_failures > 0;
+        let due_at_ms = backlog.filter(|_| is_failing)?.next_due_at_ms?;
+        let gate = health.gate();
+        let at_ms = match gate.held {
+            Some(held) => held.next_probe_at_ms,
+            None => due_at_ms.max(gate.paused_until_ms.unwrap_or(due_at_ms)),
+        };
+        (at_ms > self.clock.now_ms()).then_some(at_ms)
     }
 }
 

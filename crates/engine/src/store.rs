@@ -350,5 +350,7 @@ pub enum Standing {
 pub struct Backlog {
     pub endpoint_id: EndpointId,
     pub pending: i64,
+    /// When the first of `pending` is due, in Unix milliseconds.
+    pub next_due_at_ms: Option<i64>,
     pub parked: i64,
 }

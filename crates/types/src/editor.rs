@@ -204,6 +204,10 @@ pub struct LiveStatus {
     pub last_failure_at: Option<i64>,
     /// When an attempt last succeeded after a failure or a start, in Unix milliseconds.
     pub last_success_at: Option<i64>,
+    /// When it is tried next while it is failing and something waits for it, in Unix milliseconds; none while that is
+    /// under way.
+    #[serde(default)]
+    pub next_attempt_at: Option<i64>,
     /// Deliveries that wait for an attempt; counted to 10,000.
     pub waiting: i64,
     /// Deliveries that are parked because it is disabled; counted to 10,000.

@@ -10,6 +10,9 @@ use super::{Icon, Shape};
 use crate::json;
 use crate::texts::texts;
 
+/// Longer text shows its beginning until somebody wants all of it; `style/components/code.css` has the same number.
+const SHOWN_LINES: usize = 16;
+
 /// Text in a box with a copy button; JSON is laid out, with what was really sent one click away.
 #[component]
 pub fn CodeBlock(
@@ -30,10 +33,15 @@ pub fn CodeBlock(
         }
     });
     let shown = pretty.unwrap_or_else(|| text.clone());
+    // It holds nothing: being open lets the text before it be as long as it is, which is the style's doing.
+    let fold = (shown.lines().count() > SHOWN_LINES).then(|| {
+        view! { <details class="code-fold"><summary>{texts.code_show_all()}</summary></details> }
+    });
     view! {
         <div class="code">
             <CopyButton text=text/>
             <pre class="code-text" tabindex="0" role="region" aria-label=label>{shown}</pre>
+            {fold}
             {raw}
         </div>
     }

@@ -45,14 +45,16 @@ pub fn FailurePage(failure: Failure) -> impl IntoView {
         Failure::SignedOut => return view! { <SignedOut/> }.into_any(),
         Failure::NotFound => (texts.failure_not_found_title(), texts.failure_not_found_advice()),
         Failure::Offline => (texts.failure_offline_title(), texts.failure_offline_advice()),
-        _ => (texts.failure_title(), texts.failure_advice()),
+        Failure::Internal { request_id: Some(_) } => (texts.failure_title(), texts.failure_advice()),
+        // What is refused says itself what to do.
+        _ => (texts.failure_title(), ""),
     };
     view! {
         <Title text=title/>
         <div class="page narrow empty">
             <h1>{title}</h1>
             <p>{words::failure(texts, &failure)}</p>
-            <p class="hint">{advice}</p>
+            {(!advice.is_empty()).then(|| view! { <p class="hint">{advice}</p> })}
             {request_id(texts, &failure)}
             {(!is_embedded).then(|| view! { <p><a class="button" href="/">{texts.frame_programs()}</a></p> })}
         </div>

@@ -17,3 +17,14 @@ pub fn Loading(#[prop(optional)] is_wide: bool) -> impl IntoView {
     }
     .into_any()
 }
+
+/// A side panel on its way while none is open yet. From one to the next the one before stays.
+#[component]
+pub fn SideLoading(#[prop(into)] is_awaited: Signal<bool>) -> impl IntoView {
+    view! {
+        <Show when=move || is_awaited.get()>
+            <div class="side side-loading" role="status" aria-busy="true"><p>{texts().frame_loading()}</p></div>
+        </Show>
+    }
+    .into_any()
+}

@@ -8,7 +8,7 @@ use leptos_router::hooks::use_location;
 use serde::{Deserialize, Serialize};
 
 use super::program_id;
-use crate::components::{FailureNotice, FailurePage, Loading, ProgramHead, Step};
+use crate::components::{FailureNotice, FailurePage, Loading, ProgramHead, SideLoading, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::log_query::LogQuery;
@@ -190,9 +190,17 @@ fn Side(shown: Shown) -> impl IntoView {
             }
         },
     );
+    let is_there = RwSignal::new(wanted.with_untracked(Option::is_some));
+    let is_awaited = Memo::new(move |_| wanted.with(Option::is_some) && !is_there.get());
     view! {
+        <SideLoading is_awaited/>
         <Transition>
-            {move || Suspend::new(async move { side(shown, wanted.get_untracked(), detail.await) })}
+            {move || Suspend::new(async move {
+                let loaded = detail.await;
+                let wanted = wanted.get_untracked();
+                is_there.set(wanted.is_some());
+                side(shown, wanted, loaded)
+            })}
         </Transition>
     }
     .into_any()

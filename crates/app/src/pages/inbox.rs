@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::live::keep_fresh;
 use super::program_id;
-use crate::components::{CopyButton, FailureNotice, FailurePage, Icon, Loading, ProgramHead, Shape, Step};
+use crate::components::{
+    CopyButton, FailureNotice, FailurePage, Icon, Loading, ProgramHead, Shape, SideLoading, Step,
+};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::returned::returned;
@@ -152,9 +154,16 @@ fn Side(program: StoredValue<ProgramId>, open: Memo<Option<InboxRequestId>>) -> 
             }
         },
     );
+    let is_there = RwSignal::new(open.with_untracked(Option::is_some));
+    let is_awaited = Memo::new(move |_| open.with(Option::is_some) && !is_there.get());
     view! {
+        <SideLoading is_awaited/>
         <Transition>
-            {move || Suspend::new(async move { side(program, detail.await) })}
+            {move || Suspend::new(async move {
+                let loaded = detail.await;
+                is_there.set(open.with_untracked(Option::is_some));
+                side(program, loaded)
+            })}
         </Transition>
     }
     .into_any()

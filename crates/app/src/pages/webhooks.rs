@@ -41,6 +41,7 @@ mod test_button;
 mod test_result;
 mod timeout;
 mod undeliverable;
+mod undo;
 
 use editor::Editor;
 use form::PanelForm;
@@ -143,6 +144,9 @@ fn WebhooksPanel(editor: Editor, steps: Option<FirstSteps>) -> impl IntoView {
     let place = place();
     let id = program.id.clone();
     let history = format!("{}/history", place.webhooks(&id));
+    let told = format!("/settings/notifications?campaign={id}");
+    // Whoever only looks does not see who that is.
+    let is_told_of = editor.may_edit && !place.is_embedded();
     editor.keep_up_to_date();
     view! {
         <Title text=format!("{} · {}", texts.webhooks_title(), program.name)/>
@@ -158,6 +162,7 @@ fn WebhooksPanel(editor: Editor, steps: Option<FirstSteps>) -> impl IntoView {
                 <p>
                     <a href=history>{texts.history_title()}</a> " · "
                     <a href="/docs" rel="external" target=place.target() hreflang="en">{texts.webhooks_docs()}</a>
+                    {is_told_of.then(|| view! { " · " <a href=told rel="external">{texts.webhooks_told()}</a> })}
                 </p>
             </div>
             // Some of its steps lead to the inbox.

@@ -174,6 +174,44 @@ async fn the_ways_lead_to_the_deliveries_before_and_after() {
 }
 
 #[tokio::test]
+async fn what_has_no_time_of_its_own_says_what_it_waits_for() {
+    for (state, wanted) in [
+        (
+            DeliveryState::Held,
+            "Waits until the endpoint works again. It is tried next 26 Jul 2026, 12:04:10 UTC .",
+        ),
+        (DeliveryState::Parked, "The webhook is off. Nothing is sent until it is on again."),
+        (DeliveryState::Sending, "An attempt is on its way."),
+        (DeliveryState::Cancelled, "No further attempt follows."),
+    ] {
+        let memory = Memory::full();
+        let one = delivery(0, state);
+        let id = one.delivery.id;
+        memory.state.lock().expect("not poisoned").deliveries = vec![one];
+        let page = Site::new(memory).get(&format!("{PAGE}?delivery={id}")).await;
+        let text = page.text();
+        let timeline = text.split(" Timeline ").nth(1).and_then(|rest| rest.split(" Body ").next());
+        assert!(timeline.is_some_and(|timeline| timeline.contains(wanted)), "{state:?}: {timeline:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_body_is_folded_and_a_short_one_is_not() {
+    for (members, folds) in [(3, 0), (40, 1)] {
+        let memory = Memory::full();
+        let mut one = delivery(0, DeliveryState::Waiting);
+        let id = one.delivery.id;
+        let list: Vec<String> = (0..members).map(|number| format!("\"m{number}\":{number}")).collect();
+        one.body = format!("{{{}}}", list.join(","));
+        one.request = None;
+        memory.state.lock().expect("not poisoned").deliveries = vec![one];
+        let page = Site::new(memory).get(&format!("{PAGE}?delivery={id}")).await;
+        assert_eq!(page.tags("class=\"code-fold\"").len(), folds, "{members}");
+        assert!(page.html.contains(&format!("\"m{}\": {}", members - 1, members - 1)), "all of it is there");
+    }
+}
+
+#[tokio::test]
 async fn one_delivery_is_shown_with_everything() {
     let site = Site::new(Memory::full());
     let page = site.get(&format!("{PAGE}?delivery=dlv_0000000000010")).await;

@@ -91,8 +91,13 @@ async fn what_is_not_there_is_404_and_what_failed_has_a_request_id() {
     for path in ["/", "/programs/p1/options", "/programs/p1/options/webhooks", "/programs/p1/deliveries"] {
         let page = site.get(path).await;
         assert_eq!(page.status, StatusCode::INTERNAL_SERVER_ERROR, "{path}");
-        page.shows(&["Something went wrong on our side.", "req_17"]);
+        page.shows(&["Something went wrong on our side.", "req_17", "the number below"]);
     }
+    let busy = "The server's database does not answer at the moment. Try again in a few seconds.";
+    site.backend.state.lock().expect("not poisoned").failure = Some(Failure::Refused(busy.to_owned()));
+    let page = site.get("/").await;
+    page.shows(&[busy]);
+    assert!(!page.text().contains("the number below"), "there is none");
 }
 
 #[tokio::test]

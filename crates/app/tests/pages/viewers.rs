@@ -56,6 +56,7 @@ async fn the_panel_is_there_to_be_read() {
         "generate:primary",
         "id=\"secret-primary\"",
         "value=\"end-first-steps\"",
+        "href=\"/settings/notifications?campaign=p1\"",
     ];
     is_for_editors(&pages, &controls);
     let (editor, viewer) = &pages;

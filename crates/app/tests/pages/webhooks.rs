@@ -26,6 +26,7 @@ async fn webhooks_are_shown_with_how_they_are_doing() {
     assert_eq!(page.status, StatusCode::OK);
     page.shows(&["Working last success 26 Jul 2026, 12:04:05 UTC", "4 of 4 events · signed"]);
     page.shows(&["Failing 7 failures in a row, last 26 Jul 2026, 12:03:05 UTC", "12 waiting 3 parked"]);
+    page.shows(&["next attempt 26 Jul 2026, 12:05:35 UTC"]);
     page.shows(&[
         "3 deliveries are parked.",
         "1 of 4 events · not signed",

@@ -262,6 +262,11 @@ impl Store for Memory {
         let backlog = |id: &EndpointId| Backlog {
             endpoint_id: *id,
             pending: count(*id, false),
+            next_due_at_ms: state
+                .queue(*id)
+                .map(|pending| pending.key.due_at_ms)
+                .filter(|due_at_ms| *due_at_ms != PARKED_DUE_MS)
+                .min(),
             parked: count(*id, true),
         };
         Ok(endpoints.iter().map(backlog).collect())

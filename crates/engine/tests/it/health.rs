@@ -17,8 +17,10 @@ use groundswell_engine::store::Store;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::webhooks::WebhookInput;
 use groundswell_engine::{Engine, EngineParts, Outside};
+use groundswell_types::editor::DeliveryQuery;
 use groundswell_types::{
-    Component, ComponentStatus, Currency, DayHealth, EventKind, Health, ProgramId, ProgramType, Waiting,
+    Component, ComponentStatus, Currency, DayHealth, DeliveryState, EventKind, Health, ProgramId,
+    ProgramType, Waiting,
 };
 
 /// Noon in UTC.
@@ -286,6 +288,41 @@ fn a_receiver_that_takes_less_than_there_is_and_says_so_at_once_turns_nothing_re
         assert!(waiting.count > 3_000, "they wait: {waiting:?}");
         let first = health.first_attempts.expect("there were some");
         assert!(first.p95_us < 5_000_000, "{first:?}");
+    });
+}
+
+#[test]
+fn a_failing_webhook_says_when_it_is_tried_next() {
+    let status = Arc::new(AtomicU16::new(500));
+    life(&Arc::new(Memory::new()), NOON_MS, Set(Arc::clone(&status)), async |engine, clock| {
+        let program = program(&engine).await;
+        let live =
+            async || engine.panel(&program).await.expect("reads").rows[0].live.clone().expect("is live");
+        assert_eq!(live().await.next_attempt_at, None, "nothing waits");
+        engine.submit(&program, EVENT, None).await.expect("accepted");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let deliveries = async || {
+            let page = engine.deliveries(&program, &DeliveryQuery::default()).await.expect("reads");
+            page.deliveries
+        };
+        let retry_at = deliveries().await[0].next_attempt_at.expect("is retried");
+        assert_eq!(live().await.next_attempt_at, Some(retry_at));
+
+        for _ in 0..40 {
+            engine.submit(&program, EVENT, None).await.expect("accepted");
+        }
+        minutes(10).await;
+        let held = deliveries().await;
+        let probe_at = held[0].next_attempt_at.expect("is held");
+        assert!(
+            held.iter().all(|one| one.state == DeliveryState::Held && one.next_attempt_at == Some(probe_at))
+        );
+        assert_eq!(live().await.next_attempt_at, Some(probe_at));
+        assert!(probe_at > clock.now_ms());
+
+        status.store(200, Ordering::Relaxed);
+        minutes(120).await;
+        assert_eq!(live().await.next_attempt_at, None, "nothing waits, and nothing fails");
     });
 }
 

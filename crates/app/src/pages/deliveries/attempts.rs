@@ -1,6 +1,6 @@
 //! What has become of a delivery and what will, as a timeline.
 
-use groundswell_types::{AttemptView, DeliveryDetail, HeaderView, RequestHead, ResponseView};
+use groundswell_types::{AttemptView, DeliveryDetail, DeliveryState, HeaderView, RequestHead, ResponseView};
 use leptos::prelude::*;
 
 use super::shown::has_ended;
@@ -109,8 +109,13 @@ fn WhatFollows(detail: RwSignal<DeliveryDetail>) -> impl IntoView {
     let reason = Memo::new(move |_| detail.with(|detail| detail.reason.clone()));
     let has_schedule = Memo::new(move |_| detail.with(|detail| !detail.schedule.is_empty()));
     let state = Memo::new(move |_| detail.with(|detail| detail.delivery.state));
-    let word = move || {
-        if has_ended(state.get()) { texts.log_no_more_attempts() } else { texts.log_more_attempts() }
+    let next = Memo::new(move |_| detail.with(|detail| detail.delivery.next_attempt_at));
+    let word = move || match (state.get(), next.get()) {
+        (state, _) if has_ended(state) => texts.log_no_more_attempts().into_any(),
+        (DeliveryState::Held, Some(at)) => {
+            view! { <span>{texts.log_waits_for_endpoint(view! { <Time at=at/> })}</span> }.into_any()
+        }
+        (state, _) => words::delivery_state_meaning(texts, state).into_any(),
     };
     view! {
         <Show when=move || !has_schedule.get()>

@@ -1,23 +1,19 @@
 //! What the panel's buttons do in the browser: the same as [`crate::forms`] does for a posted form.
 
-use std::time::Duration;
-
 use groundswell_types::editor::{SecretChange, SecretDraft, Side};
 use groundswell_types::{EventKind, MAX_WEBHOOKS};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 use wasm_bindgen::JsCast;
 
-use super::editor::{Editor, Saving, Undo};
+use super::editor::{Editor, Saving};
 use super::headers::HeaderRow;
 use super::row_state::{Row, Test};
+use super::undo::Undo;
 use crate::failure::Failure;
 use crate::functions;
 use crate::intent::{Intent, RowAction};
 use crate::texts::texts;
-
-/// How long a removal can be undone.
-const UNDO_FOR: Duration = Duration::from_secs(10);
 
 impl Editor {
     /// Does what a button asks for.
@@ -115,7 +111,7 @@ impl Editor {
         let next =
             self.rows.with_untracked(|rows| rows.get(index).or(rows.last()).map(|row| row.key.get_value()));
         focus(&next.map_or("add-webhook".to_owned(), |key| format!("url-{key}")));
-        self.offer_undo(&Undo::Removed(index, row));
+        self.offer_undo(&Undo::Removed(index, row, self.live_version.get_untracked()));
     }
 
     /// Switches a row on or off.
@@ -127,52 +123,6 @@ impl Editor {
         } else {
             self.offer_undo(&Undo::SwitchedOff(row));
         }
-    }
-
-    /// Something can be undone for a while.
-    fn offer_undo(self, undo: &Undo) {
-        let key = undo.row().key;
-        self.undo.set(Some(*undo));
-        set_timeout(
-            move || {
-                let is_same = |now: &Option<Undo>| now.is_some_and(|now| now.row().key == key);
-                if !self.is_gone() && self.undo.with_untracked(is_same) {
-                    self.undo.set(None);
-                }
-            },
-            UNDO_FOR,
-        );
-    }
-
-    /// Undoes what was done last, if that is not too long ago.
-    pub fn undo(self) {
-        let Some(undo) = self.undo.get_untracked() else { return };
-        self.undo.set(None);
-        match undo {
-            Undo::Removed(index, row) => self.put_back(index, row),
-            Undo::SwitchedOff(row) => {
-                row.is_enabled.set(true);
-                self.touch();
-                focus(&format!("enabled-{}", row.key.get_value()));
-            }
-        }
-    }
-
-    /// Puts a removed row back where it was.
-    fn put_back(self, index: usize, row: Row) {
-        if self.rows.with_untracked(Vec::len) >= MAX_WEBHOOKS {
-            self.said.set(texts().webhooks_at_most(MAX_WEBHOOKS));
-            return;
-        }
-        self.rows.update(|rows| rows.insert(index.min(rows.len()), row));
-        self.touch();
-        focus(&format!("url-{}", row.key.get_value()));
-        // A new secret went with the row; the server knows what it has now.
-        spawn_local(async move {
-            if self.flush().await.is_ok() {
-                let _ = self.refresh().await;
-            }
-        });
     }
 
     async fn test(self, row: Row, event: Option<EventKind>) {
@@ -210,6 +160,8 @@ impl Editor {
         }
         match outcome {
             Ok(()) => {
+                // What is live now is no draft any more that a step back would mend.
+                self.undo.set(None);
                 self.reload().await;
                 if !self.is_gone() {
                     self.said.set(texts().webhooks_published().to_owned());
@@ -266,6 +218,7 @@ impl Editor {
                     row.failure.set(None);
                 }
                 self.take_panel(panel);
+                self.settle_undo();
             }
             Err(failure) => self.show(failure),
         }

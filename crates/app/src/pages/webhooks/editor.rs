@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use super::Loaded;
 use super::row_state::{Row, Test};
 use super::saving::Progress;
+use super::undo::Undo;
 use crate::failure::Failure;
 use crate::returned::Returned;
 use crate::texts::texts;
@@ -23,24 +24,6 @@ pub enum Saving {
     Failed(Failure),
     /// Not on the server, because there the draft is another one by now.
     Conflict,
-}
-
-/// What can be undone for a while.
-#[derive(Clone, Copy)]
-pub enum Undo {
-    /// A row was removed that stood at this place.
-    Removed(usize, Row),
-    /// A row was switched off.
-    SwitchedOff(Row),
-}
-
-impl Undo {
-    /// The row it is about.
-    pub const fn row(self) -> Row {
-        match self {
-            Self::Removed(_, row) | Self::SwitchedOff(row) => row,
-        }
-    }
 }
 
 /// The panel. A handle: all copies are the same panel.
@@ -219,10 +202,7 @@ impl Editor {
 
     /// What the rows here are made from.
     pub fn seen(self) -> Seen {
-        Seen {
-            draft_version: self.version.get_untracked(),
-            live_version: Some(self.live_version.get_untracked()),
-        }
+        Seen { draft_version: self.version.get_untracked(), live_version: Some(self.known_live_version()) }
     }
 
     /// Puts what was saved elsewhere together with what is typed here; says whether both changed the same.

@@ -6,8 +6,9 @@ use wasm_bindgen::JsCast;
 
 use super::bar::Bar;
 use super::conflict::{ConflictBanner, OutdatedBanner};
-use super::editor::{Editor, Undo};
+use super::editor::Editor;
 use super::row::WebhookRow;
+use super::undo::Undo;
 use crate::components::{FailureNotice, Icon, Shape};
 use crate::intent::Intent;
 use crate::place::place;

@@ -154,6 +154,9 @@ fn StatusLine(row: Row) -> impl IntoView {
                 let failed = live.last_failure_at.filter(|_| live.failure_count > 0).map(|at| view! {
                     <span>{texts.webhook_failures(live.failure_count, view! { <Time at=at/> })}</span>
                 });
+                let next = live.next_attempt_at.map(|at| view! {
+                    <span>{texts.webhook_next_attempt(view! { <Time at=at/> })}</span>
+                });
                 let succeeded = live.last_success_at.map(|at| view! {
                     <span>{texts.webhook_last_success(view! { <Time at=at/> })}</span>
                 });
@@ -164,7 +167,7 @@ fn StatusLine(row: Row) -> impl IntoView {
                 let parked = (live.parked > 0).then(|| view! {
                     <span>{texts.webhook_parked(&counted(live.parked))}</span>
                 });
-                view! { {failed} {succeeded} {waiting} {parked} }
+                view! { {failed} {next} {succeeded} {waiting} {parked} }
             })}
             <Show when=move || is_live.get()><ActivityChart activity/></Show>
         </p>

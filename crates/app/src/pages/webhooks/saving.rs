@@ -12,6 +12,7 @@ use leptos::reactive::owner::WeakOwner;
 use leptos::task::spawn_local;
 
 use super::editor::{Editor, Saving};
+use super::undo::Undoing;
 use crate::failure::Failure;
 use crate::functions;
 use crate::live::{self, Asked, Watched};
@@ -36,6 +37,8 @@ pub struct Progress {
     turn: Arc<Mutex<()>>,
     /// What was typed while the last save was on its way, when the page was left.
     last_words: LastWords,
+    /// What undoing has to know.
+    pub(super) undoing: Undoing,
     /// Owns the signals of rows that are added by event handlers.
     owner: Option<WeakOwner>,
 }
@@ -52,6 +55,7 @@ impl Progress {
             timer: None,
             turn: Arc::default(),
             last_words: Arc::default(),
+            undoing: Undoing::default(),
             owner: Owner::current().map(|owner| owner.downgrade()),
         }
     }
@@ -187,6 +191,7 @@ impl Editor {
             // Changed in another window or over REST, and nothing here to lose.
             self.take_panel(panel);
         }
+        self.settle_undo();
         Ok(())
     }
 

@@ -61,6 +61,7 @@ pub fn failing_row() -> PanelRow {
         failure_count: 7,
         last_failure_at: Some(NOW - 60_000),
         last_success_at: Some(NOW - 7_200_000),
+        next_attempt_at: Some(NOW + 90_000),
         waiting: 12,
         parked: 3,
         has_secret: false,
@@ -78,6 +79,7 @@ pub fn status(key: &str) -> LiveStatus {
         failure_count: 0,
         last_failure_at: None,
         last_success_at: Some(NOW),
+        next_attempt_at: None,
         waiting: 0,
         parked: 0,
         disabled: None,
@@ -115,6 +117,11 @@ pub fn delivery(index: usize, state: DeliveryState) -> DeliveryDetail {
     let success = state == DeliveryState::Delivered;
     let attempt_log = if has_failed || success { vec![attempt(success)] } else { Vec::new() };
     let waits = matches!(state, DeliveryState::Waiting | DeliveryState::Retrying | DeliveryState::Held);
+    // What is held has no times of its own.
+    let schedule = match state {
+        DeliveryState::Waiting | DeliveryState::Retrying => vec![NOW + 5000, NOW + 20_000, NOW + 65_000],
+        _ => Vec::new(),
+    };
     let delivery = DeliveryView {
         id: DeliveryId::new(event_id, 0),
         event_id,
@@ -148,7 +155,7 @@ pub fn delivery(index: usize, state: DeliveryState) -> DeliveryDetail {
             ],
         }),
         attempt_log,
-        schedule: if waits { vec![NOW + 5000, NOW + 20_000, NOW + 65_000] } else { Vec::new() },
+        schedule,
         resends: Vec::new(),
         reason: None,
     }

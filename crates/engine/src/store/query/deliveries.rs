@@ -55,7 +55,9 @@ static BACKLOG: List = List::new(
             SELECT 1 FROM pending
             WHERE pending.endpoint_id = wanted.endpoint_id AND due_at_ms = $1
             LIMIT $2
-        ) AS parked)
+        ) AS parked),
+        (SELECT MIN(due_at_ms) FROM pending
+            WHERE pending.endpoint_id = wanted.endpoint_id AND due_at_ms < $1)
     FROM wanted
     WHERE endpoint_id IS NOT NULL",
     Marks::From(3),
@@ -160,8 +162,12 @@ pub(in crate::store) async fn backlog(
     let mut backlogs = Vec::new();
     for (statement, values) in BACKLOG.padded(&[PARKED_DUE_MS, cap], endpoints, |id| [id.0]) {
         for row in &db.fetch_list(statement, values).await? {
-            let (pending, parked) = (row.int(1)?, row.int(2)?);
-            backlogs.push(Backlog { endpoint_id: EndpointId(row.int(0)?), pending, parked });
+            backlogs.push(Backlog {
+                endpoint_id: EndpointId(row.int(0)?),
+                pending: row.int(1)?,
+                parked: row.int(2)?,
+                next_due_at_ms: row.optional_int(3)?,
+            });
         }
     }
     Ok(backlogs)

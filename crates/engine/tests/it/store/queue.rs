@@ -95,7 +95,12 @@ pub async fn backlogs_are_counted_to_a_cap(store: &dyn Store) {
         backlogs.sort_by_key(|backlog| backlog.endpoint_id);
         backlogs
     };
-    let backlog = |number, pending, parked| Backlog { endpoint_id: make::endpoint(number), pending, parked };
+    let backlog = |number, pending, parked| Backlog {
+        endpoint_id: make::endpoint(number),
+        pending,
+        next_due_at_ms: (pending > 0).then_some(ACCEPTED_AT_MS),
+        parked,
+    };
     assert_eq!(counted(100).await, [backlog(10, 2, 5), backlog(20, 5, 0), backlog(30, 0, 0)]);
     assert_eq!(counted(3).await, [backlog(10, 2, 3), backlog(20, 3, 0), backlog(30, 0, 0)]);
     assert_eq!(counted(i64::MAX).await, [backlog(10, 2, 5), backlog(20, 5, 0), backlog(30, 0, 0)]);
