@@ -4,6 +4,7 @@ pub mod account;
 mod guesses;
 pub mod invitations;
 mod passwords;
+mod proof;
 pub mod provider;
 pub mod sign_in;
 mod team;
@@ -16,6 +17,8 @@ use crate::error::EngineError;
 use guesses::Guesses;
 use passwords::Passwords;
 pub use passwords::{MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS};
+pub(crate) use proof::ByLink;
+pub use proof::{Proof, RECENT_MS};
 
 /// What stands between a password and a session.
 #[derive(Default)]
@@ -24,8 +27,10 @@ pub(crate) struct Doorkeeper {
     passwords: Passwords,
     /// Held from reading somebody's account until it is written or a session was begun by what was read. So a password that
     /// is being changed begins no session, and of two changes at once neither is lost. One process writes; see the lease.
-    accounts: tokio::sync::Mutex<()>,
-    /// Wrong passwords that are being recorded.
+    pub(crate) accounts: tokio::sync::Mutex<()>,
+    /// Who has just come by a one-time link.
+    pub(crate) by_link: ByLink,
+    /// Wrong passwords that are being recorded, and links that are being written.
     records: TaskTracker,
 }
 

@@ -17,8 +17,20 @@ pub struct Account {
     /// Whether that is known to be theirs; `None` when this server sends no e-mail.
     pub whose: Option<Whose>,
     pub has_password: bool,
+    /// What it takes to change how they sign in.
+    pub asks: Asks,
     /// Whether they can sign in through the OpenID provider.
     pub has_provider: bool,
+}
+
+/// What somebody is asked for before they change how they sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// Nothing: they have just signed in.
+    Nothing,
+    PresentPassword,
+    /// To sign in again.
+    NewSignIn,
 }
 
 /// Somebody was turned away: a failure, and how that is said in HTTP.

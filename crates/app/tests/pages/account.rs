@@ -1,7 +1,7 @@
 //! Signing in with a password, one's own account, and sessions.
 
 use groundswell_app::Language;
-use groundswell_app::backend::account::Account;
+use groundswell_app::backend::account::{Account, Asks};
 use groundswell_app::backend::telling::Whose;
 use groundswell_app::plain::provider::Provider;
 use http::StatusCode;
@@ -52,6 +52,7 @@ async fn an_account_gets_its_first_password_and_then_asks_for_it() {
         email: None,
         whose: None,
         has_password: false,
+        asks: Asks::Nothing,
         has_provider: false,
     });
     let site = Site::new(memory);
@@ -122,8 +123,9 @@ async fn the_page_says_whether_the_address_is_known_to_be_theirs() {
 fn site_with_provider(has_password: bool, has_provider: bool) -> Site {
     let memory = Memory::full();
     let email = Some("ada@example.com".to_owned());
+    let asks = if has_password { Asks::PresentPassword } else { Asks::Nothing };
     memory.state.lock().expect("not poisoned").account =
-        Some(Account { name: "Ada".to_owned(), email, whose: None, has_password, has_provider });
+        Some(Account { name: "Ada".to_owned(), email, whose: None, has_password, asks, has_provider });
     Site { provider: Some(Provider { name: "Acme".to_owned() }), ..Site::new(memory) }
 }
 

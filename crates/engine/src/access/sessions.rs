@@ -63,13 +63,17 @@ impl Engine {
 
     /// Uses up a sign-in link's token and begins a session.
     pub async fn sign_in(&self, token: &str, came: Came) -> Result<Begun, EngineError> {
+        // A link that a new password ends begins no session behind it.
+        let _held = self.access.doorkeeper.accounts.lock().await;
         let user = self.store.use_sign_in_link(hash_token(token), self.clock.now_ms()).await?;
         let user = user.ok_or_else(|| {
             EngineError::Refused("This sign-in link has been used or has expired. Make a new one.".to_owned())
         })?;
         self.record_sign_in(&user, came.address, "link").await?;
         self.tell_of_sign_in(&user, &came).await?;
-        self.begin_session(user, came).await
+        let begun = self.begin_session(user, came).await?;
+        self.access.doorkeeper.by_link.note(hash_token(&begun.token), self.clock.now_ms());
+        Ok(begun)
     }
 
     /// Records a sign-in; it is none when it cannot be recorded.
@@ -177,5 +181,6 @@ fn person(SignedIn { session, user, memberships }: SignedIn) -> Person {
         memberships,
         team,
         session: session.token_hash,
+        signed_in_at_ms: session.created_at_ms,
     }
 }

@@ -1,5 +1,7 @@
 //! Signing in with a password, sessions and accounts, through days that pass by hand.
 
+mod proof;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 

@@ -170,6 +170,7 @@ conformance! {
         an_api_key_keeps_what_it_may_do_and_when_it_was_used
         an_api_key_used_twice_is_rejected
         a_sign_in_link_works_once_and_in_time
+        somebodys_sign_in_links_end_together
         a_session_lasts_until_it_ends
         a_new_database_has_a_team_with_an_owner
         people_are_found_by_what_is_theirs_alone

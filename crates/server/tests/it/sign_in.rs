@@ -3,6 +3,7 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::time::{Duration, Instant};
 
+use rusqlite::Connection;
 use serde_json::json;
 use ureq::http::Request;
 
@@ -161,6 +162,35 @@ fn a_locked_account_is_shut_for_strangers_and_open_for_its_owners_browser_and_li
     let link = server.client().post("/v2/sign-in-links", &json!({ "email": ADA })).ok();
     let (_, token) = link["url"].as_str().expect("a URL").split_once("token=").expect("a token");
     assert_eq!(post(&server, "/sign-in", (&[("token", token)], "", &far(22))).status, 303);
+}
+
+#[test]
+fn whoever_has_forgotten_a_password_sets_another_by_a_link_and_who_came_long_ago_signs_in_again_first() {
+    const OTHER: &str = "staple of another kind";
+    let server = Server::start();
+    with_password(&server);
+    let by_link = Browser::signed_in(&server);
+    assert!(!by_link.page("/settings/account").contains("present-password"), "there is none to type");
+    let fields = [("intent", "sign-in"), ("email", ADA), ("new-password", OTHER)];
+    let set = post(&server, "/settings/account", (&fields, &by_link.cookie, "192.0.2.1"));
+    assert_eq!(set.status, 303, "{}", set.page);
+    assert_eq!(sign_in(&server, (ADA, PASSWORD), ("", "192.0.2.2")).status, 401);
+    let by_password = sign_in(&server, (ADA, OTHER), ("", "192.0.2.2")).cookies;
+    let by_password = browser(&server, &by_password);
+    assert!(by_password.page("/settings/account").contains("present-password"));
+
+    let db = Connection::open(server.database()).expect("it opens");
+    db.busy_timeout(Duration::from_secs(10)).expect("it can be set");
+    db.execute_batch(
+        "UPDATE user_account SET password_hash = NULL;
+         UPDATE session SET created_at_ms = created_at_ms - 3600001",
+    )
+    .expect("an hour passes");
+    let page = by_password.page("/settings/account");
+    assert!(page.contains("more than an hour ago") && !page.contains("new-password"), "{page}");
+    let refused = post(&server, "/settings/account", (&fields, &by_password.cookie, "192.0.2.1"));
+    assert_eq!(refused.status, 403);
+    assert!(refused.page.contains("more than an hour ago"), "{}", refused.page);
 }
 
 #[test]

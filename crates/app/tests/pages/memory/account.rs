@@ -1,7 +1,7 @@
 //! Signing in, and one's own account.
 
 use async_trait::async_trait;
-use groundswell_app::backend::account::{Account, AccountBackend, Turned};
+use groundswell_app::backend::account::{Account, AccountBackend, Asks, Turned};
 use groundswell_app::failure::Failure;
 use groundswell_types::{Problem, SessionView, SignInChange};
 
@@ -67,7 +67,7 @@ impl AccountBackend for Memory {
                 return Err(Failure::Invalid(vec![problem]));
             }
             account.email = Some(change.email.to_owned());
-            account.has_password = true;
+            (account.has_password, account.asks) = (true, Asks::PresentPassword);
             Ok(vec!["session=2".to_owned(), "device=2".to_owned()])
         })
         .map_err(Turned::from)

@@ -191,6 +191,14 @@ pub(in crate::store) async fn device(
     rows.first().map(|row| user_id(row, 0)).transpose()
 }
 
+pub(in crate::store) async fn delete_links_of(
+    db: &mut impl Connection,
+    user: &UserId,
+) -> Result<(), StoreError> {
+    db.execute(DELETE_LINKS_OF, [user.as_str().into()]).await?;
+    Ok(())
+}
+
 pub(in crate::store) async fn delete_devices_of(
     db: &mut impl Connection,
     user: &UserId,
