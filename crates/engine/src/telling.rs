@@ -18,6 +18,7 @@ mod operations;
 mod outbox;
 mod recipients;
 mod sign_ins;
+mod waited;
 mod writing;
 
 use std::sync::{Arc, OnceLock};

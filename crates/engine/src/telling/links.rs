@@ -116,8 +116,13 @@ impl Engine {
             if wish == Wish::These && address.state == AddressState::NotTheirs {
                 self.store.allow_letters(&email).await?;
             }
+            let is_news = (wish, address.state) == (Wish::These, AddressState::Asked);
             let at_ms = self.clock.now_ms();
-            self.store.save_address(&AddressRecord { state, at_ms, ..address }).await?;
+            let address = AddressRecord { state, at_ms, ..address };
+            self.store.save_address(&address).await?;
+            if is_news {
+                self.tell_what_waited(&address.user_id, &email).await?;
+            }
         } else if let Some(recipient) = self.store.recipient(token).await? {
             let state = match wish {
                 Wish::These => {

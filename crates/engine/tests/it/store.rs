@@ -186,6 +186,7 @@ conformance! {
         editor_links_that_have_expired_are_swept;
     telling:
         a_notice_is_told_once_together_with_its_letters
+        what_a_team_was_told_is_found_newest_first
         letters_wait_until_they_are_due_and_go_when_they_are_sent
         recipients_are_a_webhooks_and_an_address_is_one_of_them_once
         who_refuses_letters_is_no_recipient_anywhere
