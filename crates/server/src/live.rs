@@ -164,7 +164,7 @@ async fn watch(
     (came, door): &(Came, Door),
     program: Option<&ProgramId>,
 ) -> Result<(ChangeWatch, Vec<Holder>), Failure> {
-    let backend = PageBackend::new(state.clone(), came.clone(), None).through(door.clone());
+    let backend = PageBackend::new(state.clone(), came.clone(), None).through(door.clone()).of_open_page();
     let acting = backend.engine().await?;
     let watch = match program {
         Some(program) => acting.watch(program),

@@ -28,6 +28,13 @@ const SEEN_STEP_MS: i64 = 300_000;
 /// Of what a browser calls itself so much is kept.
 const MAX_USER_AGENT_CHARS: usize = 300;
 
+/// Who uses a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    ByPerson,
+    ByPage,
+}
+
 /// Where somebody comes from who signs in.
 #[derive(Debug, Clone, Default)]
 pub struct Came {
@@ -130,8 +137,17 @@ impl Engine {
         Ok(token)
     }
 
-    /// Whose session this is, while it lasts.
+    /// Whose session this is, while it lasts; for what they do themselves, which keeps it from ending unused.
     pub async fn person(&self, session: &str) -> Result<Option<Person>, EngineError> {
+        self.person_of(session, Use::ByPerson).await
+    }
+
+    /// The same for what an open page does by itself, be somebody there or not: that uses no session.
+    pub async fn person_of_open_page(&self, session: &str) -> Result<Option<Person>, EngineError> {
+        self.person_of(session, Use::ByPage).await
+    }
+
+    async fn person_of(&self, session: &str, is_used: Use) -> Result<Option<Person>, EngineError> {
         let now_ms = self.clock.now_ms();
         let Some(signed_in) = self.store.session(hash_token(session), now_ms).await? else {
             return Ok(None);
@@ -141,7 +157,7 @@ impl Engine {
             self.store.delete_session(token_hash).await?;
             return Ok(None);
         }
-        if now_ms - last_seen_at_ms > SEEN_STEP_MS {
+        if is_used == Use::ByPerson && now_ms - last_seen_at_ms > SEEN_STEP_MS {
             self.store.touch_session(token_hash, now_ms).await?;
         }
         Ok(Some(person(signed_in)))

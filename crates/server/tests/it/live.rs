@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
@@ -173,4 +174,48 @@ fn there_is_room_for_a_thousand_streams_and_what_is_beyond_is_told_to_come_back(
     waiting::until("there is room again", || {
         Stream::open(&newcomer, "/programs/live").0.starts_with("HTTP/1.1 200 ").then_some(())
     });
+}
+
+#[test]
+fn an_open_page_keeps_no_session_and_its_stream_ends_with_it() {
+    const DAY_MS: i64 = 86_400_000;
+    let server = Server::start();
+    let program = server.client().program("REFERRAL");
+    let (page, path) = (Browser::signed_in(&server), format!("/programs/{program}/live"));
+    let db = Connection::open(server.database()).expect("it opens");
+    db.busy_timeout(Duration::from_secs(10)).expect("it can be set");
+    let pass = |days: i64| {
+        let ago = "UPDATE session SET last_seen_at_ms = last_seen_at_ms - ?1";
+        db.execute(ago, [days * DAY_MS]).expect("time passes");
+    };
+    let seen = || db.query_row("SELECT MAX(last_seen_at_ms) FROM session", [], |row| row.get::<_, i64>(0));
+    let seen = || seen().expect("there is one");
+    // Whoever comes and goes has the streams of all others ask again.
+    let ask_again = || Browser::signed_in(&server).post("/sign-out", "");
+    let called = || {
+        let answer = page.call("/_fn/get_program", &json!({ "id": program }));
+        answer["HTTP/1.1 ".len()..][..3].to_owned()
+    };
+
+    pass(6);
+    let before = seen();
+    let mut stream = Stream::standing(&page, &path);
+    ask_again();
+    assert_eq!(called(), "200");
+    server.client().patch(&format!("/v2/campaign/{program}"), &json!({ "name": "Hooli" })).ok();
+    stream.tells(&["program"]);
+    assert_eq!(seen(), before, "nobody was there");
+    assert_eq!(page.ask("POST /seen", &[], "").status, 204);
+    assert!(seen() > before + 5 * DAY_MS, "somebody is");
+    pass(6);
+    let before = seen();
+    assert!(page.page(&format!("/programs/{program}/options")).starts_with("HTTP/1.1 200"));
+    assert!(seen() > before + 5 * DAY_MS, "a page is asked for by somebody");
+
+    pass(8);
+    ask_again();
+    assert_eq!(stream.next(), None);
+    assert_eq!(called(), "401");
+    assert_eq!(page.ask("POST /seen", &[], "").status, 401);
+    assert!(page.page("/").starts_with("HTTP/1.1 401"));
 }

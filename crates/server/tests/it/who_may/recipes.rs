@@ -300,6 +300,7 @@ const FORMS: &[Recipe] = &[
     post("/sign-in/provider", "x=y"),
     post("/sign-in/provider", "intent=connect&present-password=x"),
     post("/sign-out", "x=y"),
+    ask("/seen", ""),
     post("/team", "team=team_first&back=%2F"),
     post("/invitation", "intent=new&token=nobody-has-this&name=N&password=correct+horse+battery+staple"),
     post("/settings/members", "intent=invite&email={address}&role=viewer"),
@@ -348,6 +349,7 @@ const FORMS: &[Recipe] = &[
 const EMBEDDED: &[Recipe] = &[
     get_as("/embed", "/embed?token=nobody-has-this"),
     post("/embed", "token=nobody-has-this"),
+    ask("/embed/seen", ""),
     Recipe { as_sent: Some("/embed/_fn/no_such_function"), ..ask("/embed/_fn/{*name}", "{}") },
     get("/embed/programs/{id}/live"),
     get("/embed/programs/{id}/webhooks"),
