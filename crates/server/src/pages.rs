@@ -164,7 +164,7 @@ impl PageRenderer {
         backend: Arc<PageBackend>,
     ) -> Response {
         let next = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        let shown = Ok::<_, Failure>(PlainShown::sign_in(next));
+        let shown = Ok::<_, Failure>(PlainShown::sign_in(backend.as_ref(), next));
         let context = move || provide_context(shown.clone());
         let mut response = self
             .render_as((state, backend), request, (context, plain_shell, |nonce| Scripts::Inline(nonce)))

@@ -64,6 +64,12 @@ pub trait AccountBackend: Send + Sync + 'static {
     /// Signs in whoever has this address and this password.
     async fn sign_in_with_password(&self, email: &str, password: &str) -> Result<Vec<String>, Turned>;
 
+    /// Whether this server sends sign-in links by e-mail.
+    fn sends_sign_in_links(&self) -> bool;
+
+    /// Has one sent to whoever has this address. Nothing tells whether anybody has it.
+    async fn send_sign_in_link(&self, email: &str) -> Result<(), Turned>;
+
     /// The account of who made the request.
     async fn account(&self) -> Result<Account, Failure>;
 

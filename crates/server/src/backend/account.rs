@@ -41,6 +41,15 @@ impl AccountBackend for PageBackend {
         Ok(self.state.cookies.signed_in(&begun.map_err(|error| self.turned(error))?))
     }
 
+    fn sends_sign_in_links(&self) -> bool {
+        self.state.engine.is_telling()
+    }
+
+    async fn send_sign_in_link(&self, email: &str) -> Result<(), Turned> {
+        let sent = self.state.engine.send_sign_in_link(email, self.came.address);
+        sent.map_err(|error| self.turned(error))
+    }
+
     async fn account(&self) -> Result<Account, Failure> {
         let acting = self.engine().await?;
         let Who::Person(person) = &acting.actor().who else { return Err(Failure::SignedOut) };

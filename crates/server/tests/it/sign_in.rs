@@ -11,24 +11,24 @@ use crate::browser::Browser;
 use crate::server::{QUICK_RETRY, Server};
 use crate::server_sent;
 
-const ADA: &str = "ada@example.com";
-const PASSWORD: &str = "correct horse battery";
+pub const ADA: &str = "ada@example.com";
+pub const PASSWORD: &str = "correct horse battery";
 
 /// Tests come from many addresses.
-const BEHIND_PROXY: (&str, &str) = ("GROUNDSWELL_TRUSTED_PROXIES", "127.0.0.0/8");
+pub const BEHIND_PROXY: (&str, &str) = ("GROUNDSWELL_TRUSTED_PROXIES", "127.0.0.0/8");
 
 /// An answer to a form.
-struct Answer {
-    status: u16,
-    location: Option<String>,
+pub struct Answer {
+    pub status: u16,
+    pub location: Option<String>,
     retry_after: Option<u64>,
     /// As a browser sends them back.
-    cookies: String,
-    page: String,
+    pub cookies: String,
+    pub page: String,
 }
 
 /// Posts a form from an address, with cookies.
-fn post(server: &Server, path: &str, (fields, cookies, from): (&[(&str, &str)], &str, &str)) -> Answer {
+pub fn post(server: &Server, path: &str, (fields, cookies, from): (&[(&str, &str)], &str, &str)) -> Answer {
     let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None);
     let agent = config.build().new_agent();
     let mut form = url::form_urlencoded::Serializer::new(String::new());
@@ -56,12 +56,12 @@ fn post(server: &Server, path: &str, (fields, cookies, from): (&[(&str, &str)], 
     }
 }
 
-fn sign_in(server: &Server, (email, password): (&str, &str), (cookies, from): (&str, &str)) -> Answer {
+pub fn sign_in(server: &Server, (email, password): (&str, &str), (cookies, from): (&str, &str)) -> Answer {
     post(server, "/sign-in", (&[("email", email), ("password", password)], cookies, from))
 }
 
 /// Gives the first owner an address and a password; answers with the cookies of their browser.
-fn with_password(server: &Server) -> String {
+pub fn with_password(server: &Server) -> String {
     let browser = Browser::signed_in(server);
     let fields = [("intent", "sign-in"), ("email", ADA), ("new-password", PASSWORD)];
     let answer = post(server, "/settings/account", (&fields, &browser.cookie, "192.0.2.1"));
@@ -70,7 +70,7 @@ fn with_password(server: &Server) -> String {
 }
 
 /// Somebody with these cookies.
-fn browser(server: &Server, cookies: &str) -> Browser {
+pub fn browser(server: &Server, cookies: &str) -> Browser {
     Browser { cookie: cookies.to_owned(), ..Browser::signed_out(server) }
 }
 

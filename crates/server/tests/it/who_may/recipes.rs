@@ -297,6 +297,7 @@ const FORMS: &[Recipe] = &[
     post("/", "type=REFERRAL&name=New"),
     post("/language", "language=de&back=%2F"),
     post("/sign-in", "token=nobody-has-this"),
+    post("/sign-in", "intent=send-link&email=nobody@example.com"),
     post("/sign-in/provider", "x=y"),
     post("/sign-in/provider", "intent=connect&present-password=x"),
     post("/sign-out", "x=y"),
