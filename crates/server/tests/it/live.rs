@@ -4,11 +4,11 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use rusqlite::Connection;
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::client::Client;
+use crate::passing_time::Sessions;
 use crate::receiver::Receiver;
 use crate::server::{ADMIN_KEY, Server};
 use crate::server_sent;
@@ -182,14 +182,8 @@ fn an_open_page_keeps_no_session_and_its_stream_ends_with_it() {
     let server = Server::start();
     let program = server.client().program("REFERRAL");
     let (page, path) = (Browser::signed_in(&server), format!("/programs/{program}/live"));
-    let db = Connection::open(server.database()).expect("it opens");
-    db.busy_timeout(Duration::from_secs(10)).expect("it can be set");
-    let pass = |days: i64| {
-        let ago = "UPDATE session SET last_seen_at_ms = last_seen_at_ms - ?1";
-        db.execute(ago, [days * DAY_MS]).expect("time passes");
-    };
-    let seen = || db.query_row("SELECT MAX(last_seen_at_ms) FROM session", [], |row| row.get::<_, i64>(0));
-    let seen = || seen().expect("there is one");
+    let sessions = Sessions::of(&server);
+    let (pass, seen) = (|days: i64| sessions.were_not_used_for(days * DAY_MS), || sessions.last_used_at_ms());
     // Whoever comes and goes has the streams of all others ask again.
     let ask_again = || Browser::signed_in(&server).post("/sign-out", "");
     let called = || {

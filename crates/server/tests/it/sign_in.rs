@@ -3,11 +3,11 @@
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
 use serde_json::json;
 use ureq::http::Request;
 
 use crate::browser::Browser;
+use crate::passing_time::Sessions;
 use crate::server::{QUICK_RETRY, Server};
 use crate::server_sent;
 
@@ -179,13 +179,9 @@ fn whoever_has_forgotten_a_password_sets_another_by_a_link_and_who_came_long_ago
     let by_password = browser(&server, &by_password);
     assert!(by_password.page("/settings/account").contains("present-password"));
 
-    let db = Connection::open(server.database()).expect("it opens");
-    db.busy_timeout(Duration::from_secs(10)).expect("it can be set");
-    db.execute_batch(
-        "UPDATE user_account SET password_hash = NULL;
-         UPDATE session SET created_at_ms = created_at_ms - 3600001",
-    )
-    .expect("an hour passes");
+    let sessions = Sessions::of(&server);
+    sessions.lose_passwords();
+    sessions.began_earlier_by(3_600_001);
     let page = by_password.page("/settings/account");
     assert!(page.contains("more than an hour ago") && !page.contains("new-password"), "{page}");
     let refused = post(&server, "/settings/account", (&fields, &by_password.cookie, "192.0.2.1"));
