@@ -3,6 +3,9 @@
 //! The server tells over a stream what kind of thing changed (`server/src/live.rs`), and whoever shows it asks for it
 //! anew, through the server function the page was made with. Where there is no stream, everybody asks every few seconds.
 //! While the page is hidden, nothing of this happens.
+//!
+//! None of it keeps a session from ending because nobody uses it. Once it has ended, the next answer says so, and the page is
+//! loaded anew: what it showed is gone then, and there is the way to sign in.
 
 mod line;
 mod turn;
@@ -13,6 +16,7 @@ use std::future::Future;
 use groundswell_types::{Change, ProgramId};
 use leptos::prelude::*;
 
+use crate::failure::Failure;
 use crate::place::{Place, place};
 pub use turn::Asked;
 
@@ -51,15 +55,18 @@ where
 pub fn keep<T, F, A>(watched: Watched, changes: &'static [Change], shown: RwSignal<T>, ask: A)
 where
     T: PartialEq + Send + Sync + 'static,
-    F: Future<Output = Option<T>> + 'static,
+    F: Future<Output = Result<T, Failure>> + 'static,
     A: Fn() -> F + Copy + 'static,
 {
     follow(watched, changes, move || async move { take(shown, ask().await) });
 }
 
 /// Shows an answer if it is another one than before.
-pub fn take<T: PartialEq + Send + Sync + 'static>(shown: RwSignal<T>, answer: Option<T>) -> Asked {
-    let Some(answer) = answer else { return Asked::Failed };
+pub fn take<T: PartialEq + Send + Sync + 'static>(shown: RwSignal<T>, answer: Result<T, Failure>) -> Asked {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(failure) => return Asked::without_answer(&failure),
+    };
     // The person may have left the page meanwhile.
     if shown.try_with_untracked(|shown| *shown != answer) == Some(true) {
         shown.set(answer);

@@ -33,6 +33,8 @@ pub enum Says {
     Question { about: About, asked_by: String },
     /// Whether the reader's address is that of the account of somebody with this name.
     Address { name: String },
+    /// A link that signs the reader in, for which somebody at this address has asked.
+    SignInLink { name: String, at: i64, address: Option<String> },
     /// Somebody has signed in to the reader's account.
     SignIn { name: String, at: i64, address: Option<String>, user_agent: Option<String> },
 }
@@ -56,13 +58,13 @@ pub fn write(texts: Texts, says: &Says, (server, link): (&str, Option<&str>)) ->
         facts: &facts,
         action: (label, &url),
         why: match says {
-            Says::SignIn { .. } => texts.mail_why_account(),
+            Says::SignInLink { .. } | Says::SignIn { .. } => texts.mail_why_account(),
             Says::Question { .. } => texts.mail_why_asked(),
             Says::Address { .. } => texts.mail_why_address(),
             Says::Notice { .. } | Says::Digest { .. } => texts.mail_why(),
         },
-        // Whoever is asked answers by the button.
-        stop: link.filter(|_| !matches!(says, Says::Question { .. } | Says::Address { .. })),
+        // Whoever is asked answers by the button, and a link that signs in is the button.
+        stop: link.filter(|_| matches!(says, Says::Notice { .. } | Says::Digest { .. })),
         sent_by: &texts.mail_sent_by(server),
     };
     Mail { subject: parts.subject.to_owned(), text: parts.plain(texts), html: parts.html(texts) }
@@ -110,6 +112,17 @@ fn words(texts: Texts, says: &Says, server: &str, link: Option<&str>) -> Words {
             facts: Vec::new(),
             action: (texts.mail_confirm(), link.unwrap_or(server).to_owned()),
         },
+        // Not what their browser calls itself: whoever asks could have anything said in somebody else's e-mail.
+        Says::SignInLink { name: account, at, address } => {
+            let mut facts = vec![(texts.mail_time(), utc(*at))];
+            facts.extend(address.as_ref().map(|address| (texts.mail_address(), line(address, 60))));
+            Words {
+                subject: texts.mail_link_subject().to_owned(),
+                text: texts.mail_link_text(&name(account)),
+                facts,
+                action: (texts.mail_link_open(), link.unwrap_or(server).to_owned()),
+            }
+        }
         Says::SignIn { name: account, at, address, user_agent } => {
             let mut facts = vec![(texts.mail_time(), utc(*at))];
             facts.extend(address.as_ref().map(|address| (texts.mail_address(), line(address, 60))));
@@ -343,6 +356,21 @@ mod tests {
             assert!(mail.text.contains("Ada <b>") && mail.html.contains("Ada &lt;b&gt;"), "{mail:?}");
             assert_eq!(mail.text.matches("?token=t").count(), 1, "{}", mail.text);
             assert!(!mail.text.contains(texts.mail_stop()) && !mail.text.contains('{'), "{}", mail.text);
+        }
+    }
+
+    #[test]
+    fn a_link_that_signs_in_is_in_the_button_alone_in_every_language() {
+        for language in Language::ALL {
+            let texts = Texts::of(language);
+            let address = Some("203.0.113.7".to_owned());
+            let says = Says::SignInLink { name: "Ada\r\n<b>".to_owned(), at: 0, address };
+            let mail = write(texts, &says, ("http://here", Some("http://here/sign-in?token=t")));
+            assert!(mail.text.contains("Ada <b>") && mail.text.contains("203.0.113.7"), "{}", mail.text);
+            for body in [&mail.text, &mail.html] {
+                assert_eq!(body.matches("http://here/sign-in?token=t").count(), 1, "{body}");
+                assert!(!body.contains(texts.mail_stop()) && !body.contains('{'), "{body}");
+            }
         }
     }
 

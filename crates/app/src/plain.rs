@@ -259,7 +259,7 @@ impl PlainShown {
             PlainPage::Privacy => {
                 Shown::Privacy(privacy::Shown::read(backend, query, of_this_page!(Privacy)).await?)
             }
-            PlainPage::SignIn => Shown::SignIn(sign_in::Shown::read(query, of_this_page!(SignIn))),
+            PlainPage::SignIn => Shown::SignIn(sign_in::Shown::read(backend, query, of_this_page!(SignIn))),
             PlainPage::Account => {
                 Shown::Account(account::Shown::read(backend, query, of_this_page!(Account)).await?)
             }
@@ -285,12 +285,12 @@ impl PlainShown {
     }
 
     /// The page for signing in, in the place of one for people who have; `next` is where that one is.
-    pub fn sign_in(next: &str) -> Self {
+    pub fn sign_in(backend: &dyn Backend, next: &str) -> Self {
         Self {
             page: PlainPage::SignIn,
             viewer: None,
             is_operator: false,
-            shown: Shown::SignIn(sign_in::Shown::before(next)),
+            shown: Shown::SignIn(sign_in::Shown::before(backend, next)),
         }
     }
 }

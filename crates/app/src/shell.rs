@@ -20,11 +20,23 @@ pub struct SiteAssets {
     pub css: String,
 }
 
+/// Tells the server that somebody does something on the page, every five minutes at most. What the page asks for by itself
+/// keeps no session, and what it asks for because of a click looks the same to the server. The browser half is not needed for
+/// this, and would be larger.
+const SEEN: &str = r#"let told = Date.now();
+const seen = () => {
+  if (Date.now() - told < 300000) return;
+  told = Date.now();
+  const base = /^\/embed\//.test(location.pathname) ? "/embed" : "";
+  fetch(base + "/seen", { method: "POST", keepalive: true }).catch(() => {});
+};
+for (const act of ["pointerdown", "keydown", "wheel"]) addEventListener(act, seen, { capture: true, passive: true });"#;
+
 /// The whole page.
 pub fn shell(assets: SiteAssets) -> impl IntoView {
     // Leptos' own HydrationScripts looks for names with hashes in a file beside the binary; the server knows them.
     let start = format!(
-        "import start, {{ hydrate }} from {js};\nstart({{ module_or_path: {wasm} }}).then(hydrate);",
+        "import start, {{ hydrate }} from {js};\nstart({{ module_or_path: {wasm} }}).then(hydrate);\n{SEEN}",
         js = quoted(&assets.js),
         wasm = quoted(&assets.wasm),
     );

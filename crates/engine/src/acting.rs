@@ -20,7 +20,7 @@ use groundswell_types::editor::{
 };
 use groundswell_types::{
     AuditAction, DeliveryId, DeliveryView, EventId, EventKind, Inbox, InboxRequestDetail, InboxRequestId,
-    Notice, NoticeId, ProgramId, ResendJob, ResendJobId, ResendSelection, Webhook, WebhookId,
+    Notice, NoticeId, ProgramId, ResendJob, ResendJobId, ResendSelection, TeamId, Webhook, WebhookId,
 };
 
 use crate::access::{Actor, Permission};
@@ -209,6 +209,11 @@ impl Acting {
     pub fn watch(&self, program: &ProgramId) -> Result<ChangeWatch, EngineError> {
         self.must(program, Permission::SeeSettings)?;
         self.engine.watch(program)
+    }
+
+    /// Whose a program is.
+    pub fn team_of(&self, program: &ProgramId) -> Result<TeamId, EngineError> {
+        Ok(self.must(program, Permission::SeeSettings)?.record.team_id.clone())
     }
 
     /// Watches the programs in the actor's lists together. It says that something changed, and not where.

@@ -4,18 +4,23 @@ pub mod account;
 mod guesses;
 pub mod invitations;
 mod passwords;
+mod proof;
 pub mod provider;
 pub mod sign_in;
 mod team;
+
+use std::net::IpAddr;
 
 use groundswell_types::{Role, TeamId, UserId};
 use tokio_util::task::TaskTracker;
 
 use crate::engine::Engine;
 use crate::error::EngineError;
-use guesses::Guesses;
+use guesses::{Guesser, Guesses};
 use passwords::Passwords;
 pub use passwords::{MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS};
+pub(crate) use proof::ByLink;
+pub use proof::{Proof, RECENT_MS};
 
 /// What stands between a password and a session.
 #[derive(Default)]
@@ -24,12 +29,34 @@ pub(crate) struct Doorkeeper {
     passwords: Passwords,
     /// Held from reading somebody's account until it is written or a session was begun by what was read. So a password that
     /// is being changed begins no session, and of two changes at once neither is lost. One process writes; see the lease.
-    accounts: tokio::sync::Mutex<()>,
-    /// Wrong passwords that are being recorded.
+    pub(crate) accounts: tokio::sync::Mutex<()>,
+    /// Who has just come by a one-time link.
+    pub(crate) by_link: ByLink,
+    /// Wrong passwords that are being recorded, and links that are being written.
     records: TaskTracker,
 }
 
+/// So many wrong passwords are being recorded, and links written, at a time.
+const MANY_ASIDE: usize = 256;
+
 impl Doorkeeper {
+    /// Counts somebody's wish for a link by where they are, or fails when there were too many.
+    pub(crate) fn count_wish(&self, address: Option<IpAddr>, now_ms: i64) -> Result<(), EngineError> {
+        Ok(self.guesses.take(Guesser::asking(address), now_ms)?)
+    }
+
+    /// Counts a link to an account's mailbox, or says that there were too many.
+    pub(crate) fn counts_link(&self, user: &UserId, now_ms: i64) -> bool {
+        self.guesses.take(Guesser::mailbox(user), now_ms).is_ok()
+    }
+
+    /// Does something that no answer waits for; nothing when there is too much of it.
+    pub(crate) fn aside(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if self.records.len() < MANY_ASIDE {
+            self.records.spawn(work);
+        }
+    }
+
     /// Waits until everything is recorded.
     pub(crate) async fn finish(&self) {
         self.records.close();

@@ -17,7 +17,9 @@ mod links;
 mod operations;
 mod outbox;
 mod recipients;
+mod sign_in_links;
 mod sign_ins;
+mod waited;
 mod writing;
 
 use std::sync::{Arc, OnceLock};
@@ -72,6 +74,8 @@ pub enum Content {
     Question { about: About, asked_by: String },
     /// The question whether the reader's address is that of the account of somebody with this name.
     Address { name: String },
+    /// A link that signs the reader in, as somebody at this address wished.
+    SignInLink { user: UserId, name: String, at_ms: i64, address: Option<String> },
     /// Somebody has signed in to the reader's account, in a browser that the account had not seen.
     SignIn {
         /// Whose account it is; letters that were written by an earlier version do not say.
@@ -92,7 +96,7 @@ pub struct Letter {
     pub to: Email,
     /// A language tag.
     pub language: String,
-    /// For the link to [`Engine::subscription`].
+    /// For the link to [`Engine::subscription`]; of [`Content::SignInLink`] for [`Engine::sign_in`].
     pub token: Option<String>,
     pub content: Content,
     /// When it was written, Unix milliseconds.

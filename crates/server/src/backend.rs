@@ -36,11 +36,21 @@ use crate::http::AppState;
 /// How long a chosen language is remembered, in seconds: a year.
 const REMEMBERED_S: i64 = 365 * 24 * 3600;
 
+/// Who causes a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Somebody does something, which keeps their session from ending unused.
+    Person,
+    /// A page asks by itself, as it does whether anybody is there or not, or nobody can tell.
+    OpenPage,
+}
+
 /// The backend of one request.
 pub struct PageBackend {
     state: AppState,
     came: Came,
     door: Door,
+    cause: Cause,
     /// What marks the browser as one that has signed in before.
     device: Option<String>,
     request_id: Option<String>,
@@ -51,12 +61,18 @@ pub struct PageBackend {
 impl PageBackend {
     /// A backend for whoever came; `came` has their session.
     pub const fn new(state: AppState, came: Came, request_id: Option<String>) -> Self {
-        Self { state, came, door: Door::Session, device: None, request_id, acting: OnceCell::const_new() }
+        let (door, cause) = (Door::Session, Cause::Person);
+        Self { state, came, door, cause, device: None, request_id, acting: OnceCell::const_new() }
     }
 
     /// The same for whoever comes through that door.
     pub fn through(self, door: Door) -> Self {
         Self { door, ..self }
+    }
+
+    /// The same for what an open page asks for.
+    pub fn of_open_page(self) -> Self {
+        Self { cause: Cause::OpenPage, ..self }
     }
 
     /// The same in a browser that brings a device's token.
@@ -79,10 +95,13 @@ impl PageBackend {
         match &self.door {
             Door::Session => {
                 let Some(session) = &self.came.session else { return Ok(None) };
-                let person = self.state.engine.person(session).await?;
+                let person = match self.cause {
+                    Cause::Person => self.state.engine.person(session).await?,
+                    Cause::OpenPage => self.state.engine.person_of_open_page(session).await?,
+                };
                 Ok(person.map(|person| Who::Person(Arc::new(person))))
             }
-            Door::EditorLink(session) => embed::who(&self.state, session.as_deref()).await,
+            Door::EditorLink(session) => embed::who(&self.state, session.as_deref(), self.cause).await,
         }
     }
 

@@ -5,7 +5,6 @@
 //! while: a page that hears neither has lost its connection, or has a proxy before it that holds answers back.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, Request, State};
@@ -13,12 +12,14 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{Stream, unfold};
 use groundswell_app::failure::Failure;
-use groundswell_engine::access::Came;
+use groundswell_engine::EngineError;
+use groundswell_engine::access::{Came, Who};
+use groundswell_engine::acting::Acting;
 use groundswell_engine::changes::ChangeWatch;
-use groundswell_types::{Change, ProgramId};
+use groundswell_types::{Change, ProgramId, TeamId, UserId};
 use http::header::{CACHE_CONTROL, HeaderName, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{Interval, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -26,9 +27,14 @@ use crate::backend::{Door, PageBackend};
 use crate::http::AppState;
 use crate::pages::came;
 use crate::routes::Routes;
+use crate::stream_room::{self, Full, Room, StreamRoom};
 
 /// Open at a time; beyond that pages go on by asking.
 const MAX_STREAMS: usize = 1_000;
+
+/// Open at a time for one person, in all their browsers, or one session of an editor link, and for all of a team.
+const MAX_OF_A_VIEWER: usize = 50;
+const MAX_OF_A_TEAM: usize = 500;
 
 /// A page takes its stream for broken when it hears nothing for twice that time (`app/src/live/line.rs`).
 const HEARTBEAT: Duration = Duration::from_secs(20);
@@ -39,7 +45,7 @@ const SESSION_CHECK: Duration = Duration::from_secs(50);
 
 /// Room for streams, and their end.
 pub struct LiveStreams {
-    room: Arc<Semaphore>,
+    room: StreamRoom<Holder>,
     /// Cancelled when the server stops: it would wait for streams, and they have no end of their own.
     stop: CancellationToken,
 }
@@ -47,7 +53,43 @@ pub struct LiveStreams {
 impl LiveStreams {
     /// None yet; `stop` ends them.
     pub fn new(stop: CancellationToken) -> Self {
-        Self { room: Arc::new(Semaphore::new(MAX_STREAMS)), stop }
+        Self { room: StreamRoom::new(MAX_STREAMS), stop }
+    }
+}
+
+/// Whose streams are counted together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum Holder {
+    Person(UserId),
+    /// An editor link's session, by the link's id.
+    Link(String),
+    /// Everybody who looks at what is this team's.
+    Team(TeamId),
+}
+
+impl Holder {
+    fn all_of(acting: &Acting, program: Option<&ProgramId>) -> Result<Vec<Self>, EngineError> {
+        let team = match program {
+            Some(program) => Some(acting.team_of(program)?),
+            // Who is in none has no program in their list.
+            None => acting.actor().team().ok(),
+        };
+        let viewer = match &acting.actor().who {
+            Who::Person(person) => Some(Self::Person(person.id.clone())),
+            Who::Link(holder) => Some(Self::Link(holder.id.clone())),
+            // They have no pages.
+            Who::Operator | Who::Key(_) => None,
+        };
+        Ok(viewer.into_iter().chain(team.map(Self::Team)).collect())
+    }
+}
+
+impl stream_room::Holder for Holder {
+    fn most(&self) -> usize {
+        match self {
+            Self::Person(_) | Self::Link(_) => MAX_OF_A_VIEWER,
+            Self::Team(_) => MAX_OF_A_TEAM,
+        }
     }
 }
 
@@ -79,8 +121,8 @@ fn no_program() -> Response {
 async fn answer(state: AppState, came: (Came, Door), program: Option<ProgramId>) -> Response {
     // From here on no end of the session is missed.
     let changed = state.engine.access_changed();
-    let watch = match watch(&state, &came, program.as_ref()).await {
-        Ok(watch) => watch,
+    let (watch, holders) = match watch(&state, &came, program.as_ref()).await {
+        Ok(watched) => watched,
         Err(Failure::SignedOut) => return (StatusCode::UNAUTHORIZED, "Sign in first.\n").into_response(),
         Err(Failure::NotFound) => return no_program(),
         Err(failure) => {
@@ -88,9 +130,9 @@ async fn answer(state: AppState, came: (Came, Door), program: Option<ProgramId>)
             return (status, format!("{failure}\n")).into_response();
         }
     };
-    let Ok(room) = Arc::clone(&state.live.room).try_acquire_owned() else {
-        let wait = [(RETRY_AFTER, "60")];
-        return (StatusCode::SERVICE_UNAVAILABLE, wait, "Too many pages are open.\n").into_response();
+    let room = match state.live.room.enter(holders) {
+        Ok(room) => room,
+        Err(full) => return no_room(&full),
     };
     let mut checks = interval(SESSION_CHECK);
     // The first one has just been made.
@@ -105,19 +147,31 @@ async fn answer(state: AppState, came: (Came, Door), program: Option<ProgramId>)
     response
 }
 
-/// A watch for somebody who may have it.
+fn no_room(full: &Full<Holder>) -> Response {
+    let (status, why) = match full {
+        Full::Of(Holder::Person(_) | Holder::Link(_)) => {
+            (StatusCode::TOO_MANY_REQUESTS, "You have too many pages open.\n")
+        }
+        Full::Of(Holder::Team(_)) => (StatusCode::TOO_MANY_REQUESTS, "Your team has too many pages open.\n"),
+        Full::Whole => (StatusCode::SERVICE_UNAVAILABLE, "Too many pages are open.\n"),
+    };
+    (status, [(RETRY_AFTER, "60")], why).into_response()
+}
+
+/// A watch for somebody who may have it, and as whose stream it counts.
 async fn watch(
     state: &AppState,
     (came, door): &(Came, Door),
     program: Option<&ProgramId>,
-) -> Result<ChangeWatch, Failure> {
-    let backend = PageBackend::new(state.clone(), came.clone(), None).through(door.clone());
+) -> Result<(ChangeWatch, Vec<Holder>), Failure> {
+    let backend = PageBackend::new(state.clone(), came.clone(), None).through(door.clone()).of_open_page();
     let acting = backend.engine().await?;
     let watch = match program {
         Some(program) => acting.watch(program),
         None => acting.watch_listed(),
     };
-    watch.map_err(|error| backend.failure(error))
+    let watched = watch.and_then(|watch| Ok((watch, Holder::all_of(acting, program)?)));
+    watched.map_err(|error| backend.failure(error))
 }
 
 fn message(changed: &[Change]) -> Event {
@@ -136,7 +190,7 @@ struct Viewer {
     watch: ChangeWatch,
     /// Nothing was said yet.
     is_new: bool,
-    _room: OwnedSemaphorePermit,
+    _room: Room<Holder>,
 }
 
 impl Viewer {
@@ -162,7 +216,7 @@ impl Viewer {
                 changed = self.watch.next() => return Some(changed),
             }
             // Who cannot be asked about is not told anything either; the page comes again.
-            let watch = watch(&self.state, &self.came, self.program.as_ref()).await.ok()?;
+            let (watch, _) = watch(&self.state, &self.came, self.program.as_ref()).await.ok()?;
             if !watch.is_like(&self.watch) {
                 // They look at another team by now, where everything is news.
                 self.watch = watch;

@@ -90,8 +90,9 @@ impl SmtpPost {
     fn message(&self, letter: &Letter) -> Option<Message> {
         let to: Address = letter.to.as_str().parse().ok()?;
         let texts = Texts::of(Language::parse(&letter.language).unwrap_or_default());
-        let link =
-            letter.token.as_ref().map(|token| format!("{}/notifications?token={token}", self.public_url));
+        let is_way_in = matches!(letter.content, Content::SignInLink { .. });
+        let path = if is_way_in { "sign-in" } else { "notifications" };
+        let link = letter.token.as_ref().map(|token| format!("{}/{path}?token={token}", self.public_url));
         let mail = mail::write(texts, &says(&letter.content), (&self.public_url, link.as_deref()));
         let written = UNIX_EPOCH + Duration::from_millis(letter.written_at_ms.try_into().unwrap_or_default());
         let mut message = Message::builder()
@@ -103,7 +104,7 @@ impl SmtpPost {
             .message_id(Some(format!("<letter.{}@{}>", letter.id, self.host)))
             .raw_header(header("Auto-Submitted", "auto-generated"))
             .raw_header(header("Content-Language", texts.language().tag()));
-        if let Some(link) = link {
+        if let Some(link) = link.filter(|_| !is_way_in) {
             // RFC 8058: programs for e-mail show a button for it.
             message = message
                 .raw_header(header("List-Unsubscribe", &format!("<{link}>")))
@@ -216,6 +217,9 @@ fn says(content: &Content) -> mail::Says {
         }
         Content::Question { about, asked_by } => mail::Says::Question { about: named(about), asked_by },
         Content::Address { name } => mail::Says::Address { name },
+        Content::SignInLink { name, at_ms, address, .. } => {
+            mail::Says::SignInLink { name, at: at_ms, address }
+        }
         Content::SignIn { name, at_ms, address, user_agent, .. } => {
             mail::Says::SignIn { name, at: at_ms, address, user_agent }
         }

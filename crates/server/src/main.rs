@@ -37,6 +37,7 @@ mod serve;
 mod site;
 mod statuspage;
 mod stop_signals;
+mod stream_room;
 mod traces;
 mod unread;
 

@@ -91,6 +91,8 @@ enum Refusal {
     IsAnothers,
     /// Whoever wants to connect an account does not know its password.
     WrongPassword,
+    /// They have none, and have not signed in lately.
+    TooLongAgo,
     TooManyGuesses,
     /// More passwords wait to be compared than can be.
     Busy,
@@ -108,6 +110,7 @@ impl Refusal {
             Self::HasAccount => "has-account",
             Self::IsAnothers => "is-anothers",
             Self::WrongPassword => "wrong-password",
+            Self::TooLongAgo => "too-long-ago",
             Self::TooManyGuesses => "too-many-guesses",
             Self::Busy => "busy",
         }
@@ -129,6 +132,7 @@ impl From<TurnedAway> for Refusal {
             TurnedAway::HasAccount => Self::HasAccount,
             TurnedAway::Engine(EngineError::Refused(_)) => Self::IsAnothers,
             TurnedAway::Engine(EngineError::Invalid(_)) => Self::WrongPassword,
+            TurnedAway::Engine(EngineError::Forbidden(_)) => Self::TooLongAgo,
             TurnedAway::Engine(EngineError::TooManyGuesses { .. }) => Self::TooManyGuesses,
             TurnedAway::Engine(EngineError::Busy) => Self::Busy,
             TurnedAway::Engine(error) => {
@@ -178,7 +182,7 @@ fn next_of(wanted: &str) -> String {
     if next.len() > MAX_NEXT_BYTES { "/".to_owned() } else { next }
 }
 
-/// To connect the account of whoever is signed in and knows its password; nothing when nobody is.
+/// To connect the account of whoever is signed in and can show that it is theirs; nothing when nobody is.
 async fn begin_to_connect(state: &AppState, came: Came, password: &str) -> Result<Option<Purpose>, Refusal> {
     let Some(acting) = acting(state, &came).await? else { return Ok(None) };
     acting.begin_to_connect_provider(password).await.map_err(TurnedAway::from)?;

@@ -86,6 +86,8 @@ pub fn router(state: &AppState) -> Routes {
         pages = pages.answers(method, path).answers(method, &format!("{EMBED}{path}"));
     }
     let pages = pages
+        .post("/seen", seen)
+        .post("/embed/seen", seen)
         .get("/settings/audit-log/export", audit_export::of_page)
         .get("/programs/{id}/deliveries/export", export::of_page)
         .post("/_fn/{*name}", server_function)
@@ -162,7 +164,7 @@ impl PageRenderer {
         backend: Arc<PageBackend>,
     ) -> Response {
         let next = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        let shown = Ok::<_, Failure>(PlainShown::sign_in(next));
+        let shown = Ok::<_, Failure>(PlainShown::sign_in(backend.as_ref(), next));
         let context = move || provide_context(shown.clone());
         let mut response = self
             .render_as((state, backend), request, (context, plain_shell, |nonce| Scripts::Inline(nonce)))
@@ -302,6 +304,16 @@ fn language_for(state: &AppState, headers: &HeaderMap) -> Language {
     Language::choose(state.cookies.read(Cookie::Language, headers), accepted)
 }
 
+/// Somebody does something on a page that has a browser half, which is what keeps their session: what its server functions are
+/// called for nobody can tell.
+async fn seen(State(state): State<AppState>, request: Request) -> StatusCode {
+    let backend = backend_for(&state, request.uri(), (request.headers(), request.extensions()));
+    match backend.engine().await {
+        Ok(_) => StatusCode::NO_CONTENT,
+        Err(failure) => StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
 async fn server_function(State(state): State<AppState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = match read_form(&state, &parts.headers, body).await {
@@ -309,8 +321,9 @@ async fn server_function(State(state): State<AppState>, request: Request) -> Res
         Err(response) => return response,
     };
     let mut request = Request::from_parts(parts, Body::from(body.to_vec()));
-    let backend: Arc<dyn Backend> =
-        backend_for(&state, request.uri(), (request.headers(), request.extensions()));
+    let door = Door::of(&state, request.uri().path(), request.headers());
+    let backend = page_backend(&state, request.headers(), request.extensions());
+    let backend: Arc<dyn Backend> = Arc::new(backend.through(door).of_open_page());
     // Functions are found by their paths.
     if let Some(Ok(own)) = request.uri().path().strip_prefix(EMBED).map(Uri::try_from) {
         *request.uri_mut() = own;

@@ -17,8 +17,20 @@ pub struct Account {
     /// Whether that is known to be theirs; `None` when this server sends no e-mail.
     pub whose: Option<Whose>,
     pub has_password: bool,
+    /// What it takes to change how they sign in.
+    pub asks: Asks,
     /// Whether they can sign in through the OpenID provider.
     pub has_provider: bool,
+}
+
+/// What somebody is asked for before they change how they sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// Nothing: they have just signed in.
+    Nothing,
+    PresentPassword,
+    /// To sign in again.
+    NewSignIn,
 }
 
 /// Somebody was turned away: a failure, and how that is said in HTTP.
@@ -51,6 +63,12 @@ pub trait AccountBackend: Send + Sync + 'static {
 
     /// Signs in whoever has this address and this password.
     async fn sign_in_with_password(&self, email: &str, password: &str) -> Result<Vec<String>, Turned>;
+
+    /// Whether this server sends sign-in links by e-mail.
+    fn sends_sign_in_links(&self) -> bool;
+
+    /// Has one sent to whoever has this address. Nothing tells whether anybody has it.
+    async fn send_sign_in_link(&self, email: &str) -> Result<(), Turned>;
 
     /// The account of who made the request.
     async fn account(&self) -> Result<Account, Failure>;

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::{Icon, Shape};
+use crate::failure::Failure;
 use crate::functions;
 use crate::pages::live::{focus_after_navigation, keep_fresh};
 use crate::texts::{Texts, texts};
@@ -23,7 +24,9 @@ pub fn FirstStepsList(program: ProgramId, steps: Option<FirstSteps>) -> impl Int
         keep_fresh(shown, move || {
             let has_ended = shown.try_with_untracked(Option::is_none).unwrap_or(true);
             let program = program.get_value();
-            async move { if has_ended { None } else { functions::get_first_steps(program).await.ok() } }
+            async move {
+                if has_ended { Err(Failure::NotFound) } else { functions::get_first_steps(program).await }
+            }
         });
     }
     let is_shown = Memo::new(move |_| shown.with(Option::is_some));

@@ -9,8 +9,11 @@ use crate::failure::Failure;
 use crate::plain::account::Done;
 use crate::plain::{Outcome, account, sign_in};
 
-/// Signs in with a link's token, or else with address and password; leads to where somebody wanted to go.
+/// Signs in with a link's token, or else with address and password; leads to where somebody wanted to go. Or has a link sent.
 pub async fn sign_in(backend: &dyn Backend, form: &Form) -> Answer {
+    if form.get("intent") == "send-link" {
+        return send_link(backend, form).await;
+    }
     let (token, email) = (form.get("token"), form.get("email"));
     let signed_in = if token.is_empty() {
         backend.sign_in_with_password(email, form.get("password")).await
@@ -20,12 +23,25 @@ pub async fn sign_in(backend: &dyn Backend, form: &Form) -> Answer {
     let next = form.get("next");
     match signed_in {
         Ok(set_cookies) => Answer::SignedIn { location: after_sign_in(next), set_cookies },
-        Err(turned) => {
-            let status = turned.status;
-            let (email, next) = (email.to_owned(), next.to_owned());
-            let outcome = Outcome::SignIn(sign_in::Outcome { turned, email, next });
-            Answer::Plain { status, outcome: Box::new(outcome) }
+        Err(turned) => turned_away(turned, form),
+    }
+}
+
+fn turned_away(turned: Turned, form: &Form) -> Answer {
+    let status = turned.status;
+    let (email, next) = (form.get("email").to_owned(), form.get("next").to_owned());
+    let outcome = Outcome::SignIn(sign_in::Outcome { turned, email, next });
+    Answer::Plain { status, outcome: Box::new(outcome) }
+}
+
+async fn send_link(backend: &dyn Backend, form: &Form) -> Answer {
+    match backend.send_sign_in_link(form.get("email")).await {
+        Ok(()) => {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            query.append_pair("sent", "link").append_pair("next", &after_sign_in(form.get("next")));
+            Answer::redirect(format!("/sign-in?{}", query.finish()))
         }
+        Err(turned) => turned_away(turned, form),
     }
 }
 

@@ -1,5 +1,7 @@
 //! When somebody who shows something asks for it: one question at a time, with a rest after each. Pure.
 
+use crate::failure::Failure;
+
 /// At least so long between two questions, in milliseconds.
 const REST_MS: u32 = 1_000;
 
@@ -19,6 +21,15 @@ pub enum Asked {
     NotNow,
     /// There was no answer.
     Failed,
+    /// Whoever the page was shown to is not signed in any more.
+    Over,
+}
+
+impl Asked {
+    /// What came of a question that was not answered with what was asked for.
+    pub fn without_answer(failure: &Failure) -> Self {
+        if *failure == Failure::SignedOut { Self::Over } else { Self::Failed }
+    }
 }
 
 /// What is to be done.

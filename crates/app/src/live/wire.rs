@@ -163,6 +163,11 @@ fn go_on(number: u64, step: Option<Step>) {
             spawn_local(async move {
                 let began = js_sys::Date::now();
                 let asked = answer.await;
+                if asked == Asked::Over {
+                    // Nothing more is asked, whether the browser lets the page go at once or asks about what was typed.
+                    let _ = window().location().reload();
+                    return;
+                }
                 #[expect(
                     clippy::cast_possible_truncation,
                     clippy::cast_sign_loss,

@@ -79,7 +79,7 @@ fn InboxView(loaded: Loaded, open: Memo<Option<InboxRequestId>>) -> impl IntoVie
     let shown = RwSignal::new(inbox);
     keep_fresh(shown, move || {
         let id = id.get_value();
-        async move { functions::get_inbox(id).await.ok() }
+        async move { functions::get_inbox(id).await }
     });
     let failure = returned().map(|returned| view! { <FailureNotice failure=returned.failure/> });
     let is_open = Memo::new(move |_| open.with(Option::is_some));

@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
 use super::program_id;
+use crate::failure::Failure;
 use crate::live::{self, Asked, Watched};
 
 /// Does something whenever anything of the program in the path may have changed and it is not paused, one at a time.
@@ -25,7 +26,7 @@ pub fn again_and_again<F: Future<Output = Asked> + 'static>(
 pub fn keep_fresh<T, F, A>(shown: RwSignal<T>, ask: A)
 where
     T: PartialEq + Send + Sync + 'static,
-    F: Future<Output = Option<T>> + 'static,
+    F: Future<Output = Result<T, Failure>> + 'static,
     A: Fn() -> F + Copy + 'static,
 {
     keep_fresh_unless(|| false, shown, ask);
@@ -35,7 +36,7 @@ where
 pub fn keep_fresh_unless<T, F, A>(is_paused: impl Fn() -> bool + Copy + 'static, shown: RwSignal<T>, ask: A)
 where
     T: PartialEq + Send + Sync + 'static,
-    F: Future<Output = Option<T>> + 'static,
+    F: Future<Output = Result<T, Failure>> + 'static,
     A: Fn() -> F + Copy + 'static,
 {
     again_and_again(is_paused, move || async move { live::take(shown, ask().await) });

@@ -71,7 +71,7 @@ fn WebhooksCard(summary: ProgramSummary, steps: Option<FirstSteps>) -> impl Into
         Watched::Program(id.get_value()),
         &[Change::Webhooks, Change::Draft],
         summary,
-        move || async move { functions::get_program(id.try_get_value()?).await.ok() },
+        move || async move { functions::get_program(id.try_get_value().ok_or(Failure::NotFound)?).await },
     );
     view! {
         <article class="card integration">

@@ -50,7 +50,7 @@ fn Programs(programs: Vec<ProgramSummary>, role: Option<Role>, returned: Option<
     let texts = texts();
     let is_first = programs.is_empty();
     let programs = RwSignal::new(programs);
-    live::keep(Watched::AllPrograms, &SHOWN, programs, || async { functions::get_programs().await.ok() });
+    live::keep(Watched::AllPrograms, &SHOWN, programs, || async { functions::get_programs().await });
     let is_empty = Memo::new(move |_| programs.with(Vec::is_empty));
     let ids = Memo::new(move |_| {
         programs.with(|all| all.iter().map(|summary| summary.program.id.clone()).collect::<Vec<_>>())

@@ -5,7 +5,7 @@ use leptos_meta::Title;
 
 use super::provider::{ConnectProvider, PresentPassword};
 use crate::backend::Backend;
-use crate::backend::account::{Account, Turned};
+use crate::backend::account::{Account, Asks, Turned};
 use crate::backend::telling::Whose;
 use crate::components::{FailureNotice, Icon, Shape};
 use crate::failure::Failure;
@@ -96,7 +96,7 @@ pub fn view(shown: Shown) -> AnyView {
         None => (None, None, None),
     };
     let notice = turned.map(|turned| view! { <FailureNotice failure=turned.failure/> });
-    let Account { name: kept_name, email: kept_email, whose, has_password, has_provider } = account;
+    let Account { name: kept_name, email: kept_email, whose, has_password, asks, has_provider } = account;
     view! {
         <Title text=texts.account_title()/>
         <div class="page">
@@ -104,8 +104,8 @@ pub fn view(shown: Shown) -> AnyView {
             {done}
             {notice}
             <Name name=name.unwrap_or(kept_name)/>
-            <SignIn email=email.or(kept_email).unwrap_or_default() whose has_password/>
-            <ConnectProvider is_connected=has_provider has_password/>
+            <SignIn email=email.or(kept_email).unwrap_or_default() whose has_password asks/>
+            <ConnectProvider is_connected=has_provider has_password asks/>
         </div>
     }
     .into_any()
@@ -128,8 +128,17 @@ fn Name(name: String) -> impl IntoView {
 }
 
 #[component]
-fn SignIn(email: String, whose: Option<Whose>, has_password: bool) -> impl IntoView {
+fn SignIn(email: String, whose: Option<Whose>, has_password: bool, asks: Asks) -> impl IntoView {
     let texts = texts();
+    if asks == Asks::NewSignIn {
+        return view! {
+            <section class="card form" aria-labelledby="sign-in-heading">
+                <h2 id="sign-in-heading">{texts.account_sign_in()}</h2>
+                <p>{texts.account_too_long_ago()}</p>
+            </section>
+        }
+        .into_any();
+    }
     let whose = whose.map(|whose| {
         let said = match whose {
             Whose::Unknown => texts.account_email_unknown(),
@@ -138,7 +147,7 @@ fn SignIn(email: String, whose: Option<Whose>, has_password: bool) -> impl IntoV
         };
         view! { <span class="hint">{said}</span> }
     });
-    let present = has_password.then(|| view! { <PresentPassword/> });
+    let present = (asks == Asks::PresentPassword).then(|| view! { <PresentPassword/> });
     let means = if has_password { texts.account_change_means() } else { texts.account_set_means() };
     let keep = has_password.then(|| texts.account_keep_password());
     view! {
@@ -162,4 +171,5 @@ fn SignIn(email: String, whose: Option<Whose>, has_password: bool) -> impl IntoV
             <button class="button primary" type="submit">{texts.account_save_sign_in()}</button>
         </form>
     }
+    .into_any()
 }

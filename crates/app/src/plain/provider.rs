@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
+use crate::backend::account::Asks;
 use crate::components::{Icon, Shape};
 use crate::texts::{Texts, texts};
 
@@ -30,11 +31,13 @@ pub fn ProviderSignIn(next: String) -> impl IntoView {
 
 /// For somebody who is signed in: to have them sign in through the provider as well, or no more.
 #[component]
-pub fn ConnectProvider(is_connected: bool, has_password: bool) -> impl IntoView {
+pub fn ConnectProvider(is_connected: bool, has_password: bool, asks: Asks) -> impl IntoView {
     let Some(Provider { name }) = use_context() else { return ().into_any() };
     let texts = texts();
     match (is_connected, has_password) {
-        (false, _) => view! { <Connect name has_password/> }.into_any(),
+        // The form above says what it takes.
+        (false, _) if asks == Asks::NewSignIn => ().into_any(),
+        (false, _) => view! { <Connect name asks/> }.into_any(),
         (true, true) => view! {
             <form class="card form" method="post" action="/settings/account" aria-labelledby="provider-heading">
                 <About is=texts.sign_in_provider_is_connected(&name) name=name.clone()/>
@@ -55,9 +58,9 @@ pub fn ConnectProvider(is_connected: bool, has_password: bool) -> impl IntoView 
 }
 
 #[component]
-fn Connect(name: String, has_password: bool) -> impl IntoView {
+fn Connect(name: String, asks: Asks) -> impl IntoView {
     let texts = texts();
-    let password = has_password.then(|| view! { <PresentPassword/> });
+    let password = (asks == Asks::PresentPassword).then(|| view! { <PresentPassword/> });
     view! {
         <form class="card form" method="post" action="/sign-in/provider" aria-labelledby="provider-heading">
             <About is=texts.sign_in_provider_connect_means(&name) name=name.clone()/>
@@ -115,6 +118,7 @@ fn sentence(texts: Texts, refusal: &str) -> Option<&'static str> {
         "not-invited" => texts.sign_in_provider_not_invited(),
         "has-account" => texts.sign_in_provider_has_account(),
         "is-anothers" => texts.sign_in_provider_is_anothers(),
+        "too-long-ago" => texts.account_too_long_ago(),
         "wrong-password" => texts.sign_in_provider_wrong_password(),
         "too-many-guesses" => texts.sign_in_provider_too_many_guesses(),
         "busy" => texts.sign_in_provider_busy(),

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use super::provider::ProviderSignIn;
+use crate::backend::Backend;
 use crate::backend::account::Turned;
 use crate::components::{FailureNotice, Icon, Shape};
 use crate::language::Language;
@@ -34,42 +35,57 @@ pub struct Shown {
     email: String,
     next: String,
     turned: Option<Turned>,
+    /// Whether a link can be sent.
+    sends_links: bool,
+    /// Whether one was, if there is anybody to send it to.
+    is_sent: bool,
 }
 
 impl Shown {
     /// What it was asked for with, and what came of its form.
-    pub fn read(query: &str, outcome: Option<Outcome>) -> Self {
+    pub fn read(backend: &dyn Backend, query: &str, outcome: Option<Outcome>) -> Self {
+        let sends_links = backend.sends_sign_in_links();
         if let Some(Outcome { turned, email, next }) = outcome {
-            return Self { token: None, email, next, turned: Some(turned) };
+            return Self { email, next, turned: Some(turned), sends_links, ..Self::default() };
         }
         let get = |wanted: &str| {
             let mut pairs = url::form_urlencoded::parse(query.as_bytes());
             pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned())
         };
         let token = get("token").filter(|token| !token.is_empty());
-        Self { token, next: get("next").unwrap_or_default(), ..Self::default() }
+        let is_sent = sends_links && get("sent").is_some();
+        Self { token, next: get("next").unwrap_or_default(), sends_links, is_sent, ..Self::default() }
     }
 
     /// In the place of the page at `next`.
-    pub fn before(next: &str) -> Self {
-        Self { next: next.to_owned(), ..Self::default() }
+    pub fn before(backend: &dyn Backend, next: &str) -> Self {
+        Self { next: next.to_owned(), sends_links: backend.sends_sign_in_links(), ..Self::default() }
     }
 }
 
 /// The page.
 pub fn view(shown: Shown) -> AnyView {
     let texts = texts();
-    let Shown { token, email, next, turned } = shown;
+    let Shown { token, email, next, turned, sends_links, is_sent } = shown;
     let notice = turned.map(|turned| view! { <FailureNotice failure=turned.failure/> });
     let content = match token {
         Some(token) => view! { <WithLink token next/> }.into_any(),
-        None => view! { <WithPassword email next/> }.into_any(),
+        None => view! { <WithPassword email next sends_links/> }.into_any(),
     };
+    let sent = is_sent.then(|| {
+        view! {
+            <div class="notice" data-tone="info" role="status">
+                <Icon shape=Shape::Done/>
+                <p>{texts.sign_in_link_sent()}</p>
+            </div>
+        }
+    });
     view! {
         <Title text=texts.sign_in_title()/>
         <div class="page narrow sign-in">
             <h1>{texts.sign_in_title()}</h1>
             {notice}
+            {sent}
             {content}
         </div>
     }
@@ -91,8 +107,16 @@ fn WithLink(token: String, next: String) -> impl IntoView {
 }
 
 #[component]
-fn WithPassword(email: String, next: String) -> impl IntoView {
+fn WithPassword(email: String, next: String, sends_links: bool) -> impl IntoView {
     let texts = texts();
+    // Of its form's fields it takes the address alone, so an empty password is no obstacle to it.
+    let send_link = sends_links.then(|| {
+        view! {
+            <button class="button" type="submit" name="intent" value="send-link" formnovalidate>
+                {texts.sign_in_send_link()}
+            </button>
+        }
+    });
     let code = |words: &'static str| view! { <code>{words}</code> }.into_any();
     view! {
         <form class="card form" method="post" action="/sign-in">
@@ -108,6 +132,7 @@ fn WithPassword(email: String, next: String) -> impl IntoView {
                     autocomplete="current-password"/>
             </label>
             <button class="button primary" type="submit">{texts.sign_in_button()}</button>
+            {send_link}
         </form>
         <ProviderSignIn next/>
         <details class="disclosure sign-in-help">

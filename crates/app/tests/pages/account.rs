@@ -1,7 +1,7 @@
 //! Signing in with a password, one's own account, and sessions.
 
 use groundswell_app::Language;
-use groundswell_app::backend::account::Account;
+use groundswell_app::backend::account::{Account, Asks};
 use groundswell_app::backend::telling::Whose;
 use groundswell_app::plain::provider::Provider;
 use http::StatusCode;
@@ -52,6 +52,7 @@ async fn an_account_gets_its_first_password_and_then_asks_for_it() {
         email: None,
         whose: None,
         has_password: false,
+        asks: Asks::Nothing,
         has_provider: false,
     });
     let site = Site::new(memory);
@@ -72,6 +73,65 @@ async fn an_account_gets_its_first_password_and_then_asks_for_it() {
     let renamed = site.post(ACCOUNT, "intent=name&name=Ada+L.").await;
     assert_eq!(renamed.ok().as_deref(), Some("/settings/account?done=name"));
     assert_eq!(site.get(ACCOUNT).await.tags("value=\"Ada L.\"").len(), 1);
+}
+
+#[tokio::test]
+async fn who_has_just_come_by_a_link_needs_no_present_password_and_who_came_long_ago_signs_in_again() {
+    let site = site_with_provider(true, false);
+    let asks = |asks| {
+        let mut state = site.backend.state.lock().expect("not poisoned");
+        state.account.as_mut().expect("an account").asks = asks;
+    };
+    asks(Asks::Nothing);
+    let page = site.get(ACCOUNT).await;
+    page.shows(&["How you sign in", "Connect with Acme"]);
+    assert!(page.tags("name=\"present-password\"").is_empty());
+    asks(Asks::NewSignIn);
+    let page = site.get(ACCOUNT).await;
+    page.shows(&["How you sign in", "You signed in more than an hour ago."]);
+    for gone in ["name=\"new-password\"", "action=\"/sign-in/provider\""] {
+        assert!(page.tags(gone).is_empty(), "{gone}");
+    }
+    site.get(&format!("{ACCOUNT}?provider=too-long-ago"))
+        .await
+        .shows(&["You signed in more than an hour ago."]);
+}
+
+#[tokio::test]
+async fn a_link_is_offered_where_there_is_e_mail_and_whoever_asks_learns_nothing() {
+    let site = Site::new(Memory::default());
+    assert!(
+        !site.get("/sign-in?sent=link").await.html.contains("link\" formnovalidate"),
+        "there is no e-mail"
+    );
+    site.backend.state.lock().expect("not poisoned").sends_links = true;
+    let page = site.sign_in_before("/programs/p1/inbox").await;
+    page.shows(&["E-mail me a link to sign in"]);
+    assert_eq!(page.tags("value=\"send-link\"").len(), 1);
+    let mut pages = Vec::new();
+    for email in ["ada@example.com", "nobody@example.com"] {
+        let form = format!("intent=send-link&email={email}&password=&next=/programs/p1/inbox");
+        let location = site.post("/sign-in", &form).await.ok().expect("leads on");
+        assert_eq!(location, "/sign-in?sent=link&next=%2Fprograms%2Fp1%2Finbox");
+        pages.push(site.get(&location).await);
+    }
+    pages[0].shows(&["an e-mail with a link is on its way"]);
+    assert_eq!(pages[0].text(), pages[1].text());
+    assert_eq!(pages[0].tags("name=\"next\" value=\"/programs/p1/inbox\"").len(), 1);
+    let page = site.post("/sign-in", "intent=send-link&email=ada&password=").await.expect_err("comes back");
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    page.shows(&["Must be an e-mail address such as ada@example.com."]);
+    assert_eq!(page.tags("value=\"ada\"").len(), 1, "what was typed is kept");
+}
+
+#[tokio::test]
+async fn a_page_with_a_browser_half_tells_when_somebody_does_something_on_it() {
+    let site = Site::new(Memory::full());
+    for (path, tells) in [("/", true), (SESSIONS, false)] {
+        let page = site.get(path).await;
+        let is_told = page.html.contains("const seen = () => {") && page.html.contains("\"/seen\"");
+        assert_eq!(is_told, tells, "{path}");
+    }
 }
 
 #[tokio::test]
@@ -122,8 +182,9 @@ async fn the_page_says_whether_the_address_is_known_to_be_theirs() {
 fn site_with_provider(has_password: bool, has_provider: bool) -> Site {
     let memory = Memory::full();
     let email = Some("ada@example.com".to_owned());
+    let asks = if has_password { Asks::PresentPassword } else { Asks::Nothing };
     memory.state.lock().expect("not poisoned").account =
-        Some(Account { name: "Ada".to_owned(), email, whose: None, has_password, has_provider });
+        Some(Account { name: "Ada".to_owned(), email, whose: None, has_password, asks, has_provider });
     Site { provider: Some(Provider { name: "Acme".to_owned() }), ..Site::new(memory) }
 }
 

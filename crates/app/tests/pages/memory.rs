@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use groundswell_app::backend::Backend;
-use groundswell_app::backend::account::Account;
+use groundswell_app::backend::account::{Account, Asks};
 use groundswell_app::failure::Failure;
 use groundswell_app::{Language, Viewer};
 use groundswell_types::editor::{
@@ -63,6 +63,7 @@ impl Memory {
                 email: Some("ada@example.com".to_owned()),
                 whose: None,
                 has_password: true,
+                asks: Asks::PresentPassword,
                 has_provider: false,
             });
             state.sessions = vec![session("ses_1", true), session("ses_2", false)];

@@ -87,7 +87,7 @@ impl Site {
 
     /// The page for signing in, where the server puts it in the place of another.
     pub async fn sign_in_before(&self, path: &str) -> Page {
-        let shown = Ok::<_, Failure>(PlainShown::sign_in(path));
+        let shown = Ok::<_, Failure>(PlainShown::sign_in(self.backend.as_ref(), path));
         self.render_as(path, move || provide_context(shown.clone()), plain_shell).await
     }
 

@@ -76,6 +76,8 @@ pub struct Person {
     pub team: Option<TeamId>,
     /// The hash of their session's token.
     pub session: [u8; 32],
+    /// When they signed in, Unix milliseconds.
+    pub signed_in_at_ms: i64,
 }
 
 impl Person {

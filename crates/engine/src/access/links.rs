@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use groundswell_types::{AuditAction, MAX_EDITOR_LINK_LABEL_CHARS, Problem, ProgramId, Theme};
 
+use super::sessions::Use;
 use super::{Actor, Came, Who, hash_token, new_token};
 use crate::audit::{Deed, Trace};
 use crate::engine::Engine;
@@ -123,8 +124,17 @@ impl Engine {
         Ok((session, holder))
     }
 
-    /// Whose session this is, while it lasts. It ends with the key that made its link.
+    /// Whose session this is, while it lasts; for what they do themselves. It ends with the key that made its link.
     pub async fn link_holder(&self, session: &str) -> Result<Option<LinkHolder>, EngineError> {
+        self.link_holder_of(session, Use::ByPerson).await
+    }
+
+    /// The same for what an open page does by itself, be somebody there or not: that uses no session.
+    pub async fn link_holder_of_open_page(&self, session: &str) -> Result<Option<LinkHolder>, EngineError> {
+        self.link_holder_of(session, Use::ByPage).await
+    }
+
+    async fn link_holder_of(&self, session: &str, is_used: Use) -> Result<Option<LinkHolder>, EngineError> {
         let now_ms = self.clock.now_ms();
         let Some(record) = self.store.editor_session(hash_token(session), now_ms).await? else {
             return Ok(None);
@@ -134,7 +144,7 @@ impl Engine {
             self.store.delete_editor_session(record.token_hash).await?;
             return Ok(None);
         }
-        if now_ms - record.last_seen_at_ms > SEEN_STEP_MS {
+        if is_used == Use::ByPerson && now_ms - record.last_seen_at_ms > SEEN_STEP_MS {
             self.store.touch_editor_session(record.token_hash, now_ms).await?;
         }
         let EditorLinkRecord { id, program_id: program, api_key_id, label, theme, .. } = record;

@@ -28,6 +28,13 @@ const SEEN_STEP_MS: i64 = 300_000;
 /// Of what a browser calls itself so much is kept.
 const MAX_USER_AGENT_CHARS: usize = 300;
 
+/// Who uses a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    ByPerson,
+    ByPage,
+}
+
 /// Where somebody comes from who signs in.
 #[derive(Debug, Clone, Default)]
 pub struct Came {
@@ -63,13 +70,17 @@ impl Engine {
 
     /// Uses up a sign-in link's token and begins a session.
     pub async fn sign_in(&self, token: &str, came: Came) -> Result<Begun, EngineError> {
+        // A link that a new password ends begins no session behind it.
+        let _held = self.access.doorkeeper.accounts.lock().await;
         let user = self.store.use_sign_in_link(hash_token(token), self.clock.now_ms()).await?;
         let user = user.ok_or_else(|| {
             EngineError::Refused("This sign-in link has been used or has expired. Make a new one.".to_owned())
         })?;
         self.record_sign_in(&user, came.address, "link").await?;
         self.tell_of_sign_in(&user, &came).await?;
-        self.begin_session(user, came).await
+        let begun = self.begin_session(user, came).await?;
+        self.access.doorkeeper.by_link.note(hash_token(&begun.token), self.clock.now_ms());
+        Ok(begun)
     }
 
     /// Records a sign-in; it is none when it cannot be recorded.
@@ -126,8 +137,17 @@ impl Engine {
         Ok(token)
     }
 
-    /// Whose session this is, while it lasts.
+    /// Whose session this is, while it lasts; for what they do themselves, which keeps it from ending unused.
     pub async fn person(&self, session: &str) -> Result<Option<Person>, EngineError> {
+        self.person_of(session, Use::ByPerson).await
+    }
+
+    /// The same for what an open page does by itself, be somebody there or not: that uses no session.
+    pub async fn person_of_open_page(&self, session: &str) -> Result<Option<Person>, EngineError> {
+        self.person_of(session, Use::ByPage).await
+    }
+
+    async fn person_of(&self, session: &str, is_used: Use) -> Result<Option<Person>, EngineError> {
         let now_ms = self.clock.now_ms();
         let Some(signed_in) = self.store.session(hash_token(session), now_ms).await? else {
             return Ok(None);
@@ -137,7 +157,7 @@ impl Engine {
             self.store.delete_session(token_hash).await?;
             return Ok(None);
         }
-        if now_ms - last_seen_at_ms > SEEN_STEP_MS {
+        if is_used == Use::ByPerson && now_ms - last_seen_at_ms > SEEN_STEP_MS {
             self.store.touch_session(token_hash, now_ms).await?;
         }
         Ok(Some(person(signed_in)))
@@ -177,5 +197,6 @@ fn person(SignedIn { session, user, memberships }: SignedIn) -> Person {
         memberships,
         team,
         session: session.token_hash,
+        signed_in_at_ms: session.created_at_ms,
     }
 }

@@ -8,6 +8,7 @@ use super::Acting;
 use crate::access::{Begun, Came, Permission, Person, Who};
 use crate::audit::{Deed, Trace, Unsaid};
 use crate::error::EngineError;
+use crate::people::Proof;
 use crate::store::AddressState;
 
 impl Acting {
@@ -18,8 +19,14 @@ impl Acting {
         self.engine.recorded(&self.actor, deed, self.engine.rename(person, name)).await
     }
 
-    /// Changes the person's e-mail address or password. It takes their present password, if they have one; ends all their
-    /// sessions and forgets their browsers, and begins a new session for the one that asks.
+    /// What the person has to show before they change how they sign in.
+    pub fn proof(&self) -> Result<Proof, EngineError> {
+        let person = self.person()?;
+        Ok(self.engine.proof(person, person.has_password))
+    }
+
+    /// Changes the person's e-mail address or password. It takes what [`Acting::proof`] says; ends all their sessions and
+    /// sign-in links and forgets their browsers, and begins a new session for the one that asks.
     pub async fn change_sign_in(&self, change: SignInChange<'_>, came: Came) -> Result<Begun, EngineError> {
         let person = self.person()?;
         let action = if change.new_password.is_empty() {
@@ -50,7 +57,7 @@ impl Acting {
         self.engine.recorded(&self.actor, deed, self.engine.end_session(self.person()?, id)).await
     }
 
-    /// Ends all sessions of the person but the one that asks, at once.
+    /// Ends all sessions of the person but the one that asks, and their sign-in links, at once.
     pub async fn end_other_sessions(&self) -> Result<(), EngineError> {
         let deed = self.own_deed(AuditAction::SessionEnded, Trace::default().with("which", "all others"));
         self.engine.recorded(&self.actor, deed, self.engine.end_other_sessions(self.person()?)).await

@@ -2,8 +2,7 @@
 
 use groundswell_types::{Email, Problem, SessionView, SignInChange};
 
-use super::guesses::Guesser;
-use super::passwords::{Line, Password, Verdict};
+use super::passwords::{Line, Password};
 use crate::access::{Begun, Came, IDLE_MS, Person, hash_token};
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -31,7 +30,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Ends all sessions of the person and forgets their browsers; the one that asks gets a new session.
+    /// Ends all sessions and sign-in links of the person and forgets their browsers; the one that asks gets a new session.
     pub(crate) async fn change_sign_in(
         &self,
         person: &Person,
@@ -40,7 +39,7 @@ impl Engine {
     ) -> Result<Begun, EngineError> {
         let before = self.account(person).await?;
         let (email, new) = checked(&before, change)?;
-        self.check_present_password(person, &before, change.present_password).await?;
+        self.check_proof(person, &before, change.present_password).await?;
         let hash = match new {
             Some(new) => Some(self.access.doorkeeper.passwords.hash(new, Line::Known).await?),
             None => before.password_hash.clone(),
@@ -59,6 +58,7 @@ impl Engine {
         }
         // First, so that whatever fails, nobody stays signed in by what no longer holds.
         self.store.delete_devices_of(&now.id).await?;
+        self.store.delete_sign_in_links_of(&now.id).await?;
         self.store.delete_sessions_of(&now.id, Some(person.session)).await?;
         let user = UserRecord { email: Some(email), password_hash: hash, ..now };
         self.store.save_user(&user).await?;
@@ -72,23 +72,6 @@ impl Engine {
         }
         self.access.tell();
         Ok(begun)
-    }
-
-    /// Fails when somebody has a password and this is not it.
-    pub(super) async fn check_present_password(
-        &self,
-        person: &Person,
-        user: &UserRecord,
-        typed: &str,
-    ) -> Result<(), EngineError> {
-        let Some(kept) = user.password_hash.clone() else { return Ok(()) };
-        // Whoever found the browser open has as many guesses as whoever has its device.
-        let guesser = Guesser::known(&person.session);
-        let typed = Password::typed(typed);
-        if self.guess(guesser, Line::Known, (typed, Some(kept))).await? == Verdict::Wrong {
-            return Err(EngineError::invalid("/presentPassword", "the present password is not right"));
-        }
-        Ok(())
     }
 
     /// Newest first.
@@ -114,7 +97,9 @@ impl Engine {
         Ok(())
     }
 
+    /// Whoever does that does not want anybody to come in by a link that they do not know of, either.
     pub(crate) async fn end_other_sessions(&self, person: &Person) -> Result<(), EngineError> {
+        self.store.delete_sign_in_links_of(&person.id).await?;
         self.store.delete_sessions_of(&person.id, Some(person.session)).await?;
         self.access.tell();
         Ok(())

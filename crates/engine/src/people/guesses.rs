@@ -15,7 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use groundswell_types::{Email, UserId};
 
-use crate::access::hash_token;
+use crate::access::{SIGN_IN_LINK_MS, hash_token};
 
 /// So many tries at once, and another one each time.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +38,10 @@ const NETWORK: Budget = Budget { tries: 20, every_ms: 3 * MINUTE_MS };
 /// Whoever has one address often has its neighbours.
 const WIDE_NETWORK: Budget = Budget { tries: 100, every_ms: MINUTE_MS / 2 };
 
+/// Links that are sent to an account. One can be asked for again when the last one has expired at the latest, so whoever has
+/// somebody else's sent all the time fills no mailbox and keeps nobody out: the owner has one that is good.
+const LINKS: Budget = Budget { tries: 3, every_ms: SIGN_IN_LINK_MS };
+
 /// So many keys are known of each kind; a few hundred kilobytes.
 const MANY_KEYS: usize = 20_000;
 
@@ -57,6 +61,10 @@ enum At {
     Device(Key),
     Account(Key),
     Nobody(Key),
+    /// The mailbox of an account.
+    Mailbox(Key),
+    /// No account in particular.
+    Anywhere,
 }
 
 impl Guesser {
@@ -76,6 +84,16 @@ impl Guesser {
         let key = key_of(&hash_token(email.as_str()));
         Self { at: At::Nobody(key), networks: address.map(networks) }
     }
+
+    /// Somebody who has a link sent, to whomever.
+    pub(super) fn asking(address: Option<IpAddr>) -> Self {
+        Self { at: At::Anywhere, networks: address.map(networks) }
+    }
+
+    /// Whoever has links sent to this account.
+    pub(super) fn mailbox(user: &UserId) -> Self {
+        Self { at: At::Mailbox(key_of(&hash_token(user.as_str()))), networks: None }
+    }
 }
 
 /// There were too many wrong ones.
@@ -94,6 +112,7 @@ struct Books {
     accounts: Book,
     nobodies: Book,
     devices: Book,
+    mailboxes: Book,
     networks: Book,
     wide_networks: Book,
 }
@@ -104,6 +123,7 @@ impl Default for Guesses {
             accounts: Book::of(ACCOUNT),
             nobodies: Book::of(ACCOUNT),
             devices: Book::of(DEVICE),
+            mailboxes: Book::of(LINKS),
             networks: Book::of(NETWORK),
             wide_networks: Book::of(WIDE_NETWORK),
         }))
@@ -140,11 +160,14 @@ impl Guesses {
 impl Books {
     /// What somebody takes from.
     fn turns(&mut self, who: Guesser) -> Vec<(&mut Book, Key)> {
-        let mut turns = vec![match who.at {
-            At::Device(key) => (&mut self.devices, key),
-            At::Account(key) => (&mut self.accounts, key),
-            At::Nobody(key) => (&mut self.nobodies, key),
-        }];
+        let own = match who.at {
+            At::Device(key) => Some((&mut self.devices, key)),
+            At::Account(key) => Some((&mut self.accounts, key)),
+            At::Nobody(key) => Some((&mut self.nobodies, key)),
+            At::Mailbox(key) => Some((&mut self.mailboxes, key)),
+            At::Anywhere => None,
+        };
+        let mut turns: Vec<_> = own.into_iter().collect();
         if let Some([network, wide]) = who.networks {
             turns.extend([(&mut self.networks, network), (&mut self.wide_networks, wide)]);
         }

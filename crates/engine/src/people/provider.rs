@@ -69,7 +69,7 @@ impl Engine {
         Ok(self.begin_session(user, came).await?)
     }
 
-    /// Fails when somebody has a password and this is not it: whoever finds a browser open could else come in through an
+    /// Fails when somebody cannot show that the account is theirs: whoever finds a browser open could else come in through an
     /// account of their own at the provider from then on.
     pub(crate) async fn check_before_connecting(
         &self,
@@ -77,11 +77,11 @@ impl Engine {
         typed: &str,
     ) -> Result<(), EngineError> {
         let user = self.account(person).await?;
-        self.check_present_password(person, &user, typed).await
+        self.check_proof(person, &user, typed).await
     }
 
     /// Takes the subject from the account of somebody who has a password as well; ends their other sessions, which may have
-    /// begun with it.
+    /// begun with it, and sign-in links.
     pub(crate) async fn disconnect_subject(&self, person: &Person) -> Result<(), EngineError> {
         let _held = self.access.doorkeeper.accounts.lock().await;
         let user = self.account(person).await?;
@@ -92,6 +92,7 @@ impl Engine {
             return Ok(());
         }
         self.store.save_user(&UserRecord { oidc_subject: None, ..user }).await?;
+        self.store.delete_sign_in_links_of(&person.id).await?;
         self.store.delete_sessions_of(&person.id, Some(person.session)).await?;
         self.access.tell();
         Ok(())

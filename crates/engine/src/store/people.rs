@@ -214,6 +214,9 @@ pub trait PeopleStore: Send + Sync + 'static {
     async fn use_sign_in_link(&self, token_hash: [u8; 32], now_ms: i64)
     -> Result<Option<UserId>, StoreError>;
 
+    /// Ends the sign-in links of somebody that were not used.
+    async fn delete_sign_in_links_of(&self, user: &UserId) -> Result<(), StoreError>;
+
     /// Keeps a session, replacing one with the same token; forgets those that expired before it was created.
     async fn save_session(&self, session: &SessionRecord) -> Result<(), StoreError>;
 

@@ -1,7 +1,7 @@
 //! Letters to people: who gets them, and those that wait to be sent. Part of [`super::Store`].
 
 use async_trait::async_trait;
-use groundswell_types::{Email, NoticeId, ProgramId, Recipient, RecipientState, UserId};
+use groundswell_types::{Email, NoticeId, ProgramId, Recipient, RecipientState, TeamId, UserId};
 
 use super::{AddressRecord, EndpointId, NoticeRecord, StoreError};
 
@@ -99,6 +99,14 @@ pub trait TellingStore: Send + Sync + 'static {
 
     /// Notices about which no letters were written yet, oldest first.
     async fn untold_notices(&self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError>;
+
+    /// Notices about a team's webhooks since a time of which somebody was told, or nobody had to be, newest first.
+    async fn told_notices(
+        &self,
+        team: &TeamId,
+        since_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<NoticeRecord>, StoreError>;
 
     /// Makes a posting. One about a notice that was told already is rejected.
     async fn post(&self, posting: &Posting) -> Result<(), StoreError>;

@@ -62,10 +62,15 @@ impl Engine {
         if known.as_ref().is_some_and(|known| known.state != AddressState::Asked) {
             return Ok(());
         }
+        let was_asked = known.is_some();
         let token = known.and_then(|known| known.token);
         let (user_id, email, at_ms) = (user.clone(), email.clone(), self.clock.now_ms());
         let record = AddressRecord { user_id, email, token, state: AddressState::Theirs, at_ms };
-        Ok(self.store.save_address(&record).await?)
+        self.store.save_address(&record).await?;
+        if was_asked {
+            self.tell_what_waited(user, &record.email).await?;
+        }
+        Ok(())
     }
 
     /// Asks whoever reads the address of an account whether it is theirs, unless that is known.

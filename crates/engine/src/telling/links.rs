@@ -71,6 +71,9 @@ impl Engine {
                 None => Ok(true),
             };
         }
+        if let Content::SignInLink { user, .. } = &letter.content {
+            return self.is_link_wanted(user, letter).await;
+        }
         let Some(token) = &letter.token else { return Ok(true) };
         if self.store.refuses_letters(&letter.to).await? {
             return Ok(false);
@@ -81,7 +84,10 @@ impl Engine {
                 return Ok(known.is_some_and(|known| known.state == AddressState::Asked));
             }
             Content::Question { .. } => true,
-            Content::Notice { .. } | Content::Digest { .. } | Content::SignIn { .. } => false,
+            Content::Notice { .. }
+            | Content::Digest { .. }
+            | Content::SignInLink { .. }
+            | Content::SignIn { .. } => false,
         };
         let Some(recipient) = self.store.recipient(token).await? else { return Ok(false) };
         let recipient = self.as_known(recipient).await?;
@@ -116,8 +122,13 @@ impl Engine {
             if wish == Wish::These && address.state == AddressState::NotTheirs {
                 self.store.allow_letters(&email).await?;
             }
+            let is_news = (wish, address.state) == (Wish::These, AddressState::Asked);
             let at_ms = self.clock.now_ms();
-            self.store.save_address(&AddressRecord { state, at_ms, ..address }).await?;
+            let address = AddressRecord { state, at_ms, ..address };
+            self.store.save_address(&address).await?;
+            if is_news {
+                self.tell_what_waited(&address.user_id, &email).await?;
+            }
         } else if let Some(recipient) = self.store.recipient(token).await? {
             let state = match wish {
                 Wish::These => {

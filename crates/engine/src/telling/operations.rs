@@ -186,7 +186,10 @@ fn data_of(content: &Content, program: &ProgramEntry) -> Option<(i64, EventData)
             let data = WebhookNotice { count: Some(*count), ..notice };
             Some((*until_ms, EventData::DeliveriesUndeliverable(Box::new(data))))
         }
-        Content::Question { .. } | Content::Address { .. } | Content::SignIn { .. } => None,
+        Content::Question { .. }
+        | Content::Address { .. }
+        | Content::SignInLink { .. }
+        | Content::SignIn { .. } => None,
     }
 }
 

@@ -147,6 +147,7 @@ impl Engine {
         // again, since nothing could say that it was. And whatever becomes of it, another letter's turn is next.
         let due_at_ms = self.clock.now_ms().saturating_add(self.wait_ms(attempts));
         self.store.put_letter_off(id, due_at_ms).await?;
+        let letter = self.with_sign_in_link(letter).await?;
         match post.send(&letter).await {
             Posted::Sent => {
                 round.sent += 1;

@@ -22,9 +22,9 @@ const ANY_LANGUAGE: &str = "en";
 
 /// Who gets letters about a webhook.
 #[derive(Default)]
-struct Readers {
+pub(super) struct Readers {
     /// And whether nobody has written down yet that they do.
-    readers: Vec<(RecipientRecord, bool)>,
+    pub(super) readers: Vec<(RecipientRecord, bool)>,
     /// Those who would, if their accounts' addresses were known to be theirs.
     unknown: Vec<UserRecord>,
 }
@@ -139,7 +139,11 @@ impl Engine {
 
     /// Whoever gets letters about a webhook. Those who were named, as far as they want it; when that is nobody, the owners of the
     /// team.
-    async fn readers(&self, program: &ProgramEntry, endpoint: &Endpoint) -> Result<Readers, EngineError> {
+    pub(super) async fn readers(
+        &self,
+        program: &ProgramEntry,
+        endpoint: &Endpoint,
+    ) -> Result<Readers, EngineError> {
         let members = self.store.members(&program.record.team_id).await?;
         let known = self.store.recipients(endpoint.record.id).await?;
         let mut found = Readers::default();

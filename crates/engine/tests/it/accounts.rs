@@ -1,5 +1,7 @@
 //! Signing in with a password, sessions and accounts, through days that pass by hand.
 
+mod proof;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
@@ -318,6 +320,21 @@ async fn a_session_ends_when_it_is_not_used_and_in_the_end_anyway() {
     assert!(!world.is_signed_in(&idle).await);
     world.clock.set(NOW_MS + SESSION_MS);
     assert!(!world.is_signed_in(&used).await);
+    world.engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_page_that_nobody_uses_keeps_no_session() {
+    let world = World::new().await;
+    let begun = world.sign_in(ADA, PASSWORD, from(1)).await.expect("signs in");
+    for day in 1..=7 {
+        world.clock.set(NOW_MS + day * DAY_MS);
+        let person = world.engine.person_of_open_page(&begun.token).await.expect("reads");
+        assert!(person.is_some(), "day {day}");
+    }
+    world.clock.set(NOW_MS + IDLE_MS + 1);
+    assert!(world.engine.person_of_open_page(&begun.token).await.expect("reads").is_none());
+    assert!(!world.is_signed_in(&begun).await);
     world.engine.shut_down().await;
 }
 

@@ -97,6 +97,12 @@ async fn a_session_ends_when_it_is_idle_and_when_it_is_old() {
     clock.set(clock.now_ms() + EDITOR_IDLE_MS + 1);
     assert!(!lasts(&idle).await);
 
+    let open_page = open().await;
+    clock.set(clock.now_ms() + EDITOR_IDLE_MS);
+    assert!(engine.link_holder_of_open_page(&open_page).await.expect("answers").is_some());
+    clock.set(clock.now_ms() + 1);
+    assert!(!lasts(&open_page).await, "what a page does by itself is no use of it");
+
     let busy = open().await;
     for _ in 1..EDITOR_SESSION_MS / EDITOR_IDLE_MS {
         clock.set(clock.now_ms() + EDITOR_IDLE_MS);

@@ -171,6 +171,7 @@ conformance! {
         an_api_key_keeps_what_it_may_do_and_when_it_was_used
         an_api_key_used_twice_is_rejected
         a_sign_in_link_works_once_and_in_time
+        somebodys_sign_in_links_end_together
         a_session_lasts_until_it_ends
         a_new_database_has_a_team_with_an_owner
         people_are_found_by_what_is_theirs_alone
@@ -186,6 +187,7 @@ conformance! {
         editor_links_that_have_expired_are_swept;
     telling:
         a_notice_is_told_once_together_with_its_letters
+        what_a_team_was_told_is_found_newest_first
         letters_wait_until_they_are_due_and_go_when_they_are_sent
         recipients_are_a_webhooks_and_an_address_is_one_of_them_once
         who_refuses_letters_is_no_recipient_anywhere

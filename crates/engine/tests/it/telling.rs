@@ -3,6 +3,7 @@
 mod addresses;
 mod links;
 mod operations;
+mod sign_in_links;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,10 +1,11 @@
 //! Signing in, and what people do with their own account.
 
 use async_trait::async_trait;
-use groundswell_app::backend::account::{Account, AccountBackend, Turned};
+use groundswell_app::backend::account::{Account, AccountBackend, Asks, Turned};
 use groundswell_app::failure::Failure;
 use groundswell_engine::EngineError;
 use groundswell_engine::access::Who;
+use groundswell_engine::people::Proof;
 use groundswell_engine::people::sign_in::Credentials;
 use groundswell_types::{SessionView, SignInChange};
 
@@ -40,6 +41,15 @@ impl AccountBackend for PageBackend {
         Ok(self.state.cookies.signed_in(&begun.map_err(|error| self.turned(error))?))
     }
 
+    fn sends_sign_in_links(&self) -> bool {
+        self.state.engine.is_telling()
+    }
+
+    async fn send_sign_in_link(&self, email: &str) -> Result<(), Turned> {
+        let sent = self.state.engine.send_sign_in_link(email, self.came.address);
+        sent.map_err(|error| self.turned(error))
+    }
+
     async fn account(&self) -> Result<Account, Failure> {
         let acting = self.engine().await?;
         let Who::Person(person) = &acting.actor().who else { return Err(Failure::SignedOut) };
@@ -49,6 +59,11 @@ impl AccountBackend for PageBackend {
             email: person.email.as_ref().map(ToString::to_string),
             whose: address.map(whose),
             has_password: person.has_password,
+            asks: match acting.proof().map_err(|error| self.failure(error))? {
+                Proof::Nothing => Asks::Nothing,
+                Proof::PresentPassword => Asks::PresentPassword,
+                Proof::NewSignIn => Asks::NewSignIn,
+            },
             has_provider: self.comes_by_provider(person),
         })
     }

@@ -9,14 +9,21 @@ use groundswell_engine::EngineError;
 use groundswell_engine::access::{Came, EDITOR_SESSION_MS, Who};
 use groundswell_types::Theme;
 
-use super::{Door, PageBackend};
+use super::{Cause, Door, PageBackend};
 use crate::cookies::Cookie;
 use crate::http::AppState;
 
 /// Who has an editor link's session.
-pub(super) async fn who(state: &AppState, session: Option<&str>) -> Result<Option<Who>, EngineError> {
+pub(super) async fn who(
+    state: &AppState,
+    session: Option<&str>,
+    cause: Cause,
+) -> Result<Option<Who>, EngineError> {
     let Some(session) = session else { return Ok(None) };
-    let holder = state.engine.link_holder(session).await?;
+    let holder = match cause {
+        Cause::Person => state.engine.link_holder(session).await?,
+        Cause::OpenPage => state.engine.link_holder_of_open_page(session).await?,
+    };
     Ok(holder.map(|holder| Who::Link(Arc::new(holder))))
 }
 

@@ -5,9 +5,7 @@
 //! 15 seconds when there is nothing else to say, has an id and no data: everything up to it was given. So whoever comes
 //! back, however late, misses nothing and gets nothing twice.
 
-use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -23,7 +21,7 @@ use groundswell_types::{ErrorCode, EventId, EventKind, Problem, TeamId};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderName};
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -34,6 +32,7 @@ use super::input::event_names;
 use super::programs::program_id;
 use crate::http::AppState;
 use crate::request::NoFailure;
+use crate::stream_room::{self, Full, Holder as _, Room, StreamRoom};
 
 /// Open at a time. They are for developers' machines, not for production.
 const MAX_STREAMS: usize = 100;
@@ -56,8 +55,7 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Room for streams of events, and their end.
 pub struct EventStreams {
-    room: Arc<Semaphore>,
-    counts: Counts,
+    room: StreamRoom<Holder>,
     /// What feeds them.
     tasks: TaskTracker,
     /// Cancelled when the server stops: it would wait for streams, and they have no end of their own.
@@ -67,29 +65,7 @@ pub struct EventStreams {
 impl EventStreams {
     /// None yet; `stop` ends them.
     pub fn new(stop: CancellationToken) -> Self {
-        let room = Arc::new(Semaphore::new(MAX_STREAMS));
-        Self { room, counts: Arc::default(), tasks: TaskTracker::new(), stop }
-    }
-
-    fn enter(&self, holders: Vec<Holder>) -> Result<Room, Full> {
-        let whole = Arc::clone(&self.room).try_acquire_owned().map_err(|_| Full::Whole)?;
-        let mut entered = Room { counts: Arc::clone(&self.counts), counted: Vec::new(), _whole: whole };
-        for holder in holders {
-            if !self.has_one_more(&holder) {
-                return Err(Full::Of(holder));
-            }
-            entered.counted.push(holder);
-        }
-        Ok(entered)
-    }
-
-    /// Counts one more of a holder, unless there are as many as there may be.
-    fn has_one_more(&self, holder: &Holder) -> bool {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let streams = counts.entry(holder.clone()).or_default();
-        let is_one_more = *streams < holder.most();
-        *streams += usize::from(is_one_more);
-        is_one_more
+        Self { room: StreamRoom::new(MAX_STREAMS), tasks: TaskTracker::new(), stop }
     }
 }
 
@@ -111,8 +87,10 @@ impl Holder {
             Who::Person(_) | Who::Link(_) => Vec::new(),
         }
     }
+}
 
-    const fn most(&self) -> usize {
+impl stream_room::Holder for Holder {
+    fn most(&self) -> usize {
         match self {
             Self::Key(_) => MAX_OF_A_KEY,
             Self::Team(_) => MAX_OF_A_TEAM,
@@ -121,20 +99,8 @@ impl Holder {
     }
 }
 
-/// How many streams each has open; who has none is not in it.
-type Counts = Arc<Mutex<HashMap<Holder, usize>>>;
-
-/// Why there is no room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Full {
-    /// One has as many as they may. Whoever asks can change that, so it is not the server that fails.
-    Of(Holder),
-    /// There are as many as the server can have.
-    Whole,
-}
-
-impl From<Full> for Failed {
-    fn from(full: Full) -> Self {
+impl From<Full<Holder>> for Failed {
+    fn from(full: Full<Holder>) -> Self {
         let Full::Of(holder) = full else {
             return Self::new(ErrorCode::Overloaded, "Too many streams of events are open.");
         };
@@ -149,35 +115,13 @@ impl From<Full> for Failed {
     }
 }
 
-/// The room of one stream, free again when it is dropped.
-struct Room {
-    counts: Counts,
-    /// Whose stream it is.
-    counted: Vec<Holder>,
-    _whole: OwnedSemaphorePermit,
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        for holder in &self.counted {
-            if let Some(streams) = counts.get_mut(holder) {
-                *streams -= 1;
-                if *streams == 0 {
-                    counts.remove(holder);
-                }
-            }
-        }
-    }
-}
-
 /// `GET /v2/campaign/{id}/events/stream?after=&events=`
 pub async fn stream(call: Call, Path(program): Path<String>, RawQuery(query): RawQuery) -> Response {
     let mut is_full = false;
     let mut begin = || {
         let program = program_id(&program)?;
         let Wanted { after, kinds } = Wanted::parse(query.as_deref().unwrap_or_default(), &call.headers)?;
-        let room = call.state.event_streams.enter(Holder::all_of(&call.actor().who));
+        let room = call.state.event_streams.room.enter(Holder::all_of(&call.actor().who));
         let room = room.inspect_err(|full| is_full = *full == Full::Whole)?;
         Ok((call.engine().follow(&program, after, kinds)?, room))
     };
@@ -294,11 +238,11 @@ struct Listener {
     checks: Interval,
     revoked: watch::Receiver<u64>,
     is_new: bool,
-    _room: Room,
+    _room: Room<Holder>,
 }
 
 impl Listener {
-    fn new(state: AppState, headers: &HeaderMap, (follower, room): (Follower, Room)) -> Self {
+    fn new(state: AppState, headers: &HeaderMap, (follower, room): (Follower, Room<Holder>)) -> Self {
         let mut key = Request::new(Body::empty());
         if let Some(authorization) = headers.get(AUTHORIZATION) {
             key.headers_mut().insert(AUTHORIZATION, authorization.clone());
@@ -376,7 +320,7 @@ mod tests {
         let streams = EventStreams::new(CancellationToken::new());
         let mut open = Vec::new();
         let mut enter = |holders: &[Holder]| {
-            let room = streams.enter(holders.to_vec());
+            let room = streams.room.enter(holders.to_vec());
             room.map(|room| open.push(room)).map_err(|full| Failed::from(full).over.map(|over| over.policy))
         };
         for team in ["team_a", "team_b"] {
@@ -396,9 +340,9 @@ mod tests {
         let other = [Holder::Team(TeamId::parse("team_c").expect("good"))];
         assert_eq!(enter(&other), Err(None), "there are a hundred");
         open.truncate(99);
-        assert!(streams.enter(vec![Holder::Operator]).is_ok(), "one less of the operator's");
+        assert!(streams.room.enter(vec![Holder::Operator]).is_ok(), "one less of the operator's");
         drop(open);
-        assert!(streams.counts.lock().unwrap_or_else(PoisonError::into_inner).is_empty(), "nothing is lost");
+        assert!(streams.room.is_empty(), "nothing is lost");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::client::Client;
+use crate::passing_time::Sessions;
 use crate::receiver::Receiver;
 use crate::server::{ADMIN_KEY, Server};
 use crate::server_sent;
@@ -125,16 +126,90 @@ fn a_stop_ends_the_streams_and_does_not_wait_for_them() {
     assert!(server.wait(Duration::from_secs(8)).success());
 }
 
+/// Somebody new in a team, in a browser of their own.
+fn member(server: &Server, team: &str, name: &str) -> Browser {
+    let invitation = json!({ "email": format!("{name}@example.com"), "role": "viewer" });
+    let made = server.client().post(&format!("/v2/teams/{team}/invitations"), &invitation).ok();
+    let (_, token) = made["url"].as_str().expect("a link").split_once("?token=").expect("a token");
+    let browser = Browser::signed_out(server);
+    let form = format!("intent=new&token={token}&name={name}&password=apple+river+stone+lamp");
+    let answer = browser.post("/invitation", &form);
+    let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("a cookie");
+    Browser { cookie: cookie.split(';').next().expect("a cookie").to_owned(), ..browser }
+}
+
 #[test]
 fn there_is_room_for_a_thousand_streams_and_what_is_beyond_is_told_to_come_back() {
     let server = Server::start();
-    let browser = Browser::signed_in(&server);
-    let mut open: Vec<Stream> = (0..1_000).map(|_| Stream::standing(&browser, "/programs/live")).collect();
-    let (head, _) = Stream::open(&browser, "/programs/live");
-    assert!(head.starts_with("HTTP/1.1 503 ") && head.contains("retry-after: "), "{head}");
+    let other = server.client().post("/v2/teams", &json!({ "name": "Partners" })).ok();
+    let teams = ["team_first", other["id"].as_str().expect("an id")];
+    let people = |team: &'static str, id: &str| {
+        (0..10).map(|number| member(&server, id, &format!("{team}{number}"))).collect::<Vec<_>>()
+    };
+    let (ours, theirs) = (people("a", teams[0]), people("b", teams[1]));
+    let refused = |browser: &Browser, status: u16| {
+        let (head, _) = Stream::open(browser, "/programs/live");
+        let is_refused = head.starts_with(&format!("HTTP/1.1 {status} ")) && head.contains("retry-after: ");
+        assert!(is_refused, "{head}");
+    };
+    let mut open: Vec<Stream> = Vec::new();
+    let mut all_of = |browser: &Browser| {
+        open.extend((0..50).map(|_| Stream::standing(browser, "/programs/live")));
+    };
+    all_of(&ours[0]);
+    refused(&ours[0], 429);
+    ours[1..].iter().for_each(&mut all_of);
+    let late = Browser::signed_in(&server);
+    refused(&late, 429);
+    Stream::standing(&theirs[0], "/programs/live");
+    waiting::until("the stream that was tried has ended", || {
+        Stream::open(&theirs[0], "/programs/live").0.starts_with("HTTP/1.1 200 ").then_some(())
+    });
+    theirs.iter().for_each(&mut all_of);
+    let third = server.client().post("/v2/teams", &json!({ "name": "Others" })).ok();
+    let newcomer = member(&server, third["id"].as_str().expect("an id"), "c");
+    refused(&newcomer, 503);
     assert_eq!(Client::new(server.url(), ADMIN_KEY).get("/readyz").status, 200);
     open.clear();
     waiting::until("there is room again", || {
-        Stream::open(&browser, "/programs/live").0.starts_with("HTTP/1.1 200 ").then_some(())
+        Stream::open(&newcomer, "/programs/live").0.starts_with("HTTP/1.1 200 ").then_some(())
     });
+}
+
+#[test]
+fn an_open_page_keeps_no_session_and_its_stream_ends_with_it() {
+    const DAY_MS: i64 = 86_400_000;
+    let server = Server::start();
+    let program = server.client().program("REFERRAL");
+    let (page, path) = (Browser::signed_in(&server), format!("/programs/{program}/live"));
+    let sessions = Sessions::of(&server);
+    let (pass, seen) = (|days: i64| sessions.were_not_used_for(days * DAY_MS), || sessions.last_used_at_ms());
+    // Whoever comes and goes has the streams of all others ask again.
+    let ask_again = || Browser::signed_in(&server).post("/sign-out", "");
+    let called = || {
+        let answer = page.call("/_fn/get_program", &json!({ "id": program }));
+        answer["HTTP/1.1 ".len()..][..3].to_owned()
+    };
+
+    pass(6);
+    let before = seen();
+    let mut stream = Stream::standing(&page, &path);
+    ask_again();
+    assert_eq!(called(), "200");
+    server.client().patch(&format!("/v2/campaign/{program}"), &json!({ "name": "Hooli" })).ok();
+    stream.tells(&["program"]);
+    assert_eq!(seen(), before, "nobody was there");
+    assert_eq!(page.ask("POST /seen", &[], "").status, 204);
+    assert!(seen() > before + 5 * DAY_MS, "somebody is");
+    pass(6);
+    let before = seen();
+    assert!(page.page(&format!("/programs/{program}/options")).starts_with("HTTP/1.1 200"));
+    assert!(seen() > before + 5 * DAY_MS, "a page is asked for by somebody");
+
+    pass(8);
+    ask_again();
+    assert_eq!(stream.next(), None);
+    assert_eq!(called(), "401");
+    assert_eq!(page.ask("POST /seen", &[], "").status, 401);
+    assert!(page.page("/").starts_with("HTTP/1.1 401"));
 }

@@ -1,6 +1,7 @@
 //! E-mail, from what happens to a webhook to the letter at a real mail server, and the link in it.
 
 pub mod server;
+mod sign_in_link;
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;

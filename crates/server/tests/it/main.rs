@@ -24,6 +24,7 @@ mod monitoring;
 mod oidc;
 mod other_sites;
 mod pages;
+mod passing_time;
 mod planted_secrets;
 mod process;
 mod receiver;

@@ -7,27 +7,28 @@ use serde_json::json;
 use ureq::http::Request;
 
 use crate::browser::Browser;
+use crate::passing_time::Sessions;
 use crate::server::{QUICK_RETRY, Server};
 use crate::server_sent;
 
-const ADA: &str = "ada@example.com";
-const PASSWORD: &str = "correct horse battery";
+pub const ADA: &str = "ada@example.com";
+pub const PASSWORD: &str = "correct horse battery";
 
 /// Tests come from many addresses.
-const BEHIND_PROXY: (&str, &str) = ("GROUNDSWELL_TRUSTED_PROXIES", "127.0.0.0/8");
+pub const BEHIND_PROXY: (&str, &str) = ("GROUNDSWELL_TRUSTED_PROXIES", "127.0.0.0/8");
 
 /// An answer to a form.
-struct Answer {
-    status: u16,
-    location: Option<String>,
+pub struct Answer {
+    pub status: u16,
+    pub location: Option<String>,
     retry_after: Option<u64>,
     /// As a browser sends them back.
-    cookies: String,
-    page: String,
+    pub cookies: String,
+    pub page: String,
 }
 
 /// Posts a form from an address, with cookies.
-fn post(server: &Server, path: &str, (fields, cookies, from): (&[(&str, &str)], &str, &str)) -> Answer {
+pub fn post(server: &Server, path: &str, (fields, cookies, from): (&[(&str, &str)], &str, &str)) -> Answer {
     let config = ureq::Agent::config_builder().http_status_as_error(false).max_redirects(0).proxy(None);
     let agent = config.build().new_agent();
     let mut form = url::form_urlencoded::Serializer::new(String::new());
@@ -55,12 +56,12 @@ fn post(server: &Server, path: &str, (fields, cookies, from): (&[(&str, &str)], 
     }
 }
 
-fn sign_in(server: &Server, (email, password): (&str, &str), (cookies, from): (&str, &str)) -> Answer {
+pub fn sign_in(server: &Server, (email, password): (&str, &str), (cookies, from): (&str, &str)) -> Answer {
     post(server, "/sign-in", (&[("email", email), ("password", password)], cookies, from))
 }
 
 /// Gives the first owner an address and a password; answers with the cookies of their browser.
-fn with_password(server: &Server) -> String {
+pub fn with_password(server: &Server) -> String {
     let browser = Browser::signed_in(server);
     let fields = [("intent", "sign-in"), ("email", ADA), ("new-password", PASSWORD)];
     let answer = post(server, "/settings/account", (&fields, &browser.cookie, "192.0.2.1"));
@@ -69,7 +70,7 @@ fn with_password(server: &Server) -> String {
 }
 
 /// Somebody with these cookies.
-fn browser(server: &Server, cookies: &str) -> Browser {
+pub fn browser(server: &Server, cookies: &str) -> Browser {
     Browser { cookie: cookies.to_owned(), ..Browser::signed_out(server) }
 }
 
@@ -161,6 +162,31 @@ fn a_locked_account_is_shut_for_strangers_and_open_for_its_owners_browser_and_li
     let link = server.client().post("/v2/sign-in-links", &json!({ "email": ADA })).ok();
     let (_, token) = link["url"].as_str().expect("a URL").split_once("token=").expect("a token");
     assert_eq!(post(&server, "/sign-in", (&[("token", token)], "", &far(22))).status, 303);
+}
+
+#[test]
+fn whoever_has_forgotten_a_password_sets_another_by_a_link_and_who_came_long_ago_signs_in_again_first() {
+    const OTHER: &str = "staple of another kind";
+    let server = Server::start();
+    with_password(&server);
+    let by_link = Browser::signed_in(&server);
+    assert!(!by_link.page("/settings/account").contains("present-password"), "there is none to type");
+    let fields = [("intent", "sign-in"), ("email", ADA), ("new-password", OTHER)];
+    let set = post(&server, "/settings/account", (&fields, &by_link.cookie, "192.0.2.1"));
+    assert_eq!(set.status, 303, "{}", set.page);
+    assert_eq!(sign_in(&server, (ADA, PASSWORD), ("", "192.0.2.2")).status, 401);
+    let by_password = sign_in(&server, (ADA, OTHER), ("", "192.0.2.2")).cookies;
+    let by_password = browser(&server, &by_password);
+    assert!(by_password.page("/settings/account").contains("present-password"));
+
+    let sessions = Sessions::of(&server);
+    sessions.lose_passwords();
+    sessions.began_earlier_by(3_600_001);
+    let page = by_password.page("/settings/account");
+    assert!(page.contains("more than an hour ago") && !page.contains("new-password"), "{page}");
+    let refused = post(&server, "/settings/account", (&fields, &by_password.cookie, "192.0.2.1"));
+    assert_eq!(refused.status, 403);
+    assert!(refused.page.contains("more than an hour ago"), "{}", refused.page);
 }
 
 #[test]

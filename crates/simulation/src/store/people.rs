@@ -97,6 +97,10 @@ impl PeopleStore for Disk {
         self.memory.use_sign_in_link(token_hash, now_ms).await
     }
 
+    async fn delete_sign_in_links_of(&self, user: &UserId) -> Result<(), StoreError> {
+        self.memory.delete_sign_in_links_of(user).await
+    }
+
     async fn save_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
         self.memory.save_session(session).await
     }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use groundswell_engine::store::{
     DigestRecord, EndpointId, LetterRecord, NoticeRecord, Posting, RecipientRecord, StoreError, TellingStore,
 };
-use groundswell_types::{Email, UserId};
+use groundswell_types::{Email, TeamId, UserId};
 
 use super::Disk;
 
@@ -40,6 +40,15 @@ impl TellingStore for Disk {
 
     async fn untold_notices(&self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
         self.memory.untold_notices(limit).await
+    }
+
+    async fn told_notices(
+        &self,
+        team: &TeamId,
+        since_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<NoticeRecord>, StoreError> {
+        self.memory.told_notices(team, since_ms, limit).await
     }
 
     async fn post(&self, posting: &Posting) -> Result<(), StoreError> {

@@ -31,6 +31,8 @@ pub const SQLX: Rule = Rule {
         "crates/server/tests/it/upgrade/",
         // A table that cannot be written is made so from outside.
         "crates/server/tests/it/mail.rs",
+        // Days pass.
+        "crates/server/tests/it/passing_time.rs",
         // Nobody reads the letters that would ask whose an address is.
         "crates/server/tests/it/who_may/ground.rs",
         "crates/xtask/tests/tidy/",

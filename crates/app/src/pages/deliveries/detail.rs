@@ -31,7 +31,7 @@ pub fn Detail(shown: Shown, detail: DeliveryDetail) -> impl IntoView {
         detail,
         move || {
             let program = shown.program.get_value();
-            async move { functions::get_delivery(program, id).await.ok() }
+            async move { functions::get_delivery(program, id).await }
         },
     );
     let heading = NodeRef::<html::H2>::new();

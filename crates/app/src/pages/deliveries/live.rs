@@ -36,7 +36,7 @@ async fn refresh(shown: Shown) -> Asked {
             }
         }
     }
-    let has_failed = news.is_err();
+    let failed = news.as_ref().err().map(Asked::without_answer);
     if let Ok(news) = news {
         if shown.ids_untracked() != ids {
             // The list was loaded anew meanwhile: what is new to this one has to be asked for.
@@ -58,7 +58,7 @@ async fn refresh(shown: Shown) -> Asked {
         // A job tells of what it sends, not of its end.
         return Asked::NotNow;
     }
-    if has_failed { Asked::Failed } else { Asked::Done }
+    failed.unwrap_or(Asked::Done)
 }
 
 /// Loads the newest page of the list in place of what is shown.

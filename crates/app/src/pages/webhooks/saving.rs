@@ -204,7 +204,9 @@ impl Editor {
             self.save_now();
         }
         match self.refresh().await {
-            Err(_) => Asked::Failed,
+            // What was typed and cannot be saved is not to be lost; the failure is shown beside it.
+            Err(_) if !self.is_gone() && (self.is_dirty() || self.is_typing_secret()) => Asked::Failed,
+            Err(failure) => Asked::without_answer(&failure),
             // What is being typed is saved first.
             Ok(()) if !self.is_gone() && self.is_dirty() => Asked::NotNow,
             Ok(()) => Asked::Done,

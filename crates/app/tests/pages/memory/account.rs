@@ -1,7 +1,7 @@
 //! Signing in, and one's own account.
 
 use async_trait::async_trait;
-use groundswell_app::backend::account::{Account, AccountBackend, Turned};
+use groundswell_app::backend::account::{Account, AccountBackend, Asks, Turned};
 use groundswell_app::failure::Failure;
 use groundswell_types::{Problem, SessionView, SignInChange};
 
@@ -48,6 +48,18 @@ impl AccountBackend for Memory {
         }
     }
 
+    fn sends_sign_in_links(&self) -> bool {
+        self.state.lock().expect("not poisoned").sends_links
+    }
+
+    async fn send_sign_in_link(&self, email: &str) -> Result<(), Turned> {
+        if !email.contains('@') {
+            let problem = Problem::new("/email", "must be an e-mail address such as ada@example.com");
+            return Err(Failure::Invalid(vec![problem]).into());
+        }
+        Ok(())
+    }
+
     async fn account(&self) -> Result<Account, Failure> {
         self.with(|state| state.account.clone().ok_or(Failure::NotFound))
     }
@@ -67,7 +79,7 @@ impl AccountBackend for Memory {
                 return Err(Failure::Invalid(vec![problem]));
             }
             account.email = Some(change.email.to_owned());
-            account.has_password = true;
+            (account.has_password, account.asks) = (true, Asks::PresentPassword);
             Ok(vec!["session=2".to_owned(), "device=2".to_owned()])
         })
         .map_err(Turned::from)

@@ -14,6 +14,8 @@ pub struct State {
     pub erasures: Vec<Erasure>,
     pub account: Option<Account>,
     pub sessions: Vec<SessionView>,
+    /// Whether sign-in links are sent by e-mail.
+    pub sends_links: bool,
     pub live: Vec<PanelRow>,
     pub draft: Option<Panel>,
     /// Newest first.

@@ -217,6 +217,11 @@ impl PeopleStore for Memory {
         Ok(links.remove(&token_hash).map(|link| link.user_id))
     }
 
+    async fn delete_sign_in_links_of(&self, user: &UserId) -> Result<(), StoreError> {
+        self.state().people.links.retain(|_, link| link.user_id != *user);
+        Ok(())
+    }
+
     async fn save_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
         let people = &mut self.state().people;
         people.has_had_sessions = true;

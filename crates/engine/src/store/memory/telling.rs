@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
-use groundswell_types::{Email, NoticeId, RecipientState, UserId};
+use groundswell_types::{Email, NoticeId, RecipientState, TeamId, UserId};
 
 use super::Memory;
 use crate::store::{
@@ -112,6 +112,25 @@ impl TellingStore for Memory {
         untold.sort_by_key(|notice| notice.id);
         untold.truncate(limit);
         Ok(untold)
+    }
+
+    async fn told_notices(
+        &self,
+        team: &TeamId,
+        since_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<NoticeRecord>, StoreError> {
+        let state = self.state();
+        let is_of_team = |notice: &NoticeRecord| {
+            state.programs.get(&notice.program_id).is_some_and(|program| program.team_id == *team)
+        };
+        let told = state.notices.iter().filter(|notice| {
+            is_of_team(notice) && notice.at_ms >= since_ms && state.letters.told.contains(&notice.id)
+        });
+        let mut told: Vec<_> = told.cloned().collect();
+        told.sort_by_key(|notice| std::cmp::Reverse(notice.id));
+        told.truncate(limit);
+        Ok(told)
     }
 
     async fn post(&self, posting: &Posting) -> Result<(), StoreError> {

@@ -5,8 +5,6 @@ use crate::store::{Joining, MembershipRecord, StoreError};
 
 const USE_INVITATION: &str = "DELETE FROM invitation WHERE token_hash = $1 AND expires_at_ms > $2";
 
-const DELETE_LINKS_OF: &str = "DELETE FROM sign_in_link WHERE user_id = $1";
-
 /// Within the caller's transaction.
 pub(in crate::store) async fn join(
     db: &mut impl Connection,
@@ -21,6 +19,6 @@ pub(in crate::store) async fn join(
         .await?;
     sessions::choose_team(db, &session, &invitation.team_id).await?;
     sessions::delete_sessions_of(db, user, &session).await?;
-    db.execute(DELETE_LINKS_OF, [user.as_str().into()]).await?;
+    sessions::delete_links_of(db, user).await?;
     Ok(true)
 }

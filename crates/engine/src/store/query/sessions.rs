@@ -4,6 +4,7 @@ use groundswell_types::{TeamId, UserId};
 
 use super::people::{memberships, user_id, user_of};
 use super::{Columns, Connection};
+use crate::access::SIGN_IN_LINK_MS;
 use crate::store::{DeviceRecord, SessionRecord, SignInLinkRecord, SignedIn, StoreError};
 
 const SAVE_LINK: &str = "
@@ -14,7 +15,9 @@ const LINK: &str = "SELECT user_id FROM sign_in_link WHERE token_hash = $1";
 
 const DELETE_LINK: &str = "DELETE FROM sign_in_link WHERE token_hash = $1";
 
-/// Links are few and short-lived, so each use sweeps; nothing else has to.
+const DELETE_LINKS_OF: &str = "DELETE FROM sign_in_link WHERE user_id = $1";
+
+/// Links are few and short-lived, so each one that is made or used sweeps; nothing else has to.
 const DELETE_EXPIRED_LINKS: &str = "DELETE FROM sign_in_link WHERE expires_at_ms <= $1";
 
 const SAVE_SESSION: &str = "
@@ -66,12 +69,15 @@ const DEVICE: &str = "SELECT user_id FROM device WHERE token_hash = $1 AND expir
 
 const DELETE_DEVICES_OF: &str = "DELETE FROM device WHERE user_id = $1";
 
+/// Within the caller's transaction.
 pub(in crate::store) async fn save_link(
     db: &mut impl Connection,
     link: &SignInLinkRecord,
 ) -> Result<(), StoreError> {
     let values = [(&link.token_hash).into(), link.user_id.as_str().into(), link.expires_at_ms.into()];
     db.execute(SAVE_LINK, values).await?;
+    // None lasts longer. Those that go out by e-mail may never be used, and so never be swept.
+    db.execute(DELETE_EXPIRED_LINKS, [link.expires_at_ms.saturating_sub(SIGN_IN_LINK_MS).into()]).await?;
     Ok(())
 }
 
@@ -189,6 +195,14 @@ pub(in crate::store) async fn device(
 ) -> Result<Option<UserId>, StoreError> {
     let rows = db.fetch(DEVICE, vec![token_hash.into(), now_ms.into()]).await?;
     rows.first().map(|row| user_id(row, 0)).transpose()
+}
+
+pub(in crate::store) async fn delete_links_of(
+    db: &mut impl Connection,
+    user: &UserId,
+) -> Result<(), StoreError> {
+    db.execute(DELETE_LINKS_OF, [user.as_str().into()]).await?;
+    Ok(())
 }
 
 pub(in crate::store) async fn delete_devices_of(

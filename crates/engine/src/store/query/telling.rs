@@ -1,6 +1,6 @@
 //! Letters to people, and who gets them.
 
-use groundswell_types::{Email, ProgramId, RecipientState, UserId};
+use groundswell_types::{Email, ProgramId, RecipientState, TeamId, UserId};
 
 use super::deliveries::limit_of;
 use super::notices::notice;
@@ -44,6 +44,12 @@ const LANGUAGE: &str = "SELECT language FROM mail_person WHERE user_id = $1";
 const UNTOLD: &str = "
     SELECT id, program_id, endpoint_id, kind, at_ms, since_ms
     FROM notice WHERE is_told = 0 ORDER BY id LIMIT $1";
+
+const TOLD: &str = "
+    SELECT n.id, n.program_id, n.endpoint_id, n.kind, n.at_ms, n.since_ms
+    FROM notice n JOIN program p ON p.id = n.program_id
+    WHERE p.team_id = $1 AND n.at_ms >= $2 AND n.is_told = 1
+    ORDER BY n.id DESC LIMIT $3";
 
 const TELL: &str = "UPDATE notice SET is_told = 1 WHERE id = $1 AND is_told = 0";
 
@@ -138,6 +144,15 @@ pub(in crate::store) async fn untold(
 ) -> Result<Vec<NoticeRecord>, StoreError> {
     let rows = db.fetch(UNTOLD, vec![limit_of(limit)]).await?;
     rows.iter().map(notice).collect()
+}
+
+pub(in crate::store) async fn told(
+    db: &mut impl Connection,
+    (team, since_ms): (&TeamId, i64),
+    limit: usize,
+) -> Result<Vec<NoticeRecord>, StoreError> {
+    let values = vec![team.as_str().into(), since_ms.into(), limit_of(limit)];
+    db.fetch(TOLD, values).await?.iter().map(notice).collect()
 }
 
 /// Within the caller's transaction.

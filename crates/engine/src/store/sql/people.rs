@@ -116,6 +116,12 @@ impl<D: Database> PeopleStore for D {
         db.finish(result).await
     }
 
+    async fn delete_sign_in_links_of(&self, user: &UserId) -> Result<(), StoreError> {
+        let mut db = Database::begin(self).await?;
+        let result = sessions::delete_links_of(&mut *db, user).await;
+        db.finish(result).await
+    }
+
     async fn save_session(&self, session: &SessionRecord) -> Result<(), StoreError> {
         let mut db = Database::begin(self).await?;
         let result = sessions::save_session(&mut *db, session).await;

@@ -1,7 +1,7 @@
 //! Letters to people on an SQL database.
 
 use async_trait::async_trait;
-use groundswell_types::{Email, UserId};
+use groundswell_types::{Email, TeamId, UserId};
 
 use super::{Database, Transaction as _};
 use crate::store::query::telling;
@@ -47,6 +47,15 @@ impl<D: Database> TellingStore for D {
 
     async fn untold_notices(&self, limit: usize) -> Result<Vec<NoticeRecord>, StoreError> {
         telling::untold(&mut *Database::reader(self).await?, limit).await
+    }
+
+    async fn told_notices(
+        &self,
+        team: &TeamId,
+        since_ms: i64,
+        limit: usize,
+    ) -> Result<Vec<NoticeRecord>, StoreError> {
+        telling::told(&mut *Database::reader(self).await?, (team, since_ms), limit).await
     }
 
     async fn post(&self, posting: &Posting) -> Result<(), StoreError> {

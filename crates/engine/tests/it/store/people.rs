@@ -74,6 +74,18 @@ pub async fn a_sign_in_link_works_once_and_in_time(store: &dyn Store) {
     assert_eq!(used(2, 1000).await, None, "it has expired");
 }
 
+pub async fn somebodys_sign_in_links_end_together(store: &dyn Store) {
+    for (token, of) in [(1, 1), (2, 1), (3, 2)] {
+        store.save_user(&user(of)).await.expect("saves");
+        let link = SignInLinkRecord { token_hash: [token; 32], user_id: user(of).id, expires_at_ms: 1000 };
+        store.save_sign_in_link(&link).await.expect("saves");
+    }
+    store.delete_sign_in_links_of(&user(1).id).await.expect("deletes");
+    store.delete_sign_in_links_of(&user(1).id).await.expect("once more changes nothing");
+    let used = async |token: u8| store.use_sign_in_link([token; 32], 10).await.expect("answers");
+    assert_eq!((used(1).await, used(2).await, used(3).await), (None, None, Some(user(2).id)));
+}
+
 fn session(number: u8) -> SessionRecord {
     SessionRecord {
         token_hash: [number; 32],

@@ -4,7 +4,7 @@ use groundswell_engine::store::{
     AddressRecord, AddressState, Batch, DigestRecord, LetterRecord, NoticeRecord, Posting, RecipientRecord,
     Store, StoreError, WebhooksChange,
 };
-use groundswell_types::{Email, NoticeId, NoticeKind, RecipientState, UserId};
+use groundswell_types::{Email, NoticeId, NoticeKind, RecipientState, TeamId, UserId};
 
 use super::make;
 
@@ -63,6 +63,21 @@ fn notice(number: i64) -> NoticeRecord {
 
 async fn post(store: &dyn Store, posting: Posting) {
     store.post(&posting).await.expect("posts");
+}
+
+pub async fn what_a_team_was_told_is_found_newest_first(store: &dyn Store) {
+    make::create_program(store, 1).await;
+    let notices = (1..=4).map(notice).collect();
+    store.commit(&Batch { notices, ..Batch::default() }).await.expect("commits");
+    for number in [1, 2, 3] {
+        let notice = Some(NoticeId::from_number(number));
+        post(store, Posting { notice, ..Posting::default() }).await;
+    }
+    let first = TeamId::first();
+    let told = async |team, since_ms, limit| store.told_notices(team, since_ms, limit).await.expect("reads");
+    assert_eq!(told(&first, 2, 9).await, [notice(3), notice(2)]);
+    assert_eq!(told(&first, 0, 1).await, [notice(3)]);
+    assert_eq!(told(&TeamId::parse("team_other").expect("an id"), 0, 9).await, []);
 }
 
 pub async fn a_notice_is_told_once_together_with_its_letters(store: &dyn Store) {

@@ -1,9 +1,12 @@
 //! Whose an address is: who is asked, and what is sent to whoever has not said that it is theirs.
 
 use groundswell_engine::access::Came;
-use groundswell_engine::store::{AddressState, AddressStore, PeopleStore, TellingStore};
+use groundswell_engine::store::{
+    AddressState, AddressStore, MembershipRecord, PeopleStore, TellingStore, UserRecord,
+};
 use groundswell_engine::telling::{Content, Letter, Posted, Topic, Wish};
-use groundswell_types::{NoticeKind, RecipientState, UserId};
+use groundswell_engine::webhooks::WebhookInput;
+use groundswell_types::{NoticeKind, RecipientState, Role, TeamId, UserId};
 
 use super::{AddressRecord, DAY_MS, NOW_MS, World, addresses, theirs};
 
@@ -26,12 +29,19 @@ impl World {
     }
 }
 
+fn notice_of(letter: &Letter) -> Option<NoticeKind> {
+    match &letter.content {
+        Content::Notice { notice, .. } => Some(*notice),
+        _ => None,
+    }
+}
+
 fn is_question(letter: &Letter) -> bool {
     matches!(&letter.content, Content::Address { name } if name == "ada")
 }
 
 #[tokio::test]
-async fn an_address_that_nobody_said_is_theirs_is_asked_once_and_told_nothing() {
+async fn an_address_that_nobody_said_is_theirs_is_asked_once_and_told_nothing_before_that() {
     let world = World::of_strangers().await;
     world.notice(1, NoticeKind::Failing).await;
     let letters = world.office.wait_for(1).await;
@@ -46,10 +56,60 @@ async fn an_address_that_nobody_said_is_theirs_is_asked_once_and_told_nothing() 
     let asked = Topic::Account { name: "ada".to_owned(), state: AddressState::Asked };
     assert_eq!((subscription.email.as_str(), subscription.topic), ("ada@example.com", asked));
     world.engine.subscribe(&token, Wish::These).await.expect("taken");
+    let letters = world.office.wait_for(2).await;
+    let last = Some(NoticeKind::StillFailing);
+    assert_eq!(notice_of(&letters[1]), last, "the last one has waited: {letters:?}");
+    world.engine.subscribe(&token, Wish::These).await.expect("once more changes nothing");
     world.notice(3, NoticeKind::AutoDisabled).await;
     world.sign_in().await;
-    let letters = world.office.wait_for(3).await;
+    let letters = world.office.wait_for(4).await;
     assert!(letters[1..].iter().all(|letter| !is_question(letter)), "{letters:?}");
+    world.engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn what_waits_for_an_answer_is_told_as_long_as_it_is_news() {
+    for (is_disabled, days, told) in [(true, 20, true), (true, 31, false), (false, 20, false)] {
+        let world = World::of_strangers().await;
+        let kind = if is_disabled { NoticeKind::AutoDisabled } else { NoticeKind::Failing };
+        let change = WebhookInput { is_enabled: Some(!is_disabled), ..WebhookInput::default() };
+        world.acting().patch_webhook(&world.program, &world.webhook, change).await.expect("is changed");
+        world.notice(1, kind).await;
+        let token = world.office.wait_for(1).await[0].token.clone().expect("a link");
+        world.clock.set(NOW_MS + days * DAY_MS);
+        world.engine.subscribe(&token, Wish::These).await.expect("taken");
+        let letters = world.office.wait_for(1 + usize::from(told)).await;
+        assert!(letters[1..].iter().all(|letter| notice_of(letter) == Some(kind)), "{letters:?}");
+        world.engine.shut_down().await;
+    }
+}
+
+#[tokio::test]
+async fn what_waits_is_nothing_from_before_somebody_came_and_nothing_for_who_gets_none() {
+    let world = World::of_strangers().await;
+    world.notice(1, NoticeKind::Failing).await;
+    let asked = world.office.wait_for(1).await;
+    world.clock.set(NOW_MS + DAY_MS);
+    let eve = UserId::parse("usr_eve").expect("an id");
+    let email = Some(super::email("eve@example.com"));
+    let account = UserRecord { id: eve.clone(), name: "eve".to_owned(), email, ..UserRecord::first() };
+    world.store.save_user(&account).await.expect("saves");
+    let since_ms = NOW_MS + DAY_MS;
+    let joins = MembershipRecord { user_id: eve.clone(), since_ms, ..MembershipRecord::first() };
+    world.store.add_member(&joins).await.expect("joins");
+    let (token, _) = world.engine.create_sign_in_token(&eve).await.expect("a link");
+    world.engine.sign_in(&token, Came::default()).await.expect("signs in");
+    let question = world.office.wait_for(2).await.remove(1);
+    assert_eq!(question.to.as_str(), "eve@example.com");
+    world.engine.subscribe(&question.token.expect("a link"), Wish::These).await.expect("taken");
+    world.office.wait_for(2).await;
+
+    // Whoever is no owner any more gets nothing about webhooks.
+    let ada = UserId::first();
+    world.acting().change_role(&TeamId::first(), &ada, Role::Viewer).await.expect("is changed");
+    let token = asked[0].token.as_ref().expect("a link");
+    world.engine.subscribe(token, Wish::These).await.expect("taken");
+    world.office.wait_for(2).await;
     world.engine.shut_down().await;
 }
 
@@ -155,7 +215,7 @@ async fn an_account_has_five_addresses_asked_a_day() {
     for number in 0..7 {
         let ada = world.store.user(&UserId::first()).await.expect("reads").expect("is there");
         let email = Some(super::email(&format!("ada{number}@example.com")));
-        world.store.save_user(&groundswell_engine::store::UserRecord { email, ..ada }).await.expect("saves");
+        world.store.save_user(&UserRecord { email, ..ada }).await.expect("saves");
         world.sign_in().await;
     }
     world.office.wait_for(5).await;
