@@ -171,3 +171,6 @@ impl Viewer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
