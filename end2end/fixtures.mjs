@@ -17,6 +17,8 @@ export const test = base.extend({
     const server = await Server.start(environment);
     watched.server = server;
     await use(server);
+    // Pages that are still open rightly miss it.
+    watched.isOver = true;
     await server.stop();
   },
 
@@ -35,9 +37,9 @@ export const test = base.extend({
   /** Watches every context that a test opens, its own and those of other people, and forgives none of them anything. */
   watched: [
     async ({ browser, expectedComplaints, complaints, javaScriptEnabled }, use) => {
-      const watched = { server: undefined };
+      const watched = { server: undefined, isOver: false };
       const complain = (text) => {
-        if (!expectedComplaints.some((expected) => expected.test(text))) complaints.push(text);
+        if (!watched.isOver && !expectedComplaints.some((expected) => expected.test(text))) complaints.push(text);
       };
       const newContext = browser.newContext;
       browser.newContext = async (options) => {
