@@ -13,9 +13,12 @@ export const test = base.extend({
   /** More environment for the server. */
   environment: [{}, { option: true }],
 
-  server: async ({ environment }, use) => {
+  server: async ({ environment, watched }, use) => {
     const server = await Server.start(environment);
+    watched.server = server;
     await use(server);
+    // Pages that are still open rightly miss it.
+    watched.isOver = true;
     await server.stop();
   },
 
@@ -31,29 +34,26 @@ export const test = base.extend({
   /** What pages have complained of so far. A test that takes something out has expected it. */
   complaints: async ({}, use) => use([]),
 
-  context: async ({ context, server, expectedComplaints, complaints, javaScriptEnabled }, use) => {
-    const complain = (text) => {
-      if (!expectedComplaints.some((expected) => expected.test(text))) complaints.push(text);
-    };
-    context.on('console', (message) => {
-      if (isComplaint(message)) complain(`${message.type()}: ${message.text()} (${message.location().url})`);
-    });
-    context.on('weberror', (error) => complain(`uncaught: ${error.error().stack ?? error.error().message}`));
-    // Chromium reports most violations of a page's policy on the console as well, which is all there is without JavaScript.
-    await context.addInitScript(() =>
-      document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI, sample }) =>
-        console.error(`violates its policy: ${effectiveDirective} ${blockedURI} ${sample}`),
-      ),
-    );
-    context.on('requestfailed', (request) => {
-      const why = request.failure()?.errorText;
-      // The browser gives up requests of a page that is being left, and without JavaScript refuses to load it.
-      const isUsual = why === 'net::ERR_ABORTED' || (javaScriptEnabled === false && why === 'csp');
-      if (!isUsual && request.url().startsWith(server.url)) complain(`failed: ${request.url()} ${why}`);
-    });
-    await use(context);
-    expect(complaints, 'the page complained').toEqual([]);
-  },
+  /** Watches every context that a test opens, its own and those of other people, and forgives none of them anything. */
+  watched: [
+    async ({ browser, expectedComplaints, complaints, javaScriptEnabled }, use) => {
+      const watched = { server: undefined, isOver: false };
+      const complain = (text) => {
+        if (!watched.isOver && !expectedComplaints.some((expected) => expected.test(text))) complaints.push(text);
+      };
+      const newContext = browser.newContext;
+      browser.newContext = async (options) => {
+        const context = await newContext.call(browser, options);
+        // What a test sets for its own context is so in others, too, unless it says otherwise.
+        await watch(context, { complain, watched, javaScriptEnabled: options?.javaScriptEnabled ?? javaScriptEnabled });
+        return context;
+      };
+      await use(watched);
+      browser.newContext = newContext;
+      expect(complaints, 'a page complained').toEqual([]);
+    },
+    { auto: true },
+  ],
 
   /** A page of somebody who is signed in. */
   page: async ({ page, server, javaScriptEnabled }, use) => {
@@ -68,6 +68,27 @@ export const test = base.extend({
     await use(page);
   },
 });
+
+/** Has everything that is wrong with a context's pages complained of. */
+async function watch(context, { complain, watched, javaScriptEnabled }) {
+  context.on('console', (message) => {
+    if (isComplaint(message)) complain(`${message.type()}: ${message.text()} (${message.location().url})`);
+  });
+  context.on('weberror', (error) => complain(`uncaught: ${error.error().stack ?? error.error().message}`));
+  // Chromium reports most violations of a page's policy on the console as well, which is all there is without JavaScript.
+  await context.addInitScript(() =>
+    document.addEventListener('securitypolicyviolation', ({ effectiveDirective, blockedURI, sample }) =>
+      console.error(`violates its policy: ${effectiveDirective} ${blockedURI} ${sample}`),
+    ),
+  );
+  context.on('requestfailed', (request) => {
+    const why = request.failure()?.errorText;
+    // The browser gives up requests of a page that is being left, and without JavaScript refuses to load it.
+    const isUsual = why === 'net::ERR_ABORTED' || (javaScriptEnabled === false && why === 'csp');
+    const isOurs = watched.server && request.url().startsWith(watched.server.url);
+    if (!isUsual && isOurs) complain(`failed: ${request.url()} ${why}`);
+  });
+}
 
 /** Opens a page and waits until it is alive. */
 export async function open(page, url, javaScriptEnabled = true) {

@@ -4,6 +4,9 @@ import { problems } from '../receiver.mjs';
 
 const SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
+// A link that was used up is tried again.
+test.use({ expectedComplaints: [[/status of 409 \(Conflict\) \(\S+\/sign-in\)/], { option: true }] });
+
 test('from a sign-in link to a delivered, verified and logged event', async ({ browser, context, server, receiver }) => {
   const page = await context.newPage();
 

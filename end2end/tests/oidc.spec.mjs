@@ -115,7 +115,8 @@ test('somebody who cancels there, or brings a code twice, is not signed in', asy
 
 for (const javaScriptEnabled of [true, false]) {
   test.describe(javaScriptEnabled ? 'an account with a password, with JavaScript' : 'an account with a password, without JavaScript', () => {
-    test.use({ javaScriptEnabled });
+    // The page that was wanted asks to sign in first.
+    test.use({ javaScriptEnabled, expectedComplaints: [[/status of 401/], { option: true }] });
 
     test('is connected by it, opens the page that was wanted, and is disconnected again', async ({ page, server, provider, browser }) => {
       const program = await programWith(server, []);

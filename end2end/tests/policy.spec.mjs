@@ -1,20 +1,45 @@
 // Pages keep to their content security policy, and the policy keeps out what is not theirs.
-import { expect, open, panel, programWith, test } from '../fixtures.mjs';
+import { answered, expect, open, panel, programWith, test } from '../fixtures.mjs';
 
-/** Every kind of page, for somebody who is signed in. */
-const PAGES = [
-  '/',
-  '/programs/{id}/options',
-  '/programs/{id}/options/webhooks',
-  '/programs/{id}/options/webhooks/history',
-  '/programs/{id}/deliveries',
-  '/programs/{id}/deliveries?delivery={delivery}',
-  '/programs/{id}/inbox',
-  '/no/such/page',
-  '/programs/none/options',
-];
-const WITHOUT_BROWSER_HALF = [
-  '/sign-in?token=used-up', '/settings/account', '/settings/sessions', '/settings/audit-log', '/settings/privacy', '/settings/api-keys', '/settings/members', '/invitation?token=none', '/docs', '/docs/security', '/docs/events', '/docs/api', '/docs/search?q=signature', '/docs/none', '/llms.txt', '/favicon.svg'];
+/** What to open of each route that answers with a page, for somebody who is signed in; with a browser half. */
+const PAGES = {
+  '/': ['/', '/no/such/page'],
+  '/programs/{id}/options': ['/programs/{id}/options', '/programs/none/options'],
+  '/programs/{id}/options/webhooks': ['/programs/{id}/options/webhooks'],
+  '/programs/{id}/options/webhooks/history': ['/programs/{id}/options/webhooks/history'],
+  '/programs/{id}/deliveries': ['/programs/{id}/deliveries', '/programs/{id}/deliveries?delivery={delivery}'],
+  '/programs/{id}/inbox': ['/programs/{id}/inbox'],
+};
+const WITHOUT_BROWSER_HALF = {
+  '/sign-in': ['/sign-in?token=used-up'],
+  '/invitation': ['/invitation?token=none', '{invitation}'],
+  '/notifications': ['/notifications?token=none'],
+  '/settings/account': ['/settings/account'],
+  '/settings/api-keys': ['/settings/api-keys'],
+  '/settings/audit-log': ['/settings/audit-log'],
+  '/settings/members': ['/settings/members'],
+  '/settings/notifications': ['/settings/notifications', '/settings/notifications?campaign={id}'],
+  '/settings/privacy': ['/settings/privacy', '/settings/privacy?campaign={id}'],
+  '/settings/sessions': ['/settings/sessions'],
+  '/settings/status': ['/settings/status'],
+  '/status': ['/status'],
+  '/status/incidents/{id}': ['/status/incidents/{incident}', '/status/incidents/none'],
+  '/docs': ['/docs'],
+  '/docs/{*page}': ['/docs/security', '/docs/events', '/docs/api', '/docs/none'],
+  '/docs/search': ['/docs/search?q=signature'],
+  '/llms.txt': ['/llms.txt', '/favicon.svg'],
+};
+/** Of who came by an editor link. */
+const EMBEDDED = {
+  '/embed': ['{link}'],
+  '/embed/programs/{id}/webhooks': ['/embed/programs/{id}/webhooks'],
+  '/embed/programs/{id}/webhooks/history': ['/embed/programs/{id}/webhooks/history'],
+};
+/** What answers with no page: REST, server functions, streams, files, feeds, redirects. */
+const NO_PAGES = /^\/(v2|api\/v2|_fn|embed\/_fn)(\/|$)|\/live$|\/export$|^\/(healthz|readyz|metrics|inbox\/\{token\}|docs\/|sign-in\/provider\/callback|status\/(badge|history)\.\w+)$/;
+
+/** The paths that the server answers, as it names them in its log. */
+const served = (server) => [...server.log.matchAll(/a route is served.*route=(?:GET|ANY) (\S+)$/gm)].map(([, path]) => path);
 
 const NOT_THERE = /Failed to load resource: the server responded with a status of 404/;
 
@@ -28,7 +53,11 @@ async function full(server, receiver) {
   await receiver.waitFor(({ path, status }) => path === '/up' && status === 200);
   await receiver.waitFor(({ path }) => path === '/down');
   const { deliveries } = await server.call('GET', `/campaign/${program}/deliveries`);
-  const filled = (path) => path.replace('{id}', program).replace('{delivery}', deliveries[0].id);
+  const incident = await server.call('POST', '/incidents', { name: 'Late', message: 'We look into it.' });
+  const invitation = await server.call('POST', '/teams/team_first/invitations', { email: 'eve@example.org', role: 'viewer' });
+  const link = await server.call('POST', `/campaign/${program}/editor-link`, {});
+  const own = { id: program, delivery: deliveries[0].id, incident: incident.id, invitation: invitation.url, link: link.url };
+  const filled = (path) => new URL(path.replace(/\{(\w+)\}/g, (_, name) => own[name]), server.url).href.replace(server.url, '');
   return { program, filled };
 }
 
@@ -45,11 +74,15 @@ for (const javaScriptEnabled of [true, false]) {
 
     test('no page violates its policy', async ({ page, server, receiver }) => {
       const { program, filled } = await full(server, receiver);
-      for (const path of PAGES.map(filled)) {
+      for (const path of Object.values(PAGES).flat().map(filled)) {
         await page.open(path);
         await expect(page.locator('h1').first()).toBeVisible();
       }
-      for (const path of WITHOUT_BROWSER_HALF) await page.goto(server.url + path);
+      for (const path of Object.values(WITHOUT_BROWSER_HALF).flat().map(filled)) await page.goto(server.url + path);
+      const [link, ...embedded] = Object.values(EMBEDDED).flat().map(filled);
+      await page.goto(server.url + link);
+      await answered(page, page.getByRole('button', { name: 'Open webhook settings' }));
+      for (const path of embedded) await page.open(path);
       await page.open(`/programs/${program}/options/webhooks`);
       for (const details of await page.locator('main details').all()) await details.evaluate((it) => (it.open = true));
       await expect(panel(page).row(1).test).toBeVisible();
@@ -87,7 +120,21 @@ test('a script that is not of the answer is blocked and reported', async ({ page
   await expect.poll(() => reported('base-uri')).toBeGreaterThanOrEqual(1);
   await expect.poll(() => reported('object-src')).toBe(1);
   await expect(page).not.toHaveTitle('planted');
+  // Of the frame's base it may be told later still.
+  await page.close();
   complaints.length = 0;
+});
+
+test.describe('what the server answers', () => {
+  test.use({ environment: [{ GROUNDSWELL_LOG: 'info,groundswell::routes=debug' }, { option: true }] });
+
+  test('no page is left out', async ({ server }) => {
+    const routes = served(server);
+    expect(routes).toContain('/programs/{id}/deliveries');
+    const opened = Object.keys({ ...PAGES, ...WITHOUT_BROWSER_HALF, ...EMBEDDED });
+    expect(routes.filter((path) => !opened.includes(path) && !NO_PAGES.test(path)), 'pages that nobody opens').toEqual([]);
+    expect(opened.filter((path) => !routes.includes(path)), 'pages that are no more').toEqual([]);
+  });
 });
 
 test('a page that breaks its policy fails its test', async ({ page, server, complaints }) => {
@@ -95,6 +142,14 @@ test('a page that breaks its policy fails its test', async ({ page, server, comp
   await page.evaluate(() => document.body.append(Object.assign(document.createElement('script'), { text: 'document.title = "planted"' })));
   await expect.poll(() => complaints.length).toBeGreaterThan(0);
   await expect(page).not.toHaveTitle('planted');
+  complaints.length = 0;
+});
+
+test('so does one of somebody else in a browser of their own', async ({ browser, server, complaints }) => {
+  const visitor = await (await browser.newContext()).newPage();
+  await visitor.goto(`${server.url}/sign-in`);
+  await visitor.evaluate(() => document.body.append(Object.assign(document.createElement('script'), { text: 'document.title = "planted"' })));
+  await expect.poll(() => complaints.some((it) => /violates its policy: script-src/.test(it))).toBe(true);
   complaints.length = 0;
 });
 

@@ -225,3 +225,6 @@ impl Viewer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

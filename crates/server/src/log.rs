@@ -39,6 +39,12 @@ impl Levels {
         self.0.with_current(ToString::to_string).unwrap_or_default()
     }
 
+    /// Of a log that is not kept.
+    #[cfg(test)]
+    pub fn of_nothing() -> Self {
+        Self(reload::Layer::new(EnvFilter::default()).1)
+    }
+
     /// Logs what `filter` says from now on.
     pub fn change(&self, filter: EnvFilter) -> anyhow::Result<()> {
         self.0.reload(filter).context("the log's filter cannot be changed")

@@ -14,6 +14,8 @@ mod embed;
 mod export;
 mod front;
 mod headers;
+#[cfg(test)]
+mod house;
 mod http;
 mod http_meters;
 mod inbox;

@@ -51,7 +51,11 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 
     let instance = Instance { workspace, listen: options.listen, data: workspace.root.join(".groundswell") };
     let admin_key = instance.admin_key()?;
-    let mut server = Server::start(&mut instance.command(profile, &admin_key))?;
+    let (mut command, lines) = instance.command((profile, &admin_key), process::variable);
+    for line in lines {
+        println!("run: {line}");
+    }
+    let mut server = Server::start(&mut command)?;
     let ready = server.wait_until_ready(instance.address());
     if let Ok(true) = ready {
         match api::sign_in_link(instance.address(), &admin_key) {
@@ -117,24 +121,30 @@ impl Instance<'_> {
         self.data.join("admin-key")
     }
 
-    fn command(&self, profile: Profile, admin_key: &str) -> Command {
+    /// The server's command, and what the developer is told of it; `set` has what they have set already.
+    fn command(
+        &self,
+        (profile, admin_key): (Profile, &str),
+        set: impl Fn(&str) -> Option<String>,
+    ) -> (Command, Vec<String>) {
+        let mut lines = Vec::new();
         let mut command = process::command(self.workspace.server(profile));
         command.arg("serve").current_dir(&self.workspace.root);
         command.env("GROUNDSWELL_LISTEN", self.listen.to_string());
         command.env("GROUNDSWELL_ADMIN_KEY", admin_key);
-        if process::variable("GROUNDSWELL_DATABASE_URL").is_none() {
+        if set("GROUNDSWELL_DATABASE_URL").is_none() {
             let file = self.data.join("groundswell.db");
-            println!("run: data are in {}", file.display());
+            lines.push(format!("data are in {}", file.display()));
             command.env("GROUNDSWELL_DATABASE_URL", format!("sqlite://{}", file.display()));
         }
-        if process::variable("GROUNDSWELL_EGRESS_ALLOW").is_none() {
-            println!(
-                "run: receivers on this machine are allowed (GROUNDSWELL_EGRESS_ALLOW={LOOPBACK}); `groundswell serve` by \
+        if set("GROUNDSWELL_EGRESS_ALLOW").is_none() {
+            lines.push(format!(
+                "receivers on this machine are allowed (GROUNDSWELL_EGRESS_ALLOW={LOOPBACK}); `groundswell serve` by \
                  itself sends to public addresses only"
-            );
+            ));
             command.env("GROUNDSWELL_EGRESS_ALLOW", LOOPBACK);
         }
-        command
+        (command, lines)
     }
 
     /// Where this machine reaches the server.
@@ -179,5 +189,36 @@ Ctrl-C stops it; the data stay in .groundswell/.
             validity = link.validity(),
             url = link.url,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The value of a variable that the server is given, and the line that the developer reads of it.
+    fn given(variable: &str, set: Option<&str>) -> (Option<String>, Option<String>) {
+        let workspace = Workspace::locate().expect("this repository");
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 3000));
+        let instance = Instance { workspace: &workspace, listen, data: workspace.root.join(".groundswell") };
+        let set = |name: &str| set.filter(|_| name == variable).map(str::to_owned);
+        let (command, lines) = instance.command((Profile::Debug, "key"), set);
+        let mut given = command.get_envs().filter(|(name, _)| *name == variable);
+        let value = given.next().and_then(|(_, value)| value?.to_str().map(str::to_owned));
+        (value, lines.into_iter().find(|line| line.contains(variable)))
+    }
+
+    #[test]
+    fn receivers_on_this_machine_are_allowed_and_the_developer_is_told() {
+        let (value, line) = given("GROUNDSWELL_EGRESS_ALLOW", None);
+        let value = value.expect("it is given");
+        assert!(value.split(',').any(|rule| rule == "127.0.0.0/8"), "{value}");
+        let line = line.expect("it is said");
+        assert!(line.contains(&value) && line.contains("receivers on this machine are allowed"), "{line}");
+    }
+
+    #[test]
+    fn what_the_developer_allows_is_left_alone() {
+        assert_eq!(given("GROUNDSWELL_EGRESS_ALLOW", Some("10.0.0.5:8443")), (None, None));
     }
 }

@@ -313,7 +313,10 @@ impl Listener {
 
 #[cfg(test)]
 mod tests {
+    use groundswell_types::{NewApiKey, Scopes};
+
     use super::*;
+    use crate::house::{House, end_of};
 
     #[test]
     fn neither_a_key_nor_a_team_nor_the_operator_takes_the_room_of_others() {
@@ -360,5 +363,34 @@ mod tests {
         let failed = Wanted::parse("after=x&events=NO,CAMPAIGN_ENDED", &none).expect_err("refused");
         let pointers: Vec<&str> = failed.errors.iter().map(|problem| problem.pointer.as_str()).collect();
         assert_eq!(pointers, ["/events", "/after"]);
+    }
+    /// Opens a stream with a key that is revoked at once, and `told` of it or not; says after how long it ends, if it does.
+    async fn end_after_revocation(told: bool) -> Option<Duration> {
+        let house = House::new().await;
+        let new =
+            NewApiKey { name: "k".to_owned(), scopes: Scopes::USUAL, campaign_id: None, rate_limit: None };
+        let made = house.operator().create_api_key(new).await.expect("made");
+        let key = HeaderValue::try_from(format!("Bearer {}", made.key)).expect("a header");
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, key)]);
+        let follower = house.operator().follow(&house.program, None, Vec::new()).expect("followed");
+        let room = house.state.event_streams.enter(vec![Holder::Operator]).expect("room");
+        let mut listener = Listener::new(house.state.clone(), &headers, (follower, room));
+        let silent = watch::Sender::new(0);
+        if !told {
+            listener.revoked = silent.subscribe();
+        }
+        let stream = answer(listener).into_body();
+        house.operator().delete_api_key(&made.view.id).await.expect("revoked");
+        let end = end_of(stream).await;
+        drop(silent);
+        end
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_was_revoked_is_noticed_within_a_minute_though_nobody_tells() {
+        let at_once = end_after_revocation(true).await.expect("it ends");
+        assert!(at_once < Duration::from_secs(1), "it was told, and went on for {at_once:?}");
+        let after = end_after_revocation(false).await.expect("it ends");
+        assert!(after >= CHECK && after <= Duration::from_mins(1), "it went on for {after:?}");
     }
 }

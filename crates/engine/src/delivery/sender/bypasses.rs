@@ -1,6 +1,8 @@
 //! Ways around egress guards that were found in the wild, each tried with the real client: names lead where a script
 //! says, and connections go to real listeners of this machine, which know whether they were reached.
 
+mod generated;
+
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
