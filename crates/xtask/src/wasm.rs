@@ -163,7 +163,8 @@ fn shrink(workspace: &Workspace, directory: &Path) -> Result<()> {
     }
     let wasm = directory.join(format!("{}_bg.wasm", workspace.site.output_name));
     let mut command = process::command(wasm_opt);
-    command.arg("-Oz").args(WASM_FEATURES).arg(&wasm).arg("-o").arg(&wasm);
+    // Again and again, as long as it finds something.
+    command.args(["-Oz", "--converge"]).args(WASM_FEATURES).arg(&wasm).arg("-o").arg(&wasm);
     println!("build: shrinking the wasm file with wasm-opt");
     process::stream(&mut command)
 }
