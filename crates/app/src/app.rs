@@ -6,6 +6,7 @@ use leptos_meta::{Title, provide_meta_context};
 use leptos_router::components::{A, Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
+use crate::codec::{Resource, resource};
 use crate::components::{Icon, LanguageSwitch, Menu, Shape};
 use crate::failure::Failure;
 use crate::functions;
@@ -44,7 +45,7 @@ pub struct Viewing(pub Resource<Result<Option<Viewer>, Failure>>);
 #[component]
 pub fn Frame(children: Children) -> impl IntoView {
     provide_meta_context();
-    provide_context(Viewing(Resource::new(|| (), |()| functions::get_viewer())));
+    provide_context(Viewing(resource(|| (), |()| functions::get_viewer())));
     view! {
         <Title formatter=document_title/>
         <Router>

@@ -2,9 +2,10 @@
 
 use groundswell_types::Problem;
 use leptos::prelude::{FromServerFnError, ServerFnErrorErr};
-use leptos::server_fn::codec::JsonEncoding;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+use crate::codec::JsonCodec;
 
 /// Why a page or an action failed. What people read of it is `words::failure`.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
@@ -54,7 +55,7 @@ impl Failure {
 }
 
 impl FromServerFnError for Failure {
-    type Encoder = JsonEncoding;
+    type Encoder = JsonCodec;
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         match error {

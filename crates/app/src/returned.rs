@@ -5,6 +5,7 @@ use groundswell_types::editor::DraftRow;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::codec::shared;
 use crate::failure::Failure;
 
 /// Why a form came back, and what was in it. The server gives it as context to the page it renders.
@@ -29,5 +30,5 @@ impl Returned {
 
 /// The form that came back, on the page it is the answer to. The same in the browser's first render.
 pub fn returned() -> Option<Returned> {
-    SharedValue::new(use_context::<Returned>).into_inner()
+    shared(use_context::<Returned>)
 }

@@ -159,7 +159,7 @@ impl ChangeWatch {
             }
             let counts = *self.counts.borrow_and_update();
             let is_new = |change: &Change| counts[*change as usize] != self.seen[*change as usize];
-            let changed: Vec<Change> = Change::ALL.into_iter().filter(is_new).collect();
+            let changed: Vec<Change> = Change::ALL.iter().copied().filter(is_new).collect();
             self.seen = counts;
             if !changed.is_empty() {
                 return changed;

@@ -142,10 +142,18 @@ fn without_lazy_hydration(compiled: &Path) -> Result<Vec<u8>> {
 
 /// Whether a function is what an erased view does to hydrate later: the future that `IntoAny::into_any` makes in its
 /// function `hydrate_async`, and nothing that is made within. The compiler gives functions that came out equal one name for
-/// all, so what is not of that shape may be of use to others.
+/// all, so what is not of that shape may be of use to others. Compilers from 1.96 on write names in another way.
 fn is_lazy_hydration(name: &str) -> bool {
-    const FUTURE: &str = "8into_any13hydrate_async28_$u7b$$u7b$closure$u7d$$u7d$17h";
-    name.contains(FUTURE)
+    const BEFORE: &str = "8into_any13hydrate_async28_$u7b$$u7b$closure$u7d$$u7d$17h";
+    let since = || {
+        // A closure in an instance of a function within one of an implementation; one within that begins with `_RNCNC`.
+        let (implementation, of) = name.strip_prefix("_RNCINvNvX")?.split_once("6tachys4view8any_viewp")?;
+        let (_, function) = of.split_once('_')?;
+        // More than its number and its crate's belong to a type that something else is made for.
+        let is_its_own = implementation.matches('_').count() <= 2;
+        Some(is_its_own && function.starts_with("7IntoAny8into_any13hydrate_asyncI"))
+    };
+    name.contains(BEFORE) || since().unwrap_or(false)
 }
 
 fn shrink(workspace: &Workspace, directory: &Path) -> Result<()> {
@@ -155,7 +163,29 @@ fn shrink(workspace: &Workspace, directory: &Path) -> Result<()> {
     }
     let wasm = directory.join(format!("{}_bg.wasm", workspace.site.output_name));
     let mut command = process::command(wasm_opt);
-    command.arg("-Oz").args(WASM_FEATURES).arg(&wasm).arg("-o").arg(&wasm);
+    // Again and again, as long as it finds something.
+    command.args(["-Oz", "--converge"]).args(WASM_FEATURES).arg(&wasm).arg("-o").arg(&wasm);
     println!("build: shrinking the wasm file with wasm-opt");
     process::stream(&mut command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_lazy_hydration;
+
+    #[test]
+    fn what_hydrates_later_is_known_by_its_name() {
+        const PATH: &str =
+            "Xs2_NtNtCsc4FAgL0YxU0_6tachys4view8any_viewpNtB8_7IntoAny8into_any13hydrate_asyncINtCsa_1a1BE";
+        let future = format!("_RNCINvNv{PATH}0Cse_11groundswell");
+        let made = format!("_RINvNv{PATH}Cse_11groundswell");
+        let within = format!("_RNCNCINvNv{PATH}00Cse_11groundswell");
+        let dropped = format!("_RINvNtCsb_4core3ptr13drop_in_placeNCINvNv{PATH}0ECse_11groundswell");
+        let lent = format!("_RNCINvNvXs_Cs1_1aINtCs2_1bNCINvNv{PATH}0E0Cse_11groundswell");
+        let named = [future.as_str(), &made, &within, &dropped, &lent].map(is_lazy_hydration);
+        assert_eq!(named, [true, false, false, false, false]);
+        let shape = "_ZN79_$LT$T$u20$as$u20$tachys..view..any_view..IntoAny$GT$8into_any13hydrate_async";
+        assert!(is_lazy_hydration(&format!("{shape}28_$u7b$$u7b$closure$u7d$$u7d$17h0123456789abcdefE")));
+        assert!(!is_lazy_hydration(&format!("{shape}17h0123456789abcdefE")));
+    }
 }

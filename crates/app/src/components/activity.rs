@@ -11,11 +11,11 @@ use crate::texts::{Texts, texts};
 /// below it, so that nobody has to tell them apart by colour.
 const STEP: usize = 4;
 const BAR: usize = 3;
-const UP: f64 = 16.0;
-const DOWN: f64 = 7.0;
+const UP: i64 = 16;
+const DOWN: i64 = 7;
 
 /// What is there at all can be seen.
-const SMALLEST: f64 = 1.5;
+const SMALLEST_TENTHS: i64 = 15;
 
 /// The share's bar.
 const SHARE_WIDTH: i64 = 50;
@@ -79,27 +79,28 @@ fn said(texts: Texts, activity: &Activity) -> String {
 /// The outlines of all bars: what was delivered, and what failed. One scale for both.
 fn bars(activity: &Activity) -> (String, String) {
     let most = |count: fn(&groundswell_types::HourCount) -> i64| {
-        float(activity.hours.iter().map(count).max().unwrap_or(0)).max(1.0)
+        activity.hours.iter().map(count).max().unwrap_or(0).max(1)
     };
-    let scale = (UP / most(|hour| hour.delivered)).min(DOWN / most(|hour| hour.failed));
-    let height = |count: i64| if count > 0 { (float(count) * scale).max(SMALLEST) } else { 0.0 };
+    let (delivered, failed) = (most(|hour| hour.delivered), most(|hour| hour.failed));
+    // Whichever of the two highest bars would leave its side first decides: so many units stand for so many deliveries.
+    let (units, deliveries) = if UP * failed < DOWN * delivered { (UP, delivered) } else { (DOWN, failed) };
+    let height = |count: i64| {
+        let tenths = (count * units * 10 + deliveries / 2) / deliveries;
+        let tenths = tenths.max(SMALLEST_TENTHS);
+        format!("{}.{}", tenths / 10, tenths % 10)
+    };
     let (mut delivered, mut failed) = (String::new(), String::new());
     for (place, hour) in activity.hours.iter().enumerate() {
         let x = place * STEP;
         // Writing to a text cannot fail.
         if hour.delivered > 0 {
-            let _ = write!(delivered, "M{x} {UP}h{BAR}v-{:.1}h-{BAR}z", height(hour.delivered));
+            let _ = write!(delivered, "M{x} {UP}h{BAR}v-{}h-{BAR}z", height(hour.delivered));
         }
         if hour.failed > 0 {
-            let _ = write!(failed, "M{x} {}h{BAR}v{:.1}h-{BAR}z", UP + 1.0, height(hour.failed));
+            let _ = write!(failed, "M{x} {}h{BAR}v{}h-{BAR}z", UP + 1, height(hour.failed));
         }
     }
     (delivered, failed)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a chart of a few pixels is not that precise")]
-fn float(count: i64) -> f64 {
-    count as f64
 }
 
 #[cfg(test)]

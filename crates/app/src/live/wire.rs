@@ -14,6 +14,8 @@ use wasm_bindgen::JsCast as _;
 use wasm_bindgen::closure::Closure;
 use web_sys::{Event, EventSource, MessageEvent, VisibilityState};
 
+use crate::codec::read;
+
 use super::line::{Act, Heard, Line};
 use super::turn::{Asked, Step, Turn};
 
@@ -97,7 +99,7 @@ fn hear(url: &str, heard: Heard) {
         match act {
             Act::Connect => connect(url),
             Act::Disconnect => drop(with_line(url, |held| held.stream.take())),
-            Act::AskAll => ask_those(url, &Change::ALL),
+            Act::AskAll => ask_those(url, Change::ALL),
             Act::Ask(changed) => ask_those(url, &changed),
             Act::WakeIn(wait_ms) => wake(url, Some(wait_ms)),
             Act::Sleep => wake(url, None),
@@ -201,8 +203,8 @@ impl Stream {
         let on_message = Closure::<dyn Fn(MessageEvent)>::new(move |message: MessageEvent| {
             let text = message.data().as_string().unwrap_or_default();
             // A server that is newer than this page may tell of things this page does not know.
-            let changed = serde_json::from_str::<Vec<serde_json::Value>>(&text).unwrap_or_default();
-            let known = changed.into_iter().filter_map(|one| serde_json::from_value(one).ok());
+            let changed = read::<Vec<String>>(&text).unwrap_or_default();
+            let known = changed.iter().filter_map(|one| Change::parse(one));
             hear(&to, Heard::Message(known.collect()));
         });
         let to = url.to_owned();

@@ -8,6 +8,7 @@ use leptos_router::hooks::use_location;
 use serde::{Deserialize, Serialize};
 
 use super::program_id;
+use crate::codec::resource;
 use crate::components::{FailureNotice, FailurePage, Loading, ProgramHead, SideLoading, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
@@ -57,7 +58,7 @@ pub fn DeliveriesPage() -> impl IntoView {
     let query = Memo::new(move |_| search.with(|search| LogQuery::parse(search)));
     // Opening a delivery must not load the list again.
     let list = Memo::new(move |_| query.with(LogQuery::list));
-    let log = Resource::new(move || (id.get(), list.get()), |(id, list)| load(id, list));
+    let log = resource(move || (id.get(), list.get()), |(id, list)| load(id, list));
     // Of the form this page is the answer to; what is looked at next has nothing to do with it.
     let refused = StoredValue::new(returned().map(|returned| returned.failure));
     view! {
@@ -133,7 +134,7 @@ fn ListWithActions(shown: Shown) -> impl IntoView {
     let asks_to_resend = Memo::new(move |_| may_edit && shown.query.with(|query| query.asks_to_resend));
     let filter = shown.list.with_value(|list| list.filter.clone());
     // Not where it is shown: resources must be made in the same order on both sides.
-    let count = Resource::new(
+    let count = resource(
         move || asks_to_resend.get(),
         move |asks| {
             let (program, filter) = (shown.program.get_value(), filter.clone());
@@ -178,7 +179,7 @@ fn NoList(shown: Shown, failure: Failure) -> impl IntoView {
 #[component]
 fn Side(shown: Shown) -> impl IntoView {
     let wanted = Memo::new(move |_| shown.query.with(|query| query.delivery));
-    let detail = Resource::new(
+    let detail = resource(
         move || wanted.get(),
         move |wanted| {
             let id = shown.program.get_value();

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::live::keep_fresh;
 use super::program_id;
+use crate::codec::resource;
 use crate::components::{
     CopyButton, FailureNotice, FailurePage, Icon, Loading, ProgramHead, Shape, SideLoading, Step,
 };
@@ -50,7 +51,7 @@ pub fn InboxPage() -> impl IntoView {
     let open = Memo::new(move |_| {
         params.with(|params| params.get("request").and_then(|text| InboxRequestId::parse(&text).ok()))
     });
-    let loaded = Resource::new(move || id.get(), load);
+    let loaded = resource(move || id.get(), load);
     view! {
         <Transition fallback=|| view! { <Loading is_wide=true/> }>
             {move || Suspend::new(async move {
@@ -142,7 +143,7 @@ fn Address(program: StoredValue<ProgramId>, shown: RwSignal<Inbox>) -> impl Into
 /// The side panel of the request in the URL, if there is one.
 #[component]
 fn Side(program: StoredValue<ProgramId>, open: Memo<Option<InboxRequestId>>) -> impl IntoView {
-    let detail = Resource::new(
+    let detail = resource(
         move || open.get(),
         move |open| {
             let id = program.get_value();

@@ -17,7 +17,7 @@ pub fn again_and_again<F: Future<Output = Asked> + 'static>(
     step: impl Fn() -> F + Copy + 'static,
 ) {
     let Some(program) = program_id().get_untracked() else { return };
-    live::follow(Watched::Program(program), &Change::ALL, move || async move {
+    live::follow(Watched::Program(program), Change::ALL, move || async move {
         if is_paused() { Asked::NotNow } else { step().await }
     });
 }

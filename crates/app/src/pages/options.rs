@@ -8,6 +8,7 @@ use leptos_router::components::A;
 
 use super::program_id;
 use super::programs::Glance;
+use crate::codec::resource;
 use crate::components::{FailurePage, FirstStepsCount, Icon, Loading, ProgramHead, Shape, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
@@ -19,7 +20,7 @@ use crate::viewer::MayEdit;
 #[component]
 pub fn OptionsPage() -> impl IntoView {
     let id = program_id();
-    let program = Resource::new(
+    let program = resource(
         move || id.get(),
         |id| async move {
             match id {

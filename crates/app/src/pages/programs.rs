@@ -7,6 +7,7 @@ use leptos_meta::Title;
 use leptos_router::components::A;
 
 use crate::app::Viewing;
+use crate::codec::resource;
 use crate::components::{ActivityChart, FailureNotice, FailurePage, Icon, Loading, Shape, Status};
 use crate::functions;
 use crate::live::{self, Watched};
@@ -20,7 +21,7 @@ const SHOWN: [Change; 4] = [Change::Program, Change::Webhooks, Change::Draft, Ch
 /// `/`.
 #[component]
 pub fn ProgramsPage() -> impl IntoView {
-    let programs = Resource::new(
+    let programs = resource(
         || (),
         |()| async {
             let role = functions::get_viewer().await?.and_then(|viewer| viewer.role);

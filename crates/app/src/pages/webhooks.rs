@@ -11,6 +11,7 @@ use leptos_router::hooks::use_query_map;
 use serde::{Deserialize, Serialize};
 
 use super::program_id;
+use crate::codec::resource;
 use crate::components::{FailurePage, FirstStepsList, Loading, ProgramHead, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
@@ -89,7 +90,7 @@ pub fn WebhooksPage() -> impl IntoView {
             done: query.get("done").and_then(|text| Done::parse(&text)),
         })
     });
-    let loaded = Resource::new(
+    let loaded = resource(
         move || id.get(),
         move |id| async move {
             let Some(id) = id else { return respond(Err(Failure::NotFound)) };

@@ -373,7 +373,7 @@ mod tests {
         let key = HeaderValue::try_from(format!("Bearer {}", made.key)).expect("a header");
         let headers = HeaderMap::from_iter([(AUTHORIZATION, key)]);
         let follower = house.operator().follow(&house.program, None, Vec::new()).expect("followed");
-        let room = house.state.event_streams.enter(vec![Holder::Operator]).expect("room");
+        let room = house.state.event_streams.room.enter(vec![Holder::Operator]).expect("room");
         let mut listener = Listener::new(house.state.clone(), &headers, (follower, room));
         let silent = watch::Sender::new(0);
         if !told {

@@ -37,6 +37,15 @@ fn sqlx_is_named_only_in_the_store() {
 }
 
 #[test]
+fn no_field_has_an_alias() {
+    let offences = Tree::read().offences(&rules::ALIAS);
+    assert_none(
+        "crates/app/src/codec/read.rs takes fields by their place; give the field one name:",
+        &offences,
+    );
+}
+
+#[test]
 fn only_the_clock_calls_now() {
     let offences = Tree::read().offences(&rules::NOW);
     assert_none("take the time from crates/engine/src/clock.rs, so that tests can set it:", &offences);

@@ -5,6 +5,7 @@ use leptos_router::hooks::use_navigate;
 
 use super::resending;
 use super::shown::Shown;
+use crate::codec::Resource;
 use crate::components::FailureNotice;
 use crate::failure::Failure;
 use crate::log_intent::LogIntent;

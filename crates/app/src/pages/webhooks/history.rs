@@ -6,6 +6,7 @@ use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
 use super::super::program_id;
+use crate::codec::resource;
 use crate::components::{FailureNotice, FailurePage, Loading, Menu, ProgramHead, Step, Time};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
@@ -21,7 +22,7 @@ pub fn HistoryPage() -> impl IntoView {
     let query = use_query_map();
     let before =
         Memo::new(move |_| query.with(|query| query.get("before").and_then(|text| text.parse::<i64>().ok())));
-    let history = Resource::new(
+    let history = resource(
         move || (id.get(), before.get()),
         |(id, before)| async move {
             match id {
