@@ -1,6 +1,6 @@
 //! A request for each route. Whoever may make it gets an answer that says so: what is asked for is there, and well-formed.
 
-use super::ground::Things;
+use super::things::{IDS, Things};
 
 /// What a request is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,9 +53,25 @@ impl Recipe {
             || (self.method == "POST" && ["/settings/sessions", "/settings/account"].contains(&self.path))
     }
 
+    /// Its path as it is sent, with its query.
+    pub fn sent(&self) -> &'static str {
+        self.as_sent.map_or(self.path, |sent| sent.strip_prefix("any:").unwrap_or(sent))
+    }
+
+    /// What it names of a team, wherever in the request.
+    pub fn ids(&self) -> Vec<&'static str> {
+        let names = |text: &str, name: &str| text.contains(&format!("{{{name}}}"));
+        let is_named = |name: &&str| {
+            [self.sent(), self.body].iter().any(|text| {
+                // The program, where the server's own name for the part stands.
+                names(text, name) || (*name == "program" && names(text, "id"))
+            })
+        };
+        IDS.into_iter().filter(is_named).collect()
+    }
+
     pub fn path(&self, things: &Things) -> String {
-        let sent = self.as_sent.map_or(self.path, |sent| sent.strip_prefix("any:").unwrap_or(sent));
-        filled(sent, things)
+        filled(self.sent(), things)
     }
 
     pub fn body(&self, things: &Things) -> String {
@@ -73,10 +89,10 @@ impl Recipe {
 }
 
 fn filled(text: &str, things: &Things) -> String {
-    let mut filled = text.replace("{id}", &things.program).replace("{program}", &things.program);
-    for (name, value) in &things.named {
-        filled = filled.replace(&format!("{{{name}}}"), value);
-    }
+    let filled = text.replace("{id}", things.of("program"));
+    let filled = things.all().fold(filled, |text, (name, value)| text.replace(&format!("{{{name}}}"), value));
+    let is_name = |rest: &str| rest.starts_with(|first: char| first.is_ascii_lowercase());
+    assert!(!filled.split('{').skip(1).any(is_name), "something is named that there is nothing of: {filled}");
     filled
 }
 
@@ -124,6 +140,9 @@ pub fn recipes() -> Vec<Recipe> {
     );
     all
 }
+
+/// The row as it would be saved, which nothing is tested without.
+const TEST_OF_ROW: &str = "intent=test:{row}&version=0&row={row}&enabled.{row}=on&event.{row}=NEW_PARTICIPANT_ADDED&url.{row}={receiver}";
 
 const EVENT: &str = r#"{"event":"NEW_PARTICIPANT_ADDED","data":{"id":"p2"}}"#;
 
@@ -178,7 +197,7 @@ const REST: &[Recipe] = &[
     get("/v2/teams/{team}/members"),
     patch("/v2/teams/{team}/members/{user}", r#"{"role":"viewer"}"#),
     Recipe {
-        as_sent: Some("/v2/teams/{team}/members/usr_nobody"),
+        as_sent: Some("/v2/teams/{team}/members/{leaver}"),
         ..delete("/v2/teams/{team}/members/{user}")
     },
     get("/v2/teams/{team}/invitations"),
@@ -275,7 +294,7 @@ const FUNCTIONS: &[Recipe] = &[
     post("/_fn/enable_webhook", r#"{"id":"{program}","row_key":"{row}"}"#),
     post("/_fn/publish", r#"{"id":"{program}","version":1}"#),
     post("/_fn/test_webhook", r#"{"id":"{program}","row_key":"{row}","event":null}"#),
-    ask("/_fn/test_result", r#"{"id":"{program}","test":"test_0000000000001"}"#),
+    ask("/_fn/test_result", r#"{"id":"{program}","test":"{test}"}"#),
     post("/_fn/release_parked", r#"{"id":"{program}","row_key":"{row}"}"#),
     post("/_fn/discard_parked", r#"{"id":"{program}","row_key":"{row}"}"#),
     post("/_fn/end_old_secret", r#"{"id":"{program}","row_key":"{row}"}"#),
@@ -302,17 +321,17 @@ const FORMS: &[Recipe] = &[
     post("/sign-in/provider", "intent=connect&present-password=x"),
     post("/sign-out", "x=y"),
     ask("/seen", ""),
-    post("/team", "team=team_first&back=%2F"),
+    post("/team", "team={team}&back=%2F"),
     post("/invitation", "intent=new&token=nobody-has-this&name=N&password=correct+horse+battery+staple"),
     post("/settings/members", "intent=invite&email={address}&role=viewer"),
     post("/settings/members", "intent=take-back&invitation={invitation}"),
     post("/settings/members", "intent=rename&name=Renamed"),
     post("/settings/members", "intent=role&user={user}&role=viewer"),
-    post("/settings/members", "intent=remove&user=usr_nobody"),
+    post("/settings/members", "intent=remove&user={leaver}"),
     post("/settings/account", "intent=name&name=Ada"),
     post("/settings/account", "intent=sign-in&email=x&new-password=y&present-password=z"),
     post("/settings/account", "intent=disconnect-provider"),
-    post("/settings/sessions", "intent=end&session=0000000000000000"),
+    post("/settings/sessions", "intent=end&session={session}"),
     post("/settings/sessions", "intent=end-others"),
     post("/settings/privacy", "intent=keep&campaign={id}&days=7"),
     post("/settings/privacy", "intent=erase&campaign={id}&by=participantId&subject=nobody&sure=yes"),
@@ -334,7 +353,7 @@ const FORMS: &[Recipe] = &[
     post("/settings/api-keys", "intent=revoke&key={key}"),
     post("/programs/{id}/options", "intent=end-first-steps"),
     post("/programs/{id}/options/webhooks", "intent=save&version=0"),
-    post("/programs/{id}/options/webhooks", "intent=test:{row}&version=0"),
+    post("/programs/{id}/options/webhooks", TEST_OF_ROW),
     post("/programs/{id}/options/webhooks", "intent=enable:{row}&version=0"),
     post("/programs/{id}/options/webhooks/history", "version=1&draft=0"),
     post("/programs/{id}/inbox", "intent=use"),
@@ -356,6 +375,38 @@ const EMBEDDED: &[Recipe] = &[
     get("/embed/programs/{id}/webhooks"),
     get("/embed/programs/{id}/webhooks/history"),
     post("/embed/programs/{id}/webhooks", "intent=save&version=0"),
-    post("/embed/programs/{id}/webhooks", "intent=test:{row}&version=0"),
+    post("/embed/programs/{id}/webhooks", TEST_OF_ROW),
     post("/embed/programs/{id}/webhooks/history", "version=1&draft=0"),
+];
+
+/// More requests with names of a team's things in them: in queries, filters, and members that may be left out. Their routes
+/// are in the table already.
+pub const NAMING: &[Recipe] = &[
+    get_as("/v2/campaign/{id}/deliveries", "/v2/campaign/{id}/deliveries?webhookId={webhook}"),
+    get_as("/v2/campaign/{id}/deliveries", "/v2/campaign/{id}/deliveries?text={delivery}"),
+    get_as("/v2/campaign/{id}/deliveries", "/v2/campaign/{id}/deliveries?text={event}"),
+    get_as(
+        "/v2/campaign/{id}/deliveries/export",
+        "/v2/campaign/{id}/deliveries/export?format=csv&webhookId={webhook}",
+    ),
+    post("/v2/campaign/{id}/resends", r#"{"webhookId":"{webhook}"}"#),
+    post("/v2/campaign/{id}/resends", r#"{"text":"{event}"}"#),
+    post("/v2/campaigns", r#"{"type":"REFERRAL","teamId":"{team}"}"#),
+    post("/v2/operations", r#"{"teamId":"{team}"}"#),
+    post("/v2/api-keys", r#"{"name":"new","campaignId":"{program}"}"#),
+    post("/v2/sign-in-links", r#"{"email":"{member}"}"#),
+    post("/v2/teams/{team}/invitations", r#"{"email":"{member}","role":"viewer"}"#),
+    get_as("/v2/audit-log", "/v2/audit-log?campaign={program}"),
+    get_as("/v2/audit-log", "/v2/audit-log?actor={user}"),
+    get_as("/v2/audit-log/export", "/v2/audit-log/export?format=csv&campaign={program}"),
+    get_as("/programs/{id}/deliveries", "/programs/{id}/deliveries?webhook={webhook}"),
+    get_as("/programs/{id}/deliveries", "/programs/{id}/deliveries?text={event}"),
+    get_as("/programs/{id}/deliveries", "/programs/{id}/deliveries?job={job}"),
+    get_as("/programs/{id}/options/webhooks", "/programs/{id}/options/webhooks?row={row}&test={test}"),
+    get_as("/programs/{id}/inbox", "/programs/{id}/inbox?request={request}"),
+    get_as("/settings/audit-log", "/settings/audit-log?campaign={program}"),
+    get_as("/settings/audit-log", "/settings/audit-log?actor={user}"),
+    ask("/_fn/get_deliveries", r#"{"id":"{program}","query":{"filter":{"webhookId":"{webhook}"}}}"#),
+    ask("/_fn/get_deliveries", r#"{"id":"{program}","query":{"filter":{"text":"{event}"}}}"#),
+    ask("/_fn/count_resends", r#"{"id":"{program}","selection":{"webhookId":"{webhook}"}}"#),
 ];
