@@ -117,6 +117,8 @@ async fn the_highest_event_id_outlives_its_event() {
 #[tokio::test]
 async fn the_write_ahead_log_is_copied_between_batches() {
     let file = File::new();
+    // What makes the tables goes through the log, too, and makes it long.
+    file.open().await.close().await;
     let options = Options { checkpoint_pages: 50, ..options() };
     let store = Sqlite::open(&file.path(), options).await.expect("opens");
     let wal = file.directory.path().join("groundswell.db-wal");
@@ -125,7 +127,7 @@ async fn the_write_ahead_log_is_copied_between_batches() {
     }
     // 800 events, the content of each more than half a page, have gone through it.
     let bytes = std::fs::metadata(&wal).expect("is there").len();
-    assert!(bytes < 200 * u64::from(open::PAGE_BYTES), "{bytes}");
+    assert!(bytes < 100 * u64::from(open::PAGE_BYTES), "{bytes}");
     store.checkpoint().await.expect("copies");
     store.close().await;
     assert!(!wal.exists());
