@@ -53,6 +53,7 @@ impl Answer {
                 members.retain(|name, _| !is_changing(name));
                 Value::Object(members).to_string()
             }
+            _ if body.contains("<script") => in_any_order(body),
             _ => body.to_owned(),
         };
         let fields = fields.collect::<Vec<_>>().join("\n");
@@ -68,6 +69,22 @@ impl Answer {
         let first = parts.next().unwrap_or_default().to_owned();
         parts.fold(first, |text, part| text + "rsj_" + part.get(13..).unwrap_or_default())
     }
+}
+
+/// A page whose scripts bring what it waited for: which was there first, and which were waited for at the beginning, is
+/// another each time.
+fn in_any_order(page: &str) -> String {
+    const WAITED_FOR: &str = "__PENDING_RESOURCES=[";
+    let mut parts: Vec<String> = page.split_inclusive("</script>").map(str::to_owned).collect();
+    for part in &mut parts {
+        if let Some((before, after)) = part.split_once(WAITED_FOR)
+            && let Some((_, after)) = after.split_once(']')
+        {
+            *part = format!("{before}{WAITED_FOR}]{after}");
+        }
+    }
+    parts.sort_unstable();
+    parts.concat()
 }
 
 /// What comes in pieces comes in others each time.
