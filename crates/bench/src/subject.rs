@@ -76,15 +76,19 @@ impl Subject {
         let mut child = command.spawn().with_context(|| format!("{program} does not start"))?;
         let output = child.stdout.take().context("its output is piped")?;
         let mut lines = BufReader::new(output).lines();
+        let mut said = Vec::new();
         let address = lines.by_ref().map_while(Result::ok).find_map(|line| {
-            let at = line.find(LISTENS)? + LISTENS.len();
-            line[at..].trim().parse().ok()
+            let address = line.find(LISTENS).and_then(|at| line[at + LISTENS.len()..].trim().parse().ok());
+            said.push(line);
+            address
         });
         let Some(address) = address else {
             // It has closed its output, so it has ended or is about to.
             let _ = child.kill();
             let status = child.wait()?;
-            bail!("{program} ended with {status}: {}", fs::read_to_string(&log).unwrap_or_default().trim());
+            // The server says on its output why it does not start.
+            said.extend(fs::read_to_string(&log));
+            bail!("{program} ended with {status}: {}", said.join("\n").trim());
         };
         // Whatever else it prints must not fill the pipe.
         std::thread::spawn(move || lines.for_each(drop));
