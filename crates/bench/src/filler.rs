@@ -60,10 +60,10 @@ const COPY_PROGRAM: &str = "
 const COPY_ENDPOINTS: &str = "
     WITH RECURSIVE copy (number) AS (VALUES (1) UNION ALL SELECT number + 1 FROM copy WHERE number < ?2)
     INSERT INTO endpoint
-        (id, program_id, public_id, url, events, is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms)
+        (id, program_id, public_id, url, events, is_enabled, auto_disabled, created_at_ms, parked_at_ms)
     SELECT number * 8 + (SELECT COUNT(*) FROM endpoint AS older WHERE older.program_id = ?1 AND older.id < endpoint.id),
         printf('c%08d', number), public_id, url || '/' || printf('c%08d', number) || '/' || public_id, events,
-        is_enabled, auto_disabled, secret, created_at_ms, parked_at_ms
+        is_enabled, auto_disabled, created_at_ms, parked_at_ms
     FROM endpoint, copy
     WHERE program_id = ?1";
 
@@ -161,7 +161,8 @@ impl Filler {
         Ok(())
     }
 
-    /// Copies of `program` with its webhooks, whose URLs get a path of their own; returns their ids.
+    /// Copies of `program` with its webhooks, whose URLs get a path of their own; returns their ids. They sign with no secret:
+    /// it is sealed for the webhook that it belongs to.
     pub fn copies(&mut self, program: &str, copies: u64) -> Result<Vec<String>> {
         let copies = i64::try_from(copies)?;
         let transaction = self.db.transaction()?;
