@@ -1,7 +1,8 @@
 //! `cargo xtask test`: every test there is, in stages. A stage that fails stops only those that need it, output
-//! streams through, and the end says how long each took and how many tests passed.
+//! streams through, and the end says how long each took, how many tests passed, and once more what failed and why.
 
 mod count;
+mod failures;
 mod stages;
 
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use anyhow::{Result, anyhow, bail};
 use clap::ValueEnum;
 
 use self::count::Count;
+use self::failures::Failures;
 use self::stages::Stage;
 use crate::workspace::Workspace;
 use crate::{process, setup};
@@ -25,11 +27,27 @@ pub struct Options {
     list: bool,
 }
 
+/// What a stage's output says of its tests.
+#[derive(Default)]
+pub struct Seen {
+    count: Count,
+    failures: Failures,
+}
+
+impl Seen {
+    /// Takes in one line of output.
+    fn line(&mut self, line: &str) {
+        self.count.see(line);
+        self.failures.see(line);
+    }
+}
+
 /// How one stage went.
 struct Report {
     stage: Stage,
     took: Duration,
-    count: Count,
+    seen: Seen,
+    error: Option<String>,
 }
 
 /// Runs the stages and fails if any test did.
@@ -49,7 +67,7 @@ pub fn test(workspace: &Workspace, options: &Options) -> Result<()> {
     let mut reports: Vec<Report> = Vec::new();
     for stage in selected {
         println!("\ntest: {} ({} so far)", stage.name(), process::seconds(began.elapsed()));
-        let failed = |report: &&Report| report.count.failed > 0 && stage.needs().contains(&report.stage);
+        let failed = |report: &&Report| report.seen.count.failed > 0 && stage.needs().contains(&report.stage);
         let lacks = reports.iter().find(failed).map(|report| report.stage);
         reports.push(run(workspace, stage, lacks));
     }
@@ -66,29 +84,36 @@ fn select(only: &[Stage]) -> Vec<Stage> {
 
 fn run(workspace: &Workspace, stage: Stage, lacks: Option<Stage>) -> Report {
     let began = Instant::now();
-    let mut count = Count::default();
+    let mut seen = Seen::default();
     let outcome = match lacks {
         // What an earlier build left would be tested, and its passing would mean nothing.
         Some(needed) => Err(anyhow!("not run, because {} failed", needed.name())),
-        None => stage.run(workspace, &mut count),
+        None => stage.run(workspace, &mut seen),
     };
-    if let Err(error) = &outcome {
-        println!("test: {}: {error:#}", stage.name());
+    let error = outcome.err().map(|error| format!("{error:#}"));
+    if let Some(error) = &error {
+        println!("test: {}: {error}", stage.name());
     }
-    count.close(outcome.is_ok());
-    Report { stage, took: began.elapsed(), count }
+    seen.count.close(error.is_none());
+    Report { stage, took: began.elapsed(), seen, error }
 }
 
 fn summarise(reports: &[Report], took: Duration) -> Result<()> {
+    for Report { stage, seen, error, .. } in reports.iter().filter(|report| report.seen.count.failed > 0) {
+        println!("\ntest: what failed in {}:", stage.name());
+        for line in seen.failures.lines().iter().chain(error) {
+            println!("{line}");
+        }
+    }
     println!();
-    for Report { stage, took, count } in reports {
+    for Report { stage, took, seen: Seen { count, .. }, .. } in reports {
         let outcome = if count.failed > 0 { "FAILED" } else { "ok" };
         let (took, passed, failed) = (process::seconds(*took), count.passed, count.failed);
         println!("{:<14}{took:>12}  {passed:>5} passed {failed:>3} failed  {outcome}", stage.name());
     }
     println!("{:<14}{:>12}", "all", process::seconds(took));
-    let passed: u64 = reports.iter().map(|report| report.count.passed).sum();
-    let failed: u64 = reports.iter().map(|report| report.count.failed).sum();
+    let passed: u64 = reports.iter().map(|report| report.seen.count.passed).sum();
+    let failed: u64 = reports.iter().map(|report| report.seen.count.failed).sum();
     println!("\n{passed} passed, {failed} failed");
     if failed > 0 {
         bail!("tests failed");

@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use super::count::Count;
+use super::Seen;
 use crate::setup::{self, Step};
 use crate::workspace::{Profile, Workspace};
 use crate::{fuzz, process, site, wasm};
@@ -105,25 +105,25 @@ impl Stage {
     }
 
     /// Runs it; failing tests are counted, and an error as well.
-    pub fn run(self, workspace: &Workspace, count: &mut Count) -> Result<()> {
+    pub fn run(self, workspace: &Workspace, seen: &mut Seen) -> Result<()> {
         match self {
             Self::Build => build(workspace),
-            Self::Unit => unit(workspace, count),
+            Self::Unit => unit(workspace, seen),
             Self::TypesWasm => types_wasm(workspace),
             Self::TypesPackage => types_package(workspace),
-            Self::End2end => playwright(workspace, &workspace.server(Profile::Debug), &[], count),
-            Self::ReleaseSite => release_site(workspace, count),
-            Self::PythonClient => python_client(workspace, count),
-            Self::Schemathesis => schemathesis(workspace, count),
-            Self::Examples => examples(workspace, count),
-            Self::Packaging => packaging(workspace, count),
+            Self::End2end => playwright(workspace, &workspace.server(Profile::Debug), &[], seen),
+            Self::ReleaseSite => release_site(workspace, seen),
+            Self::PythonClient => python_client(workspace, seen),
+            Self::Schemathesis => schemathesis(workspace, seen),
+            Self::Examples => examples(workspace, seen),
+            Self::Packaging => packaging(workspace, seen),
             Self::Fuzz => fuzz::fuzz(workspace, &fuzz::Options::USUAL),
         }
     }
 }
 
-fn counted(command: &mut Command, count: &mut Count) -> Result<()> {
-    let status = process::tee(command, |line| count.see(line))?;
+fn counted(command: &mut Command, seen: &mut Seen) -> Result<()> {
+    let status = process::tee(command, |line| seen.line(line))?;
     if !status.success() {
         bail!("`{}` failed ({status})", process::describe(command));
     }
@@ -138,13 +138,13 @@ fn build(workspace: &Workspace) -> Result<()> {
     site::build(workspace, Profile::Debug)
 }
 
-fn unit(workspace: &Workspace, count: &mut Count) -> Result<()> {
+fn unit(workspace: &Workspace, seen: &mut Seen) -> Result<()> {
     let mut product = workspace.cargo();
     product.arg("test").args(workspace.product()).arg("--no-fail-fast");
     let mut xtask = workspace.cargo();
     xtask.args(["test", "--package", "xtask", "--no-fail-fast"]);
-    let outcome = counted(&mut product, count);
-    counted(&mut xtask, count)?;
+    let outcome = counted(&mut product, seen);
+    counted(&mut xtask, seen)?;
     outcome
 }
 
@@ -201,7 +201,7 @@ fn unpack(workspace: &Workspace, into: &Path) -> Result<()> {
 
 /// The release build's site is made in other ways than the other one (`wasm.rs`), so it is tried as well: with the same
 /// server, in a copy beside it.
-fn release_site(workspace: &Workspace, count: &mut Count) -> Result<()> {
+fn release_site(workspace: &Workspace, seen: &mut Seen) -> Result<()> {
     /// Those that go through every page and write in it.
     const TESTS: [&str; 4] = ["journey", "editor", "log", "inbox"];
     site::build(workspace, Profile::Release)?;
@@ -211,7 +211,7 @@ fn release_site(workspace: &Workspace, count: &mut Count) -> Result<()> {
     }
     let server = directory.with_file_name("groundswell-debug");
     fs::copy(workspace.server(Profile::Debug), &server)?;
-    playwright(workspace, &server, &TESTS, count)
+    playwright(workspace, &server, &TESTS, seen)
 }
 
 /// What the files that are sent for a page may weigh in brotli, in KiB, by their kind.
@@ -232,47 +232,47 @@ fn check_weight(directory: &Path, extension: &str, most_kib: u64) -> Result<()> 
     Ok(())
 }
 
-fn playwright(workspace: &Workspace, server: &Path, tests: &[&str], count: &mut Count) -> Result<()> {
+fn playwright(workspace: &Workspace, server: &Path, tests: &[&str], seen: &mut Seen) -> Result<()> {
     let mut playwright = process::command("npx");
     playwright.args(["playwright", "test"]).args(tests).current_dir(workspace.node_package());
     playwright.env("GROUNDSWELL_BIN", server);
     playwright.env("CHROMIUM_PATH", setup::chromium(workspace)?);
     // Colours would stand between a number and its word where the output is counted.
     playwright.env("FORCE_COLOR", "0");
-    counted(&mut playwright, count)
+    counted(&mut playwright, seen)
 }
 
-fn python_client(workspace: &Workspace, count: &mut Count) -> Result<()> {
+fn python_client(workspace: &Workspace, seen: &mut Seen) -> Result<()> {
     let mut python = process::command(setup::python(workspace));
     python.arg(workspace.node_package().join("python/test_client.py")).current_dir(&workspace.root);
     // Otherwise Python keeps its output back while it goes to a pipe.
     python.env("PYTHONUNBUFFERED", "1");
     python.env("GROUNDSWELL_BIN", workspace.server(Profile::Debug));
-    counted(&mut python, count)
+    counted(&mut python, seen)
 }
 
-fn schemathesis(workspace: &Workspace, count: &mut Count) -> Result<()> {
+fn schemathesis(workspace: &Workspace, seen: &mut Seen) -> Result<()> {
     let mut node = process::command("node");
     node.arg(workspace.node_package().join("schemathesis/run.mjs")).arg(setup::python(workspace));
     node.current_dir(&workspace.root);
     node.env("PYTHONUNBUFFERED", "1");
     node.env("GROUNDSWELL_BIN", workspace.server(Profile::Debug));
-    counted(&mut node, count)
+    counted(&mut node, seen)
 }
 
 /// Those in Rust are packages of the workspace, so the stage `build` has compiled them.
-fn examples(workspace: &Workspace, count: &mut Count) -> Result<()> {
+fn examples(workspace: &Workspace, seen: &mut Seen) -> Result<()> {
     let mut node = node_tests(workspace, &workspace.examples().join("tests"))?;
     node.env("GROUNDSWELL_PYTHON", setup::python_of_examples(workspace));
     node.env("CARGO", process::cargo()).env("CARGO_TARGET_DIR", &workspace.target);
-    counted(&mut node, count)
+    counted(&mut node, seen)
 }
 
 /// The debug build stands for the other one: what is tried is not how fast it is.
-fn packaging(workspace: &Workspace, count: &mut Count) -> Result<()> {
+fn packaging(workspace: &Workspace, seen: &mut Seen) -> Result<()> {
     let mut node = node_tests(workspace, &workspace.deploy().join("tests"))?;
     node.envs(setup::packaging(workspace));
-    counted(&mut node, count)
+    counted(&mut node, seen)
 }
 
 /// Node's test runner with all files of a directory that have tests, and the server that they start.
