@@ -160,16 +160,23 @@ test.describe('of two sessions in one browser', () => {
     await expect(frame.getByText('Hooli')).toHaveCount(0);
   });
 
-  test('who is shut out is told what to do', async ({ page, server, host, front }) => {
-    const { id, url } = await server.call('POST', `/campaign/${host.program}/editor-link`, { label: 'Ada' });
-    front.pages.set('/page', `<!doctype html><title>Acme</title><iframe title="Webhooks" src="${url}" width="900" height="900"></iframe>`);
-    await page.goto(`${front.origin}/page`);
-    const frame = await inside(page);
-    await server.call('DELETE', `/campaign/${host.program}/editor-link/${id}`);
-    await frame.getByRole('link', { name: 'History' }).click();
-    await expect(frame.getByText('Go back to the product that you came from')).toBeVisible();
-    await expect(frame.getByText('sign in')).toHaveCount(0);
-  });
+  for (const javaScriptEnabled of [true, false]) {
+    test.describe(javaScriptEnabled ? 'with JavaScript' : 'without JavaScript', () => {
+      test.use({ javaScriptEnabled });
+
+      test('who is shut out is told what to do', async ({ page, server, host, front }) => {
+        const { id, url } = await server.call('POST', `/campaign/${host.program}/editor-link`, { label: 'Ada' });
+        front.pages.set('/page', `<!doctype html><title>Acme</title><iframe title="Webhooks" src="${url}" width="900" height="900"></iframe>`);
+        await page.goto(`${front.origin}/page`);
+        const frame = await inside(page, { javaScriptEnabled });
+        await server.call('DELETE', `/campaign/${host.program}/editor-link/${id}`);
+        // A page that lives is told by its stream, or asks for one a little later.
+        if (!javaScriptEnabled) await frame.getByRole('link', { name: 'History' }).click();
+        await expect(frame.getByText('Go back to the product that you came from')).toBeVisible({ timeout: 75_000 });
+        await expect(frame.getByText('sign in')).toHaveCount(0);
+      });
+    });
+  }
 });
 
 test('a link works once', async ({ context, server, host, complaints }) => {
