@@ -15,7 +15,8 @@ use crate::error::EngineError;
 use crate::store::{Batch, EndpointId, Forget, NoticeRecord, PendingKey, ProgramRecord};
 
 /// Rows, or events with all that is theirs, in one transaction: what is being delivered may have to wait for one such step.
-const STEP: usize = 25;
+/// Five take a little longer than their fsync; twenty-five were seen in the 99th percentile of what is delivered (BENCHMARKS.md).
+const STEP: usize = 5;
 
 /// Of events so many, while more come than go in small steps.
 const LARGEST_STEP: usize = 500;

@@ -98,6 +98,14 @@ pub(super) trait Connection: Send {
         values: Vec<Value>,
     ) -> impl Future<Output = Result<Vec<Self::Row>, StoreError>> + Send;
 
+    /// Runs a query and reads each row as it comes, for answers without bound: a row takes several times the room of
+    /// what is made of it.
+    fn read_each<T: Send>(
+        &mut self,
+        sql: &'static str,
+        read: impl Fn(&Self::Row) -> Result<T, StoreError> + Send,
+    ) -> impl Future<Output = Result<Vec<T>, StoreError>> + Send;
+
     /// Runs a statement over a list; answers how many rows it changed.
     fn execute_list(
         &mut self,

@@ -1,5 +1,6 @@
 //! The cold path on a PostgreSQL connection.
 
+use futures::TryStreamExt as _;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Arguments, Executor, PgConnection, Row};
 
@@ -24,6 +25,18 @@ impl Connection for PgConnection {
     async fn fetch(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<PgRow>, StoreError> {
         let query = sqlx::query_with(sql, bind(values));
         within(READ_LIMIT, query.fetch_all(self)).await.map_err(error::of_read)
+    }
+
+    async fn read_each<T: Send>(
+        &mut self,
+        sql: &'static str,
+        read: impl Fn(&PgRow) -> Result<T, StoreError> + Send,
+    ) -> Result<Vec<T>, StoreError> {
+        let (mut rows, mut all) = (sqlx::query(sql).fetch(self), Vec::new());
+        while let Some(row) = within(READ_LIMIT, rows.try_next()).await.map_err(error::of_read)? {
+            all.push(read(&row)?);
+        }
+        Ok(all)
     }
 
     async fn execute_list(&mut self, sql: ListText, values: Vec<Value>) -> Result<u64, StoreError> {

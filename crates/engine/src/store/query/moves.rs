@@ -106,6 +106,5 @@ async fn insert(db: &mut impl Connection, mut rows: &[Pending]) -> Result<(), St
 pub(in crate::store) async fn without_webhook(
     db: &mut impl Connection,
 ) -> Result<Vec<EndpointId>, StoreError> {
-    let rows = db.fetch(WITHOUT_WEBHOOK, vec![]).await?;
-    rows.iter().map(|row| row.int(0).map(EndpointId)).collect()
+    db.read_each(WITHOUT_WEBHOOK, |row| row.int(0).map(EndpointId)).await
 }

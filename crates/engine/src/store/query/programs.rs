@@ -17,8 +17,7 @@ const INSERT: &str = "
 const UPDATE: &str = "UPDATE program SET name = $2, status = $3, retention_days = $4 WHERE id = $1";
 
 pub(in crate::store) async fn all(db: &mut impl Connection) -> Result<Vec<ProgramRecord>, StoreError> {
-    let rows = db.fetch(ALL, vec![]).await?;
-    rows.iter().map(program).collect()
+    db.read_each(ALL, program).await
 }
 
 pub(in crate::store) async fn insert(

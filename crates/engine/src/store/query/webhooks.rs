@@ -92,8 +92,7 @@ pub(in crate::store) async fn live(
     db: &mut impl Connection,
     vault: &Vault,
 ) -> Result<Vec<EndpointRecord>, StoreError> {
-    let rows = db.fetch(LIVE, vec![]).await?;
-    rows.iter().map(|row| endpoint(row, vault)).collect()
+    db.read_each(LIVE, |row| endpoint(row, vault)).await
 }
 
 pub(in crate::store) async fn url(
@@ -107,8 +106,7 @@ pub(in crate::store) async fn url(
 pub(in crate::store) async fn health(
     db: &mut impl Connection,
 ) -> Result<Vec<(EndpointId, HealthRecord)>, StoreError> {
-    let rows = db.fetch(HEALTH, vec![]).await?;
-    rows.iter().map(health_of).collect()
+    db.read_each(HEALTH, health_of).await
 }
 
 fn health_of(row: &impl Columns) -> Result<(EndpointId, HealthRecord), StoreError> {

@@ -1,5 +1,6 @@
 //! The cold path on an SQLite connection.
 
+use futures::TryStreamExt as _;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
@@ -25,6 +26,18 @@ impl Connection for SqliteConnection {
     async fn fetch(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<SqliteRow>, StoreError> {
         let query = sqlx::query_with(sql, bind(values).into_arguments());
         query.fetch_all(self).await.map_err(error::of_read)
+    }
+
+    async fn read_each<T: Send>(
+        &mut self,
+        sql: &'static str,
+        read: impl Fn(&SqliteRow) -> Result<T, StoreError> + Send,
+    ) -> Result<Vec<T>, StoreError> {
+        let (mut rows, mut all) = (sqlx::query(sql).fetch(self), Vec::new());
+        while let Some(row) = rows.try_next().await.map_err(error::of_read)? {
+            all.push(read(&row)?);
+        }
+        Ok(all)
     }
 
     async fn execute_list(&mut self, sql: ListText, values: Vec<Value>) -> Result<u64, StoreError> {
