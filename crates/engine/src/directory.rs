@@ -53,7 +53,8 @@ impl ProgramEntry {
 pub struct Directory {
     programs: RwLock<HashMap<ProgramId, Arc<ProgramEntry>>>,
     endpoints: RwLock<HashMap<EndpointId, Arc<Endpoint>>>,
-    health: RwLock<HashMap<EndpointId, HealthRecord>>,
+    /// Of endpoints that were tried.
+    health: RwLock<HashMap<EndpointId, Box<HealthRecord>>>,
     next_flow: AtomicU32,
 }
 
@@ -64,19 +65,17 @@ impl Directory {
         for record in store.programs().await? {
             directory.add(record);
         }
-        let mut of_program: HashMap<ProgramId, Vec<EndpointRecord>> = HashMap::new();
+        let mut of_program: HashMap<FlowId, (Arc<ProgramEntry>, Vec<Arc<Endpoint>>)> = HashMap::new();
         for record in store.endpoints().await? {
-            of_program.entry(record.program_id.clone()).or_default().push(record);
-        }
-        for (program_id, records) in of_program {
-            if let Some(entry) = directory.program(&program_id) {
-                let endpoints =
-                    records.into_iter().map(|record| directory.admit(record, entry.flow)).collect();
-                directory.put(ProgramEntry { endpoints, ..ProgramEntry::clone(&entry) });
+            if let Some(entry) = directory.program(&record.program_id) {
+                let endpoint = directory.admit(record, entry.flow);
+                of_program.entry(entry.flow).or_insert_with(|| (entry, Vec::new())).1.push(endpoint);
             }
         }
-        let health = store.health().await?.into_iter().collect();
-        *directory.health.write().unwrap_or_else(PoisonError::into_inner) = health;
+        for (entry, endpoints) in of_program.into_values() {
+            directory.put(ProgramEntry { endpoints, ..ProgramEntry::clone(&entry) });
+        }
+        directory.set_health(&store.health().await?);
         Ok(directory)
     }
 
@@ -125,7 +124,11 @@ impl Directory {
 
     /// How a webhook has been doing.
     pub fn health(&self, id: EndpointId) -> HealthRecord {
-        self.health.read().unwrap_or_else(PoisonError::into_inner).get(&id).copied().unwrap_or_default()
+        self.health
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&id)
+            .map_or_else(HealthRecord::default, |health| **health)
     }
 
     /// Webhooks that were disabled, and when last, Unix milliseconds; sorted.
@@ -157,7 +160,10 @@ impl Directory {
     /// Notes how webhooks have been doing. Called by the writer alone.
     pub(crate) fn set_health(&self, changes: &[(EndpointId, HealthRecord)]) {
         if !changes.is_empty() {
-            self.health.write().unwrap_or_else(PoisonError::into_inner).extend(changes.iter().copied());
+            let mut all = self.health.write().unwrap_or_else(PoisonError::into_inner);
+            for (id, health) in changes {
+                **all.entry(*id).or_default() = *health;
+            }
         }
     }
 

@@ -142,7 +142,7 @@ struct Slot {
 #[derive(Debug)]
 pub struct Scheduler {
     limits: Limits,
-    queues: HashMap<EndpointId, Queue>,
+    queues: HashMap<EndpointId, Box<Queue>>, // a third of the table may be empty
     /// Of endpoints that were tried since the start.
     paces: HashMap<EndpointId, Pace>,
     slots: HashMap<DeliveryId, Slot>,
@@ -249,7 +249,7 @@ impl Scheduler {
     pub fn settled(&mut self, old: PendingKey, retry: Option<Pending>, now_ms: i64) {
         let endpoint = old.endpoint_id;
         let Some(queue) = self.queues.get_mut(&endpoint) else { return };
-        queue.unsettled.remove(&old.delivery_id);
+        queue.has_settled(old.delivery_id);
         queue.probe.take_if(|probe| *probe == old.delivery_id);
         queue.remove((old.due_at_ms, old.delivery_id));
         if let Some(pending) = retry {
@@ -271,7 +271,7 @@ impl Scheduler {
     pub fn dropped(&mut self, key: PendingKey, now_ms: i64) {
         self.free_slot(key, 0);
         if let Some(queue) = self.queues.get_mut(&key.endpoint_id) {
-            queue.unsettled.remove(&key.delivery_id);
+            queue.has_settled(key.delivery_id);
             queue.probe.take_if(|probe| *probe == key.delivery_id);
             self.settle(key.endpoint_id, now_ms);
         }
@@ -282,7 +282,7 @@ impl Scheduler {
         let key = item.pending.key;
         self.free_slot(key, 0);
         if let Some(queue) = self.queues.get_mut(&key.endpoint_id) {
-            queue.unsettled.remove(&key.delivery_id);
+            queue.has_settled(key.delivery_id);
             queue.wants_rescue |=
                 queue.probe.take_if(|probe| *probe == key.delivery_id).is_some() && queue.gate.held.is_none();
             queue.insert(Item { is_probe: false, ..item });
@@ -373,7 +373,7 @@ impl Scheduler {
     }
 
     fn queue(&mut self, Contender { endpoint, flow }: Contender, now_ms: i64) -> &mut Queue {
-        self.queues.entry(endpoint).or_insert_with(|| Queue::new(flow, now_ms))
+        self.queues.entry(endpoint).or_insert_with(|| Box::new(Queue::new(flow, now_ms)))
     }
 
     fn cap(&self, endpoint: EndpointId) -> usize {

@@ -37,7 +37,7 @@ impl Scheduler {
             let is_awaited = are_unproven_awaited && queue.lane == Some(Lane::Unproven);
             !is_awaited && !queue.is_kept_waiting(&self.pace(**endpoint), self.cap(**endpoint), now_ms)
         };
-        let willing = self.queues.iter().filter(is_willing);
+        let willing = self.queues.iter().map(|(id, queue)| (id, &**queue)).filter(is_willing);
         let since = willing.filter_map(|(_, queue)| Some(queue.willing_since_ms(due_ms(queue)?)));
         since.min().filter(|since_ms| *since_ms <= now_ms)
     }

@@ -137,6 +137,15 @@ impl Queue {
         }
     }
 
+    /// A delivery's outcome is in the store, or there was none. Most endpoints have nothing under way most of the time, and
+    /// keep no room for it.
+    pub(super) fn has_settled(&mut self, id: DeliveryId) {
+        self.unsettled.remove(&id);
+        if self.unsettled.is_empty() {
+            self.unsettled = HashSet::new();
+        }
+    }
+
     /// Forgets what it knows of the store.
     pub(super) fn reset(&mut self, horizon: Horizon) {
         self.window.clear();

@@ -25,6 +25,10 @@ impl Window {
             self.bytes -= self.items[at].kept_bytes();
             self.items[at] = item;
         } else {
+            if self.items.capacity() == 0 {
+                // Most endpoints have one thing to do at a time.
+                self.items.reserve_exact(1);
+            }
             self.items.insert(at, item);
         }
     }
