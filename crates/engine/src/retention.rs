@@ -359,7 +359,7 @@ mod tests {
         let mut pace = Pace { per_second: 10_000, step: LARGEST_STEP, ..Pace::new(0) };
         for _ in 0..9 {
             // Nearly everything that is written is written twice, and each event has deliveries with many attempts.
-            let writing = Duration::from_millis(1) * u32::try_from(pace.step).expect("is small");
+            let writing = Duration::from_millis(2) * u32::try_from(pace.step).expect("is small");
             pace.rest_after(writing * 2, pace.step, writing);
         }
         assert_eq!(pace.step, STEP);
@@ -375,7 +375,7 @@ mod tests {
         }
         // Of a whole step one event went, and took as long as forty will in a larger one.
         pace.step = LARGEST_STEP;
-        pace.rest_after(took, 1, Duration::from_millis(1));
+        pace.rest_after(took, 1, Duration::from_millis(2));
         assert_eq!(pace.step, STEP);
     }
 
