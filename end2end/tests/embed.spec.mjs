@@ -12,7 +12,7 @@ const EXAMPLE = fileURLToPath(new URL('../../examples/embed-host', import.meta.u
 
 const test = base.extend({
   /** What stands before the product: its address is known before anything is started. `localhost` and 127.0.0.1 are two sites. */
-  front: async ({}, use) => {
+  front: async ({ watched }, use) => {
     const front = { behind: undefined, pages: new Map() };
     const server = createServer((request, response) => {
       const page = front.pages.get(request.url);
@@ -23,6 +23,8 @@ const test = base.extend({
     await once(server.listen(0, 'localhost'), 'listening');
     front.origin = `http://localhost:${server.address().port}`;
     await use(front);
+    // Pages that are still open rightly miss it.
+    watched.isOver = true;
     server.closeAllConnections();
     server.close();
   },
