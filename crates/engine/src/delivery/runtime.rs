@@ -4,6 +4,7 @@
 //! its own that reports back by message.
 
 mod attempt;
+mod reads;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 pub use attempt::AttemptContext;
 
+use self::reads::Reads;
 use super::breaker::Gate;
 use super::scheduler::{Action, Body, Contender, Ended, FlowId, Item, Refill, Scheduler};
 use crate::clock::Clock;
@@ -84,6 +86,7 @@ pub struct Runtime {
     tasks: TaskTracker,
     /// When it was last looked for what is due, Unix milliseconds.
     looked_at_ms: i64,
+    refills: Reads<Refill>,
     /// Bodies that do not count as small, in memory at once.
     large: Arc<Semaphore>,
     stop: CancellationToken,
@@ -113,6 +116,7 @@ impl Runtime {
             outbox,
             tasks: TaskTracker::new(),
             looked_at_ms: i64::MIN,
+            refills: Reads::default(),
             large: Arc::new(Semaphore::new(LARGE_BODIES_KIB)),
             stop,
         }
@@ -211,7 +215,12 @@ impl Runtime {
                     self.scheduler.returned(item, now_ms);
                 }
             }
-            Message::Refilled(refill, rows) => self.scheduler.refilled(refill, rows, now_ms),
+            Message::Refilled(refill, rows) => {
+                if let Some(next) = self.refills.ended() {
+                    self.refill(next);
+                }
+                self.scheduler.refilled(refill, rows, now_ms);
+            }
             Message::Expired(asked, rows) => self.scheduler.expired(asked, rows, now_ms),
             Message::Opened(endpoint) => {
                 self.of_enabled(endpoint, |scheduler, contender| {
@@ -249,7 +258,11 @@ impl Runtime {
                         self.read_and_send(std::mem::take(&mut without_body));
                     }
                 }
-                Action::Refill(refill) => self.refill(refill),
+                Action::Refill(refill) => {
+                    if let Some(refill) = self.refills.ask(refill) {
+                        self.refill(refill);
+                    }
+                }
                 Action::FindExpired(wanted) => self.find_expired(wanted),
                 Action::End(expired) => {
                     let context = Arc::clone(&self.context);
