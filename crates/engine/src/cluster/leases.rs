@@ -28,7 +28,7 @@ pub struct Timing {
     pub renewal_ms: i64,
     /// How often the table is looked at while a shard is on its way from one living node to another.
     pub look_ms: i64,
-    /// After what was not answered, and at least between two looks.
+    /// After what was not answered, and at least between two looks that no hint asks for.
     pub retry_ms: i64,
     /// After a silence of the database, a node waits for the others to be heard again before it takes what is theirs.
     pub settling_ms: i64,
@@ -37,7 +37,7 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// Everything else in proportion to the time of a lease.
+    /// Everything else in proportion to the time of a lease, which is 60 milliseconds at least.
     pub const fn of(ttl_ms: i64) -> Self {
         Self {
             ttl_ms,
@@ -183,7 +183,8 @@ impl Leases {
         self.held.iter().map(|(shard, held)| Lease { shard: *shard, epoch: held.epoch })
     }
 
-    /// The node is to give up everything, so that others can go on at once.
+    /// The node is to give up everything, so that others can go on at once. While the database does not answer there
+    /// is no end to this; a process that ends without [`Action::Left`] leaves leases that run out.
     pub fn leave(&mut self, now_ms: i64) {
         if self.course != Course::Staying {
             return;

@@ -25,25 +25,9 @@ impl Placement {
     /// The shards over these nodes.
     pub fn over(nodes: &BTreeSet<NodeId>) -> Self {
         let nodes: Vec<NodeId> = nodes.iter().copied().collect();
-        let mut pairs: Vec<(u64, Shard, NodeId)> = nodes
-            .iter()
-            .flat_map(|node| Shard::all().map(|shard| (weight(shard, *node), shard, *node)))
-            .collect();
-        // Of equal weights, should there be any, the order of shard and node decides.
-        pairs.sort_unstable();
         let most = most_of(nodes.len());
-        let mut owners: Vec<Option<NodeId>> = vec![None; Shard::COUNT];
-        let mut loads: BTreeMap<NodeId, usize> = BTreeMap::new();
-        for (_, shard, node) in pairs.into_iter().rev() {
-            let owner = &mut owners[usize::from(shard.number())];
-            let load = loads.entry(node).or_default();
-            if owner.is_none() && *load < most {
-                *owner = Some(node);
-                *load += 1;
-            }
-        }
-        // With nodes, there is room for every shard.
-        Self { nodes, owners: owners.into_iter().flatten().collect() }
+        let owners = unbounded(&nodes, most).unwrap_or_else(|| bounded(&nodes, most));
+        Self { nodes, owners }
     }
 
     /// Who ought to have a shard; nobody where no node lives.
@@ -80,6 +64,41 @@ impl Hash for Placement {
 /// So many shards a node has at most: its share and a quarter of that, rounded up, so together there is always room.
 const fn most_of(nodes: usize) -> usize {
     if nodes == 0 { 0 } else { (Shard::COUNT * 5).div_ceil(nodes * 4) }
+}
+
+/// Each shard with the node of its greatest weight, which is what comes of it unless that is too much for one of them.
+fn unbounded(nodes: &[NodeId], most: usize) -> Option<Vec<NodeId>> {
+    let mut owners = Vec::with_capacity(Shard::COUNT);
+    let mut loads = vec![0; nodes.len()];
+    for shard in Shard::all() {
+        let (_, index) = (0..nodes.len()).map(|index| (weight(shard, nodes[index]), index)).max()?;
+        owners.push(nodes[index]);
+        loads[index] += 1;
+    }
+    loads.iter().all(|load| *load <= most).then_some(owners)
+}
+
+/// From the greatest weight of all down, to nodes that have room.
+fn bounded(nodes: &[NodeId], most: usize) -> Vec<NodeId> {
+    let of_node = |node: &NodeId| {
+        let node = *node;
+        Shard::all().map(move |shard| (weight(shard, node), shard, node))
+    };
+    let mut pairs: Vec<(u64, Shard, NodeId)> = nodes.iter().flat_map(of_node).collect();
+    // Of equal weights, should there be any, the order of shard and node decides.
+    pairs.sort_unstable();
+    let mut owners: Vec<Option<NodeId>> = vec![None; Shard::COUNT];
+    let mut loads: BTreeMap<NodeId, usize> = BTreeMap::new();
+    for (_, shard, node) in pairs.into_iter().rev() {
+        let owner = &mut owners[usize::from(shard.number())];
+        let load = loads.entry(node).or_default();
+        if owner.is_none() && *load < most {
+            *owner = Some(node);
+            *load += 1;
+        }
+    }
+    // With nodes, there is room for every shard.
+    owners.into_iter().flatten().collect()
 }
 
 fn weight(shard: Shard, node: NodeId) -> u64 {

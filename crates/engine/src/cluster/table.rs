@@ -153,7 +153,8 @@ pub struct Snapshot {
 /// Whether what comes of attempts that were begun under a lease may still change what waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fence {
-    /// Everything is written.
+    /// Everything is written, as far as the delivery still waits: a stale success may have ended it meanwhile, and a
+    /// row for its next attempt must not be inserted but where one was deleted.
     Current,
     /// The shard was taken since. The attempt is logged as fenced; if it succeeded the delivery is over, as there is
     /// nothing more to be done; but neither is it due again nor ended, which is for the new owner to say.

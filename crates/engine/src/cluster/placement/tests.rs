@@ -63,6 +63,15 @@ fn a_placement_is_the_same_in_every_version() {
 }
 
 #[test]
+fn where_no_node_gets_too_much_the_bound_changes_nothing() {
+    for seed in 0..20 {
+        let nodes: Vec<NodeId> = nodes(seed, 3).into_iter().collect();
+        let most = most_of(nodes.len());
+        assert_eq!(unbounded(&nodes, most).expect("is even enough"), bounded(&nodes, most));
+    }
+}
+
+#[test]
 fn without_nodes_nobody_owns_anything() {
     let placement = Placement::over(&BTreeSet::new());
     assert!(Shard::all().all(|shard| placement.owner(shard).is_none()));

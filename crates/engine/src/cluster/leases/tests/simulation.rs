@@ -1,6 +1,8 @@
 //! Fifty nodes. `cargo test -p groundswell-engine --lib fifty_nodes -- --nocapture` prints the figures that the
 //! documentation gives.
 
+#![expect(clippy::print_stdout, reason = "the figures are for the documentation")]
+
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
