@@ -11,6 +11,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod changes;
 pub mod clock;
+pub mod cluster;
 pub mod config;
 pub mod deliveries;
 pub mod delivery;
