@@ -24,6 +24,9 @@ const STATEMENT_CACHE: usize = 200;
 /// with SQLite's usual 4 KiB an event costs the server a twentieth more processor time.
 pub(super) const PAGE_BYTES: u32 = 8192;
 
+/// Negative is KiB. The system keeps what is read often; each connection's own cache only grows with the database.
+const READER_CACHE: &str = "-512";
+
 /// The write-ahead log's file is cut back to this once it has been copied, in case a long reader made it grow.
 const JOURNAL_SIZE_LIMIT_BYTES: &str = "67108864";
 
@@ -127,7 +130,7 @@ pub(super) async fn readers(
                 checked.map_err(|error| sqlx::Error::Configuration(error.into()))
             })
         });
-    let options = options.clone().pragma("query_only", "ON");
+    let options = options.clone().pragma("query_only", "ON").pragma("cache_size", READER_CACHE);
     pool.connect_with(options).await.map_err(super::error::of_read)
 }
 
