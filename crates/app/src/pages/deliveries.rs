@@ -4,16 +4,15 @@ use groundswell_types::editor::{DeliveryPage, Panel};
 use groundswell_types::{DeliveryDetail, DeliveryId, Problem, ProgramId, ResendJob, ResendSelection};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_location;
 use serde::{Deserialize, Serialize};
 
-use super::program_id;
 use crate::codec::resource;
 use crate::components::{FailureNotice, FailurePage, Loading, ProgramHead, SideLoading, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::log_query::LogQuery;
 use crate::returned::returned;
+use crate::routing::{location, program_id};
 use crate::texts::texts;
 use crate::viewer::{MayEdit, may_edit};
 
@@ -54,7 +53,7 @@ struct Log {
 #[component]
 pub fn DeliveriesPage() -> impl IntoView {
     let id = program_id();
-    let search = use_location().search;
+    let search = location().query;
     let query = Memo::new(move |_| search.with(|search| LogQuery::parse(search)));
     // Opening a delivery must not load the list again.
     let list = Memo::new(move |_| query.with(LogQuery::list));

@@ -5,11 +5,9 @@ use groundswell_types::editor::ProgramSummary;
 use groundswell_types::{Inbox, InboxRequestDetail, InboxRequestId, Program, ProgramId};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 use serde::{Deserialize, Serialize};
 
 use super::live::keep_fresh;
-use super::program_id;
 use crate::codec::resource;
 use crate::components::{
     CopyButton, FailureNotice, FailurePage, Icon, Loading, ProgramHead, Shape, SideLoading, Step,
@@ -17,6 +15,7 @@ use crate::components::{
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::returned::returned;
+use crate::routing::{location, parameter, program_id};
 use crate::texts::texts;
 use crate::viewer::{MayEdit, may_edit};
 
@@ -47,9 +46,9 @@ fn url(program: &ProgramId, request: Option<InboxRequestId>) -> String {
 #[component]
 pub fn InboxPage() -> impl IntoView {
     let id = program_id();
-    let params = use_query_map();
+    let query = location().query;
     let open = Memo::new(move |_| {
-        params.with(|params| params.get("request").and_then(|text| InboxRequestId::parse(&text).ok()))
+        query.with(|query| parameter(query, "request").and_then(|text| InboxRequestId::parse(&text).ok()))
     });
     let loaded = resource(move || id.get(), load);
     view! {

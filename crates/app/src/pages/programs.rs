@@ -4,7 +4,6 @@ use groundswell_types::editor::ProgramSummary;
 use groundswell_types::{Change, ProgramId, ProgramType, Role};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::components::A;
 
 use crate::app::Viewing;
 use crate::codec::resource;
@@ -124,7 +123,7 @@ fn ProgramItem(programs: RwSignal<Vec<ProgramSummary>>, id: ProgramId) -> impl I
     let shown = Signal::derive(move || summary.get().unwrap_or_else(|| first.clone()));
     view! {
         <li class="program">
-            <A href=href attr:class="program-link row-link">{move || shown.get().program.name}</A>
+            <a href=href class="program-link row-link">{move || shown.get().program.name}</a>
             <span class="program-facts">
                 {kind} " · " {move || words::program_status(texts, shown.get().program.status).1}
             </span>

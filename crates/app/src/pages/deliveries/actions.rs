@@ -1,12 +1,12 @@
 //! What can be done with the list: send a selection or all of it again, export it, pause it.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_navigate;
 
 use super::resending;
 use super::shown::{Live, Shown, is_resendable};
 use crate::components::{Icon, Menu, Shape};
 use crate::log_intent::LogIntent;
+use crate::routing::location;
 use crate::texts::texts;
 use crate::viewer::may_edit;
 
@@ -30,10 +30,10 @@ pub fn Actions(shown: Shown) -> impl IntoView {
 #[component]
 fn Selection(shown: Shown) -> impl IntoView {
     let texts = texts();
-    let navigate = use_navigate();
+    let location = location();
     let on_submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        resending::selected(shown, navigate.clone());
+        resending::selected(shown, location);
     };
     let possible = Memo::new(move |_| {
         shown.page.with(|page| {

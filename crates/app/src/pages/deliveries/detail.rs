@@ -3,7 +3,6 @@
 use groundswell_types::{DeliveryDetail, DeliveryId, DeliveryState};
 use leptos::html;
 use leptos::prelude::*;
-use leptos_router::hooks::use_navigate;
 
 use super::attempts::Timeline;
 use super::live::is_paused;
@@ -14,6 +13,7 @@ use crate::components::{CodeBlock, Icon, Shape, Status, Time};
 use crate::functions;
 use crate::log_intent::LogIntent;
 use crate::pages::live::{focus_after_navigation, focus_first_after_navigation, keep_fresh_unless};
+use crate::routing::location;
 use crate::texts::texts;
 use crate::viewer::may_edit;
 use crate::words;
@@ -153,20 +153,18 @@ fn State(detail: RwSignal<DeliveryDetail>) -> impl IntoView {
 fn ResendOne(shown: Shown, detail: RwSignal<DeliveryDetail>) -> impl IntoView {
     let texts = texts();
     let id = detail.with_untracked(|detail| detail.delivery.id);
-    let navigate = use_navigate();
+    let location = location();
     let is_possible = Memo::new(move |_| detail.with(|detail| is_resendable(&detail.delivery)));
     let is_gone = Memo::new(move |_| {
         detail.with(|detail| has_ended(detail.delivery.state) && detail.delivery.webhook_id.is_none())
     });
+    let on_submit = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        resending::one(shown, id, location);
+    };
     view! {
         <Show when=move || is_possible.get()>
-            <form method="post" action=move || shown.url(|_| ()) on:submit={
-                let navigate = navigate.clone();
-                move |event: web_sys::SubmitEvent| {
-                    event.prevent_default();
-                    resending::one(shown, id, navigate.clone());
-                }
-            }>
+            <form method="post" action=move || shown.url(|_| ()) on:submit=on_submit>
                 <input type="hidden" name="intent" value=LogIntent::ResendOne.as_str()/>
                 <input type="hidden" name="delivery" value=id.to_string()/>
                 <button class="button" id="resend-one" type="submit">{texts.log_resend()}</button>

@@ -2,12 +2,12 @@
 
 use groundswell_types::{ResendJob, ResendJobId, ResendState};
 use leptos::prelude::*;
-use leptos_router::hooks::use_navigate;
 
 use super::resending;
 use super::shown::Shown;
 use crate::components::{Icon, Shape, Time};
 use crate::log_intent::LogIntent;
+use crate::routing::location;
 use crate::texts::texts;
 use crate::viewer::may_edit;
 
@@ -59,10 +59,10 @@ fn Job(shown: Shown, id: ResendJobId) -> impl IntoView {
 
 #[component]
 fn Stop(shown: Shown, id: ResendJobId) -> impl IntoView {
-    let navigate = use_navigate();
+    let location = location();
     let on_submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        resending::stop(shown, id, navigate.clone());
+        resending::stop(shown, id, location);
     };
     view! {
         <form method="post" action=move || shown.url(|_| ()) on:submit=on_submit>
