@@ -15,6 +15,7 @@ mod app;
 mod audit_query;
 #[cfg(feature = "ssr")]
 pub mod backend;
+mod boxed;
 mod codec;
 mod components;
 mod curl;

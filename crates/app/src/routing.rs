@@ -6,6 +6,7 @@
 use groundswell_types::ProgramId;
 use leptos::prelude::*;
 
+use crate::boxed::memo;
 use crate::log_query::decoded;
 
 /// A page that has a browser half.
@@ -80,8 +81,8 @@ impl Location {
         let address = RwSignal::new(present());
         let location = Self {
             address,
-            path: Memo::new(move |_| address.with(|address| address.path.clone())),
-            query: Memo::new(move |_| address.with(|address| address.query.clone())),
+            path: memo(move |_| address.with(|address| address.path.clone())),
+            query: memo(move |_| address.with(|address| address.query.clone())),
         };
         #[cfg(not(feature = "ssr"))]
         browser::follow(location);
@@ -90,7 +91,7 @@ impl Location {
 
     /// Which page is here.
     pub fn page(self) -> Memo<Option<Page>> {
-        Memo::new(move |_| self.path.with(|path| Page::at(path).map(|(page, _)| page)))
+        memo(move |_| self.path.with(|path| Page::at(path).map(|(page, _)| page)))
     }
 
     /// Goes to a URL of the app, and stays where the page was scrolled to.
@@ -113,7 +114,7 @@ pub fn location() -> Location {
 /// The program in the path; `None` when what stands there cannot be an id. Of a page that is being left, the one it is about.
 pub fn program_id() -> Memo<Option<ProgramId>> {
     let location = location();
-    Memo::new(move |before: Option<&Option<ProgramId>>| {
+    memo(move |before: Option<&Option<ProgramId>>| {
         location.path.with(|path| match Page::at(path) {
             Some((page, program)) if page != Page::Programs => ProgramId::parse(program).ok(),
             _ => before.cloned().flatten(),

@@ -9,6 +9,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use serde::{Deserialize, Serialize};
 
+use crate::boxed::memo;
 use crate::codec::resource;
 use crate::components::{FailurePage, FirstStepsList, Loading, ProgramHead, Step};
 use crate::failure::Failure;
@@ -80,7 +81,7 @@ struct Wanted {
 pub fn WebhooksPage() -> impl IntoView {
     let id = program_id();
     let query = location().query;
-    let wanted = Memo::new(move |_| {
+    let wanted = memo(move |_| {
         query.with(|query| Wanted {
             test: parameter(query, "test").and_then(|text| TestId::parse(&text).ok()),
             row: parameter(query, "row"),

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
 use super::shown::Shown;
+use crate::boxed::effect;
 use crate::routing::location;
 use crate::texts::texts;
 use crate::viewer::may_edit;
@@ -19,7 +20,7 @@ pub fn Keys(shown: Shown) -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();
     let location = location();
     let are_on = RwSignal::new(true);
-    Effect::new(move |_| are_on.set(storage().and_then(|kept| kept.get_item(STORED).ok()?).is_none()));
+    effect(move |_| are_on.set(storage().and_then(|kept| kept.get_item(STORED).ok()?).is_none()));
     let handle = window_event_listener(leptos::ev::keydown, move |event| {
         let is_ours =
             are_on.try_get_untracked() == Some(true) && !event.default_prevented() && is_free(&event);

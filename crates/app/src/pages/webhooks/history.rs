@@ -4,6 +4,7 @@ use groundswell_types::editor::{ChangedBy, History, HistoryVersion};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+use crate::boxed::memo;
 use crate::codec::resource;
 use crate::components::{FailureNotice, FailurePage, Loading, Menu, ProgramHead, Step, Time};
 use crate::failure::Failure;
@@ -19,7 +20,7 @@ use crate::viewer::{MayEdit, may_edit};
 pub fn HistoryPage() -> impl IntoView {
     let id = program_id();
     let query = location().query;
-    let before = Memo::new(move |_| {
+    let before = memo(move |_| {
         query.with(|query| parameter(query, "before").and_then(|text| text.parse::<i64>().ok()))
     });
     let history = resource(
