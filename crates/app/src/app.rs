@@ -3,8 +3,6 @@
 use groundswell_types::TeamId;
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
-use leptos_router::components::{A, Route, Router, Routes};
-use leptos_router::{SsrMode, path};
 
 use crate::codec::{Resource, resource};
 use crate::components::{Icon, LanguageSwitch, Menu, Shape};
@@ -14,6 +12,7 @@ use crate::pages::{
     DeliveriesPage, HistoryPage, InboxPage, NotFoundPage, OptionsPage, ProgramsPage, WebhooksPage,
 };
 use crate::place::place;
+use crate::routing::{Location, Page, location};
 use crate::texts::{Texts, texts};
 use crate::viewer::Viewer;
 
@@ -21,19 +20,27 @@ use crate::viewer::Viewer;
 /// put their parts into place, and could not have a status of their own.
 #[component]
 pub fn App() -> impl IntoView {
-    view! {
-        <Frame>
-                <Routes fallback=NotFoundPage>
-                    <Route path=path!("/") view=ProgramsPage ssr=SsrMode::Async/>
-                    <Route path=path!("/programs/:id/options") view=OptionsPage ssr=SsrMode::Async/>
-                    <Route path=path!("/programs/:id/options/webhooks") view=WebhooksPage ssr=SsrMode::Async/>
-                    <Route path=path!("/programs/:id/options/webhooks/history") view=HistoryPage ssr=SsrMode::Async/>
-                    <Route path=path!("/programs/:id/deliveries") view=DeliveriesPage ssr=SsrMode::Async/>
-                    <Route path=path!("/programs/:id/inbox") view=InboxPage ssr=SsrMode::Async/>
-                    <Route path=path!("/embed/programs/:id/webhooks") view=WebhooksPage ssr=SsrMode::Async/>
-                    <Route path=path!("/embed/programs/:id/webhooks/history") view=HistoryPage ssr=SsrMode::Async/>
-                </Routes>
-        </Frame>
+    view! { <Frame><Shown/></Frame> }
+}
+
+/// The page of the address.
+#[component]
+fn Shown() -> impl IntoView {
+    let page = location().page();
+    // The server makes it once: what is made in a closure it would make for every pass over the document, each time with
+    // resources of its own, and the browser half would look for the first ones' values.
+    if cfg!(feature = "ssr") { shown(page.get_untracked()) } else { (move || shown(page.get())).into_any() }
+}
+
+fn shown(page: Option<Page>) -> AnyView {
+    match page {
+        Some(Page::Programs) => view! { <ProgramsPage/> }.into_any(),
+        Some(Page::Options) => view! { <OptionsPage/> }.into_any(),
+        Some(Page::Webhooks) => view! { <WebhooksPage/> }.into_any(),
+        Some(Page::History) => view! { <HistoryPage/> }.into_any(),
+        Some(Page::Deliveries) => view! { <DeliveriesPage/> }.into_any(),
+        Some(Page::Inbox) => view! { <InboxPage/> }.into_any(),
+        None => view! { <NotFoundPage/> }.into_any(),
     }
 }
 
@@ -45,15 +52,14 @@ pub struct Viewing(pub Resource<Result<Option<Viewer>, Failure>>);
 #[component]
 pub fn Frame(children: Children) -> impl IntoView {
     provide_meta_context();
+    provide_context(Location::begin());
     provide_context(Viewing(resource(|| (), |()| functions::get_viewer())));
     view! {
         <Title formatter=document_title/>
-        <Router>
-            <a class="skip-link" href="#main" rel="external">{texts().frame_skip()}</a>
-            <Above/>
-            <main id="main" tabindex="-1">{children()}</main>
-            <Below/>
-        </Router>
+        <a class="skip-link" href="#main" rel="external">{texts().frame_skip()}</a>
+        <Above/>
+        <main id="main" tabindex="-1">{children()}</main>
+        <Below/>
     }
 }
 
@@ -86,17 +92,19 @@ fn document_title(page: String) -> String {
 #[component]
 fn Header() -> impl IntoView {
     let texts = texts();
+    let page = location().page();
+    let is_current = move || (page.get() == Some(Page::Programs)).then_some("page");
     view! {
         <header class="header">
-            <A href="/" attr:class="header-brand">
+            <a href="/" class="header-brand" aria-current=is_current>
                 <svg class="header-mark" viewBox="0 0 24 24" aria-hidden="true">
                     <path d="M2 15c3.2 0 3.2-6 6.6-6 3.6 0 3.4 6 6.8 6 3.3 0 3.3-6 6.6-6"/>
                     <path d="M2 20c3.2 0 3.2-4 6.6-4 3.6 0 3.4 4 6.8 4 3.3 0 3.3-4 6.6-4"/>
                 </svg>
                 <span class="header-name">"Groundswell"</span>
-            </A>
+            </a>
             <nav class="header-nav" aria-label=texts.frame_main()>
-                <A href="/">{texts.frame_programs()}</A>
+                <a href="/" aria-current=is_current>{texts.frame_programs()}</a>
                 <a href="/settings/members" rel="external">{texts.frame_settings()}</a>
                 // Not one of the app's pages: the server's documentation, which needs no script.
                 <a href="/docs" rel="external" hreflang="en">{texts.frame_docs()}</a>

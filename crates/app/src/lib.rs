@@ -15,6 +15,7 @@ mod app;
 mod audit_query;
 #[cfg(feature = "ssr")]
 pub mod backend;
+mod boxed;
 mod codec;
 mod components;
 mod curl;
@@ -35,6 +36,7 @@ pub mod place;
 #[cfg(feature = "ssr")]
 pub mod plain;
 mod returned;
+mod routing;
 #[cfg(feature = "ssr")]
 mod said;
 #[cfg(feature = "ssr")]
@@ -50,6 +52,8 @@ pub use audit_query::AuditQuery;
 pub use language::Language;
 pub use log_query::LogQuery;
 pub use returned::Returned;
+#[cfg(feature = "ssr")]
+pub use routing::Page;
 #[cfg(feature = "ssr")]
 pub use shell::{SiteAssets, plain_shell, shell};
 pub use viewer::Viewer;

@@ -16,6 +16,7 @@ use std::future::Future;
 use groundswell_types::{Change, ProgramId};
 use leptos::prelude::*;
 
+use crate::boxed::effect;
 use crate::failure::Failure;
 use crate::place::{Place, place};
 pub use turn::Asked;
@@ -45,7 +46,7 @@ where
 {
     let url = watched.url(place());
     // Effects run in the browser only.
-    Effect::new(move |_| {
+    effect(move |_| {
         let follower = wire::join(url.clone(), changes, move || Box::pin(ask()));
         on_cleanup(move || wire::leave(follower));
     });

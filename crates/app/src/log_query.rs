@@ -118,8 +118,8 @@ fn encoded(value: &str) -> String {
     text
 }
 
-/// A name or value of a query (URL Standard, section 5.1). The router decodes once more than that.
-fn decoded(text: &str) -> String {
+/// A name or value of a query (URL Standard, section 5.1).
+pub fn decoded(text: &str) -> String {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut at = 0;

@@ -4,7 +4,8 @@
 
 use groundswell_types::ProgramId;
 use leptos::prelude::*;
-use leptos_router::hooks::use_location;
+
+use crate::routing::location;
 
 /// What every path begins with that is for the inside of another product. The server answers nobody but holders of editor
 /// links there, and gives those nothing elsewhere.
@@ -60,7 +61,7 @@ impl Place {
 
 /// Where this page is shown. To be asked while a component is made.
 pub fn place() -> Place {
-    use_location().pathname.with_untracked(|path| Place::of(path))
+    location().path.with_untracked(|path| Place::of(path))
 }
 
 /// In the browser, before anything is asked of the server.

@@ -22,15 +22,12 @@ pub mod status;
 pub mod subscription;
 
 use leptos::prelude::*;
-use leptos_router::components::{Route, Routes};
-use leptos_router::{SsrMode, WildcardSegment};
 
 use crate::app::Frame;
 use crate::backend::Backend;
 use crate::components::FailurePage;
 use crate::failure::Failure;
 use crate::language::Language;
-use crate::pages::NotFoundPage;
 use crate::place::EMBED;
 use crate::said::Said;
 use crate::viewer::Viewer;
@@ -298,14 +295,7 @@ impl PlainShown {
 /// The app of these pages. The server gives `Result<PlainShown, Failure>` as context.
 #[component]
 pub fn PlainApp() -> impl IntoView {
-    let any = (WildcardSegment("path"),);
-    view! {
-        <Frame>
-            <Routes fallback=NotFoundPage>
-                <Route path=any view=Page ssr=SsrMode::Async/>
-            </Routes>
-        </Frame>
-    }
+    view! { <Frame><Page/></Frame> }
 }
 
 #[component]

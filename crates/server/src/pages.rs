@@ -13,7 +13,7 @@ use groundswell_app::forms::{self, Answer, Post};
 use groundswell_app::place::{EMBED, Place};
 use groundswell_app::plain::provider::Provider;
 use groundswell_app::plain::{Asked, Outcome, PlainPage, PlainShown};
-use groundswell_app::{App, Language, plain_shell, shell};
+use groundswell_app::{Language, Page, plain_shell, shell};
 use groundswell_engine::access::Came;
 use groundswell_types::Theme;
 use http::header::{
@@ -25,7 +25,7 @@ use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Uri, Version}
 use leptos::nonce::use_nonce;
 use leptos::prelude::{IntoView, LeptosOptions, expect_context, provide_context};
 use leptos::server_fn::axum::server_fn_paths;
-use leptos_axum::{ResponseOptions, generate_route_list};
+use leptos_axum::ResponseOptions;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 
@@ -53,16 +53,15 @@ pub fn router(state: &AppState) -> Routes {
             .around(|router| router.fallback(async move || (StatusCode::NOT_FOUND, why).into_response()));
     };
     let options = LeptosOptions::builder().output_name("groundswell").build();
-    let routes = generate_route_list(App);
     let mut pages = Routes::new();
     for path in forms::PATHS {
         pages = pages.post(path, submit);
     }
     let assets = site.assets;
     let page_renderer = PageRenderer { options, assets };
-    for route in routes {
+    for (path, _) in Page::PATHS {
         let renderer = page_renderer.clone();
-        pages = pages.get(route.path(), move |State(state): State<AppState>, request: Request| {
+        pages = pages.get(path, move |State(state): State<AppState>, request: Request| {
             let renderer = renderer.clone();
             async move { renderer.render(&state, request, None).await }
         });

@@ -15,6 +15,8 @@ use crate::setup::{self, WasmSource, rust_target};
 use crate::stamps::{Stamp, fingerprint};
 use crate::workspace::{Profile, Workspace};
 
+mod reach;
+
 /// What rustc emits for wasm32 today and wasm-opt therefore has to accept; all browsers since 2023 do.
 const WASM_FEATURES: [&str; 6] = [
     "--enable-bulk-memory",
@@ -92,8 +94,11 @@ pub fn build(workspace: &Workspace, profile: Profile) -> Result<Package> {
 /// Cargo itself knows best whether a source file, a feature or the compiler changed.
 fn compile(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
     let package = &workspace.site.lib_package;
-    let mut cargo = cargo(workspace, "build")?;
-    cargo.args(["--package", package, "--profile", profile.wasm_profile()]);
+    let mut cargo = cargo(workspace, "rustc")?;
+    cargo.args(["--package", package, "--profile", profile.wasm_profile(), "--lib"]);
+    if profile == Profile::Release {
+        cargo.args(["--", "-Clink-arg=--emit-relocs"]);
+    }
     process::stream(&mut cargo).context("the browser half does not compile")?;
     let name = format!("{}.wasm", package.replace('-', "_"));
     Ok(target_directory(workspace).join(rust_target()).join(profile.wasm_profile()).join(name))
@@ -109,25 +114,25 @@ fn generate(workspace: &Workspace, profile: Profile, compiled: &Path, directory:
     bindgen
         .web(true)?
         .typescript(false)
-        .remove_name_section(profile == Profile::Release)
         .out_name(name)
         .generate(directory)
         .context("wasm-bindgen cannot read what was compiled; its version has to be wasm-bindgen's")
 }
 
 /// The compiled module with nothing in the functions that hydrate views whose code is loaded later, of which there are
-/// none. Leptos keeps one in a table beside every view whose type it erases, so that no optimiser can see that they are
-/// never called, nor all that they alone call. The stage `release-site` of the tests would find one that is called all the
-/// same: it traps.
+/// none, and nothing of what they alone reach. Leptos keeps one in a table beside every view whose type it erases, so that
+/// no optimiser can see that they are never called, nor all that they alone call. The stage `release-site` of the tests
+/// would find one that is called all the same: it traps.
 fn without_lazy_hydration(compiled: &Path) -> Result<Vec<u8>> {
     let bytes = fs::read(compiled).with_context(|| format!("cannot read {}", compiled.display()))?;
+    let unreached = reach::unreached(&bytes, is_lazy_hydration)?;
     // What LLVM wrote need not be checked.
     let mut module = ModuleConfig::new().strict_validate(false).parse(&bytes)?;
-    let Module { funcs, types, locals, .. } = &mut module;
-    for function in funcs.iter_mut() {
-        if !function.name.as_deref().is_some_and(is_lazy_hydration) {
-            continue;
-        }
+    let Module { funcs, types, locals, data, customs, .. } = &mut module;
+    // They stand in the order of their indices.
+    let ids: Vec<_> = funcs.iter().map(walrus::Function::id).collect();
+    for index in &unreached.functions {
+        let function = funcs.get_mut(ids[*index as usize]);
         if let FunctionKind::Local(local) = &function.kind {
             let (parameters, results) = types.params_results(local.ty());
             let (parameters, results) = (parameters.to_vec(), results.to_vec());
@@ -136,6 +141,15 @@ fn without_lazy_hydration(compiled: &Path) -> Result<Vec<u8>> {
             let arguments = parameters.iter().map(|one| locals.add(*one)).collect();
             function.kind = FunctionKind::Local(builder.local_func(arguments));
         }
+    }
+    // wasm-opt leaves out what is zero, as memory is at first.
+    let segments: Vec<_> = data.iter().map(walrus::Data::id).collect();
+    for (segment, range) in unreached.data {
+        data.get_mut(segments[segment]).value[range].fill(0);
+    }
+    let of_linker: Vec<_> = customs.iter().map(|(_, section)| section.name().to_owned()).collect();
+    for name in of_linker.iter().filter(|name| *name == "linking" || name.starts_with("reloc.")) {
+        customs.remove_raw(name);
     }
     Ok(module.emit_wasm())
 }
@@ -162,11 +176,16 @@ fn shrink(workspace: &Workspace, directory: &Path) -> Result<()> {
         bail!("{} is missing: run `cargo xtask setup`", workspace.relative(&wasm_opt).display());
     }
     let wasm = directory.join(format!("{}_bg.wasm", workspace.site.output_name));
-    let mut command = process::command(wasm_opt);
-    // Again and again, as long as it finds something.
-    command.args(["-Oz", "--converge"]).args(WASM_FEATURES).arg(&wasm).arg("-o").arg(&wasm);
+    let run = |passes: &[&str]| {
+        let mut command = process::command(&wasm_opt);
+        command.args(passes).args(WASM_FEATURES).arg(&wasm).arg("-o").arg(&wasm);
+        process::stream(&mut command)
+    };
     println!("build: shrinking the wasm file with wasm-opt");
-    process::stream(&mut command)
+    // Again and again, as long as it finds something. The names stay until the functions are sorted by them.
+    run(&["-Oz", "--converge", "--debuginfo"])?;
+    // What the compiler made of one generic function then stands together, and compresses by a hundredth more.
+    run(&["--reorder-functions-by-name", "--strip-debug", "--strip-producers"])
 }
 
 #[cfg(test)]

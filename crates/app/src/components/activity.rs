@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use groundswell_types::Activity;
 use leptos::prelude::*;
 
+use crate::boxed::{drawn, memo};
 use crate::texts::{Texts, texts};
 
 /// In the chart's own units, which are pixels: a bar for each hour, what was delivered above the line, what failed
@@ -24,8 +25,8 @@ const SHARE_WIDTH: i64 = 50;
 #[component]
 pub fn ActivityChart(#[prop(into)] activity: Signal<Activity>) -> impl IntoView {
     let texts = texts();
-    let said = Memo::new(move |_| activity.with(|activity| said(texts, activity)));
-    let bars = Memo::new(move |_| activity.with(bars));
+    let said = memo(move |_| activity.with(|activity| said(texts, activity)));
+    let bars = memo(move |_| activity.with(bars));
     view! {
         <span class="activity">
             <svg class="activity-hours" role="img" aria-label=move || said.get() width="95" height="24" viewBox="0 0 95 24">
@@ -42,7 +43,7 @@ pub fn ActivityChart(#[prop(into)] activity: Signal<Activity>) -> impl IntoView 
 #[component]
 fn Share(activity: Signal<Activity>) -> impl IntoView {
     let texts = texts();
-    let percent = Memo::new(move |_| activity.with(Activity::success_percent));
+    let percent = memo(move |_| activity.with(Activity::success_percent));
     let number = move |percent| texts.activity_percent(percent);
     let bar = move || {
         percent.get().map(|percent| {
@@ -60,7 +61,7 @@ fn Share(activity: Signal<Activity>) -> impl IntoView {
         <span class="activity-success">
             {bar}
             <span class="activity-number" aria-hidden="true">
-                {move || percent.get().map_or_else(|| "–".to_owned(), number)}
+                {drawn(move || percent.get().map_or_else(|| "–".to_owned(), number))}
             </span>
         </span>
     }

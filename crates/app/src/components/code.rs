@@ -7,6 +7,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 
 use super::{Icon, Shape};
+use crate::boxed::drawn;
 use crate::json;
 use crate::texts::texts;
 
@@ -89,7 +90,7 @@ pub fn CopyButton(
     };
     view! {
         <button class="button quiet small copy needs-script" type="button" on:click=on_click>
-            {move || view! { <Icon shape=shape()/> }}
+            {drawn(move || view! { <Icon shape=shape()/> })}
             <span aria-live="polite">{word}</span>
         </button>
     }

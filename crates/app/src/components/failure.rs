@@ -2,11 +2,11 @@
 
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_location;
 
 use super::{Icon, Shape};
 use crate::failure::Failure;
 use crate::place::place;
+use crate::routing::location;
 use crate::texts::{Texts, texts};
 use crate::words;
 
@@ -81,8 +81,8 @@ fn Ended() -> impl IntoView {
 #[component]
 fn SignedOut() -> impl IntoView {
     let texts = texts();
-    let location = use_location();
-    let here = move || format!("{}?{}", location.pathname.get(), location.search.get());
+    let location = location();
+    let here = move || format!("{}?{}", location.path.get(), location.query.get());
     view! {
         <Title text=texts.sign_in_title()/>
         <div class="page narrow empty">

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::{Icon, Shape};
+use crate::boxed::{drawn, memo};
 use crate::failure::Failure;
 use crate::functions;
 use crate::pages::live::{focus_after_navigation, keep_fresh};
@@ -29,15 +30,15 @@ pub fn FirstStepsList(program: ProgramId, steps: Option<FirstSteps>) -> impl Int
             }
         });
     }
-    let is_shown = Memo::new(move |_| shown.with(Option::is_some));
+    let is_shown = memo(move |_| shown.with(Option::is_some));
     view! {
         <Show when=move || is_shown.get()>
             <section class="first-steps card" aria-labelledby="first-steps">
                 <div class="section-head">
                     <h3 id="first-steps">{texts.first_steps_title()}</h3>
-                    <span class="hint" role="status">{move || shown.with(|steps| {
+                    <span class="hint" role="status">{drawn(move || shown.with(|steps| {
                         steps.as_ref().map(|steps| texts.first_steps_so_far(steps.done.len(), FirstStep::ALL.len()))
-                    })}</span>
+                    }))}</span>
                     {may_edit.then(|| view! { <Dismiss program shown/> })}
                 </div>
                 <ol>
@@ -79,7 +80,7 @@ fn Step(
     let has_done = move |step: FirstStep| {
         shown.with(|steps| steps.as_ref().is_none_or(|steps| steps.done.contains(&step)))
     };
-    let is_done = Memo::new(move |_| has_done(step));
+    let is_done = memo(move |_| has_done(step));
     // How is said of one step at a time, the next one: all at once would push the webhooks off the page.
     let state = move || match FirstStep::ALL.into_iter().find(|step| !has_done(*step)) {
         _ if is_done.get() => "done",
@@ -95,13 +96,13 @@ fn Step(
     view! {
         <li class="first-step" data-state=state>
             <span class="first-step-mark">
-                {move || is_done.get().then(|| view! { <Icon shape=Shape::Done/> })}
+                {drawn(move || is_done.get().then(|| view! { <Icon shape=Shape::Done/> }))}
             </span>
             <div>
                 <strong>{title}</strong>
                 " "
                 <span class="visually-hidden">
-                    {move || if is_done.get() { texts.first_steps_is_done() } else { texts.first_steps_is_to_do() }}
+                    {drawn(move || if is_done.get() { texts.first_steps_is_done() } else { texts.first_steps_is_to_do() })}
                 </span>
                 <p class="hint">{hint}{inbox}</p>
             </div>

@@ -1,20 +1,20 @@
 //! The choice of the page's language: a plain form, since a page in another language is another page.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_location;
 
 use crate::language::Language;
+use crate::routing::location;
 use crate::texts::texts;
 
 /// A button for each language, named in that language.
 #[component]
 pub fn LanguageSwitch() -> impl IntoView {
     let texts = texts();
-    let location = use_location();
+    let location = location();
     let here = move || {
-        let query = location.search.get();
+        let query = location.query.get();
         let mark = if query.is_empty() { "" } else { "?" };
-        format!("{}{mark}{query}", location.pathname.get())
+        format!("{}{mark}{query}", location.path.get())
     };
     let button = |language: Language| {
         let current = if language == texts.language() { "true" } else { "false" };

@@ -2,7 +2,6 @@
 
 use groundswell_types::Program;
 use leptos::prelude::*;
-use leptos_router::components::A;
 
 use super::Status;
 use crate::place::place;
@@ -34,7 +33,7 @@ pub fn ProgramHead(program: Program, step: Step) -> impl IntoView {
     };
     view! {
         <div class="program-head">
-            <nav class="crumbs" aria-label=texts.program_breadcrumb()><A href="/">{texts.frame_programs()}</A></nav>
+            <nav class="crumbs" aria-label=texts.program_breadcrumb()><a href="/">{texts.frame_programs()}</a></nav>
             <div class="program-name">
                 <h1>{program.name.clone()}</h1>
                 <span class="tag">{words::program_type(texts, program.kind)}</span>

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use crate::boxed::drawn;
 use crate::words::Tone;
 
 /// A dot in the tone's colour and shape, and the word that says the same.
@@ -10,7 +11,7 @@ pub fn Status(#[prop(into)] tone: Signal<Tone>, #[prop(into)] word: Signal<Strin
     view! {
         <span class="status" data-tone=move || tone.get().as_str()>
             <span class="status-dot" aria-hidden="true"></span>
-            {move || word.get()}
+            {drawn(move || word.get())}
         </span>
     }
 }

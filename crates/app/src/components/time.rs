@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use wasm_bindgen::JsValue;
 
+use crate::boxed::{drawn, effect};
 use crate::texts::texts;
 use crate::time;
 
@@ -12,10 +13,10 @@ pub fn Time(#[prop(into)] at: Signal<i64>) -> impl IntoView {
     let texts = texts();
     let local = RwSignal::new(None::<String>);
     // Effects run in the browser only, and after the first render.
-    Effect::new(move |_| local.set(Some(local_text(at.get()))));
+    effect(move |_| local.set(Some(local_text(at.get()))));
     view! {
         <time datetime=move || time::machine(at.get()) title=move || time::utc(texts, at.get())>
-            {move || local.get().unwrap_or_else(|| time::utc(texts, at.get()))}
+            {drawn(move || local.get().unwrap_or_else(|| time::utc(texts, at.get())))}
         </time>
     }
 }

@@ -4,16 +4,16 @@ use groundswell_types::editor::{DeliveryPage, Panel};
 use groundswell_types::{DeliveryDetail, DeliveryId, Problem, ProgramId, ResendJob, ResendSelection};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_location;
 use serde::{Deserialize, Serialize};
 
-use super::program_id;
+use crate::boxed::{drawn, effect, memo};
 use crate::codec::resource;
 use crate::components::{FailureNotice, FailurePage, Loading, ProgramHead, SideLoading, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::log_query::LogQuery;
 use crate::returned::returned;
+use crate::routing::{location, program_id};
 use crate::texts::texts;
 use crate::viewer::{MayEdit, may_edit};
 
@@ -54,10 +54,10 @@ struct Log {
 #[component]
 pub fn DeliveriesPage() -> impl IntoView {
     let id = program_id();
-    let search = use_location().search;
-    let query = Memo::new(move |_| search.with(|search| LogQuery::parse(search)));
+    let search = location().query;
+    let query = memo(move |_| search.with(|search| LogQuery::parse(search)));
     // Opening a delivery must not load the list again.
-    let list = Memo::new(move |_| query.with(LogQuery::list));
+    let list = memo(move |_| query.with(LogQuery::list));
     let log = resource(move || (id.get(), list.get()), |(id, list)| load(id, list));
     // Of the form this page is the answer to; what is looked at next has nothing to do with it.
     let refused = StoredValue::new(returned().map(|returned| returned.failure));
@@ -94,16 +94,16 @@ fn LogView(
     let Log { panel, page, jobs } = log;
     provide_context(MayEdit(panel.may_edit));
     let program = panel.program.clone();
-    let is_open = Memo::new(move |_| query.with(|query| query.delivery.is_some()));
+    let is_open = memo(move |_| query.with(|query| query.delivery.is_some()));
     // The list of the URL is on its way for as long as it is not this one.
     let loaded = list.clone();
-    let is_busy = Memo::new(move |_| query.with(|query| query.list() != loaded));
+    let is_busy = memo(move |_| query.with(|query| query.list() != loaded));
     let failure = page.as_ref().err().cloned();
     let nothing = DeliveryPage { deliveries: Vec::new(), next_id: None, searched_until: None };
     let shown = Shown::new(program.id.clone(), list.clone(), query, (page.unwrap_or(nothing), jobs));
     shown.failure.set(refused.get_value());
     // In the browser alone: a server may make this view more than once for one page.
-    Effect::new(move || refused.set_value(None));
+    effect(move |_| refused.set_value(None));
     let content = match failure {
         Some(failure) => view! { <NoList shown failure/> }.into_any(),
         None => view! { <ListWithActions shown/> }.into_any(),
@@ -116,7 +116,7 @@ fn LogView(
                 aria-busy=move || if is_busy.get() { "true" } else { "false" }>
                 <div class="log-main">
                     <Filters panel shown/>
-                    {move || shown.failure.get().map(|failure| view! { <FailureNotice failure/> })}
+                    {drawn(move || shown.failure.get().map(|failure| view! { <FailureNotice failure/> }))}
                     <Jobs shown/>
                     {content}
                 </div>
@@ -131,7 +131,7 @@ fn LogView(
 #[component]
 fn ListWithActions(shown: Shown) -> impl IntoView {
     let may_edit = may_edit();
-    let asks_to_resend = Memo::new(move |_| may_edit && shown.query.with(|query| query.asks_to_resend));
+    let asks_to_resend = memo(move |_| may_edit && shown.query.with(|query| query.asks_to_resend));
     let filter = shown.list.with_value(|list| list.filter.clone());
     // Not where it is shown: resources must be made in the same order on both sides.
     let count = resource(
@@ -178,7 +178,7 @@ fn NoList(shown: Shown, failure: Failure) -> impl IntoView {
 /// The side panel of the delivery in the URL, if there is one.
 #[component]
 fn Side(shown: Shown) -> impl IntoView {
-    let wanted = Memo::new(move |_| shown.query.with(|query| query.delivery));
+    let wanted = memo(move |_| shown.query.with(|query| query.delivery));
     let detail = resource(
         move || wanted.get(),
         move |wanted| {
@@ -192,7 +192,7 @@ fn Side(shown: Shown) -> impl IntoView {
         },
     );
     let is_there = RwSignal::new(wanted.with_untracked(Option::is_some));
-    let is_awaited = Memo::new(move |_| wanted.with(Option::is_some) && !is_there.get());
+    let is_awaited = memo(move |_| wanted.with(Option::is_some) && !is_there.get());
     view! {
         <SideLoading is_awaited/>
         <Transition>

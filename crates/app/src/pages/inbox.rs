@@ -5,11 +5,10 @@ use groundswell_types::editor::ProgramSummary;
 use groundswell_types::{Inbox, InboxRequestDetail, InboxRequestId, Program, ProgramId};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 use serde::{Deserialize, Serialize};
 
 use super::live::keep_fresh;
-use super::program_id;
+use crate::boxed::{drawn, memo};
 use crate::codec::resource;
 use crate::components::{
     CopyButton, FailureNotice, FailurePage, Icon, Loading, ProgramHead, Shape, SideLoading, Step,
@@ -17,6 +16,7 @@ use crate::components::{
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::returned::returned;
+use crate::routing::{location, parameter, program_id};
 use crate::texts::texts;
 use crate::viewer::{MayEdit, may_edit};
 
@@ -47,9 +47,9 @@ fn url(program: &ProgramId, request: Option<InboxRequestId>) -> String {
 #[component]
 pub fn InboxPage() -> impl IntoView {
     let id = program_id();
-    let params = use_query_map();
-    let open = Memo::new(move |_| {
-        params.with(|params| params.get("request").and_then(|text| InboxRequestId::parse(&text).ok()))
+    let query = location().query;
+    let open = memo(move |_| {
+        query.with(|query| parameter(query, "request").and_then(|text| InboxRequestId::parse(&text).ok()))
     });
     let loaded = resource(move || id.get(), load);
     view! {
@@ -83,7 +83,7 @@ fn InboxView(loaded: Loaded, open: Memo<Option<InboxRequestId>>) -> impl IntoVie
         async move { functions::get_inbox(id).await }
     });
     let failure = returned().map(|returned| view! { <FailureNotice failure=returned.failure/> });
-    let is_open = Memo::new(move |_| open.with(Option::is_some));
+    let is_open = memo(move |_| open.with(Option::is_some));
     view! {
         <Title text=texts.inbox_title(&program.name)/>
         <div class="page wide">
@@ -106,7 +106,7 @@ fn InboxView(loaded: Loaded, open: Memo<Option<InboxRequestId>>) -> impl IntoVie
 fn Address(program: StoredValue<ProgramId>, shown: RwSignal<Inbox>) -> impl IntoView {
     let texts = texts();
     let action = url(&program.get_value(), None);
-    let address = Memo::new(move |_| shown.with(|inbox| inbox.url.clone()));
+    let address = memo(move |_| shown.with(|inbox| inbox.url.clone()));
     view! {
         <section class="inbox-address card" aria-labelledby="inbox">
             <div>
@@ -114,8 +114,8 @@ fn Address(program: StoredValue<ProgramId>, shown: RwSignal<Inbox>) -> impl Into
                 <p class="hint">{texts.inbox_about()}</p>
             </div>
             <div class="inbox-url">
-                <code>{move || address.get()}</code>
-                {move || view! { <CopyButton text=address.get()/> }}
+                <code>{drawn(move || address.get())}</code>
+                {drawn(move || view! { <CopyButton text=address.get()/> })}
             </div>
             {may_edit().then(|| view! {
                 <div class="actions">
@@ -156,7 +156,7 @@ fn Side(program: StoredValue<ProgramId>, open: Memo<Option<InboxRequestId>>) -> 
         },
     );
     let is_there = RwSignal::new(open.with_untracked(Option::is_some));
-    let is_awaited = Memo::new(move |_| open.with(Option::is_some) && !is_there.get());
+    let is_awaited = memo(move |_| open.with(Option::is_some) && !is_there.get());
     view! {
         <SideLoading is_awaited/>
         <Transition>

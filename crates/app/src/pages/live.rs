@@ -7,9 +7,9 @@ use groundswell_types::Change;
 use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
-use super::program_id;
 use crate::failure::Failure;
 use crate::live::{self, Asked, Watched};
+use crate::routing::program_id;
 
 /// Does something whenever anything of the program in the path may have changed and it is not paused, one at a time.
 pub fn again_and_again<F: Future<Output = Asked> + 'static>(

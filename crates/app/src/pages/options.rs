@@ -4,15 +4,14 @@ use groundswell_types::Change;
 use groundswell_types::editor::{FirstSteps, ProgramSummary};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::components::A;
 
-use super::program_id;
 use super::programs::Glance;
 use crate::codec::resource;
 use crate::components::{FailurePage, FirstStepsCount, Icon, Loading, ProgramHead, Shape, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::live::{self, Watched};
+use crate::routing::program_id;
 use crate::texts::texts;
 use crate::viewer::MayEdit;
 
@@ -78,9 +77,9 @@ fn WebhooksCard(summary: ProgramSummary, steps: Option<FirstSteps>) -> impl Into
         <article class="card integration">
             <span class="integration-icon"><Icon shape=Shape::Webhook/></span>
             <h3>
-                <A href=format!("/programs/{}/options/webhooks", id.get_value()) attr:class="card-link">
+                <a href=format!("/programs/{}/options/webhooks", id.get_value()) class="card-link">
                     {texts.program_webhooks()}
-                </A>
+                </a>
             </h3>
             <p class="hint">{texts.program_webhooks_are()}</p>
             <p class="integration-state"><Glance summary=summary.into()/><FirstStepsCount steps/></p>

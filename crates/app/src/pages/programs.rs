@@ -4,9 +4,9 @@ use groundswell_types::editor::ProgramSummary;
 use groundswell_types::{Change, ProgramId, ProgramType, Role};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::components::A;
 
 use crate::app::Viewing;
+use crate::boxed::{drawn, memo};
 use crate::codec::resource;
 use crate::components::{ActivityChart, FailureNotice, FailurePage, Icon, Loading, Shape, Status};
 use crate::functions;
@@ -52,8 +52,8 @@ fn Programs(programs: Vec<ProgramSummary>, role: Option<Role>, returned: Option<
     let is_first = programs.is_empty();
     let programs = RwSignal::new(programs);
     live::keep(Watched::AllPrograms, &SHOWN, programs, || async { functions::get_programs().await });
-    let is_empty = Memo::new(move |_| programs.with(Vec::is_empty));
-    let ids = Memo::new(move |_| {
+    let is_empty = memo(move |_| programs.with(Vec::is_empty));
+    let ids = memo(move |_| {
         programs.with(|all| all.iter().map(|summary| summary.program.id.clone()).collect::<Vec<_>>())
     });
     let list = move || {
@@ -116,7 +116,7 @@ fn ProgramItem(programs: RwSignal<Vec<ProgramSummary>>, id: ProgramId) -> impl I
     let href = format!("/programs/{id}/options");
     let find = move |all: &Vec<ProgramSummary>| all.iter().find(|one| one.program.id == id).cloned();
     // Keeps what it knew when the item is about to go.
-    let summary = Memo::new(move |before: Option<&Option<ProgramSummary>>| {
+    let summary = memo(move |before: Option<&Option<ProgramSummary>>| {
         programs.with(&find).or_else(|| before.cloned().flatten())
     });
     let Some(first) = summary.get_untracked() else { return ().into_any() };
@@ -124,9 +124,9 @@ fn ProgramItem(programs: RwSignal<Vec<ProgramSummary>>, id: ProgramId) -> impl I
     let shown = Signal::derive(move || summary.get().unwrap_or_else(|| first.clone()));
     view! {
         <li class="program">
-            <A href=href attr:class="program-link row-link">{move || shown.get().program.name}</A>
+            <a href=href class="program-link row-link">{drawn(move || shown.get().program.name)}</a>
             <span class="program-facts">
-                {kind} " · " {move || words::program_status(texts, shown.get().program.status).1}
+                {kind} " · " {drawn(move || words::program_status(texts, shown.get().program.status).1)}
             </span>
             <span class="program-activity">
                 <ActivityChart activity=Signal::derive(move || shown.with(|shown| shown.activity.clone()))/>
@@ -142,7 +142,7 @@ fn ProgramItem(programs: RwSignal<Vec<ProgramSummary>>, id: ProgramId) -> impl I
 #[component]
 pub fn Glance(summary: Signal<ProgramSummary>) -> impl IntoView {
     let texts = texts();
-    let glance = Memo::new(move |_| summary.with(|summary| words::webhooks_at_a_glance(texts, summary)));
+    let glance = memo(move |_| summary.with(|summary| words::webhooks_at_a_glance(texts, summary)));
     let draft = move || {
         summary
             .with(|summary| summary.has_draft)

@@ -7,10 +7,9 @@ use groundswell_types::editor::{FirstSteps, Panel};
 use groundswell_types::{EventKind, ProgramId, TestId, TestView};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 use serde::{Deserialize, Serialize};
 
-use super::program_id;
+use crate::boxed::memo;
 use crate::codec::resource;
 use crate::components::{FailurePage, FirstStepsList, Loading, ProgramHead, Step};
 use crate::failure::Failure;
@@ -18,6 +17,7 @@ use crate::functions::{self, respond};
 use crate::intent::Done;
 use crate::place::place;
 use crate::returned::returned;
+use crate::routing::{location, parameter, program_id};
 use crate::texts::texts;
 use crate::viewer::MayEdit;
 
@@ -80,14 +80,14 @@ struct Wanted {
 #[component]
 pub fn WebhooksPage() -> impl IntoView {
     let id = program_id();
-    let query = use_query_map();
-    let wanted = Memo::new(move |_| {
+    let query = location().query;
+    let wanted = memo(move |_| {
         query.with(|query| Wanted {
-            test: query.get("test").and_then(|text| TestId::parse(&text).ok()),
-            row: query.get("row"),
-            generate: query.get("generate"),
-            open: query.get("open"),
-            done: query.get("done").and_then(|text| Done::parse(&text)),
+            test: parameter(query, "test").and_then(|text| TestId::parse(&text).ok()),
+            row: parameter(query, "row"),
+            generate: parameter(query, "generate"),
+            open: parameter(query, "open"),
+            done: parameter(query, "done").and_then(|text| Done::parse(&text)),
         })
     });
     let loaded = resource(

@@ -1,10 +1,10 @@
 //! Signing in through an OpenID provider: the part of the pages that is about it.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 
 use crate::backend::account::Asks;
 use crate::components::{Icon, Shape};
+use crate::routing::{location, parameter};
 use crate::texts::{Texts, texts};
 
 /// The provider that people can sign in with. The server gives it as context if there is one.
@@ -96,7 +96,7 @@ pub fn PresentPassword() -> impl IntoView {
 /// Why somebody is back here, if the page's address says so.
 #[component]
 fn Refusal() -> impl IntoView {
-    let refusal = use_query_map().with_untracked(|query| query.get("provider"));
+    let refusal = location().query.with_untracked(|query| parameter(query, "provider"));
     refusal.and_then(|refusal| sentence(texts(), &refusal)).map(|sentence| {
         view! {
             <div class="notice" data-tone="error" role="alert">

@@ -1,8 +1,9 @@
 //! Renders pages and posts forms the way the server does.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use any_spawner::Executor;
 use axum::body::Body;
 use axum::extract::Request;
 use groundswell_app::backend::Backend;
@@ -40,10 +41,8 @@ pub struct Page {
 
 impl Site {
     pub fn new(backend: Memory) -> Self {
-        // Sets up what futures are spawned on, as it does in the server. Once, before any page: while the routes are
-        // listed, no resource loads anywhere in the process, and one that was asked to then waits for ever.
-        static ROUTES: OnceLock<()> = OnceLock::new();
-        ROUTES.get_or_init(|| _ = leptos_axum::generate_route_list(groundswell_app::App));
+        // What futures are spawned on; another test may have set it up.
+        let _ = Executor::init_tokio();
         Self { backend: Arc::new(backend), language: Language::English, provider: None }
     }
 

@@ -1,19 +1,20 @@
 //! What can be done with the list: send a selection or all of it again, export it, pause it.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_navigate;
 
 use super::resending;
 use super::shown::{Live, Shown, is_resendable};
+use crate::boxed::{drawn, effect, memo};
 use crate::components::{Icon, Menu, Shape};
 use crate::log_intent::LogIntent;
+use crate::routing::location;
 use crate::texts::texts;
 use crate::viewer::may_edit;
 
 #[component]
 pub fn Actions(shown: Shown) -> impl IntoView {
     let may_edit = may_edit();
-    let has_any = Memo::new(move |_| !shown.ids().is_empty());
+    let has_any = memo(move |_| !shown.ids().is_empty());
     view! {
         <div class="log-actions">
             <Show when=move || has_any.get()>
@@ -30,17 +31,17 @@ pub fn Actions(shown: Shown) -> impl IntoView {
 #[component]
 fn Selection(shown: Shown) -> impl IntoView {
     let texts = texts();
-    let navigate = use_navigate();
+    let location = location();
     let on_submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        resending::selected(shown, navigate.clone());
+        resending::selected(shown, location);
     };
-    let possible = Memo::new(move |_| {
+    let possible = memo(move |_| {
         shown.page.with(|page| {
             page.deliveries.iter().filter(|row| is_resendable(row)).map(|row| row.id).collect::<Vec<_>>()
         })
     });
-    let has_all = Memo::new(move |_| {
+    let has_all = memo(move |_| {
         possible.with(|possible| {
             !possible.is_empty()
                 && shown.selected.with(|selected| possible.iter().all(|id| selected.contains(id)))
@@ -57,7 +58,7 @@ fn Selection(shown: Shown) -> impl IntoView {
     };
     // Without JavaScript nobody knows how many boxes are ticked until the form is sent.
     let is_alive = RwSignal::new(false);
-    Effect::new(move |_| is_alive.set(true));
+    effect(move |_| is_alive.set(true));
     let count = move || shown.selected.with(std::collections::BTreeSet::len);
     view! {
         <form class="selection" id="selection" method="post" action=move || shown.url(|_| ()) on:submit=on_submit>
@@ -68,10 +69,10 @@ fn Selection(shown: Shown) -> impl IntoView {
                 {texts.log_select_all()}
             </label>
             <button class="button small" type="submit" aria-disabled=move || if is_alive.get() && count() == 0 { "true" } else { "false" }>
-                {move || match count() {
+                {drawn(move || match count() {
                     0 => texts.log_resend_selected().to_owned(),
                     count => texts.log_resend_some(count),
-                }}
+                })}
             </button>
         </form>
     }
@@ -130,7 +131,7 @@ fn Following(shown: Shown) -> impl IntoView {
         <div class="following needs-script">
             <span class="status" role="status" data-tone=tone><span class="status-dot" aria-hidden="true"></span>{word}</span>
             <button class="button quiet small" type="button" on:click=on_pause>
-                {move || if is_paused() { texts.log_go_on() } else { texts.log_pause() }}
+                {drawn(move || if is_paused() { texts.log_go_on() } else { texts.log_pause() })}
             </button>
         </div>
     }

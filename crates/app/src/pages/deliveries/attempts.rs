@@ -4,6 +4,7 @@ use groundswell_types::{AttemptView, DeliveryDetail, DeliveryState, HeaderView, 
 use leptos::prelude::*;
 
 use super::shown::has_ended;
+use crate::boxed::{drawn, memo};
 use crate::components::{CodeBlock, HeaderList, Icon, Shape, Status, Time};
 use crate::texts::texts;
 use crate::time;
@@ -13,8 +14,8 @@ use crate::words::{self, Tone};
 #[component]
 pub fn Timeline(detail: RwSignal<DeliveryDetail>) -> impl IntoView {
     let texts = texts();
-    let attempts = Memo::new(move |_| detail.with(|detail| detail.attempt_log.clone()));
-    let request = Memo::new(move |_| detail.with(|detail| detail.request.clone()));
+    let attempts = memo(move |_| detail.with(|detail| detail.attempt_log.clone()));
+    let request = memo(move |_| detail.with(|detail| detail.request.clone()));
     let accepted_at = detail.with_untracked(|detail| detail.delivery.accepted_at);
     view! {
         <ol class="timeline">
@@ -50,7 +51,7 @@ fn Attempt(attempt: AttemptView, request: Memo<Option<RequestHead>>) -> impl Int
             {attempt.possibly_sent_before.then(|| view! {
                 <p class="hint">{texts.log_possibly_sent()}</p>
             })}
-            {move || request.get().map(|request| view! { <RequestHeaders request started_at/> })}
+            {drawn(move || request.get().map(|request| view! { <RequestHeaders request started_at/> }))}
             {attempt.response.map(|response| view! { <Answer response/> })}
         </li>
     }
@@ -106,10 +107,10 @@ fn Answer(response: ResponseView) -> impl IntoView {
 #[component]
 fn WhatFollows(detail: RwSignal<DeliveryDetail>) -> impl IntoView {
     let texts = texts();
-    let reason = Memo::new(move |_| detail.with(|detail| detail.reason.clone()));
-    let has_schedule = Memo::new(move |_| detail.with(|detail| !detail.schedule.is_empty()));
-    let state = Memo::new(move |_| detail.with(|detail| detail.delivery.state));
-    let next = Memo::new(move |_| detail.with(|detail| detail.delivery.next_attempt_at));
+    let reason = memo(move |_| detail.with(|detail| detail.reason.clone()));
+    let has_schedule = memo(move |_| detail.with(|detail| !detail.schedule.is_empty()));
+    let state = memo(move |_| detail.with(|detail| detail.delivery.state));
+    let next = memo(move |_| detail.with(|detail| detail.delivery.next_attempt_at));
     let word = move || match (state.get(), next.get()) {
         (state, _) if has_ended(state) => texts.log_no_more_attempts().into_any(),
         (DeliveryState::Held, Some(at)) => {
@@ -121,7 +122,7 @@ fn WhatFollows(detail: RwSignal<DeliveryDetail>) -> impl IntoView {
         <Show when=move || !has_schedule.get()>
             <p class="hint">{word}</p>
         </Show>
-        {move || reason.get().map(|reason| view! { <p>{reason}</p> })}
+        {drawn(move || reason.get().map(|reason| view! { <p>{reason}</p> }))}
         <Schedule detail/>
     }
     .into_any()
@@ -131,19 +132,19 @@ fn WhatFollows(detail: RwSignal<DeliveryDetail>) -> impl IntoView {
 #[component]
 fn Schedule(detail: RwSignal<DeliveryDetail>) -> impl IntoView {
     let texts = texts();
-    let schedule = Memo::new(move |_| detail.with(|detail| detail.schedule.clone()));
+    let schedule = memo(move |_| detail.with(|detail| detail.schedule.clone()));
     let accepted = detail.with_untracked(|detail| detail.delivery.accepted_at);
     view! {
         <Show when=move || schedule.with(|schedule| !schedule.is_empty())>
             <details class="schedule">
                 <summary>
                     <Icon shape=Shape::ChevronRight/>
-                    {move || texts.log_to_come(schedule.with(Vec::len))}
+                    {drawn(move || texts.log_to_come(schedule.with(Vec::len)))}
                 </summary>
                 <ol>
-                    {move || schedule.get().into_iter().map(|at| view! {
+                    {drawn(move || schedule.get().into_iter().map(|at| view! {
                         <li><Time at=at/>" "<span class="hint">{texts.log_after_accepted(&time::wait(at - accepted))}</span></li>
-                    }).collect_view()}
+                    }).collect_view())}
                 </ol>
                 <p class="hint">{texts.log_give_or_take()}</p>
             </details>

@@ -3,17 +3,18 @@
 use groundswell_types::{DeliveryDetail, DeliveryId, DeliveryState};
 use leptos::html;
 use leptos::prelude::*;
-use leptos_router::hooks::use_navigate;
 
 use super::attempts::Timeline;
 use super::live::is_paused;
 use super::request::Request;
 use super::resending;
 use super::shown::{Shown, has_ended, is_resendable};
+use crate::boxed::{drawn, effect, memo};
 use crate::components::{CodeBlock, Icon, Shape, Status, Time};
 use crate::functions;
 use crate::log_intent::LogIntent;
 use crate::pages::live::{focus_after_navigation, focus_first_after_navigation, keep_fresh_unless};
+use crate::routing::location;
 use crate::texts::texts;
 use crate::viewer::may_edit;
 use crate::words;
@@ -52,7 +53,7 @@ pub fn Detail(shown: Shown, detail: DeliveryDetail) -> impl IntoView {
                     <dt>{texts.log_webhook()}</dt>
                     <dd>
                         {delivery.webhook_id.map_or_else(|| texts.log_deleted().to_owned(), |id| id.to_string())}
-                        " " <span class="url">{move || detail.with(|shown| shown.delivery.payload_url.clone())}</span>
+                        " " <span class="url">{drawn(move || detail.with(|shown| shown.delivery.payload_url.clone()))}</span>
                     </dd>
                 </div>
                 <div><dt>{texts.log_happened()}</dt><dd><Time at=delivery.created_at/></dd></div>
@@ -89,7 +90,7 @@ pub fn Back(shown: Shown, id: Option<DeliveryId>) -> impl IntoView {
 fn Neighbours(shown: Shown, id: DeliveryId) -> impl IntoView {
     let texts = texts();
     let way = move |steps: isize, name: &'static str, shape: Shape| {
-        let neighbour = Memo::new(move |_| shown.neighbour(id, steps));
+        let neighbour = memo(move |_| shown.neighbour(id, steps));
         move || {
             neighbour.get().map(|other| {
                 let url = move || shown.url(|query| query.delivery = Some(other));
@@ -116,7 +117,7 @@ fn Neighbours(shown: Shown, id: DeliveryId) -> impl IntoView {
 
 /// Moves the focus into the panel when it was opened in the browser; a page that is just loaded keeps it.
 fn focus_heading(heading: NodeRef<html::H2>) {
-    Effect::new(move |_| {
+    effect(move |_| {
         let came_from_list =
             document().active_element().is_some_and(|element| element.id().starts_with("row-"));
         if came_from_list && let Some(heading) = heading.get() {
@@ -128,21 +129,21 @@ fn focus_heading(heading: NodeRef<html::H2>) {
 #[component]
 fn State(detail: RwSignal<DeliveryDetail>) -> impl IntoView {
     let texts = texts();
-    let state = Memo::new(move |_| detail.with(|detail| detail.delivery.state));
-    let shown = Memo::new(move |_| detail.with(|detail| words::state_of(texts, &detail.delivery)));
-    let next = Memo::new(move |_| detail.with(|detail| detail.delivery.next_attempt_at));
+    let state = memo(move |_| detail.with(|detail| detail.delivery.state));
+    let shown = memo(move |_| detail.with(|detail| words::state_of(texts, &detail.delivery)));
+    let next = memo(move |_| detail.with(|detail| detail.delivery.next_attempt_at));
     view! {
         <div class="side-state" role="status">
             <Status tone=Signal::derive(move || shown.get().0) word=Signal::derive(move || shown.get().1.to_owned())/>
-            <span>{move || words::delivery_state_meaning(texts, state.get())}</span>
-            {move || {
+            <span>{drawn(move || words::delivery_state_meaning(texts, state.get()))}</span>
+            {drawn(move || {
                 let is_held = state.get() == DeliveryState::Held;
                 next.get().map(|at| {
                     let at = view! { <Time at=at/> };
                     let text = if is_held { texts.log_next_probe(at) } else { texts.log_next_attempt(at) };
                     view! { <span>{text}</span> }
                 })
-            }}
+            })}
         </div>
     }
     .into_any()
@@ -153,20 +154,18 @@ fn State(detail: RwSignal<DeliveryDetail>) -> impl IntoView {
 fn ResendOne(shown: Shown, detail: RwSignal<DeliveryDetail>) -> impl IntoView {
     let texts = texts();
     let id = detail.with_untracked(|detail| detail.delivery.id);
-    let navigate = use_navigate();
-    let is_possible = Memo::new(move |_| detail.with(|detail| is_resendable(&detail.delivery)));
-    let is_gone = Memo::new(move |_| {
+    let location = location();
+    let is_possible = memo(move |_| detail.with(|detail| is_resendable(&detail.delivery)));
+    let is_gone = memo(move |_| {
         detail.with(|detail| has_ended(detail.delivery.state) && detail.delivery.webhook_id.is_none())
     });
+    let on_submit = move |event: web_sys::SubmitEvent| {
+        event.prevent_default();
+        resending::one(shown, id, location);
+    };
     view! {
         <Show when=move || is_possible.get()>
-            <form method="post" action=move || shown.url(|_| ()) on:submit={
-                let navigate = navigate.clone();
-                move |event: web_sys::SubmitEvent| {
-                    event.prevent_default();
-                    resending::one(shown, id, navigate.clone());
-                }
-            }>
+            <form method="post" action=move || shown.url(|_| ()) on:submit=on_submit>
                 <input type="hidden" name="intent" value=LogIntent::ResendOne.as_str()/>
                 <input type="hidden" name="delivery" value=id.to_string()/>
                 <button class="button" id="resend-one" type="submit">{texts.log_resend()}</button>
@@ -186,10 +185,10 @@ fn Relations(shown: Shown, detail: RwSignal<DeliveryDetail>) -> impl IntoView {
         view! { <a href=url><code>{id.to_string()}</code></a> }
     };
     let original = detail.with_untracked(|detail| detail.delivery.resend_of);
-    let resends = Memo::new(move |_| detail.with(|detail| detail.resends.clone()));
+    let resends = memo(move |_| detail.with(|detail| detail.resends.clone()));
     view! {
         {original.map(|id| view! { <div><dt>{texts.log_resend_of()}</dt><dd>{link(id)}</dd></div> })}
-        {move || {
+        {drawn(move || {
             let resends = resends.get();
             (!resends.is_empty()).then(|| view! {
                 <div>
@@ -197,7 +196,7 @@ fn Relations(shown: Shown, detail: RwSignal<DeliveryDetail>) -> impl IntoView {
                     <dd><ul class="resends">{resends.into_iter().map(|id| view! { <li>{link(id)}</li> }).collect_view()}</ul></dd>
                 </div>
             })
-        }}
+        })}
     }
     .into_any()
 }

@@ -4,14 +4,13 @@ use groundswell_types::editor::{Panel, PanelRow};
 use groundswell_types::{DeliveryFilter, DeliveryState, EventKind, MAX_SEARCH_CHARS};
 use leptos::html;
 use leptos::prelude::*;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::use_navigate;
 use wasm_bindgen::JsCast;
 
 use super::moment::{self, MomentInput};
 use super::shown::Shown;
 use crate::log_query::LogQuery;
 use crate::pages::live::focus_after_navigation;
+use crate::routing::location;
 use crate::texts::{Texts, texts};
 use crate::words;
 
@@ -26,7 +25,7 @@ pub fn Filters(panel: Panel, shown: Shown) -> impl IntoView {
     let program = panel.program.id.clone();
     let query = shown.list.get_value();
     let base = LogQuery::default().url(&program);
-    let navigate = use_navigate();
+    let location = location();
     let apply = move |target: Option<web_sys::EventTarget>| {
         let Some(form) = form.get_untracked() else { return };
         if !form.report_validity() {
@@ -36,8 +35,7 @@ pub fn Filters(panel: Panel, shown: Shown) -> impl IntoView {
         let focused =
             target.and_then(|target| target.dyn_into::<web_sys::Element>().ok()).map(|element| element.id());
         focus_after_navigation(focused);
-        let url = chosen(&form).url(&program);
-        navigate(&url, NavigateOptions { scroll: false, ..NavigateOptions::default() });
+        location.go(&chosen(&form).url(&program));
     };
     let apply_on_submit = apply.clone();
     let clear = query

@@ -2,19 +2,20 @@
 
 use groundswell_types::{ResendJob, ResendJobId, ResendState};
 use leptos::prelude::*;
-use leptos_router::hooks::use_navigate;
 
 use super::resending;
 use super::shown::Shown;
+use crate::boxed::memo;
 use crate::components::{Icon, Shape, Time};
 use crate::log_intent::LogIntent;
+use crate::routing::location;
 use crate::texts::texts;
 use crate::viewer::may_edit;
 
 /// The jobs that run, and the one that was begun or stopped here.
 #[component]
 pub fn Jobs(shown: Shown) -> impl IntoView {
-    let ids = Memo::new(move |_| shown.jobs_to_show().iter().map(|job| job.id).collect::<Vec<_>>());
+    let ids = memo(move |_| shown.jobs_to_show().iter().map(|job| job.id).collect::<Vec<_>>());
     view! {
         <For each=move || ids.get() key=move |id| (shown.jobs, *id) let:id>
             <Job shown id/>
@@ -27,12 +28,12 @@ pub fn Jobs(shown: Shown) -> impl IntoView {
 fn Job(shown: Shown, id: ResendJobId) -> impl IntoView {
     let texts = texts();
     let may_edit = may_edit();
-    let job = Memo::new(move |before: Option<&Option<ResendJob>>| {
+    let job = memo(move |before: Option<&Option<ResendJob>>| {
         let find = |jobs: &Vec<ResendJob>| jobs.iter().find(|job| job.id == id).cloned();
         shown.jobs.with(find).or_else(|| before.cloned().flatten())
     });
     let Some(first) = job.get_untracked() else { return ().into_any() };
-    let state = Memo::new(move |_| job.with(|job| job.as_ref().map_or(ResendState::Done, |job| job.state)));
+    let state = memo(move |_| job.with(|job| job.as_ref().map_or(ResendState::Done, |job| job.state)));
     let queued = move || job.with(|job| job.as_ref().map_or(0, |job| job.queued));
     let total = first.total;
     let said = move || match state.get() {
@@ -59,10 +60,10 @@ fn Job(shown: Shown, id: ResendJobId) -> impl IntoView {
 
 #[component]
 fn Stop(shown: Shown, id: ResendJobId) -> impl IntoView {
-    let navigate = use_navigate();
+    let location = location();
     let on_submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        resending::stop(shown, id, navigate.clone());
+        resending::stop(shown, id, location);
     };
     view! {
         <form method="post" action=move || shown.url(|_| ()) on:submit=on_submit>

@@ -3,11 +3,11 @@
 
 use leptos::html;
 use leptos::prelude::*;
-use leptos_router::NavigateOptions;
-use leptos_router::hooks::use_navigate;
 use wasm_bindgen::JsCast;
 
 use super::shown::Shown;
+use crate::boxed::effect;
+use crate::routing::location;
 use crate::texts::texts;
 use crate::viewer::may_edit;
 
@@ -18,13 +18,13 @@ const STORED: &str = "groundswell.keys";
 pub fn Keys(shown: Shown) -> impl IntoView {
     let texts = texts();
     let dialog = NodeRef::<html::Dialog>::new();
-    let navigate = use_navigate();
+    let location = location();
     let are_on = RwSignal::new(true);
-    Effect::new(move |_| are_on.set(storage().and_then(|kept| kept.get_item(STORED).ok()?).is_none()));
+    effect(move |_| are_on.set(storage().and_then(|kept| kept.get_item(STORED).ok()?).is_none()));
     let handle = window_event_listener(leptos::ev::keydown, move |event| {
         let is_ours =
             are_on.try_get_untracked() == Some(true) && !event.default_prevented() && is_free(&event);
-        let go = |url: &str| navigate(url, NavigateOptions { scroll: false, ..NavigateOptions::default() });
+        let go = |url: &str| location.go(url);
         if is_ours && press(shown, dialog, &event.key(), go) {
             event.prevent_default();
         }

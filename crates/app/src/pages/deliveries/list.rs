@@ -7,6 +7,7 @@ use leptos::task::spawn_local;
 use super::live::{follow, search_on, show_newest};
 use super::row::Row;
 use super::shown::Shown;
+use crate::boxed::{drawn, memo};
 use crate::components::{Icon, Shape, Time};
 use crate::log_query::LogQuery;
 use crate::texts::texts;
@@ -16,8 +17,8 @@ use crate::texts::texts;
 pub fn List(shown: Shown) -> impl IntoView {
     follow(shown);
     search_on(shown);
-    let ids = Memo::new(move |_| shown.ids());
-    let is_empty = Memo::new(move |_| ids.with(Vec::is_empty));
+    let ids = memo(move |_| shown.ids());
+    let is_empty = memo(move |_| ids.with(Vec::is_empty));
     view! {
         <Newer shown/>
         <Show when=move || is_empty.get() fallback=move || view! { <Table shown ids/> }>
@@ -32,7 +33,7 @@ pub fn List(shown: Shown) -> impl IntoView {
 #[component]
 fn Newer(shown: Shown) -> impl IntoView {
     let texts = texts();
-    let is_shown = Memo::new(move |_| shown.newer.get() > 0 && !shown.ids().is_empty());
+    let is_shown = memo(move |_| shown.newer.get() > 0 && !shown.ids().is_empty());
     let on_click = move |_| {
         spawn_local(async move {
             show_newest(shown).await;
@@ -46,10 +47,10 @@ fn Newer(shown: Shown) -> impl IntoView {
         <div class="newer" role="status">
             <Show when=move || is_shown.get()>
                 <button class="button primary small" type="button" on:click=on_click>
-                    {move || match shown.newer.get() {
+                    {drawn(move || match shown.newer.get() {
                         count if count >= 100 => texts.log_newer_many().to_owned(),
                         count => texts.log_newer(count),
-                    }}
+                    })}
                 </button>
             </Show>
         </div>
@@ -67,13 +68,13 @@ fn Nothing(shown: Shown) -> impl IntoView {
         let until = move || shown.page.with(|page| page.searched_until);
         view! {
             <div class="empty-box">
-                {move || match until() {
+                {drawn(move || match until() {
                     Some(at) => view! {
                         <h2>{texts.log_none_yet_found()}</h2>
                         <p>{texts.log_searched_until(view! { <Time at=at/> })}</p>
                     }.into_any(),
                     None => view! { <h2>{texts.log_none_match()}</h2> }.into_any(),
-                }}
+                })}
                 <p>{texts.log_other_filters(move |words| view! { <a href=all>{words}</a> }.into_any())}</p>
             </div>
         }

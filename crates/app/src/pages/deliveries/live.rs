@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::shown::{Live, Shown};
+use crate::boxed::effect;
 use crate::failure::Failure;
 use crate::functions;
 use crate::live::Asked;
@@ -75,7 +76,7 @@ pub async fn show_newest(shown: Shown) {
 
 /// Goes on where the server stopped searching so that no answer takes long, until the page is full.
 pub fn search_on(shown: Shown) {
-    Effect::new(move |_| {
+    effect(move |_| {
         let is_unfinished =
             shown.page.with_untracked(|page| page.searched_until.is_some() && page.deliveries.len() < PAGE);
         if is_unfinished {

@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use wasm_bindgen::JsValue;
 
+use crate::boxed::{drawn, effect};
 use crate::time;
 
 /// A date and a time of day.
@@ -18,13 +19,13 @@ pub fn MomentInput(
     let value = RwSignal::new(at.map(time::minute).unwrap_or_default());
     let is_local = RwSignal::new(false);
     // Effects run in the browser only, and after the first render.
-    Effect::new(move |_| {
+    effect(move |_| {
         value.set(at.map(in_zone_of_viewer).unwrap_or_default());
         is_local.set(true);
     });
     view! {
         <label class="filter filter-moment" data-active=if at.is_some() { "true" } else { "false" }>
-            <span class="field-label">{move || if is_local.get() { label } else { utc_label }}</span>
+            <span class="field-label">{drawn(move || if is_local.get() { label } else { utc_label })}</span>
             <input class="input" type="datetime-local" name=name id=format!("filter-{name}") value=value.get_untracked()
                 prop:value=move || value.get()/>
         </label>

@@ -3,6 +3,7 @@
 use groundswell_types::{DeliveryDetail, RequestView};
 use leptos::prelude::*;
 
+use crate::boxed::memo;
 use crate::components::{CodeBlock, Icon, Shape};
 use crate::curl;
 use crate::texts::texts;
@@ -11,7 +12,7 @@ use crate::texts::texts;
 #[component]
 pub fn Request(detail: RwSignal<DeliveryDetail>) -> impl IntoView {
     let texts = texts();
-    let command = Memo::new(move |_| {
+    let command = memo(move |_| {
         detail.with(|detail| {
             let head = detail.request.clone()?;
             Some(curl::command(&RequestView {

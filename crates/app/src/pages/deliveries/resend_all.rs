@@ -1,7 +1,6 @@
 //! The question whether all that match are to be sent again, with how many they are.
 
 use leptos::prelude::*;
-use leptos_router::hooks::use_navigate;
 
 use super::resending;
 use super::shown::Shown;
@@ -9,6 +8,7 @@ use crate::codec::Resource;
 use crate::components::FailureNotice;
 use crate::failure::Failure;
 use crate::log_intent::LogIntent;
+use crate::routing::location;
 use crate::texts::texts;
 
 #[component]
@@ -30,10 +30,10 @@ pub fn ResendAll(shown: Shown, count: Resource<Option<Result<i64, Failure>>>) ->
 #[component]
 fn Question(shown: Shown, count: Result<i64, Failure>) -> impl IntoView {
     let texts = texts();
-    let navigate = use_navigate();
+    let location = location();
     let on_submit = move |event: web_sys::SubmitEvent| {
         event.prevent_default();
-        resending::all(shown, navigate.clone());
+        resending::all(shown, location);
     };
     let cancel = move || shown.url(|query| query.asks_to_resend = false);
     match count {

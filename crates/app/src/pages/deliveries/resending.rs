@@ -5,16 +5,16 @@ use std::future::Future;
 use groundswell_types::{DeliveryId, ResendJob, ResendJobId, ResendSelection};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
-use leptos_router::NavigateOptions;
 
 use super::live::show_newest;
 use super::shown::Shown;
 use crate::failure::Failure;
 use crate::functions;
 use crate::pages::live::focus_after_navigation;
+use crate::routing::Location;
 
 /// Sends one again, and opens the new delivery.
-pub fn one(shown: Shown, id: DeliveryId, navigate: impl Fn(&str, NavigateOptions) + 'static) {
+pub fn one(shown: Shown, id: DeliveryId, location: Location) {
     shown.failure.set(None);
     let program = shown.program.get_value();
     spawn_local(async move {
@@ -23,7 +23,7 @@ pub fn one(shown: Shown, id: DeliveryId, navigate: impl Fn(&str, NavigateOptions
                 if shown.is_newest() {
                     show_newest(shown).await;
                 }
-                go(shown, navigate, |query| query.delivery = Some(delivery.id));
+                go(shown, location, |query| query.delivery = Some(delivery.id));
                 focus_after_navigation(Some("delivery".to_owned()));
             }
             Err(failure) => drop(shown.failure.try_set(Some(failure))),
@@ -32,24 +32,24 @@ pub fn one(shown: Shown, id: DeliveryId, navigate: impl Fn(&str, NavigateOptions
 }
 
 /// Sends the selected ones again.
-pub fn selected(shown: Shown, navigate: impl Fn(&str, NavigateOptions) + 'static) {
+pub fn selected(shown: Shown, location: Location) {
     let chosen: Vec<DeliveryId> = shown.selected.get_untracked().into_iter().collect();
     if !chosen.is_empty() {
         let program = shown.program.get_value();
-        begin(shown, navigate, functions::begin_resends(program, ResendSelection::of(chosen)));
+        begin(shown, location, functions::begin_resends(program, ResendSelection::of(chosen)));
     }
 }
 
 /// Sends all that match again.
-pub fn all(shown: Shown, navigate: impl Fn(&str, NavigateOptions) + 'static) {
+pub fn all(shown: Shown, location: Location) {
     let filter = shown.list.with_value(|list| list.filter.clone());
     let program = shown.program.get_value();
-    begin(shown, navigate, functions::begin_resends(program, ResendSelection::matching(filter)));
+    begin(shown, location, functions::begin_resends(program, ResendSelection::matching(filter)));
 }
 
 fn begin(
     shown: Shown,
-    navigate: impl Fn(&str, NavigateOptions) + 'static,
+    location: Location,
     beginning: impl Future<Output = Result<ResendJob, Failure>> + 'static,
 ) {
     shown.failure.set(None);
@@ -59,7 +59,7 @@ fn begin(
                 let id = job.id;
                 shown.jobs.try_update(|jobs| jobs.insert(0, job));
                 shown.selected.try_update(std::collections::BTreeSet::clear);
-                go(shown, navigate, |query| {
+                go(shown, location, |query| {
                     query.job = Some(id);
                     query.asks_to_resend = false;
                 });
@@ -71,7 +71,7 @@ fn begin(
 }
 
 /// Stops a job.
-pub fn stop(shown: Shown, id: ResendJobId, navigate: impl Fn(&str, NavigateOptions) + 'static) {
+pub fn stop(shown: Shown, id: ResendJobId, location: Location) {
     shown.failure.set(None);
     let program = shown.program.get_value();
     spawn_local(async move {
@@ -82,7 +82,7 @@ pub fn stop(shown: Shown, id: ResendJobId, navigate: impl Fn(&str, NavigateOptio
                         *job = stopped;
                     }
                 });
-                go(shown, navigate, |query| query.job = Some(id));
+                go(shown, location, |query| query.job = Some(id));
             }
             Err(failure) => drop(shown.failure.try_set(Some(failure))),
         }
@@ -90,13 +90,9 @@ pub fn stop(shown: Shown, id: ResendJobId, navigate: impl Fn(&str, NavigateOptio
 }
 
 /// Goes to the page as it is with something open beside it, unless it has been left.
-fn go(
-    shown: Shown,
-    navigate: impl Fn(&str, NavigateOptions),
-    change: impl FnOnce(&mut crate::log_query::LogQuery),
-) {
+fn go(shown: Shown, location: Location, change: impl FnOnce(&mut crate::log_query::LogQuery)) {
     let Some(mut query) = shown.query.try_get_untracked() else { return };
     change(&mut query);
     let url = shown.program.with_value(|program| query.url(program));
-    navigate(&url, NavigateOptions { scroll: false, ..NavigateOptions::default() });
+    location.go(&url);
 }

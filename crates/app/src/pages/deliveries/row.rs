@@ -4,6 +4,7 @@ use groundswell_types::{DeliveryId, DeliveryView};
 use leptos::prelude::*;
 
 use super::shown::{Shown, is_resendable};
+use crate::boxed::{drawn, memo};
 use crate::components::{Status, Time};
 use crate::texts::{Texts, texts};
 use crate::viewer::may_edit;
@@ -16,12 +17,12 @@ pub fn Row(shown: Shown, id: DeliveryId) -> impl IntoView {
         page.deliveries.iter().find(|delivery| delivery.id == id).cloned()
     };
     // Keeps what it knew when the row is about to go.
-    let row = Memo::new(move |before: Option<&Option<DeliveryView>>| {
+    let row = memo(move |before: Option<&Option<DeliveryView>>| {
         shown.page.with(find).or_else(|| before.cloned().flatten())
     });
     let Some(first) = row.get_untracked() else { return ().into_any() };
     let url = move || shown.url(|query| query.delivery = Some(id));
-    let is_open = Memo::new(move |_| shown.query.with(|query| query.delivery == Some(id)));
+    let is_open = memo(move |_| shown.query.with(|query| query.delivery == Some(id)));
     let of_row = move |word: fn(Texts, &DeliveryView) -> (words::Tone, &'static str)| {
         row.with(|row| row.as_ref().map(|row| word(texts, row)))
     };
@@ -51,7 +52,7 @@ pub fn Row(shown: Shown, id: DeliveryId) -> impl IntoView {
                 <code>{webhook}</code> <span class="hint">{place(first.payload_url.as_deref())}</span>
             </td>
             <td class="delivery-attempts">{attempts}</td>
-            <td class="delivery-answer">{move || row.with(|row| row.as_ref().map(|row| answer(texts, row)))}</td>
+            <td class="delivery-answer">{drawn(move || row.with(|row| row.as_ref().map(|row| answer(texts, row))))}</td>
             <td class="delivery-time"><Time at=first.accepted_at/></td>
         </tr>
     }
@@ -61,7 +62,7 @@ pub fn Row(shown: Shown, id: DeliveryId) -> impl IntoView {
 /// Chooses the row to be sent again. It belongs to the form of the selection, wherever it stands.
 #[component]
 fn Select(shown: Shown, id: DeliveryId, label: String, is_possible: Signal<bool>) -> impl IntoView {
-    let is_selected = Memo::new(move |_| shown.selected.with(|selected| selected.contains(&id)));
+    let is_selected = memo(move |_| shown.selected.with(|selected| selected.contains(&id)));
     let on_change = move |event: web_sys::Event| {
         let is_checked = event_target_checked(&event);
         shown.selected.update(|selected| {

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 
 use super::list::{source, title};
 use super::{url, verdict};
+use crate::boxed::effect;
 use crate::components::{CodeBlock, HeaderList, Icon, Shape, Status, Time};
 use crate::pages::live::focus_after_navigation;
 use crate::texts::texts;
@@ -19,7 +20,7 @@ pub fn Detail(program: StoredValue<ProgramId>, detail: InboxRequestDetail) -> im
     let id = request.id;
     let heading = NodeRef::<html::H2>::new();
     // Into the panel when it was opened in the browser; a page that is just loaded keeps the focus.
-    Effect::new(move |_| {
+    effect(move |_| {
         let came_from_list =
             document().active_element().is_some_and(|element| element.id().starts_with("row-"));
         if came_from_list && let Some(heading) = heading.get() {

@@ -4,6 +4,7 @@ use groundswell_types::{Inbox, InboxRequest, InboxRequestId, ProgramId};
 use leptos::prelude::*;
 
 use super::{url, verdict};
+use crate::boxed::memo;
 use crate::components::{Status, Time};
 use crate::texts::{Texts, texts};
 use crate::viewer::may_edit;
@@ -17,7 +18,7 @@ pub fn List(
     open: Memo<Option<InboxRequestId>>,
 ) -> impl IntoView {
     let texts = texts();
-    let is_empty = Memo::new(move |_| shown.with(|inbox| inbox.requests.is_empty()));
+    let is_empty = memo(move |_| shown.with(|inbox| inbox.requests.is_empty()));
     view! {
         <Show when=move || is_empty.get() fallback=move || view! { <Requests program shown open/> }>
             <div class="empty-box">
@@ -36,7 +37,7 @@ fn Requests(
     open: Memo<Option<InboxRequestId>>,
 ) -> impl IntoView {
     let texts = texts();
-    let requests = Memo::new(move |_| shown.with(|inbox| inbox.requests.clone()));
+    let requests = memo(move |_| shown.with(|inbox| inbox.requests.clone()));
     let count = move || texts.inbox_count(requests.with(Vec::len));
     view! {
         <div class="section-head">
@@ -67,7 +68,7 @@ fn Row(
     let texts = texts();
     let id = request.id;
     let (tone, word) = verdict::signature(texts, &request.signature);
-    let is_open = Memo::new(move |_| open.get() == Some(id));
+    let is_open = memo(move |_| open.get() == Some(id));
     view! {
         <li class="inbox-request" data-open=move || if is_open.get() { "true" } else { "false" }>
             <span class="inbox-request-state"><Status tone=tone word=word.to_owned()/></span>

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::conflict::DiscardMenu;
 use super::editor::{Editor, Saving};
+use crate::boxed::{drawn, effect, memo};
 use crate::components::{Menu, Time};
 use crate::intent::Intent;
 use crate::texts::texts;
@@ -13,13 +14,13 @@ use crate::words;
 #[component]
 pub fn Bar(editor: Editor) -> impl IntoView {
     let texts = texts();
-    let has_draft = Memo::new(move |_| editor.saved_at.with(Option::is_some));
-    let has_changes = Memo::new(move |_| {
+    let has_draft = memo(move |_| editor.saved_at.with(Option::is_some));
+    let has_changes = memo(move |_| {
         editor.changes.with(|changes| !changes.is_empty()) || editor.saving.get() != Saving::Saved
     });
     // Without JavaScript the server knows of changes only when they are sent to it, so the button is for pressing.
     let is_alive = RwSignal::new(false);
-    Effect::new(move |_| is_alive.set(true));
+    effect(move |_| is_alive.set(true));
     let is_idle = move || is_alive.get() && !has_changes.get();
     view! {
         <div class="bar" role="group" aria-label=texts.webhooks_draft()>
@@ -76,7 +77,7 @@ fn Review(editor: Editor) -> impl IntoView {
         <Menu label=texts.webhooks_review_label() face=move || texts.webhooks_review() class="button" menu_class="menu review">
             <h3>{texts.webhooks_publishing_will()}</h3>
             <ul>
-                {move || editor.changes.get().into_iter().map(|change| view! { <li>{change}</li> }).collect_view()}
+                {drawn(move || editor.changes.get().into_iter().map(|change| view! { <li>{change}</li> }).collect_view())}
             </ul>
         </Menu>
     }

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::editor::{Editor, Saving};
+use crate::boxed::memo;
 use crate::components::{Icon, Menu, Shape};
 use crate::intent::Intent;
 use crate::place::place;
@@ -16,7 +17,7 @@ use crate::words;
 pub fn ConflictBanner(editor: Editor) -> impl IntoView {
     let texts = texts();
     let page = place().webhooks(&editor.id());
-    let is_conflict = Memo::new(move |_| editor.saving.get() == Saving::Conflict);
+    let is_conflict = memo(move |_| editor.saving.get() == Saving::Conflict);
     view! {
         <Show when=move || is_conflict.get()>
             <div class="notice" id="conflict" tabindex="-1" data-tone="warn" role="alert">
@@ -45,7 +46,7 @@ pub fn ConflictBanner(editor: Editor) -> impl IntoView {
 #[component]
 pub fn OutdatedBanner(editor: Editor) -> impl IntoView {
     let texts = texts();
-    let is_shown = Memo::new(move |_| editor.conflicts.with(|conflicts| !conflicts.is_empty()));
+    let is_shown = memo(move |_| editor.conflicts.with(|conflicts| !conflicts.is_empty()));
     view! {
         <Show when=move || is_shown.get()>
             <div class="notice" data-tone="warn" role="group" aria-labelledby="outdated">

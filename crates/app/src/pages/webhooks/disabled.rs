@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 
 use super::row_state::Row;
+use crate::boxed::memo;
 use crate::components::{Icon, Shape, Time};
 use crate::intent::{Intent, RowAction};
 use crate::texts::texts;
@@ -14,8 +15,7 @@ pub fn DisabledBanner(row: Row) -> impl IntoView {
     let texts = texts();
     let may_edit = may_edit();
     let key = StoredValue::new(row.key.get_value());
-    let disabled =
-        Memo::new(move |_| row.live.with(|live| live.as_ref().and_then(|live| live.disabled.clone())));
+    let disabled = memo(move |_| row.live.with(|live| live.as_ref().and_then(|live| live.disabled.clone())));
     let banner = move || {
         disabled.get().map(|disabled| {
             let value = move |action| key.with_value(|key| Intent::row(key, action).to_string());

@@ -9,6 +9,7 @@ use super::conflict::{ConflictBanner, OutdatedBanner};
 use super::editor::Editor;
 use super::row::WebhookRow;
 use super::undo::Undo;
+use crate::boxed::{drawn, memo};
 use crate::components::{FailureNotice, Icon, Shape};
 use crate::intent::Intent;
 use crate::place::place;
@@ -55,11 +56,11 @@ pub fn PanelForm(editor: Editor) -> impl IntoView {
             <ConflictBanner editor/>
             {editor.may_edit.then(|| view! { <OutdatedBanner editor/> })}
             <div class="panel-failure" tabindex="-1">
-                {move || editor.failure.get().map(|failure| view! { <FailureNotice failure/> })}
+                {drawn(move || editor.failure.get().map(|failure| view! { <FailureNotice failure/> }))}
             </div>
             <fieldset class="panel-fields" disabled=!editor.may_edit><Rows editor/></fieldset>
             {editor.may_edit.then(|| view! { <AddButton editor/> })}
-            <p class="said" id="said" role="status" tabindex="-1">{move || editor.said.get()}</p>
+            <p class="said" id="said" role="status" tabindex="-1">{drawn(move || editor.said.get())}</p>
             <UndoToast editor/>
             <Bar editor/>
         </form>
@@ -70,7 +71,7 @@ pub fn PanelForm(editor: Editor) -> impl IntoView {
 #[component]
 fn Rows(editor: Editor) -> impl IntoView {
     let texts = texts();
-    let is_empty = Memo::new(move |_| editor.rows.with(Vec::is_empty));
+    let is_empty = memo(move |_| editor.rows.with(Vec::is_empty));
     view! {
         <ol class="webhooks" aria-labelledby="webhooks">
             <For each=move || editor.rows.get() key=|row| row.key.get_value() let:row>
@@ -90,7 +91,7 @@ fn Rows(editor: Editor) -> impl IntoView {
 #[component]
 fn AddButton(editor: Editor) -> impl IntoView {
     let texts = texts();
-    let is_full = Memo::new(move |_| editor.rows.with(Vec::len) >= MAX_WEBHOOKS);
+    let is_full = memo(move |_| editor.rows.with(Vec::len) >= MAX_WEBHOOKS);
     let number = move || editor.rows.with(Vec::len);
     view! {
         <div class="add">
@@ -99,11 +100,11 @@ fn AddButton(editor: Editor) -> impl IntoView {
                 <Icon shape=Shape::Plus/>{texts.webhooks_add()}
             </button>
             <span class="hint" id="add-hint">
-                {move || if is_full.get() {
+                {drawn(move || if is_full.get() {
                     texts.webhooks_at_most(MAX_WEBHOOKS)
                 } else {
                     texts.webhooks_number_of(number(), MAX_WEBHOOKS)
-                }}
+                })}
             </span>
         </div>
     }
@@ -115,7 +116,7 @@ fn UndoToast(editor: Editor) -> impl IntoView {
     let texts = texts();
     view! {
         <div class="undo" role="status">
-            {move || editor.undo.get().map(|undo| view! {
+            {drawn(move || editor.undo.get().map(|undo| view! {
                 <div class="toast">
                     <span>{match undo {
                         Undo::Removed(..) => texts.webhooks_removed(),
@@ -123,7 +124,7 @@ fn UndoToast(editor: Editor) -> impl IntoView {
                     }}</span>
                     <button class="button small" type="button" aria-keyshortcuts="Control+Z" on:click=move |_| editor.undo()>{texts.webhooks_undo()}</button>
                 </div>
-            })}
+            }))}
         </div>
     }
     .into_any()

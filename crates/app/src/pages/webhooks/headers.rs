@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use super::editor::Editor;
 use super::inputs::sync_text;
 use super::row_state::Row;
+use crate::boxed::{drawn, effect, memo};
 use crate::components::{Icon, Shape};
 use crate::intent::{Intent, RowAction};
 use crate::texts::texts;
@@ -89,7 +90,7 @@ pub fn HeaderSettings(editor: Editor, row: Row) -> impl IntoView {
                     <HeaderFields editor row header/>
                 </For>
             </ol>
-            <p class="problem" aria-live="polite">{move || row.problem("/headers")}</p>
+            <p class="problem" aria-live="polite">{drawn(move || row.problem("/headers"))}</p>
             {editor.may_edit.then(|| view! {
                 <p class="actions">
                     <button class="button small" type="submit" name="intent" id=add
@@ -108,7 +109,7 @@ pub fn HeaderSettings(editor: Editor, row: Row) -> impl IntoView {
 fn HeaderFields(editor: Editor, row: Row, header: HeaderRow) -> impl IntoView {
     let texts = texts();
     let row_key = row.key.get_value();
-    let place = Memo::new(move |_| {
+    let place = memo(move |_| {
         row.headers
             .with(|headers| headers.iter().position(|other| other.key == header.key).unwrap_or_default())
     });
@@ -133,7 +134,7 @@ fn HeaderFields(editor: Editor, row: Row, header: HeaderRow) -> impl IntoView {
                     aria-label=move || texts.header_remove(place.get() + 1)><Icon shape=Shape::Close/></button>
             })}
             <p class="problem" id=problem_id aria-live="polite">
-                {move || [problem("name"), problem("value")].into_iter().flatten().collect::<Vec<_>>().join(" ")}
+                {drawn(move || [problem("name"), problem("value")].into_iter().flatten().collect::<Vec<_>>().join(" "))}
             </p>
         </li>
     }
@@ -200,7 +201,7 @@ fn ValueField(
         }
     };
     // What was typed before the page was alive is taken over; what is saved does not stay to be read.
-    Effect::new(move |before: Option<String>| {
+    effect(move |before: Option<String>| {
         let value = header.value.get();
         let Some(input) = input.get() else { return value };
         match before {
@@ -232,7 +233,7 @@ fn ValueField(
             aria-describedby=format!("{problem_id} {saved_id}")
             on:input:target=move |event| header.is_typing.set_value(!event.target().value().is_empty())
             on:change:target=move |event| take(event.target().value()) on:blur=on_leave/>
-        <span class="visually-hidden" id=saved_id>{move || is_saved().then(|| texts.header_saved())}</span>
+        <span class="visually-hidden" id=saved_id>{drawn(move || is_saved().then(|| texts.header_saved()))}</span>
     }
     .into_any()
 }

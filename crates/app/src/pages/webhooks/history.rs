@@ -3,15 +3,15 @@
 use groundswell_types::editor::{ChangedBy, History, HistoryVersion};
 use leptos::prelude::*;
 use leptos_meta::Title;
-use leptos_router::hooks::use_query_map;
 
-use super::super::program_id;
+use crate::boxed::memo;
 use crate::codec::resource;
 use crate::components::{FailureNotice, FailurePage, Loading, Menu, ProgramHead, Step, Time};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::place::place;
 use crate::returned::returned;
+use crate::routing::{location, parameter, program_id};
 use crate::texts::{Texts, texts};
 use crate::viewer::{MayEdit, may_edit};
 
@@ -19,9 +19,10 @@ use crate::viewer::{MayEdit, may_edit};
 #[component]
 pub fn HistoryPage() -> impl IntoView {
     let id = program_id();
-    let query = use_query_map();
-    let before =
-        Memo::new(move |_| query.with(|query| query.get("before").and_then(|text| text.parse::<i64>().ok())));
+    let query = location().query;
+    let before = memo(move |_| {
+        query.with(|query| parameter(query, "before").and_then(|text| text.parse::<i64>().ok()))
+    });
     let history = resource(
         move || (id.get(), before.get()),
         |(id, before)| async move {

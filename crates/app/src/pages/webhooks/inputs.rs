@@ -5,9 +5,11 @@
 use leptos::html;
 use leptos::prelude::*;
 
+use crate::boxed::effect;
+
 /// Keeps a text input and a signal the same. `typed` is told what was typed before the page was alive.
 pub fn sync_text(input: NodeRef<html::Input>, value: RwSignal<String>, typed: impl Fn(String) + 'static) {
-    Effect::new(move |synced: Option<bool>| {
+    effect(move |synced: Option<bool>| {
         let wanted = value.get();
         let Some(input) = input.get() else { return false };
         if input.value() != wanted {
@@ -23,7 +25,7 @@ pub fn sync_text(input: NodeRef<html::Input>, value: RwSignal<String>, typed: im
 
 /// Keeps a checkbox and a signal the same. `typed` is told how it was before the page was alive.
 pub fn sync_check(input: NodeRef<html::Input>, value: Signal<bool>, typed: impl Fn(bool) + 'static) {
-    Effect::new(move |synced: Option<bool>| {
+    effect(move |synced: Option<bool>| {
         let wanted = value.get();
         let Some(input) = input.get() else { return false };
         if input.checked() != wanted {

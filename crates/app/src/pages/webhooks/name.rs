@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use super::editor::Editor;
 use super::inputs::sync_text;
 use super::row_state::Row;
+use crate::boxed::drawn;
 use crate::texts::texts;
 
 /// A name that helps to tell URLs of the same host apart.
@@ -36,7 +37,7 @@ pub fn NameField(editor: Editor, row: Row) -> impl IntoView {
                 aria-describedby=format!("{problem} {hint}")
                 aria-invalid=move || if row.problem("/name").is_some() { "true" } else { "false" }
                 on:input:target=move |event| typed(event.target().value()) on:blur=on_leave/>
-            <span class="problem" id=problem aria-live="polite">{move || row.problem("/name")}</span>
+            <span class="problem" id=problem aria-live="polite">{drawn(move || row.problem("/name"))}</span>
             <span class="hint" id=hint>{texts.webhook_name_means()}</span>
         </label>
     }

@@ -18,6 +18,7 @@ use super::test_button::TestButton;
 use super::test_result::TestOutcome;
 use super::timeout::TimeoutField;
 use super::undeliverable::UndeliverableBanner;
+use crate::boxed::{drawn, effect, memo};
 use crate::components::{ActivityChart, FailureNotice, Icon, Menu, Shape, Status, Time};
 use crate::intent::{Intent, RowAction};
 use crate::place::place;
@@ -34,8 +35,8 @@ pub fn WebhookRow(editor: Editor, row: Row) -> impl IntoView {
     view! {
         <li class="webhook" id=id aria-labelledby=label.clone()>
             <input type="hidden" name="row" value=key/>
-            <h3 class="visually-hidden" id=label.clone()>{move || texts.webhook_name(editor.number(row))}</h3>
-            <p class="webhook-name">{move || row.name.get()}</p>
+            <h3 class="visually-hidden" id=label.clone()>{drawn(move || texts.webhook_name(editor.number(row)))}</h3>
+            <p class="webhook-name">{drawn(move || row.name.get())}</p>
             <div class="webhook-line">
                 <UrlField editor row/>
                 {editor.may_edit.then(|| view! { <TestButton editor row/> })}
@@ -90,7 +91,7 @@ fn UrlField(editor: Editor, row: Row) -> impl IntoView {
 fn Problem(row: Row) -> impl IntoView {
     view! {
         <p class="problem" id=format!("problem-{}", row.key.get_value()) aria-live="polite">
-            {move || row.problem("/url")}
+            {drawn(move || row.problem("/url"))}
         </p>
     }
 }
@@ -142,15 +143,15 @@ fn More(editor: Editor, row: Row) -> impl IntoView {
 #[component]
 fn StatusLine(row: Row) -> impl IntoView {
     let texts = texts();
-    let status = Memo::new(move |_| row.live.with(|live| words::webhook_status(texts, live.as_ref())));
-    let is_live = Memo::new(move |_| row.live.with(Option::is_some));
-    let activity = Memo::new(move |_| {
+    let status = memo(move |_| row.live.with(|live| words::webhook_status(texts, live.as_ref())));
+    let is_live = memo(move |_| row.live.with(Option::is_some));
+    let activity = memo(move |_| {
         row.live.with(|live| live.as_ref().map(|live| live.activity.clone()).unwrap_or_default())
     });
     view! {
         <p class="webhook-status">
             <Status tone=Signal::derive(move || status.get().0) word=Signal::derive(move || status.get().1.to_owned())/>
-            {move || row.live.get().map(|live| {
+            {drawn(move || row.live.get().map(|live| {
                 let failed = live.last_failure_at.filter(|_| live.failure_count > 0).map(|at| view! {
                     <span>{texts.webhook_failures(live.failure_count, view! { <Time at=at/> })}</span>
                 });
@@ -168,7 +169,7 @@ fn StatusLine(row: Row) -> impl IntoView {
                     <span>{texts.webhook_parked(&counted(live.parked))}</span>
                 });
                 view! { {failed} {next} {succeeded} {waiting} {parked} }
-            })}
+            }))}
             <Show when=move || is_live.get()><ActivityChart activity/></Show>
         </p>
     }
@@ -187,7 +188,7 @@ fn Settings(editor: Editor, row: Row) -> impl IntoView {
         }
     };
     let details = NodeRef::<html::Details>::new();
-    Effect::new(move |_| {
+    effect(move |_| {
         if row.is_open.get()
             && let Some(details) = details.get_untracked()
         {

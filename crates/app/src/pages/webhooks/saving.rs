@@ -13,6 +13,7 @@ use leptos::task::spawn_local;
 
 use super::editor::{Editor, Saving};
 use super::undo::Undoing;
+use crate::boxed::effect;
 use crate::failure::Failure;
 use crate::functions;
 use crate::live::{self, Asked, Watched};
@@ -216,7 +217,7 @@ impl Editor {
     /// Shows what changes elsewhere, saves what was typed last when the page is left.
     pub fn keep_up_to_date(self) {
         live::follow(Watched::Program(self.id()), &SHOWN, move || self.ask());
-        Effect::new(move |_| {
+        effect(move |_| {
             let guard = window_event_listener(leptos::ev::beforeunload, move |event| {
                 if !self.is_gone() && (self.is_dirty() || self.is_typing_secret()) {
                     self.save_now();

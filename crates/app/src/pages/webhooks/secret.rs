@@ -8,6 +8,7 @@ use leptos::prelude::*;
 use super::editor::Editor;
 use super::inputs::sync_check;
 use super::row_state::Row;
+use crate::boxed::{drawn, memo};
 use crate::components::{CopyButton, Menu, Time};
 use crate::intent::{Intent, RowAction};
 use crate::place::place;
@@ -53,7 +54,7 @@ fn Generated(row: Row) -> impl IntoView {
     let shown = move || row.typed_secret().generated.get().filter(|_| row.secret.get() == SecretDraft::New);
     view! {
         <div role="status">
-            {move || shown().map(|secret| view! {
+            {drawn(move || shown().map(|secret| view! {
                 <div class="generated">
                     <p><strong>{texts.secret_copy_now()}</strong>" "{texts.secret_copy_now_why()}</p>
                     <div class="generated-line">
@@ -61,7 +62,7 @@ fn Generated(row: Row) -> impl IntoView {
                         <CopyButton text=secret/>
                     </div>
                 </div>
-            })}
+            }))}
         </div>
     }
     .into_any()
@@ -102,7 +103,7 @@ fn SecretField(editor: Editor, row: Row) -> impl IntoView {
                 on:input:target=move |event| row.typed_secret().is_typing.set_value(!event.target().value().is_empty())
                 on:change=move |_| save()/>
         </label>
-        <p class="problem" aria-live="polite">{move || row.typed_secret().problem.get().or_else(|| row.problem("/secret"))}</p>
+        <p class="problem" aria-live="polite">{drawn(move || row.typed_secret().problem.get().or_else(|| row.problem("/secret")))}</p>
     }
     .into_any()
 }
@@ -163,7 +164,7 @@ fn OverlapChoice(editor: Editor, row: Row, overlap: SecretOverlap) -> impl IntoV
 fn OldSecret(row: Row) -> impl IntoView {
     let texts = texts();
     let key = StoredValue::new(row.key.get_value());
-    let old = Memo::new(move |_| row.live.with(|live| live.as_ref().and_then(|live| live.old_secret)));
+    let old = memo(move |_| row.live.with(|live| live.as_ref().and_then(|live| live.old_secret)));
     let banner = move || {
         old.get().map(|old| {
             let accepted = match old.new_accepted_at {

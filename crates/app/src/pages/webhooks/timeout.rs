@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use super::editor::Editor;
 use super::inputs::sync_text;
 use super::row_state::Row;
+use crate::boxed::drawn;
 use crate::texts::texts;
 
 /// A number of seconds. A text field with digits to type: one of type `number` says it is empty when what stands in it
@@ -43,7 +44,7 @@ pub fn TimeoutField(editor: Editor, row: Row) -> impl IntoView {
                     on:input:target=move |event| typed(event.target().value()) on:blur=on_leave/>
                 <span aria-hidden="true">{texts.webhook_seconds()}</span>
             </label>
-            <p class="problem" id=problem aria-live="polite">{move || row.problem("/timeout")}</p>
+            <p class="problem" id=problem aria-live="polite">{drawn(move || row.problem("/timeout"))}</p>
             <p class="hint" id=hint>{explanation}</p>
         </fieldset>
     }

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::editor::Editor;
 use super::row_state::Row;
+use crate::boxed::memo;
 use crate::components::{Icon, Shape};
 use crate::log_query::LogQuery;
 use crate::place::place;
@@ -15,7 +16,7 @@ use crate::texts::texts;
 pub fn UndeliverableBanner(editor: Editor, row: Row) -> impl IntoView {
     let texts = texts();
     let has_log = !place().is_embedded();
-    let given_up = Memo::new(move |_| {
+    let given_up = memo(move |_| {
         row.live.with(|live| {
             let live = live.as_ref()?;
             let number = live.activity.total().undeliverable;

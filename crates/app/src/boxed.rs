@@ -1,0 +1,28 @@
+//! What is computed and drawn anew whenever something changes, by functions that lie in boxes. Leptos compiles what it does
+//! with a function anew for each, several hundred bytes at a time; with those in boxes it does it once for all that return
+//! the same.
+
+use leptos::prelude::*;
+
+type Value<T> = dyn Fn(Option<&T>) -> T + Send + Sync;
+
+/// A value that is computed anew when what it is made of changes.
+pub fn memo<T: PartialEq + Send + Sync + 'static>(
+    value: impl Fn(Option<&T>) -> T + Send + Sync + 'static,
+) -> Memo<T> {
+    let value: Box<Value<T>> = Box::new(value);
+    Memo::new(value)
+}
+
+/// Something that is done in the browser now, and again whenever what it looks at changes. It gets what it returned before.
+pub fn effect<T: 'static>(act: impl FnMut(Option<T>) -> T + 'static) {
+    let act: Box<dyn FnMut(Option<T>) -> T> = Box::new(act);
+    Effect::new(act);
+}
+
+/// A part of the page that is drawn anew when what it is made of changes.
+pub fn drawn<V: IntoView + 'static>(
+    view: impl Fn() -> V + Send + 'static,
+) -> Box<dyn Fn() -> AnyView + Send> {
+    Box::new(move || view().into_any())
+}

@@ -1,0 +1,353 @@
+//! What a linked module reaches from its exports when some of its functions are cut out.
+//!
+//! The linker has left out what nothing refers to, but it could not know of the cuts. What only those referred to stays in
+//! its tables: functions, and data that has pointers to functions. The linker can write down what refers to what
+//! (`--emit-relocs`), as WebAssembly's tool conventions describe it (Linking.md); with that it can be followed once more.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use anyhow::{Context, Result, bail};
+use wasmparser::{
+    ExternalKind, FunctionBody, KnownCustom, Linking, Name, Operator, Parser, Payload, RelocationType,
+    SymbolFlags, SymbolInfo, TypeRef,
+};
+
+/// What nothing reaches.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Unreached {
+    /// The functions, by their index, among them those that were cut out. Imported ones are not.
+    pub functions: Vec<u32>,
+    /// The bytes of data, by the index of their segment.
+    pub data: Vec<(usize, Range<usize>)>,
+}
+
+/// What of a module is not reached when the functions are cut out whose names `is_cut` says yes to. Fails when the module
+/// was linked without `--emit-relocs`.
+pub fn unreached(module: &[u8], is_cut: impl Fn(&str) -> bool) -> Result<Unreached> {
+    let module = Linked::read(module)?;
+    let mut reached = Reached {
+        functions: vec![false; module.imported + module.functions.len()],
+        symbols: vec![false; module.symbols.len()],
+        waiting: Vec::new(),
+    };
+    module.roots.iter().for_each(|root| reached.see(*root));
+    while let Some(node) = reached.waiting.pop() {
+        match node {
+            Node::Function(index) => {
+                let name = module.names.get(&index).copied().unwrap_or_default();
+                if let Some(function) = module.function(index).filter(|_| !is_cut(name)) {
+                    function.calls.iter().for_each(|called| reached.see(Node::Function(*called)));
+                    module.follow(&module.in_code, &function.range, &mut reached);
+                }
+            }
+            Node::Symbol(symbol) => {
+                if let Some(range) = module.range(symbol) {
+                    module.follow(&module.in_data, &range, &mut reached);
+                }
+            }
+        }
+    }
+    let left = (0..).zip(&reached.functions).skip(module.imported).filter(|(index, is_reached)| {
+        !**is_reached || is_cut(module.names.get(index).copied().unwrap_or_default())
+    });
+    let functions = left.map(|(index, _)| index).collect();
+    Ok(Unreached { functions, data: module.unreached_data(&reached.symbols) })
+}
+
+/// Something that refers and is referred to.
+#[derive(Debug, Clone, Copy)]
+enum Node {
+    /// A function, by its index.
+    Function(u32),
+    /// What an entry of the linker's table of symbols stands for.
+    Symbol(usize),
+}
+
+struct Reached {
+    functions: Vec<bool>,
+    symbols: Vec<bool>,
+    waiting: Vec<Node>,
+}
+
+impl Reached {
+    fn see(&mut self, node: Node) {
+        let seen = match node {
+            Node::Function(index) => self.functions.get_mut(index as usize),
+            Node::Symbol(symbol) => self.symbols.get_mut(symbol),
+        };
+        if let Some(seen) = seen.filter(|seen| !**seen) {
+            *seen = true;
+            self.waiting.push(node);
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Symbol {
+    Function(u32),
+    /// Some bytes of a segment.
+    Data {
+        segment: usize,
+        start: usize,
+        size: usize,
+    },
+    Other,
+}
+
+struct Function {
+    /// Where it is in the code section.
+    range: Range<usize>,
+    calls: Vec<u32>,
+}
+
+/// A reference: where it is in its section, and to which symbol.
+type Reference = (usize, usize);
+
+#[derive(Default)]
+struct Linked<'a> {
+    imported: usize,
+    functions: Vec<Function>,
+    names: HashMap<u32, &'a str>,
+    /// Where the bytes of the segments are in the data section.
+    segments: Vec<Range<usize>>,
+    symbols: Vec<Symbol>,
+    in_code: Vec<Reference>,
+    in_data: Vec<Reference>,
+    roots: Vec<Node>,
+}
+
+impl<'a> Linked<'a> {
+    fn read(bytes: &'a [u8]) -> Result<Self> {
+        let mut module = Self::default();
+        let (mut code, mut data) = (0, 0);
+        for payload in Parser::new(0).parse_all(bytes) {
+            match payload? {
+                Payload::ImportSection(imports) => {
+                    for import in imports.into_imports() {
+                        module.imported += usize::from(matches!(import?.ty, TypeRef::Func(_)));
+                    }
+                }
+                Payload::ExportSection(exports) => {
+                    for export in exports {
+                        let export = export?;
+                        if export.kind == ExternalKind::Func {
+                            module.roots.push(Node::Function(export.index));
+                        }
+                    }
+                }
+                Payload::StartSection { func, .. } => module.roots.push(Node::Function(func)),
+                Payload::CodeSectionStart { range, .. } => code = range.start,
+                Payload::CodeSectionEntry(body) => module.functions.push(function(&body, code)?),
+                Payload::DataSection(section) => {
+                    data = section.range().start;
+                    for segment in section {
+                        let segment = segment?;
+                        let end = segment.range.end - data;
+                        module.segments.push(end - segment.data.len()..end);
+                    }
+                }
+                Payload::CustomSection(section) => module.read_custom(section.name(), section.as_known())?,
+                _ => {}
+            }
+        }
+        if module.symbols.is_empty() || code == 0 || data == 0 {
+            bail!("the module does not say what refers to what: it was linked without --emit-relocs");
+        }
+        module.in_code.sort_unstable();
+        module.in_data.sort_unstable();
+        Ok(module)
+    }
+
+    fn read_custom(&mut self, name: &str, known: KnownCustom<'a>) -> Result<()> {
+        match known {
+            KnownCustom::Name(subsections) => {
+                for subsection in subsections {
+                    if let Name::Function(names) = subsection? {
+                        for naming in names {
+                            let naming = naming?;
+                            self.names.insert(naming.index, naming.name);
+                        }
+                    }
+                }
+            }
+            KnownCustom::Linking(linking) => {
+                for subsection in linking.subsections() {
+                    if let Linking::SymbolTable(symbols) = subsection? {
+                        for symbol in symbols {
+                            self.add_symbol(&symbol?);
+                        }
+                    }
+                }
+            }
+            KnownCustom::Reloc(relocations) => {
+                for entry in relocations.entries() {
+                    let entry = entry?;
+                    // To a type, which is no symbol.
+                    let is_to_symbol = !matches!(entry.ty, RelocationType::TypeIndexLeb);
+                    let reference = (entry.offset as usize, entry.index as usize);
+                    match name {
+                        "reloc.CODE" if is_to_symbol => self.in_code.push(reference),
+                        "reloc.DATA" => self.in_data.push(reference),
+                        _ => {}
+                    }
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn add_symbol(&mut self, symbol: &SymbolInfo<'_>) {
+        let (flags, symbol) = match *symbol {
+            SymbolInfo::Func { flags, index, .. } => (flags, Symbol::Function(index)),
+            SymbolInfo::Data { flags, symbol: Some(data), .. } => {
+                let (segment, start, size) = (data.index as usize, data.offset as usize, data.size as usize);
+                (flags, Symbol::Data { segment, start, size })
+            }
+            _ => (SymbolFlags::empty(), Symbol::Other),
+        };
+        if flags.intersects(SymbolFlags::NO_STRIP | SymbolFlags::EXPORTED) {
+            self.roots.push(Node::Symbol(self.symbols.len()));
+        }
+        self.symbols.push(symbol);
+    }
+
+    fn function(&self, index: u32) -> Option<&Function> {
+        self.functions.get((index as usize).checked_sub(self.imported)?)
+    }
+
+    /// Where a symbol's bytes are in the data section.
+    fn range(&self, symbol: usize) -> Option<Range<usize>> {
+        let Symbol::Data { segment, start, size } = self.symbols[symbol] else { return None };
+        let start = self.segments.get(segment)?.start + start;
+        Some(start..start + size)
+    }
+
+    /// Sees whatever is referred to from within a range.
+    fn follow(&self, references: &[Reference], range: &Range<usize>, reached: &mut Reached) {
+        let from = references.partition_point(|(at, _)| *at < range.start);
+        for (_, symbol) in references[from..].iter().take_while(|(at, _)| *at < range.end) {
+            reached.see(Node::Symbol(*symbol));
+            if let Some(Symbol::Function(index)) = self.symbols.get(*symbol) {
+                reached.see(Node::Function(*index));
+            }
+        }
+    }
+
+    /// The bytes of symbols that are not reached, but for those that are of others as well.
+    fn unreached_data(&self, is_reached: &[bool]) -> Vec<(usize, Range<usize>)> {
+        let mut is_used: Vec<Vec<Option<bool>>> =
+            self.segments.iter().map(|one| vec![None; one.len()]).collect();
+        for (symbol, is_reached) in self.symbols.iter().zip(is_reached) {
+            let Symbol::Data { segment, start, size } = *symbol else { continue };
+            let bytes = is_used.get_mut(segment).and_then(|bytes| bytes.get_mut(start..start + size));
+            for byte in bytes.into_iter().flatten() {
+                *byte = Some(*is_reached || *byte == Some(true));
+            }
+        }
+        let mut ranges = Vec::new();
+        for (segment, bytes) in is_used.iter().enumerate() {
+            let mut at = 0;
+            for run in bytes.chunk_by(|one, next| one == next) {
+                if run[0] == Some(false) {
+                    ranges.push((segment, at..at + run.len()));
+                }
+                at += run.len();
+            }
+        }
+        ranges
+    }
+}
+
+/// A function, which may call others without the linker's saying so, if it is the linker's own.
+fn function(body: &FunctionBody<'_>, code: usize) -> Result<Function> {
+    let mut calls = Vec::new();
+    for operator in body.get_operators_reader()? {
+        match operator.context("a function cannot be read")? {
+            Operator::Call { function_index } | Operator::RefFunc { function_index } => {
+                calls.push(function_index);
+            }
+            _ => {}
+        }
+    }
+    let range = body.range();
+    Ok(Function { range: range.start - code..range.end - code, calls })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A section, a function's body or a name: how long it is, and what is in it. All are short.
+    fn sized(contents: &[u8]) -> Vec<u8> {
+        [&[u8::try_from(contents.len()).expect("short")], contents].concat()
+    }
+
+    fn custom(name: &str, contents: &[u8]) -> Vec<u8> {
+        [&[0][..], &sized(&[&sized(name.as_bytes())[..], contents].concat())].concat()
+    }
+
+    /// An address or an index as the linker writes it, five bytes that later tools can change.
+    const PADDED: [u8; 5] = [0x80, 0x80, 0x80, 0x80, 0x00];
+
+    /// `main` calls `draw`, and refers to the first four bytes of data, which refer to `shown`. `draw` refers to the next four,
+    /// which refer to `hidden`; and `hidden` calls `deep`.
+    fn linked() -> Vec<u8> {
+        let constant = [&[0x00, 0x41][..], &PADDED, &[0x1a, 0x0b]].concat();
+        let main = [&[0x00, 0x10, 0x81, 0x80, 0x80, 0x80, 0x00, 0x41][..], &PADDED, &[0x1a, 0x0b]].concat();
+        let hidden = [0x00, 0x10, 0x84, 0x80, 0x80, 0x80, 0x00, 0x0b];
+        let empty = [0x00, 0x0b];
+        let bodies = [&main[..], &constant, &empty, &hidden, &empty].map(sized).concat();
+        let code = [&[5][..], &bodies].concat();
+        let function_symbol = |index: u8, name: &str| [&[0, 0, index][..], &sized(name.as_bytes())].concat();
+        let data_symbol =
+            |name: &str, start: u8| [&[1, 0][..], &sized(name.as_bytes()), &[0, start, 4]].concat();
+        let symbols = [
+            function_symbol(2, "shown"),
+            function_symbol(3, "hidden"),
+            data_symbol("first", 0),
+            data_symbol("second", 4),
+        ];
+        let table = [&[4][..], &symbols.concat()].concat();
+        let linking = [&[2, 8][..], &sized(&table)].concat();
+        let names = (0..).zip(["main", "draw", "shown", "hidden", "deep"]);
+        let names: Vec<u8> =
+            names.flat_map(|(at, name)| [&[at][..], &sized(name.as_bytes())].concat()).collect();
+        let names = [&[1][..], &sized(&[&[5][..], &names].concat())].concat();
+        // Type, where, to which symbol, and what is added to its address.
+        let in_code = [2, 2, 4, 10, 2, 0, 4, 20, 3, 0];
+        let in_data = [3, 2, 2, 6, 0, 2, 10, 1];
+        [
+            b"\0asm\x01\0\0\0".to_vec(),
+            [&[1][..], &sized(&[1, 0x60, 0, 0])].concat(),
+            [&[3][..], &sized(&[5, 0, 0, 0, 0, 0])].concat(),
+            [&[5][..], &sized(&[1, 0, 1])].concat(),
+            [&[7][..], &sized(&[1, 4, b'm', b'a', b'i', b'n', 0, 0])].concat(),
+            [&[10][..], &sized(&code)].concat(),
+            [&[11][..], &sized(&[1, 0, 0x41, 0, 0x0b, 8, 1, 0, 0, 0, 2, 0, 0, 0])].concat(),
+            custom("linking", &linking),
+            custom("reloc.CODE", &in_code),
+            custom("reloc.DATA", &in_data),
+            custom("name", &names),
+        ]
+        .concat()
+    }
+
+    #[test]
+    fn what_a_function_alone_refers_to_goes_with_it() {
+        let of = |cut: &str| unreached(&linked(), |name| name == cut).expect("a linked module");
+        assert_eq!(of(""), Unreached::default());
+        assert_eq!(of("draw"), Unreached { functions: vec![1, 3, 4], data: vec![(0, 4..8)] });
+        assert_eq!(of("hidden"), Unreached { functions: vec![3, 4], data: Vec::new() });
+        assert_eq!(of("main"), Unreached { functions: vec![0, 1, 2, 3, 4], data: vec![(0, 0..8)] });
+    }
+
+    #[test]
+    fn a_module_that_does_not_say_what_refers_to_what_is_refused() {
+        let bare = [&b"\0asm\x01\0\0\0"[..], &custom("name", &[])].concat();
+        assert!(
+            unreached(&bare, |_| false).expect_err("nothing to go by").to_string().contains("--emit-relocs")
+        );
+    }
+}
