@@ -4,6 +4,7 @@
 mod addresses;
 mod audit;
 mod calendar;
+pub mod copy;
 mod directory;
 mod editor_links;
 mod erasure;

@@ -259,7 +259,7 @@ impl Config {
             slots: delivery.slots.unwrap_or(1024),
             endpoint_slots: delivery.endpoint_slots.unwrap_or(64),
         };
-        let database = database(&database_url)?;
+        let database = Database::parse(&database_url)?;
         Ok(Self {
             listen: args.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000))),
             metrics_listen: args.metrics_listen.or(file.metrics_listen),
@@ -282,6 +282,11 @@ impl Config {
 }
 
 impl ServeArgs {
+    /// The same settings on another database.
+    pub fn on(self, database_url: String) -> Self {
+        Self { database_url: Some(database_url), ..self }
+    }
+
     fn retry(&self) -> RetrySection {
         RetrySection {
             base_ms: self.retry_base_ms,
@@ -301,17 +306,19 @@ impl ServeArgs {
     }
 }
 
-/// `sqlite:///absolute`, `sqlite://relative` or `sqlite:relative`; `postgres://…` or `postgresql://…`.
-fn database(url: &str) -> anyhow::Result<Database> {
-    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return Ok(Database::Postgres(url.to_owned()));
-    }
-    let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
-    match path.map(|path| path.split('?').next().unwrap_or_default()) {
-        Some(path) if !path.is_empty() => Ok(Database::Sqlite(Path::new(path).to_owned())),
-        _ => bail!(
-            "the database URL must look like sqlite:///path/file.db or postgres://user:password@host:5432/database"
-        ),
+impl Database {
+    /// `sqlite:///absolute`, `sqlite://relative` or `sqlite:relative`; `postgres://…` or `postgresql://…`.
+    pub fn parse(url: &str) -> anyhow::Result<Self> {
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Self::Postgres(url.to_owned()));
+        }
+        let path = url.strip_prefix("sqlite://").or_else(|| url.strip_prefix("sqlite:"));
+        match path.map(|path| path.split('?').next().unwrap_or_default()) {
+            Some(path) if !path.is_empty() => Ok(Self::Sqlite(Path::new(path).to_owned())),
+            _ => bail!(
+                "the database URL must look like sqlite:///path/file.db or postgres://user:password@host:5432/database"
+            ),
+        }
     }
 }
 
@@ -342,7 +349,7 @@ mod tests {
     #[test]
     fn what_cannot_work_is_refused_with_the_remedy() {
         for url in ["mysql://a", "sqlite://"] {
-            let error = database(url).expect_err("refused").to_string();
+            let error = Database::parse(url).expect_err("refused").to_string();
             assert!(error.contains("sqlite:///") && error.contains("postgres://"), "{error}");
         }
         assert!(AdminKey::new("short".to_owned()).is_err());
@@ -440,13 +447,13 @@ mod tests {
 
     #[test]
     fn settings_are_read_as_written() {
-        let path = |url| match database(url).expect("a database") {
+        let path = |url| match Database::parse(url).expect("a database") {
             Database::Sqlite(path) => path,
             Database::Postgres(url) => panic!("{url}"),
         };
         assert_eq!(path("sqlite:///var/lib/g.db"), Path::new("/var/lib/g.db"));
         assert_eq!(path("sqlite://g.db"), Path::new("g.db"));
-        let postgres = database("postgres://u:secret@h/d").expect("a database");
+        let postgres = Database::parse("postgres://u:secret@h/d").expect("a database");
         assert!(!format!("{postgres:?}").contains("secret"));
         assert_eq!(rate_limit(Some("off")).expect("off"), None);
         let file: File = toml::from_str("listen = \"0.0.0.0:80\"\n[retry]\nbase_ms = 10\n").expect("a file");

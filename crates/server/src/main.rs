@@ -7,6 +7,7 @@ mod check_config;
 mod client_address;
 mod config;
 mod cookies;
+mod copy;
 mod crash;
 mod docs;
 mod doctor;
@@ -71,6 +72,7 @@ enum Command {
     RotateKey(Box<rotate_key::RotateKey>),
     Backup(Box<backup::Backup>),
     Restore(Box<restore::Restore>),
+    Copy(Box<copy::CopyDatabase>),
     #[command(flatten)]
     Api(Box<groundswell_cli::Command>),
 }
@@ -89,6 +91,7 @@ fn main() -> ExitCode {
         Command::RotateKey(rotate) => rotate.run(),
         Command::Backup(backup) => backup.run(),
         Command::Restore(restore) => restore.run(),
+        Command::Copy(copy) => copy.run(),
         Command::Api(command) => return groundswell_cli::run(*command, &surroundings),
     };
     match result.map_err(anyhow::Error::downcast::<Failure>) {

@@ -25,6 +25,8 @@ pub struct Inspection {
     pub receivers: Vec<String>,
     /// The clock of a database that has its own, Unix milliseconds, when this one said what is beside it.
     pub clocks_ms: Option<(i64, i64)>,
+    /// Where the source is whose copy this is and was not finished: no server opens it.
+    pub unfinished_copy_of: Option<String>,
     /// The session is older than the connection by so much: a pooler handed it over.
     pub session_is_older_by_ms: Option<i64>,
 }

@@ -1,6 +1,7 @@
 //! PostgreSQL, for one process at a time: one connection that writes, a few that read, and one that keeps the lease.
 
 mod cold;
+pub(super) mod copying;
 mod error;
 mod hot;
 mod keeper;
@@ -32,6 +33,9 @@ use super::vault::Vault;
 use super::{Accepted, Batch, EndpointId, Pending, PendingKey, Standing, StoreError};
 use crate::id::day_of;
 
+/// How long the lease on a database lasts when it is not renewed.
+const LEASE: Duration = Duration::from_secs(15);
+
 /// How to open a database.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -48,7 +52,7 @@ pub struct Options {
 impl Options {
     /// What suits most servers.
     pub const fn new(opened_at_ms: i64, vault: Vault) -> Self {
-        Self { opened_at_ms, readers: 7, lease: Duration::from_secs(15), vault }
+        Self { opened_at_ms, readers: 7, lease: LEASE, vault }
     }
 }
 

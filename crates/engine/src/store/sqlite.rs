@@ -3,6 +3,7 @@
 pub mod backup;
 mod cold;
 mod committer;
+pub(super) mod copying;
 mod error;
 mod inbox;
 mod lock;

@@ -49,6 +49,13 @@ fn version(inspection: &Inspection, database: &Database) -> Finding {
     const NAME: &str = "database";
     let shown = database.shown();
     let newest = inspection.applied.iter().max();
+    if let Some(source) = &inspection.unfinished_copy_of {
+        return Finding::fail(
+            NAME,
+            format!("{shown} is an unfinished copy of {source}"),
+            "Finish it: `groundswell copy --from` that file `--to` this database. /docs/operating#move-to-postgresql says how.",
+        );
+    }
     match (inspection.newer, newest, inspection.missing.len()) {
         (Some(newer), _, _) => Finding::fail(
             NAME,

@@ -1,6 +1,7 @@
 //! The commands of `groundswell` beside `serve`, as a person or a script starts them.
 
 mod backup;
+mod copy;
 mod deliveries;
 mod doctor;
 mod listen;

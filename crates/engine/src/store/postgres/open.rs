@@ -7,11 +7,13 @@ use std::time::Duration;
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection as _, PgConnection, Row};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::error::{self, READ_LIMIT, within};
 use super::lease::Lease;
 use super::writer::Writer;
-use super::{Options, keeper, secrets};
+use super::{Options, copying, keeper, secrets};
 use crate::clock::{Clock, Stopwatch};
 use crate::store::inspection::Inspection;
 use crate::store::{StoreError, query, schema};
@@ -94,7 +96,7 @@ impl Connector {
     }
 
     /// The same when nothing works yet and a person waits for the reason.
-    async fn connect_first(&self) -> Result<PgConnection, StoreError> {
+    pub(super) async fn connect_first(&self) -> Result<PgConnection, StoreError> {
         self.connect().await.map_err(|error| match error {
             StoreError::Unavailable(cause) => {
                 StoreError::Unusable(format!("cannot connect to the database {}: {cause}", self.database))
@@ -156,10 +158,11 @@ impl Connector {
         ];
         let newest_at_ms = query::inspection::newest_at_ms(&mut connection, &applied).await?;
         let receivers = query::inspection::receivers(&mut connection, &applied).await?;
+        let unfinished_copy_of = copying::unfinished_copy_of(&mut connection).await?;
         within(CONNECT_LIMIT, connection.close()).await.map_err(error::of_read)?;
         let new = Inspection::new(&migrator(), applied);
         let state = Inspection { newest_at_ms, receivers, clocks_ms, session_is_older_by_ms, ..new };
-        Ok(Inspection { secrets_key, settings, ..state })
+        Ok(Inspection { secrets_key, settings, unfinished_copy_of, ..state })
     }
 
     /// The connections that read, opened when they are needed.
@@ -181,7 +184,7 @@ impl Connector {
             .connect_lazy_with(self.options.clone().options([("synchronous_commit", "off")]))
     }
 
-    async fn migrate(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+    pub(super) async fn migrate(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
         let migrator = migrator();
         let result = migrator.run(connection).await;
         result.map_err(|error| schema::refuse(&self.database, &migrator, error))
@@ -193,24 +196,12 @@ impl Connector {
 pub(super) async fn writer(
     connector: Connector,
     options: &Options,
-    stop: tokio_util::sync::CancellationToken,
-) -> Result<(Arc<Writer>, tokio::task::JoinHandle<()>), StoreError> {
-    const DAY_MS: i64 = 86_400_000;
-    let mut connection = connector.connect_first().await?;
-    if !has_lease(&mut connection).await?
-        && let Err(error) = connector.migrate(&mut connection).await
-        // Another process has done it at the same time; which of the two goes on is decided below.
-        && !has_lease(&mut connection).await?
-    {
-        return Err(error);
-    }
-    let lease = Lease::take(&mut connection, connector.database(), &owner(), options.lease).await?;
-    let today = options.opened_at_ms.div_euclid(DAY_MS);
-    let writer = Arc::new(Writer::new(connection, connector.clone(), lease, today));
-    // From here on the lease is kept, however long a migration takes.
-    let keeper = tokio::spawn(keeper::run(Arc::clone(&writer), connector.clone(), stop.clone()));
+    stop: CancellationToken,
+) -> Result<(Arc<Writer>, JoinHandle<()>), StoreError> {
+    let (writer, keeper) = claim(&connector, (options.opened_at_ms, options.lease), &stop).await?;
     let prepared = async {
         let mut connection = connector.connect().await?;
+        copying::refuse_unfinished(&mut connection, connector.database()).await?;
         connector.migrate(&mut connection).await?;
         secrets::settle(&writer, &options.vault, options.opened_at_ms).await?;
         secrets::remove_leftovers(&mut connection).await?;
@@ -221,6 +212,29 @@ pub(super) async fn writer(
         writer.close().await;
         return Err(error);
     }
+    Ok((writer, keeper))
+}
+
+/// Takes the lease of a database, which gets the tables for that if it has none. Returns what writes, and the task that keeps
+/// the lease until `stop`, however long a migration takes.
+pub(super) async fn claim(
+    connector: &Connector,
+    (opened_at_ms, lease): (i64, Duration),
+    stop: &CancellationToken,
+) -> Result<(Arc<Writer>, JoinHandle<()>), StoreError> {
+    const DAY_MS: i64 = 86_400_000;
+    let mut connection = connector.connect_first().await?;
+    if !has_lease(&mut connection).await?
+        && let Err(error) = connector.migrate(&mut connection).await
+        // Another process has done it at the same time; which of the two goes on is decided below.
+        && !has_lease(&mut connection).await?
+    {
+        return Err(error);
+    }
+    let lease = Lease::take(&mut connection, connector.database(), &owner(), lease).await?;
+    let today = opened_at_ms.div_euclid(DAY_MS);
+    let writer = Arc::new(Writer::new(connection, connector.clone(), lease, today));
+    let keeper = tokio::spawn(keeper::run(Arc::clone(&writer), connector.clone(), stop.clone()));
     Ok((writer, keeper))
 }
 

@@ -23,6 +23,9 @@ const IS_EMPTY_BEFORE: &str = "
     SELECT (SELECT MIN(id) FROM event WHERE id < $1) IS NULL
         AND (SELECT MIN(delivery_id) FROM attempt WHERE delivery_id < $2) IS NULL";
 
+/// The tables with partitions, the column that decides, and how many of its numbers an event's id stands for.
+pub(super) const PARTITIONED: [(&str, &str, i64); 2] = [("event", "id", 1), ("attempt", "delivery_id", 8)];
+
 /// Dropping a partition waits for whoever reads the table, and all that come later wait behind it; so not for long.
 /// The next sweep tries again.
 const WAIT_BRIEFLY: &str = "SET LOCAL lock_timeout = '200ms'";
@@ -87,7 +90,7 @@ fn create_text(day: i64) -> String {
             ALTER TABLE {table} ATTACH PARTITION {table}_{suffix} FOR VALUES FROM ({from}) TO ({to});"
         )
     };
-    part("event", 1) + &part("attempt", 8)
+    PARTITIONED.iter().map(|(table, _, factor)| part(table, *factor)).collect()
 }
 
 fn suffix(day: i64) -> String {

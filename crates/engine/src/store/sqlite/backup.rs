@@ -22,6 +22,7 @@ use rusqlite::{Connection, OpenFlags};
 use self::unfinished::Unfinished;
 use crate::store::StoreError;
 
+pub(super) use self::check::identity;
 pub use self::check::{check, check_secrets};
 pub use self::restore::{RestoreOrder, Restored, restore};
 pub use self::unfinished::{Abandon, GivenUp};
@@ -123,7 +124,7 @@ pub fn back_up(
     let Watch { tell, abandon } = watch;
     refuse(database, file, existing)?;
     let source = open_source(database)?;
-    let wanted = check::identity(&source, database)?;
+    let wanted = identity(&source, database)?;
     let unfinished = Unfinished::beside(file, abandon)?;
     copy(&source, database, &unfinished, tell)?;
     drop(source);
@@ -173,7 +174,7 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Opens a file that is only read, and keeps its state from here on.
-fn open_source(path: &Path) -> Result<Connection, StoreError> {
+pub(super) fn open_source(path: &Path) -> Result<Connection, StoreError> {
     let unreadable = |error: rusqlite::Error| {
         StoreError::Unusable(format!("cannot read the database {}: {error}", path.display()))
     };

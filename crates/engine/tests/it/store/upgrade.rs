@@ -6,7 +6,9 @@
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use groundswell_engine::store::copy::{CopyOrder, copy};
 use groundswell_engine::store::memory::Memory;
+use groundswell_engine::store::postgres::{Options, Postgres};
 use groundswell_engine::store::{
     Accepted, After, ApiKeyRecord, AttemptRecord, AuditSearch, Batch, DeviceRecord, DraftRecord,
     EditorLinkRecord, EditorSessionStart, EndpointRecord, HealthRecord, HourRecord, InvitationRecord,
@@ -67,6 +69,28 @@ async fn a_database_of_every_earlier_version_opens_with_everything_in_it() {
         make::accept_all(&store, [100], &[10]).await;
         store.close().await;
     }
+}
+
+#[tokio::test]
+async fn a_copy_in_postgresql_has_everything_that_the_file_had() {
+    let newest = numbers(&Path::new(CRATE).join("tests/samples")).pop().expect("there is a sample");
+    let oracle = Memory::new();
+    fill(&oracle).await;
+    fill_since(&oracle, &newest).await;
+    let (file, server) = (File::new(), private_postgres::Server::shared());
+    std::fs::copy(sample(&newest), file.path()).expect("the sample is copied");
+    let url = server.url(&server.create(None));
+    let vault = super::vault(1);
+    let order = CopyOrder { source: &file.path(), target: &url, vault: &vault, now_ms: 0 };
+    let copied = copy(order, &mut |_| ()).await.expect("copies");
+    assert_eq!((copied.rows_of("event"), copied.rows_before, copied.strange), (6, 0, vec![]));
+
+    let store = Postgres::open(&url, Options::new(0, vault)).await.expect("is a database like every other");
+    assert_eq!(read(&store).await, read(&oracle).await);
+    let repeat = make::accepts([make::keyed(make::accept(99, &[10]), "key-1", 1)]);
+    let first = Accepted::Duplicate { event_id: make::event(1), deliveries: 2 };
+    assert_eq!(commit(&store, repeat).await, [first]);
+    store.close().await;
 }
 
 impl File {

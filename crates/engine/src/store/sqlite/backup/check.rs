@@ -32,7 +32,7 @@ const COUNTS: &str = "
 const SECRETS_KEY: &str = "SELECT id FROM secrets_key";
 
 /// What tells one state of a database from another.
-pub(super) type Identity = (i64, Option<EventId>);
+pub(in crate::store::sqlite) type Identity = (i64, Option<EventId>);
 
 impl Inventory {
     pub(super) const fn identity(&self) -> Identity {
@@ -91,7 +91,7 @@ pub async fn check_secrets(path: &Path, vault: &Vault) -> Result<(), StoreError>
 }
 
 /// Refuses what is no database of ours, or is one of a newer version.
-pub(super) fn identity(db: &Connection, path: &Path) -> Result<Identity, StoreError> {
+pub(in crate::store::sqlite) fn identity(db: &Connection, path: &Path) -> Result<Identity, StoreError> {
     let unusable = |why: &str| StoreError::Unusable(format!("{} {why}", path.display()));
     let unreadable = |error: rusqlite::Error| unusable(&format!("cannot be read: {error}"));
     let tables: i64 = db.query_row(open::HAS_MIGRATIONS, [], |row| row.get(0)).map_err(unreadable)?;
