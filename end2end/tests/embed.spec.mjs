@@ -49,7 +49,12 @@ test.use({ launchOptions: async ({ launchOptions }, use) => use({ ...launchOptio
 /** The frame, once its panel is alive. */
 async function inside(page, { javaScriptEnabled = true } = {}) {
   const frame = page.frameLocator('iframe');
-  await frame.getByRole('button', { name: 'Open webhook settings' }).click();
+  const isOpening = (request) => request.method() === 'POST' && new URL(request.url()).pathname === '/embed';
+  // Between the browser's processes a click may be lost while a frame of another site is new: nothing is sent then.
+  await expect(async () => {
+    const click = frame.getByRole('button', { name: 'Open webhook settings' }).click();
+    await Promise.all([page.waitForRequest(isOpening, { timeout: 2_000 }), click]);
+  }).toPass();
   await expect(frame.getByRole('heading', { name: 'Webhooks' })).toBeVisible();
   if (javaScriptEnabled) await alive(frame);
   return frame;
