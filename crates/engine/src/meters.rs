@@ -114,7 +114,7 @@ impl Meters {
         match attempt.after {
             After::Delivered => self.ended.delivered.add(1),
             After::Undeliverable => self.ended.undeliverable.add(1),
-            After::Retry(_) | After::Cancelled => {}
+            After::Retry(_) | After::Cancelled | After::Fenced => {}
         }
     }
 }
@@ -196,6 +196,8 @@ pub struct FailedCommits {
     pub rejected: Counter,
     /// It is not known whether it reached the disk, or the store cannot be used any more.
     pub fatal: Counter,
+    /// Another node had changed the settings, or taken over; what was to be written was decided anew.
+    pub outdated: Counter,
 }
 
 impl FailedCommits {
@@ -205,17 +207,19 @@ impl FailedCommits {
             StoreError::Full(_) => &self.full,
             StoreError::Unavailable(_) => &self.unavailable,
             StoreError::Rejected(_) => &self.rejected,
+            StoreError::Outdated | StoreError::Fenced => &self.outdated,
             StoreError::Fatal(_) | StoreError::Damaged(_) | StoreError::Unusable(_) => &self.fatal,
         }
     }
 
     /// Each cause's name and count.
-    pub fn all(&self) -> [(&'static str, u64); 4] {
+    pub fn all(&self) -> [(&'static str, u64); 5] {
         [
             ("full", self.full.get()),
             ("unavailable", self.unavailable.get()),
             ("rejected", self.rejected.get()),
             ("fatal", self.fatal.get()),
+            ("outdated", self.outdated.get()),
         ]
     }
 
@@ -253,8 +257,12 @@ mod tests {
         failed.of(&StoreError::Rejected(cause())).add(3);
         failed.of(&StoreError::Fatal(cause())).add(4);
         failed.of(&StoreError::Unusable(String::new())).add(5);
-        assert_eq!(failed.all(), [("full", 1), ("unavailable", 2), ("rejected", 3), ("fatal", 9)]);
-        assert_eq!(failed.total(), 15);
+        failed.of(&StoreError::Outdated).add(6);
+        assert_eq!(
+            failed.all(),
+            [("full", 1), ("unavailable", 2), ("rejected", 3), ("fatal", 9), ("outdated", 6)]
+        );
+        assert_eq!(failed.total(), 21);
     }
 
     #[test]

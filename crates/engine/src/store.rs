@@ -4,6 +4,7 @@
 mod addresses;
 mod audit;
 mod calendar;
+mod cluster;
 pub mod copy;
 mod directory;
 mod editor_links;
@@ -40,6 +41,7 @@ use thiserror::Error;
 
 pub use addresses::{AddressRecord, AddressState, AddressStore};
 pub use audit::{AuditRecord, AuditSearch, AuditStore};
+pub use cluster::{Changed, Changes, ClusterStore, Committed, NodeAddress, SettingsVersion};
 pub use editor_links::{EditorLinkRecord, EditorLinkStore, EditorSessionStart};
 pub use erasure::{EraseStep, ErasureRecord, ErasureStore};
 pub use first_steps::{FirstStepsStore, INBOX_REQUESTS, InboxRecord, InboxRequestRecord};
@@ -69,6 +71,12 @@ pub enum StoreError {
     /// A passing fault, for example a lock that was held too long. Nothing was written.
     #[error("the database did not answer in time")]
     Unavailable(#[source] BoxError),
+    /// Settings were changed since those that the batch was decided by. Nothing was written; decide anew.
+    #[error("the settings were changed meanwhile")]
+    Outdated,
+    /// Another node has taken over what this one was about to write as its leader. Nothing was written.
+    #[error("another node leads by now")]
+    Fenced,
     /// What is stored cannot be read back as what it should be.
     #[error("stored data is damaged: {0}")]
     Damaged(String),
@@ -320,6 +328,11 @@ pub trait Store:
 
     /// Copies the write-ahead log into the database file as far as it goes without waiting; a no-op elsewhere.
     async fn checkpoint(&self) -> Result<(), StoreError>;
+
+    /// What several nodes at one database need; `None` where only one process can have it, and everything is its own.
+    fn cluster(&self) -> Option<&dyn ClusterStore> {
+        None
+    }
 
     /// Whether the database answers, and belongs to this process.
     fn standing(&self) -> Standing {

@@ -132,6 +132,7 @@ impl Traces {
             After::Retry(_) => "retry",
             After::Undeliverable => "undeliverable",
             After::Cancelled => "cancelled",
+            After::Fenced => "fenced",
         };
         let step = Step::Outcome { delivery: attempt.delivery_id, after };
         sink.record(SpanRecord { parent: attempted, began: clock::ago(took), took, step });

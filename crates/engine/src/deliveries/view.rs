@@ -45,7 +45,7 @@ pub(super) enum Receiving {
 pub(super) fn state(standing: &Standing<'_>) -> DeliveryState {
     let Standing { attempts, pending, under_way, webhook } = *standing;
     let ending = attempts.iter().find_map(|attempt| match attempt.after {
-        After::Retry(_) => None,
+        After::Retry(_) | After::Fenced => None,
         After::Delivered => Some(DeliveryState::Delivered),
         After::Undeliverable => Some(DeliveryState::Undeliverable),
         After::Cancelled => Some(DeliveryState::Cancelled),

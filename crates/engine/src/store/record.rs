@@ -9,6 +9,9 @@ use groundswell_types::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::cluster::SettingsVersion;
+use crate::cluster::Epoch;
+
 /// The due time of what is parked: behind everything that is ever due.
 pub const PARKED_DUE_MS: i64 = i64::MAX;
 
@@ -347,6 +350,8 @@ pub enum After {
     Undeliverable,
     /// Ended because its webhook is gone or it was discarded.
     Cancelled,
+    /// What followed was for another node to say, which had taken the delivery over meanwhile.
+    Fenced,
 }
 
 /// The outcome of an attempt, to be committed. Outcomes of a batch take effect in order. A delivery has at most one
@@ -368,6 +373,11 @@ pub struct Batch {
     /// New values, one per endpoint.
     pub health: Vec<(EndpointId, HealthRecord)>,
     pub notices: Vec<NoticeRecord>,
+    /// Of each outcome, the epoch of its endpoint's shard in which the attempt began; empty where only one process can
+    /// have the database.
+    pub epochs: Vec<Epoch>,
+    /// The settings that `accepts` were decided by; none where only one process can have the database.
+    pub settings: Option<SettingsVersion>,
 }
 
 /// A committed event without its body.

@@ -62,7 +62,7 @@ impl Writer {
                 let due_at_ms = if endpoint.record.is_enabled { due_at_ms } else { PARKED_DUE_MS };
                 Some(Pending { key: PendingKey { due_at_ms, ..key }, attempts: attempt.number, ..pending })
             }
-            After::Delivered | After::Undeliverable | After::Cancelled => None,
+            After::Delivered | After::Undeliverable | After::Cancelled | After::Fenced => None,
         };
         Outcome { attempt, remove, insert }
     }
@@ -103,7 +103,7 @@ impl Writer {
             }
             consequences.health.push((id, after));
         }
-        (Batch { accepts, outcomes, health, notices }, consequences)
+        (Batch { accepts, outcomes, health, notices, ..Batch::default() }, consequences)
     }
 
     /// Whether the attempt says something about the webhook as it is now. Of one that was under way while the URL, a

@@ -342,6 +342,8 @@ impl Part {
             outcomes: batch.outcomes[self.outcomes.0..self.outcomes.1].to_vec(),
             health: if is_all { batch.health.clone() } else { Vec::new() },
             notices: if is_all { batch.notices.clone() } else { Vec::new() },
+            epochs: batch.epochs.get(self.outcomes.0..self.outcomes.1).unwrap_or_default().to_vec(),
+            settings: batch.settings,
         }
     }
 }

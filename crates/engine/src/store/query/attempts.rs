@@ -94,6 +94,7 @@ pub(in crate::store) const fn after_columns(after: After) -> (&'static str, Opti
         After::Retry(at_ms) => ("retry", Some(at_ms)),
         After::Undeliverable => ("undeliverable", None),
         After::Cancelled => ("cancelled", None),
+        After::Fenced => ("fenced", None),
     }
 }
 
@@ -103,6 +104,7 @@ fn after(text: &str, retry_at_ms: Option<i64>) -> Result<After, StoreError> {
         ("retry", Some(at_ms)) => Ok(After::Retry(at_ms)),
         ("undeliverable", None) => Ok(After::Undeliverable),
         ("cancelled", None) => Ok(After::Cancelled),
+        ("fenced", None) => Ok(After::Fenced),
         _ => Err(damaged(format!("an attempt cannot be followed by `{text}` at {retry_at_ms:?}"))),
     }
 }

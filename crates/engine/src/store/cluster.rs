@@ -1,0 +1,103 @@
+//! Several nodes on one database: their leases, the fence, and what one has to learn of what another wrote.
+
+use async_trait::async_trait;
+use groundswell_types::{EventId, ProgramId};
+
+use super::{Accepted, Batch, EndpointId, StoreError};
+use crate::cluster::{Asked, Lease, NodeId, Snapshot};
+
+/// How often settings have been changed, by whichever node. Counted in the transactions that change them, so one change
+/// follows another without a gap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct SettingsVersion(pub i64);
+
+/// What a change of settings was about: what a node reads again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// A program or its webhooks.
+    Program(ProgramId),
+    /// API keys were made or revoked.
+    ApiKeys,
+    /// The content of these events was erased: nothing of it may be sent any more.
+    Erased(Vec<EventId>),
+}
+
+/// What has changed since a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changes {
+    /// In order, each once where it follows itself; up to this version.
+    Known(SettingsVersion, Vec<Changed>),
+    /// It is not known any more: everything is to be read again. Settings are at this version.
+    Everything(SettingsVersion),
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Committed {
+    /// Of each accept, in order.
+    pub accepted: Vec<Accepted>,
+    /// Leases under which outcomes came and which are another node's by now; sorted. Of these outcomes only what is
+    /// said at [`crate::cluster::Fence::Stale`] was written.
+    pub stale: Vec<Lease>,
+}
+
+/// A living node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeAddress {
+    pub id: NodeId,
+    /// Where other nodes speak to it, like `http://10.0.0.7:3000`.
+    pub address: String,
+}
+
+/// What the engine asks of a database that several nodes have at once, besides [`super::Store`].
+///
+/// The first three are what [`crate::cluster::LeaseTable`] says, on the database's clock.
+#[async_trait]
+pub trait ClusterStore: Send + Sync {
+    /// This process.
+    fn node(&self) -> NodeId;
+
+    /// [`crate::cluster::LeaseTable::renew`].
+    async fn renew(&self, asked: &Asked) -> Result<Snapshot, StoreError>;
+
+    /// [`crate::cluster::LeaseTable::acquire`].
+    async fn acquire(&self, asked: &Asked) -> Result<Vec<Lease>, StoreError>;
+
+    /// [`crate::cluster::LeaseTable::release`].
+    async fn release(&self, asked: &Asked) -> Result<(), StoreError>;
+
+    /// [`super::Store::commit`], fenced: each outcome's epoch is looked at in the transaction, and if
+    /// [`Batch::settings`] is given and settings have been changed since, nothing is written and the answer is
+    /// [`StoreError::Outdated`]. Health of an endpoint whose shard is another node's by now is not written.
+    async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError>;
+
+    /// From now on, what only the node that leads may write ([`super::Store::apply`], [`super::Store::resend`],
+    /// [`super::Store::forget`], [`super::Store::erase`](super::ErasureStore::erase)) is written only while this lease
+    /// is the current one of its shard, and else answered by [`StoreError::Fenced`]; with `None`, never.
+    fn lead_under(&self, lease: Option<Lease>);
+
+    /// The nodes that live, this one among them.
+    async fn nodes(&self) -> Result<Vec<NodeAddress>, StoreError>;
+
+    /// Events that other nodes accepted, behind one id, by id, and the endpoints they go to; at most `limit`.
+    async fn accepted_elsewhere(
+        &self,
+        after: EventId,
+        limit: usize,
+    ) -> Result<Vec<(EventId, Vec<EndpointId>)>, StoreError>;
+
+    /// What has been changed since a version.
+    async fn changes(&self, since: SettingsVersion) -> Result<Changes, StoreError>;
+
+    /// One program with its live webhooks, oldest first; `None` if there is none.
+    async fn program_as_it_is(
+        &self,
+        program: &ProgramId,
+    ) -> Result<Option<(super::ProgramRecord, Vec<super::EndpointRecord>)>, StoreError>;
+
+    /// The health of those of these endpoints that have one.
+    async fn health_of(
+        &self,
+        endpoints: &[EndpointId],
+    ) -> Result<Vec<(EndpointId, super::HealthRecord)>, StoreError>;
+}
