@@ -37,7 +37,7 @@ const MAX_KEYS: usize = 1_000;
 const MAX_KEYS_OF_PROGRAM: usize = 100;
 
 /// All keys, for each request.
-pub(crate) struct ApiKeys {
+pub struct ApiKeys {
     by_hash: RwLock<HashMap<[u8; 32], Arc<KnownKey>>>,
     /// How many were revoked.
     revoked: watch::Sender<u64>,
@@ -103,6 +103,24 @@ impl ApiKeys {
         let keys = store.api_keys().await?;
         let by_hash = keys.iter().map(|key| (key.key_hash, Arc::new(KnownKey::from(key)))).collect();
         Ok(Self { by_hash: RwLock::new(by_hash), revoked: watch::Sender::new(0) })
+    }
+
+    /// Takes over what other nodes have made and revoked.
+    pub(crate) async fn read_again(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let records = store.api_keys().await?;
+        let mut keys = self.by_hash.write().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::take(&mut *keys);
+        for record in &records {
+            // One that is known has been used since it was written.
+            let known = before.get(&record.key_hash).cloned();
+            keys.insert(record.key_hash, known.unwrap_or_else(|| Arc::new(KnownKey::from(record))));
+        }
+        let has_lost = before.keys().any(|hash| !keys.contains_key(hash));
+        drop(keys);
+        if has_lost {
+            self.revoked.send_modify(|count| *count += 1);
+        }
+        Ok(())
     }
 
     fn find(&self, hash: &[u8; 32]) -> Option<Arc<KnownKey>> {

@@ -46,6 +46,14 @@ impl Clock {
         }
     }
 
+    /// Time that only goes forward, for what is compared with nothing but itself.
+    pub fn uptime(&self) -> Uptime {
+        match &self.0 {
+            Source::System => Uptime(None),
+            Source::Manual(_) | Source::Timers { .. } => Uptime(Some(Instant::now())),
+        }
+    }
+
     /// Unix milliseconds.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that may ask")]
     pub fn now_ms(&self) -> i64 {
@@ -59,6 +67,24 @@ impl Clock {
                 at_start_ms.load(Ordering::SeqCst).saturating_add(millis(start.elapsed()))
             }
         }
+    }
+}
+
+/// Milliseconds from anywhere that only go forward, and on while the machine sleeps (`CLOCK_BOOTTIME`). Where the clock is
+/// not the machine's, those of the runtime's timers.
+#[derive(Debug, Clone, Copy)]
+pub struct Uptime(Option<Instant>);
+
+impl Uptime {
+    /// Now.
+    pub fn now_ms(self) -> i64 {
+        self.0.map_or_else(
+            || {
+                let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+                now.tv_sec.saturating_mul(1_000).saturating_add(now.tv_nsec / 1_000_000)
+            },
+            |start| millis(start.elapsed()),
+        )
     }
 }
 

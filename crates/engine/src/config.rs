@@ -28,6 +28,8 @@ pub struct EngineConfig {
     pub retention_ms: i64,
     /// Requests under way at once to one endpoint.
     pub endpoint_slots: usize,
+    /// How long a shard stays with a node that is not heard of any more, where there are several.
+    pub lease_ms: i64,
 }
 
 /// When a failed delivery is tried again: `base × factor^(n−1)` after the n-th attempt, at most `cap`, ± 10 %, until
@@ -95,6 +97,7 @@ impl Default for EngineConfig {
             slots: 1024,
             retention_ms: 30 * 86_400_000,
             endpoint_slots: 64,
+            lease_ms: 15_000,
         }
     }
 }

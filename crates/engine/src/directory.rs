@@ -189,6 +189,28 @@ impl Directory {
         }
     }
 
+    /// Takes over a program with its webhooks as another node has left them. Called by the writer alone.
+    pub(crate) fn replace(&self, record: ProgramRecord, endpoints: Vec<EndpointRecord>) -> FlowId {
+        let before = self.program(&record.id);
+        let flow = before
+            .as_ref()
+            .map_or_else(|| FlowId(self.next_flow.fetch_add(1, Ordering::Relaxed)), |entry| entry.flow);
+        let endpoints: Vec<_> = endpoints.into_iter().map(|one| self.admit(one, flow)).collect();
+        {
+            let mut all = self.endpoints.write().unwrap_or_else(PoisonError::into_inner);
+            let mut health = self.health.write().unwrap_or_else(PoisonError::into_inner);
+            for gone in before.iter().flat_map(|entry| &entry.endpoints) {
+                let id = gone.record.id;
+                if !endpoints.iter().any(|one| one.record.id == id) {
+                    all.remove(&id);
+                    health.remove(&id);
+                }
+            }
+        }
+        self.put(ProgramEntry { record, flow, endpoints });
+        flow
+    }
+
     fn take_over_webhooks(&self, change: &WebhooksChange) {
         let Some(entry) = self.program(&change.program_id) else { return };
         let mut endpoints = entry.endpoints.clone();

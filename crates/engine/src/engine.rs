@@ -1,6 +1,8 @@
 //! The engine as a whole: what starts together, stops together, and what use cases work with.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use groundswell_types::{AuditId, Secret};
 use tokio::sync::{Notify, mpsc};
@@ -12,6 +14,7 @@ use crate::activity::Tally;
 use crate::api_keys::ApiKeys;
 use crate::changes::Changes;
 use crate::clock::Clock;
+use crate::cluster::Timing;
 use crate::config::EngineConfig;
 use crate::delivery::destinations::Destinations;
 use crate::delivery::erased::Erased;
@@ -25,19 +28,20 @@ use crate::delivery::writer::{Writer, WriterHandle, WriterParts, Written, writer
 use crate::directory::Directory;
 use crate::error::EngineError;
 use crate::feeds::Feeds;
-use crate::health::{self, CatchUp, Monitor};
+use crate::health::{CatchUp, Monitor};
 use crate::id::{self, IdGenerator};
 use crate::inbox::transport::InboxTransport;
 use crate::inbox::{InboxParts, Inboxes};
 use crate::incidents::Incidents;
+use crate::leading;
 use crate::meters::Meters;
+use crate::nodes::{Driver, DriverParts, LookParts, Nodes, look};
 use crate::queue_depth::Counted;
 use crate::randomness::Randomness;
-use crate::store::{BootRecord, EndpointId, Move, Standing, Store, StoreError};
+use crate::store::{BootRecord, EndpointId, Move, SettingsVersion, Standing, Store, StoreError};
 use crate::telling::Telling;
 use crate::test_deliveries::TestLimit;
 use crate::traces::Traces;
-use crate::{erasures, incidents, resends, retention};
 
 /// The engine. Its use cases are in the modules named for what they are about.
 pub struct Engine {
@@ -60,7 +64,12 @@ pub struct Engine {
     pub(crate) traces: Arc<Traces>,
     pub(crate) counted: Counted,
     pub(crate) access: Access,
-    pub(crate) api_keys: ApiKeys,
+    pub(crate) api_keys: Arc<ApiKeys>,
+    pub(crate) nodes: Arc<Nodes>,
+    /// Endpoints that other nodes have committed something for.
+    pub(crate) told: mpsc::Sender<Vec<EndpointId>>,
+    /// Whether it has read what it needs to lead.
+    pub(crate) is_leading: AtomicBool,
     pub(crate) incidents: Incidents,
     pub(crate) test_limit: TestLimit,
     pub(crate) telling: Telling,
@@ -83,22 +92,36 @@ pub(crate) struct Jobs {
     pub resend_steps: tokio::sync::Mutex<()>,
 }
 
+/// So many hints of other nodes wait; those that find no room are not taken.
+const TOLD_WAITING: usize = 1_024;
+
 /// So many messages to the runtime wait before the writer does.
 const RUNTIME_INBOX: usize = 8192;
 
 /// Starts of the process are remembered for longer than attempts are.
 const BOOTS_KEPT_MS: i64 = 400 * 86_400_000;
 
+/// Once everything is written, giving up what is left takes a question to the database or two.
+const LEAVE_LIMIT: Duration = Duration::from_secs(3);
+
+/// What there is with several nodes.
+struct OtherNodes {
+    driver: Driver,
+    look_parts: LookParts,
+}
+
 struct Tasks {
     runtime: JoinHandle<()>,
     writer: JoinHandle<Written>,
+    /// Ends when everything is given up, and that ends when everything is written.
+    driver: Option<JoinHandle<()>>,
     /// What works with the engine as a whole, by name. Each ends by itself when the engine stops.
     upkeep: Vec<(&'static str, JoinHandle<()>)>,
 }
 
 impl Tasks {
     fn of_delivery(runtime: JoinHandle<()>, writer: JoinHandle<Written>) -> std::sync::Mutex<Option<Self>> {
-        std::sync::Mutex::new(Some(Self { runtime, writer, upkeep: Vec::new() }))
+        std::sync::Mutex::new(Some(Self { runtime, writer, driver: None, upkeep: Vec::new() }))
     }
 }
 
@@ -137,13 +160,28 @@ impl Engine {
     /// Reads settings and what is due from the store, and starts writing and delivering in the world given.
     pub async fn start_in(parts: EngineParts, outside: Outside) -> Result<Arc<Self>, StartError> {
         let (EngineParts { store, config, clock }, Outside { transport, randomness }) = (parts, outside);
-        let Ground { directory, ids, changes, inboxes, api_keys, feeds, boots, due, began, incidents } =
-            Ground::read(&store, &config, &clock, &randomness).await?;
+        let Ground {
+            directory,
+            ids,
+            changes,
+            inboxes,
+            api_keys,
+            version,
+            feeds,
+            boots,
+            due,
+            began,
+            incidents,
+        } = Ground::read(&store, &config, &clock, &randomness).await?;
         let transport = InboxTransport::around(transport, &inboxes);
         let (under_way, tally, erased, meters, traces) = <(Arc<UnderWay>, _, _, Arc<Meters>, _)>::default();
         let (writer_stop, fatal) = (CancellationToken::new(), CancellationToken::new());
         let stop = fatal.child_token();
         let (outbox, inbox) = mpsc::channel(RUNTIME_INBOX);
+        let timing = Timing::of(config.lease_ms);
+        let (nodes, inputs) = Nodes::at(&store, clock.uptime(), timing);
+        let nodes = Arc::new(nodes);
+        let (told_in, told) = mpsc::channel(TOLD_WAITING);
         let (handle, writer): (WriterHandle, Writer) = writer(WriterParts {
             store: Arc::clone(&store),
             directory: Arc::clone(&directory),
@@ -156,6 +194,9 @@ impl Engine {
             meters: Arc::clone(&meters),
             traces: Arc::clone(&traces),
             erased: Arc::clone(&erased),
+            nodes: Arc::clone(&nodes),
+            api_keys: Arc::clone(&api_keys),
+            version,
             unfinished: unfinished_moves(store.as_ref(), &directory).await?,
             fatal: fatal.clone(),
             is_winding_down: stop.clone(),
@@ -177,10 +218,33 @@ impl Engine {
                 changes: Arc::clone(&changes),
                 meters: Arc::clone(&meters),
                 traces: Arc::clone(&traces),
+                nodes: Arc::clone(&nodes),
             },
             inbox,
-            outbox,
+            outbox: outbox.clone(),
             stop: stop.clone(),
+        });
+        let others = inputs.map(|inputs| OtherNodes {
+            driver: Driver::new(DriverParts {
+                nodes: Arc::clone(&nodes),
+                store: Arc::clone(&store),
+                directory: Arc::clone(&directory),
+                writer: handle.clone(),
+                runtime: outbox.clone(),
+                timing,
+                inputs,
+                stop: stop.clone(),
+            }),
+            look_parts: LookParts {
+                nodes: Arc::clone(&nodes),
+                store: Arc::clone(&store),
+                directory: Arc::clone(&directory),
+                writer: handle.clone(),
+                runtime: outbox,
+                clock: clock.clone(),
+                told,
+                stop: stop.clone(),
+            },
         });
         Ok(Self {
             tasks: Tasks::of_delivery(tokio::spawn(runtime.run(due)), tokio::spawn(writer.run())),
@@ -204,6 +268,9 @@ impl Engine {
             counted: Counted::default(),
             access: Access::default(),
             api_keys,
+            nodes,
+            told: told_in,
+            is_leading: AtomicBool::new(false),
             incidents,
             test_limit: TestLimit::default(),
             telling: Telling::default(),
@@ -213,46 +280,32 @@ impl Engine {
             writer_stop,
             fatal,
         }
-        .with_upkeep(began))
+        .with_upkeep(began, others))
     }
 
     /// Starts what works with the engine as a whole.
-    fn with_upkeep(self, began: CatchUp) -> Arc<Self> {
+    fn with_upkeep(self, began: CatchUp, others: Option<OtherNodes>) -> Arc<Self> {
         let engine = Arc::new(self);
         let stop = engine.stop.clone();
         let mut tasks = engine.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(tasks) = tasks.as_mut() {
             let loss = heed_loss(Arc::clone(&engine.store), engine.fatal.clone(), stop.clone());
-            let whole = || Arc::clone(&engine);
-            tasks.upkeep = vec![
-                ("loss", tokio::spawn(loss)),
-                ("resends", tokio::spawn(resends::run(whole(), stop.clone()))),
-                ("erasures", tokio::spawn(erasures::run(whole(), stop.clone()))),
-                ("retention", tokio::spawn(retention::run(whole(), stop.clone()))),
-                ("health", tokio::spawn(health::run(whole(), began, stop.clone()))),
-                ("incidents", tokio::spawn(incidents::run(whole(), stop))),
-            ];
+            let leading = leading::run(Arc::clone(&engine), began, stop);
+            tasks.upkeep = vec![("loss", tokio::spawn(loss)), ("leading", tokio::spawn(leading))];
+            if let Some(OtherNodes { driver, look_parts }) = others {
+                tasks.upkeep.push(("look", tokio::spawn(look(look_parts))));
+                tasks.driver = Some(tokio::spawn(driver.run()));
+            }
         }
         drop(tasks);
         engine
-    }
-
-    /// Owns a task that tells people, unless the engine stops already.
-    pub(crate) fn keep_telling<T: Future<Output = ()> + Send + 'static>(
-        &self,
-        task: impl FnOnce(CancellationToken) -> T,
-    ) {
-        let mut tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some(tasks) = tasks.as_mut() {
-            tasks.upkeep.push(("telling", tokio::spawn(task(self.stop.clone()))));
-        }
     }
 
     /// Stops delivering, waits for the attempts under way, writes everything, closes the store.
     pub async fn shut_down(&self) {
         self.stop.cancel();
         let tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        if let Some(Tasks { runtime, writer, upkeep }) = tasks {
+        if let Some(Tasks { runtime, writer, driver, upkeep }) = tasks {
             report_panic("delivery", runtime.await);
             for (name, task) in upkeep {
                 report_panic(name, task.await);
@@ -265,6 +318,13 @@ impl Engine {
             let written = writer.await;
             let is_complete = matches!(written, Ok(Written::Everything));
             report_panic("writer", written);
+            if let Some(driver) = driver
+                && tokio::time::timeout(LEAVE_LIMIT, driver).await.is_err()
+            {
+                tracing::warn!(
+                    "shards could not be given up; other nodes take them once their leases are over"
+                );
+            }
             // What was sent and not written must be shown as possibly sent before, as after a crash.
             if !is_complete {
                 tracing::warn!("outcomes of attempts could not be written; they repeat after the next start");
@@ -341,7 +401,8 @@ struct Ground {
     ids: Arc<IdGenerator>,
     changes: Arc<Changes>,
     inboxes: Arc<Inboxes>,
-    api_keys: ApiKeys,
+    api_keys: Arc<ApiKeys>,
+    version: SettingsVersion,
     feeds: Arc<Feeds>,
     boots: Vec<BootRecord>,
     /// When the first of what waits at each endpoint is due.
@@ -357,6 +418,11 @@ impl Ground {
         clock: &Clock,
         randomness: &Randomness,
     ) -> Result<Self, StoreError> {
+        // First: what is changed from here on is read once more.
+        let version = match store.cluster() {
+            Some(cluster) => cluster.changes(SettingsVersion(-1)).await?.version(),
+            None => SettingsVersion::default(),
+        };
         let directory = Arc::new(Directory::load(store.as_ref()).await?);
         let highest = store.highest_event_id().await?;
         let ids = Arc::new(IdGenerator::new(clock.clone(), randomness.clone(), highest));
@@ -373,14 +439,18 @@ impl Ground {
             public_url: config.public_url.clone(),
         });
         let inboxes = Arc::new(inboxes.await?);
-        let api_keys = ApiKeys::load(store.as_ref()).await?;
+        let api_keys = Arc::new(ApiKeys::load(store.as_ref()).await?);
         let feeds = Arc::new(Feeds::new(ids.latest_event()));
         let now_ms = clock.now_ms();
         let boots = begin_boot(store.as_ref(), now_ms).await?;
-        let due = store.earliest_due(&directory.enabled_endpoints()).await?;
+        // Where there are several nodes, shards are read when they are taken.
+        let due = match store.cluster() {
+            Some(_) => Vec::new(),
+            None => store.earliest_due(&directory.enabled_endpoints()).await?,
+        };
         let began = CatchUp::count((store.as_ref(), &directory), &due, now_ms).await?;
         let incidents = Incidents::load(store.as_ref()).await?;
-        Ok(Self { directory, ids, changes, inboxes, api_keys, feeds, boots, due, began, incidents })
+        Ok(Self { directory, ids, changes, inboxes, api_keys, version, feeds, boots, due, began, incidents })
     }
 }
 
@@ -417,13 +487,16 @@ async fn unfinished_moves(
     store: &dyn Store,
     directory: &Directory,
 ) -> Result<Vec<(EndpointId, Move)>, StoreError> {
+    if store.cluster().is_some() {
+        return Ok(Vec::new());
+    }
     let ownerless = store.pending_without_webhook().await?;
     let unparked = store.earliest_due(&directory.disabled_endpoints()).await?;
     let deletes = ownerless.into_iter().map(|id| (id, Move::Delete));
     Ok(deletes.chain(unparked.into_iter().map(|(id, _)| (id, Move::Park))).collect())
 }
 
-fn report_panic<T>(task: &str, result: Result<T, tokio::task::JoinError>) {
+pub(crate) fn report_panic<T>(task: &str, result: Result<T, tokio::task::JoinError>) {
     if let Err(error) = result {
         tracing::error!(%error, "the {task} task ended early");
     }

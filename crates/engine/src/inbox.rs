@@ -132,6 +132,14 @@ impl Inboxes {
         Ok(Self { store, directory, ids, clock, changes, addresses, pace: Pace::default(), making })
     }
 
+    /// Reads the addresses that other nodes have made.
+    pub(crate) async fn read_again(&self) -> Result<(), StoreError> {
+        for inbox in self.store.inboxes().await? {
+            self.addresses.put(inbox.program_id, inbox.token);
+        }
+        Ok(())
+    }
+
     /// Whether a URL is, to the letter, the address of an inbox that there is.
     pub(crate) fn is_own(&self, url: &Url) -> bool {
         self.addresses.program_at(url).is_some()

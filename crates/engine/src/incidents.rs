@@ -63,19 +63,19 @@ pub(crate) struct Incidents {
 impl Incidents {
     /// Reads what is to be shown.
     pub(crate) async fn load(store: &dyn Store) -> Result<Self, StoreError> {
-        let mut incidents = store.open_incidents().await?;
-        for kind in [IncidentKind::Incident, IncidentKind::Maintenance] {
-            // As many as can be open may be among them.
-            let limit = ENDED_SHOWN + MAX_OPEN_INCIDENTS;
-            let found = store.incidents(IncidentSearch { kind, before: None, limit }).await?;
-            incidents.extend(found.into_iter().filter(|incident| incident.ended_at.is_some()));
-        }
         Ok(Self {
-            shown: RwLock::new(to_show(incidents)),
+            shown: RwLock::new(read(store).await?),
             changes: tokio::sync::Mutex::default(),
             changed: Notify::new(),
             states: system::States::default(),
         })
+    }
+
+    /// Reads what another node has left.
+    pub(crate) async fn read_again(&self, store: &dyn Store) -> Result<(), StoreError> {
+        let shown = read(store).await?;
+        *self.shown.write().unwrap_or_else(PoisonError::into_inner) = shown;
+        Ok(())
     }
 
     /// What is shown, newest first.
@@ -105,6 +105,18 @@ fn to_show(mut incidents: Vec<Incident>) -> Arc<[Incident]> {
         is_shown
     });
     incidents.into()
+}
+
+/// What is shown of what the store has.
+async fn read(store: &dyn Store) -> Result<Arc<[Incident]>, StoreError> {
+    let mut incidents = store.open_incidents().await?;
+    for kind in [IncidentKind::Incident, IncidentKind::Maintenance] {
+        // As many as can be open may be among them.
+        let limit = ENDED_SHOWN + MAX_OPEN_INCIDENTS;
+        let found = store.incidents(IncidentSearch { kind, before: None, limit }).await?;
+        incidents.extend(found.into_iter().filter(|incident| incident.ended_at.is_some()));
+    }
+    Ok(to_show(incidents))
 }
 
 /// Begins and ends maintenance at its times, until stopped.

@@ -28,6 +28,7 @@ use async_trait::async_trait;
 use groundswell_types::{Email, NoticeId, NoticeKind, ProgramId, UserId, WebhookId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use addresses::Asking;
 pub use links::{Subscription, Topic, Wish};
@@ -145,6 +146,8 @@ impl Told {
 #[derive(Default)]
 pub(crate) struct Telling {
     post: OnceLock<Option<Arc<dyn Post>>>,
+    /// Now it is known whether there is one.
+    has_begun: CancellationToken,
     /// There is something new in the outbox.
     written: Notify,
     /// Questions, by who has them asked and by address.
@@ -159,11 +162,21 @@ pub(crate) struct Telling {
     naming: tokio::sync::Mutex<()>,
 }
 
+/// Tells people from when it is known how, until stopped.
+pub(crate) async fn run(engine: Arc<Engine>, stop: CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => return,
+        () = engine.telling.has_begun.cancelled() => {}
+    }
+    let post = engine.telling.post.get().cloned().flatten();
+    outbox::run(engine, post, stop).await;
+}
+
 impl Engine {
     /// Has people told from now on. Without `post` nobody gets letters, and none are written.
     pub fn begin_telling(self: &Arc<Self>, post: Option<Arc<dyn Post>>) {
-        if self.telling.post.set(post.clone()).is_ok() {
-            self.keep_telling(|stop| outbox::run(Arc::clone(self), post, stop));
+        if self.telling.post.set(post).is_ok() {
+            self.telling.has_begun.cancel();
         }
     }
 

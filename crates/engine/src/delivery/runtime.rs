@@ -21,6 +21,8 @@ use self::reads::Reads;
 use super::breaker::Gate;
 use super::scheduler::{Action, Body, Contender, Ended, FlowId, Item, Refill, Scheduler};
 use crate::clock::Clock;
+use crate::cluster::Shard;
+use crate::nodes::Nodes;
 use crate::store::{EndpointId, Expired, Pending, PendingKey, Standing, Store, StoreError};
 
 /// What the runtime is told.
@@ -40,8 +42,14 @@ pub enum Message {
     Refilled(Refill, Option<Vec<Item>>),
     /// What expired while it was held was read, or could not be.
     Expired(Expired, Option<Vec<Pending>>),
-    /// An endpoint has rows in the store that are new to the scheduler.
+    /// An endpoint has rows in the store that are new to the scheduler, because they were moved.
     Opened(EndpointId),
+    /// Endpoints have rows in the store that are new to the scheduler, because another node put them there.
+    Found(Vec<EndpointId>),
+    /// This node delivers what waits at these endpoints from now on, the first of it due then.
+    Began(Vec<(EndpointId, i64)>),
+    /// It does not deliver to the endpoints of these shards any more.
+    Left(Vec<Shard>),
     /// An endpoint's breaker opened or closed, a probe failed, or its receiver asked for a pause.
     Gate(EndpointId, Gate),
     /// An endpoint has a new URL, secret or headers, or was enabled.
@@ -124,13 +132,7 @@ impl Runtime {
 
     /// Schedules what the store has, then runs until stopped; returns once no attempt is under way.
     pub async fn run(mut self, due: Vec<(EndpointId, i64)>) {
-        let now_ms = self.clock.now_ms();
-        for (endpoint, gate) in self.context.directory.gates() {
-            self.of_enabled(endpoint, |scheduler, contender| scheduler.gate(contender, gate, now_ms));
-        }
-        for (endpoint, due_at_ms) in due {
-            self.of_enabled(endpoint, |scheduler, contender| scheduler.open(contender, due_at_ms, now_ms));
-        }
+        self.begin(due, self.clock.now_ms());
         let mut messages = Vec::with_capacity(256);
         while !self.stop.is_cancelled() {
             // Another process may be delivering by now, and what is sent could not be noted.
@@ -153,6 +155,16 @@ impl Runtime {
             }
         }
         self.drain().await;
+    }
+
+    /// What waits at these endpoints is delivered from now on.
+    fn begin(&mut self, due: Vec<(EndpointId, i64)>, now_ms: i64) {
+        for (endpoint, gate) in self.context.directory.gates() {
+            self.of_enabled(endpoint, |scheduler, contender| scheduler.gate(contender, gate, now_ms));
+        }
+        for (endpoint, due_at_ms) in due {
+            self.of_enabled(endpoint, |scheduler, contender| scheduler.open(contender, due_at_ms, now_ms));
+        }
     }
 
     /// Nothing new is begun; what is under way reports its outcome to the writer. The inbox is read on, because the
@@ -205,6 +217,7 @@ impl Runtime {
             Message::Settled(all) => {
                 self.context.under_way.end(all.iter().map(|settled| settled.old.delivery_id));
                 for Settled { old, retry } in all {
+                    let retry = retry.filter(|_| self.context.nodes.served.has(old.endpoint_id));
                     self.scheduler.settled(old, retry, now_ms);
                 }
             }
@@ -228,6 +241,20 @@ impl Runtime {
                     scheduler.excuse(contender.endpoint, now_ms);
                 });
             }
+            Message::Found(endpoints) => {
+                for endpoint in endpoints {
+                    self.of_enabled(endpoint, |scheduler, contender| {
+                        scheduler.open(contender, now_ms, now_ms);
+                    });
+                }
+            }
+            Message::Began(due) => self.begin(due, now_ms),
+            Message::Left(shards) => {
+                // It may have been taken again since.
+                let nodes: &Nodes = &self.context.nodes;
+                let is_left = |id| shards.contains(&Shard::of(id)) && !nodes.served.has(id);
+                self.scheduler.leave(is_left, now_ms);
+            }
             Message::Gate(endpoint, gate) => {
                 self.of_enabled(endpoint, |scheduler, contender| scheduler.gate(contender, gate, now_ms));
             }
@@ -238,10 +265,11 @@ impl Runtime {
         }
     }
 
-    /// Nothing is to be done about an endpoint that is disabled or gone.
+    /// Nothing is to be done about an endpoint that is disabled or gone, or another node's.
     fn of_enabled(&mut self, id: EndpointId, act: impl FnOnce(&mut Scheduler, Contender)) {
         if let Some(endpoint) = self.context.directory.endpoint(id)
             && endpoint.record.is_enabled
+            && self.context.nodes.served.has(id)
         {
             act(&mut self.scheduler, Contender { endpoint: id, flow: endpoint.flow });
         }

@@ -6,6 +6,7 @@
 //! not never: while there is always something else, each has its turn after some commits.
 
 mod batch;
+mod catch_up;
 mod commit;
 mod counts;
 mod moves;
@@ -34,14 +35,19 @@ use super::erased::Erased;
 use super::runtime::Message;
 use super::scheduler::Item;
 use crate::activity::Tally;
+use crate::api_keys::ApiKeys;
 use crate::changes::Changes;
+use crate::cluster::Epoch;
 use crate::config::BreakerPolicy;
 use crate::directory::{Directory, Endpoint};
 use crate::error::EngineError;
 use crate::feeds::Feeds;
 use crate::id::IdGenerator;
 use crate::meters::Meters;
-use crate::store::{AttemptRecord, EndpointId, Idempotency, Move, Standing, Store};
+use crate::nodes::Nodes;
+use crate::store::{
+    AttemptRecord, EndpointId, Idempotency, Move, SettingsVersion, Standing, Store, StoreError,
+};
 use crate::traces::{self, TraceContext, Traces};
 
 /// Accepts and outcomes of one transaction, each at most this many.
@@ -57,6 +63,9 @@ const MAX_WAITING_JOBS: usize = 4096;
 
 /// After a step of a move that failed, the next try when there is nothing else to do.
 const MOVE_RETRY_WAIT: Duration = Duration::from_millis(500);
+
+/// How often it is looked whether another node has parked what a change waits for.
+const LOOK_AT_HELD: Duration = Duration::from_millis(100);
 
 /// A checked and rendered event on its way into the store.
 #[derive(Debug, Clone)]
@@ -85,6 +94,8 @@ pub struct Receipt {
 pub struct FinishedAttempt {
     pub item: Item,
     pub attempt: AttemptRecord,
+    /// Of its endpoint's shard, when it was begun.
+    pub epoch: Epoch,
     /// The receiver asked the whole endpoint to pause until then, Unix milliseconds.
     pub pause_until_ms: Option<i64>,
     /// The attempt's span, if it is traced.
@@ -95,8 +106,8 @@ pub struct FinishedAttempt {
 
 impl FinishedAttempt {
     /// An ending, or an attempt whose receiver asked for nothing.
-    pub const fn ending(item: Item, attempt: AttemptRecord) -> Self {
-        Self { item, attempt, pause_until_ms: None, trace: None, webhook: None }
+    pub const fn ending(item: Item, epoch: Epoch, attempt: AttemptRecord) -> Self {
+        Self { item, attempt, epoch, pause_until_ms: None, trace: None, webhook: None }
     }
 }
 
@@ -173,6 +184,10 @@ pub struct Writer {
     meters: Arc<Meters>,
     traces: Arc<Traces>,
     erased: Arc<Erased>,
+    nodes: Arc<Nodes>,
+    api_keys: Arc<ApiKeys>,
+    /// The settings that the directory is of.
+    version: SettingsVersion,
     accepts: mpsc::Receiver<AcceptJob>,
     outcomes: mpsc::Receiver<FinishedAttempt>,
     settings: mpsc::Receiver<SettingsJob>,
@@ -212,6 +227,10 @@ pub struct WriterParts {
     pub traces: Arc<Traces>,
     /// Nothing of these is sent again.
     pub erased: Arc<Erased>,
+    pub nodes: Arc<Nodes>,
+    pub api_keys: Arc<ApiKeys>,
+    /// The settings that the directory is of.
+    pub version: SettingsVersion,
     /// Moves that had not come to their end when the process ended.
     pub unfinished: Vec<(EndpointId, Move)>,
     pub fatal: CancellationToken,
@@ -245,6 +264,9 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         meters,
         traces,
         erased,
+        nodes,
+        api_keys,
+        version,
         unfinished,
         fatal,
         is_winding_down,
@@ -262,6 +284,9 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         meters,
         traces,
         erased,
+        nodes,
+        api_keys,
+        version,
         accepts,
         outcomes,
         settings,
@@ -299,6 +324,7 @@ impl Writer {
             let retry_wait = self.unwritten.wait().filter(|_| !is_closing);
             let takes_outcomes = self.takes_outcomes();
             let pace = if is_closing { Pace::Idle } else { self.moves.pace() };
+            let looks_again = !self.held.is_empty() && self.nodes.served.is_shared();
             let mut has_turn = false;
             tokio::select! {
                 biased;
@@ -322,6 +348,7 @@ impl Writer {
                 Some(one) = self.outcomes.recv(), if takes_outcomes => finished.push(one),
                 Some(work) = self.upkeep.recv() => self.keep_up(work).await,
                 () = tokio::time::sleep(retry_wait.unwrap_or_default()), if retry_wait.is_some() => {}
+                () = tokio::time::sleep(LOOK_AT_HELD), if looks_again => self.has_parked = true,
                 // Whoever is about to ask for something gets to it first.
                 () = tokio::task::yield_now(), if pace == Pace::Ready => has_turn = true,
                 () = tokio::time::sleep(MOVE_RETRY_WAIT), if pace == Pace::Resting => has_turn = true,
@@ -399,7 +426,7 @@ impl Writer {
     /// Makes the next step of a move.
     async fn step(&mut self) {
         let Some(step) = self.moves.next() else { return };
-        match self.store.move_pending(&step).await {
+        match self.move_pending(&step).await {
             Ok(moved) => {
                 if moved.rows > 0 {
                     self.tell_of_moved([step.endpoint_id]);
@@ -410,6 +437,8 @@ impl Writer {
                     self.send(Message::Opened(endpoint)).await;
                 }
             }
+            // Whoever has it makes its moves.
+            Err(StoreError::Fenced) => self.moves.forsake(|id| id == step.endpoint_id),
             Err(error) => {
                 self.note(error);
                 self.moves.failed();

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use groundswell_types::{EventId, ProgramId};
 
-use super::{Accepted, Batch, EndpointId, StoreError};
+use super::{Accepted, Batch, EndpointId, MoveStep, Moved, StoreError};
 use crate::cluster::{Asked, Lease, NodeId, Snapshot};
 
 /// How often settings have been changed, by whichever node. Counted in the transactions that change them, so one change
@@ -29,6 +29,15 @@ pub enum Changes {
     Known(SettingsVersion, Vec<Changed>),
     /// It is not known any more: everything is to be read again. Settings are at this version.
     Everything(SettingsVersion),
+}
+
+impl Changes {
+    /// The version of the settings.
+    pub const fn version(&self) -> SettingsVersion {
+        match self {
+            Self::Known(version, _) | Self::Everything(version) => *version,
+        }
+    }
 }
 
 /// What became of a batch.
@@ -70,6 +79,10 @@ pub trait ClusterStore: Send + Sync {
     /// [`Batch::settings`] is given and settings have been changed since, nothing is written and the answer is
     /// [`StoreError::Outdated`]. Health of an endpoint whose shard is another node's by now is not written.
     async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError>;
+
+    /// [`super::Store::move_pending`], written only while the endpoint's shard is under this lease, and else answered by
+    /// [`StoreError::Fenced`].
+    async fn move_pending(&self, step: &MoveStep, lease: Lease) -> Result<Moved, StoreError>;
 
     /// From now on, what only the node that leads may write ([`super::Store::apply`], [`super::Store::resend`],
     /// [`super::Store::forget`], [`super::Store::erase`](super::ErasureStore::erase)) is written only while this lease

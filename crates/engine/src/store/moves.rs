@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 
 use groundswell_types::DeliveryId;
+use serde::{Deserialize, Serialize};
 
 use super::{EndpointId, PARKED_DUE_MS, Pending, PendingKey};
 
 /// What becomes of an endpoint's pending rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Move {
     /// The webhook was disabled: everything is parked.
     Park,

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::Message;
 use crate::changes::Changes;
 use crate::clock::Clock;
+use crate::cluster::Epoch;
 use crate::config::RetryPolicy;
 use crate::delivery::erased::Erased;
 use crate::delivery::outcome::{judge, retry_after_ms};
@@ -20,6 +21,7 @@ use crate::delivery::under_way::UnderWay;
 use crate::delivery::writer::{FinishedAttempt, WriterHandle};
 use crate::directory::{Directory, Endpoint};
 use crate::meters::Meters;
+use crate::nodes::Nodes;
 use crate::randomness::Randomness;
 use crate::store::{After, AttemptRecord, Pending};
 use crate::traces::Traces;
@@ -41,6 +43,7 @@ pub struct AttemptContext {
     pub changes: Arc<Changes>,
     pub meters: Arc<Meters>,
     pub traces: Arc<Traces>,
+    pub nodes: Arc<Nodes>,
 }
 
 /// Makes one attempt with the webhook's URL, secret and headers as they are now.
@@ -51,11 +54,17 @@ pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Se
         let _ = outbox.send(Message::Dropped(pending.key)).await;
         return;
     };
-    let Some(body) = item.body.clone() else { return give_up(context, item, outbox).await };
+    // The last moment: after a pause of the process it may be another node's.
+    let Some(epoch) = context.nodes.served.begin(pending.key.endpoint_id) else {
+        let _ = outbox.send(Message::Dropped(pending.key)).await;
+        return;
+    };
+    let Some(body) = item.body.clone() else { return give_up(context, (item, epoch), outbox).await };
     let started_at_ms = context.clock.now_ms();
     context.under_way.begin(pending.key.delivery_id, pending.attempts);
     if context.erased.has(body.event) {
         context.under_way.end([pending.key.delivery_id]);
+        context.nodes.served.ended(pending.key.endpoint_id);
         let _ = outbox.send(Message::Dropped(pending.key)).await;
         return;
     }
@@ -89,13 +98,15 @@ pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Se
         .filter(|asked_ms| is_overloaded && *asked_ms > 0)
         .map(|asked_ms| context.clock.now_ms().saturating_add(asked_ms.min(MAX_RETRY_AFTER_MS)));
     let webhook = Some(endpoint);
-    hand_over(context, FinishedAttempt { item, attempt, pause_until_ms, trace, webhook }, outbox).await;
+    hand_over(context, FinishedAttempt { item, attempt, epoch, pause_until_ms, trace, webhook }, outbox)
+        .await;
 }
 
 /// Ends deliveries whose deadline passed while their endpoint was failing.
 pub(super) async fn end_expired(context: &AttemptContext, expired: Vec<Pending>) {
     let now_ms = context.clock.now_ms();
     for pending in expired {
+        let Some(epoch) = context.nodes.served.begin(pending.key.endpoint_id) else { continue };
         let health = context.directory.health(pending.key.endpoint_id);
         let since =
             health.failing_since_ms.map_or_else(String::new, |at_ms| format!(" since {}", http_date(at_ms)));
@@ -108,7 +119,7 @@ pub(super) async fn end_expired(context: &AttemptContext, expired: Vec<Pending>)
             after: After::Undeliverable,
             ..blank(pending, now_ms)
         };
-        context.writer.finish(FinishedAttempt::ending(Item::stored(pending), attempt)).await;
+        context.writer.finish(FinishedAttempt::ending(Item::stored(pending), epoch, attempt)).await;
     }
 }
 
@@ -118,7 +129,7 @@ fn http_date(at_ms: i64) -> String {
 }
 
 /// Ends a delivery whose body is not in the store any more.
-async fn give_up(context: &AttemptContext, item: Item, outbox: &mpsc::Sender<Message>) {
+async fn give_up(context: &AttemptContext, (item, epoch): (Item, Epoch), outbox: &mpsc::Sender<Message>) {
     let pending = item.pending;
     tracing::error!(
         event.id = (!pending.key.delivery_id.is_resend()).then(|| pending.key.delivery_id.event().to_string()),
@@ -132,7 +143,7 @@ async fn give_up(context: &AttemptContext, item: Item, outbox: &mpsc::Sender<Mes
         after: After::Undeliverable,
         ..blank(pending, context.clock.now_ms())
     };
-    hand_over(context, FinishedAttempt::ending(item, attempt), outbox).await;
+    hand_over(context, FinishedAttempt::ending(item, epoch, attempt), outbox).await;
 }
 
 /// The slot is free only once the writer has taken the outcome: so a writer that is behind slows sending, and no

@@ -6,6 +6,15 @@ use super::{Queue, Scheduler};
 use crate::store::EndpointId;
 
 impl Scheduler {
+    /// Nothing more is to be sent to these endpoints: they are another node's.
+    pub fn leave(&mut self, is_left: impl Fn(EndpointId) -> bool, now_ms: i64) {
+        let mut left: Vec<_> = self.queues.keys().copied().filter(|id| is_left(*id)).collect();
+        left.sort_unstable();
+        for endpoint in left {
+            self.close(endpoint, now_ms);
+        }
+    }
+
     /// What waits at an endpoint has waited because its webhook was disabled, or for a retry.
     pub fn excuse(&mut self, endpoint: EndpointId, now_ms: i64) {
         if let Some(queue) = self.queues.get_mut(&endpoint) {

@@ -103,7 +103,10 @@ impl Writer {
             }
             consequences.health.push((id, after));
         }
-        (Batch { accepts, outcomes, health, notices, ..Batch::default() }, consequences)
+        let is_shared = self.nodes.served.is_shared();
+        let epochs = if is_shared { finished.iter().map(|one| one.epoch).collect() } else { Vec::new() };
+        let settings = is_shared.then_some(self.version);
+        (Batch { accepts, outcomes, health, notices, epochs, settings }, consequences)
     }
 
     /// Whether the attempt says something about the webhook as it is now. Of one that was under way while the URL, a

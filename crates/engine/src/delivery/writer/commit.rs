@@ -8,10 +8,11 @@ use groundswell_types::DeliveryId;
 use super::batch::Consequences;
 use super::{AcceptJob, FinishedAttempt, NewEvent, Receipt, Writer};
 use crate::clock::Stopwatch;
+use crate::cluster::{Lease, Shard};
 use crate::delivery::runtime::{Message, Settled};
-use crate::delivery::scheduler::{Body, Item};
+use crate::delivery::scheduler::{Body, FlowId, Item};
 use crate::error::EngineError;
-use crate::store::{Accept, Accepted, Batch, Pending, PendingKey, SMALL_BODY, StoreError};
+use crate::store::{Accept, Accepted, Batch, Committed, Pending, PendingKey, SMALL_BODY, StoreError};
 
 /// What became of one item of a batch.
 #[derive(Debug)]
@@ -21,6 +22,34 @@ enum Fate<T> {
     Rejected,
     /// Not written, for this reason.
     NotNow(Reason),
+}
+
+impl<T> Fate<T> {
+    const fn is_committed(&self) -> bool {
+        matches!(self, Self::Committed(_))
+    }
+}
+
+/// Whose a delivery was when the outcome of an attempt was committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Ours,
+    /// Another node had taken it over.
+    Another,
+}
+
+/// Of each accept and of each outcome.
+type Fates = (Vec<Fate<Accepted>>, Vec<Fate<Whose>>);
+
+/// What a cycle has come to.
+struct Decided {
+    batch: Batch,
+    /// For each event of each job: its place among the accepts, or why it has none.
+    places: Vec<Vec<Result<usize, EngineError>>>,
+    consequences: Consequences,
+    fates: Fates,
+    /// The commit.
+    took: Duration,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -36,25 +65,11 @@ impl Writer {
     /// Commits what was gathered and answers everybody.
     pub(super) async fn cycle(&mut self, jobs: Vec<AcceptJob>, finished: Vec<FinishedAttempt>) {
         self.meters.writing.begin();
-        let mut accepts = Vec::new();
-        // For each event of each job: its place among the accepts, or why it has none.
-        let mut places: Vec<Vec<Result<usize, EngineError>>> = Vec::with_capacity(jobs.len());
-        for job in &jobs {
-            let mut of_job = Vec::with_capacity(job.events.len());
-            for event in &job.events {
-                of_job.push(self.accept_of(event).map(|accept| {
-                    accepts.push(accept);
-                    accepts.len() - 1
-                }));
-            }
-            places.push(of_job);
-        }
-        let (batch, consequences) = self.batch_of(accepts, &finished);
-        let watch = Stopwatch::start();
-        let (accept_fates, outcome_fates) = self.commit_or_bisect(&batch).await;
-        let took = watch.elapsed();
+        let Decided { batch, places, consequences, fates, took } =
+            self.decide_and_commit(&jobs, &finished).await;
+        let (accept_fates, outcome_fates) = fates;
         // Else health, too, is written with the next outcome.
-        let is_whole = outcome_fates.iter().all(|fate| matches!(fate, Fate::Committed(())));
+        let is_whole = outcome_fates.iter().all(Fate::is_committed);
         if is_whole {
             self.tell_of_health(&consequences.health);
             self.directory.set_health(&consequences.health);
@@ -87,9 +102,7 @@ impl Writer {
             // The producer may have hung up; its event is stored all the same.
             let _ = job.reply.send(answers);
         }
-        if !committed_items.is_empty() {
-            self.send(Message::Committed(committed_items)).await;
-        }
+        self.hand_on(committed_items).await;
         if is_whole {
             for (endpoint, gate) in &consequences.gates {
                 self.send(Message::Gate(*endpoint, *gate)).await;
@@ -103,8 +116,49 @@ impl Writer {
         self.meters.writing.end();
     }
 
+    /// Says where each event goes and what each outcome does, by the settings as they are now, and commits that. Where
+    /// another node has changed them it is decided anew.
+    async fn decide_and_commit(&mut self, jobs: &[AcceptJob], finished: &[FinishedAttempt]) -> Decided {
+        loop {
+            let mut accepts = Vec::new();
+            let mut places = Vec::with_capacity(jobs.len());
+            for job in jobs {
+                let place = |event| {
+                    let accept = self.accept_of(event)?;
+                    accepts.push(accept);
+                    Ok(accepts.len() - 1)
+                };
+                places.push(job.events.iter().map(place).collect::<Vec<_>>());
+            }
+            let (batch, consequences) = self.batch_of(accepts, finished);
+            let watch = Stopwatch::start();
+            if let Some(fates) = self.commit_or_bisect(&batch).await {
+                return Decided { batch, places, consequences, fates, took: watch.elapsed() };
+            }
+            // That it fails is noted, and the next commit fails, too.
+            let _ = self.catch_up().await;
+        }
+    }
+
+    /// What was committed goes to the runtime, or to the node that delivers to its endpoint.
+    pub(super) async fn hand_on(&self, mut items: Vec<(Item, FlowId)>) {
+        if self.nodes.served.is_shared() {
+            let is_elsewhere =
+                |(item, _): &mut (Item, FlowId)| !self.nodes.served.has(item.pending.key.endpoint_id);
+            let elsewhere = items.extract_if(.., is_elsewhere);
+            self.nodes.waiting_elsewhere(elsewhere.map(|(item, _)| item.pending.key.endpoint_id));
+        }
+        if !items.is_empty() {
+            self.send(Message::Committed(items)).await;
+        }
+    }
+
     async fn follow(&mut self, consequences: Consequences) {
         for (endpoint, kind, at_ms) in consequences.disable {
+            if !self.nodes.leads() {
+                self.ask_to_disable(endpoint, kind, at_ms);
+                continue;
+            }
             self.disable(endpoint, kind, at_ms).await;
         }
         for endpoint in consequences.advance {
@@ -118,33 +172,37 @@ impl Writer {
         &mut self,
         (finished, took): (Vec<FinishedAttempt>, Duration),
         batch: &Batch,
-        fates: Vec<Fate<()>>,
+        fates: Vec<Fate<Whose>>,
     ) {
-        if fates.iter().any(|fate| matches!(fate, Fate::Committed(()))) {
+        if fates.iter().any(Fate::is_committed) {
             self.unwritten.retry_now();
         }
-        let is_committed = |fate: &Fate<()>| matches!(fate, Fate::Committed(()));
-        let committed = batch.outcomes.iter().zip(&fates).filter(|(_, fate)| is_committed(fate));
+        let committed = batch.outcomes.iter().zip(&fates).filter(|(_, fate)| fate.is_committed());
         let committed = committed.map(|(outcome, _)| &outcome.attempt);
         self.tally.count(committed.inspect(|attempt| self.meters.settled(attempt)));
         let mut settled = Vec::with_capacity(finished.len());
         for ((one, outcome), fate) in finished.into_iter().zip(&batch.outcomes).zip(fates) {
+            let key = one.item.pending.key;
             match fate {
-                Fate::Committed(()) => {
+                Fate::Committed(whose) => {
+                    self.nodes.served.ended(key.endpoint_id);
                     if let Some(attempted) = one.trace {
                         self.traces.settled(attempted, &outcome.attempt, took);
                     }
-                    let retry =
-                        outcome.insert.filter(|pending| pending.key.due_at_ms != crate::store::PARKED_DUE_MS);
+                    let is_to_be_sent = |pending: &Pending| {
+                        whose == Whose::Ours && pending.key.due_at_ms != crate::store::PARKED_DUE_MS
+                    };
+                    let retry = outcome.insert.filter(is_to_be_sent);
                     if let Some(Pending { key, .. }) = retry {
                         self.moves.retried(key.endpoint_id, key.delivery_id);
                     }
-                    settled.push(Settled { old: one.item.pending.key, retry });
+                    settled.push(Settled { old: key, retry });
                 }
                 Fate::Rejected => {
+                    self.nodes.served.ended(key.endpoint_id);
                     tracing::error!(
-                        event.id = event_of(one.item.pending.key.delivery_id),
-                        delivery.id = %one.item.pending.key.delivery_id,
+                        event.id = event_of(key.delivery_id),
+                        delivery.id = %key.delivery_id,
                         "the outcome of an attempt cannot be stored; the delivery is tried again after a restart"
                     );
                 }
@@ -157,29 +215,35 @@ impl Writer {
     }
 
     /// Commits the batch; when the database rejects something in it, halves it until the culprit stands alone. When
-    /// the disk is full, outcomes are tried without the events: they take less room, and free some.
-    async fn commit_or_bisect(&self, batch: &Batch) -> (Vec<Fate<Accepted>>, Vec<Fate<()>>) {
+    /// the disk is full, outcomes are tried without the events: they take less room, and free some. None if nothing was
+    /// written because another node had changed the settings.
+    async fn commit_or_bisect(&self, batch: &Batch) -> Option<Fates> {
         let mut accept_fates: Vec<Fate<Accepted>> = Vec::with_capacity(batch.accepts.len());
-        let mut outcome_fates: Vec<Fate<()>> = Vec::with_capacity(batch.outcomes.len());
+        let mut outcome_fates: Vec<Fate<Whose>> = Vec::with_capacity(batch.outcomes.len());
         let whole = Part { accepts: (0, batch.accepts.len()), outcomes: (0, batch.outcomes.len()) };
         // Depth first and in order, so that fates are pushed in the order of the items.
         let mut parts = vec![whole];
         while let Some(part) = parts.pop() {
             let watch = Stopwatch::start();
             let result = if part == whole {
-                self.store.commit(batch).await
+                self.commit_part(batch).await
             } else {
-                self.store.commit(&part.of(batch)).await
+                self.commit_part(&part.of(batch)).await
             };
             self.measure(part, watch, &result);
             match result {
-                Ok(accepted) => {
+                Ok(Committed { accepted, stale }) => {
                     if self.is_full.swap(false, Ordering::Relaxed) {
                         tracing::info!("there is room on the disk again");
                     }
                     accept_fates.extend(accepted.into_iter().map(Fate::Committed));
-                    outcome_fates.extend((0..part.outcome_count()).map(|_| Fate::Committed(())));
+                    let whose = |at| Fate::Committed(whose(batch, at, &stale));
+                    outcome_fates.extend((part.outcomes.0..part.outcomes.1).map(whose));
+                    if !stale.is_empty() {
+                        self.nodes.fenced(&stale);
+                    }
                 }
+                Err(StoreError::Outdated) if part == whole => return None,
                 Err(error @ StoreError::Full(_)) if part.accept_count() > 0 && part.outcome_count() > 0 => {
                     self.note(error);
                     accept_fates.extend((0..part.accept_count()).map(|_| Fate::NotNow(Reason::Full)));
@@ -208,15 +272,22 @@ impl Writer {
                 }
             }
         }
-        (accept_fates, outcome_fates)
+        Some((accept_fates, outcome_fates))
+    }
+
+    async fn commit_part(&self, batch: &Batch) -> Result<Committed, StoreError> {
+        if let Some(cluster) = self.store.cluster() {
+            return cluster.commit(batch).await;
+        }
+        Ok(Committed { accepted: self.store.commit(batch).await?, stale: Vec::new() })
     }
 
     /// Counts a commit, and what it did.
-    fn measure(&self, part: Part, watch: Stopwatch, result: &Result<Vec<Accepted>, StoreError>) {
+    fn measure(&self, part: Part, watch: Stopwatch, result: &Result<Committed, StoreError>) {
         let meters = &self.meters;
         meters.commit_seconds.observe(watch.elapsed().as_secs_f64());
         match result {
-            Ok(accepted) => {
+            Ok(Committed { accepted, .. }) => {
                 // Up to 2,000.
                 meters.commit_rows.observe(f64::from(u32::try_from(part.len()).unwrap_or(u32::MAX)));
                 let count =
@@ -237,6 +308,9 @@ impl Writer {
                 }
             }
             StoreError::Unavailable(cause) => tracing::warn!(%cause, "the database did not answer in time"),
+            StoreError::Outdated | StoreError::Fenced => {
+                tracing::info!(%error, "nothing was written");
+            }
             StoreError::Fatal(cause) => {
                 tracing::error!(%cause, "it is not known whether a commit reached the disk; stopping, start again to recover");
                 self.fatal.cancel();
@@ -248,6 +322,13 @@ impl Writer {
         }
         EngineError::from(error)
     }
+}
+
+/// Whose the outcome at a place of a batch was, when these leases were found stale.
+fn whose(batch: &Batch, at: usize, stale: &[Lease]) -> Whose {
+    let Some(epoch) = batch.epochs.get(at) else { return Whose::Ours };
+    let lease = Lease { shard: Shard::of(batch.outcomes[at].attempt.endpoint_id), epoch: *epoch };
+    if stale.contains(&lease) { Whose::Another } else { Whose::Ours }
 }
 
 /// For the log. A resend's id does not tell it.

@@ -94,6 +94,11 @@ impl Moves {
         chain.moves.push_back(moving);
     }
 
+    /// Nothing is moved at these endpoints any more.
+    pub(super) fn forsake(&mut self, is_left: impl Fn(EndpointId) -> bool) {
+        self.chains.retain(|chain| !is_left(chain.endpoint));
+    }
+
     /// Whether an endpoint takes another move that somebody asks for.
     pub(super) fn has_room(&self, endpoint: EndpointId) -> bool {
         self.of(endpoint).is_none_or(|chain| chain.moves.len() < MOVES_MAX)

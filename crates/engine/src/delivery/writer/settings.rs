@@ -3,14 +3,16 @@
 //! A change is live once it is committed; the rows it concerns are moved afterwards, in steps. Only enabling waits for
 //! that: what was there when a webhook was disabled is parked before anything is sent to it again.
 
+use std::sync::Arc;
+
 use groundswell_types::editor::ChangedBy;
 use groundswell_types::{DeliveryId, NoticeKind, ProgramId};
 use tokio::sync::oneshot;
 
 use super::{Writer, WriterHandle};
-use crate::delivery::runtime::Message;
 use crate::directory::{Directory, Endpoint};
 use crate::error::EngineError;
+use crate::nodes::Word;
 use crate::store::{Batch, EndpointId, EndpointRecord, Move, NoticeRecord, SettingsChange, WebhooksChange};
 
 /// Changes that wait for the end of a parking; when there are more, those that come wait before the writer.
@@ -41,6 +43,8 @@ enum Asked {
     /// Decided, and waiting until what it enables has been parked.
     Decided(SettingsChange, Reply<SettingsChange>),
     Parked(EndpointId, ParkedMove, Reply<()>),
+    /// It cannot be delivered to, since then.
+    Disable(EndpointId, NoticeKind, i64),
 }
 
 impl WriterHandle {
@@ -56,6 +60,17 @@ impl WriterHandle {
         let job = SettingsJob { program: program.clone(), asked };
         self.settings.send(job).await.map_err(|_| EngineError::Stopping)?;
         answer.await.map_err(|_| EngineError::Stopping)?
+    }
+
+    /// Disables a webhook that cannot be delivered to, as another node has found, since then; Unix milliseconds.
+    pub async fn disable(
+        &self,
+        program: &ProgramId,
+        found: (EndpointId, NoticeKind, i64),
+    ) -> Result<(), EngineError> {
+        let (endpoint, kind, at_ms) = found;
+        let job = SettingsJob { program: program.clone(), asked: Asked::Disable(endpoint, kind, at_ms) };
+        self.settings.send(job).await.map_err(|_| EngineError::Stopping)
     }
 
     /// Sends or discards what is parked at a webhook of a program. Returns once that has begun.
@@ -89,9 +104,8 @@ impl Writer {
                 self.renumber(&mut change);
                 self.change_or_hold(job.program, change, reply).await;
             }
-            Asked::Parked(endpoint, wanted, reply) => {
-                _ = reply.send(self.move_parked(endpoint, wanted).await);
-            }
+            Asked::Parked(endpoint, wanted, reply) => self.move_parked((endpoint, wanted), reply).await,
+            Asked::Disable(endpoint, kind, at_ms) => self.disable(endpoint, kind, at_ms).await,
         }
     }
 
@@ -108,11 +122,11 @@ impl Writer {
         change: SettingsChange,
         reply: Reply<SettingsChange>,
     ) {
-        if self.enables_what_is_being_parked(&change) {
+        if self.enables_what_is_being_parked(&change) || self.enables_what_others_park(&change).await {
             self.held.push(SettingsJob { program, asked: Asked::Decided(change, reply) });
             return;
         }
-        let moves = self.moves_of(&change).len();
+        let moves = self.moves_after(&change).len();
         let result = self.commit_change(change).await;
         if result.is_ok() {
             self.make_first_steps(moves).await;
@@ -127,25 +141,42 @@ impl Writer {
         }
     }
 
-    async fn move_parked(&mut self, endpoint: EndpointId, wanted: ParkedMove) -> Result<(), EngineError> {
+    async fn move_parked(&mut self, (endpoint, wanted): (EndpointId, ParkedMove), reply: Reply<()>) {
+        let kind = match self.parked_move(endpoint, wanted) {
+            Ok(kind) => kind,
+            Err(error) => {
+                let _ = reply.send(Err(error));
+                return;
+            }
+        };
+        if self.nodes.served.has(endpoint) {
+            self.begin(endpoint, kind);
+            self.make_first_steps(1).await;
+            let _ = reply.send(Ok(()));
+            return;
+        }
+        let nodes = Arc::clone(&self.nodes);
+        tokio::spawn(async move {
+            let told = nodes.say_to_owner(endpoint, &Word::Move(endpoint, kind)).await;
+            let told = told.inspect_err(|error| tracing::warn!(%error, "a node was not told what to move"));
+            let _ = reply.send(told.map_err(|_| EngineError::Away));
+        });
+    }
+
+    fn parked_move(&self, endpoint: EndpointId, wanted: ParkedMove) -> Result<Move, EngineError> {
         let live = self.directory.endpoint(endpoint).ok_or(EngineError::NotFound("webhook"))?;
         if !self.moves.has_room(endpoint) {
             return Err(EngineError::Overloaded);
         }
         // Ids only grow, so this is above everything that is parked now.
         let before = DeliveryId::new(self.ids.event(), 0);
-        let kind = match wanted {
+        match wanted {
             ParkedMove::Release { .. } if !live.record.is_enabled => {
-                return Err(EngineError::Refused(
-                    "Turn the webhook on and publish before sending.".to_owned(),
-                ));
+                Err(EngineError::Refused("Turn the webhook on and publish before sending.".to_owned()))
             }
-            ParkedMove::Release { expires_at_ms } => Move::Release { before, expires_at_ms },
-            ParkedMove::Discard => Move::Discard { before },
-        };
-        self.begin(endpoint, kind);
-        self.make_first_steps(1).await;
-        Ok(())
+            ParkedMove::Release { expires_at_ms } => Ok(Move::Release { before, expires_at_ms }),
+            ParkedMove::Discard => Ok(Move::Discard { before }),
+        }
     }
 
     /// The writer itself may have disabled another webhook of the program since.
@@ -166,26 +197,36 @@ impl Writer {
     async fn commit_change(&mut self, mut change: SettingsChange) -> Result<SettingsChange, EngineError> {
         self.notice_secrets(&mut change);
         self.store.apply(&change).await.map_err(|error| self.note(error))?;
-        let renewed = self.renewed(&change);
-        let moves = self.moves_of(&change);
+        let moves = self.moves_after(&change);
+        let mut renewed = match &change {
+            SettingsChange::Webhooks(WebhooksChange { upserts, .. }) => self.renewed(upserts),
+            _ => Vec::new(),
+        };
         self.directory.take_over(&change);
         self.reset_health(&renewed).await;
         self.tell_of_settings(&change);
-        for (endpoint, kind) in moves {
-            self.send(Message::Closed(endpoint)).await;
-            self.begin(endpoint, kind);
-        }
-        for endpoint in renewed {
-            self.send(Message::Renewed(endpoint)).await;
-        }
+        renewed.retain(|id| self.nodes.served.has(*id));
+        self.follow_settings(moves, renewed).await;
+        self.nodes.settings_changed();
         Ok(change)
     }
 
-    /// What a change that is not yet taken over moves: rows of webhooks that are deleted, and that are disabled.
-    fn moves_of(&self, change: &SettingsChange) -> Vec<(EndpointId, Move)> {
+    /// What a change that is not yet taken over moves here.
+    fn moves_after(&self, change: &SettingsChange) -> Vec<(EndpointId, Move)> {
         let SettingsChange::Webhooks(WebhooksChange { deletes, upserts, .. }) = change else {
             return Vec::new();
         };
+        let mut moves = self.moves_of(deletes, upserts);
+        moves.retain(|(id, _)| self.nodes.served.has(*id));
+        moves
+    }
+
+    /// What settings that are not yet taken over move: rows of webhooks that are deleted, and that are disabled.
+    pub(super) fn moves_of(
+        &self,
+        deletes: &[EndpointId],
+        upserts: &[EndpointRecord],
+    ) -> Vec<(EndpointId, Move)> {
         let was_enabled = |id| self.directory.endpoint(id).is_some_and(|before| before.record.is_enabled);
         let disabled = upserts.iter().filter(|record| !record.is_enabled && was_enabled(record.id));
         let deletes = deletes.iter().map(|id| (*id, Move::Delete));
@@ -240,10 +281,9 @@ impl Writer {
         }
     }
 
-    /// Webhooks that will be enabled and have a new URL, secret or headers, or were disabled, when the change is not yet
+    /// Webhooks that will be enabled and have a new URL, secret or headers, or were disabled, when these settings are not yet
     /// taken over.
-    fn renewed(&self, change: &SettingsChange) -> Vec<EndpointId> {
-        let SettingsChange::Webhooks(WebhooksChange { upserts, .. }) = change else { return Vec::new() };
+    pub(super) fn renewed(&self, upserts: &[EndpointRecord]) -> Vec<EndpointId> {
         let is_renewed = |record: &EndpointRecord| {
             self.directory
                 .endpoint(record.id)
@@ -253,7 +293,7 @@ impl Writer {
     }
 
     /// With new settings, failing starts anew.
-    async fn reset_health(&self, endpoints: &[EndpointId]) {
+    pub(super) async fn reset_health(&self, endpoints: &[EndpointId]) {
         let health: Vec<_> = endpoints.iter().map(|id| (*id, self.directory.health(*id).renewed())).collect();
         if health.is_empty() {
             return;

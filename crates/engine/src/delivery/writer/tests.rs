@@ -48,6 +48,9 @@ async fn fixture() -> Fixture {
         meters: Arc::default(),
         traces: Arc::default(),
         erased: Arc::default(),
+        nodes: Arc::new(Nodes::alone()),
+        api_keys: Arc::new(ApiKeys::load(store.as_ref()).await.expect("loads")),
+        version: SettingsVersion::default(),
         unfinished: Vec::new(),
         fatal: CancellationToken::new(),
         is_winding_down: stop.clone(),
@@ -135,7 +138,7 @@ async fn more_bytes_than_may_wait_are_refused_and_every_other_event_is_stored() 
 
 #[tokio::test]
 async fn a_full_disk_is_told_as_such() {
-    let full = EngineError::from(crate::store::StoreError::Full("no space left".into()));
+    let full = EngineError::from(StoreError::Full("no space left".into()));
     assert!(matches!(full, EngineError::StorageFull), "{full}");
 }
 

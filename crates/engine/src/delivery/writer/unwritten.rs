@@ -96,7 +96,7 @@ mod tests {
             after: After::Delivered,
         };
         let pending = Pending { key, attempts: 0, accepted_at_ms: 0, expires_at_ms: 0 };
-        FinishedAttempt::ending(Item::stored(pending), attempt)
+        FinishedAttempt::ending(Item::stored(pending), crate::cluster::Epoch::default(), attempt)
     }
 
     #[test]

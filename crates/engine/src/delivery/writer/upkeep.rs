@@ -6,11 +6,12 @@ use tokio::sync::oneshot;
 
 use super::{Writer, WriterHandle};
 use crate::clock::Stopwatch;
-use crate::delivery::runtime::Message;
+use crate::cluster::Shard;
 use crate::delivery::scheduler::Item;
 use crate::error::EngineError;
 use crate::store::{
-    Batch, EraseStep, Forget, PARKED_DUE_MS, Pending, PendingKey, ResendBatch, ResendJobRecord, ResendRecord,
+    Batch, EndpointId, EraseStep, Forget, Move, PARKED_DUE_MS, Pending, PendingKey, ResendBatch,
+    ResendJobRecord, ResendRecord,
 };
 
 /// While there is always something else, upkeep has its turn after so many commits.
@@ -40,6 +41,9 @@ pub(super) enum Upkeep {
     Count(oneshot::Sender<Result<bool, EngineError>>),
     Erase(Box<EraseStep>, oneshot::Sender<Result<(), EngineError>>),
     Note(Batch, oneshot::Sender<Result<(), EngineError>>),
+    CatchUp(oneshot::Sender<Result<(), EngineError>>),
+    Resume(Vec<(EndpointId, Move)>, oneshot::Sender<()>),
+    Forsake(Vec<Shard>, oneshot::Sender<()>),
 }
 
 impl WriterHandle {
@@ -48,6 +52,33 @@ impl WriterHandle {
         let (reply, answer) = oneshot::channel();
         self.upkeep.send(Upkeep::Resend(resends, reply)).await.map_err(|_| EngineError::Stopping)?;
         answer.await.map_err(|_| EngineError::Stopping)?
+    }
+
+    /// Reads what other nodes have changed. Settings are those of the database at the time of the call, or newer.
+    pub async fn catch_up(&self) -> Result<(), EngineError> {
+        let (reply, answer) = oneshot::channel();
+        self.upkeep.send(Upkeep::CatchUp(reply)).await.map_err(|_| EngineError::Stopping)?;
+        answer.await.map_err(|_| EngineError::Stopping)?
+    }
+
+    /// Makes moves that somebody else has begun. Returns once they stand in line.
+    pub async fn resume(&self, moves: Vec<(EndpointId, Move)>) {
+        if moves.is_empty() {
+            return;
+        }
+        let (reply, answer) = oneshot::channel();
+        // When the writer is gone the engine has stopped.
+        if self.upkeep.send(Upkeep::Resume(moves, reply)).await.is_ok() {
+            let _ = answer.await;
+        }
+    }
+
+    /// Makes no move any more at the endpoints of shards that are not this node's.
+    pub async fn forsake(&self, shards: Vec<Shard>) {
+        let (reply, answer) = oneshot::channel();
+        if self.upkeep.send(Upkeep::Forsake(shards, reply)).await.is_ok() {
+            let _ = answer.await;
+        }
     }
 
     /// Commits notices.
@@ -98,6 +129,17 @@ impl Writer {
             Upkeep::Erase(step, reply) => {
                 _ = reply.send(self.store.erase(&step).await.map_err(|error| self.note(error)));
             }
+            Upkeep::CatchUp(reply) => _ = reply.send(self.catch_up().await),
+            Upkeep::Resume(moves, reply) => {
+                for (endpoint, kind) in moves {
+                    self.begin(endpoint, kind);
+                }
+                _ = reply.send(());
+            }
+            Upkeep::Forsake(shards, reply) => {
+                self.moves.forsake(|id| shards.contains(&Shard::of(id)) && !self.nodes.served.has(id));
+                _ = reply.send(());
+            }
             Upkeep::Count(reply) => _ = reply.send(self.write_counts().await),
             Upkeep::Note(batch, reply) => {
                 let result = self.store.commit(&batch).await.map_err(|error| self.note(error));
@@ -125,9 +167,7 @@ impl Writer {
         }
         let batch = ResendBatch { resends, pending, job };
         self.store.resend(&batch).await.map_err(|error| self.note(error))?;
-        if !items.is_empty() {
-            self.send(Message::Committed(items)).await;
-        }
+        self.hand_on(items).await;
         self.tell_of_resends(&batch);
         Ok(batch.resends.len())
     }

@@ -1,0 +1,120 @@
+//! What only one process does for all: what concerns a whole program or the whole server. Alone it is this one; of several it
+//! is the one that leads, for as long as it does.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::engine::{Engine, report_panic};
+use crate::error::EngineError;
+use crate::health::{self, CatchUp};
+use crate::nodes::Word;
+use crate::{erasures, incidents, resends, retention, telling};
+
+/// After what could not be read.
+const RETRY_WAIT: Duration = Duration::from_millis(500);
+
+type Task = (&'static str, JoinHandle<()>);
+
+/// Does it whenever it is this process's to do, until stopped. `began`: what was due at the start.
+pub(crate) async fn run(engine: Arc<Engine>, mut began: CatchUp, stop: CancellationToken) {
+    let mut lead = engine.nodes.lead();
+    while !stop.is_cancelled() {
+        lead.borrow_and_update();
+        if !engine.nodes.leads() {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                _ = lead.changed() => {}
+            }
+            continue;
+        }
+        engine.nodes.set_lead_quiet(false);
+        if let Err(error) = engine.begin_leading().await {
+            tracing::warn!(%error, "this node leads, and cannot read yet what it needs for that");
+            engine.nodes.set_lead_quiet(true);
+            tokio::time::sleep(RETRY_WAIT).await;
+            continue;
+        }
+        let over = stop.child_token();
+        let tasks = begin(&engine, std::mem::take(&mut began), &over);
+        engine.is_leading.store(true, Ordering::SeqCst);
+        tokio::select! {
+            () = stop.cancelled() => {}
+            _ = lead.changed() => {}
+        }
+        engine.is_leading.store(false, Ordering::SeqCst);
+        over.cancel();
+        for (name, task) in tasks {
+            report_panic(name, task.await);
+        }
+        engine.nodes.set_lead_quiet(true);
+    }
+}
+
+fn begin(engine: &Arc<Engine>, began: CatchUp, over: &CancellationToken) -> Vec<Task> {
+    let whole = || Arc::clone(engine);
+    vec![
+        ("resends", tokio::spawn(resends::run(whole(), over.clone()))),
+        ("erasures", tokio::spawn(erasures::run(whole(), over.clone()))),
+        ("retention", tokio::spawn(retention::run(whole(), over.clone()))),
+        ("health", tokio::spawn(health::run(whole(), began, over.clone()))),
+        ("incidents", tokio::spawn(incidents::run(whole(), over.clone()))),
+        ("telling", tokio::spawn(telling::run(whole(), over.clone()))),
+    ]
+}
+
+impl Engine {
+    /// Whether this process does what concerns a whole program or the whole server. Where it does not, whoever is asked for
+    /// that passes the request on to [`Engine::leader_address`].
+    pub fn is_leading(&self) -> bool {
+        !self.nodes.served.is_shared() || self.is_leading.load(Ordering::SeqCst)
+    }
+
+    /// Where the node that leads is spoken to, as far as is known.
+    pub fn leader_address(&self) -> Option<String> {
+        self.nodes.leader_address()
+    }
+
+    /// Reads what another node may have changed since this one last looked.
+    async fn begin_leading(&self) -> Result<(), EngineError> {
+        if self.store.cluster().is_none() {
+            return Ok(());
+        }
+        self.writer.catch_up().await?;
+        self.api_keys.read_again(self.store.as_ref()).await?;
+        self.inboxes.read_again().await?;
+        self.incidents.read_again(self.store.as_ref()).await?;
+        Ok(())
+    }
+
+    /// Hears what another node says.
+    pub async fn hear(&self, word: Word) -> Result<(), EngineError> {
+        match word {
+            Word::Look => self.nodes.look_again(),
+            Word::Waiting(endpoints) => {
+                // What is not taken is found by looking.
+                self.told.try_send(endpoints).map_err(|_| EngineError::Overloaded)?;
+            }
+            Word::Settings => self.writer.catch_up().await?,
+            Word::Disable(endpoint, kind, at_ms) => {
+                let live = self.directory.endpoint(endpoint).ok_or(EngineError::NotFound("webhook"))?;
+                self.must_lead()?;
+                self.writer.disable(&live.record.program_id, (endpoint, kind, at_ms)).await?;
+            }
+            Word::Move(endpoint, kind) => {
+                if !self.nodes.served.has(endpoint) {
+                    return Err(EngineError::Away);
+                }
+                self.writer.resume(vec![(endpoint, kind)]).await;
+            }
+        }
+        Ok(())
+    }
+
+    fn must_lead(&self) -> Result<(), EngineError> {
+        if self.is_leading() { Ok(()) } else { Err(EngineError::Away) }
+    }
+}

@@ -1,0 +1,186 @@
+//! This process among others on one database: what it serves, whether it leads, what it says to the others.
+//!
+//! [`crate::cluster`] decides; `driver` carries out what it says. Where only one process can have the database it serves
+//! everything, leads, and has nobody to talk to.
+//!
+//! **Who does what.** Events are accepted by every node, and delivered by the one whose shard the endpoint is in. What
+//! concerns a whole program or the whole server (settings, resends, retention, erasures, letters, incidents) is done by the
+//! node that has the lease of [`LEAD`]: so it is the same code, in one process, as with one node, and a node that is asked for it passes the
+//! request on.
+//!
+//! **Nothing depends on what nodes say to each other.** Each looks by itself for what the others accepted, and for what they changed,
+//! and once a minute at everything that is its own.
+
+mod driver;
+mod hints;
+mod look;
+mod peers;
+mod served;
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+
+use tokio::sync::{mpsc, watch};
+
+use self::driver::Input;
+pub(crate) use self::driver::{Driver, DriverParts};
+use self::hints::Hints;
+pub(crate) use self::look::{LookParts, look};
+pub use self::peers::{NotHeard, Peers, Word};
+pub use self::served::Served;
+use crate::clock::Uptime;
+use crate::cluster::{Lease, Leases, NodeId, Shard, Timing};
+use crate::store::{ClusterStore, EndpointId, Store};
+
+/// Whoever has this shard leads.
+pub const LEAD: Shard = Shard::new(0);
+
+/// See the module.
+pub struct Nodes {
+    pub(crate) served: Served,
+    /// The lease under which this node leads.
+    lead: watch::Sender<Option<Lease>>,
+    /// Whether nothing of what only the node that leads does is under way.
+    is_lead_quiet: watch::Sender<bool>,
+    peers: OnceLock<Arc<dyn Peers>>,
+    known: RwLock<Known>,
+    hints: Hints,
+    inputs: mpsc::UnboundedSender<Input>,
+}
+
+/// The others, as they were seen last.
+#[derive(Debug, Default)]
+struct Known {
+    addresses: HashMap<NodeId, String>,
+    leader: Option<NodeId>,
+}
+
+impl Nodes {
+    /// The only one.
+    pub fn alone() -> Self {
+        Self::new(Served::alone(), mpsc::unbounded_channel().0)
+    }
+
+    /// One of those at this store; alone if it is not for several. With what drives it.
+    pub(crate) fn at(
+        store: &Arc<dyn Store>,
+        uptime: Uptime,
+        timing: Timing,
+    ) -> (Self, Option<mpsc::UnboundedReceiver<Input>>) {
+        let Some(cluster) = store.cluster() else { return (Self::alone(), None) };
+        let leases = Leases::new(cluster.node(), timing, uptime.now_ms());
+        let (inputs, received) = mpsc::unbounded_channel();
+        (Self::new(Served::under(leases, uptime), inputs), Some(received))
+    }
+
+    fn new(served: Served, inputs: mpsc::UnboundedSender<Input>) -> Self {
+        Self {
+            served,
+            lead: watch::Sender::new(None),
+            is_lead_quiet: watch::Sender::new(true),
+            peers: OnceLock::new(),
+            known: RwLock::default(),
+            hints: Hints::default(),
+            inputs,
+        }
+    }
+
+    /// Whether this node does what concerns the whole server.
+    pub fn leads(&self) -> bool {
+        !self.served.is_shared() || self.lead.borrow().is_some()
+    }
+
+    /// Changes when this node begins to lead, or does not any more.
+    pub(crate) fn lead(&self) -> watch::Receiver<Option<Lease>> {
+        self.lead.subscribe()
+    }
+
+    /// What only the node that leads does has begun, or is over.
+    pub(crate) fn set_lead_quiet(&self, is_quiet: bool) {
+        self.is_lead_quiet.send_replace(is_quiet);
+    }
+
+    /// Where the node that leads is spoken to, as far as is known; `None` while there is none, or this is it.
+    pub fn leader_address(&self) -> Option<String> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.addresses.get(&known.leader?).cloned()
+    }
+
+    /// The way to other nodes, once there is one.
+    pub fn set_peers(&self, peers: Arc<dyn Peers>) {
+        let _ = self.peers.set(peers);
+    }
+
+    /// Looks soon at who has what.
+    pub fn look_again(&self) {
+        self.input(Input::Hinted);
+    }
+
+    /// Something was committed for endpoints that are not this node's.
+    pub(crate) fn waiting_elsewhere(&self, endpoints: impl IntoIterator<Item = EndpointId>) {
+        let Some((leases, _)) = self.served.leases() else { return };
+        let of_owners =
+            endpoints.into_iter().filter_map(|id| Some((leases.expected_owner(Shard::of(id))?, id)));
+        self.hints.add(of_owners);
+    }
+
+    /// Outcomes found these leases taken.
+    pub(crate) fn fenced(&self, stale: &[Lease]) {
+        self.input(Input::Fenced(stale.to_vec()));
+    }
+
+    /// Says something to the node that an endpoint is expected to be at.
+    pub(crate) async fn say_to_owner(&self, endpoint: EndpointId, word: &Word) -> Result<(), NotHeard> {
+        let owner = self.served.leases().and_then(|(leases, _)| leases.expected_owner(Shard::of(endpoint)));
+        self.say(owner, word).await
+    }
+
+    /// Says something to the node that leads.
+    pub(crate) async fn say_to_leader(&self, word: &Word) -> Result<(), NotHeard> {
+        let leader = self.known.read().unwrap_or_else(PoisonError::into_inner).leader;
+        self.say(leader, word).await
+    }
+
+    /// The others are to read settings again.
+    pub(crate) fn settings_changed(&self) {
+        let addresses: Vec<String> = {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            known.addresses.values().cloned().collect()
+        };
+        let Some(peers) = self.peers.get() else { return };
+        for address in addresses {
+            let peers = Arc::clone(peers);
+            tokio::spawn(async move {
+                if let Err(error) = peers.say(&address, &Word::Settings).await {
+                    tracing::debug!(%error, address, "a node was not told");
+                }
+            });
+        }
+    }
+
+    async fn say(&self, to: Option<NodeId>, word: &Word) -> Result<(), NotHeard> {
+        let address = to.and_then(|to| {
+            self.known.read().unwrap_or_else(PoisonError::into_inner).addresses.get(&to).cloned()
+        });
+        match (self.peers.get(), address) {
+            (Some(peers), Some(address)) => peers.say(&address, word).await,
+            _ => Err(NotHeard("it is not known which node to ask".to_owned())),
+        }
+    }
+
+    fn input(&self, input: Input) {
+        // Alone there is nobody who listens, and once the driver has ended nothing is to be done.
+        let _ = self.inputs.send(input);
+    }
+
+    fn know(&self, me: NodeId, nodes: Vec<crate::store::NodeAddress>, leader: Option<NodeId>) {
+        let others = nodes.into_iter().filter(|node| node.id != me);
+        let addresses = others.map(|node| (node.id, node.address)).collect();
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Known { addresses, leader };
+    }
+}
+
+/// The cluster of a store that is known to have one.
+fn cluster(store: &Arc<dyn Store>) -> Option<&dyn ClusterStore> {
+    store.cluster()
+}

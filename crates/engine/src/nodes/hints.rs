@@ -1,0 +1,78 @@
+//! Telling other nodes at once of what was committed for their endpoints. While one is being told, what is new gathers.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::{Nodes, Word};
+use crate::cluster::NodeId;
+use crate::store::EndpointId;
+
+/// So many endpoints are told of at once; the others next.
+const AT_ONCE: usize = 2_000;
+
+/// What is to be told, by node.
+#[derive(Debug, Default)]
+pub(super) struct Hints {
+    gathered: Mutex<HashMap<NodeId, BTreeSet<EndpointId>>>,
+    are_there: Notify,
+}
+
+impl Hints {
+    pub(super) fn add(&self, hints: impl IntoIterator<Item = (NodeId, EndpointId)>) {
+        let mut gathered = self.lock();
+        for (node, endpoint) in hints {
+            gathered.entry(node).or_default().insert(endpoint);
+        }
+        drop(gathered);
+        self.are_there.notify_one();
+    }
+
+    /// For the nodes that are not being told just now.
+    fn take(&self, busy: &HashSet<NodeId>) -> Vec<(NodeId, Vec<EndpointId>)> {
+        let mut gathered = self.lock();
+        let free: Vec<NodeId> = gathered.keys().filter(|node| !busy.contains(node)).copied().collect();
+        let mut taken = Vec::with_capacity(free.len());
+        for node in free {
+            let Some(mut endpoints) = gathered.remove(&node) else { continue };
+            if let Some(first_left) = endpoints.iter().nth(AT_ONCE).copied() {
+                gathered.insert(node, endpoints.split_off(&first_left));
+            }
+            taken.push((node, endpoints.into_iter().collect()));
+        }
+        taken
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<NodeId, BTreeSet<EndpointId>>> {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells, until stopped. What is not heard is found by those it is for.
+pub(super) async fn run(nodes: Arc<Nodes>, stop: CancellationToken) {
+    let mut told = tokio::task::JoinSet::new();
+    let mut busy = HashSet::new();
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            Some(node) = told.join_next(), if !told.is_empty() => {
+                if let Ok(node) = node {
+                    busy.remove(&node);
+                }
+            }
+            () = nodes.hints.are_there.notified() => {}
+        }
+        for (node, endpoints) in nodes.hints.take(&busy) {
+            busy.insert(node);
+            let nodes = Arc::clone(&nodes);
+            told.spawn(async move {
+                if let Err(error) = nodes.say(Some(node), &Word::Waiting(endpoints)).await {
+                    tracing::debug!(%error, %node, "a node was not told what waits for it");
+                }
+                node
+            });
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! What nodes say to each other. All of it may be lost: what depends on it happens a little later then, because each node
+//! looks by itself.
+
+use async_trait::async_trait;
+use groundswell_types::NoticeKind;
+use serde::{Deserialize, Serialize};
+
+use crate::store::{EndpointId, Move};
+
+/// Said by one node to another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Word {
+    /// There are shards for it to take, now or soon.
+    Look,
+    /// Something was committed for these endpoints of its.
+    Waiting(Vec<EndpointId>),
+    /// Settings were changed.
+    Settings,
+    /// Said to the node that leads: a webhook is to be disabled, since then, Unix milliseconds.
+    Disable(EndpointId, NoticeKind, i64),
+    /// Rows of an endpoint of its are to be moved.
+    Move(EndpointId, Move),
+}
+
+/// Why a word was not heard.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NotHeard(pub String);
+
+/// The way to other nodes.
+#[async_trait]
+pub trait Peers: Send + Sync {
+    /// Says something to the node at an address; returns once it has heard it.
+    async fn say(&self, address: &str, word: &Word) -> Result<(), NotHeard>;
+}
