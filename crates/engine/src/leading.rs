@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::{Engine, report_panic};
 use crate::error::EngineError;
 use crate::health::{self, CatchUp};
-use crate::nodes::Word;
+use crate::nodes::{Peers, Word};
 use crate::{erasures, incidents, resends, retention, telling};
 
 /// After what could not be read.
@@ -76,6 +76,16 @@ impl Engine {
     /// Where the node that leads is spoken to, as far as is known.
     pub fn leader_address(&self) -> Option<String> {
         self.nodes.leader_address()
+    }
+
+    /// Has it looked soon who leads.
+    pub fn look_again(&self) {
+        self.nodes.look_again();
+    }
+
+    /// From now on others can be spoken to.
+    pub fn set_peers(&self, peers: Arc<dyn Peers>) {
+        self.nodes.set_peers(peers);
     }
 
     /// Reads what another node may have changed since this one last looked.

@@ -7,6 +7,7 @@ mod egress;
 mod embed;
 mod keys;
 pub mod mail;
+mod node;
 pub mod oidc;
 mod policies;
 mod proxies;
@@ -33,6 +34,7 @@ use self::secrets::{SecretsArgs, SecretsSection};
 use crate::client_address::TrustedProxies;
 use embed::{EmbedArgs, EmbedSection};
 use mail::{MailArgs, MailSection, MailSettings};
+use node::{NodeArgs, NodeSection};
 use oidc::{OidcArgs, OidcSection, OidcSettings};
 use policies::{breaker_policy, retention_ms, retry_policy, sending};
 use traces::{TracesArgs, TracesSection, TracesSettings};
@@ -107,6 +109,8 @@ pub struct ServeArgs {
     traces: TracesArgs,
     #[command(flatten)]
     mail: MailArgs,
+    #[command(flatten)]
+    node: NodeArgs,
     /// `human` or `json`.
     #[arg(long, env = "GROUNDSWELL_LOG_FORMAT", value_name = "FORMAT")]
     log_format: Option<LogFormat>,
@@ -155,6 +159,7 @@ struct File {
     oidc: OidcSection,
     traces: TracesSection,
     mail: MailSection,
+    node: NodeSection,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -210,6 +215,8 @@ pub struct Config {
     pub log_filter: String,
     pub secrets: SecretsKeySource,
     pub allow_core_dumps: bool,
+    /// Where other nodes speak to this one; `None` is derived from the address that is listened on.
+    pub node_address: Option<String>,
     pub engine: EngineConfig,
 }
 
@@ -258,6 +265,7 @@ impl Config {
             retention_ms: retention_ms(args.retention_ms.or(file.retention.ms))?,
             slots: delivery.slots.unwrap_or(1024),
             endpoint_slots: delivery.endpoint_slots.unwrap_or(64),
+            lease_ms: node::lease_ms(&args.node, &file.node)?,
         };
         let database = Database::parse(&database_url)?;
         Ok(Self {
@@ -276,6 +284,7 @@ impl Config {
             mail: mail::settings(&args.mail, &file.mail)?,
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
             log_filter: args.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
+            node_address: node::address(&args.node, &file.node)?,
             engine,
         })
     }

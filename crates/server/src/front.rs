@@ -17,6 +17,7 @@ use crate::client_address::Peer;
 use crate::headers;
 use crate::http::AppState;
 use crate::listener::{Answer, Answers};
+use crate::nodes::Course;
 use crate::request::{Asked, named};
 use crate::rest::{EventCall, submit_events};
 use crate::unread;
@@ -51,10 +52,19 @@ impl Answers for Front {
         let (mut request, body) = unread::lend(request);
         request.extensions_mut().insert(self.peer);
         let Some(call) = event_call(&request) else {
-            // It is always ready: that of axum has no limits of its own.
-            let answer = self.router.clone().call(request);
+            let (state, mut router) = (self.state.clone(), self.router.clone());
             return Box::pin(async move {
-                let answer = answer.await.unwrap_or_else(|never| match never {});
+                let course = match &state.nodes {
+                    Some(nodes) => nodes.pass_on(&state.engine, request).await,
+                    None => Course::Here(request),
+                };
+                let answer = match course {
+                    // It is always ready: that of axum has no limits of its own.
+                    Course::Here(request) => {
+                        router.call(request).await.unwrap_or_else(|never| match never {})
+                    }
+                    Course::Answered(answer) => answer,
+                };
                 unread::settle(body, answer).await
             });
         };

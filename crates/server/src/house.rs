@@ -49,7 +49,7 @@ impl House {
         let engine = Engine::start(parts).await.expect("starts");
         let flags = Flags::try_parse_from(["groundswell"]).expect("no flags");
         let config = Config::load(flags.serve).expect("good settings");
-        let watching = Watching { log_levels: Levels::of_nothing(), traces: None };
+        let watching = Watching { log_levels: Levels::of_nothing(), traces: None, nodes: None };
         let own_url = "http://127.0.0.1:3000".to_owned();
         let state =
             AppState::new(Arc::clone(&engine), None, own_url, (&config, watching, CancellationToken::new()));

@@ -20,6 +20,7 @@ use crate::http_meters::HttpMeters;
 use crate::live::{self, LiveStreams};
 use crate::log::Levels;
 use crate::metrics::Started;
+use crate::nodes::Forward;
 use crate::oidc::ProviderSignIn;
 use crate::origin::OwnOrigin;
 use crate::pages::StatusPages;
@@ -28,7 +29,7 @@ use crate::routes::Routes;
 use crate::site::Site;
 use crate::statuspage::StatusFiles;
 use crate::traces::Traces;
-use crate::{docs, headers, inbox, oidc, origin, pages, request, rest, statuspage};
+use crate::{docs, headers, inbox, nodes, oidc, origin, pages, request, rest, statuspage};
 
 /// What every handler can reach.
 #[derive(Clone)]
@@ -64,6 +65,8 @@ pub struct Shared {
     pub database: &'static str,
     pub log_levels: Levels,
     pub status_files: StatusFiles,
+    /// None where this server is the only one its database can have.
+    pub nodes: Option<Forward>,
 }
 
 impl std::ops::Deref for AppState {
@@ -74,10 +77,12 @@ impl std::ops::Deref for AppState {
     }
 }
 
-/// How the server is looked into while it runs.
+/// How the server is looked into while it runs, and what it has to do with others.
 pub struct Watching {
     pub log_levels: Levels,
     pub traces: Option<Traces>,
+    /// None where there can be no other server.
+    pub nodes: Option<Forward>,
 }
 
 impl AppState {
@@ -86,7 +91,7 @@ impl AppState {
         engine: Arc<Engine>,
         site: Option<Site>,
         public_url: String,
-        (config, Watching { log_levels, traces }, stop): (&Config, Watching, CancellationToken),
+        (config, Watching { log_levels, traces, nodes }, stop): (&Config, Watching, CancellationToken),
     ) -> anyhow::Result<Self> {
         let oidc = config.oidc.as_ref();
         let provider_sign_in = oidc.map(|oidc| ProviderSignIn::new(oidc, &public_url, Clock::system()));
@@ -116,6 +121,7 @@ impl AppState {
             database: config.database.kind(),
             log_levels,
             status_files: StatusFiles::default(),
+            nodes,
         })))
     }
 }
@@ -134,6 +140,7 @@ pub fn router(state: AppState) -> Router {
     health
         .merge(rest::router(state.clone()))
         .merge(inbox::router())
+        .merge(nodes::router())
         .merge(statuspage::router())
         .merge(pages)
         .around(|router| {

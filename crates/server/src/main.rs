@@ -26,6 +26,7 @@ mod log;
 mod mail;
 mod metrics;
 mod migrate;
+mod nodes;
 mod oidc;
 mod origin;
 mod pages;

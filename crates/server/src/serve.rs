@@ -23,10 +23,11 @@ use crate::listener::{Limits, Listener};
 use crate::log::Levels;
 use crate::mail::SmtpPost;
 use crate::metrics::MetricsFront;
+use crate::nodes::{Forward, HttpPeers, NodeKey};
 use crate::site::Site;
 use crate::stop_signals::StopSignals;
 use crate::traces::{LAST_SPANS, Traces};
-use crate::{crash, log, request, secrets};
+use crate::{crash, log, nodes, request, secrets};
 
 /// Open requests get this long to finish after a stop is asked for; attempts under way then get theirs.
 const REQUESTS_GRACE: Duration = Duration::from_secs(10);
@@ -73,26 +74,28 @@ pub async fn open(database: &Database, vault: Vault) -> Result<Arc<dyn Store>, S
     })
 }
 
-async fn open_with_secrets(config: &Config) -> anyhow::Result<Arc<dyn Store>> {
+async fn open_with_secrets(config: &Config) -> anyhow::Result<(Arc<dyn Store>, NodeKey)> {
     let secrets::Opened { vault, made } = secrets::vault(config).await?;
     if let Some(file) = made {
         tracing::info!("{}", secrets::advice(&file));
     }
-    Ok(open(&config.database, vault).await?)
+    let key = NodeKey::of(&vault);
+    Ok((open(&config.database, vault).await?, key))
 }
 
 async fn serve(config: Config, log_levels: Levels) -> anyhow::Result<()> {
     let mut stop_signals = StopSignals::new()?;
     let clock = Clock::system();
     // An upgrade may take long. Each migration is a transaction, so it may be left at any time.
-    let store = tokio::select! {
-        store = open_with_secrets(&config) => store?,
+    let (store, key) = tokio::select! {
+        opened = open_with_secrets(&config) => opened?,
         _ = stop_signals.wait() => {
             tracing::info!("stopped while the database was being opened");
             return Ok(());
         }
     };
-    let prepared = match Prepared::new(&config, log_levels) {
+    let nodes = store.cluster().map(|_| key);
+    let prepared = match Prepared::new(&config, log_levels, nodes) {
         Ok(prepared) => prepared,
         Err(error) => {
             store.close().await;
@@ -100,8 +103,14 @@ async fn serve(config: Config, log_levels: Levels) -> anyhow::Result<()> {
         }
     };
     let traces = prepared.watching.traces.clone();
+    if let Some(cluster) = store.cluster() {
+        cluster.be_at(&prepared.node_address(&config));
+    }
     let engine = Engine::start(EngineParts { store, config: prepared.engine_config(&config), clock }).await;
     let engine = engine.context("the engine does not start")?;
+    if let Some(peers) = prepared.peers.clone() {
+        engine.set_peers(peers);
+    }
     let ended = listen(&engine, prepared, (&config, &mut stop_signals)).await;
     // Whatever has kept it from listening: it delivers since it was started, and what is not written down of that is
     // delivered once more at the next start.
@@ -129,10 +138,12 @@ struct Prepared {
     post: Option<SmtpPost>,
     site: Option<Site>,
     watching: Watching,
+    /// None where there can be no other server.
+    peers: Option<Arc<HttpPeers>>,
 }
 
 impl Prepared {
-    fn new(config: &Config, log_levels: Levels) -> anyhow::Result<Self> {
+    fn new(config: &Config, log_levels: Levels, nodes: Option<NodeKey>) -> anyhow::Result<Self> {
         let listener = Listener::bind(config.listen, Limits::raised())
             .with_context(|| format!("cannot listen on {}", config.listen))?;
         let address = listener.address()?;
@@ -147,8 +158,14 @@ impl Prepared {
             );
         }
         let traces = config.traces.as_ref().map(Traces::start).transpose()?;
-        let watching = Watching { log_levels, traces };
-        Ok(Self { listener, address, public_url, own_url, metrics, post, site, watching })
+        let peers = nodes.clone().map(HttpPeers::new).transpose()?.map(Arc::new);
+        let watching = Watching { log_levels, traces, nodes: nodes.map(Forward::new).transpose()? };
+        Ok(Self { listener, address, public_url, own_url, metrics, post, site, watching, peers })
+    }
+
+    /// Where other servers speak to this one.
+    fn node_address(&self, config: &Config) -> String {
+        config.node_address.clone().unwrap_or_else(|| nodes::own_address(self.address))
     }
 
     /// The engine may deliver to this server's own inboxes, and must know their addresses.
@@ -176,7 +193,8 @@ async fn listen(
     prepared: Prepared,
     (config, stop_signals): (&Config, &mut StopSignals),
 ) -> anyhow::Result<Ended> {
-    let Prepared { listener, address, public_url, own_url: _, metrics, post, site, watching } = prepared;
+    let Prepared { listener, address, public_url, own_url: _, metrics, post, site, watching, peers: _ } =
+        prepared;
     if let Some(traces) = &watching.traces {
         engine.traces().start(Arc::new(traces.clone()));
     }

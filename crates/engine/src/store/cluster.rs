@@ -66,6 +66,9 @@ pub trait ClusterStore: Send + Sync {
     /// This process.
     fn node(&self) -> NodeId;
 
+    /// Where other nodes speak to this one from its next renewal on, like `http://10.0.0.7:3000`.
+    fn be_at(&self, address: &str);
+
     /// [`crate::cluster::LeaseTable::renew`].
     async fn renew(&self, asked: &Asked) -> Result<Snapshot, StoreError>;
 

@@ -36,6 +36,7 @@ struct Inner {
     /// Overwritten when it is dropped.
     cipher: XChaCha20Poly1305,
     key_id: KeyId,
+    between_nodes: Zeroizing<[u8; 32]>,
 }
 
 impl fmt::Debug for Vault {
@@ -57,12 +58,17 @@ impl Vault {
     /// One with this key.
     pub fn new(key: &SecretsKey) -> Self {
         let cipher = XChaCha20Poly1305::new(key.bytes().into());
-        Self(Arc::new(Inner { cipher, key_id: key.id() }))
+        Self(Arc::new(Inner { cipher, key_id: key.id(), between_nodes: key.between_nodes() }))
     }
 
     /// What its key is called.
     pub fn key_id(&self) -> KeyId {
         self.0.key_id
+    }
+
+    /// A key by which nodes with the same secrets key know each other.
+    pub fn between_nodes(&self) -> &[u8; 32] {
+        &self.0.between_nodes
     }
 
     /// The text as it is kept in that place. Never the same twice.

@@ -69,6 +69,7 @@ impl Config {
                 "connect_timeout_ms": sending.connect_timeout_ms, "total_timeout_ms": sending.total_timeout_ms,
             }),
         );
+        put("node", json!({ "address": self.node_address, "lease_ms": engine.lease_ms }));
         Value::Object(shown)
     }
 }

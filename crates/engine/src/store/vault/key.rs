@@ -71,6 +71,12 @@ impl SecretsKey {
         &self.0
     }
 
+    /// By what nodes with the same key know each other. Tells nothing of the key itself.
+    pub(super) fn between_nodes(&self) -> Zeroizing<[u8; 32]> {
+        let hash = Sha256::new().chain_update(b"groundswell between nodes\0").chain_update(self.bytes());
+        Zeroizing::new(hash.finalize().into())
+    }
+
     /// What it is called.
     pub fn id(&self) -> KeyId {
         let hash = Sha256::new().chain_update(b"groundswell secrets key id\0").chain_update(self.bytes());
