@@ -425,7 +425,11 @@ impl Ground {
         };
         let directory = Arc::new(Directory::load(store.as_ref()).await?);
         let highest = store.highest_event_id().await?;
-        let ids = Arc::new(IdGenerator::new(clock.clone(), randomness.clone(), highest));
+        let ids = IdGenerator::new(clock.clone(), randomness.clone(), highest);
+        let ids = Arc::new(match store.cluster() {
+            Some(cluster) => ids.of_node(cluster.number()),
+            None => ids,
+        });
         let changes = Arc::new(Changes::default());
         for program in directory.programs() {
             changes.know(program.flow, &program.record.team_id);

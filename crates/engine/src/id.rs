@@ -23,6 +23,9 @@ const MAX_ID: i64 = (1 << 60) - 1;
 /// How far ids leap at most when the clock is behind the highest stored one: a minute's worth of them.
 const LEAP_BITS: u32 = 35;
 
+/// Where several nodes make ids, so many of the lowest bits say which: two of them never make the same one.
+const NODE_BITS: u32 = 6;
+
 /// Makes numbers that are time-ordered, strictly increasing, and never made again.
 ///
 /// The upper bits are milliseconds, the lower ones begin each millisecond at a random place in their lower half:
@@ -33,6 +36,8 @@ pub struct IdGenerator {
     clock: Clock,
     randomness: Randomness,
     last: Mutex<i64>,
+    /// In the lowest bits, where there are several.
+    node: Option<u8>,
 }
 
 impl IdGenerator {
@@ -46,7 +51,12 @@ impl IdGenerator {
             let leap = randomness.clone().random_range(1..1_i64 << LEAP_BITS);
             last += leap.min(MAX_ID - last).max(0);
         }
-        Self { clock, randomness, last: Mutex::new(last) }
+        Self { clock, randomness, last: Mutex::new(last), node: None }
+    }
+
+    /// The same for one of several nodes, which are numbered 0 to 63.
+    pub fn of_node(self, number: u8) -> Self {
+        Self { node: Some(number % (1 << NODE_BITS)), ..self }
     }
 
     /// The next number.
@@ -56,7 +66,12 @@ impl IdGenerator {
         let fresh = (since_epoch_ms << LOW_BITS) | random;
         let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // Within a millisecond, or when the clock went back, count on from the last one.
-        *last = if fresh >> LOW_BITS > *last >> LOW_BITS { fresh } else { *last + 1 };
+        let next = if fresh >> LOW_BITS > *last >> LOW_BITS { fresh } else { *last + 1 };
+        *last = match self.node {
+            None => next,
+            // The first above it that is this node's.
+            Some(node) => next + (i64::from(node) - next).rem_euclid(1 << NODE_BITS),
+        };
         *last
     }
 
@@ -210,6 +225,25 @@ mod tests {
             let next = ids.event();
             assert!(next > last);
             last = next;
+        }
+    }
+
+    #[test]
+    fn nodes_never_make_the_same_id_however_many_they_make_at_once() {
+        let clock = Clock::manual(EPOCH_MS + 1_000_000);
+        let highest = EventId::from_number(1_000_123 << LOW_BITS | 77);
+        let mut all = std::collections::HashSet::new();
+        for node in [0, 1, 7, 63] {
+            for highest in [None, Some(highest)] {
+                let ids = IdGenerator::new(clock.clone(), Randomness::seeded(9), highest).of_node(node);
+                let mut last = highest.unwrap_or(EventId::from_number(0));
+                for _ in 0..10_000 {
+                    let next = ids.event();
+                    assert!(next > last);
+                    last = next;
+                    assert!(highest.is_some() || all.insert(next), "{next} twice");
+                }
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use groundswell_types::{Change, ProgramId};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +29,7 @@ pub(crate) async fn run(engine: Arc<Engine>, mut began: CatchUp, stop: Cancellat
             tokio::select! {
                 () = stop.cancelled() => {}
                 _ = lead.changed() => {}
+                () = retention::run_beside(&engine, &stop) => {}
             }
             continue;
         }
@@ -78,6 +80,11 @@ impl Engine {
         self.nodes.leader_address()
     }
 
+    /// How many shards it delivers to.
+    pub fn shards(&self) -> usize {
+        self.nodes.served.shards()
+    }
+
     /// Has it looked soon who leads.
     pub fn look_again(&self) {
         self.nodes.look_again();
@@ -109,6 +116,7 @@ impl Engine {
                 self.told.try_send(endpoints).map_err(|_| EngineError::Overloaded)?;
             }
             Word::Settings => self.writer.catch_up().await?,
+            Word::News(news) => self.hear_news(news).await?,
             Word::Disable(endpoint, kind, at_ms) => {
                 let live = self.directory.endpoint(endpoint).ok_or(EngineError::NotFound("webhook"))?;
                 self.must_lead()?;
@@ -121,6 +129,22 @@ impl Engine {
                 self.writer.resume(vec![(endpoint, kind)]).await;
             }
         }
+        Ok(())
+    }
+
+    /// Something has happened to programs at another node: how their webhooks are doing is read again, and pages are told.
+    async fn hear_news(&self, news: Vec<(ProgramId, Change)>) -> Result<(), EngineError> {
+        let Some(cluster) = self.store.cluster() else { return Ok(()) };
+        let programs: Vec<_> =
+            news.iter().filter_map(|(id, change)| Some((self.directory.program(id)?, *change))).collect();
+        let endpoints = programs.iter().flat_map(|(entry, _)| &entry.endpoints).map(|one| one.record.id);
+        let mut elsewhere: Vec<_> = endpoints.filter(|id| !self.nodes.served.has(*id)).collect();
+        elsewhere.sort_unstable();
+        elsewhere.dedup();
+        let health = cluster.health_of(&elsewhere).await?;
+        // Nobody else writes what is known of these.
+        self.directory.set_health(&health);
+        self.changes.tell(programs.iter().map(|(entry, change)| (entry.flow, *change)));
         Ok(())
     }
 

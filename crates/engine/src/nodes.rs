@@ -20,6 +20,7 @@ mod served;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
+use groundswell_types::{Change, ProgramId};
 use tokio::sync::{mpsc, watch};
 
 use self::driver::Input;
@@ -122,6 +123,13 @@ impl Nodes {
         let of_owners =
             endpoints.into_iter().filter_map(|id| Some((leases.expected_owner(Shard::of(id))?, id)));
         self.hints.add(of_owners);
+    }
+
+    /// Something about programs has changed that people may be looking at, at the node that leads.
+    pub(crate) fn news<'a>(&self, news: impl Iterator<Item = (&'a ProgramId, Change)>) {
+        if !self.leads() {
+            self.hints.add_news(news);
+        }
     }
 
     /// Outcomes found these leases taken.

@@ -33,8 +33,7 @@ const WARNING_SHARE: (i64, i64) = (7, 30);
 
 /// Sweeps again and again until stopped.
 pub(crate) async fn run(engine: Arc<Engine>, stop: CancellationToken) {
-    let pause_ms = (engine.config.retention_ms / 20).clamp(50, 60_000);
-    let pause = Duration::from_millis(pause_ms.unsigned_abs());
+    let pause = pause(&engine);
     let mut pace = Pace::new(engine.meters().events_accepted.get());
     loop {
         tokio::select! {
@@ -42,12 +41,7 @@ pub(crate) async fn run(engine: Arc<Engine>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(pause) => {}
         }
-        if let Err(error) = engine.write_counts(&stop).await {
-            tracing::warn!(%error, "what was counted was not written; the next try follows");
-        }
-        if let Err(error) = engine.write_used_keys().await {
-            tracing::warn!(%error, "when API keys were used was not written; the next try follows");
-        }
+        engine.write_own(&stop).await;
         if let Err(error) = engine.sweep_audit(&stop).await {
             tracing::warn!(%error, "the audit log was not put in order; the next try follows");
         }
@@ -57,7 +51,34 @@ pub(crate) async fn run(engine: Arc<Engine>, stop: CancellationToken) {
     }
 }
 
+/// What a process that does not lead has to write: what it has counted itself. Until stopped.
+pub(crate) async fn run_beside(engine: &Engine, stop: &CancellationToken) {
+    while !stop.is_cancelled() {
+        tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(pause(engine)) => {}
+        }
+        engine.write_own(stop).await;
+    }
+}
+
+fn pause(engine: &Engine) -> Duration {
+    let pause_ms = (engine.config.retention_ms / 20).clamp(50, 60_000);
+    Duration::from_millis(pause_ms.unsigned_abs())
+}
+
 impl Engine {
+    /// Writes what this process has counted.
+    async fn write_own(&self, stop: &CancellationToken) {
+        if let Err(error) = self.write_counts(stop).await {
+            tracing::warn!(%error, "what was counted was not written; the next try follows");
+        }
+        if let Err(error) = self.write_used_keys().await {
+            tracing::warn!(%error, "when API keys were used was not written; the next try follows");
+        }
+    }
+
     async fn write_counts(&self, stop: &CancellationToken) -> Result<(), EngineError> {
         // Under load there is always something counted anew; each webhook's is written once in a round.
         for _ in 0..self.tally.steps() {

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
+use groundswell_types::{Change, ProgramId};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -13,14 +15,34 @@ use crate::store::EndpointId;
 /// So many endpoints are told of at once; the others next.
 const AT_ONCE: usize = 2_000;
 
+/// Pages are told of news so often at most.
+const NEWS_EVERY: Duration = Duration::from_millis(250);
+
 /// What is to be told, by node.
 #[derive(Debug, Default)]
 pub(super) struct Hints {
     gathered: Mutex<HashMap<NodeId, BTreeSet<EndpointId>>>,
     are_there: Notify,
+    /// For the node that leads.
+    news: Mutex<HashSet<(ProgramId, Change)>>,
 }
 
 impl Hints {
+    /// What people may be looking at at the node that leads.
+    pub(super) fn add_news<'a>(&self, news: impl Iterator<Item = (&'a ProgramId, Change)>) {
+        let mut gathered = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        for (program, change) in news {
+            // Most of a commit is about the same program.
+            if !gathered.contains(&(program.clone(), change)) {
+                gathered.insert((program.clone(), change));
+            }
+        }
+    }
+
+    fn take_news(&self) -> Vec<(ProgramId, Change)> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner).drain().collect()
+    }
+
     pub(super) fn add(&self, hints: impl IntoIterator<Item = (NodeId, EndpointId)>) {
         let mut gathered = self.lock();
         for (node, endpoint) in hints {
@@ -54,6 +76,8 @@ impl Hints {
 pub(super) async fn run(nodes: Arc<Nodes>, stop: CancellationToken) {
     let mut told = tokio::task::JoinSet::new();
     let mut busy = HashSet::new();
+    let mut news = tokio::time::interval(NEWS_EVERY);
+    news.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -63,6 +87,7 @@ pub(super) async fn run(nodes: Arc<Nodes>, stop: CancellationToken) {
                 }
             }
             () = nodes.hints.are_there.notified() => {}
+            _ = news.tick() => tell_news(&nodes),
         }
         for (node, endpoints) in nodes.hints.take(&busy) {
             busy.insert(node);
@@ -75,4 +100,18 @@ pub(super) async fn run(nodes: Arc<Nodes>, stop: CancellationToken) {
             });
         }
     }
+}
+
+fn tell_news(nodes: &Arc<Nodes>) {
+    let news = nodes.hints.take_news();
+    if news.is_empty() || nodes.leads() {
+        return;
+    }
+    let nodes = Arc::clone(nodes);
+    tokio::spawn(async move {
+        // Pages that are not told look for themselves after a while.
+        if let Err(error) = nodes.say_to_leader(&Word::News(news)).await {
+            tracing::debug!(%error, "the node that leads was not told what pages may show");
+        }
+    });
 }

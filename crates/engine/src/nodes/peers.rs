@@ -2,7 +2,7 @@
 //! looks by itself.
 
 use async_trait::async_trait;
-use groundswell_types::NoticeKind;
+use groundswell_types::{Change, NoticeKind, ProgramId};
 use serde::{Deserialize, Serialize};
 
 use crate::store::{EndpointId, Move};
@@ -16,6 +16,8 @@ pub enum Word {
     Waiting(Vec<EndpointId>),
     /// Settings were changed.
     Settings,
+    /// Said to the node that leads: something about these programs has changed that people may be looking at.
+    News(Vec<(ProgramId, Change)>),
     /// Said to the node that leads: a webhook is to be disabled, since then, Unix milliseconds.
     Disable(EndpointId, NoticeKind, i64),
     /// Rows of an endpoint of its are to be moved.

@@ -82,6 +82,13 @@ impl Served {
         Some((shards.leases(), shards.uptime.now_ms()))
     }
 
+    /// How many shards are served.
+    pub fn shards(&self) -> usize {
+        let begun =
+            |shards: &Shards| shards.begun.iter().filter(|is_begun| is_begun.load(Ordering::SeqCst)).count();
+        self.0.as_ref().map_or(Shard::COUNT, |shards| begun(shards))
+    }
+
     /// Whether outcomes say in which epoch their attempts began.
     pub fn is_shared(&self) -> bool {
         self.0.is_some()

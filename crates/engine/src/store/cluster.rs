@@ -66,6 +66,9 @@ pub trait ClusterStore: Send + Sync {
     /// This process.
     fn node(&self) -> NodeId;
 
+    /// Its number, 0 to 63. No other node has it that was heard of in the last hour.
+    fn number(&self) -> u8;
+
     /// Where other nodes speak to this one from its next renewal on, like `http://10.0.0.7:3000`.
     fn be_at(&self, address: &str);
 

@@ -196,6 +196,14 @@ impl Collected {
             ("ready", "Whether events can be accepted and delivered: 1 or 0."),
             f64::from(u8::from(self.state.engine.is_ready())),
         )?;
+        put.gauge(
+            ("shards", "Shards whose webhooks this server delivers to, of 256 among all on one database."),
+            count(self.state.engine.shards()),
+        )?;
+        put.gauge(
+            ("leading", "Whether this server does what concerns a whole program or all servers: 1 or 0."),
+            f64::from(u8::from(self.state.engine.is_leading())),
+        )?;
         put.gauges(
             ("build_info", "What runs; always 1."),
             [([("version", env!("CARGO_PKG_VERSION")), ("database", self.state.database)], 1.0)],

@@ -3,9 +3,9 @@
 //! Whether that is so is decided by what the producers were answered and what the receiver saw. The server's
 //! database is not asked.
 
-mod auditor;
+pub mod auditor;
 mod outage;
-mod producer;
+pub mod producer;
 mod restored;
 
 use std::sync::Arc;

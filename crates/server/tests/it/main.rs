@@ -21,6 +21,7 @@ mod log;
 mod mail;
 mod metrics;
 mod monitoring;
+mod nodes;
 mod oidc;
 mod other_sites;
 mod pages;

@@ -1,5 +1,7 @@
 //! What those who watch a program are told after a commit. Nothing here is looked up when nobody watches.
 
+use std::collections::BTreeSet;
+
 use groundswell_types::{Change, ProgramId};
 
 use super::Writer;
@@ -12,6 +14,13 @@ impl Writer {
         let accepted = batch.accepts.iter().filter_map(|accept| self.flow(&accept.program_id));
         let ended = batch.outcomes.iter().filter_map(|outcome| self.flow_of(outcome.attempt.endpoint_id));
         self.changes.tell(accepted.chain(ended).map(|flow| (flow, Change::Deliveries)));
+        if !self.nodes.leads() {
+            let of_endpoint = |id| self.directory.endpoint(id).map(|one| one.record.program_id.clone());
+            let ended = batch.outcomes.iter().filter_map(|outcome| of_endpoint(outcome.attempt.endpoint_id));
+            let programs: BTreeSet<ProgramId> = ended.collect();
+            let accepted = batch.accepts.iter().map(|accept| &accept.program_id);
+            self.nodes.news(accepted.chain(&programs).map(|program| (program, Change::Deliveries)));
+        }
         self.feeds.tell(batch.accepts.iter().map(|accept| (&accept.program_id, accept.event_id)));
     }
 
@@ -22,6 +31,10 @@ impl Writer {
             of_failures(self.directory.health(id)) != of_failures(after)
         };
         let news = changes.iter().filter(|(id, after)| is_news(*id, *after));
+        if !self.nodes.leads() {
+            let programs: Vec<_> = news.clone().filter_map(|(id, _)| self.directory.endpoint(*id)).collect();
+            self.nodes.news(programs.iter().map(|one| (&one.record.program_id, Change::Webhooks)));
+        }
         self.changes.tell(news.filter_map(|(id, _)| Some((self.flow_of(*id)?, Change::Webhooks))));
     }
 

@@ -233,6 +233,7 @@ const PAGES: &[Recipe] = &[
     get("/healthz"),
     get("/readyz"),
     any("/inbox/{token}", "any:/inbox/nobody-has-this"),
+    post("/node/say", ""),
     get("/docs"),
     get("/docs/"),
     get_as("/docs/search", "/docs/search?q=retry"),

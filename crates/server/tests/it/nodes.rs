@@ -1,0 +1,239 @@
+//! Several servers on one PostgreSQL.
+
+mod faults;
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::receiver::{Reaction, Receiver};
+use crate::server::{QUICK_RETRY, Server};
+use crate::waiting;
+
+/// What all nodes seal secrets with.
+const SECRETS_KEY: &str = "c2VjcmV0cyBvZiBub2RlcyBhcmUgc2VhbGVkIGhlcmU";
+
+/// How long a node's shards stay with it when it is not heard of.
+const LEASE_MS: u64 = 2_000;
+
+/// All shards.
+const SHARDS: i64 = 256;
+
+/// Servers on a database of their own.
+struct Nodes {
+    url: String,
+    servers: Vec<Server>,
+}
+
+impl Nodes {
+    /// So many, each with its share.
+    fn start(count: usize) -> Self {
+        let postgres = private_postgres::Server::shared();
+        let mut nodes = Self { url: postgres.url(&postgres.create(None)), servers: Vec::new() };
+        for _ in 0..count {
+            nodes.join();
+        }
+        nodes.wait_for_balance();
+        nodes
+    }
+
+    fn join(&mut self) {
+        let lease = LEASE_MS.to_string();
+        let own = [
+            ("GROUNDSWELL_DATABASE_URL", self.url.as_str()),
+            ("GROUNDSWELL_SECRETS_KEY", SECRETS_KEY),
+            ("GROUNDSWELL_NODE_LEASE_MS", &lease),
+            ("GROUNDSWELL_PROBE_BASE_MS", "200"),
+            ("GROUNDSWELL_PROBE_CAP_MS", "500"),
+        ];
+        self.servers.push(Server::with(&[QUICK_RETRY.as_slice(), &own].concat()));
+    }
+
+    /// Waits until each of those that live has a part of all shards.
+    fn wait_for_balance(&self) {
+        let share = SHARDS / i64::try_from(self.servers.len()).expect("a few");
+        waiting::until("the shards are divided among the nodes", || {
+            let held: Vec<i64> = self.servers.iter().map(shards).collect();
+            let is_fair = held.iter().all(|held| *held >= share * 3 / 4);
+            (is_fair && held.iter().sum::<i64>() == SHARDS).then_some(())
+        });
+    }
+
+    fn client(&self, node: usize) -> Client {
+        self.servers[node].client()
+    }
+
+    /// The place of the one that leads.
+    fn leader(&self) -> usize {
+        waiting::until("a node leads", || {
+            self.servers.iter().position(|server| metric(server, "groundswell_leading") == Some(1))
+        })
+    }
+
+    fn follower(&self) -> usize {
+        let leader = self.leader();
+        (0..self.servers.len()).find(|node| *node != leader).expect("there are others")
+    }
+}
+
+fn shards(server: &Server) -> i64 {
+    metric(server, "groundswell_shards").unwrap_or(0)
+}
+
+fn metric(server: &Server, name: &str) -> Option<i64> {
+    let text = server.client().get("/metrics").text;
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned))?;
+    line.parse::<f64>().ok().map(|value| value as i64)
+}
+
+/// A program with a webhook at each of five paths, so that there are some at each node.
+fn program_with_webhooks(client: &Client, receiver: &Receiver) -> String {
+    let program = client.program("REFERRAL");
+    for path in PATHS {
+        client.webhook(&program, &receiver.url(path), Value::Null);
+    }
+    program
+}
+
+const PATHS: [&str; 5] = ["/a", "/b", "/c", "/d", "/e"];
+
+#[test]
+fn what_any_node_accepts_is_delivered_once_by_whichever_has_the_webhook() {
+    let nodes = Nodes::start(2);
+    let receiver = Receiver::start();
+    let program = program_with_webhooks(&nodes.client(0), &receiver);
+    for number in 0..40 {
+        nodes.client(number % 2).join(&program, &format!("p{number}"));
+    }
+    receiver.answered(40 * PATHS.len());
+    let made = |node: usize| metric(&nodes.servers[node], "groundswell_attempts_total{outcome=\"success\"}");
+    assert!(made(0) > Some(0) && made(1) > Some(0), "both delivered: {:?} and {:?}", made(0), made(1));
+    assert_eq!(receiver.requests().len(), 40 * PATHS.len(), "and nothing twice");
+    // What is shown is the same wherever it is asked for.
+    for node in 0..2 {
+        let deliveries = nodes.client(node).deliveries(&program, "?limit=100");
+        assert!(deliveries.iter().all(|one| one["state"] == "delivered"), "{deliveries:?}");
+    }
+}
+
+#[test]
+fn an_event_that_the_other_node_accepts_goes_out_at_once() {
+    let nodes = Nodes::start(2);
+    let receiver = Receiver::start();
+    let program = program_with_webhooks(&nodes.client(0), &receiver);
+    nodes.client(0).join(&program, "first");
+    receiver.answered(PATHS.len());
+    let mut latencies: Vec<i64> = Vec::new();
+    for number in 0..100 {
+        let posted_ms = waiting::now_ms();
+        nodes.client(number % 2).join(&program, &format!("p{number}"));
+        let arrived = receiver.answered((number + 2) * PATHS.len());
+        let of_this = arrived.iter().filter(|one| one.request.json()["data"]["id"] == format!("p{number}"));
+        latencies.extend(of_this.map(|one| one.request.arrived_at_ms - posted_ms));
+    }
+    latencies.sort_unstable();
+    let median = latencies[latencies.len() / 2];
+    assert!(median <= 100, "half of the deliveries took longer than {median} ms");
+}
+
+#[test]
+fn settings_are_the_same_at_every_node_once_they_are_published() {
+    let nodes = Nodes::start(2);
+    let receiver = Receiver::start();
+    let (leader, follower) = (nodes.leader(), nodes.follower());
+    let program = nodes.client(follower).program("REFERRAL");
+    let webhook = nodes.client(follower).webhook(&program, &receiver.url("/one"), Value::Null);
+    // Whatever a node is told before it accepts an event, it accepts it by the settings as they are.
+    for round in 0..10 {
+        let path = format!("/round-{round}");
+        let change = json!({ "payloadUrl": receiver.url(&path) });
+        let by = if round % 2 == 0 { leader } else { follower };
+        nodes.client(by).patch(&format!("/v2/campaign/{program}/webhook/{webhook}"), &change).ok();
+        nodes.client(1 - by).join(&program, &format!("p{round}"));
+        let request = receiver.request_about(&format!("p{round}"));
+        assert_eq!(request.path, path, "round {round}");
+    }
+}
+
+#[test]
+fn a_new_key_opens_every_node_and_a_revoked_one_none() {
+    let nodes = Nodes::start(2);
+    let receiver = Receiver::start();
+    let follower = nodes.follower();
+    let program = program_with_webhooks(&nodes.client(follower), &receiver);
+    let key = nodes.client(follower).post("/v2/api-keys", &json!({ "name": "a", "scopes": ["events"] })).ok();
+    let (id, key) = (key["id"].as_str().expect("an id"), key["key"].as_str().expect("a key"));
+    let path = format!("/v2/campaign/{program}/events");
+    let event = json!({ "event": "NEW_PARTICIPANT_ADDED", "data": { "id": "p" } });
+    let statuses = |wanted: u16| {
+        for server in &nodes.servers {
+            let client = server.client().authorized_by(Some(&format!("Bearer {key}")));
+            waiting::within(Duration::from_secs(2), "every node knows of the key", || {
+                (client.post(&path, &event).status == wanted).then_some(())
+            });
+        }
+    };
+    statuses(202);
+    assert!(nodes.client(follower).delete(&format!("/v2/api-keys/{id}")).status < 300);
+    statuses(401);
+}
+
+#[test]
+fn a_webhook_that_fails_at_another_node_is_disabled_by_the_one_that_leads() {
+    let nodes = Nodes::start(2);
+    let receiver = Receiver::that(|_| Reaction::from(410));
+    let program = program_with_webhooks(&nodes.client(0), &receiver);
+    nodes.client(0).join(&program, "p");
+    waiting::until("every webhook is disabled", || {
+        let list = nodes.client(1).get(&format!("/v2/campaign/{program}/webhooks")).ok();
+        let webhooks = list["webhooks"].as_array().expect("a list").clone();
+        // One that is not told of at once is with the next attempt.
+        nodes.client(1).join(&program, "again");
+        webhooks.iter().all(|webhook| webhook["isEnabled"] == false).then_some(())
+    });
+}
+
+#[test]
+fn what_is_parked_at_another_node_is_released_through_any() {
+    let nodes = Nodes::start(2);
+    let receiver = Receiver::start();
+    let program = program_with_webhooks(&nodes.client(0), &receiver);
+    let list = nodes.client(0).get(&format!("/v2/campaign/{program}/webhooks")).ok();
+    let ids: Vec<String> = list["webhooks"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|webhook| webhook["id"].as_str().expect("an id").to_owned())
+        .collect();
+    let set = |node: usize, is_enabled: bool| {
+        for id in &ids {
+            let path = format!("/v2/campaign/{program}/webhook/{id}");
+            nodes.client(node).patch(&path, &json!({ "isEnabled": is_enabled })).ok();
+        }
+    };
+    set(0, false);
+    for number in 0..10 {
+        nodes.client(number % 2).join(&program, &format!("p{number}"));
+    }
+    set(1, true);
+    for id in &ids {
+        let path = format!("/v2/campaign/{program}/webhook/{id}/parked");
+        let answer = nodes.client(1).post(&path, &json!({ "action": "release" }));
+        assert!(answer.status < 300, "{} {}", answer.status, answer.text);
+    }
+    receiver.answered(10 * PATHS.len());
+}
+
+#[test]
+fn pages_are_the_same_at_every_node() {
+    let nodes = Nodes::start(2);
+    let began = Instant::now();
+    for node in 0..2 {
+        let page = nodes.client(node).get("/sign-in");
+        assert_eq!(page.status, 200, "{}", page.text);
+        assert_eq!(nodes.client(node).get("/v2/campaigns").status, 200);
+        assert_eq!(nodes.client(node).get("/nothing-here").status, 404);
+    }
+    assert!(began.elapsed() < Duration::from_secs(5), "passing on takes no time");
+}
