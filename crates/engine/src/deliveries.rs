@@ -80,7 +80,7 @@ impl Engine {
         let attempts = self.store.attempts_in_full(id).await?;
         let (made, endings): (Vec<AttemptRecord>, Vec<_>) =
             attempts.into_iter().partition(|attempt| attempt.number > 0);
-        let flags = view::possibly_sent_before(known.accepted_at_ms, &made, &self.boots);
+        let flags = view::possibly_sent_before(known.accepted_at_ms, &made, &self.boots());
         let schedule = match (delivery.next_attempt_at, delivery.deadline_at) {
             (Some(next), Some(deadline)) if delivery.state != DeliveryState::Held => {
                 self.config.retry.schedule(delivery.attempts, next, deadline)

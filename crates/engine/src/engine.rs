@@ -1,7 +1,7 @@
 //! The engine as a whole: what starts together, stops together, and what use cases work with.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use groundswell_types::{AuditId, Secret};
@@ -74,7 +74,7 @@ pub struct Engine {
     pub(crate) test_limit: TestLimit,
     pub(crate) telling: Telling,
     /// The starts of the process, this one included, oldest first.
-    pub(crate) boots: Vec<BootRecord>,
+    pub(crate) boots: RwLock<Arc<[BootRecord]>>,
     pub(crate) jobs: Jobs,
     /// Cancelled with `fatal`, too: nothing more is sent when no outcome can be written any more.
     pub(crate) stop: CancellationToken,
@@ -274,7 +274,7 @@ impl Engine {
             incidents,
             test_limit: TestLimit::default(),
             telling: Telling::default(),
-            boots,
+            boots: RwLock::new(boots.into()),
             jobs: Jobs::default(),
             stop,
             writer_stop,
@@ -287,7 +287,7 @@ impl Engine {
     fn with_upkeep(self, began: CatchUp, others: Option<OtherNodes>) -> Arc<Self> {
         let engine = Arc::new(self);
         let stop = engine.stop.clone();
-        let mut tasks = engine.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut tasks = engine.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(tasks) = tasks.as_mut() {
             let loss = heed_loss(Arc::clone(&engine.store), engine.fatal.clone(), stop.clone());
             let leading = leading::run(Arc::clone(&engine), began, stop);
@@ -304,7 +304,7 @@ impl Engine {
     /// Stops delivering, waits for the attempts under way, writes everything, closes the store.
     pub async fn shut_down(&self) {
         self.stop.cancel();
-        let tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Tasks { runtime, writer, driver, upkeep }) = tasks {
             report_panic("delivery", runtime.await);
             for (name, task) in upkeep {
@@ -328,7 +328,9 @@ impl Engine {
             // What was sent and not written must be shown as possibly sent before, as after a crash.
             if !is_complete {
                 tracing::warn!("outcomes of attempts could not be written; they repeat after the next start");
-            } else if let Err(error) = self.store.end_boot().await {
+            } else if self.store.cluster().is_none()
+                && let Err(error) = self.store.end_boot().await
+            {
                 tracing::warn!(%error, "the end of the process was not noted");
             }
             self.store.close().await;
@@ -346,12 +348,7 @@ impl Engine {
         !self.fatal.is_cancelled()
             && !self.stop.is_cancelled()
             && self.store.standing() == Standing::Sure
-            && self
-                .tasks
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .as_ref()
-                .is_some_and(is_running)
+            && self.tasks.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(is_running)
     }
 
     /// What is counted and measured, since the start.
@@ -361,7 +358,7 @@ impl Engine {
 
     /// Whether the task that writes runs, and the one that delivers.
     pub(crate) fn tasks_run(&self) -> (bool, bool) {
-        let tasks = self.tasks.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         tasks
             .as_ref()
             .map_or((false, false), |tasks| (!tasks.writer.is_finished(), !tasks.runtime.is_finished()))
@@ -380,6 +377,11 @@ impl Engine {
     /// The time as the engine sees it, Unix milliseconds.
     pub fn now_ms(&self) -> i64 {
         self.clock.now_ms()
+    }
+
+    /// The starts of the process that are remembered, oldest first.
+    pub(crate) fn boots(&self) -> Arc<[BootRecord]> {
+        Arc::clone(&self.boots.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A new secret in the `whsec_…` form.
@@ -446,7 +448,11 @@ impl Ground {
         let api_keys = Arc::new(ApiKeys::load(store.as_ref()).await?);
         let feeds = Arc::new(Feeds::new(ids.latest_event()));
         let now_ms = clock.now_ms();
-        let boots = begin_boot(store.as_ref(), now_ms).await?;
+        // Of several nodes the one that leads notes it.
+        let boots = match store.cluster() {
+            Some(_) => store.boots().await?,
+            None => begin_boot(store.as_ref(), now_ms).await?,
+        };
         // Where there are several nodes, shards are read when they are taken.
         let due = match store.cluster() {
             Some(_) => Vec::new(),
@@ -467,7 +473,7 @@ const fn limits(config: &EngineConfig) -> Limits {
 }
 
 /// Notes the start of the process; returns all starts that are remembered, oldest first.
-async fn begin_boot(store: &dyn Store, now_ms: i64) -> Result<Vec<BootRecord>, StoreError> {
+pub(crate) async fn begin_boot(store: &dyn Store, now_ms: i64) -> Result<Vec<BootRecord>, StoreError> {
     store.begin_boot(now_ms, now_ms.saturating_sub(BOOTS_KEPT_MS)).await?;
     // Nobody comes back to what was begun before.
     store.settle_audit(AuditId::from_number(i64::MAX)).await?;

@@ -1,15 +1,15 @@
 //! What only one process does for all: what concerns a whole program or the whole server. Alone it is this one; of several it
 //! is the one that leads, for as long as it does.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use groundswell_types::{Change, ProgramId};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::{Engine, report_panic};
+use crate::engine::{Engine, begin_boot, report_panic};
 use crate::error::EngineError;
 use crate::health::{self, CatchUp};
 use crate::nodes::{Peers, Word};
@@ -52,6 +52,9 @@ pub(crate) async fn run(engine: Arc<Engine>, mut began: CatchUp, stop: Cancellat
         for (name, task) in tasks {
             report_panic(name, task.await);
         }
+        if stop.is_cancelled() {
+            engine.end_leading().await;
+        }
         engine.nodes.set_lead_quiet(true);
     }
 }
@@ -64,8 +67,25 @@ fn begin(engine: &Arc<Engine>, began: CatchUp, over: &CancellationToken) -> Vec<
         ("retention", tokio::spawn(retention::run(whole(), over.clone()))),
         ("health", tokio::spawn(health::run(whole(), began, over.clone()))),
         ("incidents", tokio::spawn(incidents::run(whole(), over.clone()))),
+        ("vanished", tokio::spawn(note_vanished(whole(), over.clone()))),
         ("telling", tokio::spawn(telling::run(whole(), over.clone()))),
     ]
+}
+
+/// Notes whenever a node has vanished.
+async fn note_vanished(engine: Arc<Engine>, over: CancellationToken) {
+    let mut vanished = engine.nodes.vanished();
+    // Those of before were noted when this node began to lead.
+    vanished.mark_unchanged();
+    loop {
+        tokio::select! {
+            () = over.cancelled() => return,
+            changed = vanished.changed() => if changed.is_err() { return },
+        }
+        if let Err(error) = engine.note_boot().await {
+            tracing::warn!(%error, "that a node has vanished was not noted");
+        }
+    }
 }
 
 impl Engine {
@@ -95,6 +115,22 @@ impl Engine {
         self.nodes.set_peers(peers);
     }
 
+    /// A node begins to lead, or one has vanished in the middle of things: what was tried before may have been sent.
+    async fn note_boot(&self) -> Result<(), EngineError> {
+        let boots = begin_boot(self.store.as_ref(), self.clock.now_ms()).await?;
+        *self.boots.write().unwrap_or_else(PoisonError::into_inner) = boots.into();
+        Ok(())
+    }
+
+    /// The next one to lead finds everything in order.
+    async fn end_leading(&self) {
+        if self.store.cluster().is_some()
+            && let Err(error) = self.store.end_boot().await
+        {
+            tracing::warn!(%error, "the end of the process was not noted");
+        }
+    }
+
     /// Reads what another node may have changed since this one last looked.
     async fn begin_leading(&self) -> Result<(), EngineError> {
         if self.store.cluster().is_none() {
@@ -104,7 +140,7 @@ impl Engine {
         self.api_keys.read_again(self.store.as_ref()).await?;
         self.inboxes.read_again().await?;
         self.incidents.read_again(self.store.as_ref()).await?;
-        Ok(())
+        self.note_boot().await
     }
 
     /// Hears what another node says.

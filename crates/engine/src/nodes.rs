@@ -17,8 +17,8 @@ mod look;
 mod peers;
 mod served;
 
-use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use groundswell_types::{Change, ProgramId};
 use tokio::sync::{mpsc, watch};
@@ -46,6 +46,10 @@ pub struct Nodes {
     peers: OnceLock<Arc<dyn Peers>>,
     known: RwLock<Known>,
     hints: Hints,
+    /// Nodes that were not heard of any more without having left.
+    vanished: Mutex<HashSet<NodeId>>,
+    /// How many of these there were so far.
+    vanished_count: watch::Sender<usize>,
     inputs: mpsc::UnboundedSender<Input>,
 }
 
@@ -82,6 +86,8 @@ impl Nodes {
             peers: OnceLock::new(),
             known: RwLock::default(),
             hints: Hints::default(),
+            vanished: Mutex::default(),
+            vanished_count: watch::Sender::default(),
             inputs,
         }
     }
@@ -179,6 +185,25 @@ impl Nodes {
     fn input(&self, input: Input) {
         // Alone there is nobody who listens, and once the driver has ended nothing is to be done.
         let _ = self.inputs.send(input);
+    }
+
+    /// Changes when another node has vanished.
+    pub(crate) fn vanished(&self) -> watch::Receiver<usize> {
+        self.vanished_count.subscribe()
+    }
+
+    /// These are not heard of any more.
+    fn note_vanished(&self, silent: impl Iterator<Item = NodeId>) {
+        let mut vanished = self.vanished.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut is_news = false;
+        for node in silent {
+            is_news |= vanished.insert(node);
+        }
+        let count = vanished.len();
+        drop(vanished);
+        if is_news {
+            self.vanished_count.send_replace(count);
+        }
     }
 
     fn know(&self, me: NodeId, nodes: Vec<crate::store::NodeAddress>, leader: Option<NodeId>) {

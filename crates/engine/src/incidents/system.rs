@@ -57,7 +57,7 @@ impl Engine {
         let updated_at_ms = changes.chain(incidents.iter().map(|incident| incident.updated_at)).max();
         SystemStatus {
             impact: impact(&now, &incidents),
-            began_at_ms: self.boots.first().map_or_else(|| self.clock.now_ms(), |boot| boot.at_ms),
+            began_at_ms: self.boots().first().map_or_else(|| self.clock.now_ms(), |boot| boot.at_ms),
             updated_at_ms: updated_at_ms.unwrap_or_default(),
             components,
             incidents,

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::{LEAD, Nodes, Word, cluster};
-use crate::cluster::{Action, Asked, Lease, NodeId, Shard, Snapshot, StopReason, Timing};
+use crate::cluster::{Action, Asked, Lease, NodeId, Presence, Shard, Snapshot, StopReason, Timing};
 use crate::delivery::runtime::Message;
 use crate::delivery::writer::WriterHandle;
 use crate::directory::Directory;
@@ -203,6 +203,9 @@ const fn why(reason: StopReason) -> &'static str {
 async fn renew(shared: Arc<Shared>, asked: Asked) -> Input {
     let Some(cluster) = cluster(&shared.store) else { return Input::Renewed(asked, None) };
     let snapshot = shared.answer(cluster.renew(&asked)).await;
+    let nodes = snapshot.iter().flat_map(|snapshot| &snapshot.nodes);
+    let silent = nodes.filter(|node| node.presence == Presence::Staying && node.remaining_ms <= 0);
+    shared.nodes.note_vanished(silent.map(|node| node.id));
     if let Some(snapshot) = &snapshot
         && let Some(nodes) = shared.answer(cluster.nodes()).await
     {
