@@ -37,7 +37,7 @@ use crate::store::{BootRecord, EndpointId, Move, Standing, Store, StoreError};
 use crate::telling::Telling;
 use crate::test_deliveries::TestLimit;
 use crate::traces::Traces;
-use crate::{erasures, incidents, resends, retention};
+use crate::{emitted, erasures, incidents, resends, retention};
 
 /// The engine. Its use cases are in the modules named for what they are about.
 pub struct Engine {
@@ -230,6 +230,7 @@ impl Engine {
                 ("erasures", tokio::spawn(erasures::run(whole(), stop.clone()))),
                 ("retention", tokio::spawn(retention::run(whole(), stop.clone()))),
                 ("health", tokio::spawn(health::run(whole(), began, stop.clone()))),
+                ("emitted", tokio::spawn(emitted::run(whole(), || std::future::ready(true), stop.clone()))),
                 ("incidents", tokio::spawn(incidents::run(whole(), stop))),
             ];
         }

@@ -41,7 +41,7 @@ use crate::error::EngineError;
 use crate::feeds::Feeds;
 use crate::id::IdGenerator;
 use crate::meters::Meters;
-use crate::store::{AttemptRecord, EndpointId, Idempotency, Move, Standing, Store};
+use crate::store::{AttemptRecord, EmittedId, EndpointId, Idempotency, Move, Standing, Store};
 use crate::traces::{self, TraceContext, Traces};
 
 /// Accepts and outcomes of one transaction, each at most this many.
@@ -68,6 +68,8 @@ pub struct NewEvent {
     pub expires_at_ms: i64,
     pub body: Bytes,
     pub idempotency: Option<Idempotency>,
+    /// What it was emitted as in SQL, if it was.
+    pub emitted: Option<EmittedId>,
 }
 
 /// The answer to an accepted event.

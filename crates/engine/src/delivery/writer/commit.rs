@@ -36,7 +36,7 @@ impl Writer {
     /// Commits what was gathered and answers everybody.
     pub(super) async fn cycle(&mut self, jobs: Vec<AcceptJob>, finished: Vec<FinishedAttempt>) {
         self.meters.writing.begin();
-        let mut accepts = Vec::new();
+        let (mut accepts, mut emitted) = (Vec::new(), Vec::new());
         // For each event of each job: its place among the accepts, or why it has none.
         let mut places: Vec<Vec<Result<usize, EngineError>>> = Vec::with_capacity(jobs.len());
         for job in &jobs {
@@ -44,12 +44,14 @@ impl Writer {
             for event in &job.events {
                 of_job.push(self.accept_of(event).map(|accept| {
                     accepts.push(accept);
+                    emitted.push(event.emitted);
                     accepts.len() - 1
                 }));
             }
             places.push(of_job);
         }
-        let (batch, consequences) = self.batch_of(accepts, &finished);
+        let (mut batch, consequences) = self.batch_of(accepts, &finished);
+        batch.emitted = emitted;
         let watch = Stopwatch::start();
         let (accept_fates, outcome_fates) = self.commit_or_bisect(&batch).await;
         let took = watch.elapsed();
@@ -266,6 +268,7 @@ fn receipt(accept: &Accept, fate: &Fate<Accepted>) -> Result<Receipt, EngineErro
             Ok(Receipt { id: *event_id, deliveries: *deliveries, is_duplicate: true })
         }
         Fate::Committed(Accepted::Conflict) => Err(EngineError::IdempotencyConflict),
+        Fate::Committed(Accepted::Taken) => Err(EngineError::NotFound("emitted event")),
         Fate::Rejected => Err(EngineError::Refused("The database rejects this event.".to_owned())),
         Fate::NotNow(Reason::Full) => Err(EngineError::StorageFull),
         Fate::NotNow(Reason::Away) => Err(EngineError::Away),
@@ -342,6 +345,7 @@ impl Part {
             outcomes: batch.outcomes[self.outcomes.0..self.outcomes.1].to_vec(),
             health: if is_all { batch.health.clone() } else { Vec::new() },
             notices: if is_all { batch.notices.clone() } else { Vec::new() },
+            emitted: batch.emitted.get(self.accepts.0..self.accepts.1).unwrap_or_default().to_vec(),
             epochs: batch.epochs.get(self.outcomes.0..self.outcomes.1).unwrap_or_default().to_vec(),
             settings: batch.settings,
         }
