@@ -21,6 +21,13 @@ const GETTING_STARTED: About = About {
     group: Group::Guides,
 };
 
+const EMIT: About = About {
+    name: "emit",
+    title: "Emit in SQL",
+    description: "Events as part of your own transaction, where your tables are in Groundswell's PostgreSQL.",
+    group: Group::Guides,
+};
+
 const SIGN_IN: About = About {
     name: "sign-in",
     title: "Sign in with your provider",
@@ -58,6 +65,7 @@ pub fn all(settings: &Settings) -> Vec<Page> {
         page(security::ABOUT, &security::text()),
         page(embedding::ABOUT, &embedding::text()),
         page(SIGN_IN, include_str!("../text/sign-in.md")),
+        page(EMIT, include_str!("../text/emit.md")),
         page(examples::ABOUT, &examples::text()),
         page(MONITORING, include_str!("../text/monitoring.md")),
         page(OPERATING, include_str!("../text/operating.md")),

@@ -20,7 +20,8 @@ use groundswell_types::editor::{
 };
 use groundswell_types::{
     AuditAction, DeliveryId, DeliveryView, EventId, EventKind, Inbox, InboxRequestDetail, InboxRequestId,
-    Notice, NoticeId, ProgramId, ResendJob, ResendJobId, ResendSelection, TeamId, Webhook, WebhookId,
+    Notice, NoticeId, ProgramId, RejectedEvent, ResendJob, ResendJobId, ResendSelection, TeamId, Webhook,
+    WebhookId,
 };
 
 use crate::access::{Actor, Permission};
@@ -31,6 +32,7 @@ use crate::directory::ProgramEntry;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::feeds::Follower;
+use crate::store::EmittedId;
 use crate::webhooks::WebhookInput;
 
 /// The engine in the hands of somebody.
@@ -175,6 +177,8 @@ on_program! {
     SeeLog resend_jobs() -> Vec<ResendJob>;
     /// See [`Engine::resend_job`].
     SeeLog resend_job(id: ResendJobId) -> ResendJob;
+    /// See [`Engine::rejected_events`].
+    SeeLog rejected_events(before: Option<EmittedId>) -> Vec<RejectedEvent>;
     /// See [`Engine::inbox`].
     SeeLog inbox() -> Inbox;
     /// See [`Engine::inbox_request`].
@@ -230,6 +234,15 @@ impl Acting {
     ) -> Result<Follower, EngineError> {
         self.must(program, Permission::SeeLog)?;
         self.engine.follow(program, after, kinds)
+    }
+
+    /// See [`Engine::all_rejected_events`].
+    pub async fn all_rejected_events(
+        &self,
+        before: Option<EmittedId>,
+    ) -> Result<Vec<RejectedEvent>, EngineError> {
+        self.actor.check_operator()?;
+        self.engine.all_rejected_events(before).await
     }
 
     /// A new secret; nothing is kept.

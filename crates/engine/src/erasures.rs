@@ -7,6 +7,9 @@
 //! who has asked for it to be erased, and a body without it would be one that the producer never sent. It is not sent again
 //! later either.
 //!
+//! What was emitted in SQL and not accepted yet is removed at once, before the events are gone through; what was rejected, at
+//! the end.
+//!
 //! What is not touched: idempotency keys, which have a SHA-256 of the whole event and go after seven days, since a producer
 //! that repeats an event in that time would otherwise bring back what was erased; and tests, which send made-up people.
 //!
@@ -21,6 +24,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use groundswell_types::json::Json;
 use groundswell_types::signature::{hex, hmac_sha256};
 use groundswell_types::{
     AuditAction, AuditActor, DeliveryId, Erasure, ErasureId, EventId, InboxRequestId, ProgramId, Subject,
@@ -107,6 +111,8 @@ impl Engine {
                 "Data of 20 participants is being erased already. Ask again once some of it is done.";
             return Err(EngineError::Conflict(message.to_owned()));
         }
+        // What is accepted meanwhile has its id by then.
+        let waiting = self.erase_emitted(program, &subject).await?;
         let until = self.ids.latest_event();
         // What has its id is committed by then.
         self.writer.note(Batch::default()).await?;
@@ -120,7 +126,7 @@ impl Engine {
             address: asked.address,
             cursor: EventId::from_number(0),
             until,
-            events: 0,
+            events: waiting,
             attempts: 0,
             cancelled: 0,
             inbox_requests: 0,
@@ -259,6 +265,7 @@ impl Engine {
             job.inbox_requests += i64::try_from(removed).unwrap_or(i64::MAX);
             self.inboxes.tell(&job.program_id);
         }
+        job.events += self.erase_rejected(&job.program_id, subject).await?;
         if !self.store.scrub().await? {
             return Ok(Step::NotYet(job));
         }
@@ -283,6 +290,15 @@ impl Engine {
         let deed = Deed { action: AuditAction::DataErased, team, program, trace };
         self.audit_record((job.actor.clone(), job.address.clone()), deed)
     }
+}
+
+pub(crate) use self::posted::says;
+
+/// Whether what was emitted in SQL is about somebody.
+pub(crate) fn is_about(event: &str, data: &str, subject: &Subject) -> bool {
+    let name = Json::string(event).render();
+    let envelope = [br#"{"event":"#, &name[..], br#","data":"#, data.as_bytes(), b"}"].concat();
+    find::concerns(&envelope, subject)
 }
 
 /// What is left of an event's body: an envelope like any other.

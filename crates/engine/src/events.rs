@@ -1,14 +1,17 @@
 //! Accepting events: check, render once, commit.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use groundswell_types::json::{self, Json, Object};
 use groundswell_types::{EventKind, Problem, ProgramId, ProgramStatus};
 use sha2::{Digest as _, Sha256};
 
 use crate::delivery::writer::{NewEvent, Receipt};
+use crate::directory::ProgramEntry;
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::Idempotency;
+use crate::store::{EmittedRecord, Idempotency};
 
 /// The largest single event, in bytes as sent: 4 MiB.
 pub const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
@@ -88,11 +91,36 @@ impl Engine {
         text: &[u8],
         idempotency_key: Option<&str>,
     ) -> Result<NewEvent, EngineError> {
+        let entry = self.accepting(program)?;
+        let parsed = ParsedEvent::parse(text, idempotency_key).map_err(EngineError::Invalid)?;
+        self.render(&entry, &parsed, None)
+    }
+
+    /// The same for one that was emitted in SQL. It happened when it was emitted.
+    pub(crate) fn prepare_emitted(&self, emitted: &EmittedRecord) -> Result<NewEvent, EngineError> {
+        const TOO_LARGE: EngineError = EngineError::TooLarge("An event can have 4 MiB at most.");
+        let program = ProgramId::parse(&emitted.program_id).map_err(|_| EngineError::NotFound("program"))?;
+        let entry = self.accepting(&program)?;
+        let data = emitted.data.as_deref().ok_or(TOO_LARGE)?;
+        let parsed = ParsedEvent::emitted(emitted, data).map_err(EngineError::Invalid)?;
+        self.render(&entry, &parsed, Some(emitted))
+    }
+
+    /// A program that accepts events.
+    fn accepting(&self, program: &ProgramId) -> Result<Arc<ProgramEntry>, EngineError> {
         let entry = self.program_entry(program)?;
         if entry.record.status == ProgramStatus::Deleted {
             return Err(EngineError::NotAccepted("The program is deleted and accepts no events.".to_owned()));
         }
-        let parsed = ParsedEvent::parse(text, idempotency_key).map_err(EngineError::Invalid)?;
+        Ok(entry)
+    }
+
+    fn render(
+        &self,
+        entry: &ProgramEntry,
+        parsed: &ParsedEvent<'_>,
+        emitted: Option<&EmittedRecord>,
+    ) -> Result<NewEvent, EngineError> {
         if !parsed.kind.fits(entry.record.kind) {
             return Err(EngineError::NotAccepted(format!(
                 "{} is no event of {} programs.",
@@ -100,20 +128,22 @@ impl Engine {
             )));
         }
         let accepted_at_ms = self.clock.now_ms();
-        let occurred_at_ms = parsed.created_at_ms.unwrap_or(accepted_at_ms);
+        let emitted_at_ms = emitted.map(|emitted| emitted.created_at_ms);
+        let occurred_at_ms = parsed.created_at_ms.or(emitted_at_ms).unwrap_or(accepted_at_ms);
         let idempotency = parsed.idempotency_key.as_ref().map(|key| Idempotency {
             key: key.clone(),
             content_hash: parsed.content_hash(),
             valid_since_ms: accepted_at_ms - IDEMPOTENCY_MS,
         });
         Ok(NewEvent {
-            program_id: program.clone(),
+            program_id: entry.record.id.clone(),
             kind: parsed.kind,
             occurred_at_ms,
             accepted_at_ms,
             expires_at_ms: accepted_at_ms.saturating_add(self.config.retry.deadline_ms),
             body: render_envelope(parsed.kind, occurred_at_ms, &parsed.data),
             idempotency,
+            emitted: emitted.map(|emitted| emitted.id),
         })
     }
 }
@@ -143,9 +173,26 @@ struct ParsedEvent<'a> {
 impl<'a> ParsedEvent<'a> {
     /// Reads the JSON text and finds everything wrong with it.
     fn parse(text: &'a [u8], header_key: Option<&str>) -> Result<Self, Vec<Problem>> {
-        let Json::Object(mut object) = json::parse(text)? else {
+        let Json::Object(object) = json::parse(text)? else {
             return Err(vec![Problem::new("", "must be an object with `event` and `data`")]);
         };
+        Self::check(object, header_key)
+    }
+
+    /// The same for what was emitted in SQL, where the parts of an event come apart.
+    fn emitted(emitted: &'a EmittedRecord, data: &'a str) -> Result<Self, Vec<Problem>> {
+        let data = json::parse(data.as_bytes()).map_err(|problems| {
+            let place = |problem: Problem| Problem::new(format!("/data{}", problem.pointer), problem.message);
+            problems.into_iter().map(place).collect::<Vec<_>>()
+        })?;
+        let mut members = vec![("event".into(), Json::string(&*emitted.event)), ("data".into(), data)];
+        if let Some(key) = &emitted.idempotency_key {
+            members.push(("idempotencyKey".into(), Json::string(&**key)));
+        }
+        Self::check(Object::new(members), None)
+    }
+
+    fn check(mut object: Object<'a>, header_key: Option<&str>) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let kind = parse_kind(&object, &mut problems);
         let created_at_ms = match object.get("createdAt") {

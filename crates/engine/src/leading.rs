@@ -13,7 +13,7 @@ use crate::engine::{Engine, begin_boot, report_panic};
 use crate::error::EngineError;
 use crate::health::{self, CatchUp};
 use crate::nodes::{Peers, Word};
-use crate::{erasures, incidents, resends, retention, telling};
+use crate::{emitted, erasures, incidents, resends, retention, telling};
 
 /// After what could not be read.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
@@ -67,6 +67,7 @@ fn begin(engine: &Arc<Engine>, began: CatchUp, over: &CancellationToken) -> Vec<
         ("retention", tokio::spawn(retention::run(whole(), over.clone()))),
         ("health", tokio::spawn(health::run(whole(), began, over.clone()))),
         ("incidents", tokio::spawn(incidents::run(whole(), over.clone()))),
+        ("emitted", tokio::spawn(emitted::run(whole(), over.clone()))),
         ("vanished", tokio::spawn(note_vanished(whole(), over.clone()))),
         ("telling", tokio::spawn(telling::run(whole(), over.clone()))),
     ]

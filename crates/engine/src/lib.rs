@@ -17,6 +17,7 @@ pub mod deliveries;
 pub mod delivery;
 pub mod directory;
 pub mod drafts;
+mod emitted;
 mod engine;
 pub mod erasures;
 pub mod error;

@@ -47,6 +47,9 @@ pub struct Meters {
     pub events_accepted: Counter,
     /// Events that repeated an earlier one with the same idempotency key.
     pub events_repeated: Counter,
+    /// Events that were emitted in SQL and rejected: for a program that is there, and for one that is not.
+    pub emitted_rejected: Counter,
+    pub emitted_for_nobody: Counter,
     /// From acceptance to the beginning of the first attempt, in seconds. Without deliveries that had to wait because of
     /// their receiver: it failed, asked for a pause, answers slowly or took no more at once for longer than a moment, or the
     /// webhook was disabled. So no receiver makes this server look slow. The time in which the server did not run counts.
@@ -80,6 +83,8 @@ impl Default for Meters {
             failed_commits: FailedCommits::default(),
             events_accepted: Counter::default(),
             events_repeated: Counter::default(),
+            emitted_rejected: Counter::default(),
+            emitted_for_nobody: Counter::default(),
             first_attempt_seconds: Histogram::new(FIRST_ATTEMPT_SECONDS),
             attempt_seconds: Histogram::new(ATTEMPT_SECONDS),
             attempts: Attempts::default(),

@@ -118,6 +118,7 @@ impl Engine {
         let before_ms = now_ms.saturating_sub(longest_ms);
         self.forget_events(None, before_ms, (pace, stop)).await?;
         self.forget_small(now_ms, before_ms, (pace, stop)).await?;
+        self.forget_rejected(None, before_ms, stop).await?;
         // Those that keep theirs no longer than all are done with that. Others have their events looked for one program at a
         // time, where an index has them: among those of all programs they stand between younger ones.
         for program in programs.iter().filter(|program| retention(&program.record) < longest_ms) {
@@ -126,6 +127,7 @@ impl Engine {
             self.forget_events(Some(id), before_ms, (pace, stop)).await?;
             let of_program = Some((id.clone(), before_ms));
             self.writer.forget(Forget { of_program, ..Forget::default() }).await?;
+            self.forget_rejected(Some(id), before_ms, stop).await?;
         }
         Ok(self.store.forget_inbox_requests(now_ms.saturating_sub(crate::inbox::KEPT_MS)).await?)
     }

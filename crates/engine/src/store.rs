@@ -8,6 +8,7 @@ mod cluster;
 pub mod copy;
 mod directory;
 mod editor_links;
+mod emit;
 mod erasure;
 mod first_steps;
 #[cfg(fuzzing)]
@@ -43,6 +44,7 @@ pub use addresses::{AddressRecord, AddressState, AddressStore};
 pub use audit::{AuditRecord, AuditSearch, AuditStore};
 pub use cluster::{Changed, Changes, ClusterStore, Committed, NodeAddress, SettingsVersion};
 pub use editor_links::{EditorLinkRecord, EditorLinkStore, EditorSessionStart};
+pub use emit::{EmitStore, Emitted, EmittedId, EmittedRecord, RejectedSearch, Rejection};
 pub use erasure::{EraseStep, ErasureRecord, ErasureStore};
 pub use first_steps::{FirstStepsStore, INBOX_REQUESTS, InboxRecord, InboxRequestRecord};
 pub use health::{Beat, HEALTH_ROWS, HealthStore, HeartbeatRecord, TroubleRecord, WaitRecord};
@@ -331,6 +333,11 @@ pub trait Store:
 
     /// What several nodes at one database need; `None` where only one process can have it, and everything is its own.
     fn cluster(&self) -> Option<&dyn ClusterStore> {
+        None
+    }
+
+    /// Where producers emit events in SQL; `None` where only this process can have the database.
+    fn emits(&self) -> Option<&dyn EmitStore> {
         None
     }
 

@@ -3,8 +3,8 @@
 use groundswell_types::editor::DeliveryPage;
 use groundswell_types::{
     ApiError, ApiKey, AuditEntry, AuditId, DeliveryDetail, DeliveryView, Erasure, EventId, Inbox,
-    InboxRequestDetail, Incident, IncidentId, Invitation, Member, Notice, Program, Recipient, ResendJob,
-    Team, UserId, Webhook, WebhookId, WebhookTestResponse,
+    InboxRequestDetail, Incident, IncidentId, Invitation, Member, Notice, Program, Recipient, RejectedEvent,
+    ResendJob, Team, UserId, Webhook, WebhookId, WebhookTestResponse,
 };
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
@@ -53,6 +53,11 @@ answers! {
     NoticeList {
         /// Oldest first, at most 100.
         notices: Vec<Notice>,
+    }
+    /// Events that were emitted in SQL and cannot be accepted.
+    RejectedEventList {
+        /// Newest first, at most 100.
+        rejected_events: Vec<RejectedEvent>,
     }
     /// Who was named to get e-mail about a webhook.
     RecipientList {
@@ -216,7 +221,7 @@ pub fn add_schemas(generator: &mut SchemaGenerator) {
         };
     }
     add! {
-        ApiError ProgramList Webhook WebhookList WebhookDeleted WebhookTestResponse EventAccepted NoticeList Recipient RecipientList RecipientRemoved Inbox
+        ApiError ProgramList Webhook WebhookList WebhookDeleted WebhookTestResponse EventAccepted NoticeList RejectedEventList Recipient RecipientList RecipientRemoved Inbox
         InboxRequestDetail InboxAddress InboxCleared DeliveryPage DeliveryView DeliveryDetail ResendCount ResendJob
         ResendJobList Erasure ErasureList AuditEntry AuditPage ApiKeyList NewApiKey ApiKeyDeleted SignInLink EditorLink EditorLinkEnded Team TeamList Member
         Incident IncidentList MaintenanceList IncidentDeleted MemberList MemberRemoved InvitationList NewInvitation InvitationTakenBack

@@ -21,6 +21,7 @@ mod metrics;
 mod notices;
 mod programs;
 mod recipients;
+mod rejected;
 mod resends;
 mod stream;
 mod teams;
@@ -66,6 +67,8 @@ calls! {
         "/v2/campaign/{id}/events": post events::submit;
         "/v2/campaign/{id}/events/batch": post events::submit_batch;
         "/v2/campaign/{id}/events/stream": get stream::stream;
+        "/v2/campaign/{id}/rejected-events": get rejected::list;
+        "/v2/rejected-events": get rejected::list_all;
         "/v2/campaign/{id}/notices": get notices::list;
         "/v2/campaign/{id}/inbox": get inbox::show;
         "/v2/campaign/{id}/inbox/address": post inbox::replace;

@@ -31,6 +31,7 @@ mod person;
 mod problem;
 mod program;
 mod recipient;
+mod rejected;
 mod resend;
 pub mod sample;
 pub mod schema;
@@ -80,6 +81,7 @@ pub use person::{Email, InvalidEmail, Role, SessionView, SignInChange};
 pub use problem::{Problem, pointer_segment};
 pub use program::{Currency, InvalidRetention, Program, ProgramStatus, ProgramType, RetentionDays};
 pub use recipient::{MAX_RECIPIENTS, Recipient, RecipientState};
+pub use rejected::RejectedEvent;
 pub use resend::{MAX_SELECTED, ResendJob, ResendSelection, ResendState};
 pub use status::{Component, ComponentStatus, Impact, IncidentStatus, MaintenanceStatus};
 pub use team::{

@@ -30,6 +30,9 @@ pub fn text() -> String {
     readme(&mut text, "producer-rust", example!("producer-rust/README.md").1);
     file(&mut text, "rust", example!("producer-rust/src/main.rs"));
     file(&mut text, "rust", example!("producer-rust/src/order.rs"));
+    readme(&mut text, "producer-sql", example!("producer-sql/README.md").1);
+    file(&mut text, "sql", example!("producer-sql/setup.sql"));
+    file(&mut text, "sql", example!("producer-sql/join.sql"));
     text
 }
 

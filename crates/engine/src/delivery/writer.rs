@@ -46,7 +46,7 @@ use crate::id::IdGenerator;
 use crate::meters::Meters;
 use crate::nodes::Nodes;
 use crate::store::{
-    AttemptRecord, EndpointId, Idempotency, Move, SettingsVersion, Standing, Store, StoreError,
+    AttemptRecord, EmittedId, EndpointId, Idempotency, Move, SettingsVersion, Standing, Store, StoreError,
 };
 use crate::traces::{self, TraceContext, Traces};
 
@@ -77,6 +77,8 @@ pub struct NewEvent {
     pub expires_at_ms: i64,
     pub body: Bytes,
     pub idempotency: Option<Idempotency>,
+    /// What it was emitted as in SQL, if it was.
+    pub emitted: Option<EmittedId>,
 }
 
 /// The answer to an accepted event.

@@ -21,7 +21,7 @@ pub(super) fn is_about(request: &InboxRequestRecord, subject: &Subject) -> bool 
 }
 
 /// As the text stands, and as JSON, JSON within JSON, a form, and JSON within a form mean it.
-fn says(text: &str, subject: &Subject) -> bool {
+pub(crate) fn says(text: &str, subject: &Subject) -> bool {
     let as_json = unescaped(text);
     has(text, subject)
         || has(&as_json, subject)

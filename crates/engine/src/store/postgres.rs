@@ -2,6 +2,7 @@
 
 mod cold;
 pub(super) mod copying;
+mod emit;
 mod error;
 mod hot;
 mod keeper;
@@ -30,7 +31,7 @@ use self::writer::Writer;
 use super::inspection::Inspection;
 use super::sql::{Database, Transaction as _};
 use super::vault::Vault;
-use super::{Accepted, Batch, EndpointId, Pending, PendingKey, Standing, StoreError};
+use super::{Accepted, Batch, EmitStore, EndpointId, Pending, PendingKey, Standing, StoreError};
 use crate::id::day_of;
 
 /// How long the lease on a database lasts when it is not renewed.
@@ -126,7 +127,7 @@ impl Database for Postgres {
     async fn commit_batch(&self, batch: &Batch) -> Result<Vec<Accepted>, StoreError> {
         let mut db = self.writer.begin().await?;
         let result = match db.make_room_for(&partitions::days_of(batch)).await {
-            Ok(()) => hot::commit(&mut db, batch).await,
+            Ok(()) => emit::commit(&mut db, batch).await,
             Err(error) => Err(error),
         };
         db.finish(result).await
@@ -158,6 +159,10 @@ impl Database for Postgres {
         if let Err(error) = self.writer.drop_empty_before(day).await {
             tracing::debug!(%error, "empty partitions were not dropped; the next sweep tries again");
         }
+    }
+
+    fn emits_here(&self) -> Option<&dyn EmitStore> {
+        Some(self)
     }
 
     fn standing_now(&self) -> Standing {

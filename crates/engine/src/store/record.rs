@@ -10,6 +10,7 @@ use groundswell_types::{
 use serde::{Deserialize, Serialize};
 
 use super::cluster::SettingsVersion;
+use super::emit::EmittedId;
 use crate::cluster::Epoch;
 
 /// The due time of what is parked: behind everything that is ever due.
@@ -292,8 +293,10 @@ pub enum Accepted {
         /// The number of deliveries of the first answer.
         deliveries: i64,
     },
-    /// The key was used before with other content: nothing was written.
+    /// The key was used before with other content: nothing was written. What was emitted is kept as rejected.
     Conflict,
+    /// It was emitted, and waits no longer ([`Batch::emitted`]): nothing was written.
+    Taken,
 }
 
 /// Where a pending delivery stands in its endpoint's queue. This is the primary key of `pending`.
@@ -376,6 +379,9 @@ pub struct Batch {
     /// Of each outcome, the epoch of its endpoint's shard in which the attempt began; empty where only one process can
     /// have the database.
     pub epochs: Vec<Epoch>,
+    /// Of each accept, what it was emitted as; empty where none was. That it waits ends with this transaction, and what waits no
+    /// longer is not accepted.
+    pub emitted: Vec<Option<EmittedId>>,
     /// The settings that `accepts` were decided by; none where only one process can have the database.
     pub settings: Option<SettingsVersion>,
 }

@@ -125,6 +125,11 @@ pub(super) trait Database: Send + Sync + 'static {
         std::future::ready(Ok(()))
     }
 
+    /// [`Store::emits`].
+    fn emits_here(&self) -> Option<&dyn super::EmitStore> {
+        None
+    }
+
     /// [`Store::standing`].
     fn standing_now(&self) -> Standing {
         Standing::Sure
@@ -437,6 +442,10 @@ impl<D: Database> Store for D {
 
     async fn checkpoint(&self) -> Result<(), StoreError> {
         self.copy_log().await
+    }
+
+    fn emits(&self) -> Option<&dyn super::EmitStore> {
+        self.emits_here()
     }
 
     fn standing(&self) -> Standing {

@@ -119,6 +119,7 @@ impl Engine {
             expires_at_ms: accepted_at_ms.saturating_add(self.config.retry.deadline_ms),
             body: body.into(),
             idempotency,
+            emitted: None,
         };
         for answer in self.writer.accept(vec![event]).await? {
             match answer {

@@ -43,7 +43,36 @@ pub fn operations() -> Vec<Operation> {
             ]),
         batch(),
         stream(),
+        Operation::new("GET /v2/campaign/{id}/rejected-events", "listRejectedEvents", "List events that were rejected")
+            .tag(TAG)
+            .about(
+                "Over REST, an event that cannot be accepted is refused to whoever posts it. One that was emitted in SQL has \
+                 nobody to be refused to: it is kept here with the reason, as long as the program keeps its events.",
+            )
+            .scope(Scope::Read)
+            .parameter(in_path("id"))
+            .parameter(before())
+            .answers(200, "The events, newest first, at most 100.", schema("RejectedEventList"))
+            .fails(&[BadRequest, NotFound]),
+        Operation::new("GET /v2/rejected-events", "listAllRejectedEvents", "List rejected events of all programs")
+            .tag(TAG)
+            .about(
+                "Those that were emitted for programs that there are not among them. For the admin key alone.",
+            )
+            .scope(Scope::Admin)
+            .operators_only()
+            .parameter(before())
+            .answers(200, "The events, newest first, at most 100.", schema("RejectedEventList"))
+            .fails(&[BadRequest]),
     ]
+}
+
+fn before() -> Value {
+    in_query(
+        "before",
+        "Only those before this one: the `id` of the last one read.",
+        json!({ "type": "integer", "format": "int64" }),
+    )
 }
 
 fn batch() -> Operation {

@@ -89,6 +89,16 @@ impl Collected {
             ("events_repeated", "Events that repeated an earlier one with the same idempotency key."),
             meters.events_repeated.get(),
         )?;
+        put.counters(
+            (
+                "emitted_events_rejected",
+                "Events emitted in SQL that were rejected, by whether there is such a program.",
+            ),
+            [
+                ([("program", "known")], meters.emitted_rejected.get()),
+                ([("program", "unknown")], meters.emitted_for_nobody.get()),
+            ],
+        )?;
         put.histogram(
             ("commit_duration_seconds", "What commits took, those that failed included."),
             &meters.commit_seconds.snapshot(),

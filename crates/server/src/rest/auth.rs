@@ -52,7 +52,7 @@ impl<'a> Need<'a> {
         let program = if first == "campaign" { segments.next() } else { None };
         let scope = match (first, segments.next()) {
             _ if path == "/metrics" => Scope::Admin,
-            ("api-keys" | "sign-in-links" | "audit-log" | "log-level" | "teams", _)
+            ("api-keys" | "sign-in-links" | "audit-log" | "log-level" | "rejected-events" | "teams", _)
             | ("campaign", Some("erasures")) => Scope::Admin,
             // Addresses are people's: to read them takes what naming them takes.
             ("campaign", Some("webhooks")) if segments.nth(1) == Some("recipients") => Scope::Webhooks,
@@ -150,6 +150,8 @@ mod tests {
         assert_eq!(need(Method::PUT, "/v2/log-level"), ("admin", None));
         assert_eq!(need(Method::GET, "/metrics"), ("admin", None));
         assert_eq!(need(Method::GET, "/v2/campaign/p1/erasures"), ("admin", Some("p1")));
+        assert_eq!(need(Method::GET, "/v2/rejected-events"), ("admin", None));
+        assert_eq!(need(Method::GET, "/v2/campaign/p1/rejected-events"), ("read", Some("p1")));
         assert_eq!(need(Method::GET, "/v2/teams/t1/members"), ("admin", None));
         assert_eq!(need(Method::GET, "/v2/incidents/inc_1"), ("read", None));
         assert_eq!(need(Method::POST, "/v2/incidents/inc_1/updates"), ("admin", None));

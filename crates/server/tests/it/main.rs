@@ -11,6 +11,7 @@ mod crash;
 mod delivery;
 mod docs;
 mod embed;
+mod emit;
 mod event_stream;
 #[cfg(target_os = "linux")]
 mod failing_disk;

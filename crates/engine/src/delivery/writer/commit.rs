@@ -120,17 +120,19 @@ impl Writer {
     /// another node has changed them it is decided anew.
     async fn decide_and_commit(&mut self, jobs: &[AcceptJob], finished: &[FinishedAttempt]) -> Decided {
         loop {
-            let mut accepts = Vec::new();
+            let (mut accepts, mut emitted) = (Vec::new(), Vec::new());
             let mut places = Vec::with_capacity(jobs.len());
             for job in jobs {
-                let place = |event| {
+                let place = |event: &NewEvent| {
                     let accept = self.accept_of(event)?;
                     accepts.push(accept);
+                    emitted.push(event.emitted);
                     Ok(accepts.len() - 1)
                 };
                 places.push(job.events.iter().map(place).collect::<Vec<_>>());
             }
-            let (batch, consequences) = self.batch_of(accepts, finished);
+            let (mut batch, consequences) = self.batch_of(accepts, finished);
+            batch.emitted = emitted;
             let watch = Stopwatch::start();
             if let Some(fates) = self.commit_or_bisect(&batch).await {
                 return Decided { batch, places, consequences, fates, took: watch.elapsed() };
@@ -347,6 +349,7 @@ fn receipt(accept: &Accept, fate: &Fate<Accepted>) -> Result<Receipt, EngineErro
             Ok(Receipt { id: *event_id, deliveries: *deliveries, is_duplicate: true })
         }
         Fate::Committed(Accepted::Conflict) => Err(EngineError::IdempotencyConflict),
+        Fate::Committed(Accepted::Taken) => Err(EngineError::NotFound("emitted event")),
         Fate::Rejected => Err(EngineError::Refused("The database rejects this event.".to_owned())),
         Fate::NotNow(Reason::Full) => Err(EngineError::StorageFull),
         Fate::NotNow(Reason::Away) => Err(EngineError::Away),
@@ -423,6 +426,7 @@ impl Part {
             outcomes: batch.outcomes[self.outcomes.0..self.outcomes.1].to_vec(),
             health: if is_all { batch.health.clone() } else { Vec::new() },
             notices: if is_all { batch.notices.clone() } else { Vec::new() },
+            emitted: batch.emitted.get(self.accepts.0..self.accepts.1).unwrap_or_default().to_vec(),
             epochs: batch.epochs.get(self.outcomes.0..self.outcomes.1).unwrap_or_default().to_vec(),
             settings: batch.settings,
         }

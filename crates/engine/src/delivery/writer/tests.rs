@@ -71,6 +71,7 @@ impl Fixture {
             expires_at_ms: i64::MAX,
             body,
             idempotency: None,
+            emitted: None,
         }
     }
 

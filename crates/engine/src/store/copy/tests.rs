@@ -14,7 +14,7 @@ use crate::store::vault::{Place, SecretsKey, Vault};
 use crate::store::{Store, StoreError};
 
 /// What belongs to PostgreSQL, or is kept elsewhere by SQLite.
-const OF_POSTGRESQL: [&str; 3] = ["_sqlx_migrations", "inbox_request", "lease"];
+const OF_POSTGRESQL: [&str; 5] = ["_sqlx_migrations", "emitted", "inbox_request", "lease", "rejected_event"];
 
 /// A new file, and a name for a new database.
 struct Pair {

@@ -47,15 +47,18 @@ const TABLE: &str = "table ";
 /// Rows that a new database has, one of each table, those that refer to others first. They make room for the source's.
 const MADE_WITH_IT: [&str; 4] = ["membership", "user_account", "team", "secrets_key"];
 
+/// Of the tables that are where ours are: for a role called like the schema `groundswell` that is not the first in its path. In a
+/// new database, of any that somebody else has made.
 const COLUMNS: &str = "
     SELECT CAST(part.relname AS TEXT), CAST(col.attname AS TEXT), format_type(col.atttypid, NULL),
         (SELECT place.number FROM UNNEST(key.indkey) WITH ORDINALITY AS place (column_number, number)
         WHERE place.column_number = col.attnum)
     FROM pg_class AS part
-    JOIN pg_namespace AS room ON room.oid = part.relnamespace
     JOIN pg_attribute AS col ON col.attrelid = part.oid AND col.attnum > 0 AND NOT col.attisdropped
     LEFT JOIN pg_index AS key ON key.indrelid = part.oid AND key.indisprimary
-    WHERE room.nspname = current_schema() AND part.relkind IN ('r', 'p') AND NOT part.relispartition
+    WHERE part.relkind IN ('r', 'p') AND NOT part.relispartition AND part.relnamespace = COALESCE(
+        (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('event')),
+        (SELECT oid FROM pg_namespace WHERE nspname = current_schema()))
     ORDER BY part.relname, col.attnum";
 
 const REFERENCES: &str = "
@@ -63,8 +66,8 @@ const REFERENCES: &str = "
     FROM pg_constraint AS own
     JOIN pg_class AS child ON child.oid = own.conrelid
     JOIN pg_class AS parent ON parent.oid = own.confrelid
-    JOIN pg_namespace AS room ON room.oid = child.relnamespace
-    WHERE own.contype = 'f' AND room.nspname = current_schema()";
+    WHERE own.contype = 'f'
+        AND child.relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('event'))";
 
 /// Names compare by their bytes as the source compares them, also where a column has the database's own order.
 const BY_BYTES: &str = " COLLATE \"C\"";

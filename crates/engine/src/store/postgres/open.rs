@@ -46,6 +46,14 @@ const HAS_MIGRATIONS: &str = "SELECT to_regclass('_sqlx_migrations') IS NOT NULL
 
 const APPLIED: &str = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
 
+/// Where the migrations are noted, by the search path as it is now. A migration makes the schema `groundswell`, and for a role of
+/// that name it comes first in the path from then on: a table without its schema's name would be made there.
+const PLACE: &str = "
+    SELECT CAST(quote_ident(room.nspname) AS TEXT)
+    FROM pg_class AS noted
+    JOIN pg_namespace AS room ON room.oid = noted.relnamespace
+    WHERE noted.oid = to_regclass('_sqlx_migrations')";
+
 const HAS_LEASE: &str = "SELECT to_regclass('lease') IS NOT NULL";
 
 /// Without an advisory lock: the lease keeps other processes away, and a new database's first migration can succeed
@@ -185,7 +193,13 @@ impl Connector {
     }
 
     pub(super) async fn migrate(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
-        let migrator = migrator();
+        let mut migrator = migrator();
+        let query = sqlx::query_scalar::<_, String>(PLACE);
+        let place =
+            within(READ_LIMIT, query.fetch_optional(&mut *connection)).await.map_err(error::of_read)?;
+        if let Some(place) = place {
+            migrator.dangerous_set_table_name(format!("{place}._sqlx_migrations"));
+        }
         let result = migrator.run(connection).await;
         result.map_err(|error| schema::refuse(&self.database, &migrator, error))
     }

@@ -18,6 +18,13 @@ const LOWEST_IDS: &str = "
     JOIN pg_class AS part ON part.oid = pg_inherits.inhrelid
     WHERE pg_inherits.inhparent = CAST('event' AS REGCLASS)";
 
+/// Beside the tables they are of. By the search path alone they could be made in the schema `groundswell`.
+const PLACE: &str = "
+    SELECT CAST(quote_ident(room.nspname) AS TEXT)
+    FROM pg_class AS parent
+    JOIN pg_namespace AS room ON room.oid = parent.relnamespace
+    WHERE parent.oid = CAST('event' AS REGCLASS)";
+
 /// MIN takes the index, which soon skips what was deleted; EXISTS might read through all of it each time.
 const IS_EMPTY_BEFORE: &str = "
     SELECT (SELECT MIN(id) FROM event WHERE id < $1) IS NULL
@@ -69,7 +76,9 @@ pub(super) async fn create(db: &mut PgConnection, days: &BTreeSet<i64>) -> Resul
     let mut present: BTreeSet<i64> = lowest.into_iter().map(|id| day_of(EventId::from_number(id))).collect();
     for day in days {
         if present.insert(*day) {
-            let sql = AssertSqlSafe(create_text(*day));
+            let place: String =
+                sqlx::query_scalar(PLACE).fetch_one(&mut *db).await.map_err(error::of_write)?;
+            let sql = AssertSqlSafe(create_text(*day, &place));
             sqlx::raw_sql(sql).execute(&mut *db).await.map_err(error::of_write)?;
         }
     }
@@ -77,7 +86,7 @@ pub(super) async fn create(db: &mut PgConnection, days: &BTreeSet<i64>) -> Resul
 }
 
 /// Attaching a table locks out nobody who reads or writes; `CREATE TABLE … PARTITION OF` would.
-fn create_text(day: i64) -> String {
+fn create_text(day: i64, place: &str) -> String {
     let bound = |day: i64, factor: i64| {
         let id = first_of_day(day).and_then(|id| id.number().checked_mul(factor));
         id.map_or_else(|| "MAXVALUE".to_owned(), |id| id.to_string())
@@ -86,8 +95,8 @@ fn create_text(day: i64) -> String {
     let part = |table: &str, factor: i64| {
         let (from, to) = (bound(day, factor), bound(day + 1, factor));
         format!(
-            "CREATE TABLE {table}_{suffix} (LIKE {table} INCLUDING STORAGE);
-            ALTER TABLE {table} ATTACH PARTITION {table}_{suffix} FOR VALUES FROM ({from}) TO ({to});"
+            "CREATE TABLE {place}.{table}_{suffix} (LIKE {table} INCLUDING STORAGE);
+            ALTER TABLE {table} ATTACH PARTITION {place}.{table}_{suffix} FOR VALUES FROM ({from}) TO ({to});"
         )
     };
     PARTITIONED.iter().map(|(table, _, factor)| part(table, *factor)).collect()

@@ -167,6 +167,8 @@ const REST: &[Recipe] = &[
     post("/v2/campaign/{id}/events", EVENT),
     post("/v2/campaign/{id}/events/batch", EVENT),
     get("/v2/campaign/{id}/events/stream"),
+    get("/v2/campaign/{id}/rejected-events"),
+    get("/v2/rejected-events"),
     get("/v2/campaign/{id}/notices"),
     get("/v2/campaign/{id}/inbox"),
     post("/v2/campaign/{id}/inbox/address", ""),

@@ -1,0 +1,2 @@
+-- Nothing: an SQLite file belongs to the server alone, so there is no transaction of a producer's that an event could be part
+-- of.
