@@ -49,6 +49,13 @@ const OPERATING: About = About {
     group: Group::Guides,
 };
 
+const SCALING: About = About {
+    name: "scaling",
+    title: "Several servers",
+    description: "More servers on one PostgreSQL: how they share the work, and what happens when one is gone.",
+    group: Group::Guides,
+};
+
 const STATUS: About = About {
     name: "status",
     title: "System Status",
@@ -69,6 +76,7 @@ pub fn all(settings: &Settings) -> Vec<Page> {
         page(examples::ABOUT, &examples::text()),
         page(MONITORING, include_str!("../text/monitoring.md")),
         page(OPERATING, include_str!("../text/operating.md")),
+        page(SCALING, include_str!("../text/scaling.md")),
         page(delivery::ABOUT, &delivery::text(&settings.delivery)),
         page(STATUS, include_str!("../text/status.md")),
         page(events::ABOUT, &events::text()),
