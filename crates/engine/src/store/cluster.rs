@@ -68,7 +68,8 @@ pub trait ClusterStore: Send + Sync {
 
     /// [`super::Store::commit`], fenced: each outcome's epoch is looked at in the transaction, and if
     /// [`Batch::settings`] is given and settings have been changed since, nothing is written and the answer is
-    /// [`StoreError::Outdated`]. Health of an endpoint whose shard is another node's by now is not written.
+    /// [`StoreError::Outdated`]. Nor are health and notices written of an endpoint of whose shard the batch has outcomes under
+    /// stale leases only, nor the health of one of whose shard it has none and that is another node's.
     async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError>;
 
     /// From now on, what only the node that leads may write ([`super::Store::apply`], [`super::Store::resend`],
@@ -79,7 +80,8 @@ pub trait ClusterStore: Send + Sync {
     /// The nodes that live, this one among them.
     async fn nodes(&self) -> Result<Vec<NodeAddress>, StoreError>;
 
-    /// Events that other nodes accepted, behind one id, by id, and the endpoints they go to; at most `limit`.
+    /// The events behind one id, by id, and the endpoints they go to; at most `limit`. Those that this node accepted are among
+    /// them: who accepted an event is not kept, and whoever reads on from the last one must get past its own.
     async fn accepted_elsewhere(
         &self,
         after: EventId,

@@ -150,7 +150,7 @@ impl Operation {
                     (history.highest_event + 1..).zip(accepts).map(|(id, event)| event.accept(id)).collect();
                 let outcomes = outcomes.iter().filter_map(|outcome| outcome.outcome(history)).collect();
                 let health = health.into_iter().map(|id| (make::endpoint(id), health_of(id))).collect();
-                Call::Commit(Batch { accepts, outcomes, health, notices: Vec::new() })
+                Call::Commit(Batch { accepts, outcomes, health, ..Batch::default() })
             }
             Self::CreateProgram(number) => {
                 Call::Apply(SettingsChange::CreateProgram(make::program_record(number)))
