@@ -161,6 +161,11 @@ pub(crate) const fn made_at_ms(event: EventId) -> i64 {
     (event.number() >> LOW_BITS) + EPOCH_MS
 }
 
+/// Whether the node with this number made an id, where there are several.
+pub(crate) const fn is_of_node(event: EventId, number: u8) -> bool {
+    event.number() & ((1 << NODE_BITS) - 1) == number as i64
+}
+
 /// The lowest id that can be made at a time, Unix milliseconds.
 pub(crate) fn first_at(at_ms: i64) -> EventId {
     let since_epoch_ms = at_ms.saturating_sub(EPOCH_MS).clamp(0, MAX_ID >> LOW_BITS);

@@ -104,7 +104,7 @@ async fn serve(config: Config, log_levels: Levels) -> anyhow::Result<()> {
     };
     let traces = prepared.watching.traces.clone();
     if let Some(cluster) = store.cluster() {
-        cluster.be_at(&prepared.node_address(&config));
+        cluster.be_at(&prepared.node_address(&config)).await?;
     }
     let engine = Engine::start(EngineParts { store, config: prepared.engine_config(&config), clock }).await;
     let engine = engine.context("the engine does not start")?;

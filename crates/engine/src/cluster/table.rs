@@ -5,33 +5,39 @@
 //! in a comparison with an expiry:
 //!
 //! ```sql
-//! -- renew: the node lives, and what it holds lasts longer. Then everything is read.
-//! INSERT INTO node (id, address, presence, expires_at_ms) VALUES ($1, $2, $3, now + $4)
-//!     ON CONFLICT (id) DO UPDATE SET presence = excluded.presence, expires_at_ms = excluded.expires_at_ms;
-//! UPDATE shard_lease SET expires_at_ms = now + $4
-//!     FROM UNNEST($2::SMALLINT[], $3::BIGINT[]) AS held (shard, epoch)
-//!     WHERE shard_lease.shard = held.shard AND shard_lease.epoch = held.epoch AND owner = $1 AND expires_at_ms > now;
+//! -- renew: what the node holds lasts longer, and it lives. Then everything is read.
+//! WITH mine AS (
+//!     SELECT shard_lease.shard FROM shard_lease JOIN UNNEST($2::SMALLINT[], $3::BIGINT[]) AS held (shard, epoch)
+//!         ON shard_lease.shard = held.shard AND shard_lease.epoch = held.epoch
+//!     ORDER BY shard_lease.shard FOR NO KEY UPDATE OF shard_lease
+//! )
+//! UPDATE shard_lease SET expires_at_ms = now + $4 FROM mine
+//!     WHERE shard_lease.shard = mine.shard AND owner = $1 AND expires_at_ms > now;
+//! UPDATE node SET presence = $2, expires_at_ms = now + $3 WHERE id = $1;
 //! SELECT shard, epoch, owner, expires_at_ms - now AS remaining_ms FROM shard_lease;
-//! SELECT id, presence, expires_at_ms - now AS remaining_ms FROM node;
+//! SELECT id, presence, expires_at_ms - now AS remaining_ms FROM node WHERE expires_at_ms IS NOT NULL;
 //!
 //! -- acquire: nobody has taken it since it was seen, and it is over.
-//! UPDATE shard_lease SET owner = $1, epoch = shard_lease.epoch + 1, expires_at_ms = now + $4
-//!     FROM UNNEST($2::SMALLINT[], $3::BIGINT[]) AS seen (shard, epoch)
-//!     WHERE shard_lease.shard = seen.shard AND shard_lease.epoch = seen.epoch AND expires_at_ms <= now
-//!     RETURNING shard_lease.shard, shard_lease.epoch;
+//! WITH over AS (
+//!     SELECT shard_lease.shard FROM shard_lease JOIN UNNEST($2::SMALLINT[], $3::BIGINT[]) AS seen (shard, epoch)
+//!         ON shard_lease.shard = seen.shard AND shard_lease.epoch = seen.epoch
+//!     WHERE expires_at_ms <= now ORDER BY shard_lease.shard FOR UPDATE OF shard_lease
+//! )
+//! UPDATE shard_lease SET owner = $1, epoch = shard_lease.epoch + 1, expires_at_ms = now + $4 FROM over
+//!     WHERE shard_lease.shard = over.shard RETURNING shard_lease.shard, shard_lease.epoch;
 //!
-//! -- release
-//! UPDATE shard_lease SET expires_at_ms = 0
-//!     FROM UNNEST($2::SMALLINT[], $3::BIGINT[]) AS held (shard, epoch)
-//!     WHERE shard_lease.shard = held.shard AND shard_lease.epoch = held.epoch AND owner = $1;
+//! -- release: as renew, with
+//! UPDATE shard_lease SET expires_at_ms = 0 FROM mine WHERE shard_lease.shard = mine.shard AND owner = $1;
 //!
 //! -- fence: in the transaction of an outcome batch, before it writes.
-//! SELECT shard, epoch FROM shard_lease WHERE shard = ANY($1) ORDER BY shard FOR SHARE;
+//! SELECT shard, epoch, owner FROM shard_lease WHERE shard = ANY($1) ORDER BY shard FOR KEY SHARE;
 //! ```
 //!
 //! A lease that is over does not come back by being renewed, so a renewal that was delayed on its way does not undo a
-//! release. `FOR SHARE` holds an acquisition up until the batch has committed; `FOR KEY SHARE` would not. Statements of
-//! two nodes that deadlock are answered as any other that failed.
+//! release. `FOR KEY SHARE` holds an acquisition up until the batch has committed, as that locks `FOR UPDATE`; with a plain
+//! `UPDATE` it would not. Renewals and releases lock `FOR NO KEY UPDATE`, which lets a fence pass and is let pass by it: so a
+//! node's own long transaction never makes it lose what it holds. All lock in the order of the shards. The row of `node` is
+//! made when a process starts; if it is gone, others think that process dead, and it must stop.
 
 use std::collections::BTreeMap;
 use std::fmt;

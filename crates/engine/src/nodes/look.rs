@@ -122,6 +122,9 @@ impl Look {
                     break;
                 }
                 self.cursor = event;
+                if id::is_of_node(event, cluster.number()) {
+                    continue;
+                }
                 let committed_ms = id::made_at_ms(event) + COMMITTED_MS;
                 untold.extend(endpoints.into_iter().filter(|id| {
                     self.parts.nodes.served.has(*id)

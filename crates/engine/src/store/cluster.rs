@@ -69,8 +69,9 @@ pub trait ClusterStore: Send + Sync {
     /// Its number, 0 to 63. No other node has it that was heard of in the last hour.
     fn number(&self) -> u8;
 
-    /// Where other nodes speak to this one from its next renewal on, like `http://10.0.0.7:3000`.
-    fn be_at(&self, address: &str);
+    /// Other nodes speak to this one there from now on, like `http://10.0.0.7:3000`. What another process had that was there
+    /// before, on the same machine, is over: two cannot listen at one address.
+    async fn be_at(&self, address: &str) -> Result<(), StoreError>;
 
     /// [`crate::cluster::LeaseTable::renew`].
     async fn renew(&self, asked: &Asked) -> Result<Snapshot, StoreError>;
@@ -83,7 +84,8 @@ pub trait ClusterStore: Send + Sync {
 
     /// [`super::Store::commit`], fenced: each outcome's epoch is looked at in the transaction, and if
     /// [`Batch::settings`] is given and settings have been changed since, nothing is written and the answer is
-    /// [`StoreError::Outdated`]. Health of an endpoint whose shard is another node's by now is not written.
+    /// [`StoreError::Outdated`]. Nor are health and notices written of an endpoint of whose shard the batch has outcomes under
+    /// stale leases only, nor the health of one of whose shard it has none and that is another node's.
     async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError>;
 
     /// [`super::Store::move_pending`], written only while the endpoint's shard is under this lease, and else answered by
@@ -98,7 +100,8 @@ pub trait ClusterStore: Send + Sync {
     /// The nodes that live, this one among them.
     async fn nodes(&self) -> Result<Vec<NodeAddress>, StoreError>;
 
-    /// Events that other nodes accepted, behind one id, by id, and the endpoints they go to; at most `limit`.
+    /// The events behind one id, by id, and the endpoints they go to; at most `limit`. Those that this node accepted are among
+    /// them: who accepted an event is not kept, and whoever reads on from the last one must get past its own.
     async fn accepted_elsewhere(
         &self,
         after: EventId,

@@ -138,6 +138,7 @@ pub async fn copy(
         source: &shown.display().to_string(),
         fingerprint: &contents.fingerprint,
         tables: &tables,
+        vault: order.vault,
         now_ms: order.now_ms,
     };
     let (target, begun) = Target::open(order.target, claim).await?;

@@ -1,12 +1,18 @@
-//! PostgreSQL, for one process at a time: one connection that writes, a few that read, and one that keeps the lease.
+//! PostgreSQL, for several processes at a time. Each has one connection that writes, a few that read, one for its leases, and
+//! one that gives signs of life.
 
+mod changes;
+mod cluster;
 mod cold;
+mod connector;
 pub(super) mod copying;
 mod emit;
 mod error;
+mod fence;
 mod hot;
 mod keeper;
 mod lease;
+mod node;
 mod open;
 mod partitions;
 mod search;
@@ -26,15 +32,19 @@ use sqlx::postgres::PgPool;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use self::open::Connector;
+use self::cluster::Cluster;
+use self::connector::Connector;
+use self::open::Opened;
 use self::writer::Writer;
 use super::inspection::Inspection;
 use super::sql::{Database, Transaction as _};
 use super::vault::Vault;
-use super::{Accepted, Batch, EmitStore, EndpointId, Pending, PendingKey, Standing, StoreError};
+use super::{
+    Accepted, Batch, Changed, ClusterStore, EmitStore, EndpointId, Pending, PendingKey, Standing, StoreError,
+};
 use crate::id::day_of;
 
-/// How long the lease on a database lasts when it is not renewed.
+/// How long a process counts as living, and a lease on the whole database lasts, when nothing is heard.
 const LEASE: Duration = Duration::from_secs(15);
 
 /// How to open a database.
@@ -44,16 +54,22 @@ pub struct Options {
     pub opened_at_ms: i64,
     /// Connections that read.
     pub readers: u32,
-    /// How long the lease on the database lasts when it is not renewed.
+    /// How long the process counts as having the database open when nothing is heard of it; the same for the lease on the
+    /// whole database while it starts.
     pub lease: Duration,
+    /// What people call the process.
+    pub name: String,
+    /// Where other nodes speak to it, like `http://10.0.0.7:3000`; empty where there are none.
+    pub address: String,
     /// Seals what is secret.
     pub vault: Vault,
 }
 
 impl Options {
     /// What suits most servers.
-    pub const fn new(opened_at_ms: i64, vault: Vault) -> Self {
-        Self { opened_at_ms, readers: 7, lease: LEASE, vault }
+    pub fn new(opened_at_ms: i64, vault: Vault) -> Self {
+        let (name, address) = (open::own_name(), String::new());
+        Self { opened_at_ms, readers: 7, lease: LEASE, name, address, vault }
     }
 }
 
@@ -62,8 +78,9 @@ impl Options {
 pub struct Postgres {
     writer: Arc<Writer>,
     readers: PgPool,
-    /// Apart from the connection that writes, outside the lease: what an inbox has got is nobody's to fence.
+    /// Apart from the connection that writes, and not counted: what an inbox has got is nobody's to fence.
     inbox: PgPool,
+    cluster: Cluster,
     vault: Vault,
     keeper: Mutex<Option<JoinHandle<()>>>,
     /// Stops the keeper, also when the store is dropped without being closed.
@@ -76,26 +93,35 @@ pub(super) async fn inspect(url: &str) -> Result<Inspection, StoreError> {
 }
 
 impl Postgres {
-    /// Opens the database at a URL like `postgres://user:password@host:5432/database`, and brings the schema up to date.
+    /// Opens the database at a URL like `postgres://user:password@host:5432/database`, beside other processes, and brings the
+    /// schema up to date.
     ///
-    /// Answers [`StoreError::Unusable`] when it cannot be reached, another process has it, a newer version of this
+    /// Answers [`StoreError::Unusable`] when it cannot be reached, something must be alone with it, a newer version of this
     /// program wrote it, its secrets are sealed with another key, or a setting makes a commit unsafe.
     pub async fn open(url: &str, options: Options) -> Result<Self, StoreError> {
         let connector = Connector::parse(url)?;
+        let stop = CancellationToken::new();
+        let opened = open::open(&connector, &options, &stop).await?;
+        Ok(Self::new(connector, options, (opened, stop)))
+    }
+
+    fn new(connector: Connector, options: Options, (opened, stop): (Opened, CancellationToken)) -> Self {
+        let Opened { writer, keeper } = opened;
         let (readers, inbox) = (connector.readers(options.readers), connector.inbox());
-        let stop = CancellationToken::new().drop_guard();
-        let token = stop.token().clone();
-        let (writer, keeper) = open::writer(connector, &options, token).await?;
-        Ok(Self { writer, readers, inbox, vault: options.vault, keeper: Mutex::new(Some(keeper)), stop })
+        let (keeper, stop) = (Mutex::new(Some(keeper)), stop.drop_guard());
+        Self { writer, readers, inbox, cluster: Cluster::new(connector), vault: options.vault, keeper, stop }
     }
 
     /// Seals every secret of a database with another key, in one transaction. The database is brought up to date for
-    /// that, and closed afterwards.
+    /// that, and closed afterwards. Nobody else may have it open.
     pub async fn rotate(url: &str, options: Options, new: &Vault) -> Result<(), StoreError> {
-        let now_ms = options.opened_at_ms;
-        let store = Self::open(url, options).await?;
+        let (now_ms, connector, stop) =
+            (options.opened_at_ms, Connector::parse(url)?, CancellationToken::new());
+        let (opened, lease) = open::open_alone(&connector, &options, &stop).await?;
+        let store = Self::new(connector, options, (opened, stop));
         let rotated = secrets::rotate(&store.writer, (&store.vault, new), now_ms).await;
         store.shut().await;
+        lease.release().await;
         rotated
     }
 }
@@ -127,10 +153,22 @@ impl Database for Postgres {
     async fn commit_batch(&self, batch: &Batch) -> Result<Vec<Accepted>, StoreError> {
         let mut db = self.writer.begin().await?;
         let result = match db.make_room_for(&partitions::days_of(batch)).await {
-            Ok(()) => emit::commit(&mut db, batch).await,
+            Ok(()) => hot::commit(&mut db, batch).await,
             Err(error) => Err(error),
         };
         db.finish(result).await
+    }
+
+    async fn check_lead(&self, db: &mut PgConnection) -> Result<(), StoreError> {
+        self.cluster.check_lead(db).await
+    }
+
+    async fn note_change(db: &mut PgConnection, change: &Changed) -> Result<(), StoreError> {
+        changes::note(db, change).await
+    }
+
+    fn several(&self) -> Option<&dyn ClusterStore> {
+        Some(self)
     }
 
     async fn queue(
@@ -166,9 +204,9 @@ impl Database for Postgres {
     }
 
     fn standing_now(&self) -> Standing {
-        if self.writer.lease.may_be_over() {
+        if self.writer.node.check().is_err() {
             Standing::Doubtful
-        } else if self.writer.is_away() {
+        } else if self.writer.is_away() || self.writer.node.is_silent() {
             Standing::Away
         } else {
             Standing::Sure
@@ -176,7 +214,7 @@ impl Database for Postgres {
     }
 
     async fn loss(&self) -> StoreError {
-        self.writer.lease.lost().await
+        self.writer.node.lost().await
     }
 
     async fn shut(&self) {
@@ -185,8 +223,9 @@ impl Database for Postgres {
         if let Some(keeper) = keeper
             && let Err(error) = keeper.await
         {
-            tracing::error!(%error, "the task that keeps the lease ended early");
+            tracing::error!(%error, "the task that gives signs of life ended early");
         }
+        self.cluster.close().await;
         self.readers.close().await;
         self.inbox.close().await;
         self.writer.close().await;

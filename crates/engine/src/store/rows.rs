@@ -40,7 +40,9 @@ pub(super) fn targets_text(accept: &Accept) -> String {
 /// What all outcomes together do to the pending rows: first these are deleted, then these are written. The last one
 /// counts where one outcome touches what an earlier one did. Written rows are deleted first, too, so that a row that
 /// is there already is replaced. In the order of the key, so that rows of one page are next to each other.
-pub(super) fn changes(outcomes: &[Outcome]) -> (Vec<PendingKey>, Vec<Pending>) {
+pub(super) fn changes<'a>(
+    outcomes: impl IntoIterator<Item = &'a Outcome>,
+) -> (Vec<PendingKey>, Vec<Pending>) {
     let mut last = BTreeMap::new();
     for outcome in outcomes {
         last.extend(outcome.remove.iter().map(|key| (*key, None)));

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod audit;
+mod database;
 mod editor_links;
 mod erasure;
 mod first_steps;
@@ -11,148 +12,22 @@ mod joining;
 mod people;
 mod telling;
 
-use std::future::Future;
-use std::ops::DerefMut;
-
 use async_trait::async_trait;
 use bytes::Bytes;
 use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, ResendJobId, TestId};
 
+pub(super) use self::database::{Database, Transaction};
 use super::query::{
-    self, Connection, attempts, deliveries, drafts, hours, keys, moves, notices, programs, resends,
-    retention, search, webhooks,
+    self, attempts, deliveries, drafts, hours, keys, moves, notices, programs, resends, retention, search,
+    webhooks,
 };
-use super::vault::Vault;
 use super::{
-    Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DeliverySearch, DraftRecord,
-    EndpointId, EndpointRecord, EventRecord, EventSearch, EventsFound, Expired, Forget, HealthRecord,
-    HourRecord, MoveStep, Moved, NoticeRecord, Pending, PendingKey, ProgramRecord, PublicationRecord,
-    ResendBatch, ResendJobRecord, ResendRecord, SettingsChange, Standing, Store, StoreError, TestRecord,
-    Unsuccessful,
+    Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, Changed, ClusterStore, DeliverySearch,
+    DraftRecord, EndpointId, EndpointRecord, EventRecord, EventSearch, EventsFound, Expired, Forget,
+    HealthRecord, HourRecord, MoveStep, Moved, NoticeRecord, Pending, PendingKey, ProgramRecord,
+    PublicationRecord, ResendBatch, ResendJobRecord, ResendRecord, SettingsChange, Standing, Store,
+    StoreError, TestRecord, Unsuccessful,
 };
-
-/// What each database does in its own way.
-pub(super) trait Database: Send + Sync + 'static {
-    type Connection: Connection;
-
-    /// A connection that reads; it goes back when it is dropped.
-    type Reader: DerefMut<Target = Self::Connection> + Send;
-
-    type Transaction<'a>: Transaction<Target = Self::Connection> + Send
-    where
-        Self: 'a;
-
-    /// A connection for what inboxes have got; others wait until it is dropped.
-    type Inbox<'a>: DerefMut<Target = Self::Connection> + Send
-    where
-        Self: 'a;
-
-    /// Finds events by what their body says; see [`query::search`].
-    const EVENTS_SAYING: &'static str;
-
-    /// What seals and opens what is secret.
-    fn vault(&self) -> &Vault;
-
-    fn reader(&self) -> impl Future<Output = Result<Self::Reader, StoreError>> + Send;
-
-    /// Begins a transaction on the connection that writes.
-    fn begin(&self) -> impl Future<Output = Result<Self::Transaction<'_>, StoreError>> + Send;
-
-    /// The connection apart from everything else that reads and writes what inboxes have got.
-    fn inbox(&self) -> impl Future<Output = Result<Self::Inbox<'_>, StoreError>> + Send;
-
-    /// Whether any inbox has ever got anything.
-    fn has_inbox(&self) -> bool {
-        true
-    }
-
-    /// [`Store::commit`].
-    fn commit_batch(&self, batch: &Batch) -> impl Future<Output = Result<Vec<Accepted>, StoreError>> + Send;
-
-    /// [`Store::pending`].
-    fn queue(
-        &self,
-        endpoint: EndpointId,
-        after: Option<PendingKey>,
-        limit: usize,
-    ) -> impl Future<Output = Result<Vec<Pending>, StoreError>> + Send;
-
-    /// [`Store::bodies`].
-    fn event_bodies(
-        &self,
-        events: &[EventId],
-    ) -> impl Future<Output = Result<Vec<(EventId, Bytes)>, StoreError>> + Send;
-
-    /// [`Store::small_bodies`].
-    fn small_event_bodies(
-        &self,
-        events: &[EventId],
-    ) -> impl Future<Output = Result<Vec<(EventId, Bytes)>, StoreError>> + Send;
-
-    /// [`Store::earliest_due`].
-    fn first_due(
-        &self,
-        endpoints: &[EndpointId],
-    ) -> impl Future<Output = Result<Vec<(EndpointId, i64)>, StoreError>> + Send;
-
-    /// After [`Store::forget`] has removed these: what the database does about the room they took.
-    fn has_forgotten(&self, _events: &[EventId]) -> impl Future<Output = ()> + Send {
-        std::future::ready(())
-    }
-
-    /// From now on, within the transaction, what is replaced or deleted is overwritten where it stood.
-    fn begin_overwriting(_: &mut Self::Connection) -> impl Future<Output = Result<(), StoreError>> + Send {
-        std::future::ready(Ok(()))
-    }
-
-    /// The end of [`Database::begin_overwriting`].
-    fn end_overwriting(_: &mut Self::Connection) -> impl Future<Output = Result<(), StoreError>> + Send {
-        std::future::ready(Ok(()))
-    }
-
-    /// [`super::ErasureStore::scrub`].
-    fn scrub_files(&self) -> impl Future<Output = Result<bool, StoreError>> + Send {
-        std::future::ready(Ok(true))
-    }
-
-    /// [`Store::failed`].
-    fn broken(&self) -> impl Future<Output = ()> + Send {
-        std::future::pending()
-    }
-
-    /// [`Store::checkpoint`].
-    fn copy_log(&self) -> impl Future<Output = Result<(), StoreError>> + Send {
-        std::future::ready(Ok(()))
-    }
-
-    /// [`Store::emits`].
-    fn emits_here(&self) -> Option<&dyn super::EmitStore> {
-        None
-    }
-
-    /// [`Store::standing`].
-    fn standing_now(&self) -> Standing {
-        Standing::Sure
-    }
-
-    /// [`Store::lost`].
-    fn loss(&self) -> impl Future<Output = StoreError> + Send {
-        std::future::pending()
-    }
-
-    /// [`Store::close`].
-    fn shut(&self) -> impl Future<Output = ()> + Send;
-}
-
-/// A write transaction; it is a connection meanwhile. Dropped without [`Transaction::finish`] it is rolled back before
-/// the next one begins.
-pub(super) trait Transaction: DerefMut {
-    /// Commits what has succeeded, rolls back what has not.
-    fn finish<T: Send>(
-        self,
-        result: Result<T, StoreError>,
-    ) -> impl Future<Output = Result<T, StoreError>> + Send;
-}
 
 #[async_trait]
 impl<D: Database> Store for D {
@@ -223,14 +98,29 @@ impl<D: Database> Store for D {
 
     async fn apply(&self, change: &SettingsChange) -> Result<(), StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = match change {
-            SettingsChange::CreateProgram(program) => programs::insert(&mut *db, program).await,
-            SettingsChange::UpdateProgram(change) => programs::update(&mut *db, change).await,
-            SettingsChange::Webhooks(change) => webhooks::change(&mut *db, self.vault(), change).await,
-            SettingsChange::OldSecret(change) => {
-                webhooks::change_old_secret(&mut *db, self.vault(), change).await
-            }
+        let result = async {
+            self.check_lead(&mut *db).await?;
+            let program = match change {
+                SettingsChange::CreateProgram(program) => {
+                    programs::insert(&mut *db, program).await?;
+                    &program.id
+                }
+                SettingsChange::UpdateProgram(change) => {
+                    programs::update(&mut *db, change).await?;
+                    &change.id
+                }
+                SettingsChange::Webhooks(change) => {
+                    webhooks::change(&mut *db, self.vault(), change).await?;
+                    &change.program_id
+                }
+                SettingsChange::OldSecret(change) => {
+                    webhooks::change_old_secret(&mut *db, self.vault(), change).await?;
+                    &change.program_id
+                }
+            };
+            D::note_change(&mut *db, &Changed::Program(program.clone())).await
         };
+        let result = result.await;
         db.finish(result).await
     }
 
@@ -351,7 +241,10 @@ impl<D: Database> Store for D {
 
     async fn resend(&self, batch: &ResendBatch) -> Result<(), StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = resends::commit(&mut *db, batch).await;
+        let result = match self.check_lead(&mut *db).await {
+            Ok(()) => resends::commit(&mut *db, batch).await,
+            Err(error) => Err(error),
+        };
         db.finish(result).await
     }
 
@@ -398,7 +291,10 @@ impl<D: Database> Store for D {
 
     async fn forget(&self, forget: &Forget) -> Result<u64, StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = retention::forget(&mut *db, forget).await;
+        let result = match self.check_lead(&mut *db).await {
+            Ok(()) => retention::forget(&mut *db, forget).await,
+            Err(error) => Err(error),
+        };
         let removed = db.finish(result).await?;
         self.has_forgotten(&forget.events).await;
         Ok(removed)
@@ -416,7 +312,10 @@ impl<D: Database> Store for D {
 
     async fn save_api_key(&self, key: &ApiKeyRecord) -> Result<(), StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = keys::insert(&mut *db, key).await;
+        let result = match keys::insert(&mut *db, key).await {
+            Ok(()) => D::note_change(&mut *db, &Changed::ApiKeys).await,
+            Err(error) => Err(error),
+        };
         db.finish(result).await
     }
 
@@ -432,7 +331,10 @@ impl<D: Database> Store for D {
 
     async fn delete_api_key(&self, id: &str) -> Result<bool, StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = keys::delete(&mut *db, id).await;
+        let result = match keys::delete(&mut *db, id).await {
+            Ok(true) => D::note_change(&mut *db, &Changed::ApiKeys).await.map(|()| true),
+            other => other,
+        };
         db.finish(result).await
     }
 
@@ -446,6 +348,10 @@ impl<D: Database> Store for D {
 
     fn emits(&self) -> Option<&dyn super::EmitStore> {
         self.emits_here()
+    }
+
+    fn cluster(&self) -> Option<&dyn ClusterStore> {
+        self.several()
     }
 
     fn standing(&self) -> Standing {

@@ -48,7 +48,8 @@ fn read(file: &str, declaration: &str, found: &mut Vec<Statement>) {
     if let Some(value) = value.strip_prefix("&str =") {
         let text = literals.nth(1).unwrap_or_default().trim();
         let is_statement = text.split_whitespace().next().is_some_and(|word| {
-            ["SELECT", "INSERT", "UPDATE", "DELETE", "BEGIN", "COMMIT", "ROLLBACK", "PRAGMA"].contains(&word)
+            ["SELECT", "INSERT", "UPDATE", "DELETE", "WITH", "BEGIN", "COMMIT", "ROLLBACK", "PRAGMA"]
+                .contains(&word)
         });
         assert!(!is_statement || value.trim_start().starts_with('"'), "{constant} must be a plain literal");
         if is_statement {

@@ -5,10 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::store::StoreError;
 
-/// What belongs to one kind of database, and stays there: who has the database, what its migrations were, and how far a copy
+/// What belongs to one kind of database, and stays there: who has the database, and what of it, what its migrations were, and how far a copy
 /// is. In SQLite nobody emits events. What inboxes have got SQLite keeps in another file, and nothing of it is older than a day.
-const NOT_COPIED: [&str; 6] =
-    ["_sqlx_migrations", "emitted", "inbox_request", "lease", "rejected_event", "unfinished_copy"];
+const NOT_COPIED: [&str; 10] = [
+    "_sqlx_migrations",
+    "emitted",
+    "inbox_request",
+    "lease",
+    "node",
+    "rejected_event",
+    "settings_change",
+    "settings_version",
+    "shard_lease",
+    "unfinished_copy",
+];
 
 /// What numbers SQLite's attempts is for SQLite alone.
 const OF_ONE_DATABASE: [(&str, &str); 1] = [("attempt", "id")];

@@ -14,7 +14,17 @@ use crate::store::vault::{Place, SecretsKey, Vault};
 use crate::store::{Store, StoreError};
 
 /// What belongs to PostgreSQL, or is kept elsewhere by SQLite.
-const OF_POSTGRESQL: [&str; 5] = ["_sqlx_migrations", "emitted", "inbox_request", "lease", "rejected_event"];
+const OF_POSTGRESQL: [&str; 9] = [
+    "_sqlx_migrations",
+    "emitted",
+    "inbox_request",
+    "lease",
+    "node",
+    "rejected_event",
+    "settings_change",
+    "settings_version",
+    "shard_lease",
+];
 
 /// A new file, and a name for a new database.
 struct Pair {
@@ -255,7 +265,8 @@ async fn no_table_is_sorted_to_be_read() {
     let source = Source::open(&pair.file(), 0).expect("opens");
     let contents = source.contents().await.expect("reads");
     let tables = contents.catalogue.tables.keys().cloned().collect();
-    let claim = Claim { source: "", fingerprint: "", tables: &tables, now_ms: 0 };
+    let vault = vault();
+    let claim = Claim { source: "", fingerprint: "", tables: &tables, vault: &vault, now_ms: 0 };
     let target = Target::open(&Server::shared().url(&pair.database), claim).await;
     let (mut target, _) = target.expect("an empty database");
     let plan = plan::plan(&contents.catalogue, &target.catalogue().await.expect("reads")).expect("a plan");

@@ -7,13 +7,16 @@ use std::sync::Arc;
 use futures::TryStreamExt as _;
 use groundswell_types::EventId;
 use sqlx::postgres::PgRow;
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row};
+use sqlx::{AssertSqlSafe, PgConnection, Row};
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::LEASE;
+use super::Options;
+use super::connector::{self, Connector};
 use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
-use super::open::{self, Connector};
+use super::keeper::KeptLease;
+use super::lease::Purpose;
+use super::open::{self, Opened};
 use super::partitions::PARTITIONED;
 use super::writer::{self, Writer};
 use crate::id::day_of;
@@ -84,6 +87,8 @@ pub(in crate::store) struct Claim<'a> {
     pub(in crate::store) fingerprint: &'a str,
     /// Its tables.
     pub(in crate::store) tables: &'a BTreeSet<String>,
+    /// Opens what is secret in both.
+    pub(in crate::store) vault: &'a Vault,
     /// Unix milliseconds.
     pub(in crate::store) now_ms: i64,
 }
@@ -93,6 +98,7 @@ pub(in crate::store) struct Claim<'a> {
 pub(in crate::store) struct Target {
     writer: Arc<Writer>,
     keeper: JoinHandle<()>,
+    lease: KeptLease,
     stop: DropGuard,
     /// What is looked up and read back.
     reader: PgConnection,
@@ -126,11 +132,28 @@ impl Target {
         if !is_marked(&mut reader).await? {
             refuse_full(&mut reader, connector.database(), claim.tables).await?;
         }
+        let options = Options::new(claim.now_ms, claim.vault.clone());
+        let lease = open::claim(&connector, &options, Purpose::Alone).await?;
         let stop = CancellationToken::new();
-        let (writer, keeper) = open::claim(&connector, (claim.now_ms, LEASE), &stop).await?;
-        let mut target = Self { writer, keeper, stop: stop.drop_guard(), reader };
-        match target.begin(&connector, claim).await {
-            Ok(progress) => Ok((target, progress)),
+        let begun = async {
+            let progress = check(&mut reader, &connector, claim).await?;
+            connector.migrate(&mut reader).await?;
+            Ok((open::join(&connector, &options, (Purpose::Alone, &stop)).await?, progress))
+        };
+        let (Opened { writer, keeper }, progress) = match begun.await {
+            Ok(begun) => begun,
+            Err(error) => {
+                lease.release().await;
+                return Err(error);
+            }
+        };
+        lease.guard(&writer);
+        let target = Self { writer, keeper, lease, stop: stop.drop_guard(), reader };
+        if let Some(progress) = progress {
+            return Ok((target, progress));
+        }
+        match target.begin(claim).await {
+            Ok(()) => Ok((target, BTreeMap::new())),
             Err(error) => {
                 target.close().await;
                 Err(error)
@@ -138,27 +161,10 @@ impl Target {
         }
     }
 
-    async fn begin(
-        &mut self,
-        connector: &Connector,
-        claim: Claim<'_>,
-    ) -> Result<BTreeMap<String, Progress>, StoreError> {
-        if let Some(notes) = notes(&mut self.reader).await? {
-            if notes.get(FINGERPRINT).map(String::as_str) != Some(claim.fingerprint) {
-                let source = notes.get(SOURCE).map_or("another one", String::as_str);
-                return Err(StoreError::Unusable(format!(
-                    "the database {} is an unfinished copy of {source} as it was before: of another database, or a server has \
-                     used it since. Create an empty database and copy into that",
-                    connector.database()
-                )));
-            }
-            return progress(&notes);
-        }
-        refuse_full(&mut self.reader, connector.database(), claim.tables).await?;
-        connector.migrate(&mut self.reader).await?;
+    async fn begin(&self, claim: Claim<'_>) -> Result<(), StoreError> {
         let mut db = self.writer.begin().await?;
         let result = mark(&mut db, claim).await;
-        db.finish(result).await.map(|()| BTreeMap::new())
+        db.finish(result).await
     }
 
     /// Its tables.
@@ -249,10 +255,30 @@ impl Target {
             tracing::error!(%error, "the task that keeps the lease ended early");
         }
         self.writer.close().await;
-        if let Err(error) = within(READ_LIMIT, self.reader.close()).await {
-            tracing::debug!(%error, "the connection to PostgreSQL was not closed cleanly");
-        }
+        self.lease.release().await;
+        connector::close(self.reader).await;
     }
+}
+
+/// How far the copy is that a database is of the same source; none of an empty one. Refuses every other.
+async fn check(
+    db: &mut PgConnection,
+    connector: &Connector,
+    claim: Claim<'_>,
+) -> Result<Option<BTreeMap<String, Progress>>, StoreError> {
+    let Some(notes) = notes(db).await? else {
+        refuse_full(db, connector.database(), claim.tables).await?;
+        return Ok(None);
+    };
+    if notes.get(FINGERPRINT).map(String::as_str) != Some(claim.fingerprint) {
+        let source = notes.get(SOURCE).map_or("another one", String::as_str);
+        return Err(StoreError::Unusable(format!(
+            "the database {} is an unfinished copy of {source} as it was before: of another database, or a server has \
+             used it since. Create an empty database and copy into that",
+            connector.database()
+        )));
+    }
+    progress(&notes).map(Some)
 }
 
 /// Writes down what is to be copied, and makes room for it.

@@ -88,11 +88,11 @@ async fn execute(db: &mut PgConnection, statement: Statement<'_>) -> Result<u64,
     Ok(done.rows_affected())
 }
 
-/// [`super::hot::commit`], with the ends of what was emitted.
-pub(super) async fn commit(db: &mut PgConnection, batch: &Batch) -> Result<Vec<Accepted>, StoreError> {
+/// Writes what a batch accepts, and the ends of what was emitted.
+pub(super) async fn accept(db: &mut PgConnection, batch: &Batch) -> Result<Vec<Accepted>, StoreError> {
     let ids: Vec<i64> = batch.emitted.iter().flatten().map(|id| id.0).collect();
     if ids.is_empty() {
-        return hot::commit(db, batch).await;
+        return hot::accept(db, &batch.accepts).await;
     }
     let taken = sqlx::query(TAKE).bind(&ids);
     let taken = within(WRITE_LIMIT, taken.fetch_all(&mut *db)).await.map_err(error::of_write)?;
@@ -101,11 +101,11 @@ pub(super) async fn commit(db: &mut PgConnection, batch: &Batch) -> Result<Vec<A
     let emitted = |at: usize| batch.emitted.get(at).copied().flatten();
     let is_there = |at: usize| emitted(at).is_none_or(|id| taken.binary_search(&id.0).is_ok());
     let answers = if taken.len() == ids.len() {
-        hot::commit(db, batch).await?
+        hot::accept(db, &batch.accepts).await?
     } else {
         let accepts = batch.accepts.iter().enumerate().filter(|(at, _)| is_there(*at));
-        let accepts = accepts.map(|(_, accept)| accept.clone()).collect();
-        let mut accepted = hot::commit(db, &Batch { accepts, ..batch.clone() }).await?.into_iter();
+        let accepts: Vec<_> = accepts.map(|(_, accept)| accept.clone()).collect();
+        let mut accepted = hot::accept(db, &accepts).await?.into_iter();
         let answer = |at| if is_there(at) { accepted.next() } else { Some(Accepted::Taken) };
         (0..batch.accepts.len()).filter_map(answer).collect()
     };

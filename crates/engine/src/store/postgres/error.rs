@@ -43,6 +43,8 @@ pub(super) fn of_write(error: sqlx::Error) -> StoreError {
             Some("53100") => StoreError::Full(error.into()),
             // A row without a partition, the only check there is: they are looked up again after a failure.
             Some("23514") => StoreError::Unavailable(error.into()),
+            // Another node has accepted an event with that key at the same moment; by now it is known.
+            Some("23505") if database.constraint() == Some("idempotency_pkey") => StoreError::Outdated,
             // Data that is no text or out of range, constraints, rows that are too large.
             Some(code) if ["22", "23", "54"].iter().any(|class| code.starts_with(class)) => {
                 StoreError::Rejected(error.into())

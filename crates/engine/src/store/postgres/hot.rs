@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 
+use super::emit;
 use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
 use crate::store::idempotency::{Keys, Name, StoredAnswer};
 use crate::store::query::attempts::{after_columns, response_column};
@@ -16,8 +17,8 @@ use crate::store::query::webhooks::failing_text;
 use crate::store::query::{Columns, Connection, notices};
 use crate::store::rows::{changes, pending_rows, targets_text};
 use crate::store::{
-    Accept, Accepted, Batch, EndpointId, HealthRecord, MAX_TARGETS, Outcome, PARKED_DUE_MS, Pending,
-    PendingKey, SMALL_BODY, StoreError,
+    Accept, Accepted, After, AttemptRecord, Batch, EndpointId, HealthRecord, MAX_TARGETS, Outcome,
+    PARKED_DUE_MS, Pending, PendingKey, SMALL_BODY, StoreError,
 };
 
 const INSERT_EVENTS: &str = "
@@ -33,6 +34,24 @@ const DELETE_PENDING: &str = "
     USING UNNEST($1::BIGINT[], $2::BIGINT[], $3::BIGINT[]) AS gone (endpoint_id, due_at_ms, delivery_id)
     WHERE pending.endpoint_id = gone.endpoint_id AND pending.due_at_ms = gone.due_at_ms
         AND pending.delivery_id = gone.delivery_id";
+
+/// The same, and a row for the next attempt of those deliveries that had one. Grouped, so that every row that goes is gone
+/// before the first one comes.
+const MOVE_PENDING: &str = "
+    WITH gone AS (
+        DELETE FROM pending
+        USING UNNEST($1::BIGINT[], $2::BIGINT[], $3::BIGINT[]) AS gone (endpoint_id, due_at_ms, delivery_id)
+        WHERE pending.endpoint_id = gone.endpoint_id AND pending.due_at_ms = gone.due_at_ms
+            AND pending.delivery_id = gone.delivery_id
+        RETURNING pending.endpoint_id, pending.delivery_id
+    ), waited AS (
+        SELECT endpoint_id, delivery_id FROM gone GROUP BY endpoint_id, delivery_id
+    )
+    INSERT INTO pending (endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms)
+    SELECT next.endpoint_id, next.due_at_ms, next.delivery_id, next.attempts, next.accepted_at_ms, next.expires_at_ms
+    FROM UNNEST($4::BIGINT[], $5::BIGINT[], $6::BIGINT[], $7::BIGINT[], $8::BIGINT[], $9::BIGINT[])
+        AS next (endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms)
+    JOIN waited ON waited.endpoint_id = next.endpoint_id AND waited.delivery_id = next.delivery_id";
 
 const INSERT_ATTEMPTS: &str = "
     INSERT INTO attempt
@@ -96,26 +115,26 @@ const EARLIEST_DUE: &str = "
             LIMIT 1
         ) AS first";
 
-type Statement<'q> = Query<'q, sqlx::Postgres, PgArguments>;
+pub(super) type Statement<'q> = Query<'q, sqlx::Postgres, PgArguments>;
 
-async fn execute(db: &mut PgConnection, statement: Statement<'_>) -> Result<(), StoreError> {
+pub(super) async fn execute(db: &mut PgConnection, statement: Statement<'_>) -> Result<(), StoreError> {
     within(WRITE_LIMIT, statement.execute(db)).await.map(drop).map_err(error::of_write)
 }
 
-async fn fetch(db: &mut PgConnection, statement: Statement<'_>) -> Result<Vec<PgRow>, StoreError> {
+pub(super) async fn fetch(db: &mut PgConnection, statement: Statement<'_>) -> Result<Vec<PgRow>, StoreError> {
     within(READ_LIMIT, statement.fetch_all(db)).await.map_err(error::of_read)
 }
 
 /// Writes a batch within the caller's transaction.
 pub(super) async fn commit(db: &mut PgConnection, batch: &Batch) -> Result<Vec<Accepted>, StoreError> {
-    let answers = accept(db, &batch.accepts).await?;
+    let answers = emit::accept(db, batch).await?;
     finish(db, &batch.outcomes).await?;
     set_health(db, &batch.health).await?;
     notices::insert(db, &batch.notices).await?;
     Ok(answers)
 }
 
-async fn accept(db: &mut PgConnection, accepts: &[Accept]) -> Result<Vec<Accepted>, StoreError> {
+pub(super) async fn accept(db: &mut PgConnection, accepts: &[Accept]) -> Result<Vec<Accepted>, StoreError> {
     if accepts.iter().any(|accept| accept.targets.len() > MAX_TARGETS) {
         return Err(StoreError::Rejected("an event has too many targets".into()));
     }
@@ -200,42 +219,91 @@ async fn write_keys(db: &mut PgConnection, keys: &Keys) -> Result<(), StoreError
 }
 
 async fn finish(db: &mut PgConnection, outcomes: &[Outcome]) -> Result<(), StoreError> {
-    if outcomes.is_empty() {
-        return Ok(());
-    }
-    let attempts: Vec<_> = outcomes.iter().map(|outcome| &outcome.attempt).collect();
-    let statement = sqlx::query(INSERT_ATTEMPTS)
-        .bind(column(&attempts, |attempt| attempt.delivery_id.number()))
-        .bind(column(&attempts, |attempt| attempt.number))
-        .bind(column(&attempts, |attempt| attempt.endpoint_id.0))
-        .bind(column(&attempts, |attempt| attempt.started_at_ms))
-        .bind(column(&attempts, |attempt| attempt.duration_ms))
-        .bind(column(&attempts, |attempt| attempt.failure.map(FailureClass::as_str)))
-        .bind(column(&attempts, |attempt| attempt.status_code.map(i64::from)))
-        .bind(column(&attempts, |attempt| storable(&attempt.message)))
-        .bind(column(&attempts, |attempt| after_columns(attempt.after).0))
-        .bind(column(&attempts, |attempt| after_columns(attempt.after).1))
-        .bind(column(&attempts, |attempt| response_column(attempt)))
-        .bind(column(&attempts, |attempt| storable(&attempt.response_head)))
-        .bind(column(&attempts, |attempt| &attempt.response_body[..]));
-    execute(db, statement).await?;
+    let attempts: Vec<_> = outcomes.iter().map(|outcome| Logged::of(&outcome.attempt)).collect();
+    log(db, &attempts).await?;
     let (removed, inserted) = changes(outcomes);
-    if !removed.is_empty() {
-        let statement = sqlx::query(DELETE_PENDING)
-            .bind(column(&removed, |key| key.endpoint_id.0))
-            .bind(column(&removed, |key| key.due_at_ms))
-            .bind(column(&removed, |key| key.delivery_id.number()));
-        execute(db, statement).await?;
-    }
+    delete_pending(db, &removed).await?;
     insert_pending(db, &inserted).await
 }
 
-async fn set_health(db: &mut PgConnection, health: &[(EndpointId, HealthRecord)]) -> Result<(), StoreError> {
-    if health.is_empty() {
+/// An attempt as it is logged.
+pub(super) struct Logged<'a> {
+    pub(super) attempt: &'a AttemptRecord,
+    /// As it is stored: see [`crate::store::query::attempts::fenced_number`].
+    pub(super) number: i64,
+    pub(super) after: After,
+}
+
+impl<'a> Logged<'a> {
+    /// As it says itself.
+    pub(super) const fn of(attempt: &'a AttemptRecord) -> Self {
+        Self { attempt, number: attempt.number, after: attempt.after }
+    }
+}
+
+pub(super) async fn log(db: &mut PgConnection, attempts: &[Logged<'_>]) -> Result<(), StoreError> {
+    if attempts.is_empty() {
         return Ok(());
     }
+    let statement = sqlx::query(INSERT_ATTEMPTS)
+        .bind(column(attempts, |one| one.attempt.delivery_id.number()))
+        .bind(column(attempts, |one| one.number))
+        .bind(column(attempts, |one| one.attempt.endpoint_id.0))
+        .bind(column(attempts, |one| one.attempt.started_at_ms))
+        .bind(column(attempts, |one| one.attempt.duration_ms))
+        .bind(column(attempts, |one| one.attempt.failure.map(FailureClass::as_str)))
+        .bind(column(attempts, |one| one.attempt.status_code.map(i64::from)))
+        .bind(column(attempts, |one| storable(&one.attempt.message)))
+        .bind(column(attempts, |one| after_columns(one.after).0))
+        .bind(column(attempts, |one| after_columns(one.after).1))
+        .bind(column(attempts, |one| response_column(one.attempt)))
+        .bind(column(attempts, |one| storable(&one.attempt.response_head)))
+        .bind(column(attempts, |one| &one.attempt.response_body[..]));
+    execute(db, statement).await
+}
+
+async fn delete_pending(db: &mut PgConnection, removed: &[PendingKey]) -> Result<(), StoreError> {
+    if removed.is_empty() {
+        return Ok(());
+    }
+    let statement = sqlx::query(DELETE_PENDING)
+        .bind(column(removed, |key| key.endpoint_id.0))
+        .bind(column(removed, |key| key.due_at_ms))
+        .bind(column(removed, |key| key.delivery_id.number()));
+    execute(db, statement).await
+}
+
+/// Deletes rows, and inserts others for those of their deliveries that waited.
+pub(super) async fn move_pending(
+    db: &mut PgConnection,
+    removed: &[PendingKey],
+    inserted: &[Pending],
+) -> Result<(), StoreError> {
+    if inserted.is_empty() {
+        return delete_pending(db, removed).await;
+    }
+    let statement = sqlx::query(MOVE_PENDING)
+        .bind(column(removed, |key| key.endpoint_id.0))
+        .bind(column(removed, |key| key.due_at_ms))
+        .bind(column(removed, |key| key.delivery_id.number()))
+        .bind(column(inserted, |row| row.key.endpoint_id.0))
+        .bind(column(inserted, |row| row.key.due_at_ms))
+        .bind(column(inserted, |row| row.key.delivery_id.number()))
+        .bind(column(inserted, |row| row.attempts))
+        .bind(column(inserted, |row| row.accepted_at_ms))
+        .bind(column(inserted, |row| row.expires_at_ms));
+    execute(db, statement).await
+}
+
+pub(super) async fn set_health(
+    db: &mut PgConnection,
+    health: impl IntoIterator<Item = &(EndpointId, HealthRecord)>,
+) -> Result<(), StoreError> {
     // The last one of each endpoint counts: a statement can touch a row once only.
-    let last: BTreeMap<_, _> = health.iter().map(|(endpoint, health)| (*endpoint, health)).collect();
+    let last: BTreeMap<_, _> = health.into_iter().map(|(endpoint, health)| (*endpoint, health)).collect();
+    if last.is_empty() {
+        return Ok(());
+    }
     let health: Vec<_> = last.into_iter().collect();
     let health = &health[..];
     let statement = sqlx::query(INSERT_HEALTH)
@@ -254,7 +322,7 @@ async fn set_health(db: &mut PgConnection, health: &[(EndpointId, HealthRecord)]
 }
 
 /// One column of the rows.
-fn column<'a, T, V>(rows: &'a [T], value: impl Fn(&'a T) -> V) -> Vec<V> {
+pub(super) fn column<'a, T, V>(rows: &'a [T], value: impl Fn(&'a T) -> V) -> Vec<V> {
     rows.iter().map(value).collect()
 }
 

@@ -1,19 +1,22 @@
-//! The task that keeps the lease, gets back to a server that was away, and makes the partitions of the next day.
+//! The tasks that keep what is ours: the lease as long as it is needed, and this process's row, with which goes the care for
+//! the connection that writes and for the partitions of the next day.
 
 use std::sync::Arc;
 
 use sqlx::PgConnection;
-use tokio_util::sync::CancellationToken;
+use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::open::Connector;
+use super::connector::{self, Connector};
+use super::lease::Lease;
 use super::writer::{CONNECT_AGAIN, Writer};
 use crate::store::StoreError;
 
-/// Works until stopped, or until the lease is lost or the database unusable. Renewals have a connection of their own:
-/// a transaction may take longer than a lease lasts.
+/// Gives signs of life until stopped, or until this process is given up or the database unusable. They have a connection of
+/// their own: a transaction may take longer than a sign of life lasts.
 pub(super) async fn run(writer: Arc<Writer>, connector: Connector, stop: CancellationToken) {
     let mut connection = None;
-    let mut wait = writer.lease.renewal_wait();
+    let mut wait = writer.node.wait();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -25,14 +28,15 @@ pub(super) async fn run(writer: Arc<Writer>, connector: Connector, stop: Cancell
             result = step(&writer, &connector, &mut connection) => result,
         };
         wait = match result {
-            Ok(()) => writer.lease.renewal_wait(),
+            Ok(()) => writer.node.wait(),
             Err(StoreError::Unavailable(cause)) => {
-                tracing::debug!(%cause, "the lease on the database was not renewed; trying again");
+                tracing::debug!(%cause, "no sign of life was given; trying again");
+                writer.node.note_silence();
                 connection = None;
                 CONNECT_AGAIN
             }
             Err(error) => {
-                writer.lease.give_up(error.to_string());
+                writer.node.give_up(error.to_string());
                 return;
             }
         };
@@ -52,9 +56,103 @@ async fn step(
         Some(own) => own,
         None => connection.insert(connector.connect().await?),
     };
-    writer.lease.renew(own).await?;
+    writer.node.stay_open(own).await?;
     if let Err(error) = writer.make_room_ahead().await {
         tracing::warn!(%error, "the partitions of the next day were not made yet; they will be when they are needed");
     }
     Ok(())
+}
+
+/// The lease while it is renewed, however long a migration takes. Dropped, it is left to run out.
+#[derive(Debug)]
+pub(super) struct KeptLease {
+    release: CancellationToken,
+    lost: CancellationToken,
+    task: JoinHandle<()>,
+    _abandon: DropGuard,
+}
+
+impl KeptLease {
+    /// Keeps a lease in the session that has taken it: when that ends, another process may have it.
+    pub(super) fn new(lease: Lease, session: PgConnection, connector: Connector) -> Self {
+        let [release, lost, abandon] = [(); 3].map(|()| CancellationToken::new());
+        let kept = keep(lease, (session, connector), release.clone());
+        let (told, given_up) = (lost.clone(), abandon.clone());
+        let task = tokio::spawn(async move {
+            tokio::select! {
+                () = given_up.cancelled() => {}
+                () = kept => told.cancel(),
+            }
+        });
+        Self { release, lost, task, _abandon: abandon.drop_guard() }
+    }
+
+    /// Lets nothing be written any more once the lease is lost.
+    pub(super) fn guard(&self, writer: &Arc<Writer>) {
+        let (lost, release, writer) = (self.lost.clone(), self.release.clone(), Arc::clone(writer));
+        tokio::spawn(async move {
+            tokio::select! {
+                () = release.cancelled() => {}
+                () = lost.cancelled() => writer.node.give_up(
+                    "another process may have taken the database over, which this one must have alone".to_owned(),
+                ),
+            }
+        });
+    }
+
+    /// Gives it back.
+    pub(super) async fn release(self) {
+        self.release.cancel();
+        if let Err(error) = self.task.await {
+            tracing::error!(%error, "the task that keeps the lease ended early");
+        }
+    }
+}
+
+/// Renews a lease until it is to be released, or lost.
+async fn keep(lease: Lease, (session, connector): (PgConnection, Connector), release: CancellationToken) {
+    let mut session = Some(session);
+    let mut wait = lease.renewal_wait();
+    loop {
+        tokio::select! {
+            () = release.cancelled() => break,
+            () = tokio::time::sleep(wait) => {}
+        }
+        wait = match renew(&lease, &connector, &mut session).await {
+            Ok(()) => lease.renewal_wait(),
+            Err(StoreError::Unavailable(cause)) if !lease.may_be_over() => {
+                tracing::debug!(%cause, "the lease on the database was not renewed; trying again");
+                session = None;
+                CONNECT_AGAIN
+            }
+            Err(error) => {
+                tracing::error!(%error, "the lease on the database is lost");
+                return;
+            }
+        };
+    }
+    let released = async {
+        let mut session = match session {
+            Some(session) => session,
+            None => connector.connect().await?,
+        };
+        lease.release(&mut session).await?;
+        connector::close(session).await;
+        Ok::<_, StoreError>(())
+    };
+    if let Err(error) = released.await {
+        tracing::warn!(%error, "the lease on the database was not given back; it runs out by itself");
+    }
+}
+
+async fn renew(
+    lease: &Lease,
+    connector: &Connector,
+    session: &mut Option<PgConnection>,
+) -> Result<(), StoreError> {
+    let session = match session {
+        Some(session) => session,
+        None => session.insert(connector.connect().await?),
+    };
+    lease.renew(session).await
 }

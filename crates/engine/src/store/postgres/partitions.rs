@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use groundswell_types::EventId;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use super::error;
+use super::error::{self, WRITE_LIMIT, within};
 use crate::id::{day_of, first_of_day};
 use crate::store::calendar::date;
 use crate::store::{Batch, StoreError};
@@ -32,6 +32,10 @@ const IS_EMPTY_BEFORE: &str = "
 
 /// The tables with partitions, the column that decides, and how many of its numbers an event's id stands for.
 pub(super) const PARTITIONED: [(&str, &str, i64); 2] = [("event", "id", 1), ("attempt", "delivery_id", 8)];
+
+/// At the beginning of a day every node makes the same partitions: one after the other, so that the next one finds them.
+/// Attaching takes this lock as well; it keeps nobody from reading or writing.
+const MAKE_ALONE: &str = "LOCK TABLE event IN SHARE UPDATE EXCLUSIVE MODE";
 
 /// Dropping a partition waits for whoever reads the table, and all that come later wait behind it; so not for long.
 /// The next sweep tries again.
@@ -70,19 +74,29 @@ impl Days {
 
 /// Makes the partitions of `days` that are not there, within the caller's transaction; returns all that are there then.
 pub(super) async fn create(db: &mut PgConnection, days: &BTreeSet<i64>) -> Result<BTreeSet<i64>, StoreError> {
-    let rows = sqlx::query(LOWEST_IDS).fetch_all(&mut *db).await.map_err(error::of_write)?;
-    let lowest = rows.iter().map(|row| row.try_get::<i64, _>(0));
-    let lowest = lowest.collect::<Result<Vec<_>, _>>().map_err(error::of_write)?;
-    let mut present: BTreeSet<i64> = lowest.into_iter().map(|id| day_of(EventId::from_number(id))).collect();
+    let mut there = present(db).await?;
+    if days.is_subset(&there) {
+        return Ok(there);
+    }
+    within(WRITE_LIMIT, sqlx::raw_sql(MAKE_ALONE).execute(&mut *db)).await.map_err(error::of_write)?;
+    there = present(db).await?;
     for day in days {
-        if present.insert(*day) {
+        if there.insert(*day) {
             let place: String =
                 sqlx::query_scalar(PLACE).fetch_one(&mut *db).await.map_err(error::of_write)?;
             let sql = AssertSqlSafe(create_text(*day, &place));
             sqlx::raw_sql(sql).execute(&mut *db).await.map_err(error::of_write)?;
         }
     }
-    Ok(present)
+    Ok(there)
+}
+
+/// The days that there are partitions of.
+async fn present(db: &mut PgConnection) -> Result<BTreeSet<i64>, StoreError> {
+    let rows = sqlx::query(LOWEST_IDS).fetch_all(db).await.map_err(error::of_write)?;
+    let lowest = rows.iter().map(|row| row.try_get::<i64, _>(0));
+    let lowest = lowest.collect::<Result<Vec<_>, _>>().map_err(error::of_write)?;
+    Ok(lowest.into_iter().map(|id| day_of(EventId::from_number(id))).collect())
 }
 
 /// Attaching a table locks out nobody who reads or writes; `CREATE TABLE … PARTITION OF` would.

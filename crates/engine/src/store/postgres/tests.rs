@@ -1,9 +1,11 @@
-//! What the trait does not show: settings, statements, partitions, the lease, and connections that break.
+//! What the trait does not show: settings, statements, partitions, leases, and connections that break.
 
 mod audit;
 mod emit;
 mod failures;
+mod fences;
 mod leases;
+mod nodes;
 mod partitions;
 mod proxy;
 mod secrets;
@@ -17,8 +19,9 @@ use groundswell_types::{EventId, EventKind, ProgramId};
 use private_postgres::Server;
 
 use super::{Options, Postgres};
+use crate::cluster::{Asked, Lease, Presence, Shard};
 use crate::store::vault::{SecretsKey, Vault};
-use crate::store::{Accept, Batch, EndpointId, Target};
+use crate::store::{Accept, Batch, ClusterStore as _, EndpointId, Target};
 
 /// An empty database of its own.
 struct Database<'s> {
@@ -42,7 +45,9 @@ impl<'s> Database<'s> {
     }
 
     async fn open(&self) -> Postgres {
-        Postgres::open(&self.url(), options()).await.expect("the database opens")
+        let store = Postgres::open(&self.url(), options()).await.expect("the database opens");
+        lead(&store).await;
+        store
     }
 
     async fn refusal(&self) -> String {
@@ -53,6 +58,25 @@ impl<'s> Database<'s> {
     fn sql(&self, statement: &str) -> String {
         self.server.sql(&self.name, statement)
     }
+}
+
+/// Makes a store's node the one that leads.
+async fn lead(store: &Postgres) {
+    take(store, [Shard::new(0)], 1).await;
+}
+
+fn asked(store: &Postgres, leases: impl IntoIterator<Item = Lease>, ttl_ms: i64) -> Asked {
+    let leases = leases.into_iter().collect();
+    Asked { node: store.node(), presence: Presence::Staying, leases, ttl_ms, sent_ms: 0 }
+}
+
+/// Takes shards that are over, as they are; it leads under the first one.
+async fn take(store: &Postgres, shards: impl IntoIterator<Item = Shard>, ttl_ms: i64) -> Vec<Lease> {
+    let rows = store.renew(&asked(store, [], ttl_ms)).await.expect("renews").leases;
+    let seen = shards.into_iter().map(|shard| rows[usize::from(shard.number())].lease);
+    let taken = store.acquire(&asked(store, seen, ttl_ms)).await.expect("acquires");
+    store.lead_under(taken.first().copied());
+    taken
 }
 
 /// Of keys that differ by a number.

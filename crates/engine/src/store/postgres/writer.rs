@@ -5,19 +5,22 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
-use sqlx::{Connection, PgConnection};
+use sqlx::PgConnection;
 use tokio::sync::{Mutex, MutexGuard, Notify};
 
+use super::connector::{self, Connector};
 use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
-use super::lease::Lease;
-use super::open::Connector;
+use super::node::Node;
 use super::partitions::{self, Days};
 use crate::clock::Stopwatch;
-use crate::store::{StoreError, sql};
+use crate::store::{SettingsVersion, StoreError, sql};
 
-/// Said in full, so that no setting of the database or the role makes it another one.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
-const COMMIT: &str = "COMMIT";
+/// Said in full, so that no setting of the database or the role makes it another one. What a lost session has locked is free
+/// again after five seconds; a process that is held up for so long between two statements begins anew.
+pub(super) const BEGIN: &str = "
+    BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+    SET LOCAL idle_in_transaction_session_timeout = '5s'";
+pub(super) const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
 
 /// A server that is there rolls back at once.
@@ -33,7 +36,7 @@ const DOUBT_LIMIT: Duration = Duration::from_mins(2);
 pub(super) struct Writer {
     state: Mutex<State>,
     connector: Connector,
-    pub(super) lease: Lease,
+    pub(super) node: Node,
     /// Whether the connection is lost and there is no other one yet.
     is_away: AtomicBool,
     /// Told when the connection is lost, or a transaction was left half-way.
@@ -54,17 +57,20 @@ struct State {
     days: Days,
 }
 
-/// A write transaction. Dropped, it is rolled back soon: it may hold the lock on the lease, which nobody could renew then.
+/// A write transaction. Dropped, it is rolled back soon: it may hold the lock on this process's row, and no sign of life gets
+/// through then.
 #[derive(Debug)]
 pub(in crate::store) struct Transaction<'a> {
     writer: &'a Writer,
     state: MutexGuard<'a, State>,
     /// The partitions there are once this has committed, if it made or dropped some.
     days: Option<BTreeSet<i64>>,
+    /// The settings that must be there still when it commits.
+    settings: Option<SettingsVersion>,
 }
 
 impl Writer {
-    pub(super) fn new(connection: PgConnection, connector: Connector, lease: Lease, today: i64) -> Self {
+    pub(super) fn new(connection: PgConnection, connector: Connector, node: Node, today: i64) -> Self {
         let state = State {
             connection: Some(connection),
             is_in_transaction: false,
@@ -75,7 +81,7 @@ impl Writer {
         Self {
             state: Mutex::new(state),
             connector,
-            lease,
+            node,
             is_away: AtomicBool::new(false),
             needs_care: Notify::new(),
             latest_day: AtomicI64::new(today),
@@ -110,7 +116,7 @@ impl Writer {
                 return Err(error::of_read(error));
             }
         }
-        Ok(Transaction { writer: self, state, days: None })
+        Ok(Transaction { writer: self, state, days: None, settings: None })
     }
 
     /// Makes the partitions of the latest day and the one after it, unless they are known to be there or something is
@@ -158,23 +164,21 @@ impl Writer {
         Ok(())
     }
 
-    /// Closes the connection and gives the lease back.
+    /// Closes the connection, and takes leave.
     pub(super) async fn close(&self) {
         let mut state = self.state.lock().await;
         state.is_closed = true;
         let Some(mut connection) = state.connection.take() else { return };
-        if self.lease.check().is_ok()
-            && let Err(error) = self.lease.release(&mut connection).await
+        if self.node.check().is_ok()
+            && let Err(error) = self.node.leave(&mut connection).await
         {
-            tracing::warn!(%error, "the lease on the database was not given back; it runs out by itself");
+            tracing::warn!(%error, "the database was not told that this process ends; it finds out by itself");
         }
-        if let Err(error) = within(READ_LIMIT, connection.close()).await {
-            tracing::debug!(%error, "the connection to PostgreSQL was not closed cleanly");
-        }
+        connector::close(connection).await;
     }
 
     fn check(&self, state: &State) -> Result<(), StoreError> {
-        self.lease.check()?;
+        self.node.check()?;
         if state.is_broken {
             return Err(StoreError::Fatal(
                 "an earlier commit failed; the database must be opened again".into(),
@@ -186,11 +190,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Connects and goes on with the lease; returns how many transactions have committed under it.
+    /// Connects and goes on; returns how many transactions have committed.
     async fn connect(&self, state: &mut State) -> Result<i64, StoreError> {
         self.lose(state);
         let mut connection = self.connector.connect().await?;
-        let commits = self.lease.resume(&mut connection).await?;
+        let commits = self.node.resume(&mut connection).await?;
         state.connection = Some(connection);
         if self.is_away.swap(false, Ordering::SeqCst) {
             tracing::info!("connected to PostgreSQL again");
@@ -221,17 +225,17 @@ impl Writer {
         }
     }
 
-    /// Counts and commits.
-    async fn commit(&self, state: &mut State) -> Result<(), StoreError> {
+    /// Counts and commits, unless there are other settings by now than there must be.
+    async fn commit(&self, state: &mut State, settings: Option<SettingsVersion>) -> Result<(), StoreError> {
         let Some(connection) = &mut state.connection else {
             return Err(StoreError::Unavailable("the connection to PostgreSQL was lost".into()));
         };
-        let counted = self.lease.count(connection).await?;
+        let counted = self.node.count(connection, settings.is_some()).await?;
+        if counted.settings != settings {
+            return Err(StoreError::Outdated);
+        }
         let error = match within(WRITE_LIMIT, run(connection, COMMIT)).await {
-            Ok(()) => {
-                self.lease.has_committed(&counted);
-                return Ok(());
-            }
+            Ok(()) => return Ok(()),
             // PostgreSQL has said that it did not.
             Err(error) if error.as_database_error().is_some_and(is_refusal) => {
                 return Err(error::of_write(error));
@@ -283,6 +287,11 @@ fn is_refusal(error: &dyn sqlx::error::DatabaseError) -> bool {
 }
 
 impl Transaction<'_> {
+    /// Has the transaction commit only if these settings are there still.
+    pub(super) const fn expect(&mut self, settings: SettingsVersion) {
+        self.settings = Some(settings);
+    }
+
     /// Makes sure that rows of these days have a partition, now that there will be some.
     pub(super) async fn make_room_for(&mut self, days: &BTreeSet<i64>) -> Result<(), StoreError> {
         if let Some(last) = days.last() {
@@ -316,7 +325,7 @@ impl Transaction<'_> {
 impl sql::Transaction for Transaction<'_> {
     async fn finish<T: Send>(mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         let result = match result {
-            Ok(value) => self.writer.commit(&mut self.state).await.map(|()| value),
+            Ok(value) => self.writer.commit(&mut self.state, self.settings).await.map(|()| value),
             Err(error) => Err(error),
         };
         if result.is_ok() {
@@ -353,6 +362,6 @@ impl DerefMut for Transaction<'_> {
     }
 }
 
-async fn run(connection: &mut PgConnection, sql: &'static str) -> Result<(), sqlx::Error> {
+pub(super) async fn run(connection: &mut PgConnection, sql: &'static str) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(sql).execute(connection).await.map(drop)
 }

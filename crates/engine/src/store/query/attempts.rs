@@ -3,6 +3,7 @@
 use groundswell_types::{DeliveryId, FailureClass};
 
 use super::{Columns, Connection, damaged};
+use crate::cluster::Epoch;
 use crate::store::list::{List, Marks};
 use crate::store::{After, AttemptRecord, EndpointId, StoreError};
 
@@ -10,8 +11,7 @@ const IN_FULL: &str = "
     SELECT delivery_id, number, endpoint_id, started_at_ms, duration_ms, failure, status_code, message, after,
         retry_at_ms, is_response_truncated, response_head, response_body
     FROM attempt
-    WHERE delivery_id = $1
-    ORDER BY number";
+    WHERE delivery_id = $1";
 
 static IN_BRIEF: List = List::new(
     "
@@ -21,8 +21,7 @@ static IN_BRIEF: List = List::new(
     SELECT delivery_id, number, endpoint_id, started_at_ms, duration_ms, failure, status_code, message, after,
         retry_at_ms, is_response_truncated
     FROM attempt
-    WHERE delivery_id IN (SELECT delivery_id FROM wanted)
-    ORDER BY delivery_id, number",
+    WHERE delivery_id IN (SELECT delivery_id FROM wanted)",
     Marks::From(1),
 );
 
@@ -31,7 +30,9 @@ pub(in crate::store) async fn in_full(
     delivery: DeliveryId,
 ) -> Result<Vec<AttemptRecord>, StoreError> {
     let rows = db.fetch(IN_FULL, vec![delivery.number().into()]).await?;
-    rows.iter().map(attempt_in_full).collect()
+    let mut attempts: Vec<AttemptRecord> = rows.iter().map(attempt_in_full).collect::<Result<_, _>>()?;
+    attempts.sort_by_key(place);
+    Ok(attempts)
 }
 
 /// Without response head and body.
@@ -45,7 +46,27 @@ pub(in crate::store) async fn in_brief(
             attempts.push(attempt(row)?);
         }
     }
+    attempts.sort_by_key(place);
     Ok(attempts)
+}
+
+/// Where an attempt stands among others. Those of a node that had lost the delivery stand beside the ones of its new owner.
+fn place(attempt: &AttemptRecord) -> (DeliveryId, i64, i64) {
+    (attempt.delivery_id, attempt.number, attempt.started_at_ms)
+}
+
+/// So many attempts a delivery never has.
+const FENCED: i64 = 1_000_000;
+
+/// What stands in `attempt.number` for an attempt that was made in an epoch that is over: the delivery's new owner may make
+/// one of the same number.
+pub(in crate::store) const fn fenced_number(number: i64, epoch: Epoch) -> i64 {
+    -(epoch.number() * FENCED + number)
+}
+
+/// The number of an attempt from `attempt.number`.
+const fn number_of(stored: i64) -> i64 {
+    if stored < 0 { -stored % FENCED } else { stored }
 }
 
 fn attempt_in_full(row: &impl Columns) -> Result<AttemptRecord, StoreError> {
@@ -58,7 +79,7 @@ fn attempt(row: &impl Columns) -> Result<AttemptRecord, StoreError> {
     let failure = row.optional_text(5)?.map(|text| failure(&text)).transpose()?;
     Ok(AttemptRecord {
         delivery_id: DeliveryId::from_number(row.int(0)?),
-        number: row.int(1)?,
+        number: number_of(row.int(1)?),
         endpoint_id: EndpointId(row.int(2)?),
         started_at_ms: row.int(3)?,
         duration_ms: row.int(4)?,

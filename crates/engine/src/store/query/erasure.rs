@@ -73,7 +73,7 @@ static ERASE_ANSWERS: List = List::new(
         response_body = SUBSTR(response_body, 1, 0),
         is_response_truncated = 0,
         message = CASE WHEN status_code IS NULL OR message = '' THEN message ELSE 'What the receiver answered was erased.' END
-    WHERE number > 0 AND delivery_id IN (VALUES ",
+    WHERE number <> 0 AND delivery_id IN (VALUES ",
     1,
     ")",
     Marks::From(1),

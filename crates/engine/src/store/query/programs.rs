@@ -10,6 +10,11 @@ const ALL: &str = "
     FROM program
     ORDER BY created_at_ms, id";
 
+const ONE: &str = "
+    SELECT id, name, kind, status, currency, created_at_ms, webhooks_version, team_id, retention_days
+    FROM program
+    WHERE id = $1";
+
 const INSERT: &str = "
     INSERT INTO program (id, name, kind, status, currency, created_at_ms, webhooks_version, team_id, retention_days)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
@@ -18,6 +23,14 @@ const UPDATE: &str = "UPDATE program SET name = $2, status = $3, retention_days 
 
 pub(in crate::store) async fn all(db: &mut impl Connection) -> Result<Vec<ProgramRecord>, StoreError> {
     db.read_each(ALL, program).await
+}
+
+pub(in crate::store) async fn find(
+    db: &mut impl Connection,
+    id: &ProgramId,
+) -> Result<Option<ProgramRecord>, StoreError> {
+    let rows = db.fetch(ONE, vec![id.as_str().into()]).await?;
+    rows.first().map(program).transpose()
 }
 
 pub(in crate::store) async fn insert(

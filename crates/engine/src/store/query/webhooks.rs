@@ -95,6 +95,15 @@ pub(in crate::store) async fn live(
     db.read_each(LIVE, |row| endpoint(row, vault)).await
 }
 
+pub(in crate::store) async fn live_of(
+    db: &mut impl Connection,
+    vault: &Vault,
+    program: &ProgramId,
+) -> Result<Vec<EndpointRecord>, StoreError> {
+    let rows = db.fetch(LIVE_OF_PROGRAM, vec![program.as_str().into()]).await?;
+    rows.iter().map(|row| endpoint(row, vault)).collect()
+}
+
 pub(in crate::store) async fn url(
     db: &mut impl Connection,
     endpoint: EndpointId,
@@ -109,7 +118,7 @@ pub(in crate::store) async fn health(
     db.read_each(HEALTH, health_of).await
 }
 
-fn health_of(row: &impl Columns) -> Result<(EndpointId, HealthRecord), StoreError> {
+pub(in crate::store) fn health_of(row: &impl Columns) -> Result<(EndpointId, HealthRecord), StoreError> {
     let health = HealthRecord {
         consecutive_failures: row.int(1)?,
         last_failure_at_ms: row.optional_int(2)?,
@@ -221,8 +230,7 @@ async fn upsert(
 }
 
 async fn publish(db: &mut impl Connection, vault: &Vault, change: &WebhooksChange) -> Result<(), StoreError> {
-    let rows = db.fetch(LIVE_OF_PROGRAM, vec![change.program_id.as_str().into()]).await?;
-    let endpoints = rows.iter().map(|row| endpoint(row, vault)).collect::<Result<Vec<_>, _>>()?;
+    let endpoints = live_of(db, vault, &change.program_id).await?;
     let published = Published::new(change.by, &endpoints);
     let values = [
         change.program_id.as_str().into(),

@@ -5,7 +5,7 @@ use groundswell_types::{ErasureId, EventId, InboxRequestId, ProgramId};
 
 use super::{Database, Transaction as _};
 use crate::store::query::{self, audit, erasure, inbox};
-use crate::store::{EraseStep, ErasureRecord, ErasureStore, EventRecord, StoreError};
+use crate::store::{Changed, EraseStep, ErasureRecord, ErasureStore, EventRecord, StoreError};
 
 #[async_trait]
 impl<D: Database> ErasureStore for D {
@@ -32,12 +32,20 @@ impl<D: Database> ErasureStore for D {
 
     async fn erase(&self, step: &EraseStep) -> Result<(), StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = match D::begin_overwriting(&mut *db).await {
-            Ok(()) => erase(&mut *db, step).await,
-            Err(error) => Err(error),
+        let result = async {
+            self.check_lead(&mut *db).await?;
+            D::begin_overwriting(&mut *db).await?;
+            let erased = erase(&mut *db, step).await;
+            let ended = D::end_overwriting(&mut *db).await;
+            erased.and(ended)?;
+            let events: Vec<EventId> = step.events.iter().map(|(event, _)| *event).collect();
+            if events.is_empty() {
+                return Ok(());
+            }
+            D::note_change(&mut *db, &Changed::Erased(events)).await
         };
-        let ended = D::end_overwriting(&mut *db).await;
-        db.finish(result.and(ended)).await
+        let result = result.await;
+        db.finish(result).await
     }
 
     async fn erasure(&self, id: ErasureId) -> Result<Option<ErasureRecord>, StoreError> {

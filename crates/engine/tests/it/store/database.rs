@@ -1,5 +1,6 @@
 //! Databases on the PostgreSQL server that these tests start for themselves.
 
+use groundswell_engine::cluster::{Asked, Presence};
 use groundswell_engine::store::Store;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::postgres::{Options, Postgres};
@@ -31,9 +32,21 @@ impl Database {
 }
 
 async fn open(url: &str) -> Postgres {
-    Postgres::open(url, Options { readers: 2, ..Options::new(0, super::vault(1)) })
-        .await
-        .expect("the database opens")
+    let options = Options { readers: 2, ..Options::new(0, super::vault(1)) };
+    let store = Postgres::open(url, options).await.expect("the database opens");
+    lead(&store).await;
+    store
+}
+
+/// Makes a store's node the one that leads, as an engine does for itself: by a lease that nobody else takes, because it is over
+/// at once and stays so.
+pub async fn lead(store: &dyn Store) {
+    let cluster = store.cluster().expect("several nodes may have it");
+    let asked =
+        |leases| Asked { node: cluster.node(), presence: Presence::Staying, leases, ttl_ms: 0, sent_ms: 0 };
+    let first = cluster.renew(&asked(vec![])).await.expect("renews").leases[0].lease;
+    let taken = cluster.acquire(&asked(vec![first])).await.expect("acquires");
+    cluster.lead_under(taken.first().copied());
 }
 
 #[tokio::test]

@@ -86,6 +86,7 @@ async fn a_copy_in_postgresql_has_everything_that_the_file_had() {
     assert_eq!((copied.rows_of("event"), copied.rows_before, copied.strange), (6, 0, vec![]));
 
     let store = Postgres::open(&url, Options::new(0, vault)).await.expect("is a database like every other");
+    super::database::lead(&store).await;
     assert_eq!(read(&store).await, read(&oracle).await);
     let repeat = make::accepts([make::keyed(make::accept(99, &[10]), "key-1", 1)]);
     let first = Accepted::Duplicate { event_id: make::event(1), deliveries: 2 };

@@ -20,11 +20,11 @@ async fn a_commit_whose_answer_is_lost_is_found_to_have_happened() {
     let proxy = Proxy::before(database.server.socket());
     let store = through(&proxy, &database).await;
     proxy.plan(Fault::Swallow);
-    assert_eq!(store.commit(&accepts([1, 2])).await.expect("has happened"), [Accepted::New; 2]);
+    assert_eq!(Store::commit(&store, &accepts([1, 2])).await.expect("has happened"), [Accepted::New; 2]);
     assert!(proxy.has_struck());
     assert_eq!(store.standing(), Standing::Sure);
     assert_eq!(database.sql("SELECT COUNT(*) FROM event"), "2");
-    store.commit(&accepts([3])).await.expect("goes on");
+    Store::commit(&store, &accepts([3])).await.expect("goes on");
     store.close().await;
 }
 
@@ -34,11 +34,11 @@ async fn a_commit_that_never_arrives_is_found_not_to_have_happened() {
     let proxy = Proxy::before(database.server.socket());
     let store = through(&proxy, &database).await;
     proxy.plan(Fault::Cut);
-    let result = store.commit(&accepts([1, 2])).await;
+    let result = Store::commit(&store, &accepts([1, 2])).await;
     assert!(matches!(result, Err(StoreError::Unavailable(_))), "{result:?}");
     assert!(proxy.has_struck());
     assert_eq!(database.sql("SELECT COUNT(*) FROM event"), "0");
-    store.commit(&accepts([1, 2])).await.expect("goes on");
+    Store::commit(&store, &accepts([1, 2])).await.expect("goes on");
     store.close().await;
 }
 
@@ -51,7 +51,7 @@ async fn a_commit_in_doubt_waits_for_the_server() {
     proxy.plan(Fault::Swallow);
     proxy.let_in(false);
     let batch = accepts([1]);
-    let commit = store.commit(&batch);
+    let commit = Store::commit(&store, &batch);
     tokio::pin!(commit);
     let early = tokio::time::timeout(Duration::from_secs(1), &mut commit).await;
     assert!(early.is_err(), "{early:?}");
@@ -62,6 +62,29 @@ async fn a_commit_in_doubt_waits_for_the_server() {
 }
 
 #[tokio::test]
+async fn commits_of_two_nodes_whose_answers_are_lost_are_found_out_about_each_for_itself() {
+    let database = Database::new();
+    let proxies = [(); 2].map(|()| Proxy::before(database.server.socket()));
+    let [one, two] = [through(&proxies[0], &database).await, through(&proxies[1], &database).await];
+    // The other one's commits do not count as this one's.
+    for number in 10..20 {
+        Store::commit(&two, &accepts([number])).await.expect("commits");
+    }
+    proxies[0].plan(Fault::Cut);
+    proxies[1].plan(Fault::Swallow);
+    let batches = [accepts([1]), accepts([2])];
+    let (lost, kept) = tokio::join!(Store::commit(&one, &batches[0]), Store::commit(&two, &batches[1]));
+    assert!(matches!(lost, Err(StoreError::Unavailable(_))), "{lost:?}");
+    assert_eq!(kept.expect("has happened"), [Accepted::New]);
+    assert!(proxies.iter().all(Proxy::has_struck));
+    assert_eq!(database.sql("SELECT id FROM event WHERE id < 10"), "2");
+    for (store, number) in [(&one, 3), (&two, 4)] {
+        Store::commit(store, &accepts([number])).await.expect("goes on");
+        store.close().await;
+    }
+}
+
+#[tokio::test]
 async fn a_commit_that_cannot_be_found_out_about_is_fatal() {
     let database = Database::new();
     let proxy = Proxy::before(database.server.socket());
@@ -69,15 +92,15 @@ async fn a_commit_that_cannot_be_found_out_about_is_fatal() {
     proxy.plan(Fault::Swallow);
     proxy.let_in(false);
     let batch = accepts([1]);
-    let commit = store.commit(&batch);
+    let commit = Store::commit(&store, &batch);
     tokio::pin!(commit);
     assert!(tokio::time::timeout(Duration::from_millis(500), &mut commit).await.is_err());
-    // Another process has counted its own commits since.
-    database.sql("UPDATE lease SET epoch = epoch + 1, owner = 'process 7 on elsewhere', commits = 0");
+    // It was thought to have ended.
+    database.sql("DELETE FROM node");
     proxy.let_in(true);
     let result = commit.await;
     assert!(matches!(result, Err(StoreError::Fatal(_))), "{result:?}");
-    let result = store.commit(&accepts([2])).await;
+    let result = Store::commit(&store, &accepts([2])).await;
     assert!(matches!(result, Err(StoreError::Unusable(_))), "{result:?}");
     assert_eq!(database.sql("SELECT COUNT(*) FROM event WHERE id = 2"), "0");
 }
@@ -87,9 +110,9 @@ async fn a_server_that_was_away_is_found_again_by_itself() {
     let server = Server::start();
     let database = Database::on(&server);
     let store = database.open().await;
-    store.commit(&accepts([1])).await.expect("commits");
+    Store::commit(&store, &accepts([1])).await.expect("commits");
     server.stop(Mode::Immediate);
-    let result = store.commit(&accepts([2])).await;
+    let result = Store::commit(&store, &accepts([2])).await;
     assert!(matches!(result, Err(StoreError::Unavailable(_))), "{result:?}");
     assert_eq!(store.standing(), Standing::Away);
     let result = store.event(accepts([1]).accepts[0].event_id).await;
@@ -101,14 +124,13 @@ async fn a_server_that_was_away_is_found_again_by_itself() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert_eq!(store.standing(), Standing::Sure, "nobody had to ask for it");
-    store.commit(&accepts([2])).await.expect("commits");
+    Store::commit(&store, &accepts([2])).await.expect("commits");
     assert!(store.event(accepts([1]).accepts[0].event_id).await.expect("reads").is_some());
     store.close().await;
 }
 
-/// Nobody can have taken it over meanwhile, but that is known only once the server can be asked.
 #[tokio::test]
-async fn a_lease_that_ran_out_while_the_server_was_away_is_ours_again_if_nobody_took_it() {
+async fn a_server_that_is_away_is_noticed_without_a_write() {
     let server = Server::start();
     let database = Database::on(&server);
     let options = with_lease(Duration::from_secs(1));
@@ -121,10 +143,10 @@ async fn a_lease_that_ran_out_while_the_server_was_away_is_ours_again_if_nobody_
         }
         assert_eq!(store.standing(), wanted);
     };
-    stands(Standing::Doubtful).await;
+    stands(Standing::Away).await;
     server.start_again();
     stands(Standing::Sure).await;
-    store.commit(&accepts([1])).await.expect("commits");
+    Store::commit(&store, &accepts([1])).await.expect("commits");
     store.close().await;
 }
 
@@ -135,7 +157,7 @@ async fn a_restart_between_two_commits_is_not_noticed() {
     let database = Database::on(&server);
     let store = database.open().await;
     for number in 1..=3 {
-        store.commit(&accepts([number])).await.expect("commits");
+        Store::commit(&store, &accepts([number])).await.expect("commits");
         server.stop(Mode::Fast);
         server.start_again();
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use groundswell_types::{DeliveryId, EventId};
 
-use super::{Database, accepts, options};
+use super::{Database, accepts, lead, options};
 use crate::clock::Stopwatch;
 use crate::id::first_of_day;
 use crate::store::postgres::{Options, Postgres};
@@ -20,7 +20,9 @@ fn first_of(day: i64) -> i64 {
 
 async fn open(database: &Database<'_>) -> Postgres {
     let options = Options { opened_at_ms: NOON_MS, ..options() };
-    Postgres::open(&database.url(), options).await.expect("opens")
+    let store = Postgres::open(&database.url(), options).await.expect("opens");
+    lead(&store).await;
+    store
 }
 
 fn partitions(database: &Database<'_>) -> Vec<String> {
@@ -66,8 +68,8 @@ async fn partitions_are_made_ahead_and_when_they_are_needed() {
     assert_eq!(partitions(&database), ahead);
 
     // The process has slept for days, and the clock may go back.
-    store.commit(&accepts([first_of(DAY + 9), first_of(DAY - 1) + 5])).await.expect("commits");
-    store.commit(&delivered(first_of(DAY + 9))).await.expect("commits");
+    Store::commit(&store, &accepts([first_of(DAY + 9), first_of(DAY - 1) + 5])).await.expect("commits");
+    Store::commit(&store, &delivered(first_of(DAY + 9))).await.expect("commits");
     assert_eq!(database.sql("SELECT COUNT(*) FROM ONLY event_20260310"), "1");
     assert_eq!(database.sql("SELECT COUNT(*) FROM ONLY attempt_20260310"), "1");
     assert_eq!(database.sql("SELECT COUNT(*) FROM ONLY event_20260228"), "1");
@@ -79,7 +81,7 @@ async fn partitions_are_made_ahead_and_when_they_are_needed() {
     assert_eq!(database.sql(indexes), "3");
     store.close().await;
     let store = open(&database).await;
-    store.commit(&accepts([first_of(DAY + 9) + 1])).await.expect("what is there is not made again");
+    Store::commit(&store, &accepts([first_of(DAY + 9) + 1])).await.expect("what is there is not made again");
     store.close().await;
 }
 
@@ -88,11 +90,28 @@ async fn every_id_there_can_be_has_a_partition() {
     let database = Database::new();
     let store = open(&database).await;
     let ids = [0, 1, (1 << 60) - 1];
-    store.commit(&accepts(ids)).await.expect("commits");
+    Store::commit(&store, &accepts(ids)).await.expect("commits");
     for id in ids {
-        store.commit(&delivered(id)).await.expect("commits");
+        Store::commit(&store, &delivered(id)).await.expect("commits");
     }
     store.close().await;
+}
+
+/// As all of them do at midnight.
+#[tokio::test]
+async fn several_nodes_make_the_same_partitions_at_once() {
+    let database = Database::new();
+    let stores = [open(&database).await, open(&database).await, open(&database).await];
+    for day in DAY + 100..DAY + 110 {
+        let batches = [1, 2, 3].map(|number| accepts([first_of(day) + number]));
+        let commits = stores.iter().zip(&batches).map(|(store, batch)| Store::commit(store, batch));
+        for result in futures::future::join_all(commits).await {
+            result.expect("commits");
+        }
+    }
+    for store in stores {
+        store.close().await;
+    }
 }
 
 #[tokio::test]
@@ -100,8 +119,8 @@ async fn a_batch_that_is_rejected_takes_its_partitions_along() {
     let database = Database::new();
     let store = open(&database).await;
     let day = first_of(DAY + 40);
-    assert!(store.commit(&accepts([day, day])).await.is_err());
-    store.commit(&accepts([day])).await.expect("the partition is made again");
+    assert!(Store::commit(&store, &accepts([day, day])).await.is_err());
+    Store::commit(&store, &accepts([day])).await.expect("the partition is made again");
     store.close().await;
 }
 
@@ -110,9 +129,9 @@ async fn partitions_go_once_retention_has_emptied_them() {
     let database = Database::new();
     let store = open(&database).await;
     let [first, second, third] = [DAY - 40, DAY - 39, DAY - 38].map(first_of);
-    store.commit(&accepts([first, first + 1, second, third])).await.expect("commits");
+    Store::commit(&store, &accepts([first, first + 1, second, third])).await.expect("commits");
     for id in [first, first + 1, second] {
-        store.commit(&delivered(id)).await.expect("commits");
+        Store::commit(&store, &delivered(id)).await.expect("commits");
     }
     let has = |suffix: &str| partitions(&database).iter().filter(|name| name.ends_with(suffix)).count();
 
@@ -125,7 +144,9 @@ async fn partitions_go_once_retention_has_emptied_them() {
     assert_eq!((has("_20260120"), has("_20260121"), has("_20260122")), (0, 0, 2), "those before the last go");
     assert_eq!(store.highest_event_id().await.expect("reads"), Some(EventId::from_number(third)));
 
-    store.commit(&accepts([first])).await.expect("a partition that is gone is made when it is needed");
+    Store::commit(&store, &accepts([first]))
+        .await
+        .expect("a partition that is gone is made when it is needed");
     store.close().await;
 }
 
@@ -134,14 +155,14 @@ async fn a_long_reader_holds_up_neither_retention_nor_anybody_else() {
     let database = Database::new();
     let store = open(&database).await;
     let [old, new] = [DAY - 40, DAY].map(first_of);
-    store.commit(&accepts([old, new])).await.expect("commits");
-    let connector = super::super::open::Connector::parse(&database.url()).expect("is a URL");
+    Store::commit(&store, &accepts([old, new])).await.expect("commits");
+    let connector = super::super::connector::Connector::parse(&database.url()).expect("is a URL");
     let mut reader = connector.connect().await.expect("connects");
     sqlx::raw_sql("BEGIN; SELECT * FROM event").execute(&mut reader).await.expect("reads");
 
     let watch = Stopwatch::start();
     store.forget(&forget(&[old, new], &[])).await.expect("forgets");
-    store.commit(&accepts([new + 1])).await.expect("commits");
+    Store::commit(&store, &accepts([new + 1])).await.expect("commits");
     assert!(watch.elapsed() < Duration::from_secs(5), "{:?}", watch.elapsed());
     let has_old = || partitions(&database).contains(&"event_20260120".to_owned());
     assert!(has_old(), "somebody reads it");

@@ -1,0 +1,261 @@
+//! This process's row in the table `node`. Every transaction that writes counts the row's `commits` up just before it
+//! commits: so a process whose row is gone cannot commit any more, however late it notices, and when the answer to a COMMIT
+//! is lost the number tells what became of it.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sqlx::{PgConnection, Row};
+use tokio_util::sync::CancellationToken;
+
+use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
+use super::lease::{Purpose, milliseconds};
+use crate::cluster::NodeId;
+use crate::store::calendar::utc;
+use crate::store::{SettingsVersion, StoreError};
+
+const REGISTER: &str = "
+    INSERT INTO node (id, name, machine, address, number, presence, commits, open_until_ms, expires_at_ms)
+    VALUES ($1, $2, $3, $4, (
+            SELECT COALESCE(MIN(free.number), 0)
+            FROM generate_series(0, 63) AS free (number)
+            WHERE free.number NOT IN (
+                SELECT number FROM node
+                WHERE open_until_ms > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) - 3600000
+            )
+        ), $5, 0, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) + $6, NULL)
+    RETURNING number";
+
+const MOVE: &str = "UPDATE node SET address = $2 WHERE id = $1";
+
+/// Two processes cannot be at one address of one machine: whoever had it before is gone.
+const SUCCEED: &str = "
+    UPDATE shard_lease SET expires_at_ms = 0
+    FROM node
+    WHERE node.id = shard_lease.owner AND node.id <> $1 AND node.machine = $2 AND node.address = $3";
+
+const FORGET_PREDECESSORS: &str = "DELETE FROM node WHERE id <> $1 AND machine = $2 AND address = $3";
+
+/// Who has the lease may be sure that nobody is alone with the database any more.
+const FORGET_ALONE: &str = "DELETE FROM node WHERE presence = 'alone'";
+
+/// The others that have the database open.
+const OPEN: &str = "
+    SELECT name, address, open_until_ms
+    FROM node
+    WHERE open_until_ms > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)
+    ORDER BY name, id
+    LIMIT 1";
+
+/// For whoever is alone: what comes back of those that were thought dead must not write.
+const FORGET_ALL: &str = "DELETE FROM node";
+
+/// Not heard of for a day.
+const FORGET_OLD: &str = "
+    DELETE FROM node
+    WHERE open_until_ms < CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) - 86400000";
+
+const STAY_OPEN: &str = "
+    UPDATE node
+    SET open_until_ms = GREATEST(open_until_ms, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) + $2)
+    WHERE id = $1";
+
+/// The last statement of every transaction that writes. Its lock on the row is held until the transaction has ended one
+/// way or the other.
+const COUNT: &str = "UPDATE node SET commits = commits + 1 WHERE id = $1 RETURNING commits";
+
+/// The same, and which settings there are, which stay so until the transaction has ended.
+const COUNT_UNDER_SETTINGS: &str = "
+    UPDATE node SET commits = commits + 1
+    WHERE id = $1
+    RETURNING commits, (SELECT version FROM settings_version WHERE id = 1 FOR SHARE)";
+
+/// Waits until a transaction of the former session has ended, because of its lock: so what it answers is final.
+const RESUME: &str = "UPDATE node SET commits = commits WHERE id = $1 RETURNING commits";
+
+const LEAVE: &str = "DELETE FROM node WHERE id = $1";
+
+/// What others are told of a process.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Introduction<'a> {
+    pub(super) name: &'a str,
+    pub(super) address: &'a str,
+    pub(super) purpose: Purpose,
+    /// How long the process counts as having the database open when it is not heard of.
+    pub(super) ttl: Duration,
+}
+
+/// This process, as the database knows it.
+#[derive(Debug)]
+pub(super) struct Node {
+    id: NodeId,
+    number: u8,
+    ttl: Duration,
+    /// Whether the last sign of life did not get through.
+    is_silent: AtomicBool,
+    /// Why nothing can be written any more, once that is so.
+    loss: OnceLock<String>,
+    lost: CancellationToken,
+}
+
+/// A transaction that is about to commit.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counted {
+    /// Its number.
+    pub(super) commits: i64,
+    /// The settings there are, if they were asked for.
+    pub(super) settings: Option<SettingsVersion>,
+}
+
+/// Refuses a database that others have open, and forgets those that do not come back. For who has the lease.
+pub(super) async fn be_alone(db: &mut PgConnection, database: &str) -> Result<(), StoreError> {
+    let open = within(READ_LIMIT, sqlx::query(OPEN).fetch_optional(&mut *db)).await;
+    if let Some(row) = open.map_err(error::of_read)? {
+        let text = |column| row.try_get::<String, _>(column).map_err(error::of_read);
+        let (name, address) = (text(0)?, text(1)?);
+        let place = if address.is_empty() { String::new() } else { format!(" at {address}") };
+        let until = utc(row.try_get(2).map_err(error::of_read)?);
+        return Err(StoreError::Unusable(format!(
+            "the database {database} is in use by {name}{place}, which has it until {until} and longer; stop that process and \
+             every other one at this database first, or use another database"
+        )));
+    }
+    within(WRITE_LIMIT, sqlx::query(FORGET_ALL).execute(db)).await.map(drop).map_err(error::of_write)
+}
+
+impl Node {
+    /// Introduces this process. For who has the lease.
+    pub(super) async fn register(db: &mut PgConnection, own: Introduction<'_>) -> Result<Self, StoreError> {
+        let id = NodeId::new(rand::random_range(1..=i64::MAX));
+        let presence = match own.purpose {
+            Purpose::Alone => "alone",
+            Purpose::Serve => "staying",
+        };
+        for statement in [FORGET_ALONE, FORGET_OLD] {
+            within(WRITE_LIMIT, sqlx::query(statement).execute(&mut *db)).await.map_err(error::of_write)?;
+        }
+        let query = sqlx::query(REGISTER)
+            .bind(id.number())
+            .bind(own.name)
+            .bind(machine())
+            .bind(own.address)
+            .bind(presence)
+            .bind(milliseconds(own.ttl));
+        let row = within(WRITE_LIMIT, query.fetch_one(db)).await.map_err(error::of_write)?;
+        let number: i16 = row.try_get(0).map_err(error::of_write)?;
+        Ok(Self {
+            id,
+            number: u8::try_from(number).unwrap_or_default(),
+            ttl: own.ttl,
+            is_silent: AtomicBool::new(false),
+            loss: OnceLock::new(),
+            lost: CancellationToken::new(),
+        })
+    }
+
+    pub(super) const fn id(&self) -> NodeId {
+        self.id
+    }
+
+    pub(super) const fn number(&self) -> u8 {
+        self.number
+    }
+
+    /// Is spoken to there from now on, and takes the place of whoever was before.
+    pub(super) async fn be_at(&self, db: &mut PgConnection, address: &str) -> Result<(), StoreError> {
+        let own = sqlx::query(MOVE).bind(self.id.number()).bind(address);
+        within(WRITE_LIMIT, own.execute(&mut *db)).await.map_err(error::of_write)?;
+        for statement in [SUCCEED, FORGET_PREDECESSORS] {
+            let query = sqlx::query(statement).bind(self.id.number()).bind(machine()).bind(address);
+            within(WRITE_LIMIT, query.execute(&mut *db)).await.map_err(error::of_write)?;
+        }
+        Ok(())
+    }
+
+    /// How long a sign of life may be put off.
+    pub(super) fn wait(&self) -> Duration {
+        self.ttl / 3
+    }
+
+    /// Whether the last sign of life did not get through.
+    pub(super) fn is_silent(&self) -> bool {
+        self.is_silent.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn note_silence(&self) {
+        self.is_silent.store(true, Ordering::SeqCst);
+    }
+
+    /// The error once nothing can be written any more.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        self.loss.get().map_or(Ok(()), |loss| Err(StoreError::Unusable(loss.clone())))
+    }
+
+    /// Waits until nothing can be written any more.
+    pub(super) async fn lost(&self) -> StoreError {
+        self.lost.cancelled().await;
+        self.check().err().unwrap_or_else(|| StoreError::Unusable("the database is lost".to_owned()))
+    }
+
+    /// Gives a sign of life, and forgets who has given none for a day.
+    pub(super) async fn stay_open(&self, db: &mut PgConnection) -> Result<(), StoreError> {
+        let limit = self.wait().max(Duration::from_secs(1));
+        let query = sqlx::query(STAY_OPEN).bind(self.id.number()).bind(milliseconds(self.ttl));
+        let done = within(limit, query.execute(&mut *db)).await.map_err(error::of_read)?;
+        if done.rows_affected() == 0 {
+            return Err(self.is_gone());
+        }
+        within(limit, sqlx::query(FORGET_OLD).execute(db)).await.map_err(error::of_read)?;
+        self.is_silent.store(false, Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Counts the transaction that is about to commit.
+    pub(super) async fn count(
+        &self,
+        db: &mut PgConnection,
+        needs_settings: bool,
+    ) -> Result<Counted, StoreError> {
+        let query = sqlx::query(if needs_settings { COUNT_UNDER_SETTINGS } else { COUNT });
+        let row = within(WRITE_LIMIT, query.bind(self.id.number()).fetch_optional(db)).await;
+        let Some(row) = row.map_err(error::of_write)? else { return Err(self.is_gone()) };
+        let settings = needs_settings.then(|| row.try_get(1).map(SettingsVersion)).transpose();
+        Ok(Counted {
+            commits: row.try_get(0).map_err(error::of_write)?,
+            settings: settings.map_err(error::of_write)?,
+        })
+    }
+
+    /// Goes on in a new session: returns how many transactions have committed.
+    pub(super) async fn resume(&self, db: &mut PgConnection) -> Result<i64, StoreError> {
+        let query = sqlx::query_scalar(RESUME).bind(self.id.number());
+        let commits = within(READ_LIMIT, query.fetch_optional(db)).await.map_err(error::of_read)?;
+        commits.ok_or_else(|| self.is_gone())
+    }
+
+    /// Takes leave: nothing is written any more.
+    pub(super) async fn leave(&self, db: &mut PgConnection) -> Result<(), StoreError> {
+        let query = sqlx::query(LEAVE).bind(self.id.number());
+        within(READ_LIMIT, query.execute(db)).await.map(drop).map_err(error::of_read)
+    }
+
+    /// The error for the row's being gone.
+    pub(super) fn is_gone(&self) -> StoreError {
+        let loss = "this process was thought to have ended, and others go on with the database without it: its row in the table \
+                    node is gone; this process stops, and what it had not committed is delivered by another one";
+        self.give_up(loss.to_owned());
+        StoreError::Unusable(loss.to_owned())
+    }
+
+    /// Nothing is written any more, for this reason.
+    pub(super) fn give_up(&self, reason: String) {
+        let _ = self.loss.set(reason);
+        self.lost.cancel();
+    }
+}
+
+/// What the machine, or the container, calls itself.
+fn machine() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
