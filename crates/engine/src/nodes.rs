@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use groundswell_types::{Change, ProgramId};
 use tokio::sync::{mpsc, watch};
+use tokio_util::task::TaskTracker;
 
 use self::driver::Input;
 pub(crate) use self::driver::{Driver, DriverParts};
@@ -35,6 +36,9 @@ use crate::store::{ClusterStore, EndpointId, Store};
 
 /// Whoever has this shard leads.
 pub const LEAD: Shard = Shard::new(0);
+
+/// So many things that have happened to leases wait for the driver.
+const INPUTS: usize = 1_024;
 
 /// See the module.
 pub struct Nodes {
@@ -50,7 +54,8 @@ pub struct Nodes {
     vanished: Mutex<HashSet<NodeId>>,
     /// How many of these there were so far.
     vanished_count: watch::Sender<usize>,
-    inputs: mpsc::UnboundedSender<Input>,
+    inputs: mpsc::Sender<Input>,
+    tasks: TaskTracker,
 }
 
 /// The others, as they were seen last.
@@ -63,7 +68,7 @@ struct Known {
 impl Nodes {
     /// The only one.
     pub fn alone() -> Self {
-        Self::new(Served::alone(), mpsc::unbounded_channel().0)
+        Self::new(Served::alone(), mpsc::channel(1).0)
     }
 
     /// One of those at this store; alone if it is not for several. With what drives it.
@@ -71,14 +76,14 @@ impl Nodes {
         store: &Arc<dyn Store>,
         uptime: Uptime,
         timing: Timing,
-    ) -> (Self, Option<mpsc::UnboundedReceiver<Input>>) {
+    ) -> (Self, Option<mpsc::Receiver<Input>>) {
         let Some(cluster) = store.cluster() else { return (Self::alone(), None) };
         let leases = Leases::new(cluster.node(), timing, uptime.now_ms());
-        let (inputs, received) = mpsc::unbounded_channel();
+        let (inputs, received) = mpsc::channel(INPUTS);
         (Self::new(Served::under(leases, uptime), inputs), Some(received))
     }
 
-    fn new(served: Served, inputs: mpsc::UnboundedSender<Input>) -> Self {
+    fn new(served: Served, inputs: mpsc::Sender<Input>) -> Self {
         Self {
             served,
             lead: watch::Sender::new(None),
@@ -89,6 +94,7 @@ impl Nodes {
             vanished: Mutex::default(),
             vanished_count: watch::Sender::default(),
             inputs,
+            tasks: TaskTracker::new(),
         }
     }
 
@@ -164,7 +170,7 @@ impl Nodes {
         let Some(peers) = self.peers.get() else { return };
         for address in addresses {
             let peers = Arc::clone(peers);
-            tokio::spawn(async move {
+            self.spawn(async move {
                 if let Err(error) = peers.say(&address, &Word::Settings).await {
                     tracing::debug!(%error, address, "a node was not told");
                 }
@@ -182,9 +188,21 @@ impl Nodes {
         }
     }
 
+    /// What may be lost: there is enough that says the same, or it is found again. Alone there is nobody who listens, and
+    /// once the driver has ended nothing is to be done.
     fn input(&self, input: Input) {
-        // Alone there is nobody who listens, and once the driver has ended nothing is to be done.
-        let _ = self.inputs.send(input);
+        let _ = self.inputs.try_send(input);
+    }
+
+    /// What may not be lost.
+    async fn report(&self, input: Input) {
+        let _ = self.inputs.send(input).await;
+    }
+
+    /// Has something done beside everything else, which takes no longer than it takes to say something. The driver's end waits
+    /// for it.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
     }
 
     /// Changes when another node has vanished.

@@ -1,6 +1,7 @@
 //! Carries out what the state machine of the leases says: asks the database, begins and gives up shards.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -46,7 +47,7 @@ pub(crate) struct DriverParts {
     pub writer: WriterHandle,
     pub runtime: mpsc::Sender<Message>,
     pub timing: Timing,
-    pub inputs: mpsc::UnboundedReceiver<Input>,
+    pub inputs: mpsc::Receiver<Input>,
     /// Cancelled when everything is to be given up.
     pub stop: CancellationToken,
 }
@@ -54,8 +55,10 @@ pub(crate) struct DriverParts {
 /// See the module.
 pub(crate) struct Driver {
     shared: Arc<Shared>,
-    inputs: mpsc::UnboundedReceiver<Input>,
+    inputs: mpsc::Receiver<Input>,
     tasks: TaskTracker,
+    /// How many shards the log was told of.
+    said: AtomicUsize,
     stop: CancellationToken,
 }
 
@@ -75,7 +78,7 @@ impl Driver {
         let DriverParts { nodes, store, directory, writer, runtime, timing, inputs, stop } = parts;
         let patience = Duration::from_millis((timing.ttl_ms / 6).unsigned_abs());
         let shared = Shared { nodes, store, directory, writer, runtime, patience };
-        Self { shared: Arc::new(shared), inputs, tasks: TaskTracker::new(), stop }
+        Self { shared: Arc::new(shared), inputs, tasks: TaskTracker::new(), said: AtomicUsize::new(0), stop }
     }
 
     /// Keeps leases until told to stop, and then until everything is given up.
@@ -99,6 +102,8 @@ impl Driver {
         }
         stop_hints.cancel();
         let _ = hints.await;
+        self.shared.nodes.tasks.close();
+        self.shared.nodes.tasks.wait().await;
     }
 
     /// Does what is to be done now; how long to rest then, or none at the end.
@@ -113,7 +118,10 @@ impl Driver {
         let mut has_left = false;
         for action in actions {
             match action {
-                Action::Renew(asked) => self.ask(asked, renew),
+                Action::Renew(asked) => {
+                    self.say_how_many();
+                    self.ask(asked, renew);
+                }
                 Action::Acquire(asked) => self.ask(asked, acquire),
                 Action::Release(asked) => self.ask(asked, release),
                 Action::Begin(lease) => begun.push(lease),
@@ -128,6 +136,14 @@ impl Driver {
         }
         self.carry_out(begun, drained, stopped);
         (!has_left).then(|| Duration::from_millis(rest_ms.unsigned_abs()))
+    }
+
+    /// Now and then, when it has changed.
+    fn say_how_many(&self) {
+        let shards = self.shared.nodes.served.shards();
+        if self.said.swap(shards, Ordering::Relaxed) != shards {
+            tracing::info!(shards, of = Shard::COUNT, "this server delivers to its shards");
+        }
     }
 
     fn carry_out(&self, begun: Vec<Lease>, drained: Vec<Lease>, stopped: Vec<Shard>) {
@@ -154,7 +170,6 @@ impl Driver {
             self.tasks.spawn(async move { shared.drain(drained).await });
         }
         if !begun.is_empty() {
-            tracing::info!(shards = begun.len(), "shards were taken over");
             let shared = shared();
             self.tasks.spawn(async move { shared.take_over(begun).await });
         }
@@ -167,7 +182,10 @@ impl Driver {
     ) {
         let nodes = Arc::clone(&self.shared.nodes);
         let question = question(Arc::clone(&self.shared), asked);
-        self.tasks.spawn(async move { nodes.input(question.await) });
+        self.tasks.spawn(async move {
+            let answer = question.await;
+            nodes.report(answer).await;
+        });
     }
 
     fn hint(&self, node: NodeId) {
@@ -261,13 +279,10 @@ impl Shared {
         self.leave(leases.iter().map(|lease| lease.shard).collect()).await;
         let mut left = leases;
         while !left.is_empty() {
-            left.retain(|lease| {
-                let is_over = self.is_quiet(lease.shard);
-                if is_over {
-                    self.nodes.input(Input::Drained(*lease));
-                }
-                !is_over
-            });
+            let quiet: Vec<Lease> = left.extract_if(.., |lease| self.is_quiet(lease.shard)).collect();
+            for lease in quiet {
+                self.nodes.report(Input::Drained(lease)).await;
+            }
             if !left.is_empty() {
                 tokio::time::sleep(QUIET_LOOK).await;
             }

@@ -107,10 +107,10 @@ fn tell_news(nodes: &Arc<Nodes>) {
     if news.is_empty() || nodes.leads() {
         return;
     }
-    let nodes = Arc::clone(nodes);
-    tokio::spawn(async move {
+    let own = Arc::clone(nodes);
+    nodes.spawn(async move {
         // Pages that are not told look for themselves after a while.
-        if let Err(error) = nodes.say_to_leader(&Word::News(news)).await {
+        if let Err(error) = own.say_to_leader(&Word::News(news)).await {
             tracing::debug!(%error, "the node that leads was not told what pages may show");
         }
     });

@@ -123,7 +123,7 @@ fn survive(mut server: Server, rounds: u64) {
 }
 
 /// Stops the producers when it is dropped.
-struct StopsProducers<'a>(&'a AtomicBool);
+pub struct StopsProducers<'a>(pub &'a AtomicBool);
 
 impl Drop for StopsProducers<'_> {
     fn drop(&mut self) {

@@ -15,7 +15,7 @@ use crate::waiting;
 const SECRETS_KEY: &str = "c2VjcmV0cyBvZiBub2RlcyBhcmUgc2VhbGVkIGhlcmU";
 
 /// How long a node's shards stay with it when it is not heard of.
-const LEASE_MS: u64 = 2_000;
+const LEASE_MS: u64 = 5_000;
 
 /// All shards.
 const SHARDS: i64 = 256;
@@ -102,9 +102,9 @@ const PATHS: [&str; 5] = ["/a", "/b", "/c", "/d", "/e"];
 fn what_any_node_accepts_is_delivered_once_by_whichever_has_the_webhook() {
     let nodes = Nodes::start(2);
     let receiver = Receiver::start();
-    let program = program_with_webhooks(&nodes.client(0), &receiver);
+    let programs = [(); 4].map(|()| program_with_webhooks(&nodes.client(0), &receiver));
     for number in 0..40 {
-        nodes.client(number % 2).join(&program, &format!("p{number}"));
+        nodes.client(number / 4 % 2).join(&programs[number % 4], &format!("p{number}"));
     }
     receiver.answered(40 * PATHS.len());
     let made = |node: usize| metric(&nodes.servers[node], "groundswell_attempts_total{outcome=\"success\"}");
@@ -112,7 +112,7 @@ fn what_any_node_accepts_is_delivered_once_by_whichever_has_the_webhook() {
     assert_eq!(receiver.requests().len(), 40 * PATHS.len(), "and nothing twice");
     // What is shown is the same wherever it is asked for.
     for node in 0..2 {
-        let deliveries = nodes.client(node).deliveries(&program, "?limit=100");
+        let deliveries = nodes.client(node).deliveries(&programs[0], "?limit=100");
         assert!(deliveries.iter().all(|one| one["state"] == "delivered"), "{deliveries:?}");
     }
 }
@@ -149,7 +149,7 @@ fn settings_are_the_same_at_every_node_once_they_are_published() {
         let path = format!("/round-{round}");
         let change = json!({ "payloadUrl": receiver.url(&path) });
         let by = if round % 2 == 0 { leader } else { follower };
-        nodes.client(by).patch(&format!("/v2/campaign/{program}/webhook/{webhook}"), &change).ok();
+        nodes.client(by).patch(&format!("/v2/campaign/{program}/webhooks/{webhook}"), &change).ok();
         nodes.client(1 - by).join(&program, &format!("p{round}"));
         let request = receiver.request_about(&format!("p{round}"));
         assert_eq!(request.path, path, "round {round}");
@@ -195,34 +195,44 @@ fn a_webhook_that_fails_at_another_node_is_disabled_by_the_one_that_leads() {
 }
 
 #[test]
-fn what_is_parked_at_another_node_is_released_through_any() {
+fn what_waits_at_another_node_is_parked_and_cancelled_through_any() {
     let nodes = Nodes::start(2);
-    let receiver = Receiver::start();
+    let receiver = Receiver::that(|_| Reaction::from(500));
     let program = program_with_webhooks(&nodes.client(0), &receiver);
     let list = nodes.client(0).get(&format!("/v2/campaign/{program}/webhooks")).ok();
-    let ids: Vec<String> = list["webhooks"]
-        .as_array()
-        .expect("a list")
+    let ids = list["webhooks"].as_array().expect("a list").clone();
+    let paths: Vec<String> = ids
         .iter()
-        .map(|webhook| webhook["id"].as_str().expect("an id").to_owned())
+        .map(|webhook| format!("/v2/campaign/{program}/webhooks/{}", webhook["id"].as_str().expect("an id")))
         .collect();
-    let set = |node: usize, is_enabled: bool| {
-        for id in &ids {
-            let path = format!("/v2/campaign/{program}/webhook/{id}");
-            nodes.client(node).patch(&path, &json!({ "isEnabled": is_enabled })).ok();
-        }
-    };
-    set(0, false);
     for number in 0..10 {
         nodes.client(number % 2).join(&program, &format!("p{number}"));
     }
-    set(1, true);
-    for id in &ids {
-        let path = format!("/v2/campaign/{program}/webhook/{id}/parked");
-        let answer = nodes.client(1).post(&path, &json!({ "action": "release" }));
-        assert!(answer.status < 300, "{} {}", answer.status, answer.text);
+    receiver.answered(PATHS.len());
+    let all = |state: &str| {
+        waiting::until(format!("every delivery is {state}"), || {
+            let found = nodes.client(1).deliveries(&program, &format!("?limit=100&state={state}"));
+            (found.len() == 10 * PATHS.len()).then_some(())
+        });
+    };
+    for path in &paths {
+        nodes.client(0).patch(path, &json!({ "isEnabled": false })).ok();
     }
-    receiver.answered(10 * PATHS.len());
+    all("parked");
+    receiver.behave(|_| Reaction::from(200));
+    for path in &paths {
+        nodes.client(1).patch(path, &json!({ "isEnabled": true })).ok();
+    }
+    // What is new is delivered, what is parked stays.
+    let new = nodes.client(0).join(&program, "new");
+    receiver.until("the new one is delivered everywhere", |all| {
+        (all.iter().filter(|one| one.request.webhook_id() == new).count() == PATHS.len()).then_some(())
+    });
+    all("parked");
+    for path in &paths {
+        assert!(nodes.client(0).delete(path).status < 300);
+    }
+    all("cancelled");
 }
 
 #[test]

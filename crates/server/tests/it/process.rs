@@ -26,31 +26,32 @@ fn a_second_process_on_the_same_file_is_refused_and_told_who_holds_it() {
 }
 
 #[test]
-fn a_second_process_on_the_same_postgresql_is_refused_and_told_who_holds_it_until_when() {
-    let (name, url) = on(private_postgres::Server::shared());
-    let server = Server::with(&[(name, &url)]);
-    let (status, said) = server.second_on_the_same_database();
-    assert!(!status.success(), "{said}");
-    for part in
-        [&format!("is in use by process {} on ", server.pid()), "which has it until 2", "stop that process"]
-    {
-        assert!(said.contains(part), "no {part} in {said:?}");
-    }
-    assert!(!said.contains("panicked"), "{said}");
-    assert_eq!(server.client().get("/readyz").status, 200, "the first goes on");
-}
-
-#[test]
-fn a_process_that_has_lost_its_database_to_another_one_stops_and_says_why() {
+fn a_process_whose_place_in_the_database_is_gone_stops_and_says_why() {
     let postgres = private_postgres::Server::shared();
     let database = postgres.create(None);
     let url = postgres.url(&database);
     let mut server = Server::with(&[("GROUNDSWELL_DATABASE_URL", &url)]);
-    postgres.sql(&database, "UPDATE lease SET epoch = epoch + 1, owner = 'process 7 on elsewhere'");
+    postgres.sql(&database, "DELETE FROM node");
     let status = server.wait(Duration::from_secs(30));
     assert!(!status.success());
     let said = server.log();
-    assert!(said.contains("taken over by process 7 on elsewhere"), "{said}");
+    assert!(said.contains("its row in the table node is gone"), "{said}");
+}
+
+#[test]
+fn after_a_kill_the_next_process_at_the_same_address_need_not_wait_for_the_lease() {
+    let (name, url) = on(private_postgres::Server::shared());
+    let receiver = Receiver::start();
+    // Only at the port that the first one had the next one is sure that it is gone.
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
+    let own = [(name, url.as_str()), ("GROUNDSWELL_LISTEN", &port.to_string())];
+    let mut server = Server::with(&[own.as_slice(), &[("GROUNDSWELL_NODE_LEASE_MS", "60000")]].concat());
+    let program = server.client().program("REFERRAL");
+    server.client().webhook(&program, &receiver.url("/"), Value::Null);
+    server.kill();
+    server.restart();
+    server.client().join(&program, "somebody");
+    receiver.answered(1);
 }
 
 #[test]

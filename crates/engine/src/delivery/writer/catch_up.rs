@@ -136,7 +136,7 @@ impl Writer {
     /// Settings are changed by the node that leads. One that is not told now is with the next attempt that ends so.
     pub(super) fn ask_to_disable(&self, endpoint: EndpointId, kind: NoticeKind, at_ms: i64) {
         let nodes = Arc::clone(&self.nodes);
-        tokio::spawn(async move {
+        self.nodes.spawn(async move {
             if let Err(error) = nodes.say_to_leader(&Word::Disable(endpoint, kind, at_ms)).await {
                 tracing::warn!(%error, "the node that leads was not told to disable a webhook; the next attempt tells it");
             }

@@ -156,7 +156,7 @@ impl Writer {
             return;
         }
         let nodes = Arc::clone(&self.nodes);
-        tokio::spawn(async move {
+        self.nodes.spawn(async move {
             let told = nodes.say_to_owner(endpoint, &Word::Move(endpoint, kind)).await;
             let told = told.inspect_err(|error| tracing::warn!(%error, "a node was not told what to move"));
             let _ = reply.send(told.map_err(|_| EngineError::Away));

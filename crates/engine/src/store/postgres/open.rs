@@ -16,14 +16,6 @@ use super::writer::Writer;
 use super::{Options, copying, secrets};
 use crate::store::StoreError;
 
-/// Where the migrations are noted, by the search path as it is now. A migration makes the schema `groundswell`, and for a role of
-/// that name it comes first in the path from then on: a table without its schema's name would be made there.
-const PLACE: &str = "
-    SELECT CAST(quote_ident(room.nspname) AS TEXT)
-    FROM pg_class AS noted
-    JOIN pg_namespace AS room ON room.oid = noted.relnamespace
-    WHERE noted.oid = to_regclass('_sqlx_migrations')";
-
 const HAS_LEASE: &str = "SELECT to_regclass('lease') IS NOT NULL";
 
 /// The one that makes it.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{LEASE_MS, Nodes, PATHS, SHARDS, program_with_webhooks, shards};
+use crate::crash::StopsProducers;
 use crate::crash::auditor::is_success;
 use crate::crash::producer::{self, Desk, Posted};
 use crate::receiver::{Reaction, Receiver, Reply, Request};
@@ -38,6 +39,8 @@ fn survive(fault: Fault) -> Doubles {
     let stop = AtomicBool::new(false);
     let posted: Vec<Posted> = thread::scope(|scope| {
         let stop = &stop;
+        // Also when something fails: the scope waits for the producers.
+        let _stopping = StopsProducers(stop);
         let producers: Vec<_> = (0..6_u64)
             .map(|number| {
                 let desk = Arc::clone(&desks[number as usize % desks.len()]);
