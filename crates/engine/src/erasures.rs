@@ -36,6 +36,7 @@ use crate::clock::Stopwatch;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::id;
+use crate::nodes::Word;
 use crate::store::{
     After, AttemptRecord, Batch, EraseStep, ErasureRecord, EventRecord, Outcome, Pending, PendingKey,
 };
@@ -221,6 +222,7 @@ impl Engine {
         self.writer.note(Batch::default()).await?;
         let (_, deliveries) = self.waiting_of(events.clone()).await?;
         self.until_none_is_under_way(&deliveries).await?;
+        self.nodes.say_to_each(&self.store, &Word::Erasing(ids.clone(), deliveries)).await?;
         let (waiting, deliveries) = self.waiting_of(events.clone()).await?;
         let cancelled = i64::try_from(waiting.len()).unwrap_or(i64::MAX);
         if !waiting.is_empty() {
@@ -238,6 +240,16 @@ impl Engine {
         self.writer.erase(step).await?;
         // With the attempts that the store has counted.
         Ok(self.store.erasure(job.id).await?.unwrap_or(job))
+    }
+
+    /// Another node erases these events.
+    pub(crate) async fn stop_sending(
+        &self,
+        events: Vec<EventId>,
+        deliveries: &[DeliveryId],
+    ) -> Result<(), EngineError> {
+        self.erased.add(events);
+        self.until_none_is_under_way(deliveries).await
     }
 
     /// The outcome of what is under way would bring back what a receiver answered.

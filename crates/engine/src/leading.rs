@@ -153,6 +153,7 @@ impl Engine {
                 self.told.try_send(endpoints).map_err(|_| EngineError::Overloaded)?;
             }
             Word::Settings => self.writer.catch_up().await?,
+            Word::Erasing(events, deliveries) => self.stop_sending(events, &deliveries).await?,
             Word::News(news) => self.hear_news(news).await?,
             Word::Disable(endpoint, kind, at_ms) => {
                 let live = self.directory.endpoint(endpoint).ok_or(EngineError::NotFound("webhook"))?;

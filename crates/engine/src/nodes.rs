@@ -19,6 +19,7 @@ mod served;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use groundswell_types::{Change, ProgramId};
 use tokio::sync::{mpsc, watch};
@@ -30,12 +31,17 @@ use self::hints::Hints;
 pub(crate) use self::look::{LookParts, look};
 pub use self::peers::{NotHeard, Peers, Word};
 pub use self::served::Served;
-use crate::clock::Uptime;
+use crate::clock::{Stopwatch, Uptime};
 use crate::cluster::{Lease, Leases, NodeId, Shard, Timing};
+use crate::error::EngineError;
 use crate::store::{ClusterStore, EndpointId, Store};
 
 /// Whoever has this shard leads.
 pub const LEAD: Shard = Shard::new(0);
+
+/// What every node must hear is said so often, and no longer than this: a node that is gone is no longer counted by then.
+const EACH_WAIT: Duration = Duration::from_millis(100);
+const EACH_LIMIT: Duration = Duration::from_mins(2);
 
 /// So many things that have happened to leases wait for the driver.
 const INPUTS: usize = 1_024;
@@ -175,6 +181,32 @@ impl Nodes {
                     tracing::debug!(%error, address, "a node was not told");
                 }
             });
+        }
+    }
+
+    /// Says something to every other node that lives, until each has heard it; those that are gone need not. Fails after a while.
+    pub(crate) async fn say_to_each(&self, store: &Arc<dyn Store>, word: &Word) -> Result<(), EngineError> {
+        let (Some(cluster), Some(peers)) = (cluster(store), self.peers.get()) else { return Ok(()) };
+        let waited = Stopwatch::start();
+        let mut have_heard = HashSet::from([cluster.node()]);
+        loop {
+            let mut left = cluster.nodes().await?;
+            left.retain(|node| !have_heard.contains(&node.id));
+            if left.is_empty() {
+                return Ok(());
+            }
+            if waited.elapsed() > EACH_LIMIT {
+                return Err(EngineError::Away);
+            }
+            for node in left {
+                match peers.say(&node.address, word).await {
+                    Ok(()) => _ = have_heard.insert(node.id),
+                    Err(error) => {
+                        tracing::debug!(%error, "a node has not heard yet what every one must hear")
+                    }
+                }
+            }
+            tokio::time::sleep(EACH_WAIT).await;
         }
     }
 

@@ -2,7 +2,7 @@
 //! looks by itself.
 
 use async_trait::async_trait;
-use groundswell_types::{Change, NoticeKind, ProgramId};
+use groundswell_types::{Change, DeliveryId, EventId, NoticeKind, ProgramId};
 use serde::{Deserialize, Serialize};
 
 use crate::store::{EndpointId, Move};
@@ -20,6 +20,8 @@ pub enum Word {
     News(Vec<(ProgramId, Change)>),
     /// Said to the node that leads: a webhook is to be disabled, since then, Unix milliseconds.
     Disable(EndpointId, NoticeKind, i64),
+    /// Nothing of these events is to be sent any more, and of these deliveries of theirs nothing is under way once it is heard.
+    Erasing(Vec<EventId>, Vec<DeliveryId>),
     /// Rows of an endpoint of its are to be moved.
     Move(EndpointId, Move),
 }

@@ -18,6 +18,9 @@ use crate::oidc::connector;
 /// For a whole answer. What takes longer is found out by whoever it was for.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// A node may have to wait for an attempt's end, which takes 30 s at most.
+const PATIENCE_FOR_ATTEMPTS: Duration = Duration::from_secs(40);
+
 /// Over HTTP.
 pub struct HttpPeers {
     key: NodeKey,
@@ -38,7 +41,8 @@ impl HttpPeers {
             .uri(format!("{address}{SAY}"))
             .header(SIGNATURE, signature)
             .body(Full::new(Bytes::from(body)))?;
-        let status = tokio::time::timeout(PATIENCE, self.pool.request(request)).await??.status();
+        let patience = if matches!(word, Word::Erasing(..)) { PATIENCE_FOR_ATTEMPTS } else { PATIENCE };
+        let status = tokio::time::timeout(patience, self.pool.request(request)).await??.status();
         anyhow::ensure!(status.is_success(), "it answered {status}");
         Ok(())
     }
