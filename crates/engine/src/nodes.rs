@@ -169,15 +169,20 @@ impl Nodes {
 
     /// The others are to read settings again.
     pub(crate) fn settings_changed(&self) {
+        self.say_to_others(&Word::Settings);
+    }
+
+    /// Says something to all others, once.
+    fn say_to_others(&self, word: &Word) {
         let addresses: Vec<String> = {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
             known.addresses.values().cloned().collect()
         };
         let Some(peers) = self.peers.get() else { return };
         for address in addresses {
-            let peers = Arc::clone(peers);
+            let (peers, word) = (Arc::clone(peers), word.clone());
             self.spawn(async move {
-                if let Err(error) = peers.say(&address, &Word::Settings).await {
+                if let Err(error) = peers.say(&address, &word).await {
                     tracing::debug!(%error, address, "a node was not told");
                 }
             });

@@ -19,6 +19,9 @@ use crate::store::{EndpointId, Move, Store, StoreError};
 /// How often it is looked whether nothing is under way any more in a shard that is given up.
 const QUIET_LOOK: Duration = Duration::from_millis(5);
 
+/// So many shards at once are given by nodes that live, and not left by one that is gone.
+const FEW: usize = 4;
+
 /// After what the database did not answer.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
 
@@ -236,6 +239,10 @@ async fn renew(shared: Arc<Shared>, asked: Asked) -> Input {
 async fn acquire(shared: Arc<Shared>, asked: Asked) -> Input {
     let Some(cluster) = cluster(&shared.store) else { return Input::Acquired(asked, None) };
     let taken = shared.answer(cluster.acquire(&asked)).await;
+    // Whoever has given it looks for that before it gives the next.
+    if taken.as_ref().is_some_and(|taken| (1..=FEW).contains(&taken.len())) {
+        shared.nodes.say_to_others(&Word::Look);
+    }
     Input::Acquired(asked, taken)
 }
 

@@ -53,7 +53,7 @@ impl Nodes {
     /// Waits until each of those that live has a part of all shards.
     fn wait_for_balance(&self) {
         let share = SHARDS / i64::try_from(self.servers.len()).expect("a few");
-        waiting::until("the shards are divided among the nodes", || {
+        waiting::within(Duration::from_mins(2), "the shards are divided among the nodes", || {
             let held: Vec<i64> = self.servers.iter().map(shards).collect();
             let is_fair = held.iter().all(|held| *held >= share * 3 / 4);
             (is_fair && held.iter().sum::<i64>() == SHARDS).then_some(())
