@@ -3,6 +3,7 @@
 //!
 //! Everything panics with a sentence that says what to do: a test that needs PostgreSQL and has none has failed.
 
+mod pooler;
 mod programs;
 
 use std::fs::Permissions;
@@ -13,6 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+pub use pooler::Pooler;
 pub use programs::Programs;
 
 /// Ends the server and removes its directory as soon as the test process is gone, however it ended: its end of the

@@ -2,7 +2,7 @@
 //! result is there, does only what is missing, and says in one line which of the two it was.
 //!
 //! The steps: the browser half's compiler (`wasm`), the Node tools (`node`), a browser for the tests
-//! (`browser`), the official Python client (`python`), PostgreSQL's programs (`postgres`), Prometheus'
+//! (`browser`), the official Python client (`python`), PostgreSQL's programs and PgBouncer (`postgres`), Prometheus'
 //! (`prometheus`), the shells that completions are for (`shells`), a C++ compiler (`cxx`), the languages of the examples
 //! (`languages`), what they import (`examples`), what the files of `deploy/` are tried with (`packaging`) and what checks the
 //! dependencies (`deny`). Commands ask for the steps they need, so that nobody waits for a browser to be installed in
@@ -42,7 +42,7 @@ pub enum Step {
     Browser,
     /// A virtual environment with the official Python client.
     Python,
-    /// PostgreSQL's programs, for tests that start servers of their own.
+    /// PostgreSQL's programs and PgBouncer, for tests that start servers of their own.
     Postgres,
     /// Prometheus' programs, for tests of what is collected.
     Prometheus,

@@ -27,7 +27,7 @@ pub struct Inspection {
     pub clocks_ms: Option<(i64, i64)>,
     /// Where the source is whose copy this is and was not finished: no server opens it.
     pub unfinished_copy_of: Option<String>,
-    /// The session is older than the connection by so much: a pooler handed it over.
+    /// The session is older than the connection by so much, although the URL knows of no pooler: one handed it over.
     pub session_is_older_by_ms: Option<i64>,
 }
 

@@ -12,11 +12,14 @@ mod fence;
 mod hot;
 mod keeper;
 mod lease;
+mod migrations;
 mod node;
 mod open;
 mod partitions;
+mod pools;
 mod search;
 mod secrets;
+mod statement;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -27,7 +30,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use groundswell_types::EventId;
 use sqlx::PgConnection;
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::PgPool;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -35,6 +37,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use self::cluster::Cluster;
 use self::connector::Connector;
 use self::open::Opened;
+use self::pools::{InboxTransaction, Reader};
 use self::writer::Writer;
 use super::inspection::Inspection;
 use super::sql::{Database, Transaction as _};
@@ -128,9 +131,9 @@ impl Postgres {
 
 impl Database for Postgres {
     type Connection = PgConnection;
-    type Reader = PoolConnection<sqlx::Postgres>;
+    type Reader = Reader;
     type Transaction<'a> = writer::Transaction<'a>;
-    type Inbox<'a> = PoolConnection<sqlx::Postgres>;
+    type Inbox<'a> = InboxTransaction;
 
     const EVENTS_SAYING: &'static str = search::EVENTS_SAYING;
 
@@ -138,16 +141,16 @@ impl Database for Postgres {
         &self.vault
     }
 
-    async fn reader(&self) -> Result<Self::Reader, StoreError> {
-        self.readers.acquire().await.map_err(error::of_read)
+    async fn reader(&self) -> Result<Reader, StoreError> {
+        Reader::of(&self.readers, self.cluster.has_own_sessions()).await
     }
 
     async fn begin(&self) -> Result<writer::Transaction<'_>, StoreError> {
         self.writer.begin().await
     }
 
-    async fn inbox(&self) -> Result<Self::Reader, StoreError> {
-        self.inbox.acquire().await.map_err(error::of_read)
+    async fn inbox(&self) -> Result<InboxTransaction, StoreError> {
+        InboxTransaction::begin(&self.inbox).await
     }
 
     async fn commit_batch(&self, batch: &Batch) -> Result<Vec<Accepted>, StoreError> {

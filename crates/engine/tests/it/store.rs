@@ -33,7 +33,7 @@ use tempfile::TempDir;
 
 use self::database::Database;
 
-/// Runs the cases on the in-memory oracle, on SQLite and on PostgreSQL. A case that is not named here is dead code, which the
+/// Runs the cases on the in-memory oracle, on SQLite, and on PostgreSQL, itself and behind a pooler. A case that is not named here is dead code, which the
 /// compiler reports.
 macro_rules! conformance {
     ($($module:ident: $($case:ident)+;)+) => {
@@ -64,6 +64,18 @@ macro_rules! conformance {
                 async fn $case() {
                     let database = crate::store::Database::new().await;
                     let store = database.open().await;
+                    crate::store::$module::$case(&store).await;
+                    crate::store::Store::close(&store).await;
+                })+
+            })+
+        }
+
+        mod pooled {
+            $(mod $module {
+                $(#[tokio::test]
+                async fn $case() {
+                    let database = crate::store::Database::new().await;
+                    let store = database.open_pooled().await;
                     crate::store::$module::$case(&store).await;
                     crate::store::Store::close(&store).await;
                 })+

@@ -123,7 +123,8 @@ fn of_server(inspection: &Inspection) -> Vec<Finding> {
         findings.push(Finding::warn(
             "pooler",
             "the session is older than the connection: there is a pooler before PostgreSQL",
-            "Have it pool by session, or connect to PostgreSQL itself: prepared statements and the lease belong to a session.",
+            "If it pools by transaction, add statement-cache-capacity=0 to the database's URL: prepared statements belong to a \
+             session.",
         ));
     }
     findings

@@ -147,6 +147,8 @@ impl Model {
             After::Delivered => Some(Ending::Delivered),
             After::Undeliverable => Some(Ending::Undeliverable),
             After::Cancelled => Some(Ending::Cancelled),
+            // There is one process here.
+            After::Fenced => None,
         };
         if let Some(was) = delivery.end
             && !(was == Ending::Cancelled && request.is_some())

@@ -5,6 +5,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
 use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
+use super::statement::statement;
 use crate::store::query::damaged;
 use crate::store::{Changed, Changes, SettingsVersion, StoreError};
 
@@ -34,15 +35,15 @@ const SINCE: &str = "
 /// Notes a change within the transaction that makes it: its last statement, or others who change settings wait.
 pub(super) async fn note(db: &mut PgConnection, change: &Changed) -> Result<(), StoreError> {
     let (kind, subject) = columns(change);
-    within(WRITE_LIMIT, sqlx::query(FORGET).execute(&mut *db)).await.map_err(error::of_write)?;
-    let query = sqlx::query(NOTE).bind(kind).bind(subject);
+    within(WRITE_LIMIT, statement(db, FORGET).execute(&mut *db)).await.map_err(error::of_write)?;
+    let query = statement(db, NOTE).bind(kind).bind(subject);
     within(WRITE_LIMIT, query.execute(db)).await.map(drop).map_err(error::of_write)
 }
 
 /// [`crate::store::ClusterStore::changes`].
 pub(super) async fn since(db: &mut PgConnection, since: SettingsVersion) -> Result<Changes, StoreError> {
     let limit = i64::try_from(AT_MOST + 1).unwrap_or(i64::MAX);
-    let query = sqlx::query(SINCE).bind(since.0).bind(limit);
+    let query = statement(db, SINCE).bind(since.0).bind(limit);
     let rows = within(READ_LIMIT, query.fetch_all(db)).await.map_err(error::of_read)?;
     let Some(first) = rows.first() else {
         return Err(damaged("there is no version of the settings".to_owned()));

@@ -11,10 +11,10 @@ use sqlx::{PgConnection, Row};
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::connector::{self, Connector};
-use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
+use super::error::{self, WRITE_LIMIT, within};
 use super::hot::{self, column};
 use super::node::Node;
-use super::writer::{BEGIN, COMMIT, run};
+use super::statement::{Statement, scalar, statement};
 use super::{Postgres, changes, fence, partitions};
 use crate::cluster::{Asked, Epoch, Lease, LeaseRow, NodeId, NodeRow, Presence, Shard, Snapshot};
 use crate::store::query::deliveries::{limit_of, targets};
@@ -128,6 +128,11 @@ impl Cluster {
         Self { connector, connection: AsyncMutex::new(None), lead: Mutex::new(None) }
     }
 
+    /// Whether each connection is a session of the server's own.
+    pub(super) const fn has_own_sessions(&self) -> bool {
+        self.connector.has_own_session()
+    }
+
     /// Refuses the transaction unless this node leads; if it does, nobody else will before it has ended.
     pub(super) async fn check_lead(&self, db: &mut PgConnection) -> Result<(), StoreError> {
         let lead = *self.lead.lock().unwrap_or_else(PoisonError::into_inner);
@@ -154,12 +159,7 @@ impl Cluster {
             Some(connection) => connection,
             None => self.connector.connect().await?,
         };
-        let worked = async {
-            run(&mut connection, BEGIN).await.map_err(error::of_read)?;
-            let done = work(&mut connection).await?;
-            run(&mut connection, COMMIT).await.map_err(error::of_read)?;
-            Ok(done)
-        };
+        let worked = connector::transact(&mut connection, work);
         let result = tokio::time::timeout(limit, worked).await.unwrap_or_else(|_| {
             Err(StoreError::Unavailable("the database did not answer about leases in time".into()))
         });
@@ -193,7 +193,7 @@ impl ClusterStore for Postgres {
 
     async fn acquire(&self, asked: &Asked) -> Result<Vec<Lease>, StoreError> {
         let acquire = async |db: &mut PgConnection| {
-            let statement = of_leases(ACQUIRE, asked).bind(asked.ttl_ms);
+            let statement = of_leases(db, ACQUIRE, asked).bind(asked.ttl_ms);
             let rows = statement.fetch_all(db).await.map_err(error::of_write)?;
             let mut taken: Vec<Lease> = rows.iter().map(lease).collect::<Result<_, _>>()?;
             taken.sort_unstable();
@@ -204,7 +204,7 @@ impl ClusterStore for Postgres {
 
     async fn release(&self, asked: &Asked) -> Result<(), StoreError> {
         let release = async |db: &mut PgConnection| {
-            of_leases(RELEASE, asked).execute(db).await.map(drop).map_err(error::of_write)
+            of_leases(db, RELEASE, asked).execute(db).await.map(drop).map_err(error::of_write)
         };
         self.cluster.transaction(asked.ttl_ms, release).await
     }
@@ -260,7 +260,7 @@ impl ClusterStore for Postgres {
         &self,
         program: &ProgramId,
     ) -> Result<Option<(ProgramRecord, Vec<EndpointRecord>)>, StoreError> {
-        let begun = within(READ_LIMIT, self.readers.begin_with(BEGIN_READING)).await;
+        let begun = self.readers.begin_with(BEGIN_READING).await;
         let mut db = begun.map_err(error::of_read)?;
         let Some(record) = programs::find(&mut *db, program).await? else { return Ok(None) };
         Ok(Some((record, webhooks::live_of(&mut *db, &self.vault, program).await?)))
@@ -270,22 +270,23 @@ impl ClusterStore for Postgres {
         &self,
         endpoints: &[EndpointId],
     ) -> Result<Vec<(EndpointId, HealthRecord)>, StoreError> {
-        let statement = sqlx::query(HEALTH_OF).bind(column(endpoints, |id| id.0));
-        let rows = hot::fetch(&mut *self.reader().await?, statement).await?;
+        let mut db = self.reader().await?;
+        let statement = statement(&db, HEALTH_OF).bind(column(endpoints, |id| id.0));
+        let rows = hot::fetch(&mut db, statement).await?;
         rows.iter().map(webhooks::health_of).collect()
     }
 }
 
 /// Refuses the transaction unless this is the current lease of its shard, which it stays then until the transaction has ended.
 async fn check(db: &mut PgConnection, lease: Lease) -> Result<(), StoreError> {
-    let query = sqlx::query_scalar(EPOCH).bind(i16::from(lease.shard.number()));
+    let query = scalar(db, EPOCH).bind(i16::from(lease.shard.number()));
     let epoch: Option<i64> = within(WRITE_LIMIT, query.fetch_optional(db)).await.map_err(error::of_write)?;
     if epoch == Some(lease.epoch.number()) { Ok(()) } else { Err(StoreError::Fenced) }
 }
 
 async fn renew(db: &mut PgConnection, asked: &Asked, node: &Node) -> Result<Snapshot, StoreError> {
-    of_leases(RENEW, asked).bind(asked.ttl_ms).execute(&mut *db).await.map_err(error::of_write)?;
-    let live = sqlx::query(LIVE)
+    of_leases(db, RENEW, asked).bind(asked.ttl_ms).execute(&mut *db).await.map_err(error::of_write)?;
+    let live = statement(db, LIVE)
         .bind(asked.node.number())
         .bind(presence_text(asked.presence))
         .bind(asked.ttl_ms)
@@ -295,8 +296,8 @@ async fn renew(db: &mut PgConnection, asked: &Asked, node: &Node) -> Result<Snap
     if live.rows_affected() == 0 {
         return Err(node.is_gone());
     }
-    let leases = sqlx::query(LEASES).fetch_all(&mut *db).await.map_err(error::of_read)?;
-    let nodes = sqlx::query(NODES).fetch_all(db).await.map_err(error::of_read)?;
+    let leases = statement(db, LEASES).fetch_all(&mut *db).await.map_err(error::of_read)?;
+    let nodes = statement(db, NODES).fetch_all(db).await.map_err(error::of_read)?;
     Ok(Snapshot {
         leases: leases.iter().map(lease_row).collect::<Result<_, _>>()?,
         nodes: nodes.iter().map(node_row).collect::<Result<_, _>>()?,
@@ -304,8 +305,8 @@ async fn renew(db: &mut PgConnection, asked: &Asked, node: &Node) -> Result<Snap
 }
 
 /// A statement with the node, the shards and their epochs.
-fn of_leases<'q>(sql: &'static str, asked: &Asked) -> hot::Statement<'q> {
-    sqlx::query(sql)
+fn of_leases(db: &PgConnection, sql: &'static str, asked: &Asked) -> Statement<'static> {
+    statement(db, sql)
         .bind(asked.node.number())
         .bind(column(&asked.leases, |lease| i16::from(lease.shard.number())))
         .bind(column(&asked.leases, |lease| lease.epoch.number()))

@@ -5,6 +5,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Arguments, Executor, PgConnection, Row};
 
 use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
+use super::statement::{may_be_kept, statement};
 use crate::store::StoreError;
 use crate::store::list::ListText;
 use crate::store::query::{Columns, Connection, Value};
@@ -17,13 +18,13 @@ impl Connection for PgConnection {
         sql: &'static str,
         values: [Value; N],
     ) -> Result<u64, StoreError> {
-        let query = sqlx::query_with(sql, bind(values));
+        let query = sqlx::query_with(sql, bind(values)).persistent(may_be_kept(self));
         let done = within(WRITE_LIMIT, Executor::execute(self, query)).await.map_err(error::of_write)?;
         Ok(done.rows_affected())
     }
 
     async fn fetch(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<PgRow>, StoreError> {
-        let query = sqlx::query_with(sql, bind(values));
+        let query = sqlx::query_with(sql, bind(values)).persistent(may_be_kept(self));
         within(READ_LIMIT, query.fetch_all(self)).await.map_err(error::of_read)
     }
 
@@ -32,7 +33,7 @@ impl Connection for PgConnection {
         sql: &'static str,
         read: impl Fn(&PgRow) -> Result<T, StoreError> + Send,
     ) -> Result<Vec<T>, StoreError> {
-        let (mut rows, mut all) = (sqlx::query(sql).fetch(self), Vec::new());
+        let (mut rows, mut all) = (statement(self, sql).fetch(self), Vec::new());
         while let Some(row) = within(READ_LIMIT, rows.try_next()).await.map_err(error::of_read)? {
             all.push(read(&row)?);
         }
@@ -40,13 +41,13 @@ impl Connection for PgConnection {
     }
 
     async fn execute_list(&mut self, sql: ListText, values: Vec<Value>) -> Result<u64, StoreError> {
-        let query = sqlx::query_with(sql, bind(values));
+        let query = sqlx::query_with(sql, bind(values)).persistent(may_be_kept(self));
         let done = within(WRITE_LIMIT, Executor::execute(self, query)).await.map_err(error::of_write)?;
         Ok(done.rows_affected())
     }
 
     async fn fetch_list(&mut self, sql: ListText, values: Vec<Value>) -> Result<Vec<PgRow>, StoreError> {
-        let query = sqlx::query_with(sql, bind(values));
+        let query = sqlx::query_with(sql, bind(values)).persistent(may_be_kept(self));
         within(READ_LIMIT, query.fetch_all(self)).await.map_err(error::of_read)
     }
 }

@@ -3,12 +3,14 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection as _, PgConnection, Row};
 
 use super::copying;
-use super::error::{self, READ_LIMIT, within};
+use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
+use super::migrations::{self, migrator};
+use super::statement::{scalar, statement};
+use super::writer::BEGIN;
 use crate::clock::{Clock, Stopwatch};
 use crate::store::inspection::Inspection;
 use crate::store::{StoreError, query, schema};
@@ -48,14 +50,6 @@ const PLACE: &str = "
     WHERE noted.oid = to_regclass('_sqlx_migrations')";
 
 const APPLIED: &str = "SELECT version FROM _sqlx_migrations WHERE success ORDER BY version";
-
-/// Without an advisory lock: the lease keeps other processes away, and a new database's first migration can succeed
-/// only once.
-pub(super) fn migrator() -> Migrator {
-    let mut migrator = sqlx::migrate!("../../migrations/postgres");
-    migrator.set_locking(false);
-    migrator
-}
 
 /// How to connect.
 #[derive(Debug, Clone)]
@@ -115,8 +109,10 @@ impl Connector {
     }
 
     async fn check_settings(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
-        let row = within(READ_LIMIT, sqlx::query(SETTINGS).fetch_one(connection)).await;
-        let row = row.map_err(error::of_read)?;
+        let row = transact(connection, async |db| {
+            within(READ_LIMIT, statement(db, SETTINGS).fetch_one(db)).await.map_err(error::of_read)
+        });
+        let row = row.await?;
         let text = |column| row.try_get::<String, _>(column).map_err(error::of_read);
         let (synchronous_commit, fsync, encoding) = (text(0)?, text(1)?, text(2)?);
         let version: i64 = row.try_get(3).map_err(error::of_read)?;
@@ -139,22 +135,29 @@ impl Connector {
     pub(super) async fn inspect(&self) -> Result<Inspection, StoreError> {
         let connecting = Stopwatch::start();
         let mut connection = self.connect_first().await?;
-        let state = within(READ_LIMIT, sqlx::query(STATE).fetch_one(&mut connection)).await;
+        let inspection = transact(&mut connection, async |db| self.look(db, connecting).await).await?;
+        close(connection).await;
+        Ok(inspection)
+    }
+
+    async fn look(&self, db: &mut PgConnection, connecting: Stopwatch) -> Result<Inspection, StoreError> {
+        let state = within(READ_LIMIT, statement(db, STATE).fetch_one(&mut *db)).await;
         let (state, now_ms) = (state.map_err(error::of_read)?, Clock::system().now_ms());
         let age_ms: i64 = state.try_get(3).map_err(error::of_read)?;
-        let session_is_older_by_ms = Some(age_ms - connecting.elapsed_ms()).filter(|ms| *ms > 0);
+        let older_ms = age_ms - connecting.elapsed_ms();
+        let session_is_older_by_ms = (older_ms > 0 && self.has_own_session).then_some(older_ms);
         let clocks_ms = Some((state.try_get(2).map_err(error::of_read)?, now_ms));
-        let query = sqlx::query_scalar(HAS_MIGRATIONS);
+        let query = scalar(db, HAS_MIGRATIONS);
         let has_migrations: bool =
-            within(READ_LIMIT, query.fetch_one(&mut connection)).await.map_err(error::of_read)?;
+            within(READ_LIMIT, query.fetch_one(&mut *db)).await.map_err(error::of_read)?;
         let applied = if has_migrations {
-            let query = sqlx::query_scalar(APPLIED);
-            within(READ_LIMIT, query.fetch_all(&mut connection)).await.map_err(error::of_read)?
+            let query = scalar(db, APPLIED);
+            within(READ_LIMIT, query.fetch_all(&mut *db)).await.map_err(error::of_read)?
         } else {
             Vec::new()
         };
-        let secrets_key = query::secrets::key_id(&mut connection, &applied).await?;
-        let row = within(READ_LIMIT, sqlx::query(SETTINGS).fetch_one(&mut connection)).await;
+        let secrets_key = query::secrets::key_id(db, &applied).await?;
+        let row = within(READ_LIMIT, statement(db, SETTINGS).fetch_one(&mut *db)).await;
         let row = row.map_err(error::of_read)?;
         let text = |column| row.try_get::<String, _>(column).map_err(error::of_read);
         let settings = vec![
@@ -165,10 +168,9 @@ impl Connector {
             ("full_page_writes", state.try_get(0).map_err(error::of_read)?),
             ("autovacuum", state.try_get(1).map_err(error::of_read)?),
         ];
-        let newest_at_ms = query::inspection::newest_at_ms(&mut connection, &applied).await?;
-        let receivers = query::inspection::receivers(&mut connection, &applied).await?;
-        let unfinished_copy_of = copying::unfinished_copy_of(&mut connection).await?;
-        within(CONNECT_LIMIT, connection.close()).await.map_err(error::of_read)?;
+        let newest_at_ms = query::inspection::newest_at_ms(db, &applied).await?;
+        let receivers = query::inspection::receivers(db, &applied).await?;
+        let unfinished_copy_of = copying::unfinished_copy_of(&mut *db).await?;
         let new = Inspection::new(&migrator(), applied);
         let state = Inspection { newest_at_ms, receivers, clocks_ms, session_is_older_by_ms, ..new };
         Ok(Inspection { secrets_key, settings, unfinished_copy_of, ..state })
@@ -184,13 +186,21 @@ impl Connector {
             .connect_lazy_with(self.options.clone())
     }
 
-    /// The connection for what inboxes have got, opened when it is needed. Its commits wait for no disk.
+    /// The connection for what inboxes have got, opened when it is needed.
     pub(super) fn inbox(&self) -> PgPool {
-        PgPoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(ACQUIRE_LIMIT)
-            .test_before_acquire(true)
-            .connect_lazy_with(self.options.clone().options([("synchronous_commit", "off")]))
+        self.readers(1)
+    }
+
+    /// Makes a connection one that begins and ends its transactions itself. Behind a pooler it has sqlx count one that never
+    /// ends, for [`super::statement::may_be_kept`].
+    pub(super) async fn prepare_to_write(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        if self.has_own_session {
+            return Ok(());
+        }
+        let begun = within(READ_LIMIT, connection.begin_with(BEGIN)).await.map_err(error::of_read)?;
+        std::mem::forget(begun);
+        let ended = within(READ_LIMIT, sqlx::raw_sql("ROLLBACK").execute(connection)).await;
+        ended.map(drop).map_err(error::of_read)
     }
 
     pub(super) async fn migrate(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
@@ -205,13 +215,16 @@ impl Connector {
         connection: &mut PgConnection,
     ) -> Result<(), StoreError> {
         let mut migrator = migrator();
-        let query = sqlx::query_scalar::<_, String>(PLACE);
-        let place =
-            within(READ_LIMIT, query.fetch_optional(&mut *connection)).await.map_err(error::of_read)?;
-        if let Some(place) = place {
+        let query = scalar::<String>(connection, PLACE);
+        let place = within(READ_LIMIT, query.fetch_optional(&mut *connection)).await;
+        if let Some(place) = place.map_err(error::of_read)? {
             migrator.dangerous_set_table_name(format!("{place}._sqlx_migrations"));
         }
-        let result = migrator.run_to(target, connection).await;
+        let result = if self.has_own_session {
+            migrator.run_to(target, connection).await
+        } else {
+            migrations::run_to(&migrator, target, connection).await
+        };
         result.map_err(|error| schema::refuse(&self.database, &migrator, error))
     }
 }
@@ -220,6 +233,19 @@ impl Connector {
 fn is_pooled(url: &str) -> bool {
     let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
     parameters.split('&').any(|parameter| parameter == "statement-cache-capacity=0")
+}
+
+/// Runs statements in a transaction, however few they are: a pooler may send what is outside of one to any session, and
+/// what sqlx calls a statement is two requests.
+pub(super) async fn transact<T: Send>(
+    connection: &mut PgConnection,
+    work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let begun = within(READ_LIMIT, connection.begin_with(BEGIN)).await;
+    let mut transaction = begun.map_err(error::of_read)?;
+    let done = work(&mut transaction).await?;
+    within(WRITE_LIMIT, transaction.commit()).await.map_err(error::of_read)?;
+    Ok(done)
 }
 
 /// Ends a session in order.

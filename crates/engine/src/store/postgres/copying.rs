@@ -18,6 +18,7 @@ use super::keeper::KeptLease;
 use super::lease::Purpose;
 use super::open::{self, Opened};
 use super::partitions::PARTITIONED;
+use super::statement::{scalar, statement};
 use super::writer::{self, Writer};
 use crate::id::day_of;
 use crate::store::StoreError;
@@ -127,6 +128,12 @@ impl Target {
         claim: Claim<'_>,
     ) -> Result<(Self, BTreeMap<String, Progress>), StoreError> {
         let connector = Connector::parse(url)?;
+        if !connector.has_own_session() {
+            return Err(StoreError::Unusable(
+                "a copy goes to PostgreSQL itself, past every pooler: its URL must not have statement-cache-capacity=0"
+                    .to_owned(),
+            ));
+        }
         let mut reader = connector.connect_first().await?;
         // Before anything of it is changed, were it only its schema.
         if !is_marked(&mut reader).await? {
@@ -357,7 +364,7 @@ async fn insert(db: &mut PgConnection, table: &Table, batch: &Batch) -> Result<(
 }
 
 async fn is_marked(db: &mut PgConnection) -> Result<bool, StoreError> {
-    let query = sqlx::query_scalar(HAS_MARK);
+    let query = scalar(db, HAS_MARK);
     within(READ_LIMIT, query.fetch_one(db)).await.map_err(error::of_read)
 }
 
@@ -436,7 +443,7 @@ fn text(row: &PgRow, column: usize) -> Result<String, StoreError> {
 }
 
 async fn fetch(db: &mut PgConnection, sql: &'static str) -> Result<Vec<PgRow>, StoreError> {
-    within(READ_LIMIT, sqlx::query(sql).fetch_all(db)).await.map_err(error::of_read)
+    within(READ_LIMIT, statement(db, sql).fetch_all(db)).await.map_err(error::of_read)
 }
 
 async fn run(db: &mut PgConnection, sql: impl sqlx::SqlSafeStr + Send) -> Result<(), StoreError> {

@@ -9,6 +9,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 
 use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
+use super::statement::{may_be_kept, statement};
 use super::{Postgres, hot};
 use crate::events::MAX_EVENT_BYTES;
 use crate::store::emit::{EmitStore, Emitted, EmittedId, EmittedRecord, RejectedSearch, Rejection};
@@ -84,6 +85,7 @@ const MAX_KEPT_BYTES: usize = 16 * 1024;
 type Statement<'q> = Query<'q, sqlx::Postgres, PgArguments>;
 
 async fn execute(db: &mut PgConnection, statement: Statement<'_>) -> Result<u64, StoreError> {
+    let statement = statement.persistent(may_be_kept(db));
     let done = within(WRITE_LIMIT, statement.execute(db)).await.map_err(error::of_write)?;
     Ok(done.rows_affected())
 }
@@ -94,7 +96,7 @@ pub(super) async fn accept(db: &mut PgConnection, batch: &Batch) -> Result<Vec<A
     if ids.is_empty() {
         return hot::accept(db, &batch.accepts).await;
     }
-    let taken = sqlx::query(TAKE).bind(&ids);
+    let taken = statement(db, TAKE).bind(&ids);
     let taken = within(WRITE_LIMIT, taken.fetch_all(&mut *db)).await.map_err(error::of_write)?;
     let mut taken = taken.iter().map(|row| row.int(0)).collect::<Result<Vec<_>, _>>()?;
     taken.sort_unstable();
@@ -158,7 +160,7 @@ async fn insert_rejected(db: &mut PgConnection, rows: &[RejectedEvent]) -> Resul
 
 async fn reject(db: &mut PgConnection, rejections: &[Rejection], at_ms: i64) -> Result<u64, StoreError> {
     let ids: Vec<i64> = rejections.iter().map(|rejection| rejection.id.0).collect();
-    let statement = sqlx::query(TAKE_REJECTED).bind(ids).bind(limit(MAX_KEPT_BYTES));
+    let statement = statement(db, TAKE_REJECTED).bind(ids).bind(limit(MAX_KEPT_BYTES));
     let taken = within(WRITE_LIMIT, statement.fetch_all(&mut *db)).await.map_err(error::of_write)?;
     let mut rows = Vec::with_capacity(taken.len());
     for row in &taken {
@@ -216,6 +218,7 @@ fn rejected_of(row: &PgRow) -> Result<RejectedEvent, StoreError> {
 impl Postgres {
     async fn read_emitted(&self, statement: Statement<'_>) -> Result<Vec<PgRow>, StoreError> {
         let mut db = self.reader().await?;
+        let statement = statement.persistent(may_be_kept(&db));
         within(READ_LIMIT, statement.fetch_all(&mut *db)).await.map_err(error::of_read)
     }
 

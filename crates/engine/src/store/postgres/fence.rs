@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::PgConnection;
 
 use super::hot::{self, Logged, column};
+use super::statement::statement;
 use super::{cluster, emit};
 use crate::cluster::{Epoch, Fence, Lease, NodeId, Shard};
 use crate::store::query::attempts::fenced_number;
@@ -71,7 +72,7 @@ async fn look(db: &mut PgConnection, batch: &Batch, node: NodeId) -> Result<Curr
     let mut current = Current { rows: BTreeMap::new(), leases, node };
     if !shards.is_empty() {
         let shards: Vec<i16> = shards.iter().map(|shard| i16::from(shard.number())).collect();
-        for row in hot::fetch(db, sqlx::query(FENCE).bind(shards)).await? {
+        for row in hot::fetch(db, statement(db, FENCE).bind(shards)).await? {
             let Lease { shard, epoch } = cluster::lease(&row)?;
             current.rows.insert(shard, (epoch, row.optional_int(2)?.map(NodeId::new)));
         }
@@ -146,7 +147,7 @@ async fn end(db: &mut PgConnection, stale: &Outcomes<'_>) -> Result<(), StoreErr
     if succeeded.is_empty() {
         return Ok(());
     }
-    let statement = sqlx::query(END_DELIVERIES)
+    let statement = statement(db, END_DELIVERIES)
         .bind(column(&succeeded, |attempt| attempt.endpoint_id.0))
         .bind(column(&succeeded, |attempt| attempt.delivery_id.number()));
     hot::execute(db, statement).await

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use groundswell_types::{EventId, FailureClass};
 use sqlx::PgConnection;
-use sqlx::postgres::{PgArguments, PgRow};
-use sqlx::query::Query;
+use sqlx::postgres::PgRow;
 
 use super::emit;
 use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
+use super::statement::{Statement, may_be_kept};
 use crate::store::idempotency::{Keys, Name, StoredAnswer};
 use crate::store::query::attempts::{after_columns, response_column};
 use crate::store::query::deliveries::{limit_of, pending as pending_row};
@@ -115,13 +115,13 @@ const EARLIEST_DUE: &str = "
             LIMIT 1
         ) AS first";
 
-pub(super) type Statement<'q> = Query<'q, sqlx::Postgres, PgArguments>;
-
 pub(super) async fn execute(db: &mut PgConnection, statement: Statement<'_>) -> Result<(), StoreError> {
+    let statement = statement.persistent(may_be_kept(db));
     within(WRITE_LIMIT, statement.execute(db)).await.map(drop).map_err(error::of_write)
 }
 
 pub(super) async fn fetch(db: &mut PgConnection, statement: Statement<'_>) -> Result<Vec<PgRow>, StoreError> {
+    let statement = statement.persistent(may_be_kept(db));
     within(READ_LIMIT, statement.fetch_all(db)).await.map_err(error::of_read)
 }
 

@@ -56,7 +56,7 @@ async fn step(
         Some(own) => own,
         None => connection.insert(connector.connect().await?),
     };
-    writer.node.stay_open(own).await?;
+    connector::transact(own, async |db| writer.node.stay_open(db).await).await?;
     if let Err(error) = writer.make_room_ahead().await {
         tracing::warn!(%error, "the partitions of the next day were not made yet; they will be when they are needed");
     }
@@ -136,7 +136,7 @@ async fn keep(lease: Lease, (session, connector): (PgConnection, Connector), rel
             Some(session) => session,
             None => connector.connect().await?,
         };
-        lease.release(&mut session).await?;
+        connector::transact(&mut session, async |db| lease.release(db).await).await?;
         connector::close(session).await;
         Ok::<_, StoreError>(())
     };
@@ -154,5 +154,5 @@ async fn renew(
         Some(session) => session,
         None => session.insert(connector.connect().await?),
     };
-    lease.renew(session).await
+    connector::transact(session, async |db| lease.renew(db).await).await
 }

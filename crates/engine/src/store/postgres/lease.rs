@@ -10,7 +10,9 @@ use std::time::Duration;
 use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row};
 
+use super::connector::transact;
 use super::error;
+use super::statement::{scalar, statement};
 use crate::clock::Stopwatch;
 use crate::store::StoreError;
 use crate::store::calendar::utc;
@@ -116,7 +118,7 @@ impl Lease {
         let mut before: Option<Seen> = None;
         let mut looks_since_change = 0;
         loop {
-            let (seen, is_over, is_gone) = look(db).await?;
+            let (seen, is_over, is_gone) = transact(db, async |db| look(db).await).await?;
             let is_same = before.as_ref() == Some(&seen);
             let has_changed = looks_since_change > 0 || before.is_some() && !is_same;
             let is_starting = seen.owner.ends_with(STARTING);
@@ -128,7 +130,8 @@ impl Lease {
                 return Err(in_use(claimant.database, &seen));
             }
             if is_over || (is_same && is_gone) {
-                if let Some(lease) = Self::try_take(db, claimant, &seen).await? {
+                let taken = transact(db, async |db| Self::try_take(db, claimant, &seen).await).await?;
+                if let Some(lease) = taken {
                     return Ok(lease);
                 }
             } else if before.is_none() {
@@ -146,7 +149,7 @@ impl Lease {
     ) -> Result<Option<Self>, StoreError> {
         let sent = Stopwatch::start();
         let suffix = if claimant.purpose == Purpose::Serve { STARTING } else { "" };
-        let query = sqlx::query_scalar(TAKE)
+        let query = scalar(db, TAKE)
             .bind(format!("{}{suffix}", claimant.name))
             .bind(milliseconds(claimant.ttl))
             .bind(seen.epoch)
@@ -173,7 +176,7 @@ impl Lease {
     pub(super) async fn renew(&self, db: &mut PgConnection) -> Result<(), StoreError> {
         let sent = Stopwatch::start();
         let query =
-            sqlx::query(RENEW).bind(self.epoch).bind(milliseconds(self.ttl)).bind(self.has_own_session);
+            statement(db, RENEW).bind(self.epoch).bind(milliseconds(self.ttl)).bind(self.has_own_session);
         let done =
             error::within(self.renewal_wait(), query.execute(&mut *db)).await.map_err(error::of_read)?;
         if done.rows_affected() == 0 {
@@ -188,14 +191,14 @@ impl Lease {
 
     /// Lets the next process have it at once.
     pub(super) async fn release(&self, db: &mut PgConnection) -> Result<(), StoreError> {
-        let query = sqlx::query(RELEASE).bind(self.epoch);
+        let query = statement(db, RELEASE).bind(self.epoch);
         error::within(error::READ_LIMIT, query.execute(db)).await.map_err(error::of_read)?;
         Ok(())
     }
 }
 
 async fn look(db: &mut PgConnection) -> Result<(Seen, bool, bool), StoreError> {
-    let query = sqlx::query(LOOK).fetch_one(db);
+    let query = statement(db, LOOK).fetch_one(db);
     let row = error::within(error::READ_LIMIT, query).await.map_err(error::of_read)?;
     let read = |row: &PgRow| {
         let seen = Seen {

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
 use super::lease::{Purpose, milliseconds};
+use super::statement::{scalar, statement};
 use crate::cluster::NodeId;
 use crate::store::calendar::utc;
 use crate::store::{SettingsVersion, StoreError};
@@ -110,7 +111,7 @@ pub(super) struct Counted {
 
 /// Refuses a database that others have open, and forgets those that do not come back. For who has the lease.
 pub(super) async fn be_alone(db: &mut PgConnection, database: &str) -> Result<(), StoreError> {
-    let open = within(READ_LIMIT, sqlx::query(OPEN).fetch_optional(&mut *db)).await;
+    let open = within(READ_LIMIT, statement(db, OPEN).fetch_optional(&mut *db)).await;
     if let Some(row) = open.map_err(error::of_read)? {
         let text = |column| row.try_get::<String, _>(column).map_err(error::of_read);
         let (name, address) = (text(0)?, text(1)?);
@@ -121,7 +122,7 @@ pub(super) async fn be_alone(db: &mut PgConnection, database: &str) -> Result<()
              every other one at this database first, or use another database"
         )));
     }
-    within(WRITE_LIMIT, sqlx::query(FORGET_ALL).execute(db)).await.map(drop).map_err(error::of_write)
+    within(WRITE_LIMIT, statement(db, FORGET_ALL).execute(db)).await.map(drop).map_err(error::of_write)
 }
 
 impl Node {
@@ -132,10 +133,10 @@ impl Node {
             Purpose::Alone => "alone",
             Purpose::Serve => "staying",
         };
-        for statement in [FORGET_ALONE, FORGET_OLD] {
-            within(WRITE_LIMIT, sqlx::query(statement).execute(&mut *db)).await.map_err(error::of_write)?;
+        for sql in [FORGET_ALONE, FORGET_OLD] {
+            within(WRITE_LIMIT, statement(db, sql).execute(&mut *db)).await.map_err(error::of_write)?;
         }
-        let query = sqlx::query(REGISTER)
+        let query = statement(db, REGISTER)
             .bind(id.number())
             .bind(own.name)
             .bind(machine())
@@ -164,10 +165,10 @@ impl Node {
 
     /// Is spoken to there from now on, and takes the place of whoever was before.
     pub(super) async fn be_at(&self, db: &mut PgConnection, address: &str) -> Result<(), StoreError> {
-        let own = sqlx::query(MOVE).bind(self.id.number()).bind(address);
+        let own = statement(db, MOVE).bind(self.id.number()).bind(address);
         within(WRITE_LIMIT, own.execute(&mut *db)).await.map_err(error::of_write)?;
-        for statement in [SUCCEED, FORGET_PREDECESSORS] {
-            let query = sqlx::query(statement).bind(self.id.number()).bind(machine()).bind(address);
+        for sql in [SUCCEED, FORGET_PREDECESSORS] {
+            let query = statement(db, sql).bind(self.id.number()).bind(machine()).bind(address);
             within(WRITE_LIMIT, query.execute(&mut *db)).await.map_err(error::of_write)?;
         }
         Ok(())
@@ -201,12 +202,12 @@ impl Node {
     /// Gives a sign of life, and forgets who has given none for a day.
     pub(super) async fn stay_open(&self, db: &mut PgConnection) -> Result<(), StoreError> {
         let limit = self.wait().max(Duration::from_secs(1));
-        let query = sqlx::query(STAY_OPEN).bind(self.id.number()).bind(milliseconds(self.ttl));
+        let query = statement(db, STAY_OPEN).bind(self.id.number()).bind(milliseconds(self.ttl));
         let done = within(limit, query.execute(&mut *db)).await.map_err(error::of_read)?;
         if done.rows_affected() == 0 {
             return Err(self.is_gone());
         }
-        within(limit, sqlx::query(FORGET_OLD).execute(db)).await.map_err(error::of_read)?;
+        within(limit, statement(db, FORGET_OLD).execute(db)).await.map_err(error::of_read)?;
         self.is_silent.store(false, Ordering::SeqCst);
         Ok(())
     }
@@ -217,7 +218,7 @@ impl Node {
         db: &mut PgConnection,
         needs_settings: bool,
     ) -> Result<Counted, StoreError> {
-        let query = sqlx::query(if needs_settings { COUNT_UNDER_SETTINGS } else { COUNT });
+        let query = statement(db, if needs_settings { COUNT_UNDER_SETTINGS } else { COUNT });
         let row = within(WRITE_LIMIT, query.bind(self.id.number()).fetch_optional(db)).await;
         let Some(row) = row.map_err(error::of_write)? else { return Err(self.is_gone()) };
         let settings = needs_settings.then(|| row.try_get(1).map(SettingsVersion)).transpose();
@@ -229,14 +230,14 @@ impl Node {
 
     /// Goes on in a new session: returns how many transactions have committed.
     pub(super) async fn resume(&self, db: &mut PgConnection) -> Result<i64, StoreError> {
-        let query = sqlx::query_scalar(RESUME).bind(self.id.number());
+        let query = scalar(db, RESUME).bind(self.id.number());
         let commits = within(READ_LIMIT, query.fetch_optional(db)).await.map_err(error::of_read)?;
         commits.ok_or_else(|| self.is_gone())
     }
 
     /// Takes leave: nothing is written any more.
     pub(super) async fn leave(&self, db: &mut PgConnection) -> Result<(), StoreError> {
-        let query = sqlx::query(LEAVE).bind(self.id.number());
+        let query = statement(db, LEAVE).bind(self.id.number());
         within(READ_LIMIT, query.execute(db)).await.map(drop).map_err(error::of_read)
     }
 

@@ -7,11 +7,12 @@ use sqlx::PgConnection;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::connector::Connector;
+use super::connector::{Connector, transact};
 use super::error::{self, READ_LIMIT, within};
 use super::keeper::{self, KeptLease};
 use super::lease::{Claimant, Lease, Purpose};
 use super::node::{self, Introduction, Node};
+use super::statement::scalar;
 use super::writer::Writer;
 use super::{Options, copying, secrets};
 use crate::store::StoreError;
@@ -71,7 +72,8 @@ async fn prepare(
     (purpose, stop): (Purpose, &CancellationToken),
 ) -> Result<Opened, StoreError> {
     let mut connection = connector.connect().await?;
-    copying::refuse_unfinished(&mut connection, connector.database()).await?;
+    let database = connector.database();
+    transact(&mut connection, async |db| copying::refuse_unfinished(db, database).await).await?;
     connector.migrate(&mut connection).await?;
     let opened = join(connector, options, (purpose, stop)).await?;
     let prepared = async {
@@ -115,11 +117,15 @@ pub(super) async fn join(
     (purpose, stop): (Purpose, &CancellationToken),
 ) -> Result<Opened, StoreError> {
     let mut connection = connector.connect().await?;
-    if purpose == Purpose::Alone {
-        node::be_alone(&mut connection, connector.database()).await?;
-    }
     let own = Introduction { name: &options.name, address: &options.address, purpose, ttl: options.lease };
-    let node = Node::register(&mut connection, own).await?;
+    let node = transact(&mut connection, async |db| {
+        if purpose == Purpose::Alone {
+            node::be_alone(db, connector.database()).await?;
+        }
+        Node::register(db, own).await
+    });
+    let node = node.await?;
+    connector.prepare_to_write(&mut connection).await?;
     let today = options.opened_at_ms.div_euclid(DAY_MS);
     let writer = Arc::new(Writer::new(connection, connector.clone(), node, today));
     let keeper = tokio::spawn(keeper::run(Arc::clone(&writer), connector.clone(), stop.clone()));
@@ -142,8 +148,11 @@ async fn make_lease(connector: &Connector, session: &mut PgConnection) -> Result
 }
 
 async fn has_lease(connection: &mut PgConnection) -> Result<bool, StoreError> {
-    let query = sqlx::query_scalar(HAS_LEASE);
-    within(READ_LIMIT, query.fetch_one(connection)).await.map_err(error::of_read)
+    let look = async |db: &mut PgConnection| {
+        let query = scalar(db, HAS_LEASE);
+        within(READ_LIMIT, query.fetch_one(db)).await.map_err(error::of_read)
+    };
+    transact(connection, look).await
 }
 
 /// This process, as others are told who has the database.

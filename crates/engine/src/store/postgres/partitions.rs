@@ -7,6 +7,7 @@ use groundswell_types::EventId;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
 use super::error::{self, WRITE_LIMIT, within};
+use super::statement::{scalar, statement};
 use crate::id::{day_of, first_of_day};
 use crate::store::calendar::date;
 use crate::store::{Batch, StoreError};
@@ -82,8 +83,7 @@ pub(super) async fn create(db: &mut PgConnection, days: &BTreeSet<i64>) -> Resul
     there = present(db).await?;
     for day in days {
         if there.insert(*day) {
-            let place: String =
-                sqlx::query_scalar(PLACE).fetch_one(&mut *db).await.map_err(error::of_write)?;
+            let place: String = scalar(db, PLACE).fetch_one(&mut *db).await.map_err(error::of_write)?;
             let sql = AssertSqlSafe(create_text(*day, &place));
             sqlx::raw_sql(sql).execute(&mut *db).await.map_err(error::of_write)?;
         }
@@ -93,7 +93,7 @@ pub(super) async fn create(db: &mut PgConnection, days: &BTreeSet<i64>) -> Resul
 
 /// The days that there are partitions of.
 async fn present(db: &mut PgConnection) -> Result<BTreeSet<i64>, StoreError> {
-    let rows = sqlx::query(LOWEST_IDS).fetch_all(db).await.map_err(error::of_write)?;
+    let rows = statement(db, LOWEST_IDS).fetch_all(db).await.map_err(error::of_write)?;
     let lowest = rows.iter().map(|row| row.try_get::<i64, _>(0));
     let lowest = lowest.collect::<Result<Vec<_>, _>>().map_err(error::of_write)?;
     Ok(lowest.into_iter().map(|id| day_of(EventId::from_number(id))).collect())
@@ -128,7 +128,7 @@ fn suffix(day: i64) -> String {
 /// the next one, but for resends, whose partition would be made again.
 pub(super) async fn drop_empty(db: &mut PgConnection, day: i64) -> Result<bool, StoreError> {
     let Some(end) = first_of_day(day + 1) else { return Ok(false) };
-    let is_empty = sqlx::query_scalar::<_, bool>(IS_EMPTY_BEFORE)
+    let is_empty = scalar::<bool>(db, IS_EMPTY_BEFORE)
         .bind(end.number())
         .bind(end.number().saturating_mul(8))
         .fetch_one(&mut *db)

@@ -4,6 +4,7 @@
 
 use sqlx::PgConnection;
 
+use super::connector::transact;
 use super::error::{WRITE_LIMIT, within};
 use super::writer::Writer;
 use crate::store::StoreError;
@@ -24,7 +25,7 @@ pub(super) async fn settle(writer: &Writer, vault: &Vault, now_ms: i64) -> Resul
 /// Removes what is left of rows that were replaced by sealed ones, if that has not been done. Where it cannot be the
 /// server works all the same, and the next start tries again.
 pub(super) async fn remove_leftovers(db: &mut PgConnection) -> Result<(), StoreError> {
-    if !secrets::has_leftovers(db).await? {
+    if !transact(db, async |db| secrets::has_leftovers(db).await).await? {
         return Ok(());
     }
     if let Err(error) = within(WRITE_LIMIT, sqlx::raw_sql(BEGIN_ANEW).execute(&mut *db)).await {
@@ -34,7 +35,7 @@ pub(super) async fn remove_leftovers(db: &mut PgConnection) -> Result<(), StoreE
         );
         return Ok(());
     }
-    secrets::forget_leftovers(db).await
+    transact(db, async |db| secrets::forget_leftovers(db).await).await
 }
 
 /// Seals everything with another key.

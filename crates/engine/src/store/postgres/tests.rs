@@ -7,6 +7,7 @@ mod fences;
 mod leases;
 mod nodes;
 mod partitions;
+mod pooler;
 mod proxy;
 mod secrets;
 mod settings;

@@ -20,7 +20,7 @@ use crate::store::{SettingsVersion, StoreError, sql};
 pub(super) const BEGIN: &str = "
     BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
     SET LOCAL idle_in_transaction_session_timeout = '5s'";
-pub(super) const COMMIT: &str = "COMMIT";
+const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
 
 /// A server that is there rolls back at once.
@@ -170,11 +170,17 @@ impl Writer {
         state.is_closed = true;
         let Some(mut connection) = state.connection.take() else { return };
         if self.node.check().is_ok()
-            && let Err(error) = self.node.leave(&mut connection).await
+            && let Err(error) = self.leave(&mut connection).await
         {
             tracing::warn!(%error, "the database was not told that this process ends; it finds out by itself");
         }
         connector::close(connection).await;
+    }
+
+    async fn leave(&self, connection: &mut PgConnection) -> Result<(), StoreError> {
+        run(connection, BEGIN).await.map_err(error::of_read)?;
+        self.node.leave(connection).await?;
+        run(connection, COMMIT).await.map_err(error::of_read)
     }
 
     fn check(&self, state: &State) -> Result<(), StoreError> {
@@ -194,7 +200,8 @@ impl Writer {
     async fn connect(&self, state: &mut State) -> Result<i64, StoreError> {
         self.lose(state);
         let mut connection = self.connector.connect().await?;
-        let commits = self.node.resume(&mut connection).await?;
+        let commits = connector::transact(&mut connection, async |db| self.node.resume(db).await).await?;
+        self.connector.prepare_to_write(&mut connection).await?;
         state.connection = Some(connection);
         if self.is_away.swap(false, Ordering::SeqCst) {
             tracing::info!("connected to PostgreSQL again");
@@ -362,6 +369,6 @@ impl DerefMut for Transaction<'_> {
     }
 }
 
-pub(super) async fn run(connection: &mut PgConnection, sql: &'static str) -> Result<(), sqlx::Error> {
+async fn run(connection: &mut PgConnection, sql: &'static str) -> Result<(), sqlx::Error> {
     sqlx::raw_sql(sql).execute(connection).await.map(drop)
 }

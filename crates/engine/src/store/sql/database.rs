@@ -23,8 +23,8 @@ pub(in crate::store) trait Database: Send + Sync + 'static {
     where
         Self: 'a;
 
-    /// A connection for what inboxes have got; others wait until it is dropped.
-    type Inbox<'a>: DerefMut<Target = Self::Connection> + Send
+    /// A transaction on what inboxes have got; others wait until it is dropped.
+    type Inbox<'a>: Transaction<Target = Self::Connection> + Send
     where
         Self: 'a;
 
@@ -39,7 +39,7 @@ pub(in crate::store) trait Database: Send + Sync + 'static {
     /// Begins a transaction on the connection that writes.
     fn begin(&self) -> impl Future<Output = Result<Self::Transaction<'_>, StoreError>> + Send;
 
-    /// The connection apart from everything else that reads and writes what inboxes have got.
+    /// Begins a transaction on what inboxes have got, on a connection apart from everything else.
     fn inbox(&self) -> impl Future<Output = Result<Self::Inbox<'_>, StoreError>> + Send;
 
     /// Whether any inbox has ever got anything.

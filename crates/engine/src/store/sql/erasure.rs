@@ -71,7 +71,9 @@ impl<D: Database> ErasureStore for D {
     ) -> Result<u64, StoreError> {
         let mut deleted = 0;
         for request in requests {
-            deleted += inbox::delete(&mut *self.inbox().await?, program, *request).await?;
+            let mut db = self.inbox().await?;
+            let result = inbox::delete(&mut *db, program, *request).await;
+            deleted += db.finish(result).await?;
         }
         Ok(deleted)
     }

@@ -20,7 +20,9 @@ impl<D: Database> FirstStepsStore for D {
     }
 
     async fn save_inbox_request(&self, request: &InboxRequestRecord) -> Result<(), StoreError> {
-        inbox::insert(&mut *self.inbox().await?, request).await
+        let mut db = self.inbox().await?;
+        let result = inbox::insert(&mut *db, request).await;
+        db.finish(result).await
     }
 
     async fn inbox_requests(
@@ -31,7 +33,9 @@ impl<D: Database> FirstStepsStore for D {
         if !self.has_inbox() {
             return Ok(Vec::new());
         }
-        inbox::of_program(&mut *self.inbox().await?, program, since_ms).await
+        let mut db = self.inbox().await?;
+        let result = inbox::of_program(&mut *db, program, since_ms).await;
+        db.finish(result).await
     }
 
     async fn inbox_request(
@@ -39,18 +43,24 @@ impl<D: Database> FirstStepsStore for D {
         program: &ProgramId,
         id: InboxRequestId,
     ) -> Result<Option<InboxRequestRecord>, StoreError> {
-        inbox::find(&mut *self.inbox().await?, program, id).await
+        let mut db = self.inbox().await?;
+        let result = inbox::find(&mut *db, program, id).await;
+        db.finish(result).await
     }
 
     async fn clear_inbox(&self, program: &ProgramId) -> Result<(), StoreError> {
-        inbox::clear(&mut *self.inbox().await?, program).await
+        let mut db = self.inbox().await?;
+        let result = inbox::clear(&mut *db, program).await;
+        db.finish(result).await
     }
 
     async fn forget_inbox_requests(&self, before_ms: i64) -> Result<(), StoreError> {
         if !self.has_inbox() {
             return Ok(());
         }
-        inbox::forget(&mut *self.inbox().await?, before_ms).await
+        let mut db = self.inbox().await?;
+        let result = inbox::forget(&mut *db, before_ms).await;
+        db.finish(result).await
     }
 
     async fn tests(&self, program: &ProgramId, limit: usize) -> Result<Vec<TestRecord>, StoreError> {

@@ -10,7 +10,7 @@ use sqlx::{ConnectOptions, Connection, SqliteConnection};
 use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 
 use super::{error, lock};
-use crate::store::StoreError;
+use crate::store::{StoreError, sql};
 
 /// Counts up with each change of [`SCHEMA`].
 const VERSION: i64 = 1;
@@ -36,6 +36,13 @@ const SCHEMA: &str = "
     ) STRICT;
     CREATE INDEX inbox_request_program ON inbox_request (program_id, id);
     CREATE INDEX inbox_request_age ON inbox_request (received_at_ms);";
+
+/// Each statement commits for itself.
+impl sql::Transaction for MappedMutexGuard<'_, SqliteConnection> {
+    async fn finish<T: Send>(self, result: Result<T, StoreError>) -> Result<T, StoreError> {
+        result
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct InboxFile {

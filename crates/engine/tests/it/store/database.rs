@@ -4,14 +4,14 @@ use groundswell_engine::cluster::{Asked, Presence};
 use groundswell_engine::store::Store;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::postgres::{Options, Postgres};
-use private_postgres::Server;
+use private_postgres::{Pooler, Server};
 use tokio::sync::OnceCell;
 
 use super::upgrade::{fill, read};
 
 /// A database of its own, with the schema in it.
 pub struct Database {
-    url: String,
+    name: String,
 }
 
 impl Database {
@@ -23,11 +23,16 @@ impl Database {
             open(&server.url(&name)).await.close().await;
             name
         });
-        Self { url: server.url(&server.create(Some(template.await))) }
+        Self { name: server.create(Some(template.await)) }
     }
 
     pub async fn open(&self) -> Postgres {
-        open(&self.url).await
+        open(&Server::shared().url(&self.name)).await
+    }
+
+    /// Through a pooler in transaction mode.
+    pub async fn open_pooled(&self) -> Postgres {
+        open(&Pooler::shared().url(&self.name)).await
     }
 }
 
@@ -47,6 +52,22 @@ pub async fn lead(store: &dyn Store) {
     let first = cluster.renew(&asked(vec![])).await.expect("renews").leases[0].lease;
     let taken = cluster.acquire(&asked(vec![first])).await.expect("acquires");
     cluster.lead_under(taken.first().copied());
+}
+
+/// From its first table on.
+#[tokio::test]
+async fn a_new_database_is_opened_through_a_pooler() {
+    let (server, pooler) = (Server::shared(), Pooler::shared());
+    let name = server.create(None);
+    let oracle = Memory::new();
+    fill(&oracle).await;
+    let store = open(&pooler.url(&name)).await;
+    fill(&store).await;
+    assert_eq!(read(&store).await, read(&oracle).await);
+    store.close().await;
+    let store = open(&server.url(&name)).await;
+    assert_eq!(read(&store).await, read(&oracle).await);
+    store.close().await;
 }
 
 #[tokio::test]
