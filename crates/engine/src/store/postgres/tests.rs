@@ -1,6 +1,7 @@
 //! What the trait does not show: settings, statements, partitions, the lease, and connections that break.
 
 mod audit;
+mod dialect;
 mod emit;
 mod failures;
 mod leases;
