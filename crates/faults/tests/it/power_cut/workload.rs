@@ -124,12 +124,8 @@ impl Workload<'_> {
         let outcomes: Vec<Outcome> =
             (0..self.rng.random_range(0..8)).filter_map(|_| self.outcome()).collect();
         let health = HealthRecord { last_success_at_ms: Some(self.now_ms), ..HealthRecord::default() };
-        let batch = Batch {
-            accepts,
-            outcomes,
-            health: vec![(EndpointId(ENDPOINTS[0]), health)],
-            notices: Vec::new(),
-        };
+        let batch =
+            Batch { accepts, outcomes, health: vec![(EndpointId(ENDPOINTS[0]), health)], ..Batch::default() };
         // Ended or moved by an outcome above; events come on top of what was there.
         let after = std::mem::replace(&mut self.ledger, ledger);
         self.store.commit(&batch).await.expect("commits");
