@@ -10,18 +10,14 @@
 ALTER TABLE pending SET (
     autovacuum_vacuum_threshold = 1000,
     autovacuum_vacuum_scale_factor = 0.01,
-    autovacuum_vacuum_cost_delay = 0,
-    autovacuum_analyze_threshold = 10000,  -- its plans are of its key alone, whatever is in it
-    autovacuum_analyze_scale_factor = 0.5
+    autovacuum_vacuum_cost_delay = 0
 );
 
 -- As `pending`; and its index is read from its beginning, over all that is dead there.
 ALTER TABLE emitted SET (
     autovacuum_vacuum_threshold = 1000,
     autovacuum_vacuum_scale_factor = 0,
-    autovacuum_vacuum_cost_delay = 0,
-    autovacuum_analyze_threshold = 10000,
-    autovacuum_analyze_scale_factor = 0.5
+    autovacuum_vacuum_cost_delay = 0
 );
 
 -- A row for each webhook, replaced in its place (no index has what changes) as long as its page has room: with every failure of
