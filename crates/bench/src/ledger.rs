@@ -163,6 +163,13 @@ impl Ledger {
         self.latencies(first, |event| &event.arrived)
     }
 
+    /// From post to arrival, in microseconds, of the events posted between two times since the ledger was opened.
+    pub fn latencies_between(&self, from: Duration, to: Duration) -> Vec<u64> {
+        let posted = nanoseconds(from)..nanoseconds(to);
+        let events = self.from(0).filter(|event| posted.contains(&event.posted.load(ORDER)));
+        latencies(events, |event| &event.arrived)
+    }
+
     /// From post to answer and from post to arrival, in microseconds, of the events with these numbers.
     pub fn latencies_of(&self, numbers: std::ops::Range<u64>) -> [Vec<u64>; 2] {
         let count = usize::try_from(numbers.end.saturating_sub(numbers.start)).unwrap_or(usize::MAX);

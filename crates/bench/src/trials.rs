@@ -1,6 +1,7 @@
 //! What is asked of the server beyond its rates: that backlogs, neighbours and deletions do not slow the others down,
 //! and what it takes up. One file each; this one says how results look.
 
+mod bloat;
 mod drain;
 mod growth;
 mod idle;
@@ -40,7 +41,17 @@ pub struct Sizes {
     /// How long each look at latency or throughput takes, in seconds.
     #[arg(long, default_value_t = 10)]
     pub trial_seconds: u64,
-    /// The sizes the aims are stated for: a million waiting, two million events, 100,000 endpoints. Takes an hour.
+    /// How long events are delivered from PostgreSQL where its bloat is looked at, in seconds.
+    #[arg(long, default_value_t = 150)]
+    pub bloat_seconds: u64,
+    /// For how many of them somebody holds a snapshot.
+    #[arg(long, default_value_t = 30)]
+    pub held_seconds: u64,
+    /// How many events a second are posted then.
+    #[arg(long, default_value_t = 2_000)]
+    pub bloat_rate: u32,
+    /// The sizes the aims are stated for: a million waiting, two million events, 100,000 endpoints, an hour of deliveries from
+    /// PostgreSQL with a snapshot that is held for ten minutes. Takes two hours.
     #[arg(long)]
     pub full: bool,
 }
@@ -49,7 +60,10 @@ impl Sizes {
     /// With everything as large as the aims say, if that was asked for.
     pub fn settled(self) -> Self {
         if self.full {
-            Self { backlog: 1_000_000, events: 2_000_000, endpoints: 100_000, hanging: 500, ..self }
+            let (bloat_seconds, held_seconds) = (3_600, 600);
+            let sizes =
+                Self { backlog: 1_000_000, events: 2_000_000, endpoints: 100_000, hanging: 500, ..self };
+            Self { bloat_seconds, held_seconds, ..sizes }
         } else {
             self
         }
@@ -79,11 +93,13 @@ pub enum Trial {
     Neighbours,
     /// Throughput and memory as more and more waits.
     Growth,
+    /// Throughput and the hot table's size while somebody holds a snapshot of PostgreSQL.
+    Bloat,
 }
 
 impl Trial {
     /// All, in the order in which they are made and shown.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Idle,
         Self::Pages,
         Self::Operations,
@@ -91,6 +107,7 @@ impl Trial {
         Self::Retention,
         Self::Neighbours,
         Self::Growth,
+        Self::Bloat,
     ];
 
     /// What people read.
@@ -103,6 +120,7 @@ impl Trial {
             Self::Retention => "retention",
             Self::Neighbours => "neighbours",
             Self::Growth => "growth",
+            Self::Bloat => "bloat",
         }
     }
 
@@ -117,6 +135,7 @@ impl Trial {
             Self::Retention => retention::run(settings, &mut findings),
             Self::Neighbours => neighbours::run(settings, &mut findings),
             Self::Growth => growth::run(settings, &mut findings),
+            Self::Bloat => bloat::run(settings, &mut findings),
         }
         .with_context(|| self.title())?;
         Ok(findings)

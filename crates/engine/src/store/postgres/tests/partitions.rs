@@ -76,6 +76,8 @@ async fn partitions_are_made_ahead_and_when_they_are_needed() {
     store.writer.make_room_ahead().await.expect("makes room");
     assert!(partitions(&database).contains(&"event_20260311".to_owned()));
 
+    let settings = "SELECT reloptions::text FROM pg_class WHERE relname = 'attempt_20260310'";
+    assert!(database.sql(settings).contains("autovacuum_freeze_min_age=0"), "{}", database.sql(settings));
     // Their indexes came along.
     let indexes = "SELECT COUNT(*) FROM pg_index WHERE indrelid = CAST('event_20260310' AS REGCLASS)";
     assert_eq!(database.sql(indexes), "3");

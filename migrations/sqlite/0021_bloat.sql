@@ -1,0 +1,1 @@
+-- Nothing: SQLite reuses the pages of deleted rows at once.
