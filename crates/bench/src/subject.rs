@@ -151,6 +151,17 @@ impl Subject {
         answer.is_ok_and(|answer| answer.status().is_success())
     }
 
+    /// What it says of itself under this name.
+    pub fn metric(&self, name: &str) -> Result<f64> {
+        let mut answer = agent()
+            .get(format!("http://{}/metrics", self.address))
+            .header("authorization", format!("Bearer {ADMIN_KEY}"))
+            .call()?;
+        let text = answer.body_mut().read_to_string()?;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(value.context("there is such a metric")?.parse()?)
+    }
+
     fn call(&self, path: &str, body: &Value) -> Result<Value> {
         let mut answer = agent()
             .post(format!("http://{}{path}", self.address))

@@ -6,6 +6,7 @@ mod drain;
 mod growth;
 mod idle;
 mod neighbours;
+mod nodes;
 mod operations;
 mod pages;
 mod retention;
@@ -95,11 +96,13 @@ pub enum Trial {
     Growth,
     /// Throughput and the hot table's size while somebody holds a snapshot of PostgreSQL.
     Bloat,
+    /// Delivery by one server of what another has accepted.
+    Nodes,
 }
 
 impl Trial {
     /// All, in the order in which they are made and shown.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Idle,
         Self::Pages,
         Self::Operations,
@@ -108,6 +111,7 @@ impl Trial {
         Self::Neighbours,
         Self::Growth,
         Self::Bloat,
+        Self::Nodes,
     ];
 
     /// What people read.
@@ -121,6 +125,7 @@ impl Trial {
             Self::Neighbours => "neighbours",
             Self::Growth => "growth",
             Self::Bloat => "bloat",
+            Self::Nodes => "nodes",
         }
     }
 
@@ -136,6 +141,7 @@ impl Trial {
             Self::Neighbours => neighbours::run(settings, &mut findings),
             Self::Growth => growth::run(settings, &mut findings),
             Self::Bloat => bloat::run(settings, &mut findings),
+            Self::Nodes => nodes::run(settings, &mut findings),
         }
         .with_context(|| self.title())?;
         Ok(findings)

@@ -125,6 +125,11 @@ impl Nodes {
         known.addresses.get(&known.leader?).cloned()
     }
 
+    /// Whether other nodes are known of.
+    pub(crate) fn has_others(&self) -> bool {
+        !self.known.read().unwrap_or_else(PoisonError::into_inner).addresses.is_empty()
+    }
+
     /// The way to other nodes, once there is one.
     pub fn set_peers(&self, peers: Arc<dyn Peers>) {
         let _ = self.peers.set(peers);

@@ -243,9 +243,7 @@ impl Runtime {
             }
             Message::Found(endpoints) => {
                 for endpoint in endpoints {
-                    self.of_enabled(endpoint, |scheduler, contender| {
-                        scheduler.open(contender, now_ms, now_ms);
-                    });
+                    self.of_enabled(endpoint, |scheduler, contender| scheduler.found(contender, now_ms));
                 }
             }
             Message::Began(due) => self.begin(due, now_ms),

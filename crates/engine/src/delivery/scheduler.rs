@@ -297,7 +297,7 @@ impl Scheduler {
             return;
         };
         match rows {
-            None => queue.refill_at_ms = now_ms + STORE_RETRY_MS,
+            None => queue.not_refilled(&running, now_ms + STORE_RETRY_MS),
             Some(rows) => {
                 let is_all = rows.len() < refill.limit;
                 queue.take_over(*running, rows, is_all);

@@ -30,6 +30,9 @@ const LAG_MS: i64 = 1_000;
 /// What was told of so long after the id of an event was made, was told after its commit.
 const COMMITTED_MS: i64 = 500;
 
+/// A node is known of within this time, in milliseconds: the longest time between two looks at who is there.
+const UNKNOWN_MS: i64 = 300_000;
+
 /// Events of one question.
 const EVENTS_AT_ONCE: usize = 1_000;
 
@@ -101,7 +104,7 @@ impl Look {
         let mut ours = endpoints;
         ours.retain(|id| self.parts.nodes.served.has(*id));
         self.told_at_ms.extend(ours.iter().map(|id| (*id, now_ms)));
-        self.open(ours).await;
+        self.tell(ours).await;
     }
 
     async fn look(&mut self) -> Result<(), StoreError> {
@@ -110,6 +113,11 @@ impl Look {
         let store = Arc::clone(&self.parts.store);
         let Some(cluster) = cluster(&store) else { return Ok(()) };
         let now_ms = self.parts.clock.now_ms();
+        if !self.parts.nodes.has_others() {
+            // One that has just begun is known of a little later.
+            self.cursor = id::first_at(now_ms - UNKNOWN_MS);
+            return Ok(());
+        }
         let until = id::first_at(now_ms - LAG_MS);
         loop {
             let events = cluster.accepted_elsewhere(self.cursor, EVENTS_AT_ONCE).await?;
@@ -131,7 +139,7 @@ impl Look {
                         && self.told_at_ms.get(id).is_none_or(|told_ms| *told_ms < committed_ms)
                 }));
             }
-            self.open(untold.into_iter().collect()).await;
+            self.tell(untold.into_iter().collect()).await;
             if is_all || is_too_new {
                 break;
             }
@@ -154,11 +162,11 @@ impl Look {
         let due = earliest_due(store.as_ref(), &of_ours(directory.enabled_endpoints())).await?;
         let now_ms = clock.now_ms();
         let due = due.into_iter().filter(|(_, due_ms)| *due_ms <= now_ms);
-        self.open(due.map(|(id, _)| id).collect()).await;
+        let _ = self.parts.runtime.send(Message::Began(due.collect())).await;
         Ok(())
     }
 
-    async fn open(&self, endpoints: Vec<EndpointId>) {
+    async fn tell(&self, endpoints: Vec<EndpointId>) {
         if !endpoints.is_empty() {
             // When the runtime is gone the engine is stopping.
             let _ = self.parts.runtime.send(Message::Found(endpoints)).await;

@@ -2,10 +2,23 @@
 
 use super::queue::LONGEST_ATTEMPT_MS;
 use super::turns::Lane;
-use super::{Queue, Scheduler};
+use groundswell_types::DeliveryId;
+
+use super::{Contender, Queue, Scheduler};
 use crate::store::EndpointId;
 
+/// What nodes' clocks may be apart, in milliseconds, for what one accepts to be found at once by another.
+const CLOCKS_APART_MS: i64 = 10_000;
+
 impl Scheduler {
+    /// Another node has put rows of an endpoint into the store, due now by its clock.
+    pub fn found(&mut self, contender: Contender, now_ms: i64) {
+        let queue = self.queue(contender, now_ms);
+        queue.found((now_ms.saturating_sub(CLOCKS_APART_MS), DeliveryId::from_number(i64::MIN)));
+        queue.refill_at_ms = i64::MIN;
+        self.settle(contender.endpoint, now_ms);
+    }
+
     /// Nothing more is to be sent to these endpoints: they are another node's.
     pub fn leave(&mut self, is_left: impl Fn(EndpointId) -> bool, now_ms: i64) {
         let mut left: Vec<_> = self.queues.keys().copied().filter(|id| is_left(*id)).collect();

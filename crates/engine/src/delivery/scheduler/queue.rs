@@ -44,11 +44,20 @@ pub(super) struct RunningRefill {
     /// Rows behind the horizon that came into the store while it read.
     late: Vec<Item>,
     has_overflowed: bool,
+    /// Rows behind this key came into the store while it read, and nobody knows which.
+    missed: Option<Key>,
 }
 
 impl RunningRefill {
     pub(super) fn new(generation: u64, horizon: Horizon) -> Self {
-        Self { generation, horizon, settled: HashSet::new(), late: Vec::new(), has_overflowed: false }
+        Self {
+            generation,
+            horizon,
+            settled: HashSet::new(),
+            late: Vec::new(),
+            has_overflowed: false,
+            missed: None,
+        }
     }
 }
 
@@ -164,7 +173,8 @@ impl Queue {
             Horizon::Everything => true,
             Horizon::UpTo(last) => Some(key) <= last,
         };
-        if is_inside {
+        // What it has may lie behind the horizon, and would be taken for late, and kept after it was sent.
+        if is_inside || self.window.has(&key) {
             self.window.insert(item);
             self.trim();
             return;
@@ -178,6 +188,25 @@ impl Queue {
                 refill.late.clear();
                 refill.has_overflowed = true;
             }
+        }
+    }
+
+    /// Somebody else has put rows behind this key into the store. What is read just now may lack them.
+    pub(super) fn found(&mut self, behind: Key) {
+        match &mut self.refill {
+            Some(refill) => refill.missed = Some(refill.missed.map_or(behind, |before| before.min(behind))),
+            None => self.draw_back(behind),
+        }
+    }
+
+    /// The store may have more behind this key than the window has.
+    fn draw_back(&mut self, behind: Key) {
+        let reaches_further = match self.horizon {
+            Horizon::Everything => true,
+            Horizon::UpTo(last) => last > Some(behind),
+        };
+        if reaches_further {
+            self.horizon = Horizon::UpTo(Some(behind));
         }
     }
 
@@ -195,9 +224,24 @@ impl Queue {
     /// Takes a refill's answer over, with everything that happened while it read. Not if the window was cut
     /// meanwhile, or more came in than was remembered: then it is made again.
     pub(super) fn take_over(&mut self, running: RunningRefill, rows: Vec<Item>, is_all: bool) {
-        if running.horizon != self.horizon || running.has_overflowed {
-            return;
+        let missed = running.missed;
+        if running.horizon == self.horizon && !running.has_overflowed {
+            self.take_over_rows(running, rows, is_all);
         }
+        if let Some(behind) = missed {
+            self.draw_back(behind);
+        }
+    }
+
+    /// A refill could not be read; the next one is not made before this time.
+    pub(super) fn not_refilled(&mut self, running: &RunningRefill, again_at_ms: i64) {
+        self.refill_at_ms = again_at_ms;
+        if let Some(behind) = running.missed {
+            self.draw_back(behind);
+        }
+    }
+
+    fn take_over_rows(&mut self, running: RunningRefill, rows: Vec<Item>, is_all: bool) {
         let last = rows.last().map(Item::key);
         for item in rows {
             let id = item.pending.key.delivery_id;
@@ -216,7 +260,12 @@ impl Queue {
     fn trim(&mut self) {
         while self.window.len() > WINDOW_MAX {
             self.window.pop_last();
-            self.horizon = Horizon::UpTo(self.window.last_key());
+            let last = self.window.last_key();
+            // Of what came from elsewhere it may know less than it has.
+            self.horizon = match self.horizon {
+                Horizon::UpTo(known) => Horizon::UpTo(known.min(last)),
+                Horizon::Everything => Horizon::UpTo(last),
+            };
         }
     }
 

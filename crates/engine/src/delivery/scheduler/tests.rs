@@ -69,6 +69,8 @@ fn sends(actions: Vec<Action>) -> Vec<Pending> {
 /// What the runtime will tell the scheduler, in the order of its channels.
 enum Note {
     Accepted(Pending),
+    /// Another node has accepted something for it.
+    Found(EndpointId),
     Settled(PendingKey, Option<Pending>),
     Finished(PendingKey),
     Refilled(Refill, Option<Vec<Pending>>),
@@ -116,10 +118,14 @@ impl World {
 
     fn accept(&mut self) {
         let endpoint = self.rng.random_range(0..self.endpoints);
-        let row = pending(endpoint, self.now_ms, self.next_number);
+        let is_elsewhere = self.rng.random_bool(0.3);
+        // Another node's clock is another one.
+        let apart_ms = if is_elsewhere { self.rng.random_range(0..5_000) } else { 0 };
+        let row = pending(endpoint, self.now_ms - apart_ms, self.next_number);
         self.next_number += 1;
         self.rows.insert(row.key, row);
-        self.committed.push_back(Note::Accepted(row));
+        let note = if is_elsewhere { Note::Found(row.key.endpoint_id) } else { Note::Accepted(row) };
+        self.committed.push_back(note);
     }
 
     /// Ends a random attempt; its outcome waits to be committed.
@@ -164,6 +170,9 @@ impl World {
             None => {}
             Some(Note::Accepted(row)) => {
                 self.scheduler.accepted(item(row), flow(row.key.endpoint_id), now_ms);
+            }
+            Some(Note::Found(endpoint)) => {
+                self.scheduler.found(Contender { endpoint, flow: flow(endpoint) }, now_ms);
             }
             Some(Note::Settled(old, retry)) => self.scheduler.settled(old, retry, now_ms),
             Some(Note::Finished(key)) => self.scheduler.finished(key, QUICK, now_ms),
@@ -347,6 +356,29 @@ fn what_is_accepted_after_a_start_does_not_wait_for_a_retry_that_is_due_later() 
     scheduler.open(CONTENDER, 5_000, 0);
     scheduler.accepted(item(pending(1, 10, 1)), FlowId(1), 10);
     assert!(matches!(scheduler.poll(10)[..], [Action::Refill(Refill { after: None, .. })]));
+}
+
+#[test]
+fn what_others_accept_is_sent_however_often_they_tell_of_it_meanwhile() {
+    let mut scheduler = proven(6, 64, 2);
+    let (first, second) = (pending(1, 100_000, 1), pending(1, 100_001, 2));
+    scheduler.found(CONTENDER, 100_000);
+    let [Action::Refill(refill)] = scheduler.poll(100_000)[..] else { panic!("a refill") };
+    // While it is read another one comes, which the answer may lack.
+    for _ in 0..10 {
+        scheduler.found(CONTENDER, 100_001);
+        assert_eq!(scheduler.poll(100_001), []);
+    }
+    scheduler.refilled(refill, Some(vec![item(first)]), 100_002);
+    let actions = scheduler.poll(100_002);
+    let again = actions.iter().find_map(|action| match action {
+        Action::Refill(refill) => Some(*refill),
+        _ => None,
+    });
+    assert_eq!(sends(actions), [first]);
+    let again = again.expect("it is read again");
+    scheduler.refilled(again, Some(vec![item(first), item(second)]), 100_003);
+    assert_eq!(sends(scheduler.poll(100_003)), [second], "and what is under way is not sent again");
 }
 
 #[test]

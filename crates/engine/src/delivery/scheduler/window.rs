@@ -33,6 +33,11 @@ impl Window {
         }
     }
 
+    pub(super) fn has(&self, key: &Key) -> bool {
+        let at = self.items.partition_point(|other| other.key() < *key);
+        self.items.get(at).is_some_and(|other| other.key() == *key)
+    }
+
     pub(super) fn remove(&mut self, key: &Key) -> bool {
         let at = self.items.partition_point(|other| other.key() < *key);
         let is_there = self.items.get(at).is_some_and(|other| other.key() == *key);
