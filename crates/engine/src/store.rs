@@ -9,6 +9,7 @@ pub mod copy;
 mod directory;
 mod editor_links;
 mod erasure;
+mod fencing;
 mod first_steps;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;
