@@ -10,6 +10,7 @@ mod directory;
 mod editor_links;
 mod emit;
 mod erasure;
+mod fencing;
 mod first_steps;
 #[cfg(fuzzing)]
 pub(crate) mod fuzzing;

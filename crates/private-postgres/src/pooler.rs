@@ -101,7 +101,7 @@ impl Drop for Pooler {
 
 /// As the server's user: neither of the two programs runs as root.
 fn start(server: &Server, program: &Path, directory: &Path) -> Child {
-    let guard = server
+    let mut guard = server
         .programs
         .command_of("sh")
         .args(["-c", GUARD, "guard"])
@@ -119,6 +119,8 @@ fn start(server: &Server, program: &Path, directory: &Path) -> Child {
         }
         std::thread::sleep(LOOK_AGAIN);
     }
+    drop(guard.stdin.take());
+    let _ = guard.wait();
     let log = fs::read_to_string(directory.join("log")).unwrap_or_default();
     panic!("PgBouncer does not start: {log}")
 }

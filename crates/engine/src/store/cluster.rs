@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use groundswell_types::{EventId, ProgramId};
 
-use super::{Accepted, Batch, EndpointId, MoveStep, Moved, StoreError};
+use super::{Accepted, Batch, EndpointId, MoveStep, Moved, SettingsChange, StoreError};
 use crate::cluster::{Asked, Lease, NodeId, Snapshot};
 
 /// How often settings have been changed, by whichever node. Counted in the transactions that change them, so one change
@@ -20,6 +20,18 @@ pub enum Changed {
     ApiKeys,
     /// The content of these events was erased: nothing of it may be sent any more.
     Erased(Vec<EventId>),
+}
+
+impl SettingsChange {
+    /// The program that is changed.
+    pub const fn program(&self) -> &ProgramId {
+        match self {
+            Self::CreateProgram(program) => &program.id,
+            Self::UpdateProgram(change) => &change.id,
+            Self::Webhooks(change) => &change.program_id,
+            Self::OldSecret(change) => &change.program_id,
+        }
+    }
 }
 
 /// What has changed since a version.

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod audit;
+mod cluster;
 mod editor_links;
 mod erasure;
 mod first_steps;
@@ -14,27 +15,30 @@ mod state;
 mod telling;
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, ResendJobId, TestId};
 
+use self::cluster::Member;
 use self::state::State;
 use super::{
-    Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DeliverySearch, DraftRecord,
-    EndpointId, EndpointRecord, EventRecord, EventSearch, EventsFound, Expired, Forget, HealthRecord,
-    HourRecord, MoveStep, Moved, NoticeRecord, PARKED_DUE_MS, Pending, PendingKey, ProgramRecord,
-    PublicationRecord, ResendBatch, ResendJobRecord, ResendRecord, SMALL_BODY, SettingsChange, Standing,
-    Store, StoreError, TestRecord, Unsuccessful,
+    Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, Changed, ClusterStore, DeliverySearch,
+    DraftRecord, EndpointId, EndpointRecord, EventRecord, EventSearch, EventsFound, Expired, Forget,
+    HealthRecord, HourRecord, MoveStep, Moved, NoticeRecord, PARKED_DUE_MS, Pending, PendingKey,
+    ProgramRecord, PublicationRecord, ResendBatch, ResendJobRecord, ResendRecord, SMALL_BODY, SettingsChange,
+    Standing, Store, StoreError, TestRecord, Unsuccessful,
 };
 
 /// The in-memory store.
 #[derive(Debug, Default)]
 pub struct Memory {
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
     /// For [`Memory::stand`]; nothing else takes an answer from it.
     standing: Mutex<Option<Standing>>,
+    /// The node whose handle it is, where there are several.
+    member: Option<Member>,
 }
 
 impl Memory {
@@ -153,7 +157,11 @@ impl Store for Memory {
     }
 
     async fn apply(&self, change: &SettingsChange) -> Result<(), StoreError> {
-        self.state().apply(change)
+        let mut state = self.state();
+        self.check_lead(&state)?;
+        state.apply(change)?;
+        state.note_change(|| Changed::Program(change.program().clone()));
+        Ok(())
     }
 
     async fn move_pending(&self, step: &MoveStep) -> Result<Moved, StoreError> {
@@ -310,7 +318,9 @@ impl Store for Memory {
     }
 
     async fn resend(&self, batch: &ResendBatch) -> Result<(), StoreError> {
-        self.state().resend(batch)
+        let mut state = self.state();
+        self.check_lead(&state)?;
+        state.resend(batch)
     }
 
     async fn resends(
@@ -371,7 +381,9 @@ impl Store for Memory {
     }
 
     async fn forget(&self, forget: &Forget) -> Result<u64, StoreError> {
-        Ok(self.state().forget(forget))
+        let mut state = self.state();
+        self.check_lead(&state)?;
+        Ok(state.forget(forget))
     }
 
     async fn save_test(&self, test: &TestRecord) -> Result<(), StoreError> {
@@ -383,7 +395,10 @@ impl Store for Memory {
     }
 
     async fn save_api_key(&self, key: &ApiKeyRecord) -> Result<(), StoreError> {
-        self.state().save_api_key(key)
+        let mut state = self.state();
+        state.save_api_key(key)?;
+        state.note_change(|| Changed::ApiKeys);
+        Ok(())
     }
 
     async fn api_keys(&self) -> Result<Vec<ApiKeyRecord>, StoreError> {
@@ -403,7 +418,16 @@ impl Store for Memory {
     }
 
     async fn delete_api_key(&self, id: &str) -> Result<bool, StoreError> {
-        Ok(self.state().api_keys.remove(id).is_some())
+        let mut state = self.state();
+        let was_there = state.api_keys.remove(id).is_some();
+        if was_there {
+            state.note_change(|| Changed::ApiKeys);
+        }
+        Ok(was_there)
+    }
+
+    fn cluster(&self) -> Option<&dyn ClusterStore> {
+        self.member.as_ref().map(|_| self as &dyn ClusterStore)
     }
 
     fn standing(&self) -> Standing {
@@ -414,5 +438,7 @@ impl Store for Memory {
         Ok(())
     }
 
-    async fn close(&self) {}
+    async fn close(&self) {
+        self.leave();
+    }
 }

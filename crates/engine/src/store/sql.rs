@@ -100,25 +100,15 @@ impl<D: Database> Store for D {
         let mut db = Database::begin(self).await?;
         let result = async {
             self.check_lead(&mut *db).await?;
-            let program = match change {
-                SettingsChange::CreateProgram(program) => {
-                    programs::insert(&mut *db, program).await?;
-                    &program.id
-                }
-                SettingsChange::UpdateProgram(change) => {
-                    programs::update(&mut *db, change).await?;
-                    &change.id
-                }
-                SettingsChange::Webhooks(change) => {
-                    webhooks::change(&mut *db, self.vault(), change).await?;
-                    &change.program_id
-                }
+            match change {
+                SettingsChange::CreateProgram(program) => programs::insert(&mut *db, program).await?,
+                SettingsChange::UpdateProgram(change) => programs::update(&mut *db, change).await?,
+                SettingsChange::Webhooks(change) => webhooks::change(&mut *db, self.vault(), change).await?,
                 SettingsChange::OldSecret(change) => {
                     webhooks::change_old_secret(&mut *db, self.vault(), change).await?;
-                    &change.program_id
                 }
-            };
-            D::note_change(&mut *db, &Changed::Program(program.clone())).await
+            }
+            D::note_change(&mut *db, &Changed::Program(change.program().clone())).await
         };
         let result = result.await;
         db.finish(result).await

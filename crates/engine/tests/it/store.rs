@@ -13,6 +13,7 @@ mod incidents;
 mod log;
 pub mod make;
 mod moves;
+mod nodes;
 mod outcomes;
 mod people;
 mod queue;

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use groundswell_types::{ErasureId, EventId, InboxRequestId, ProgramId};
 
 use super::Memory;
-use crate::store::{AuditStore as _, EraseStep, ErasureRecord, ErasureStore, EventRecord, StoreError};
+use crate::store::{
+    AuditStore as _, Changed, EraseStep, ErasureRecord, ErasureStore, EventRecord, StoreError,
+};
 
 #[derive(Debug, Default)]
 pub(super) struct Erasures {
@@ -55,6 +57,7 @@ impl ErasureStore for Memory {
     async fn erase(&self, step: &EraseStep) -> Result<(), StoreError> {
         {
             let state = &mut *self.state();
+            self.check_lead(state)?;
             for (id, body) in &step.events {
                 if let Some(event) = state.events.get_mut(id) {
                     event.body = body.clone();
@@ -75,6 +78,9 @@ impl ErasureStore for Memory {
             }
             let attempts = step.job.attempts + attempts;
             state.erasures.jobs.insert(step.job.id, ErasureRecord { attempts, ..step.job.clone() });
+            if !step.events.is_empty() {
+                state.note_change(|| Changed::Erased(step.events.iter().map(|(id, _)| *id).collect()));
+            }
         }
         match &step.audit {
             Some(record) => self.record_audit(record).await,

@@ -9,16 +9,19 @@ use groundswell_types::{DeliveryId, EventId, HourCount, InboxRequestId, ProgramI
 
 use super::addresses::Addresses;
 use super::audit::Audit;
+use super::cluster::Several;
 use super::erasure::Erasures;
 use super::health::Healths;
 use super::incidents::Incidents;
 use super::people::People;
 use super::telling::Letters;
+use crate::store::fencing::{Fenced, Fencing, Logged};
 use crate::store::moves::Fate;
+use crate::store::rows::changes;
 use crate::store::{
-    Accept, Accepted, ApiKeyRecord, AttemptRecord, Batch, BootRecord, DraftRecord, EditorLinkRecord,
-    EndpointId, EndpointRecord, EventRecord, Forget, HealthRecord, HourRecord, Idempotency, InboxRecord,
-    InboxRequestRecord, MAX_TARGETS, MoveStep, Moved, NoticeRecord, Outcome, PARKED_DUE_MS, Pending,
+    Accept, Accepted, ApiKeyRecord, AttemptRecord, Batch, BootRecord, Committed, DraftRecord,
+    EditorLinkRecord, EndpointId, EndpointRecord, EventRecord, Forget, HealthRecord, HourRecord, Idempotency,
+    InboxRecord, InboxRequestRecord, MAX_TARGETS, MoveStep, Moved, NoticeRecord, PARKED_DUE_MS, Pending,
     PendingKey, ProgramRecord, PublicationRecord, Published, ResendBatch, ResendJobRecord, ResendRecord,
     SettingsChange, StoreError, TestRecord, WebhooksChange,
 };
@@ -43,6 +46,7 @@ pub(super) struct State {
     pub(super) events: BTreeMap<EventId, Event>,
     first_answers: BTreeMap<(ProgramId, String), FirstAnswer>,
     pub(super) pending: BTreeMap<PendingKey, Pending>,
+    /// By delivery and number as it is stored.
     pub(super) attempts: BTreeMap<(DeliveryId, i64), AttemptRecord>,
     pub(super) health: BTreeMap<EndpointId, HealthRecord>,
     pub(super) programs: BTreeMap<ProgramId, ProgramRecord>,
@@ -77,6 +81,8 @@ pub(super) struct State {
     pub(super) boots: Vec<BootRecord>,
     /// Whether the last boot ended in order.
     pub(super) has_ended: bool,
+    /// What nodes share, once one has joined.
+    pub(super) several: Option<Several>,
 }
 
 fn rejected(reason: &'static str) -> StoreError {
@@ -93,36 +99,70 @@ impl State {
 
     /// The attempts of one delivery, by number.
     pub(super) fn attempts_of(&self, delivery: DeliveryId) -> impl Iterator<Item = &AttemptRecord> {
-        self.attempts.range((delivery, i64::MIN)..=(delivery, i64::MAX)).map(|(_, attempt)| attempt)
+        let range = (delivery, i64::MIN)..=(delivery, i64::MAX);
+        let mut attempts: Vec<_> = self.attempts.range(range).map(|(_, attempt)| attempt).collect();
+        attempts.sort_by_key(|attempt| (attempt.number, attempt.started_at_ms));
+        attempts.into_iter()
     }
 
     pub(super) fn commit(&mut self, batch: &Batch) -> Result<Vec<Accepted>, StoreError> {
-        let mut fresh = BTreeMap::new();
-        let answers: Vec<_> = batch.accepts.iter().map(|accept| self.answer(&mut fresh, accept)).collect();
-        let new = || batch.accepts.iter().zip(&answers).filter(|(_, answer)| **answer == Accepted::New);
-        self.check(new().map(|(accept, _)| accept), &batch.outcomes)?;
-
-        self.first_answers.extend(fresh);
-        for (accept, _) in new() {
-            self.accept(accept);
-        }
+        let attempts: Vec<_> = batch.outcomes.iter().map(|outcome| Logged::of(&outcome.attempt)).collect();
+        let answers = self.accept_and_log(batch, &attempts)?;
         for outcome in &batch.outcomes {
             for key in &outcome.remove {
                 self.pending.remove(key);
             }
             self.pending.extend(outcome.insert.map(|pending| (pending.key, pending)));
-            let attempt = outcome.attempt.clone();
-            self.attempts.insert((attempt.delivery_id, attempt.number), attempt);
         }
         self.health.extend(batch.health.iter().copied());
         self.notices.extend(batch.notices.iter().cloned());
         Ok(answers)
     }
 
+    /// The same of a node whose leases may be others' by now.
+    pub(super) fn commit_fenced(
+        &mut self,
+        batch: &Batch,
+        fencing: &Fencing,
+    ) -> Result<Committed, StoreError> {
+        let Fenced { current, ended, attempts, stale } = fencing.outcomes(batch);
+        let accepted = self.accept_and_log(batch, &attempts)?;
+        self.pending.retain(|key, _| !ended.contains(&(key.endpoint_id, key.delivery_id)));
+        let (removed, inserted) = changes(current);
+        let gone = removed.iter().filter(|key| self.pending.remove(key).is_some());
+        let waited: BTreeSet<_> = gone.map(|key| (key.endpoint_id, key.delivery_id)).collect();
+        let next = inserted.iter().filter(|row| waited.contains(&(row.key.endpoint_id, row.key.delivery_id)));
+        self.pending.extend(next.map(|row| (row.key, *row)));
+        self.health.extend(fencing.health(batch).copied());
+        self.notices.extend(fencing.notices(batch));
+        Ok(Committed { accepted, stale })
+    }
+
+    fn accept_and_log(
+        &mut self,
+        batch: &Batch,
+        attempts: &[Logged<'_>],
+    ) -> Result<Vec<Accepted>, StoreError> {
+        let mut fresh = BTreeMap::new();
+        let answers: Vec<_> = batch.accepts.iter().map(|accept| self.answer(&mut fresh, accept)).collect();
+        let new = || batch.accepts.iter().zip(&answers).filter(|(_, answer)| **answer == Accepted::New);
+        self.check(new().map(|(accept, _)| accept), attempts)?;
+
+        self.first_answers.extend(fresh);
+        for (accept, _) in new() {
+            self.accept(accept);
+        }
+        for Logged { attempt, number, after } in attempts {
+            let logged = AttemptRecord { after: *after, ..(*attempt).clone() };
+            self.attempts.insert((attempt.delivery_id, *number), logged);
+        }
+        Ok(answers)
+    }
+
     fn check<'a>(
         &self,
         accepts: impl Iterator<Item = &'a Accept>,
-        outcomes: &[Outcome],
+        attempts: &[Logged<'_>],
     ) -> Result<(), StoreError> {
         let mut ids = BTreeSet::new();
         for accept in accepts {
@@ -134,8 +174,8 @@ impl State {
             }
         }
         let mut numbers = BTreeSet::new();
-        for Outcome { attempt, .. } in outcomes {
-            let key = (attempt.delivery_id, attempt.number);
+        for Logged { attempt, number, .. } in attempts {
+            let key = (attempt.delivery_id, *number);
             if self.attempts.contains_key(&key) || !numbers.insert(key) {
                 return Err(rejected("an attempt is logged twice"));
             }

@@ -10,6 +10,7 @@ use sqlx::postgres::PgRow;
 use super::emit;
 use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
 use super::statement::{Statement, may_be_kept};
+use crate::store::fencing::Logged;
 use crate::store::idempotency::{Keys, Name, StoredAnswer};
 use crate::store::query::attempts::{after_columns, response_column};
 use crate::store::query::deliveries::{limit_of, pending as pending_row};
@@ -17,8 +18,8 @@ use crate::store::query::webhooks::failing_text;
 use crate::store::query::{Columns, Connection, notices};
 use crate::store::rows::{changes, pending_rows, targets_text};
 use crate::store::{
-    Accept, Accepted, After, AttemptRecord, Batch, EndpointId, HealthRecord, MAX_TARGETS, Outcome,
-    PARKED_DUE_MS, Pending, PendingKey, SMALL_BODY, StoreError,
+    Accept, Accepted, Batch, EndpointId, HealthRecord, MAX_TARGETS, Outcome, PARKED_DUE_MS, Pending,
+    PendingKey, SMALL_BODY, StoreError,
 };
 
 const INSERT_EVENTS: &str = "
@@ -224,21 +225,6 @@ async fn finish(db: &mut PgConnection, outcomes: &[Outcome]) -> Result<(), Store
     let (removed, inserted) = changes(outcomes);
     delete_pending(db, &removed).await?;
     insert_pending(db, &inserted).await
-}
-
-/// An attempt as it is logged.
-pub(super) struct Logged<'a> {
-    pub(super) attempt: &'a AttemptRecord,
-    /// As it is stored: see [`crate::store::query::attempts::fenced_number`].
-    pub(super) number: i64,
-    pub(super) after: After,
-}
-
-impl<'a> Logged<'a> {
-    /// As it says itself.
-    pub(super) const fn of(attempt: &'a AttemptRecord) -> Self {
-        Self { attempt, number: attempt.number, after: attempt.after }
-    }
 }
 
 pub(super) async fn log(db: &mut PgConnection, attempts: &[Logged<'_>]) -> Result<(), StoreError> {

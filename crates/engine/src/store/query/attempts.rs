@@ -3,7 +3,7 @@
 use groundswell_types::{DeliveryId, FailureClass};
 
 use super::{Columns, Connection, damaged};
-use crate::cluster::Epoch;
+use crate::store::fencing::number_of;
 use crate::store::list::{List, Marks};
 use crate::store::{After, AttemptRecord, EndpointId, StoreError};
 
@@ -53,20 +53,6 @@ pub(in crate::store) async fn in_brief(
 /// Where an attempt stands among others. Those of a node that had lost the delivery stand beside the ones of its new owner.
 fn place(attempt: &AttemptRecord) -> (DeliveryId, i64, i64) {
     (attempt.delivery_id, attempt.number, attempt.started_at_ms)
-}
-
-/// So many attempts a delivery never has.
-const FENCED: i64 = 1_000_000;
-
-/// What stands in `attempt.number` for an attempt that was made in an epoch that is over: the delivery's new owner may make
-/// one of the same number.
-pub(in crate::store) const fn fenced_number(number: i64, epoch: Epoch) -> i64 {
-    -(epoch.number() * FENCED + number)
-}
-
-/// The number of an attempt from `attempt.number`.
-const fn number_of(stored: i64) -> i64 {
-    if stored < 0 { -stored % FENCED } else { stored }
 }
 
 fn attempt_in_full(row: &impl Columns) -> Result<AttemptRecord, StoreError> {

@@ -30,15 +30,29 @@ impl Database {
         open(&Server::shared().url(&self.name)).await
     }
 
+    /// As one of several nodes, which does not lead.
+    pub async fn join(&self, number: u8) -> Postgres {
+        join(&Server::shared().url(&self.name), number).await
+    }
+
+    pub async fn join_pooled(&self, number: u8) -> Postgres {
+        join(&Pooler::shared().url(&self.name), number).await
+    }
+
     /// Through a pooler in transaction mode.
     pub async fn open_pooled(&self) -> Postgres {
         open(&Pooler::shared().url(&self.name)).await
     }
 }
 
+async fn join(url: &str, number: u8) -> Postgres {
+    let address = format!("http://10.0.0.{number}:3000");
+    let options = Options { readers: 2, address, ..Options::new(0, super::vault(1)) };
+    Postgres::open(url, options).await.expect("the database opens")
+}
+
 async fn open(url: &str) -> Postgres {
-    let options = Options { readers: 2, ..Options::new(0, super::vault(1)) };
-    let store = Postgres::open(url, options).await.expect("the database opens");
+    let store = join(url, 1).await;
     lead(&store).await;
     store
 }

@@ -1,16 +1,15 @@
-//! What becomes of the outcomes of a node that has lost their shard.
+//! What becomes of the outcomes of a node that has lost their shard, as far as only SQL can bring it about.
 
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use groundswell_types::{DeliveryId, EventId, FailureClass, NoticeId, NoticeKind, ProgramId};
+use groundswell_types::{DeliveryId, EventId, FailureClass};
 
 use super::{Database, accepts, options, take};
 use crate::cluster::{Epoch, Lease, Shard};
 use crate::store::postgres::Postgres;
 use crate::store::{
-    After, AttemptRecord, Batch, ClusterStore, Committed, EndpointId, HealthRecord, NoticeRecord, Outcome,
-    Pending, PendingKey, SettingsChange, Store, StoreError,
+    After, AttemptRecord, Batch, ClusterStore, Committed, EndpointId, Outcome, Pending, PendingKey, Store,
 };
 
 const ENDPOINT: EndpointId = EndpointId(10);
@@ -91,96 +90,10 @@ impl Nodes {
         waiting
     }
 
-    /// The attempts of an event's delivery.
-    async fn log(&self, event: i64) -> Vec<(i64, After)> {
-        let in_full = self.new.attempts_in_full(delivery(event)).await.expect("reads");
-        let brief = self.new.attempts(&[delivery(event)]).await.expect("reads");
-        let told = |attempts: &[AttemptRecord]| -> Vec<(i64, After)> {
-            attempts.iter().map(|attempt| (attempt.number, attempt.after)).collect()
-        };
-        assert_eq!(told(&in_full), told(&brief));
-        told(&in_full)
-    }
-
     async fn close(self) {
         self.old.close().await;
         self.new.close().await;
     }
-}
-
-#[tokio::test]
-async fn what_a_node_brings_that_has_the_shard_is_written() {
-    let database = Database::new();
-    let nodes = Nodes::of(&database).await;
-    let committed = nodes
-        .current(vec![outcome(1, 1, After::Delivered), retry(2, 1, 7), outcome(3, 1, After::Undeliverable)])
-        .await;
-    assert_eq!(committed, Committed::default());
-    assert_eq!(nodes.waiting().await, [(2, 7), (4, 1)]);
-    nodes.close().await;
-}
-
-#[tokio::test]
-async fn of_what_comes_late_only_successes_count() {
-    let database = Database::new();
-    let nodes = Nodes::of(&database).await;
-    let committed = nodes
-        .late(vec![
-            outcome(1, 1, After::Delivered),
-            retry(2, 1, 7),
-            outcome(3, 1, After::Undeliverable),
-            outcome(4, 0, After::Cancelled),
-        ])
-        .await;
-    assert_eq!(committed.stale, [nodes.before]);
-    assert_eq!(nodes.waiting().await, [(2, 1), (3, 1), (4, 1)]);
-    assert_eq!(nodes.log(1).await, [(1, After::Delivered)]);
-    assert_eq!(nodes.log(2).await, [(1, After::Fenced)]);
-    assert_eq!(nodes.log(3).await, [(1, After::Fenced)]);
-    assert_eq!(nodes.log(4).await, [], "an ending that did not come to be");
-    // And the new owner's attempts of the same numbers stand beside them.
-    nodes.current(vec![retry(2, 1, 7), outcome(3, 1, After::Delivered)]).await;
-    assert_eq!(nodes.log(2).await, [(1, After::Fenced), (1, After::Retry(7))]);
-    assert_eq!(nodes.log(3).await, [(1, After::Fenced), (1, After::Delivered)]);
-    assert_eq!(nodes.waiting().await, [(2, 7), (4, 1)]);
-    nodes.close().await;
-}
-
-#[tokio::test]
-async fn a_late_success_ends_the_delivery_wherever_it_stands() {
-    let database = Database::new();
-    let nodes = Nodes::of(&database).await;
-    nodes.current(vec![retry(1, 1, 7)]).await;
-    nodes.late(vec![outcome(1, 1, After::Delivered)]).await;
-    assert_eq!(nodes.waiting().await, [(2, 1), (3, 1), (4, 1)]);
-    // The new owner, who is at it, brings it back neither as due again ...
-    let again = Outcome { remove: vec![key(1, 7)], ..retry(1, 2, 20) };
-    nodes.current(vec![again]).await;
-    // ... nor together with others that do wait.
-    nodes.late(vec![outcome(2, 1, After::Delivered)]).await;
-    nodes.current(vec![retry(2, 1, 30), retry(3, 1, 31), outcome(4, 1, After::Delivered)]).await;
-    assert_eq!(nodes.waiting().await, [(3, 31)]);
-    assert_eq!(nodes.log(1).await, [(1, After::Retry(7)), (1, After::Delivered), (2, After::Retry(20))]);
-    nodes.close().await;
-}
-
-/// A node may have had the shard before, lost it, and have it again.
-#[tokio::test]
-async fn a_batch_may_be_late_and_current_at_once() {
-    let database = Database::new();
-    let nodes = Nodes::of(&database).await;
-    let shard = Shard::of(ENDPOINT);
-    nodes.new.release(&super::asked(&nodes.new, [nodes.now], 1)).await.expect("releases");
-    let again = take(&nodes.old, [shard], 600_000).await[0];
-    let mixed = Batch {
-        outcomes: vec![retry(1, 1, 7), outcome(1, 1, After::Delivered), retry(2, 1, 8), retry(2, 2, 9)],
-        epochs: vec![again.epoch, nodes.before.epoch, nodes.before.epoch, again.epoch],
-        ..Batch::default()
-    };
-    let committed = ClusterStore::commit(&nodes.old, &mixed).await.expect("commits");
-    assert_eq!(committed.stale, [nodes.before]);
-    assert_eq!(nodes.waiting().await, [(2, 9), (3, 1), (4, 1)], "the success counts");
-    nodes.close().await;
 }
 
 #[tokio::test]
@@ -202,60 +115,6 @@ async fn a_retry_takes_the_place_of_the_row_that_is_there_already() {
     assert_eq!(nodes.waiting().await, [(1, 7), (2, 7), (3, 7), (4, 1)]);
     let rows = nodes.new.pending_at(&[key(1, 7), key(3, 7)]).await.expect("reads");
     assert_eq!(rows.iter().map(|row| row.attempts).collect::<Vec<_>>(), [2, 1]);
-    nodes.close().await;
-}
-
-#[tokio::test]
-async fn an_attempt_logged_twice_is_rejected_in_either_epoch() {
-    let database = Database::new();
-    let nodes = Nodes::of(&database).await;
-    nodes.late(vec![retry(1, 1, 7)]).await;
-    nodes.current(vec![retry(1, 1, 7)]).await;
-    for (store, epoch) in [(&nodes.old, nodes.before.epoch), (&nodes.new, nodes.now.epoch)] {
-        let result = ClusterStore::commit(store, &batch(vec![retry(1, 1, 7)], epoch)).await;
-        assert!(matches!(result, Err(StoreError::Rejected(_))), "{result:?}");
-    }
-    let unsaid = Batch { epochs: vec![], ..batch(vec![retry(2, 1, 7)], nodes.now.epoch) };
-    let result = ClusterStore::commit(&nodes.new, &unsaid).await;
-    assert!(matches!(result, Err(StoreError::Rejected(_))), "{result:?}");
-    nodes.close().await;
-}
-
-#[tokio::test]
-async fn only_the_owner_of_a_shard_tells_how_its_endpoints_are() {
-    let database = Database::new();
-    let nodes = Nodes::of(&database).await;
-    nodes.new.apply(&SettingsChange::CreateProgram(super::nodes::record())).await.expect("applies");
-    let notice = |id| NoticeRecord {
-        id: NoticeId::from_number(id),
-        program_id: ProgramId::parse("program1").expect("a valid id"),
-        endpoint_id: ENDPOINT,
-        kind: NoticeKind::ALL[0],
-        at_ms: 1,
-        since_ms: 1,
-    };
-    let told = |failures, outcomes, epoch| {
-        let health = HealthRecord { consecutive_failures: failures, ..HealthRecord::default() };
-        let (health, notices) = (vec![(ENDPOINT, health)], vec![notice(failures)]);
-        Batch { health, notices, ..batch(outcomes, epoch) }
-    };
-    let (before, now) = (nodes.before.epoch, nodes.now.epoch);
-    for (store, batch) in [
-        (&nodes.old, told(1, vec![], before)),
-        (&nodes.old, told(2, vec![retry(1, 1, 7)], before)),
-        (&nodes.new, told(3, vec![retry(2, 1, 7)], now)),
-        (&nodes.old, told(4, vec![retry(3, 1, 7)], before)),
-        (&nodes.new, told(5, vec![], now)),
-    ] {
-        ClusterStore::commit(store, &batch).await.expect("commits");
-    }
-    let health = nodes.new.health_of(&[ENDPOINT]).await.expect("reads");
-    assert_eq!(health[0].1.consecutive_failures, 5);
-    assert_eq!(
-        database.sql("SELECT id FROM notice ORDER BY id"),
-        "1\n3\n5",
-        "what comes of no attempt counts"
-    );
     nodes.close().await;
 }
 

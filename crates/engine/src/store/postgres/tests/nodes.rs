@@ -1,18 +1,16 @@
 //! Leases, held against their reference, and what nodes learn of each other.
 
-use groundswell_types::{
-    Currency, EventId, ProgramId, ProgramStatus, ProgramType, RetentionDays, Scopes, TeamId,
-};
+use groundswell_types::{Currency, ProgramId, ProgramStatus, ProgramType, TeamId};
 use proptest::collection::vec;
 use proptest::prelude::{ProptestConfig, Strategy, any, prop_assert_eq, prop_oneof, proptest};
 use proptest::sample::select;
 
-use super::{Database, accepts, asked, lead, options, take};
+use super::{Database, asked, options, take};
 use crate::cluster::{Asked, Epoch, Lease, LeaseRow, LeaseTable, NodeId, NodeRow, Presence, Shard, Snapshot};
-use crate::store::postgres::{Options, Postgres};
+use crate::store::postgres::Postgres;
 use crate::store::{
-    ApiKeyRecord, Batch, Changed, Changes, ClusterStore, EndpointId, EndpointRecord, HealthRecord,
-    NodeAddress, ProgramChange, ProgramRecord, SettingsChange, SettingsVersion, Store, StoreError,
+    Changed, Changes, ClusterStore, ProgramChange, ProgramRecord, SettingsChange, SettingsVersion, Store,
+    StoreError,
 };
 
 /// What is asked lasts for so long, or is over at once: the database's clock cannot be set.
@@ -110,33 +108,6 @@ proptest! {
 }
 
 #[tokio::test]
-async fn nodes_are_known_by_their_address_while_they_live() {
-    let database = Database::new();
-    let open = async |address: &str| {
-        let options = Options { address: address.to_owned(), ..options() };
-        Postgres::open(&database.url(), options).await.expect("opens")
-    };
-    let (one, two) = (open("http://10.0.0.1:3000").await, open("http://10.0.0.2:3000").await);
-    let addresses = async |store: &Postgres| {
-        let nodes = store.nodes().await.expect("reads");
-        assert!(nodes.is_sorted_by_key(|node| node.id));
-        nodes
-    };
-    let of = |store: &Postgres, address: &str| NodeAddress { id: store.node(), address: address.to_owned() };
-    let own = of(&one, "http://10.0.0.1:3000");
-    let alone = addresses(&one).await;
-    assert_eq!(alone, std::slice::from_ref(&own), "the other one has asked for nothing yet");
-    two.renew(&asked(&two, [], LONG_MS)).await.expect("renews");
-    let mut both = [own.clone(), of(&two, "http://10.0.0.2:3000")];
-    both.sort_by_key(|node| node.id);
-    assert_eq!(addresses(&one).await, both);
-    two.close().await;
-    assert_eq!(addresses(&one).await, [own]);
-    assert_eq!(one.renew(&asked(&one, [], LONG_MS)).await.expect("renews").nodes.len(), 1);
-    one.close().await;
-}
-
-#[tokio::test]
 async fn a_node_whose_row_is_gone_renews_nothing() {
     let database = Database::new();
     let store = Postgres::open(&database.url(), options()).await.expect("opens");
@@ -187,97 +158,23 @@ pub(super) fn record() -> ProgramRecord {
     }
 }
 
-fn rename(name: &str) -> SettingsChange {
-    let (status, retention) = (ProgramStatus::Draft, None::<RetentionDays>);
-    SettingsChange::UpdateProgram(ProgramChange { id: program(), name: name.to_owned(), status, retention })
-}
-
-fn key() -> ApiKeyRecord {
-    ApiKeyRecord {
-        id: "key_1".to_owned(),
-        team_id: TeamId::first(),
-        name: "CI".to_owned(),
-        key_hash: [3; 32],
-        scopes: Scopes::USUAL,
-        program_id: None,
-        rate_limit: None,
-        ends_with: None,
-        created_at_ms: 7,
-        last_used_at_ms: None,
-    }
-}
-
 #[tokio::test]
-async fn only_the_node_that_leads_changes_settings() {
+async fn what_was_changed_a_day_ago_is_forgotten() {
     let database = Database::new();
-    let open = async || Postgres::open(&database.url(), options()).await.expect("opens");
-    let (one, two) = (open().await, open().await);
-    let create = SettingsChange::CreateProgram(record());
-    let is_fenced = |result| assert!(matches!(result, Err(StoreError::Fenced)), "{result:?}");
-    is_fenced(one.apply(&create).await);
-    lead(&one).await;
-    one.apply(&create).await.expect("leads");
-    lead(&two).await;
-    is_fenced(one.apply(&rename("a")).await);
-    is_fenced(one.resend(&crate::store::ResendBatch::default()).await);
-    is_fenced(one.forget(&crate::store::Forget::default()).await.map(drop));
-    two.apply(&rename("b")).await.expect("leads");
-    two.lead_under(None);
-    is_fenced(two.apply(&rename("c")).await);
-    assert_eq!(one.programs().await.expect("reads")[0].name, "b");
-    one.close().await;
-    two.close().await;
-}
-
-#[tokio::test]
-async fn what_one_node_changes_another_one_learns() {
-    let database = Database::new();
-    let (one, two) =
-        (database.open().await, Postgres::open(&database.url(), options()).await.expect("opens"));
-    let since = async |version| two.changes(SettingsVersion(version)).await.expect("reads");
-    let known = |version, changes| Changes::Known(SettingsVersion(version), changes);
-    assert_eq!(since(0).await, known(0, vec![]));
-    one.apply(&SettingsChange::CreateProgram(record())).await.expect("applies");
-    one.apply(&rename("a")).await.expect("applies");
-    one.save_api_key(&key()).await.expect("saves");
-    assert!(one.save_api_key(&key()).await.is_err(), "what is rejected changes nothing");
-    assert!(!one.delete_api_key("key_9").await.expect("answers"));
-    one.apply(&rename("b")).await.expect("applies");
-    assert!(one.delete_api_key("key_1").await.expect("answers"));
-    let about = || Changed::Program(program());
-    assert_eq!(since(0).await, known(5, vec![about(), Changed::ApiKeys, about(), Changed::ApiKeys]));
-    assert_eq!(since(4).await, known(5, vec![Changed::ApiKeys]));
-    assert_eq!(since(6).await, Changes::Everything(SettingsVersion(5)), "of another database");
-    // A day later the first ones are forgotten.
-    database.sql("UPDATE settings_change SET at_ms = at_ms - 86400001 WHERE version <= 3");
-    one.apply(&rename("c")).await.expect("applies");
-    assert_eq!(since(2).await, Changes::Everything(SettingsVersion(6)));
-    assert_eq!(since(3).await, known(6, vec![about(), Changed::ApiKeys, about()]));
-    let (found, webhooks) = two.program_as_it_is(&program()).await.expect("reads").expect("is there");
-    assert_eq!((found.name.as_str(), webhooks), ("c", Vec::<EndpointRecord>::new()));
-    let unknown = ProgramId::parse("program2").expect("a valid id");
-    assert_eq!(two.program_as_it_is(&unknown).await.expect("reads"), None);
-    one.close().await;
-    two.close().await;
-}
-
-#[tokio::test]
-async fn what_was_decided_by_old_settings_is_not_accepted() {
-    let database = Database::new();
-    let (one, two) =
-        (database.open().await, Postgres::open(&database.url(), options()).await.expect("opens"));
-    let at = |version, number| Batch { settings: Some(SettingsVersion(version)), ..accepts([number]) };
-    ClusterStore::commit(&two, &at(0, 1)).await.expect("commits");
-    one.apply(&SettingsChange::CreateProgram(record())).await.expect("applies");
-    let result = ClusterStore::commit(&two, &at(0, 2)).await;
-    assert!(matches!(result, Err(StoreError::Outdated)), "{result:?}");
-    assert_eq!(database.sql("SELECT COUNT(*) FROM event"), "1", "nothing was written");
-    ClusterStore::commit(&two, &at(1, 2)).await.expect("commits");
-    // What has nothing to do with settings is written all the same.
-    let nothing = Batch { settings: Some(SettingsVersion(0)), ..Batch::default() };
-    ClusterStore::commit(&two, &nothing).await.expect("commits");
-    one.close().await;
-    two.close().await;
+    let store = database.open().await;
+    store.apply(&SettingsChange::CreateProgram(record())).await.expect("applies");
+    let change = || {
+        let (name, status) = (String::new(), ProgramStatus::Draft);
+        SettingsChange::UpdateProgram(ProgramChange { id: program(), name, status, retention: None })
+    };
+    store.apply(&change()).await.expect("applies");
+    database.sql("UPDATE settings_change SET at_ms = at_ms - 86400001 WHERE version = 1");
+    store.apply(&change()).await.expect("applies");
+    let since = async |version| store.changes(SettingsVersion(version)).await.expect("reads");
+    assert_eq!(since(0).await, Changes::Everything(SettingsVersion(3)));
+    let known = Changes::Known(SettingsVersion(3), vec![Changed::Program(program())]);
+    assert_eq!(since(1).await, known);
+    store.close().await;
 }
 
 /// The change waits for the batch, so that it sees everything that was accepted before it.
@@ -295,28 +192,6 @@ async fn settings_stay_while_what_was_decided_by_them_commits() {
     assert!(early.is_err(), "{early:?}");
     crate::store::sql::Transaction::finish(db, Ok(())).await.expect("commits");
     change.await.expect("applies");
-    one.close().await;
-    two.close().await;
-}
-
-#[tokio::test]
-async fn events_and_health_are_known_to_other_nodes() {
-    let database = Database::new();
-    let (one, two) =
-        (database.open().await, Postgres::open(&database.url(), options()).await.expect("opens"));
-    Store::commit(&one, &accepts([1, 3])).await.expect("commits");
-    Store::commit(&two, &accepts([2])).await.expect("commits");
-    let event = |number| (EventId::from_number(number), vec![EndpointId(10)]);
-    let after = async |number, limit| {
-        two.accepted_elsewhere(EventId::from_number(number), limit).await.expect("reads")
-    };
-    assert_eq!(after(0, 2).await, [event(1), event(2)]);
-    assert_eq!(after(2, 2).await, [event(3)]);
-    let health = HealthRecord { consecutive_failures: 2, ..HealthRecord::default() };
-    let told = [EndpointId(10), EndpointId(11)].map(|endpoint| (endpoint, health));
-    Store::commit(&one, &Batch { health: told.to_vec(), ..Batch::default() }).await.expect("commits");
-    let found = two.health_of(&[EndpointId(11), EndpointId(12)]).await.expect("reads");
-    assert_eq!(found, [(EndpointId(11), health)]);
     one.close().await;
     two.close().await;
 }
