@@ -12,8 +12,8 @@ use crate::clock::Clock;
 use crate::cluster::{Asked, Fence, Lease, LeaseTable, NodeId, NodeRow, Presence, Shard, Snapshot};
 use crate::store::fencing::{Fencing, shards_of};
 use crate::store::{
-    Batch, Changed, Changes, ClusterStore, Committed, EndpointId, EndpointRecord, HealthRecord, MoveStep, Moved, NodeAddress,
-    ProgramRecord, SettingsVersion, StoreError,
+    Batch, Changed, Changes, ClusterStore, Committed, EndpointId, EndpointRecord, HealthRecord, MoveStep,
+    Moved, NodeAddress, ProgramRecord, SettingsVersion, StoreError,
 };
 
 /// How long it is known what was changed.

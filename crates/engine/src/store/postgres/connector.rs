@@ -215,16 +215,16 @@ impl Connector {
         connection: &mut PgConnection,
     ) -> Result<(), StoreError> {
         let mut migrator = migrator();
+        if !self.has_own_session {
+            let result = migrations::run_to(&migrator, target, connection).await;
+            return result.map_err(|error| schema::refuse(&self.database, &migrator, error));
+        }
         let query = scalar::<String>(connection, PLACE);
         let place = within(READ_LIMIT, query.fetch_optional(&mut *connection)).await;
         if let Some(place) = place.map_err(error::of_read)? {
             migrator.dangerous_set_table_name(format!("{place}._sqlx_migrations"));
         }
-        let result = if self.has_own_session {
-            migrator.run_to(target, connection).await
-        } else {
-            migrations::run_to(&migrator, target, connection).await
-        };
+        let result = migrator.run_to(target, connection).await;
         result.map_err(|error| schema::refuse(&self.database, &migrator, error))
     }
 }

@@ -3,9 +3,9 @@
 use groundswell_types::DeliveryId;
 use sqlx::PgConnection;
 
-use super::{cluster, emit};
 use super::hot::{self, column};
 use super::statement::statement;
+use super::{cluster, emit};
 use crate::cluster::NodeId;
 use crate::store::fencing::{Fenced, Fencing, shards_of};
 use crate::store::query::{Columns as _, notices};

@@ -144,8 +144,8 @@ async fn nodes_that_were_not_heard_of_for_a_day_are_forgotten() {
     let hour = 3_600_000;
     for (id, hours) in [(7, 23), (8, 25)] {
         database.sql(&format!(
-            "INSERT INTO node (id, name, address, presence, commits, open_until_ms)
-            SELECT {id}, '', '', 'staying', 0, open_until_ms - {} FROM node LIMIT 1",
+            "INSERT INTO node (id, name, machine, address, number, presence, commits, open_until_ms)
+            SELECT {id}, '', '', '', 1, 'staying', 0, open_until_ms - {} FROM node LIMIT 1",
             hours * hour
         ));
     }
