@@ -14,8 +14,7 @@ use crate::Server;
 const PLACES: [&str; 4] = ["/usr/sbin", "/usr/local/bin", "/usr/bin", "/opt/homebrew/bin"];
 
 /// Ends it as soon as the test process is gone, as the server's guard does.
-const GUARD: &str =
-    r#""$1" --quiet "$2/pgbouncer.ini" & read -r _; kill "$!"; wait; rm -f -- "$2/.s.PGSQL.6432""#;
+const GUARD: &str = r#""$1" --quiet "$2/pgbouncer.ini" & read -r _; kill "$!"; wait; rm -rf -- "$2""#;
 
 /// Where it listens.
 const SOCKET: &str = ".s.PGSQL.6432";
@@ -47,32 +46,9 @@ impl Pooler {
     pub fn before(server: &Server) -> Self {
         let program = Self::program()
             .expect("PgBouncer is missing: run `cargo xtask setup`, or install the package `pgbouncer`");
-        let directory = tempfile::Builder::new()
-            .prefix("private-pgbouncer-")
-            .permissions(Permissions::from_mode(0o700))
-            .tempdir();
+        // Sockets have short paths, so not below the build's directory.
+        let directory = tempfile::Builder::new().prefix("private-pgbouncer-").tempdir();
         let directory = directory.expect("there is room for a directory").keep();
-        let settings = format!(
-            "[databases]\n\
-             * = host={0} port=5432 user=postgres\n\
-             [pgbouncer]\n\
-             pool_mode = transaction\n\
-             default_pool_size = 4\n\
-             max_client_conn = 1000\n\
-             server_idle_timeout = 1\n\
-             server_round_robin = 1\n\
-             auth_type = any\n\
-             listen_addr =\n\
-             listen_port = 6432\n\
-             unix_socket_dir = {1}\n\
-             ignore_startup_parameters = extra_float_digits\n\
-             logfile = {1}/log\n",
-            server.directory.display(),
-            directory.display()
-        );
-        fs::write(directory.join("pgbouncer.ini"), settings).expect("there is room for settings");
-        server.programs.give(&directory);
-        server.programs.give(&directory.join("pgbouncer.ini"));
         let guard = start(server, &program, &directory);
         Self { directory, guard: Mutex::new(guard) }
     }
@@ -95,12 +71,36 @@ impl Pooler {
 impl Drop for Pooler {
     fn drop(&mut self) {
         stop(&mut self.guard.lock().unwrap_or_else(PoisonError::into_inner));
-        let _ = fs::remove_dir_all(&self.directory);
     }
 }
 
 /// As the server's user: neither of the two programs runs as root.
 fn start(server: &Server, program: &Path, directory: &Path) -> Child {
+    // Gone with the one before.
+    fs::create_dir_all(directory).expect("there is room for a directory");
+    fs::set_permissions(directory, Permissions::from_mode(0o700)).expect("it is ours");
+    let file = directory.join("pgbouncer.ini");
+    let settings = format!(
+        "[databases]\n\
+         * = host={0} port=5432 user=postgres\n\
+         [pgbouncer]\n\
+         pool_mode = transaction\n\
+         default_pool_size = 4\n\
+         max_client_conn = 1000\n\
+         server_idle_timeout = 1\n\
+         server_round_robin = 1\n\
+         auth_type = any\n\
+         listen_addr =\n\
+         listen_port = 6432\n\
+         unix_socket_dir = {1}\n\
+         ignore_startup_parameters = extra_float_digits\n\
+         logfile = {1}/log\n",
+        server.directory.display(),
+        directory.display()
+    );
+    fs::write(&file, settings).expect("there is room for settings");
+    server.programs.give(directory);
+    server.programs.give(&file);
     let mut guard = server
         .programs
         .command_of("sh")
@@ -119,9 +119,9 @@ fn start(server: &Server, program: &Path, directory: &Path) -> Child {
         }
         std::thread::sleep(LOOK_AGAIN);
     }
+    let log = fs::read_to_string(directory.join("log")).unwrap_or_default();
     drop(guard.stdin.take());
     let _ = guard.wait();
-    let log = fs::read_to_string(directory.join("log")).unwrap_or_default();
     panic!("PgBouncer does not start: {log}")
 }
 
