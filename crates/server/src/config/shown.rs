@@ -69,7 +69,13 @@ impl Config {
                 "connect_timeout_ms": sending.connect_timeout_ms, "total_timeout_ms": sending.total_timeout_ms,
             }),
         );
-        put("node", json!({ "address": self.node_address, "lease_ms": engine.lease_ms }));
+        put(
+            "node",
+            match &self.node_address {
+                Some(address) => json!({ "address": address, "lease_ms": engine.lease_ms }),
+                None => json!({ "lease_ms": engine.lease_ms }),
+            },
+        );
         Value::Object(shown)
     }
 }

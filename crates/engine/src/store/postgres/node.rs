@@ -41,11 +41,12 @@ const FORGET_PREDECESSORS: &str = "DELETE FROM node WHERE id <> $1 AND machine =
 /// Who has the lease may be sure that nobody is alone with the database any more.
 const FORGET_ALONE: &str = "DELETE FROM node WHERE presence = 'alone'";
 
-/// The others that have the database open.
+/// The others that have the database open. Who has the lease may be sure that nobody is alone with it any more: those rows were
+/// left behind.
 const OPEN: &str = "
     SELECT name, address, open_until_ms
     FROM node
-    WHERE open_until_ms > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)
+    WHERE presence <> 'alone' AND open_until_ms > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)
     ORDER BY name, id
     LIMIT 1";
 
