@@ -131,6 +131,9 @@ impl Driver {
                 Action::Drain(lease) => drained.push(lease),
                 Action::Stop(lease, reason) => {
                     tracing::warn!(shard = %lease.shard, epoch = lease.epoch.number(), "a shard was lost to this node: {}", why(reason));
+                    if lease.shard == LEAD && reason != StopReason::Deadline {
+                        self.shared.lead(None);
+                    }
                     stopped.push(lease.shard);
                 }
                 Action::Hint(node) => self.hint(node),
@@ -153,9 +156,9 @@ impl Driver {
         let served = &self.shared.nodes.served;
         for shard in drained.iter().map(|lease| lease.shard).chain(stopped.iter().copied()) {
             served.serve(shard, false);
-            if shard == LEAD {
-                self.shared.lead(None);
-            }
+        }
+        if drained.iter().any(|lease| lease.shard == LEAD) {
+            self.shared.lead(None);
         }
         for lease in &begun {
             served.serve(lease.shard, true);
@@ -231,7 +234,13 @@ async fn renew(shared: Arc<Shared>, asked: Asked) -> Input {
         && let Some(nodes) = shared.answer(cluster.nodes()).await
     {
         let leads = snapshot.leases.iter().find(|row| row.lease.shard == LEAD && !row.is_over());
-        shared.nodes.know(asked.node, nodes, leads.and_then(|row| row.owner));
+        let leader = leads.and_then(|row| row.owner);
+        // Whose time is over goes on to lead until another one does: while the database is away nobody would, and what is
+        // answered from memory, like how the server is, would be answered by nobody. What it wrote would be fenced.
+        if leader.is_some_and(|leader| leader != asked.node) && shared.nodes.lead.borrow().is_some() {
+            shared.lead(None);
+        }
+        shared.nodes.know(asked.node, nodes, leader);
     }
     Input::Renewed(asked, snapshot)
 }
