@@ -1,14 +1,20 @@
 //! The engine as a whole: what starts together, stops together, and what use cases work with.
 
+mod delivering;
+mod ground;
+
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use groundswell_types::{AuditId, Secret};
+use groundswell_types::Secret;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use self::delivering::{Common, Delivery, DeliveryParts, OtherNodes, Stops};
+pub(crate) use self::ground::begin_boot;
+use self::ground::{Ground, unfinished_moves};
 use crate::access::Access;
 use crate::activity::Tally;
 use crate::api_keys::ApiKeys;
@@ -19,26 +25,24 @@ use crate::config::EngineConfig;
 use crate::delivery::destinations::Destinations;
 use crate::delivery::erased::Erased;
 use crate::delivery::guard::Guard;
-use crate::delivery::runtime::{AttemptContext, Runtime, RuntimeParts};
-use crate::delivery::scheduler::{Limits, Scheduler};
 use crate::delivery::sender::{Sender, SetupError};
 use crate::delivery::transport::Transport;
 use crate::delivery::under_way::UnderWay;
-use crate::delivery::writer::{Writer, WriterHandle, WriterParts, Written, writer};
+use crate::delivery::writer::{WriterHandle, Written};
 use crate::directory::Directory;
 use crate::error::EngineError;
 use crate::feeds::Feeds;
 use crate::health::{CatchUp, Monitor};
 use crate::id::{self, IdGenerator};
+use crate::inbox::Inboxes;
 use crate::inbox::transport::InboxTransport;
-use crate::inbox::{InboxParts, Inboxes};
 use crate::incidents::Incidents;
 use crate::leading;
 use crate::meters::Meters;
-use crate::nodes::{Driver, DriverParts, LookParts, Nodes, look};
+use crate::nodes::{Nodes, look};
 use crate::queue_depth::Counted;
 use crate::randomness::Randomness;
-use crate::store::{BootRecord, EndpointId, Move, SettingsVersion, Standing, Store, StoreError};
+use crate::store::{BootRecord, EndpointId, Standing, Store, StoreError};
 use crate::telling::Telling;
 use crate::test_deliveries::TestLimit;
 use crate::traces::Traces;
@@ -92,23 +96,8 @@ pub(crate) struct Jobs {
     pub resend_steps: tokio::sync::Mutex<()>,
 }
 
-/// So many hints of other nodes wait; those that find no room are not taken.
-const TOLD_WAITING: usize = 1_024;
-
-/// So many messages to the runtime wait before the writer does.
-const RUNTIME_INBOX: usize = 8192;
-
-/// Starts of the process are remembered for longer than attempts are.
-const BOOTS_KEPT_MS: i64 = 400 * 86_400_000;
-
 /// Once everything is written, giving up what is left takes a question to the database or two.
 const LEAVE_LIMIT: Duration = Duration::from_secs(3);
-
-/// What there is with several nodes.
-struct OtherNodes {
-    driver: Driver,
-    look_parts: LookParts,
-}
 
 struct Tasks {
     runtime: JoinHandle<()>,
@@ -160,92 +149,30 @@ impl Engine {
     /// Reads settings and what is due from the store, and starts writing and delivering in the world given.
     pub async fn start_in(parts: EngineParts, outside: Outside) -> Result<Arc<Self>, StartError> {
         let (EngineParts { store, config, clock }, Outside { transport, randomness }) = (parts, outside);
-        let Ground {
-            directory,
-            ids,
-            changes,
-            inboxes,
-            api_keys,
-            version,
-            feeds,
-            boots,
-            due,
-            began,
-            incidents,
-        } = Ground::read(&store, &config, &clock, &randomness).await?;
-        let transport = InboxTransport::around(transport, &inboxes);
-        let (under_way, tally, erased, meters, traces) = <(Arc<UnderWay>, _, _, Arc<Meters>, _)>::default();
+        let ground = Ground::read(&store, &config, &clock, &randomness).await?;
+        let transport = InboxTransport::around(transport, &ground.inboxes);
+        let common = Common::default();
         let (writer_stop, fatal) = (CancellationToken::new(), CancellationToken::new());
         let stop = fatal.child_token();
-        let (outbox, inbox) = mpsc::channel(RUNTIME_INBOX);
-        let timing = Timing::of(config.lease_ms);
-        let (nodes, inputs) = Nodes::at(&store, clock.uptime(), timing);
+        let (nodes, inputs) = Nodes::at(&store, clock.uptime(), Timing::of(config.lease_ms));
         let nodes = Arc::new(nodes);
-        let (told_in, told) = mpsc::channel(TOLD_WAITING);
-        let (handle, writer): (WriterHandle, Writer) = writer(WriterParts {
-            store: Arc::clone(&store),
-            directory: Arc::clone(&directory),
-            ids: Arc::clone(&ids),
-            breaker: config.breaker,
-            runtime: outbox.clone(),
-            changes: Arc::clone(&changes),
-            feeds: Arc::clone(&feeds),
-            tally: Arc::clone(&tally),
-            meters: Arc::clone(&meters),
-            traces: Arc::clone(&traces),
-            erased: Arc::clone(&erased),
-            nodes: Arc::clone(&nodes),
-            api_keys: Arc::clone(&api_keys),
-            version,
-            unfinished: unfinished_moves(store.as_ref(), &directory).await?,
-            fatal: fatal.clone(),
-            is_winding_down: stop.clone(),
-            stop: writer_stop.clone(),
-        });
-        let runtime = Runtime::new(RuntimeParts {
-            scheduler: Scheduler::new(limits(&config)),
-            clock: clock.clone(),
-            store: Arc::clone(&store),
-            context: AttemptContext {
-                transport: Arc::clone(&transport),
-                directory: Arc::clone(&directory),
-                writer: handle.clone(),
-                clock: clock.clone(),
-                randomness,
-                retry: config.retry,
-                under_way: Arc::clone(&under_way),
-                erased: Arc::clone(&erased),
-                changes: Arc::clone(&changes),
-                meters: Arc::clone(&meters),
-                traces: Arc::clone(&traces),
-                nodes: Arc::clone(&nodes),
-            },
-            inbox,
-            outbox: outbox.clone(),
-            stop: stop.clone(),
-        });
-        let others = inputs.map(|inputs| OtherNodes {
-            driver: Driver::new(DriverParts {
-                nodes: Arc::clone(&nodes),
-                store: Arc::clone(&store),
-                directory: Arc::clone(&directory),
-                writer: handle.clone(),
-                runtime: outbox.clone(),
-                timing,
-                inputs,
-                stop: stop.clone(),
-            }),
-            look_parts: LookParts {
-                nodes: Arc::clone(&nodes),
-                store: Arc::clone(&store),
-                directory: Arc::clone(&directory),
-                writer: handle.clone(),
-                runtime: outbox,
-                clock: clock.clone(),
-                told,
-                stop: stop.clone(),
-            },
-        });
+        let unfinished = unfinished_moves(store.as_ref(), &ground.directory).await?;
+        let parts = DeliveryParts {
+            store: &store,
+            config: &config,
+            clock: &clock,
+            ground: &ground,
+            common: &common,
+            nodes: &nodes,
+            transport: &transport,
+            randomness,
+            stops: Stops { fatal: fatal.clone(), stop: stop.clone(), writer: writer_stop.clone() },
+        };
+        let Delivery { handle, writer, runtime, others, told } = Delivery::new(parts, inputs, unfinished);
+        let Ground {
+            directory, ids, changes, inboxes, api_keys, feeds, boots, due, began, incidents, ..
+        } = ground;
+        let Common { under_way, tally, erased, meters, traces } = common;
         Ok(Self {
             tasks: Tasks::of_delivery(tokio::spawn(runtime.run(due)), tokio::spawn(writer.run())),
             store,
@@ -269,7 +196,7 @@ impl Engine {
             access: Access::default(),
             api_keys,
             nodes,
-            told: told_in,
+            told,
             is_leading: AtomicBool::new(false),
             incidents,
             test_limit: TestLimit::default(),
@@ -397,89 +324,6 @@ impl Engine {
     }
 }
 
-/// What is read first, and everything else is built on.
-struct Ground {
-    directory: Arc<Directory>,
-    ids: Arc<IdGenerator>,
-    changes: Arc<Changes>,
-    inboxes: Arc<Inboxes>,
-    api_keys: Arc<ApiKeys>,
-    version: SettingsVersion,
-    feeds: Arc<Feeds>,
-    boots: Vec<BootRecord>,
-    /// When the first of what waits at each endpoint is due.
-    due: Vec<(EndpointId, i64)>,
-    began: CatchUp,
-    incidents: Incidents,
-}
-
-impl Ground {
-    async fn read(
-        store: &Arc<dyn Store>,
-        config: &EngineConfig,
-        clock: &Clock,
-        randomness: &Randomness,
-    ) -> Result<Self, StoreError> {
-        // First: what is changed from here on is read once more.
-        let version = match store.cluster() {
-            Some(cluster) => cluster.changes(SettingsVersion(-1)).await?.version(),
-            None => SettingsVersion::default(),
-        };
-        let directory = Arc::new(Directory::load(store.as_ref()).await?);
-        let highest = store.highest_event_id().await?;
-        let ids = IdGenerator::new(clock.clone(), randomness.clone(), highest);
-        let ids = Arc::new(match store.cluster() {
-            Some(cluster) => ids.of_node(cluster.number()),
-            None => ids,
-        });
-        let changes = Arc::new(Changes::default());
-        for program in directory.programs() {
-            changes.know(program.flow, &program.record.team_id);
-        }
-        let inboxes = Inboxes::load(InboxParts {
-            store: Arc::clone(store),
-            directory: Arc::clone(&directory),
-            ids: Arc::clone(&ids),
-            clock: clock.clone(),
-            changes: Arc::clone(&changes),
-            public_url: config.public_url.clone(),
-        });
-        let inboxes = Arc::new(inboxes.await?);
-        let api_keys = Arc::new(ApiKeys::load(store.as_ref()).await?);
-        let feeds = Arc::new(Feeds::new(ids.latest_event()));
-        let now_ms = clock.now_ms();
-        // Of several nodes the one that leads notes it.
-        let boots = match store.cluster() {
-            Some(_) => store.boots().await?,
-            None => begin_boot(store.as_ref(), now_ms).await?,
-        };
-        // Where there are several nodes, shards are read when they are taken.
-        let due = match store.cluster() {
-            Some(_) => Vec::new(),
-            None => store.earliest_due(&directory.enabled_endpoints()).await?,
-        };
-        let began = CatchUp::count((store.as_ref(), &directory), &due, now_ms).await?;
-        let incidents = Incidents::load(store.as_ref()).await?;
-        Ok(Self { directory, ids, changes, inboxes, api_keys, version, feeds, boots, due, began, incidents })
-    }
-}
-
-const fn limits(config: &EngineConfig) -> Limits {
-    Limits {
-        slots: config.slots,
-        endpoint_slots: config.endpoint_slots,
-        deadline_ms: config.retry.deadline_ms,
-    }
-}
-
-/// Notes the start of the process; returns all starts that are remembered, oldest first.
-pub(crate) async fn begin_boot(store: &dyn Store, now_ms: i64) -> Result<Vec<BootRecord>, StoreError> {
-    store.begin_boot(now_ms, now_ms.saturating_sub(BOOTS_KEPT_MS)).await?;
-    // Nobody comes back to what was begun before.
-    store.settle_audit(AuditId::from_number(i64::MAX)).await?;
-    store.boots().await
-}
-
 /// Stops everything once the database is lost to this process.
 async fn heed_loss(store: Arc<dyn Store>, fatal: CancellationToken, stop: CancellationToken) {
     tokio::select! {
@@ -489,21 +333,6 @@ async fn heed_loss(store: Arc<dyn Store>, fatal: CancellationToken, stop: Cancel
             fatal.cancel();
         }
     }
-}
-
-/// What was being moved when the process ended. A disabled webhook has nothing that is due, and a deleted one nothing at
-/// all; what was being released or discarded is parked still, and what was to go out before its retry waits for that.
-async fn unfinished_moves(
-    store: &dyn Store,
-    directory: &Directory,
-) -> Result<Vec<(EndpointId, Move)>, StoreError> {
-    if store.cluster().is_some() {
-        return Ok(Vec::new());
-    }
-    let ownerless = store.pending_without_webhook().await?;
-    let unparked = store.earliest_due(&directory.disabled_endpoints()).await?;
-    let deletes = ownerless.into_iter().map(|id| (id, Move::Delete));
-    Ok(deletes.chain(unparked.into_iter().map(|(id, _)| (id, Move::Park))).collect())
 }
 
 pub(crate) fn report_panic<T>(task: &str, result: Result<T, tokio::task::JoinError>) {

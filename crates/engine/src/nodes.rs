@@ -46,6 +46,9 @@ const EACH_LIMIT: Duration = Duration::from_mins(2);
 /// So many things that have happened to leases wait for the driver.
 const INPUTS: usize = 1_024;
 
+/// What happens to leases, on its way to what drives them.
+pub(crate) type Inputs = mpsc::Receiver<Input>;
+
 /// See the module.
 pub struct Nodes {
     pub(crate) served: Served,

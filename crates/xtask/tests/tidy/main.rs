@@ -57,8 +57,8 @@ fn only_the_configuration_reads_the_environment() {
     assert_none("read it in crates/server/src/config.rs and pass it on:", &offences);
 }
 
-/// What the server may do with the engine itself: see whether it runs and how, let somebody in, and serve who is known by an address
-/// of their own.
+/// What the server may do with the engine itself: see whether it runs and how, let somebody in, serve who is known by an address
+/// of their own, and pass on what another node says.
 const OPEN_USE_CASES: &[&str] = &[
     "accept_as_new",
     "access_changed",
@@ -70,8 +70,10 @@ const OPEN_USE_CASES: &[&str] = &[
     "breakers",
     "has_inbox",
     "health",
+    "hear",
     "incident",
     "invited",
+    "is_leading",
     "is_ready",
     "is_telling",
     "join",
@@ -84,6 +86,7 @@ const OPEN_USE_CASES: &[&str] = &[
     "queue_depth",
     "receive_in_inbox",
     "send_sign_in_link",
+    "shards",
     "shown_incidents",
     "sign_in",
     "sign_in_and_join",
