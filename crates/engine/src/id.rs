@@ -55,6 +55,7 @@ impl IdGenerator {
     }
 
     /// The same for one of several nodes, which are numbered 0 to 63.
+    #[must_use]
     pub fn of_node(self, number: u8) -> Self {
         Self { node: Some(number % (1 << NODE_BITS)), ..self }
     }
@@ -236,7 +237,7 @@ mod tests {
     #[test]
     fn nodes_never_make_the_same_id_however_many_they_make_at_once() {
         let clock = Clock::manual(EPOCH_MS + 1_000_000);
-        let highest = EventId::from_number(1_000_123 << LOW_BITS | 77);
+        let highest = EventId::from_number(1_000_123 << LOW_BITS | 0x4d);
         let mut all = std::collections::HashSet::new();
         for node in [0, 1, 7, 63] {
             for highest in [None, Some(highest)] {

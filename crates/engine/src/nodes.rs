@@ -215,7 +215,7 @@ impl Nodes {
                 match peers.say(&node.address, word).await {
                     Ok(()) => _ = have_heard.insert(node.id),
                     Err(error) => {
-                        tracing::debug!(%error, "a node has not heard yet what every one must hear")
+                        tracing::debug!(%error, "a node has not heard yet what every one must hear");
                     }
                 }
             }

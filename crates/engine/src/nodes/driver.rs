@@ -89,8 +89,7 @@ impl Driver {
         let stop_hints = CancellationToken::new();
         let hints = tokio::spawn(super::hints::run(Arc::clone(&self.shared.nodes), stop_hints.clone()));
         let mut is_leaving = false;
-        loop {
-            let Some(rest) = self.poll() else { break };
+        while let Some(rest) = self.poll() {
             tokio::select! {
                 biased;
                 () = self.stop.cancelled(), if !is_leaving => {

@@ -37,7 +37,7 @@ impl Engine {
         }
     }
 
-    async fn write_counts(&self, stop: &CancellationToken) -> Result<(), EngineError> {
+    pub(super) async fn write_counts(&self, stop: &CancellationToken) -> Result<(), EngineError> {
         // Under load there is always something counted anew; each webhook's is written once in a round.
         for _ in 0..self.tally.steps() {
             let watch = Stopwatch::start();

@@ -143,12 +143,11 @@ impl Model {
             }
         }
         let end = match after {
-            After::Retry(_) => None,
+            // Fenced nothing is: there is one process here.
+            After::Retry(_) | After::Fenced => None,
             After::Delivered => Some(Ending::Delivered),
             After::Undeliverable => Some(Ending::Undeliverable),
             After::Cancelled => Some(Ending::Cancelled),
-            // There is one process here.
-            After::Fenced => None,
         };
         if let Some(was) = delivery.end
             && !(was == Ending::Cancelled && request.is_some())

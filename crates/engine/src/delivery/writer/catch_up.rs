@@ -22,8 +22,8 @@ impl Writer {
     pub(super) async fn catch_up(&mut self) -> Result<(), EngineError> {
         let store = Arc::clone(&self.store);
         let Some(cluster) = store.cluster() else { return Ok(()) };
-        let changes = cluster.changes(self.version).await.map_err(|error| self.note(error))?;
-        let result = match changes {
+        let since = cluster.changes(self.version).await.map_err(|error| self.note(error))?;
+        let result = match since {
             Changes::Known(version, changed) => {
                 let mut programs = BTreeSet::new();
                 let mut has_keys = false;

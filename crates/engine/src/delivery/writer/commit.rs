@@ -239,8 +239,8 @@ impl Writer {
                         tracing::info!("there is room on the disk again");
                     }
                     accept_fates.extend(accepted.into_iter().map(Fate::Committed));
-                    let whose = |at| Fate::Committed(whose(batch, at, &stale));
-                    outcome_fates.extend((part.outcomes.0..part.outcomes.1).map(whose));
+                    let fate = |at| Fate::Committed(whose_outcome(batch, at, &stale));
+                    outcome_fates.extend((part.outcomes.0..part.outcomes.1).map(fate));
                     if !stale.is_empty() {
                         self.nodes.fenced(&stale);
                     }
@@ -327,7 +327,7 @@ impl Writer {
 }
 
 /// Whose the outcome at a place of a batch was, when these leases were found stale.
-fn whose(batch: &Batch, at: usize, stale: &[Lease]) -> Whose {
+fn whose_outcome(batch: &Batch, at: usize, stale: &[Lease]) -> Whose {
     let Some(epoch) = batch.epochs.get(at) else { return Whose::Ours };
     let lease = Lease { shard: Shard::of(batch.outcomes[at].attempt.endpoint_id), epoch: *epoch };
     if stale.contains(&lease) { Whose::Another } else { Whose::Ours }
