@@ -84,7 +84,7 @@ fn shards(server: &Server) -> i64 {
 fn metric(server: &Server, name: &str) -> Option<i64> {
     let text = server.client().get("/metrics").text;
     let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ').map(str::to_owned))?;
-    line.parse().ok()
+    line.strip_suffix(".0").unwrap_or(&line).parse().ok()
 }
 
 /// A program with a webhook at each of five paths, so that there are some at each node.
