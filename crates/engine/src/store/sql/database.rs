@@ -124,12 +124,12 @@ pub(in crate::store) trait Database: Send + Sync + 'static {
         std::future::ready(Ok(()))
     }
 
-    /// [`crate::store::Store::standing`].
-    /// [`Store::emits`].
+    /// [`crate::store::Store::emits`].
     fn emits_here(&self) -> Option<&dyn EmitStore> {
         None
     }
 
+    /// [`crate::store::Store::standing`].
     fn standing_now(&self) -> Standing {
         Standing::Sure
     }
