@@ -29,7 +29,9 @@ impl Setup {
         let postgres = PostgreSql::shared();
         let database = postgres.create(None);
         let url = postgres.url(&database);
-        let settings = [&[("GROUNDSWELL_DATABASE_URL", &*url)], &QUICK_RETRY[..], more].concat();
+        // After a kill the next one, on another port, goes on once the lease is over.
+        let own = [("GROUNDSWELL_DATABASE_URL", &*url), ("GROUNDSWELL_NODE_LEASE_MS", "3000")];
+        let settings = [&own[..], &QUICK_RETRY[..], more].concat();
         let server = Server::with(&settings);
         let program = server.client().program("REFERRAL");
         let receiver = Receiver::start();
