@@ -71,18 +71,29 @@ impl Answer {
     }
 }
 
-/// A page whose scripts bring what it waited for: which was there first, and which were waited for at the beginning, is
-/// another each time.
+/// A page whose scripts bring what it waited for: which was there first, which were waited for at the beginning, and which come
+/// together in a script, is another each time.
 fn in_any_order(page: &str) -> String {
     const WAITED_FOR: &str = "__PENDING_RESOURCES=[";
+    const BROUGHT: &str = "__RESOLVED_RESOURCES[";
     let mut parts: Vec<String> = page.split_inclusive("</script>").map(str::to_owned).collect();
+    let mut brought = Vec::new();
     for part in &mut parts {
         if let Some((before, after)) = part.split_once(WAITED_FOR)
             && let Some((_, after)) = after.split_once(']')
         {
             *part = format!("{before}{WAITED_FOR}]{after}");
         }
+        if let Some(at) = part.find(BROUGHT) {
+            let each = part[at..].trim_end_matches("</script>").split(BROUGHT).filter(|one| !one.is_empty());
+            brought.extend(each.map(|one| format!("{BROUGHT}{one}")));
+            let begins = part[..at].rfind("<script").unwrap_or(at);
+            let (_, said_before) = part[begins..at].split_once('>').unwrap_or_default();
+            brought.push(said_before.to_owned());
+            part.truncate(begins);
+        }
     }
+    parts.extend(brought);
     parts.sort_unstable();
     parts.concat()
 }
