@@ -14,6 +14,8 @@ const PAGES = {
   examples: '/docs/examples',
   monitoring: '/docs/monitoring',
   operating: '/docs/operating',
+  scaling: '/docs/scaling',
+  emit: '/docs/emit',
   status: '/docs/status',
   delivery: '/docs/delivery',
   events: '/docs/events',
