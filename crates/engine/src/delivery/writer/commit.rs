@@ -310,6 +310,8 @@ impl Writer {
                 }
             }
             StoreError::Unavailable(cause) => tracing::warn!(%cause, "the database did not answer in time"),
+            // Of this one thing: everything else can be stored as before.
+            StoreError::Rejected(cause) => tracing::error!(%cause, "the database rejects an item"),
             StoreError::Outdated | StoreError::Fenced => {
                 tracing::info!(%error, "nothing was written");
             }

@@ -7,7 +7,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::randomness::Randomness;
 use crate::store::memory::Memory;
-use crate::store::{ProgramRecord, SettingsChange};
+use crate::store::{Accept, Batch, MAX_TARGETS, ProgramRecord, SettingsChange, Target};
 
 struct Fixture {
     handle: WriterHandle,
@@ -178,4 +178,29 @@ async fn upkeep_has_its_turn_while_there_is_always_something_else() {
     let order = order.lock().expect("nobody panics");
     let place = order.iter().position(|what| *what == "upkeep");
     assert!(place.is_some_and(|place| place < COMMITS), "{order:?}");
+}
+
+#[tokio::test]
+async fn what_the_database_rejects_stops_nobody_else() {
+    let Fixture { handle, writer, program, stop, .. } = fixture().await;
+    let fatal = writer.fatal.clone();
+    let running = tokio::spawn(writer.run());
+    let target = Target { endpoint_id: EndpointId(1), is_parked: true };
+    let accept = Accept {
+        event_id: EventId::from_number(1),
+        program_id: program,
+        kind: EventKind::NewParticipantAdded,
+        occurred_at_ms: 0,
+        accepted_at_ms: 0,
+        expires_at_ms: i64::MAX,
+        body: Bytes::new(),
+        targets: vec![target; MAX_TARGETS + 1],
+        idempotency: None,
+    };
+    let rejected = handle.note(Batch { accepts: vec![accept], ..Batch::default() }).await;
+    assert!(matches!(rejected, Err(EngineError::Store(StoreError::Rejected(_)))), "{rejected:?}");
+    assert!(!fatal.is_cancelled());
+    handle.note(Batch::default()).await.expect("everything else is written");
+    stop.cancel();
+    running.await.expect("it ends in order");
 }
