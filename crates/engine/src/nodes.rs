@@ -34,7 +34,7 @@ pub use self::served::Served;
 use crate::clock::{Stopwatch, Uptime};
 use crate::cluster::{Lease, Leases, NodeId, Shard, Timing};
 use crate::error::EngineError;
-use crate::store::{ClusterStore, EndpointId, Store};
+use crate::store::{EndpointId, Store};
 
 /// Whoever has this shard leads.
 pub const LEAD: Shard = Shard::new(0);
@@ -199,7 +199,7 @@ impl Nodes {
 
     /// Says something to every other node that lives, until each has heard it; those that are gone need not. Fails after a while.
     pub(crate) async fn say_to_each(&self, store: &Arc<dyn Store>, word: &Word) -> Result<(), EngineError> {
-        let (Some(cluster), Some(peers)) = (cluster(store), self.peers.get()) else { return Ok(()) };
+        let (Some(cluster), Some(peers)) = (store.cluster(), self.peers.get()) else { return Ok(()) };
         let waited = Stopwatch::start();
         let mut have_heard = HashSet::from([cluster.node()]);
         loop {
@@ -274,9 +274,4 @@ impl Nodes {
         let addresses = others.map(|node| (node.id, node.address)).collect();
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Known { addresses, leader };
     }
-}
-
-/// The cluster of a store that is known to have one.
-fn cluster(store: &Arc<dyn Store>) -> Option<&dyn ClusterStore> {
-    store.cluster()
 }

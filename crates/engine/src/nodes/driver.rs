@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{LEAD, Nodes, Word, cluster};
+use super::{LEAD, Nodes, Word};
 use crate::cluster::{Action, Asked, Lease, NodeId, Presence, Shard, Snapshot, StopReason, Timing};
 use crate::delivery::runtime::Message;
 use crate::delivery::writer::WriterHandle;
@@ -224,7 +224,7 @@ const fn why(reason: StopReason) -> &'static str {
 }
 
 async fn renew(shared: Arc<Shared>, asked: Asked) -> Input {
-    let Some(cluster) = cluster(&shared.store) else { return Input::Renewed(asked, None) };
+    let Some(cluster) = shared.store.cluster() else { return Input::Renewed(asked, None) };
     let snapshot = shared.answer(cluster.renew(&asked)).await;
     let nodes = snapshot.iter().flat_map(|snapshot| &snapshot.nodes);
     let silent = nodes.filter(|node| node.presence == Presence::Staying && node.remaining_ms <= 0);
@@ -245,7 +245,7 @@ async fn renew(shared: Arc<Shared>, asked: Asked) -> Input {
 }
 
 async fn acquire(shared: Arc<Shared>, asked: Asked) -> Input {
-    let Some(cluster) = cluster(&shared.store) else { return Input::Acquired(asked, None) };
+    let Some(cluster) = shared.store.cluster() else { return Input::Acquired(asked, None) };
     let taken = shared.answer(cluster.acquire(&asked)).await;
     // Whoever has given it looks for that before it gives the next.
     if taken.as_ref().is_some_and(|taken| (1..=FEW).contains(&taken.len())) {
@@ -255,7 +255,7 @@ async fn acquire(shared: Arc<Shared>, asked: Asked) -> Input {
 }
 
 async fn release(shared: Arc<Shared>, asked: Asked) -> Input {
-    let Some(cluster) = cluster(&shared.store) else { return Input::Released(asked, None) };
+    let Some(cluster) = shared.store.cluster() else { return Input::Released(asked, None) };
     let done = shared.answer(cluster.release(&asked)).await;
     Input::Released(asked, done)
 }
@@ -277,7 +277,7 @@ impl Shared {
     }
 
     fn lead(&self, lease: Option<Lease>) {
-        if let Some(cluster) = cluster(&self.store) {
+        if let Some(cluster) = self.store.cluster() {
             cluster.lead_under(lease);
         }
         self.nodes.lead.send_replace(lease);
@@ -326,7 +326,7 @@ impl Shared {
     }
 
     async fn read(&self, leases: &[Lease]) -> Result<(), StoreError> {
-        let Some(cluster) = cluster(&self.store) else { return Ok(()) };
+        let Some(cluster) = self.store.cluster() else { return Ok(()) };
         // What was changed before is known before anything is sent.
         self.writer.catch_up().await.map_err(|error| StoreError::Unavailable(error.to_string().into()))?;
         let is_new = |id: &EndpointId| leases.iter().any(|lease| lease.shard == Shard::of(*id));

@@ -8,8 +8,8 @@ use groundswell_types::EventId;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::Nodes;
 use super::driver::earliest_due;
-use super::{Nodes, cluster};
 use crate::clock::{Clock, Stopwatch};
 use crate::delivery::runtime::Message;
 use crate::delivery::writer::WriterHandle;
@@ -111,7 +111,7 @@ impl Look {
         // A failure is noted by the writer; settings are looked at with the next commit, too.
         let _ = self.parts.writer.catch_up().await;
         let store = Arc::clone(&self.parts.store);
-        let Some(cluster) = cluster(&store) else { return Ok(()) };
+        let Some(cluster) = store.cluster() else { return Ok(()) };
         let now_ms = self.parts.clock.now_ms();
         if !self.parts.nodes.has_others() {
             // One that has just begun is known of a little later.
