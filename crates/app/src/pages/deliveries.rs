@@ -7,7 +7,7 @@ use leptos_meta::Title;
 use serde::{Deserialize, Serialize};
 
 use crate::boxed::{drawn, effect, memo};
-use crate::codec::resource;
+use crate::codec::{Resource, resource};
 use crate::components::{FailureNotice, FailurePage, Loading, ProgramHead, SideLoading, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
@@ -59,6 +59,7 @@ pub fn DeliveriesPage() -> impl IntoView {
     // Opening a delivery must not load the list again.
     let list = memo(move |_| query.with(LogQuery::list));
     let log = resource(move || (id.get(), list.get()), |(id, list)| load(id, list));
+    let parts = Parts { count: count(id, query), detail: detail(id, query) };
     // Of the form this page is the answer to; what is looked at next has nothing to do with it.
     let refused = StoredValue::new(returned().map(|returned| returned.failure));
     view! {
@@ -66,7 +67,7 @@ pub fn DeliveriesPage() -> impl IntoView {
             {move || {
                 Suspend::new(async move {
                     match log.await {
-                        Ok(log) => view! { <LogView log list=list.get_untracked() query refused/> }.into_any(),
+                        Ok(log) => view! { <LogView log list=list.get_untracked() query parts refused/> }.into_any(),
                         Err(failure) => view! { <FailurePage failure/> }.into_any(),
                     }
                 })
@@ -84,11 +85,49 @@ async fn load(id: Option<ProgramId>, list: LogQuery) -> Result<Log, Failure> {
     Ok(Log { panel, page, jobs })
 }
 
+/// What parts of the page wait for. Made with the page and not where it is shown: a server makes what awaits something more
+/// than once, and would send along what came for one making while it shows what came for another.
+#[derive(Clone, Copy)]
+struct Parts {
+    /// How many deliveries would be sent again, while that is asked.
+    count: Resource<Option<Result<i64, Failure>>>,
+    /// The delivery in the URL, if there is one.
+    detail: Resource<Result<Option<DeliveryDetail>, Failure>>,
+}
+
+fn count(id: Memo<Option<ProgramId>>, query: Memo<LogQuery>) -> Resource<Option<Result<i64, Failure>>> {
+    let asked = memo(move |_| query.with(|query| query.asks_to_resend.then(|| query.list().filter)));
+    resource(
+        move || (id.get(), asked.get()),
+        |(id, asked)| async move {
+            let (id, filter) = id.zip(asked)?;
+            Some(functions::count_resends(id, ResendSelection::matching(filter)).await)
+        },
+    )
+}
+
+fn detail(
+    id: Memo<Option<ProgramId>>,
+    query: Memo<LogQuery>,
+) -> Resource<Result<Option<DeliveryDetail>, Failure>> {
+    let wanted = memo(move |_| query.with(|query| query.delivery));
+    resource(
+        move || id.get().zip(wanted.get()),
+        |wanted| async move {
+            match wanted {
+                Some((id, delivery)) => functions::get_delivery(id, delivery).await.map(Some),
+                None => Ok(None),
+            }
+        },
+    )
+}
+
 #[component]
 fn LogView(
     log: Log,
     list: LogQuery,
     query: Memo<LogQuery>,
+    parts: Parts,
     refused: StoredValue<Option<Failure>>,
 ) -> impl IntoView {
     let Log { panel, page, jobs } = log;
@@ -106,7 +145,7 @@ fn LogView(
     effect(move |_| refused.set_value(None));
     let content = match failure {
         Some(failure) => view! { <NoList shown failure/> }.into_any(),
-        None => view! { <ListWithActions shown/> }.into_any(),
+        None => view! { <ListWithActions shown count=parts.count/> }.into_any(),
     };
     view! {
         <Title text=format!("{} · {}", texts().log_title(), program.name)/>
@@ -120,7 +159,7 @@ fn LogView(
                     <Jobs shown/>
                     {content}
                 </div>
-                <Side shown/>
+                <Side shown detail=parts.detail/>
             </div>
             <Keys shown/>
         </div>
@@ -129,23 +168,9 @@ fn LogView(
 }
 
 #[component]
-fn ListWithActions(shown: Shown) -> impl IntoView {
+fn ListWithActions(shown: Shown, count: Resource<Option<Result<i64, Failure>>>) -> impl IntoView {
     let may_edit = may_edit();
     let asks_to_resend = memo(move |_| may_edit && shown.query.with(|query| query.asks_to_resend));
-    let filter = shown.list.with_value(|list| list.filter.clone());
-    // Not where it is shown: resources must be made in the same order on both sides.
-    let count = resource(
-        move || asks_to_resend.get(),
-        move |asks| {
-            let (program, filter) = (shown.program.get_value(), filter.clone());
-            async move {
-                if !asks {
-                    return None;
-                }
-                Some(functions::count_resends(program, ResendSelection::matching(filter)).await)
-            }
-        },
-    );
     view! {
         <Show when=move || asks_to_resend.get()><ResendAll shown count/></Show>
         <Actions shown/>
@@ -177,20 +202,8 @@ fn NoList(shown: Shown, failure: Failure) -> impl IntoView {
 
 /// The side panel of the delivery in the URL, if there is one.
 #[component]
-fn Side(shown: Shown) -> impl IntoView {
+fn Side(shown: Shown, detail: Resource<Result<Option<DeliveryDetail>, Failure>>) -> impl IntoView {
     let wanted = memo(move |_| shown.query.with(|query| query.delivery));
-    let detail = resource(
-        move || wanted.get(),
-        move |wanted| {
-            let id = shown.program.get_value();
-            async move {
-                match wanted {
-                    Some(delivery) => functions::get_delivery(id, delivery).await.map(Some),
-                    None => Ok(None),
-                }
-            }
-        },
-    );
     let is_there = RwSignal::new(wanted.with_untracked(Option::is_some));
     let is_awaited = memo(move |_| wanted.with(Option::is_some) && !is_there.get());
     view! {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::live::keep_fresh;
 use crate::boxed::{drawn, memo};
-use crate::codec::resource;
+use crate::codec::{Resource, resource};
 use crate::components::{
     CopyButton, FailureNotice, FailurePage, Icon, Loading, ProgramHead, Shape, SideLoading, Step,
 };
@@ -43,6 +43,9 @@ fn url(program: &ProgramId, request: Option<InboxRequestId>) -> String {
     }
 }
 
+/// The request in the URL, if there is one.
+type Opened = Resource<Result<Option<InboxRequestDetail>, Failure>>;
+
 /// `/programs/{id}/inbox`.
 #[component]
 pub fn InboxPage() -> impl IntoView {
@@ -52,11 +55,22 @@ pub fn InboxPage() -> impl IntoView {
         query.with(|query| parameter(query, "request").and_then(|text| InboxRequestId::parse(&text).ok()))
     });
     let loaded = resource(move || id.get(), load);
+    // Not where it is shown: a server makes what awaits something more than once, and would send along what came for one
+    // making while it shows what came for another.
+    let detail = resource(
+        move || id.get().zip(open.get()),
+        |wanted| async move {
+            match wanted {
+                Some((id, request)) => functions::get_inbox_request(id, request).await.map(Some),
+                None => Ok(None),
+            }
+        },
+    );
     view! {
         <Transition fallback=|| view! { <Loading is_wide=true/> }>
             {move || Suspend::new(async move {
                 match loaded.await {
-                    Ok(loaded) => view! { <InboxView loaded open/> }.into_any(),
+                    Ok(loaded) => view! { <InboxView loaded open detail/> }.into_any(),
                     Err(failure) => view! { <FailurePage failure/> }.into_any(),
                 }
             })}
@@ -72,7 +86,7 @@ async fn load(id: Option<ProgramId>) -> Result<Loaded, Failure> {
 }
 
 #[component]
-fn InboxView(loaded: Loaded, open: Memo<Option<InboxRequestId>>) -> impl IntoView {
+fn InboxView(loaded: Loaded, open: Memo<Option<InboxRequestId>>, detail: Opened) -> impl IntoView {
     let texts = texts();
     let Loaded { program, inbox, may_edit } = loaded;
     provide_context(MayEdit(may_edit));
@@ -94,7 +108,7 @@ fn InboxView(loaded: Loaded, open: Memo<Option<InboxRequestId>>) -> impl IntoVie
                     <Address program=id shown/>
                     <List program=id shown open/>
                 </div>
-                <Side program=id open/>
+                <Side program=id open detail/>
             </div>
         </div>
     }
@@ -142,19 +156,7 @@ fn Address(program: StoredValue<ProgramId>, shown: RwSignal<Inbox>) -> impl Into
 
 /// The side panel of the request in the URL, if there is one.
 #[component]
-fn Side(program: StoredValue<ProgramId>, open: Memo<Option<InboxRequestId>>) -> impl IntoView {
-    let detail = resource(
-        move || open.get(),
-        move |open| {
-            let id = program.get_value();
-            async move {
-                match open {
-                    Some(request) => functions::get_inbox_request(id, request).await.map(Some),
-                    None => Ok(None),
-                }
-            }
-        },
-    );
+fn Side(program: StoredValue<ProgramId>, open: Memo<Option<InboxRequestId>>, detail: Opened) -> impl IntoView {
     let is_there = RwSignal::new(open.with_untracked(Option::is_some));
     let is_awaited = memo(move |_| open.with(Option::is_some) && !is_there.get());
     view! {

@@ -22,7 +22,15 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn start(store: Arc<dyn Store>) -> Arc<Engine> {
     let parts = EngineParts { store, config: EngineConfig::default(), clock: Clock::system() };
-    Engine::start(parts).await.expect("starts")
+    let engine = Engine::start(parts).await.expect("starts");
+    // Where there may be several nodes, one more step makes this one the one that leads.
+    let leads = async {
+        while !engine.is_leading() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, leads).await.expect("leads in time");
+    engine
 }
 
 async fn program(engine: &Engine) -> ProgramId {
