@@ -156,7 +156,11 @@ fn Address(program: StoredValue<ProgramId>, shown: RwSignal<Inbox>) -> impl Into
 
 /// The side panel of the request in the URL, if there is one.
 #[component]
-fn Side(program: StoredValue<ProgramId>, open: Memo<Option<InboxRequestId>>, detail: Opened) -> impl IntoView {
+fn Side(
+    program: StoredValue<ProgramId>,
+    open: Memo<Option<InboxRequestId>>,
+    detail: Opened,
+) -> impl IntoView {
     let is_there = RwSignal::new(open.with_untracked(Option::is_some));
     let is_awaited = memo(move |_| open.with(Option::is_some) && !is_there.get());
     view! {

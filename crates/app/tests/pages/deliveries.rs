@@ -231,3 +231,17 @@ async fn one_delivery_is_shown_with_everything() {
     let page = site.get(&format!("{PAGE}?delivery=dlv_00000000000zz")).await;
     assert_eq!(page.status, StatusCode::NOT_FOUND);
 }
+
+/// Asked twice, what the browser is told may be another moment's than what the page shows, and it cannot take the page over.
+#[tokio::test]
+async fn what_stands_beside_the_list_is_asked_for_once() {
+    let site = Site::new(Memory::full());
+    let asked = || std::mem::take(&mut site.backend.state.lock().expect("not poisoned").asked);
+    site.get(&format!("{PAGE}?delivery=dlv_000000000001r")).await.shows(&["Resend"]);
+    assert_eq!(asked(), ["delivery"]);
+    site.get(&format!("{PAGE}?resend=all")).await;
+    assert_eq!(asked(), ["count"]);
+    let request = site.backend.state.lock().expect("not poisoned").inbox[0].request.id;
+    site.get(&format!("/programs/p1/inbox?request={request}")).await;
+    assert_eq!(asked(), ["request"]);
+}

@@ -345,6 +345,7 @@ impl Backend for Memory {
 
     async fn delivery(&self, _: &ProgramId, delivery: DeliveryId) -> Result<DeliveryDetail, Failure> {
         self.with(|state| {
+            state.asked.push("delivery");
             let found = state.deliveries.iter().find(|detail| detail.delivery.id == delivery);
             found.cloned().ok_or(Failure::NotFound)
         })
@@ -364,6 +365,7 @@ impl Backend for Memory {
         request: InboxRequestId,
     ) -> Result<InboxRequestDetail, Failure> {
         self.with(|state| {
+            state.asked.push("request");
             let found = state.inbox.iter().find(|detail| detail.request.id == request);
             found.cloned().ok_or(Failure::NotFound)
         })
@@ -430,7 +432,10 @@ impl Backend for Memory {
     }
 
     async fn count_resends(&self, _: &ProgramId, selection: ResendSelection) -> Result<i64, Failure> {
-        self.with(|state| Ok(i64::try_from(state.chosen(&selection)?.len()).unwrap_or_default()))
+        self.with(|state| {
+            state.asked.push("count");
+            Ok(i64::try_from(state.chosen(&selection)?.len()).unwrap_or_default())
+        })
     }
 
     async fn begin_resends(&self, _: &ProgramId, selection: ResendSelection) -> Result<ResendJob, Failure> {

@@ -20,6 +20,8 @@ pub struct State {
     pub draft: Option<Panel>,
     /// Newest first.
     pub deliveries: Vec<DeliveryDetail>,
+    /// What has been asked for of what stands beside a list.
+    pub asked: Vec<&'static str>,
     /// Whether a page ends because the search takes too long.
     pub searched_until: Option<i64>,
     pub jobs: Vec<ResendJob>,
