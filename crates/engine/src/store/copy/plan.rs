@@ -7,12 +7,13 @@ use crate::store::StoreError;
 
 /// What belongs to one kind of database, and stays there: who has the database, and what of it, what its migrations were, and how far a copy
 /// is. In SQLite nobody emits events. What inboxes have got SQLite keeps in another file, and nothing of it is older than a day.
-const NOT_COPIED: [&str; 10] = [
+const NOT_COPIED: [&str; 11] = [
     "_sqlx_migrations",
     "emitted",
     "inbox_request",
     "lease",
     "node",
+    "node_commit",
     "rejected_event",
     "settings_change",
     "settings_version",

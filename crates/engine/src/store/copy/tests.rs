@@ -14,12 +14,13 @@ use crate::store::vault::{Place, SecretsKey, Vault};
 use crate::store::{Store, StoreError};
 
 /// What belongs to PostgreSQL, or is kept elsewhere by SQLite.
-const OF_POSTGRESQL: [&str; 9] = [
+const OF_POSTGRESQL: [&str; 10] = [
     "_sqlx_migrations",
     "emitted",
     "inbox_request",
     "lease",
     "node",
+    "node_commit",
     "rejected_event",
     "settings_change",
     "settings_version",

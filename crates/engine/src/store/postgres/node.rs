@@ -1,9 +1,12 @@
-//! This process's row in the table `node`. Every transaction that writes counts the row's `commits` up just before it
-//! commits: so a process whose row is gone cannot commit any more, however late it notices, and when the answer to a COMMIT
-//! is lost the number tells what became of it.
+//! This process's row in the table `node`, and its commits. Every transaction that writes locks the row and notes its own number
+//! in `node_commit` just before it commits: so a process whose row is gone cannot commit any more, however late it notices, and
+//! when the answer to a COMMIT is lost the number tells what became of it.
+//!
+//! Each number is a row of its own and found by its key. A counter in one row would have to be looked for through all of its
+//! versions for as long as anybody's transaction keeps them from being cleared away.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 use sqlx::{PgConnection, Row};
@@ -64,17 +67,31 @@ const STAY_OPEN: &str = "
     WHERE id = $1";
 
 /// The last statement of every transaction that writes. Its lock on the row is held until the transaction has ended one
-/// way or the other.
-const COUNT: &str = "UPDATE node SET commits = commits + 1 WHERE id = $1 RETURNING commits";
+/// way or the other, and keeps nobody from giving signs of life meanwhile.
+const COUNT: &str = "
+    WITH own AS (SELECT id FROM node WHERE id = $1 FOR KEY SHARE)
+    INSERT INTO node_commit (node, number) SELECT id, CAST($2 AS BIGINT) FROM own
+    RETURNING number";
 
 /// The same, and which settings there are, which stay so until the transaction has ended.
 const COUNT_UNDER_SETTINGS: &str = "
-    UPDATE node SET commits = commits + 1
-    WHERE id = $1
-    RETURNING commits, (SELECT version FROM settings_version WHERE id = 1 FOR SHARE)";
+    WITH own AS (SELECT id FROM node WHERE id = $1 FOR KEY SHARE)
+    INSERT INTO node_commit (node, number) SELECT id, CAST($2 AS BIGINT) FROM own
+    RETURNING (SELECT version FROM settings_version WHERE id = 1 FOR SHARE)";
 
-/// Waits until a transaction of the former session has ended, because of its lock: so what it answers is final.
-const RESUME: &str = "UPDATE node SET commits = commits WHERE id = $1 RETURNING commits";
+/// Waits until a transaction of the former session has ended, because of its lock: so what is read after it is final.
+const RESUME: &str = "SELECT id FROM node WHERE id = $1 FOR UPDATE";
+
+const LAST_COMMIT: &str = "SELECT COALESCE(MAX(number), 0) FROM node_commit WHERE node = $1";
+
+/// A range that begins where the one before ended, so that nothing is looked at that is gone already.
+const FORGET_COMMITS: &str = "DELETE FROM node_commit WHERE node = $1 AND number >= $2 AND number < $3";
+
+/// Of processes that are gone.
+const FORGET_COMMITS_OF_OTHERS: &str = "
+    DELETE FROM node_commit WHERE NOT EXISTS (SELECT 1 FROM node WHERE node.id = node_commit.node)";
+
+const FORGET_OWN_COMMITS: &str = "DELETE FROM node_commit WHERE node = $1";
 
 const LEAVE: &str = "DELETE FROM node WHERE id = $1";
 
@@ -94,6 +111,10 @@ pub(super) struct Node {
     id: NodeId,
     number: u8,
     ttl: Duration,
+    /// The number of the next transaction. None is given twice; that of one that was rolled back is missing.
+    next_commit: AtomicI64,
+    /// Those before it are forgotten.
+    forgotten_to: AtomicI64,
     /// Whether the last sign of life did not get through.
     is_silent: AtomicBool,
     /// Why nothing can be written any more, once that is so.
@@ -104,8 +125,7 @@ pub(super) struct Node {
 /// A transaction that is about to commit.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Counted {
-    /// Its number.
-    pub(super) commits: i64,
+    pub(super) number: i64,
     /// The settings there are, if they were asked for.
     pub(super) settings: Option<SettingsVersion>,
 }
@@ -134,7 +154,7 @@ impl Node {
             Purpose::Alone => "alone",
             Purpose::Serve => "staying",
         };
-        for sql in [FORGET_ALONE, FORGET_OLD] {
+        for sql in [FORGET_ALONE, FORGET_OLD, FORGET_COMMITS_OF_OTHERS] {
             within(WRITE_LIMIT, statement(db, sql).execute(&mut *db)).await.map_err(error::of_write)?;
         }
         let query = statement(db, REGISTER)
@@ -150,6 +170,8 @@ impl Node {
             id,
             number: u8::try_from(number).unwrap_or_default(),
             ttl: own.ttl,
+            next_commit: AtomicI64::new(1),
+            forgotten_to: AtomicI64::new(1),
             is_silent: AtomicBool::new(false),
             loss: OnceLock::new(),
             lost: CancellationToken::new(),
@@ -208,7 +230,8 @@ impl Node {
         if done.rows_affected() == 0 {
             return Err(self.is_gone());
         }
-        within(limit, statement(db, FORGET_OLD).execute(db)).await.map_err(error::of_read)?;
+        within(limit, statement(db, FORGET_OLD).execute(&mut *db)).await.map_err(error::of_read)?;
+        self.forget_commits(db, limit).await?;
         self.is_silent.store(false, Ordering::SeqCst);
         Ok(())
     }
@@ -219,27 +242,46 @@ impl Node {
         db: &mut PgConnection,
         needs_settings: bool,
     ) -> Result<Counted, StoreError> {
+        let number = self.next_commit.fetch_add(1, Ordering::SeqCst);
         let query = statement(db, if needs_settings { COUNT_UNDER_SETTINGS } else { COUNT });
-        let row = within(WRITE_LIMIT, query.bind(self.id.number()).fetch_optional(db)).await;
-        let Some(row) = row.map_err(error::of_write)? else { return Err(self.is_gone()) };
-        let settings = needs_settings.then(|| row.try_get(1).map(SettingsVersion)).transpose();
-        Ok(Counted {
-            commits: row.try_get(0).map_err(error::of_write)?,
-            settings: settings.map_err(error::of_write)?,
-        })
+        let query = query.bind(self.id.number()).bind(number).fetch_optional(db);
+        let Some(row) = within(WRITE_LIMIT, query).await.map_err(error::of_write)? else {
+            return Err(self.is_gone());
+        };
+        let settings = needs_settings.then(|| row.try_get(0).map(SettingsVersion)).transpose();
+        Ok(Counted { number, settings: settings.map_err(error::of_write)? })
     }
 
-    /// Goes on in a new session: returns how many transactions have committed.
+    /// Goes on in a new session: returns the number of the last transaction that has committed, of those that are remembered.
     pub(super) async fn resume(&self, db: &mut PgConnection) -> Result<i64, StoreError> {
-        let query = scalar(db, RESUME).bind(self.id.number());
-        let commits = within(READ_LIMIT, query.fetch_optional(db)).await.map_err(error::of_read)?;
-        commits.ok_or_else(|| self.is_gone())
+        let query = scalar::<i64>(db, RESUME).bind(self.id.number());
+        let own = within(READ_LIMIT, query.fetch_optional(&mut *db)).await.map_err(error::of_read)?;
+        if own.is_none() {
+            return Err(self.is_gone());
+        }
+        let query = scalar(db, LAST_COMMIT).bind(self.id.number());
+        within(READ_LIMIT, query.fetch_one(db)).await.map_err(error::of_read)
+    }
+
+    /// Forgets all but the latest transactions: of the last one it may still have to be found out what became of it.
+    async fn forget_commits(&self, db: &mut PgConnection, limit: Duration) -> Result<(), StoreError> {
+        let from = self.forgotten_to.load(Ordering::SeqCst);
+        let to = self.next_commit.load(Ordering::SeqCst) - 1;
+        if from < to {
+            let query = statement(db, FORGET_COMMITS).bind(self.id.number()).bind(from).bind(to);
+            within(limit, query.execute(db)).await.map_err(error::of_read)?;
+            self.forgotten_to.store(to, Ordering::SeqCst);
+        }
+        Ok(())
     }
 
     /// Takes leave: nothing is written any more.
     pub(super) async fn leave(&self, db: &mut PgConnection) -> Result<(), StoreError> {
-        let query = statement(db, LEAVE).bind(self.id.number());
-        within(READ_LIMIT, query.execute(db)).await.map(drop).map_err(error::of_read)
+        for sql in [FORGET_OWN_COMMITS, LEAVE] {
+            let query = statement(db, sql).bind(self.id.number());
+            within(READ_LIMIT, query.execute(&mut *db)).await.map_err(error::of_read)?;
+        }
+        Ok(())
     }
 
     /// The error for the row's being gone.

@@ -196,17 +196,17 @@ impl Writer {
         Ok(())
     }
 
-    /// Connects and goes on; returns how many transactions have committed.
+    /// Connects and goes on; returns the number of the last transaction that has committed.
     async fn connect(&self, state: &mut State) -> Result<i64, StoreError> {
         self.lose(state);
         let mut connection = self.connector.connect().await?;
-        let commits = connector::transact(&mut connection, async |db| self.node.resume(db).await).await?;
+        let last = connector::transact(&mut connection, async |db| self.node.resume(db).await).await?;
         self.connector.prepare_to_write(&mut connection).await?;
         state.connection = Some(connection);
         if self.is_away.swap(false, Ordering::SeqCst) {
             tracing::info!("connected to PostgreSQL again");
         }
-        Ok(commits)
+        Ok(last)
     }
 
     fn lose(&self, state: &mut State) {
@@ -251,7 +251,7 @@ impl Writer {
         };
         tracing::warn!(%error, "the connection to PostgreSQL was lost in a commit; finding out what became of it");
         self.lose(state);
-        self.resolve(state, counted.commits, error).await
+        self.resolve(state, counted.number, error).await
     }
 
     /// Finds out whether the transaction with this number has committed. Whoever waits for it waits on; everybody else
@@ -260,7 +260,7 @@ impl Writer {
         let watch = Stopwatch::start();
         loop {
             match self.connect(state).await {
-                Ok(commits) if commits >= number => return Ok(()),
+                Ok(last) if last >= number => return Ok(()),
                 Ok(_) => return Err(StoreError::Unavailable(error.into())),
                 Err(StoreError::Unavailable(cause)) if watch.elapsed() < DOUBT_LIMIT => {
                     tracing::debug!(%cause, "PostgreSQL does not answer yet");

@@ -1,0 +1,1 @@
+-- Nothing: SQLite's one process sees what became of its commits.
