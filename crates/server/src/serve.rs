@@ -103,8 +103,11 @@ async fn serve(config: Config, log_levels: Levels) -> anyhow::Result<()> {
         }
     };
     let traces = prepared.watching.traces.clone();
-    if let Some(cluster) = store.cluster() {
-        cluster.be_at(&prepared.node_address(&config)).await?;
+    if let Some(cluster) = store.cluster()
+        && let Err(error) = cluster.be_at(&prepared.node_address(&config)).await
+    {
+        store.close().await;
+        return Err(error.into());
     }
     let engine = Engine::start(EngineParts { store, config: prepared.engine_config(&config), clock }).await;
     let engine = engine.context("the engine does not start")?;

@@ -140,6 +140,7 @@ struct Rejected {
 impl Rejected {
     /// Takes up why an event is rejected.
     fn add(&mut self, record: &EmittedRecord, error: &EngineError) {
+        let keeps_content = !matches!(error, EngineError::NotFound("program"));
         let reason = match error {
             EngineError::Invalid(problems) => {
                 let each = problems.iter().map(|problem| format!("{} {}", problem.pointer, problem.message));
@@ -153,7 +154,7 @@ impl Rejected {
         };
         // PostgreSQL's texts have no NUL.
         let reason: String = reason.replace('\0', "\u{fffd}").chars().take(MAX_REASON_CHARS).collect();
-        self.rejections.push(Rejection { id: record.id, reason });
+        self.rejections.push(Rejection { id: record.id, reason, keeps_content });
     }
 
     /// What the commit did not take.

@@ -31,6 +31,8 @@ pub struct Rejection {
     pub id: EmittedId,
     /// In words for its producer.
     pub reason: String,
+    /// Whether its data and key are kept: not of what belongs to nobody, whom no erasure would reach.
+    pub keeps_content: bool,
 }
 
 /// Which rejected events are wanted.

@@ -165,15 +165,16 @@ async fn reject(db: &mut PgConnection, rejections: &[Rejection], at_ms: i64) -> 
     let mut rows = Vec::with_capacity(taken.len());
     for row in &taken {
         let id = row.int(0)?;
-        let reason = rejections.iter().find(|rejection| rejection.id.0 == id);
+        let Some(rejection) = rejections.iter().find(|rejection| rejection.id.0 == id) else { continue };
+        let content = |column| if rejection.keeps_content { row.optional_text(column) } else { Ok(None) };
         rows.push(RejectedEvent {
             id,
             campaign_id: row.text(1)?,
             event: row.text(2)?,
-            data: row.optional_text(3)?,
+            data: content(3)?,
             data_bytes: row.int(4)?,
-            idempotency_key: row.optional_text(5)?,
-            reason: reason.map(|rejection| rejection.reason.clone()).unwrap_or_default(),
+            idempotency_key: content(5)?,
+            reason: rejection.reason.clone(),
             created_at: row.int(6)?,
             rejected_at: at_ms,
         });

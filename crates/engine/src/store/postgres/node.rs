@@ -21,17 +21,25 @@ use crate::store::{SettingsVersion, StoreError};
 
 const REGISTER: &str = "
     INSERT INTO node (id, name, machine, address, number, presence, commits, open_until_ms, expires_at_ms)
-    VALUES ($1, $2, $3, $4, (
-            SELECT COALESCE(MIN(free.number), 0)
-            FROM generate_series(0, 63) AS free (number)
-            WHERE free.number NOT IN (
-                SELECT number FROM node
-                WHERE open_until_ms > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) - 3600000
-            )
-        ), $5, 0, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) + $6, NULL)
+    SELECT $1, $2, $3, $4, free.number, $5, 0, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) + $6, NULL
+    FROM generate_series(0, 63) AS free (number)
+    WHERE free.number NOT IN (
+        SELECT number FROM node
+        WHERE open_until_ms > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) - 3600000
+    )
+    ORDER BY free.number
+    LIMIT 1
     RETURNING number";
 
 const MOVE: &str = "UPDATE node SET address = $2 WHERE id = $1";
+
+/// Those on other machines that have the database open. One without an address has only just begun.
+const ELSEWHERE: &str = "
+    SELECT name, address
+    FROM node
+    WHERE machine <> $1 AND presence <> 'alone' AND address <> ''
+        AND open_until_ms > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)
+    ORDER BY name, id";
 
 /// Two processes cannot be at one address of one machine: whoever had it before is gone.
 const SUCCEED: &str = "
@@ -164,7 +172,14 @@ impl Node {
             .bind(own.address)
             .bind(presence)
             .bind(milliseconds(own.ttl));
-        let row = within(WRITE_LIMIT, query.fetch_one(db)).await.map_err(error::of_write)?;
+        let row = within(WRITE_LIMIT, query.fetch_optional(db)).await.map_err(error::of_write)?;
+        let Some(row) = row else {
+            return Err(StoreError::Unusable(
+                "64 processes have had this database open within the last hour, and there is a number for no more; stop some, or \
+                 wait"
+                    .to_owned(),
+            ));
+        };
         let number: i16 = row.try_get(0).map_err(error::of_write)?;
         Ok(Self {
             id,
@@ -186,8 +201,21 @@ impl Node {
         self.number
     }
 
-    /// Is spoken to there from now on, and takes the place of whoever was before.
+    /// Is spoken to there from now on, and takes the place of whoever was before. Processes on several machines that cannot
+    /// reach each other are refused.
     pub(super) async fn be_at(&self, db: &mut PgConnection, address: &str) -> Result<(), StoreError> {
+        let query = statement(db, ELSEWHERE).bind(machine());
+        let others = within(READ_LIMIT, query.fetch_all(&mut *db)).await.map_err(error::of_read)?;
+        for row in others {
+            let text = |column| row.try_get::<String, _>(column).map_err(error::of_read);
+            let (name, other) = (text(0)?, text(1)?);
+            if [address, &other].into_iter().any(is_loopback) {
+                return Err(StoreError::Unusable(format!(
+                    "this process is at {address}, and {name} at {other} on another machine: one cannot reach the other there; \
+                     give each an address that the others reach (GROUNDSWELL_NODE_ADDRESS)"
+                )));
+            }
+        }
         let own = statement(db, MOVE).bind(self.id.number()).bind(address);
         within(WRITE_LIMIT, own.execute(&mut *db)).await.map_err(error::of_write)?;
         for sql in [SUCCEED, FORGET_PREDECESSORS] {
@@ -299,7 +327,18 @@ impl Node {
     }
 }
 
-/// What the machine, or the container, calls itself.
+/// What the machine, or the container, calls itself; and, since others may call themselves the same, which start of it this is and
+/// which network it has. Where the system does not say that, names must differ.
 fn machine() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let network = std::fs::read_link("/proc/self/ns/net").unwrap_or_default();
+    format!("{name} {} {}", boot.trim(), network.display())
+}
+
+/// Whether an address like `http://127.0.0.1:3000` is one that only its own machine can reach.
+fn is_loopback(address: &str) -> bool {
+    let Ok(address) = address.parse::<http::Uri>() else { return false };
+    let host = address.host().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
 }

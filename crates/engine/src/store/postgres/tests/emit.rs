@@ -172,7 +172,8 @@ async fn a_rejected_event_waits_no_longer_and_is_kept_with_its_reason_until_it_i
     database.sql("SELECT groundswell.emit(REPEAT('p', 5000), REPEAT('e', 5000), REPEAT('d', 20000), REPEAT('k', 5000))");
     let reject = async |ids: &[i64], at_ms| {
         let reason = || "no".to_owned();
-        let each = ids.iter().map(|id| Rejection { id: EmittedId(*id), reason: reason() });
+        let each =
+            ids.iter().map(|id| Rejection { id: EmittedId(*id), reason: reason(), keeps_content: true });
         store.reject(&each.collect::<Vec<_>>(), at_ms).await.expect("commits")
     };
     assert_eq!(reject(&[1, 2], 100).await, 2);

@@ -211,3 +211,38 @@ async fn a_node_is_another_one_after_a_restart() {
     numbers.dedup();
     assert_eq!(numbers.len(), 3);
 }
+
+/// On the other machine, what has that address is somebody else.
+#[tokio::test]
+async fn nodes_of_two_machines_are_refused_at_addresses_that_only_one_of_them_reaches() {
+    const HERE: &str = "http://127.0.0.1:3000";
+    const FAR: &str = "http://10.0.0.7:3000";
+    let database = Database::new();
+    let (one, two) = (database.open().await, database.open().await);
+    for (there, address) in [(FAR, HERE), (HERE, FAR), ("http://[::1]:3000", FAR)] {
+        one.be_at(there).await.expect("alone on its machine");
+        database.sql(&format!("UPDATE node SET machine = 'elsewhere' WHERE address = '{there}'"));
+        let refused = two.be_at(address).await;
+        assert!(matches!(&refused, Err(StoreError::Unusable(why)) if why.contains(there)), "{refused:?}");
+        database.sql("UPDATE node SET address = '', machine = ''");
+    }
+    one.be_at(FAR).await.expect("is reached there");
+    two.be_at("http://10.0.0.8:3000").await.expect("is reached there");
+    one.close().await;
+    two.close().await;
+}
+
+/// Ids carry the number of the node that made them, so two nodes with one number would make the same.
+#[tokio::test]
+async fn who_finds_no_number_is_refused() {
+    let database = Database::new();
+    let store = database.open().await;
+    database.sql(
+        "INSERT INTO node (id, name, machine, address, number, presence, commits, open_until_ms)
+        SELECT free, '', '', '', free, 'staying', 0, open_until_ms
+        FROM node, generate_series(0, 63) AS numbers (free) WHERE free <> number",
+    );
+    let refused = Postgres::open(&database.url(), options()).await;
+    assert!(matches!(&refused, Err(StoreError::Unusable(why)) if why.contains("64")), "{refused:?}");
+    store.close().await;
+}
