@@ -114,9 +114,11 @@ impl Engine {
         }
         // What is accepted meanwhile has its id by then.
         let waiting = self.erase_emitted(program, &subject).await?;
-        let until = self.ids.latest_event();
+        let own = self.ids.latest_event();
         // What has its id is committed by then.
         self.writer.note(Batch::default()).await?;
+        // Another node's clock may be ahead, and so the ids of what it has accepted.
+        let until = self.store.highest_event_id().await?.map_or(own, |highest| highest.max(own));
         let job = ErasureRecord {
             id: self.ids.erasure(),
             program_id: program.clone(),
@@ -348,9 +350,12 @@ pub(crate) async fn run(engine: Arc<Engine>, stop: CancellationToken) {
         let jobs = match engine.store.running_erasures().await {
             Ok(jobs) => jobs,
             Err(error) => {
-                tracing::warn!(%error, "erasures cannot be read");
+                tracing::warn!(%error, "erasures cannot be read; they are looked for again");
                 pause(AFTER_FAILURE, &stop).await;
-                Vec::new()
+                if stop.is_cancelled() {
+                    return;
+                }
+                continue;
             }
         };
         let is_idle = jobs.is_empty();

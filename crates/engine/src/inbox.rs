@@ -140,6 +140,11 @@ impl Inboxes {
         Ok(())
     }
 
+    /// Whether a URL is what an inbox's address looks like, and other nodes make some.
+    fn may_be_another_nodes(&self, url: &Url) -> bool {
+        self.store.cluster().is_some() && self.addresses.is_like_one(url)
+    }
+
     /// Whether a URL is, to the letter, the address of an inbox that there is.
     pub(crate) fn is_own(&self, url: &Url) -> bool {
         self.addresses.program_at(url).is_some()

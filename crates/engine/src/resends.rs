@@ -234,8 +234,11 @@ pub(crate) async fn run(engine: Arc<Engine>, stop: CancellationToken) {
         let jobs = match engine.store.running_resend_jobs().await {
             Ok(jobs) => jobs,
             Err(error) => {
-                tracing::warn!(%error, "resend jobs cannot be read");
-                Vec::new()
+                tracing::warn!(%error, "resend jobs cannot be read; they are looked for again");
+                tokio::select! {
+                    () = stop.cancelled() => return,
+                    () = tokio::time::sleep(AFTER_FAILURE) => continue,
+                }
             }
         };
         let mut has_more = false;

@@ -6,17 +6,17 @@ use crate::delivery::outcome::{Exchange, judge, with_location};
 use crate::delivery::sender::head_lines;
 use crate::store::{After, AttemptRecord, BootRecord, PARKED_DUE_MS, Pending};
 
-/// Whether no further attempt will be made; `attempts` by number.
+/// Whether no further attempt will be made; `attempts` by number. What a node said that had lost the delivery ended nothing.
 pub(super) fn has_ended(attempts: &[AttemptRecord]) -> bool {
-    attempts.iter().any(|attempt| !matches!(attempt.after, After::Retry(_)))
+    attempts.iter().any(|attempt| !matches!(attempt.after, After::Retry(_) | After::Fenced))
 }
 
-/// When the last attempt said the next one is due.
+/// When the last attempt that counted said the next one is due.
 pub(super) fn next_due_ms(attempts: &[AttemptRecord]) -> Option<i64> {
-    match attempts.last()?.after {
+    attempts.iter().rev().find_map(|attempt| match attempt.after {
         After::Retry(due_at_ms) => Some(due_at_ms),
         _ => None,
-    }
+    })
 }
 
 /// How a delivery stands.
@@ -192,6 +192,18 @@ mod tests {
         let delivered = [attempt_with(1, After::Delivered)];
         let ended = Standing { attempts: &delivered, under_way: Some(0), ..Standing::default() };
         assert_eq!(state(&ended), DeliveryState::Delivered);
+    }
+
+    /// Its row stands where the attempt before put it.
+    #[test]
+    fn what_a_node_said_that_had_lost_the_delivery_ends_nothing() {
+        let attempts = [attempt_with(1, After::Retry(5)), attempt_with(2, After::Fenced)];
+        assert!(!has_ended(&attempts));
+        assert_eq!(next_due_ms(&attempts), Some(5));
+        let pending = pending_at(5);
+        let standing = Standing { attempts: &attempts, pending: Some(&pending), ..Standing::default() };
+        assert_eq!(state(&standing), DeliveryState::Retrying);
+        assert!(has_ended(&[attempt_with(2, After::Fenced), attempt_with(2, After::Delivered)]));
     }
 
     #[test]

@@ -291,8 +291,8 @@ impl Runtime {
                 }
                 Action::FindExpired(wanted) => self.find_expired(wanted),
                 Action::End(expired) => {
-                    let context = Arc::clone(&self.context);
-                    self.tasks.spawn(async move { attempt::end_expired(&context, expired).await });
+                    let (context, outbox) = (Arc::clone(&self.context), self.outbox.clone());
+                    self.tasks.spawn(async move { attempt::end_expired(&context, expired, &outbox).await });
                 }
             }
         }

@@ -46,6 +46,11 @@ impl Addresses {
         self.program_with(url.as_str().strip_prefix(self.prefix.as_ref()?)?)
     }
 
+    /// Whether a URL begins as every address does.
+    pub(super) fn is_like_one(&self, url: &Url) -> bool {
+        self.prefix.as_ref().is_some_and(|prefix| url.as_str().starts_with(prefix))
+    }
+
     /// Whose inbox's address ends in this.
     pub(super) fn program_with(&self, token: &str) -> Option<ProgramId> {
         self.tokens.read().unwrap_or_else(PoisonError::into_inner).programs.get(token).cloned()

@@ -40,7 +40,23 @@ impl Transport for InboxTransport {
     {
         match self.inboxes.addresses.program_at(outgoing.url) {
             Some(program) => Box::pin(async move { hand_over(&self.inboxes, &program, outgoing).await }),
+            None if self.inboxes.may_be_another_nodes(outgoing.url) => {
+                Box::pin(async move { self.find_and_send(outgoing).await })
+            }
             None => self.other.send(outgoing),
+        }
+    }
+}
+
+impl InboxTransport {
+    /// For what may be the address of an inbox that another node has made since this one began.
+    async fn find_and_send(&self, outgoing: Outgoing<'_>) -> Exchanged {
+        if let Err(error) = self.inboxes.read_again().await {
+            tracing::warn!(%error, "the addresses of inboxes cannot be read");
+        }
+        match self.inboxes.addresses.program_at(outgoing.url) {
+            Some(program) => hand_over(&self.inboxes, &program, outgoing).await,
+            None => self.other.send(outgoing).await,
         }
     }
 }

@@ -285,9 +285,10 @@ impl Shared {
 
     /// Nothing of these shards is begun here any more.
     async fn leave(&self, shards: Vec<Shard>) {
-        self.writer.forsake(shards.clone()).await;
-        // When the runtime is gone the engine is stopping, and sends nothing.
-        let _ = self.runtime.send(Message::Left(shards)).await;
+        // First, since the writer may be in the middle of a commit that hangs. When the runtime is gone the engine is stopping,
+        // and sends nothing.
+        let _ = self.runtime.send(Message::Left(shards.clone())).await;
+        self.writer.forsake(shards).await;
     }
 
     async fn drain(&self, leases: Vec<Lease>) {

@@ -1,7 +1,7 @@
 //! Several nodes on one database: their leases, the fence, and what one has to learn of what another wrote.
 
 use async_trait::async_trait;
-use groundswell_types::{EventId, ProgramId};
+use groundswell_types::{DeliveryId, EventId, ProgramId};
 
 use super::{Accepted, Batch, EndpointId, MoveStep, Moved, SettingsChange, StoreError};
 use crate::cluster::{Asked, Lease, NodeId, Snapshot};
@@ -60,6 +60,8 @@ pub struct Committed {
     /// Leases under which outcomes came and which are another node's by now; sorted. Of these outcomes only what is
     /// said at [`crate::cluster::Fence::Stale`] was written.
     pub stale: Vec<Lease>,
+    /// Deliveries that were to be tried again and had been ended meanwhile by another node: no row was written for them; sorted.
+    pub ended: Vec<(EndpointId, DeliveryId)>,
 }
 
 /// A living node.
@@ -95,13 +97,13 @@ pub trait ClusterStore: Send + Sync {
     async fn release(&self, asked: &Asked) -> Result<(), StoreError>;
 
     /// [`super::Store::commit`], fenced: each outcome's epoch is looked at in the transaction, and if
-    /// [`Batch::settings`] is given and settings have been changed since, nothing is written and the answer is
-    /// [`StoreError::Outdated`]. Nor are health and notices written of an endpoint of whose shard the batch has outcomes under
+    /// [`Batch::settings`] is given, the batch goes by them ([`Batch::goes_by_settings`]) and they have been changed since,
+    /// nothing is written and the answer is [`StoreError::Outdated`]. Nor are health and notices written of an endpoint of whose shard the batch has outcomes under
     /// stale leases only, nor the health of one of whose shard it has none and that is another node's.
     async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError>;
 
     /// [`super::Store::move_pending`], written only while the endpoint's shard is under this lease, and else answered by
-    /// [`StoreError::Fenced`].
+    /// [`StoreError::Fenced`]. Nothing is parked at a webhook that is enabled: that step is the move's last.
     async fn move_pending(&self, step: &MoveStep, lease: Lease) -> Result<Moved, StoreError>;
 
     /// From now on, what only the node that leads may write ([`super::Store::apply`], [`super::Store::resend`],

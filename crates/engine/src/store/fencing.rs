@@ -34,6 +34,11 @@ impl<'a> Logged<'a> {
         Self { attempt, number: attempt.number, after: attempt.after }
     }
 
+    /// Whether it was another node's delivery by the time it ended.
+    pub(super) const fn is_late(&self) -> bool {
+        self.number < 0
+    }
+
     /// Of a node that had lost the delivery by the time it ended. An ending without an attempt is not logged: it did not come
     /// to be.
     fn late(attempt: &'a AttemptRecord, lease: Lease) -> Option<Self> {

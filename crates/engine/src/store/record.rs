@@ -382,8 +382,17 @@ pub struct Batch {
     /// Of each accept, what it was emitted as; empty where none was. That it waits ends with this transaction, and what waits no
     /// longer is not accepted.
     pub emitted: Vec<Option<EmittedId>>,
-    /// The settings that `accepts` were decided by; none where only one process can have the database.
+    /// The settings that it was decided by; none where only one process can have the database.
     pub settings: Option<SettingsVersion>,
+}
+
+impl Batch {
+    /// Whether it would be another one under other settings, and nothing would put it right afterwards: where events go, and
+    /// what stands still until somebody sends it. What is parked too late is parked by the move that follows the change.
+    pub(crate) fn goes_by_settings(&self) -> bool {
+        let parks = |outcome: &Outcome| outcome.insert.is_some_and(|row| row.key.due_at_ms == PARKED_DUE_MS);
+        !self.accepts.is_empty() || self.outcomes.iter().any(parks)
+    }
 }
 
 /// A committed event without its body.

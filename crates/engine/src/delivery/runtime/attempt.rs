@@ -6,7 +6,7 @@ use bytes::Bytes;
 use groundswell_types::{Change, FailureClass, WebhookTimeout};
 use tokio::sync::mpsc;
 
-use super::Message;
+use super::{Message, Settled};
 use crate::changes::Changes;
 use crate::clock::Clock;
 use crate::cluster::Epoch;
@@ -103,10 +103,18 @@ pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Se
 }
 
 /// Ends deliveries whose deadline passed while their endpoint was failing.
-pub(super) async fn end_expired(context: &AttemptContext, expired: Vec<Pending>) {
+pub(super) async fn end_expired(
+    context: &AttemptContext,
+    expired: Vec<Pending>,
+    outbox: &mpsc::Sender<Message>,
+) {
     let now_ms = context.clock.now_ms();
     for pending in expired {
-        let Some(epoch) = context.nodes.served.begin(pending.key.endpoint_id) else { continue };
+        let Some(epoch) = context.nodes.served.begin(pending.key.endpoint_id) else {
+            // Its shard has gone to another node: nobody waits for this ending any more.
+            let _ = outbox.send(Message::Settled(vec![Settled { old: pending.key, retry: None }])).await;
+            continue;
+        };
         let health = context.directory.health(pending.key.endpoint_id);
         let since =
             health.failing_since_ms.map_or_else(String::new, |at_ms| format!(" since {}", http_date(at_ms)));

@@ -12,7 +12,9 @@ use crate::cluster::{Lease, Shard};
 use crate::delivery::runtime::{Message, Settled};
 use crate::delivery::scheduler::{Body, FlowId, Item};
 use crate::error::EngineError;
-use crate::store::{Accept, Accepted, Batch, Committed, Pending, PendingKey, SMALL_BODY, StoreError};
+use crate::store::{
+    Accept, Accepted, Batch, Committed, EndpointId, Pending, PendingKey, SMALL_BODY, StoreError,
+};
 
 /// What became of one item of a batch.
 #[derive(Debug)]
@@ -36,6 +38,8 @@ enum Whose {
     Ours,
     /// Another node had taken it over.
     Another,
+    /// Nobody's any more: another node had ended it.
+    Nobody,
 }
 
 /// Of each accept and of each outcome.
@@ -137,8 +141,18 @@ impl Writer {
             if let Some(fates) = self.commit_or_bisect(&batch).await {
                 return Decided { batch, places, consequences, fates, took: watch.elapsed() };
             }
-            // That it fails is noted, and the next commit fails, too.
-            let _ = self.catch_up().await;
+            // Not decided anew as long as it cannot be said what has changed; why is noted.
+            if self.catch_up().await.is_err() {
+                let accepts = batch.accepts.iter().map(|_| Fate::NotNow(Reason::Away)).collect();
+                let outcomes = batch.outcomes.iter().map(|_| Fate::NotNow(Reason::Away)).collect();
+                return Decided {
+                    batch,
+                    places,
+                    consequences,
+                    fates: (accepts, outcomes),
+                    took: watch.elapsed(),
+                };
+            }
         }
     }
 
@@ -234,12 +248,12 @@ impl Writer {
             };
             self.measure(part, watch, &result);
             match result {
-                Ok(Committed { accepted, stale }) => {
+                Ok(Committed { accepted, stale, ended }) => {
                     if self.is_full.swap(false, Ordering::Relaxed) {
                         tracing::info!("there is room on the disk again");
                     }
                     accept_fates.extend(accepted.into_iter().map(Fate::Committed));
-                    let fate = |at| Fate::Committed(whose_outcome(batch, at, &stale));
+                    let fate = |at| Fate::Committed(whose_outcome(batch, at, (&stale, &ended)));
                     outcome_fates.extend((part.outcomes.0..part.outcomes.1).map(fate));
                     if !stale.is_empty() {
                         self.nodes.fenced(&stale);
@@ -264,7 +278,7 @@ impl Writer {
                 Err(error) => {
                     let reason = match &error {
                         StoreError::Full(_) => Reason::Full,
-                        StoreError::Unavailable(_) => Reason::Away,
+                        StoreError::Unavailable(_) | StoreError::Outdated => Reason::Away,
                         StoreError::Fatal(_) => Reason::Unclear,
                         _ => Reason::Stopping,
                     };
@@ -281,7 +295,7 @@ impl Writer {
         if let Some(cluster) = self.store.cluster() {
             return cluster.commit(batch).await;
         }
-        Ok(Committed { accepted: self.store.commit(batch).await?, stale: Vec::new() })
+        Ok(Committed { accepted: self.store.commit(batch).await?, ..Committed::default() })
     }
 
     /// Counts a commit, and what it did.
@@ -328,11 +342,18 @@ impl Writer {
     }
 }
 
-/// Whose the outcome at a place of a batch was, when these leases were found stale.
-fn whose_outcome(batch: &Batch, at: usize, stale: &[Lease]) -> Whose {
+/// Whose the outcome at a place of a batch was, when these leases were found stale, and these deliveries ended.
+fn whose_outcome(batch: &Batch, at: usize, (stale, ended): (&[Lease], &[(EndpointId, DeliveryId)])) -> Whose {
     let Some(epoch) = batch.epochs.get(at) else { return Whose::Ours };
-    let lease = Lease { shard: Shard::of(batch.outcomes[at].attempt.endpoint_id), epoch: *epoch };
-    if stale.contains(&lease) { Whose::Another } else { Whose::Ours }
+    let attempt = &batch.outcomes[at].attempt;
+    let lease = Lease { shard: Shard::of(attempt.endpoint_id), epoch: *epoch };
+    if stale.contains(&lease) {
+        Whose::Another
+    } else if ended.binary_search(&(attempt.endpoint_id, attempt.delivery_id)).is_ok() {
+        Whose::Nobody
+    } else {
+        Whose::Ours
+    }
 }
 
 /// For the log. A resend's id does not tell it.

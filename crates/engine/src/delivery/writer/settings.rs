@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use groundswell_types::editor::ChangedBy;
-use groundswell_types::{DeliveryId, NoticeKind, ProgramId};
+use groundswell_types::{DeliveryId, EventId, NoticeKind, ProgramId};
 use tokio::sync::oneshot;
 
 use super::{Writer, WriterHandle};
@@ -142,7 +142,15 @@ impl Writer {
     }
 
     async fn move_parked(&mut self, (endpoint, wanted): (EndpointId, ParkedMove), reply: Reply<()>) {
-        let kind = match self.parked_move(endpoint, wanted) {
+        // What another node has parked may have a higher id, if its clock is ahead.
+        let newest = match self.store.highest_event_id().await {
+            Ok(newest) => newest,
+            Err(error) => {
+                let _ = reply.send(Err(self.note(error)));
+                return;
+            }
+        };
+        let kind = match self.parked_move(endpoint, wanted, newest) {
             Ok(kind) => kind,
             Err(error) => {
                 let _ = reply.send(Err(error));
@@ -163,13 +171,20 @@ impl Writer {
         });
     }
 
-    fn parked_move(&self, endpoint: EndpointId, wanted: ParkedMove) -> Result<Move, EngineError> {
+    fn parked_move(
+        &self,
+        endpoint: EndpointId,
+        wanted: ParkedMove,
+        newest: Option<EventId>,
+    ) -> Result<Move, EngineError> {
         let live = self.directory.endpoint(endpoint).ok_or(EngineError::NotFound("webhook"))?;
         if !self.moves.has_room(endpoint) {
             return Err(EngineError::Overloaded);
         }
         // Ids only grow, so this is above everything that is parked now.
-        let before = DeliveryId::new(self.ids.event(), 0);
+        let own = self.ids.event();
+        let beyond = newest.map_or(own, |newest| EventId::from_number(newest.number() + 1).max(own));
+        let before = DeliveryId::new(beyond, 0);
         match wanted {
             ParkedMove::Release { .. } if !live.record.is_enabled => {
                 Err(EngineError::Refused("Turn the webhook on and publish before sending.".to_owned()))

@@ -12,8 +12,8 @@ use crate::clock::Clock;
 use crate::cluster::{Asked, Fence, Lease, LeaseTable, NodeId, NodeRow, Presence, Shard, Snapshot};
 use crate::store::fencing::{Fencing, shards_of};
 use crate::store::{
-    Batch, Changed, Changes, ClusterStore, Committed, EndpointId, EndpointRecord, HealthRecord, MoveStep,
-    Moved, NodeAddress, ProgramRecord, SettingsVersion, StoreError,
+    Batch, Changed, Changes, ClusterStore, Committed, EndpointId, EndpointRecord, HealthRecord, Move,
+    MoveStep, Moved, NodeAddress, ProgramRecord, SettingsVersion, StoreError,
 };
 
 /// How long it is known what was changed.
@@ -133,7 +133,13 @@ impl ClusterStore for Memory {
     async fn move_pending(&self, step: &MoveStep, lease: Lease) -> Result<Moved, StoreError> {
         let mut state = self.state();
         match state.several.as_ref().map(|several| several.leases.fence(lease)) {
-            Some(Fence::Current) => Ok(state.move_pending(step)),
+            Some(Fence::Current) => {
+                let endpoint = state.endpoints.get(&step.endpoint_id);
+                if step.kind == Move::Park && endpoint.is_some_and(|one| one.is_enabled) {
+                    return Ok(Moved { rows: 0, next: None });
+                }
+                Ok(state.move_pending(step))
+            }
             _ => Err(StoreError::Fenced),
         }
     }
@@ -154,7 +160,7 @@ impl ClusterStore for Memory {
         let mut state = self.state();
         let several = state.several.as_ref().ok_or(StoreError::Fenced)?;
         let is_outdated = batch.settings.is_some_and(|settings| settings.0 != several.version);
-        if is_outdated && !batch.accepts.is_empty() {
+        if is_outdated && batch.goes_by_settings() {
             return Err(StoreError::Outdated);
         }
         let shards = shards_of(batch)?;

@@ -8,7 +8,7 @@ use groundswell_types::{ErasureId, EventId, InboxRequestId, ProgramId};
 
 use super::Memory;
 use crate::store::{
-    AuditStore as _, Changed, EraseStep, ErasureRecord, ErasureStore, EventRecord, StoreError,
+    AttemptRecord, AuditStore as _, Changed, EraseStep, ErasureRecord, ErasureStore, EventRecord, StoreError,
 };
 
 #[derive(Debug, Default)]
@@ -26,6 +26,16 @@ impl Erasures {
 
 /// As the statements say it.
 const ANSWER_ERASED: &str = "What the receiver answered was erased.";
+
+/// Forgets what the receiver answered.
+pub(super) fn erase_answer(attempt: &mut AttemptRecord) {
+    attempt.response_head = String::new();
+    attempt.response_body = Bytes::new();
+    attempt.is_response_truncated = false;
+    if attempt.status_code.is_some() && !attempt.message.is_empty() {
+        ANSWER_ERASED.clone_into(&mut attempt.message);
+    }
+}
 
 #[async_trait]
 impl ErasureStore for Memory {
@@ -68,12 +78,7 @@ impl ErasureStore for Memory {
             for attempt in state.attempts.values_mut() {
                 if attempt.number > 0 && step.deliveries.contains(&attempt.delivery_id) {
                     attempts += 1;
-                    attempt.response_head = String::new();
-                    attempt.response_body = Bytes::new();
-                    attempt.is_response_truncated = false;
-                    if attempt.status_code.is_some() && !attempt.message.is_empty() {
-                        ANSWER_ERASED.clone_into(&mut attempt.message);
-                    }
+                    erase_answer(attempt);
                 }
             }
             let attempts = step.job.attempts + attempts;

@@ -10,7 +10,7 @@ use groundswell_types::{DeliveryId, EventId, HourCount, InboxRequestId, ProgramI
 use super::addresses::Addresses;
 use super::audit::Audit;
 use super::cluster::Several;
-use super::erasure::Erasures;
+use super::erasure::{Erasures, erase_answer};
 use super::health::Healths;
 use super::incidents::Incidents;
 use super::people::People;
@@ -131,11 +131,15 @@ impl State {
         let (removed, inserted) = changes(current);
         let gone = removed.iter().filter(|key| self.pending.remove(key).is_some());
         let waited: BTreeSet<_> = gone.map(|key| (key.endpoint_id, key.delivery_id)).collect();
-        let next = inserted.iter().filter(|row| waited.contains(&(row.key.endpoint_id, row.key.delivery_id)));
-        self.pending.extend(next.map(|row| (row.key, *row)));
+        let (next, lost): (Vec<Pending>, Vec<Pending>) = inserted
+            .into_iter()
+            .partition(|row| waited.contains(&(row.key.endpoint_id, row.key.delivery_id)));
+        self.pending.extend(next.into_iter().map(|row| (row.key, row)));
+        let mut ended: Vec<_> = lost.iter().map(|row| (row.key.endpoint_id, row.key.delivery_id)).collect();
+        ended.sort_unstable();
         self.health.extend(fencing.health(batch).copied());
         self.notices.extend(fencing.notices(batch));
-        Ok(Committed { accepted, stale })
+        Ok(Committed { accepted, stale, ended })
     }
 
     fn accept_and_log(
@@ -152,8 +156,13 @@ impl State {
         for (accept, _) in new() {
             self.accept(accept);
         }
-        for Logged { attempt, number, after } in attempts {
-            let logged = AttemptRecord { after: *after, ..(*attempt).clone() };
+        for one @ Logged { attempt, number, after } in attempts {
+            let mut logged = AttemptRecord { after: *after, ..(*attempt).clone() };
+            let id = attempt.delivery_id;
+            let event = self.resends.get(&id).map_or_else(|| id.event(), |resend| resend.event_id);
+            if one.is_late() && self.erasures.events.contains(&event) {
+                erase_answer(&mut logged);
+            }
             self.attempts.insert((attempt.delivery_id, *number), logged);
         }
         Ok(answers)

@@ -21,7 +21,7 @@ use crate::store::query::deliveries::{limit_of, targets};
 use crate::store::query::{Columns as _, Connection as _, damaged, moves, programs, webhooks};
 use crate::store::sql::{Database as _, Transaction as _};
 use crate::store::{
-    Batch, Changes, ClusterStore, Committed, EndpointId, EndpointRecord, HealthRecord, MoveStep, Moved,
+    Batch, Changes, ClusterStore, Committed, EndpointId, EndpointRecord, HealthRecord, Move, MoveStep, Moved,
     NodeAddress, ProgramRecord, SettingsVersion, StoreError,
 };
 
@@ -97,6 +97,9 @@ const ADDRESSES: &str = "
 
 /// No acquisition gets the row before the transaction has ended.
 const EPOCH: &str = "SELECT epoch FROM shard_lease WHERE shard = $1 FOR KEY SHARE";
+
+/// It stays so until the transaction has ended.
+const IS_ENABLED: &str = "SELECT is_enabled FROM endpoint WHERE id = $1 AND deleted_at_ms IS NULL FOR SHARE";
 
 const ACCEPTED: &str = "SELECT id, targets FROM event WHERE id > $1 ORDER BY id LIMIT $2";
 
@@ -212,7 +215,7 @@ impl ClusterStore for Postgres {
     async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError> {
         let mut db = self.writer.begin().await?;
         if let Some(settings) = batch.settings
-            && !batch.accepts.is_empty()
+            && batch.goes_by_settings()
         {
             db.expect(settings);
         }
@@ -225,10 +228,7 @@ impl ClusterStore for Postgres {
 
     async fn move_pending(&self, step: &MoveStep, lease: Lease) -> Result<Moved, StoreError> {
         let mut db = self.writer.begin().await?;
-        let result = match check(&mut db, lease).await {
-            Ok(()) => moves::step(&mut *db, step).await,
-            Err(error) => Err(error),
-        };
+        let result = step_under(&mut db, step, lease).await;
         db.finish(result).await
     }
 
@@ -282,6 +282,20 @@ async fn check(db: &mut PgConnection, lease: Lease) -> Result<(), StoreError> {
     let query = scalar(db, EPOCH).bind(i16::from(lease.shard.number()));
     let epoch: Option<i64> = within(WRITE_LIMIT, query.fetch_optional(db)).await.map_err(error::of_write)?;
     if epoch == Some(lease.epoch.number()) { Ok(()) } else { Err(StoreError::Fenced) }
+}
+
+/// A step of a move. Nothing is parked at a webhook that was enabled again since this node last read the settings.
+async fn step_under(db: &mut PgConnection, step: &MoveStep, lease: Lease) -> Result<Moved, StoreError> {
+    check(db, lease).await?;
+    if step.kind == Move::Park {
+        let query = scalar::<i64>(db, IS_ENABLED).bind(step.endpoint_id.0);
+        let is_enabled =
+            within(WRITE_LIMIT, query.fetch_optional(&mut *db)).await.map_err(error::of_write)?;
+        if is_enabled == Some(1) {
+            return Ok(Moved { rows: 0, next: None });
+        }
+    }
+    moves::step_beside_others(db, step).await
 }
 
 async fn renew(db: &mut PgConnection, asked: &Asked, node: &Node) -> Result<Snapshot, StoreError> {

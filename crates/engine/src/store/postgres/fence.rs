@@ -1,14 +1,16 @@
 //! A batch of which some may be another node's to say by now.
 
-use groundswell_types::DeliveryId;
+use std::collections::BTreeMap;
+
+use groundswell_types::{DeliveryId, EventId};
 use sqlx::PgConnection;
 
 use super::hot::{self, column};
 use super::statement::statement;
 use super::{cluster, emit};
 use crate::cluster::NodeId;
-use crate::store::fencing::{Fenced, Fencing, shards_of};
-use crate::store::query::{Columns as _, notices};
+use crate::store::fencing::{Fenced, Fencing, Logged, shards_of};
+use crate::store::query::{Columns as _, erasure, notices, resends};
 use crate::store::rows::changes;
 use crate::store::{Batch, Committed, EndpointId, StoreError};
 
@@ -36,13 +38,16 @@ pub(super) async fn commit(
     let accepted = emit::accept(db, batch).await?;
     let Fenced { current, ended, attempts, stale } = fencing.outcomes(batch);
     hot::log(db, &attempts).await?;
+    if !stale.is_empty() {
+        erase_late(db, &attempts).await?;
+    }
     // What has succeeded is over, whatever else the batch says of it.
     end(db, &ended).await?;
     let (removed, inserted) = changes(current);
-    hot::move_pending(db, &removed, &inserted).await?;
+    let lost = hot::move_pending(db, &removed, &inserted).await?;
     hot::set_health(db, fencing.health(batch)).await?;
     notices::insert(db, &fencing.notices(batch)).await?;
-    Ok(Committed { accepted, stale })
+    Ok(Committed { accepted, stale, ended: lost })
 }
 
 /// Locks the leases that decide about the batch.
@@ -56,6 +61,21 @@ async fn look(db: &mut PgConnection, batch: &Batch, node: NodeId) -> Result<Fenc
         }
     }
     Ok(Fencing::of(batch, node, current))
+}
+
+/// Who has lost a shard may not have heard either what was erased since.
+async fn erase_late(db: &mut PgConnection, attempts: &[Logged<'_>]) -> Result<(), StoreError> {
+    let late = attempts.iter().filter(|one| one.is_late()).map(|one| one.attempt.delivery_id);
+    let late: Vec<DeliveryId> = late.collect();
+    let mut events: BTreeMap<DeliveryId, EventId> =
+        late.iter().filter(|id| !id.is_resend()).map(|id| (*id, id.event())).collect();
+    let resends: Vec<DeliveryId> = late.into_iter().filter(|id| id.is_resend()).collect();
+    for resend in resends::by_id(db, &resends).await? {
+        events.insert(resend.id, resend.event_id);
+    }
+    let erased = erasure::erased(db, &events.values().copied().collect::<Vec<_>>()).await?;
+    events.retain(|_, event| erased.contains(event));
+    erasure::erase_answers(db, &events.into_keys().collect::<Vec<_>>()).await.map(drop)
 }
 
 async fn end(db: &mut PgConnection, ended: &[(EndpointId, DeliveryId)]) -> Result<(), StoreError> {

@@ -1,9 +1,9 @@
 //! The hot path: one statement for each table of a batch, however many rows it has, their columns bound as arrays.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use groundswell_types::{EventId, FailureClass};
+use groundswell_types::{DeliveryId, EventId, FailureClass};
 use sqlx::PgConnection;
 use sqlx::postgres::PgRow;
 
@@ -52,7 +52,8 @@ const MOVE_PENDING: &str = "
     SELECT next.endpoint_id, next.due_at_ms, next.delivery_id, next.attempts, next.accepted_at_ms, next.expires_at_ms
     FROM UNNEST($4::BIGINT[], $5::BIGINT[], $6::BIGINT[], $7::BIGINT[], $8::BIGINT[], $9::BIGINT[])
         AS next (endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms)
-    JOIN waited ON waited.endpoint_id = next.endpoint_id AND waited.delivery_id = next.delivery_id";
+    JOIN waited ON waited.endpoint_id = next.endpoint_id AND waited.delivery_id = next.delivery_id
+    RETURNING endpoint_id, delivery_id";
 
 const INSERT_ATTEMPTS: &str = "
     INSERT INTO attempt
@@ -259,14 +260,15 @@ async fn delete_pending(db: &mut PgConnection, removed: &[PendingKey]) -> Result
     execute(db, statement).await
 }
 
-/// Deletes rows, and inserts others for those of their deliveries that waited.
+/// Deletes rows, and inserts others for those of their deliveries that waited; answers which did not; sorted.
 pub(super) async fn move_pending(
     db: &mut PgConnection,
     removed: &[PendingKey],
     inserted: &[Pending],
-) -> Result<(), StoreError> {
+) -> Result<Vec<(EndpointId, DeliveryId)>, StoreError> {
     if inserted.is_empty() {
-        return delete_pending(db, removed).await;
+        delete_pending(db, removed).await?;
+        return Ok(Vec::new());
     }
     let statement = sqlx::query(MOVE_PENDING)
         .bind(column(removed, |key| key.endpoint_id.0))
@@ -278,7 +280,14 @@ pub(super) async fn move_pending(
         .bind(column(inserted, |row| row.attempts))
         .bind(column(inserted, |row| row.accepted_at_ms))
         .bind(column(inserted, |row| row.expires_at_ms));
-    execute(db, statement).await
+    let statement = statement.persistent(may_be_kept(db));
+    let rows = within(WRITE_LIMIT, statement.fetch_all(db)).await.map_err(error::of_write)?;
+    let mut ended: BTreeSet<_> =
+        inserted.iter().map(|row| (row.key.endpoint_id, row.key.delivery_id)).collect();
+    for row in &rows {
+        ended.remove(&(EndpointId(row.int(0)?), DeliveryId::from_number(row.int(1)?)));
+    }
+    Ok(ended.into_iter().collect())
 }
 
 pub(super) async fn set_health(

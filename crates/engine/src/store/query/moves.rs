@@ -14,6 +14,16 @@ const MOVABLE: &str = "
     ORDER BY due_at_ms, delivery_id
     LIMIT $6";
 
+/// The same where others write, too: nothing that is read here is deleted by them before it is written again, or it would come
+/// back.
+const MOVABLE_ALONE: &str = "
+    SELECT endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms
+    FROM pending
+    WHERE endpoint_id = $1 AND (due_at_ms, delivery_id) > ($2, $3) AND (due_at_ms, delivery_id) < ($4, $5)
+    ORDER BY due_at_ms, delivery_id
+    LIMIT $6
+    FOR UPDATE";
+
 static INSERT: List = List::new(
     "
     INSERT INTO pending (endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms)
@@ -50,8 +60,24 @@ const WITHOUT_WEBHOOK: &str = "
     )
     ORDER BY endpoint_id";
 
-/// Makes a step, within the caller's transaction.
+/// Makes a step, within the caller's transaction. For the only one that writes.
 pub(in crate::store) async fn step(db: &mut impl Connection, step: &MoveStep) -> Result<Moved, StoreError> {
+    step_through(db, step, MOVABLE).await
+}
+
+/// The same for one of several.
+pub(in crate::store) async fn step_beside_others(
+    db: &mut impl Connection,
+    step: &MoveStep,
+) -> Result<Moved, StoreError> {
+    step_through(db, step, MOVABLE_ALONE).await
+}
+
+async fn step_through(
+    db: &mut impl Connection,
+    step: &MoveStep,
+    movable: &'static str,
+) -> Result<Moved, StoreError> {
     let (from, to) = step.bounds();
     let values = vec![
         step.endpoint_id.0.into(),
@@ -61,7 +87,7 @@ pub(in crate::store) async fn step(db: &mut impl Connection, step: &MoveStep) ->
         to.delivery_id.number().into(),
         limit_of(step.limit),
     ];
-    let rows = db.fetch(MOVABLE, values).await?;
+    let rows = db.fetch(movable, values).await?;
     let rows: Vec<Pending> = rows.iter().map(pending).collect::<Result<_, _>>()?;
     let (mut old, mut new) = (Vec::new(), Vec::new());
     for row in &rows {

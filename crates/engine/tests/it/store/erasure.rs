@@ -12,7 +12,7 @@ use super::audit::audit_record;
 use super::first_steps::request;
 use super::{commit, make};
 
-fn job(number: i64) -> ErasureRecord {
+pub fn job(number: i64) -> ErasureRecord {
     ErasureRecord {
         id: ErasureId::from_number(number),
         program_id: make::program(1),

@@ -118,6 +118,9 @@ conformance! {
         of_what_comes_late_only_successes_count
         a_late_success_ends_the_delivery_wherever_it_stands
         a_batch_may_be_late_and_current_at_once
+        what_was_ended_is_not_tried_again
+        what_is_parked_by_old_settings_is_decided_anew
+        what_is_said_late_of_an_erased_event_is_erased
         an_attempt_logged_twice_is_rejected_in_either_epoch
         only_the_owner_of_a_shard_tells_how_its_endpoints_are;
     settings:

@@ -1,6 +1,7 @@
 //! What becomes of the outcomes of a node that has lost their shard, as far as only SQL can bring it about.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bytes::Bytes;
 use groundswell_types::{DeliveryId, EventId, FailureClass};
@@ -9,7 +10,8 @@ use super::{Database, accepts, options, take};
 use crate::cluster::{Epoch, Lease, Shard};
 use crate::store::postgres::Postgres;
 use crate::store::{
-    After, AttemptRecord, Batch, ClusterStore, Committed, EndpointId, Outcome, Pending, PendingKey, Store,
+    After, AttemptRecord, Batch, ClusterStore, Committed, EndpointId, Move, MoveStep, Outcome, Pending,
+    PendingKey, Store,
 };
 
 const ENDPOINT: EndpointId = EndpointId(10);
@@ -115,6 +117,28 @@ async fn a_retry_takes_the_place_of_the_row_that_is_there_already() {
     assert_eq!(nodes.waiting().await, [(1, 7), (2, 7), (3, 7), (4, 1)]);
     let rows = nodes.new.pending_at(&[key(1, 7), key(3, 7)]).await.expect("reads");
     assert_eq!(rows.iter().map(|row| row.attempts).collect::<Vec<_>>(), [2, 1]);
+    nodes.close().await;
+}
+
+/// Another node ends a delivery between a step's reading of it and its writing.
+#[tokio::test]
+async fn a_move_brings_nothing_back() {
+    let database = Database::new();
+    let nodes = Nodes::of(&database).await;
+    let mut ending = nodes.old.writer.begin().await.expect("begins");
+    let ended = batch(vec![outcome(1, 1, After::Delivered)], nodes.before.epoch);
+    crate::store::postgres::fence::commit(&mut ending, &ended, nodes.old.node()).await.expect("deletes");
+    let step = MoveStep { endpoint_id: ENDPOINT, kind: Move::Park, after: None, limit: 9 };
+    let moving = ClusterStore::move_pending(&nodes.new, &step, nodes.now);
+    let finishing = async {
+        // Long enough for the step to come to the row that is going.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        crate::store::sql::Transaction::finish(ending, Ok(())).await
+    };
+    let (moved, finished) = tokio::join!(moving, finishing);
+    finished.expect("commits");
+    assert_eq!(moved.expect("moves").rows, 3);
+    assert_eq!(database.sql("SELECT COUNT(*) FROM pending"), "3");
     nodes.close().await;
 }
 

@@ -7,8 +7,9 @@ use groundswell_types::{DeliveryId, EventId, FailureClass, NoticeId, NoticeKind}
 
 use groundswell_engine::cluster::{Epoch, Lease, Shard};
 use groundswell_engine::store::{
-    Accept, After, AttemptRecord, Batch, Committed, EndpointId, HealthRecord, NoticeRecord, Outcome, Pending,
-    PendingKey, Store, StoreError,
+    Accept, After, AttemptRecord, Batch, Committed, EndpointId, EndpointRecord, EraseStep, HealthRecord,
+    Move, MoveStep, Moved, NoticeRecord, Outcome, PARKED_DUE_MS, Pending, PendingKey, SettingsVersion, Store,
+    StoreError, WebhooksChange,
 };
 
 use super::super::make;
@@ -167,6 +168,63 @@ pub async fn a_batch_may_be_late_and_current_at_once(nodes: &Nodes) {
     let committed = cluster(nodes.old).commit(&mixed).await.expect("commits");
     assert_eq!(committed.stale, [nodes.before]);
     assert_eq!(nodes.waiting().await, [(2, 9), (3, 1), (4, 1)], "the success counts");
+}
+
+/// Whoever brings a retry hears that nothing waits for it, so that it is not tried for nothing either.
+pub async fn what_was_ended_is_not_tried_again(nodes: &Nodes) {
+    let nodes = Taken::of(nodes).await;
+    nodes.late(vec![outcome(1, 1, After::Delivered), outcome(3, 1, After::Delivered)]).await;
+    let committed = nodes.current(vec![retry(1, 1, 7), retry(2, 1, 7), retry(3, 1, 8)]).await;
+    assert_eq!(committed.ended, [(ENDPOINT, delivery(1)), (ENDPOINT, delivery(3))]);
+    assert_eq!(nodes.waiting().await, [(2, 7), (4, 1)]);
+}
+
+/// A node that has not heard yet that a webhook was enabled again parks nothing there: nobody would send it.
+pub async fn what_is_parked_by_old_settings_is_decided_anew(nodes: &Nodes) {
+    let nodes = Taken::of(nodes).await;
+    lead(nodes.old).await;
+    make::create_program(&**nodes.old, 1).await;
+    let endpoint = make::endpoint_record(10, "primary");
+    let disabled = EndpointRecord { is_enabled: false, ..endpoint.clone() };
+    let version = async || cluster(nodes.new).changes(SettingsVersion(0)).await.expect("reads").version();
+    make::apply(&**nodes.old, WebhooksChange { upserts: vec![disabled], ..make::change(1) }).await;
+    let before = version().await;
+    let step = MoveStep { endpoint_id: ENDPOINT, kind: Move::Park, after: None, limit: 1 };
+    let moved = cluster(nodes.new).move_pending(&step, nodes.now).await.expect("moves");
+    assert_eq!(moved.rows, 1);
+    make::apply(&**nodes.old, WebhooksChange { upserts: vec![endpoint], ..make::change(2) }).await;
+    let moved = cluster(nodes.new).move_pending(&MoveStep { after: moved.next, ..step }, nodes.now).await;
+    assert_eq!(moved.expect("looks"), Moved { rows: 0, next: None });
+
+    let parked = |settings| Batch {
+        settings: Some(settings),
+        ..batch(vec![retry(3, 1, PARKED_DUE_MS), retry(4, 1, 7)], nodes.now.epoch)
+    };
+    let result = cluster(nodes.new).commit(&parked(before)).await;
+    assert!(matches!(result, Err(StoreError::Outdated)), "{result:?}");
+    assert_eq!(nodes.waiting().await, [(2, 1), (3, 1), (4, 1)]);
+    // What goes out at its time does so under any settings.
+    let due = Batch { settings: Some(before), ..batch(vec![retry(2, 1, 7)], nodes.now.epoch) };
+    cluster(nodes.new).commit(&due).await.expect("commits");
+    cluster(nodes.new).commit(&parked(version().await)).await.expect("commits");
+    assert_eq!(nodes.waiting().await, [(2, 7), (4, 7)]);
+}
+
+/// Who has lost a shard may not have heard of the erasure either.
+pub async fn what_is_said_late_of_an_erased_event_is_erased(nodes: &Nodes) {
+    let nodes = Taken::of(nodes).await;
+    lead(nodes.new).await;
+    make::create_program(&**nodes.new, 1).await;
+    let job = super::super::erasure::job(1);
+    nodes.new.save_erasure(&job).await.expect("saves");
+    let events = vec![(make::event(1), Bytes::from_static(b"{}"))];
+    let step = EraseStep { job, events, deliveries: vec![delivery(1)], audit: None };
+    nodes.new.erase(&step).await.expect("erases");
+    nodes.late(vec![retry(1, 1, 7), retry(2, 1, 7)]).await;
+    let head = async |event| {
+        nodes.new.attempts_in_full(delivery(event)).await.expect("reads").remove(0).response_head
+    };
+    assert_eq!((head(1).await.as_str(), head(2).await.as_str()), ("", "x: 1"));
 }
 
 pub async fn an_attempt_logged_twice_is_rejected_in_either_epoch(nodes: &Nodes) {
