@@ -9,18 +9,20 @@ use groundswell_engine::clock::Clock;
 use groundswell_engine::config::EngineConfig;
 use groundswell_engine::inbox::{Arrived, Origin};
 use groundswell_engine::programs::NewProgram;
-use groundswell_engine::store::Store;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::sqlite::{Options, Sqlite};
+use groundswell_engine::store::{Accept, ErasureStore as _, Store};
 use groundswell_engine::webhooks::WebhookInput;
 use groundswell_engine::{Engine, EngineError, EngineParts};
 use groundswell_types::editor::DeliveryQuery;
 use groundswell_types::{
-    AuditAction, AuditFilter, Currency, DeliveryState, DeliveryView, Erasure, ErasureState, EventKind,
-    HeaderView, ProgramId, ProgramType, ResendSelection, ResendState, Subject, SubjectKind,
+    AuditAction, AuditFilter, Currency, DeliveryState, DeliveryView, Erasure, ErasureState, EventId,
+    EventKind, HeaderView, ProgramId, ProgramType, ResendSelection, ResendState, Subject, SubjectKind,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+
+use crate::store::make;
 
 const BEGAN_MS: i64 = 1_800_000_000_000;
 const EMAIL: &str = "ada.lovelace@example.com";
@@ -261,5 +263,27 @@ async fn an_erasure_that_was_begun_before_a_restart_is_finished_after_it() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     };
     assert_eq!(ended.events, 100);
+    engine.shut_down().await;
+}
+
+/// What another node has accepted has ids by that node's clock.
+#[tokio::test]
+async fn what_was_accepted_by_a_clock_that_is_ahead_is_erased_too() {
+    let store = Arc::new(Memory::new());
+    let engine = start(Arc::clone(&store) as _, &Clock::manual(BEGAN_MS)).await;
+    let acting = operator(&engine);
+    let id = program(&engine).await;
+    let early = engine.submit(&id, &event("p1", EMAIL, ""), None).await.expect("accepted").id;
+    let ahead = EventId::from_number(early.number() + (1 << 40));
+    let accept = Accept {
+        event_id: ahead,
+        program_id: id.clone(),
+        body: event("p1", EMAIL, "").into(),
+        ..make::accept(1, &[])
+    };
+    store.commit(&make::accepts([accept])).await.expect("commits");
+    let erasure = done(&acting, &id, subject(SubjectKind::Email, EMAIL)).await;
+    assert_eq!(erasure.events, 2);
+    assert_eq!(store.erased(&[early, ahead]).await.expect("reads"), [early, ahead]);
     engine.shut_down().await;
 }
