@@ -15,6 +15,7 @@ mod dependencies;
 mod fuzz;
 mod kills;
 mod lint;
+mod previous;
 mod process;
 mod run;
 mod server;

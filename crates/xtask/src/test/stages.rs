@@ -10,11 +10,13 @@ use clap::ValueEnum;
 use super::Seen;
 use crate::setup::{self, Step};
 use crate::workspace::{Profile, Workspace};
-use crate::{fuzz, process, site, wasm};
+use crate::{fuzz, previous, process, site, wasm};
 
 /// One part of the tests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Stage {
+    /// Compiles the server of the version before, which tests run beside this one.
+    Previous,
     /// Compiles the server and the site, which later stages start.
     Build,
     /// The Rust tests.
@@ -43,6 +45,7 @@ impl Stage {
     /// What `--only` calls it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Previous => "previous",
             Self::Build => "build",
             Self::Unit => "unit",
             Self::TypesWasm => "types-wasm",
@@ -60,6 +63,7 @@ impl Stage {
     /// What it is about, in a line.
     pub fn summary(self) -> &'static str {
         match self {
+            Self::Previous => "the server of the version before compiles",
             Self::Build => "the server, the site and the Rust tests compile",
             Self::Unit => "Rust unit, integration and documentation tests, tidy among them",
             Self::TypesWasm => "groundswell-types compiles for wasm32",
@@ -78,20 +82,21 @@ impl Stage {
     pub fn needs(self) -> &'static [Self] {
         match self {
             // The server's own tests start it with the site beside it.
-            Self::Unit
-            | Self::End2end
+            Self::Unit => &[Self::Previous, Self::Build],
+            Self::End2end
             | Self::ReleaseSite
             | Self::PythonClient
             | Self::Schemathesis
             | Self::Examples
             | Self::Packaging => &[Self::Build],
-            Self::Build | Self::TypesWasm | Self::TypesPackage | Self::Fuzz => &[],
+            Self::Previous | Self::Build | Self::TypesWasm | Self::TypesPackage | Self::Fuzz => &[],
         }
     }
 
     /// What must be set up for it.
     pub fn steps(self) -> &'static [Step] {
         match self {
+            Self::Previous => &[],
             Self::Build => &[Step::Wasm, Step::Node],
             Self::Unit => &[Step::Wasm, Step::Node, Step::Postgres, Step::Prometheus, Step::Shells],
             Self::TypesWasm => &[Step::Wasm],
@@ -107,6 +112,7 @@ impl Stage {
     /// Runs it; failing tests are counted, and an error as well.
     pub fn run(self, workspace: &Workspace, seen: &mut Seen) -> Result<()> {
         match self {
+            Self::Previous => previous::build(workspace),
             Self::Build => build(workspace),
             Self::Unit => unit(workspace, seen),
             Self::TypesWasm => types_wasm(workspace),
