@@ -1,5 +1,6 @@
 //! Several servers on one PostgreSQL.
 
+mod clocks;
 mod faults;
 mod parked;
 
