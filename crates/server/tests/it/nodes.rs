@@ -1,6 +1,7 @@
 //! Several servers on one PostgreSQL.
 
 mod clocks;
+mod database;
 mod faults;
 mod parked;
 
