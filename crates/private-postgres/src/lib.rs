@@ -5,6 +5,7 @@
 
 mod pooler;
 mod programs;
+mod standby;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;

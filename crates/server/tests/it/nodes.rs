@@ -2,8 +2,10 @@
 
 mod clocks;
 mod database;
+mod failover;
 mod faults;
 mod parked;
+mod proxy;
 
 use std::time::{Duration, Instant};
 
