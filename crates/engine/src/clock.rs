@@ -7,6 +7,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
+/// A clock that differs by less from a better one, in milliseconds, is left as it is: machines that keep their time by NTP
+/// are closer together, and a clock that is moved now and then is worse than one that is a little off.
+pub const TOLERANCE_MS: i64 = 250;
+
 /// A clock that tells Unix milliseconds.
 #[derive(Debug, Clone)]
 pub struct Clock(Source);
@@ -14,14 +18,36 @@ pub struct Clock(Source);
 #[derive(Debug, Clone)]
 enum Source {
     System,
+    /// The machine's, and so much more.
+    Corrected(Arc<AtomicI64>),
     Manual(Arc<AtomicI64>),
-    Timers { start: Instant, at_start_ms: Arc<AtomicI64> },
+    Timers {
+        start: Instant,
+        at_start_ms: Arc<AtomicI64>,
+    },
 }
 
 impl Clock {
     /// The machine's clock.
     pub const fn system() -> Self {
         Self(Source::System)
+    }
+
+    /// The machine's clock, until a better one is known ([`Clock::correct`]).
+    pub fn correctable() -> Self {
+        Self(Source::Corrected(Arc::default()))
+    }
+
+    /// A better clock says `now_ms`, give or take `doubt_ms`. One that can be corrected is moved there, with all its clones,
+    /// if it differs by more than that and [`TOLERANCE_MS`]; returns by how many milliseconds.
+    pub fn correct(&self, now_ms: i64, doubt_ms: i64) -> Option<i64> {
+        let Source::Corrected(ahead_ms) = &self.0 else { return None };
+        let off_ms = now_ms.saturating_sub(self.now_ms());
+        if off_ms.saturating_abs() <= TOLERANCE_MS.saturating_add(doubt_ms) {
+            return None;
+        }
+        ahead_ms.fetch_add(off_ms, Ordering::SeqCst);
+        Some(off_ms)
     }
 
     /// A clock that stands at `now_ms` until [`Clock::set`].
@@ -38,7 +64,7 @@ impl Clock {
     /// Moves the clock and all its clones; the machine's clock cannot be moved.
     pub fn set(&self, now_ms: i64) {
         match &self.0 {
-            Source::System => {}
+            Source::System | Source::Corrected(_) => {}
             Source::Manual(now) => now.store(now_ms, Ordering::SeqCst),
             Source::Timers { start, at_start_ms } => {
                 at_start_ms.store(now_ms.saturating_sub(millis(start.elapsed())), Ordering::SeqCst);
@@ -49,7 +75,7 @@ impl Clock {
     /// Time that only goes forward, for what is compared with nothing but itself.
     pub fn uptime(&self) -> Uptime {
         match &self.0 {
-            Source::System => Uptime(None),
+            Source::System | Source::Corrected(_) => Uptime(None),
             Source::Manual(_) | Source::Timers { .. } => Uptime(Some(Instant::now())),
         }
     }
@@ -61,6 +87,9 @@ impl Clock {
             Source::System => {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
                 millis(since)
+            }
+            Source::Corrected(ahead_ms) => {
+                Self::system().now_ms().saturating_add(ahead_ms.load(Ordering::SeqCst))
             }
             Source::Manual(now) => now.load(Ordering::SeqCst),
             Source::Timers { start, at_start_ms } => {
@@ -123,6 +152,22 @@ impl Stopwatch {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_is_corrected_with_its_clones_when_it_is_off_for_sure() {
+        let clock = Clock::correctable();
+        let clone = clock.clone();
+        let off_ms = |ms: i64, doubt_ms| clock.correct(Clock::system().now_ms() + ms, doubt_ms);
+        assert_eq!(off_ms(TOLERANCE_MS - 100, 0), None);
+        assert_eq!(off_ms(TOLERANCE_MS + 900, 1_000), None, "the answer took too long to tell");
+        assert!(off_ms(420_000, 10).is_some_and(|ms| (ms - 420_000).abs() < 100));
+        assert!((clone.now_ms() - Clock::system().now_ms() - 420_000).abs() < 100);
+        assert_eq!(off_ms(420_000, 0), None);
+        assert!(off_ms(-420_000, 10).is_some_and(|ms| (ms + 840_000).abs() < 200));
+        assert!((clone.now_ms() - Clock::system().now_ms() + 420_000).abs() < 100);
+        assert_eq!(Clock::system().correct(0, 0), None);
+        assert_eq!(Clock::manual(5).correct(1_000_000, 0), None);
+    }
 
     #[test]
     fn a_clock_of_timers_goes_with_them_and_jumps_alone() {

@@ -16,6 +16,7 @@ mod hints;
 mod look;
 mod peers;
 mod served;
+pub(crate) mod time;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};

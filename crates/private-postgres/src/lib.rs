@@ -5,14 +5,18 @@
 
 mod pooler;
 mod programs;
+mod standby;
 
-use std::fs::Permissions;
+use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 pub use pooler::Pooler;
 pub use programs::Programs;
@@ -20,6 +24,10 @@ pub use programs::Programs;
 /// Ends the server and removes its directory as soon as the test process is gone, however it ended: its end of the
 /// pipe closes with it.
 const GUARD: &str = r#"read -r _; "$1" stop --mode=immediate --silent --pgdata="$2/data"; rm -rf -- "$2""#;
+
+/// Sessions of a server that was killed notice it when they next wait for something.
+const START_LIMIT: Duration = Duration::from_secs(30);
+const START_AGAIN: Duration = Duration::from_millis(50);
 
 /// How a server is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,11 +45,32 @@ pub struct Server {
     directory: PathBuf,
     guard: Child,
     databases: AtomicUsize,
+    settings: String,
 }
 
 impl Server {
     /// Starts one.
     pub fn start() -> Self {
+        Self::with("")
+    }
+
+    /// Starts one with more settings, as they stand on the command line: `-c name=value`.
+    pub fn with(settings: &str) -> Self {
+        let server = Self::new(settings);
+        server.run(
+            server
+                .programs
+                .command("initdb")
+                .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"])
+                .arg("--no-sync")
+                .arg(server.data()),
+        );
+        server.start_again();
+        server
+    }
+
+    /// One whose directory is empty.
+    fn new(settings: &str) -> Self {
         let programs = Programs::find().expect(
             "PostgreSQL's server programs are missing: run `cargo xtask setup`, or install the package `postgresql`",
         );
@@ -64,17 +93,7 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .expect("there is a shell");
-        let server = Self { programs, directory, guard, databases: AtomicUsize::new(0) };
-        server.run(
-            server
-                .programs
-                .command("initdb")
-                .args(["--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8"])
-                .arg("--no-sync")
-                .arg(server.data()),
-        );
-        server.start_again();
-        server
+        Self { programs, directory, guard, databases: AtomicUsize::new(0), settings: settings.to_owned() }
     }
 
     /// The one that all tests of a process share.
@@ -104,6 +123,11 @@ impl Server {
 
     /// Runs a statement; returns what it answers, columns separated by `|`.
     pub fn sql(&self, database: &str, statement: &str) -> String {
+        self.try_sql(database, statement).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same, or what is wrong.
+    pub fn try_sql(&self, database: &str, statement: &str) -> Result<String, String> {
         let mut psql = self.programs.command("psql");
         psql.args([
             "--no-psqlrc",
@@ -113,7 +137,7 @@ impl Server {
             "--username=postgres",
         ]);
         psql.arg("--host").arg(&self.directory).args(["--dbname", database, "--command", statement]);
-        self.run(&mut psql)
+        self.try_run(&mut psql)
     }
 
     /// Stops it, and waits until it has stopped.
@@ -127,23 +151,40 @@ impl Server {
         );
     }
 
+    /// Kills its first process and nothing else: sessions notice that by themselves, and write nothing any more.
+    pub fn kill(&self) {
+        let file = self.data().join("postmaster.pid");
+        let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let pid = text.lines().next().and_then(|line| line.parse().ok()).and_then(Pid::from_raw);
+        kill_process(pid.expect("its first line is a process"), Signal::KILL).expect("it runs");
+    }
+
+    /// Starts it after [`Server::kill`], once the sessions of before have ended too, and waits until it answers.
+    pub fn start_after_kill(&self) {
+        let began = Instant::now();
+        while let Err(error) = self.try_run(&mut self.starting()) {
+            assert!(began.elapsed() < START_LIMIT, "{error}");
+            std::thread::sleep(START_AGAIN);
+        }
+    }
+
     /// Starts it after a stop, and waits until it answers.
     pub fn start_again(&self) {
+        self.run(&mut self.starting());
+    }
+
+    fn starting(&self) -> Command {
         // Durable as a real one, because a store refuses anything else; small, because several may run side by side.
         let settings = format!(
             "-c listen_addresses='' -c unix_socket_directories='{}' -c max_connections=200 -c shared_buffers=64MB \
-             -c max_wal_size=256MB",
-            self.directory.display()
+             -c max_wal_size=256MB {}",
+            self.directory.display(),
+            self.settings
         );
-        self.run(
-            self.programs
-                .command("pg_ctl")
-                .args(["start", "--silent", "--wait", "--pgdata"])
-                .arg(self.data())
-                .arg("--log")
-                .arg(self.directory.join("log"))
-                .args(["--options", &settings]),
-        );
+        let mut command = self.programs.command("pg_ctl");
+        command.args(["start", "--silent", "--wait", "--pgdata"]).arg(self.data());
+        command.arg("--log").arg(self.directory.join("log")).args(["--options", &settings]);
+        command
     }
 
     fn data(&self) -> PathBuf {
@@ -151,6 +192,11 @@ impl Server {
     }
 
     fn run(&self, command: &mut Command) -> String {
+        self.try_run(command).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// What it says, or what is wrong.
+    fn try_run(&self, command: &mut Command) -> Result<String, String> {
         // The server inherits what pg_ctl has, so its output goes to files: a pipe would stay open.
         let [out, err] = ["out", "err"].map(|stream| {
             tempfile::NamedTempFile::new_in(&self.directory)
@@ -159,15 +205,12 @@ impl Server {
         let file = |file: &tempfile::NamedTempFile| file.reopen().expect("was just made");
         command.current_dir(&self.directory).stdin(Stdio::null()).stdout(file(&out)).stderr(file(&err));
         let status = command.status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        let text = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
-        assert!(
-            status.success(),
-            "{command:?} failed ({status}): {}{}{}",
-            text(out.path()),
-            text(err.path()),
-            text(&self.directory.join("log"))
-        );
-        text(out.path()).trim_end().to_owned()
+        let text = |path: &Path| fs::read_to_string(path).unwrap_or_default();
+        if status.success() {
+            return Ok(text(out.path()).trim_end().to_owned());
+        }
+        let (out, err, log) = (text(out.path()), text(err.path()), text(&self.directory.join("log")));
+        Err(format!("{command:?} failed ({status}): {out}{err}{log}"))
     }
 }
 

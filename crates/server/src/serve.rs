@@ -85,7 +85,8 @@ async fn open_with_secrets(config: &Config) -> anyhow::Result<(Arc<dyn Store>, N
 
 async fn serve(config: Config, log_levels: Levels) -> anyhow::Result<()> {
     let mut stop_signals = StopSignals::new()?;
-    let clock = Clock::system();
+    // Where there are several servers it is the database's.
+    let clock = Clock::correctable();
     // An upgrade may take long. Each migration is a transaction, so it may be left at any time.
     let (store, key) = tokio::select! {
         opened = open_with_secrets(&config) => opened?,

@@ -127,6 +127,7 @@ impl DeliveryParts<'_> {
             writer: writer.clone(),
             runtime: runtime.clone(),
             timing: Timing::of(self.config.lease_ms),
+            clock: self.clock.clone(),
             inputs,
             stop: self.stops.stop.clone(),
         });

@@ -14,6 +14,7 @@ use crate::health::CatchUp;
 use crate::id::IdGenerator;
 use crate::inbox::{InboxParts, Inboxes};
 use crate::incidents::Incidents;
+use crate::nodes::time;
 use crate::randomness::Randomness;
 use crate::store::{BootRecord, EndpointId, Move, SettingsVersion, Store, StoreError};
 
@@ -43,9 +44,12 @@ impl Ground {
         clock: &Clock,
         randomness: &Randomness,
     ) -> Result<Self, StoreError> {
-        // First: what is changed from here on is read once more.
         let version = match store.cluster() {
-            Some(cluster) => cluster.changes(SettingsVersion(-1)).await?.version(),
+            Some(cluster) => {
+                time::keep(clock, cluster).await?;
+                // Before all else is read: what is changed from here on is read once more.
+                cluster.changes(SettingsVersion(-1)).await?.version()
+            }
             None => SettingsVersion::default(),
         };
         let directory = Arc::new(Directory::load(store.as_ref()).await?);

@@ -9,7 +9,8 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::{LEAD, Nodes, Word};
+use super::{LEAD, Nodes, Word, time};
+use crate::clock::Clock;
 use crate::cluster::{Action, Asked, Lease, NodeId, Presence, Shard, Snapshot, StopReason, Timing};
 use crate::delivery::runtime::Message;
 use crate::delivery::writer::WriterHandle;
@@ -50,6 +51,7 @@ pub(crate) struct DriverParts {
     pub writer: WriterHandle,
     pub runtime: mpsc::Sender<Message>,
     pub timing: Timing,
+    pub clock: Clock,
     pub inputs: mpsc::Receiver<Input>,
     /// Cancelled when everything is to be given up.
     pub stop: CancellationToken,
@@ -72,15 +74,16 @@ struct Shared {
     directory: Arc<Directory>,
     writer: WriterHandle,
     runtime: mpsc::Sender<Message>,
+    clock: Clock,
     /// The database has so long to answer.
     patience: Duration,
 }
 
 impl Driver {
     pub(crate) fn new(parts: DriverParts) -> Self {
-        let DriverParts { nodes, store, directory, writer, runtime, timing, inputs, stop } = parts;
+        let DriverParts { nodes, store, directory, writer, runtime, timing, clock, inputs, stop } = parts;
         let patience = Duration::from_millis((timing.ttl_ms / 6).unsigned_abs());
-        let shared = Shared { nodes, store, directory, writer, runtime, patience };
+        let shared = Shared { nodes, store, directory, writer, runtime, clock, patience };
         Self { shared: Arc::new(shared), inputs, tasks: TaskTracker::new(), said: AtomicUsize::new(0), stop }
     }
 
@@ -240,6 +243,10 @@ async fn renew(shared: Arc<Shared>, asked: Asked) -> Input {
             shared.lead(None);
         }
         shared.nodes.know(asked.node, nodes, leader);
+    }
+    if snapshot.is_some() {
+        // Where it cannot be told now, it is by the next renewal.
+        let _ = shared.answer(time::keep(&shared.clock, cluster)).await;
     }
     Input::Renewed(asked, snapshot)
 }

@@ -111,6 +111,9 @@ pub trait ClusterStore: Send + Sync {
     /// is the current one of its shard, and else answered by [`StoreError::Fenced`]; with `None`, never.
     fn lead_under(&self, lease: Option<Lease>);
 
+    /// What the database's clock says, Unix milliseconds.
+    async fn now_ms(&self) -> Result<i64, StoreError>;
+
     /// The nodes that live, this one among them.
     async fn nodes(&self) -> Result<Vec<NodeAddress>, StoreError>;
 

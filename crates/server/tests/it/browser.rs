@@ -54,7 +54,8 @@ impl Browser {
         let token = link.split_once("token=").expect("a token").1;
         let browser = Self::signed_out(server);
         let answer = browser.post("/sign-in", &format!("token={token}"));
-        let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("a cookie");
+        let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: "));
+        let cookie = cookie.unwrap_or_else(|| panic!("no cookie: {answer}"));
         Self { cookie: cookie.split(';').next().expect("a cookie").to_owned(), ..browser }
     }
 

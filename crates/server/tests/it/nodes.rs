@@ -1,6 +1,11 @@
 //! Several servers on one PostgreSQL.
 
+mod clocks;
+mod database;
+mod failover;
 mod faults;
+mod parked;
+mod proxy;
 
 use std::time::{Duration, Instant};
 
@@ -30,15 +35,24 @@ impl Nodes {
     /// So many, each with its share.
     fn start(count: usize) -> Self {
         let postgres = private_postgres::Server::shared();
-        let mut nodes = Self { url: postgres.url(&postgres.create(None)), servers: Vec::new() };
-        for _ in 0..count {
-            nodes.join();
+        Self::at(postgres.url(&postgres.create(None)), &vec![Vec::new(); count])
+    }
+
+    /// One on this database for each of these, which are settings of its own.
+    fn at(url: String, own: &[Vec<(&str, String)>]) -> Self {
+        let mut nodes = Self { url, servers: Vec::new() };
+        for own in own {
+            nodes.join_with(own);
         }
         nodes.wait_for_balance();
         nodes
     }
 
     fn join(&mut self) {
+        self.join_with(&[]);
+    }
+
+    fn join_with(&mut self, more: &[(&str, String)]) {
         let lease = LEASE_MS.to_string();
         let own = [
             ("GROUNDSWELL_DATABASE_URL", self.url.as_str()),
@@ -47,7 +61,8 @@ impl Nodes {
             ("GROUNDSWELL_PROBE_BASE_MS", "200"),
             ("GROUNDSWELL_PROBE_CAP_MS", "500"),
         ];
-        self.servers.push(Server::with(&[QUICK_RETRY.as_slice(), &own].concat()));
+        let more: Vec<(&str, &str)> = more.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        self.servers.push(Server::with(&[QUICK_RETRY.as_slice(), &own, &more].concat()));
     }
 
     /// Waits until each of those that live has a part of all shards.

@@ -176,6 +176,10 @@ impl ClusterStore for Memory {
         }
     }
 
+    async fn now_ms(&self) -> Result<i64, StoreError> {
+        self.share(|_, now_ms| now_ms)
+    }
+
     async fn nodes(&self) -> Result<Vec<NodeAddress>, StoreError> {
         self.share(|several, now_ms| {
             let rows = several.leases.read(now_ms).nodes;

@@ -82,6 +82,8 @@ const LEASES: &str = "
     FROM shard_lease
     ORDER BY shard";
 
+const NOW: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+
 /// Those that have taken part.
 const NODES: &str = "
     SELECT id, presence, expires_at_ms - CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS remaining_ms
@@ -234,6 +236,11 @@ impl ClusterStore for Postgres {
 
     fn lead_under(&self, lease: Option<Lease>) {
         *self.cluster.lead.lock().unwrap_or_else(PoisonError::into_inner) = lease;
+    }
+
+    async fn now_ms(&self) -> Result<i64, StoreError> {
+        let rows = self.reader().await?.fetch(NOW, Vec::new()).await?;
+        rows.first().ok_or_else(|| damaged("the database has no time".to_owned()))?.int(0)
     }
 
     async fn nodes(&self) -> Result<Vec<NodeAddress>, StoreError> {

@@ -24,6 +24,9 @@ const STATEMENT_CACHE: usize = 300;
 /// A server that is there answers at once, also with a refusal.
 const CONNECT_LIMIT: Duration = Duration::from_secs(3);
 
+/// A connection that is still one answers at once.
+const PING_LIMIT: Duration = Duration::from_millis(500);
+
 /// How long a read waits for a connection.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(5);
 
@@ -181,8 +184,12 @@ impl Connector {
         PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(ACQUIRE_LIMIT)
-            // Costs a round trip, and spares every reader an error after the server has restarted.
-            .test_before_acquire(true)
+            // Costs a round trip, and spares every reader an error after the server has restarted. By itself sqlx would wait
+            // for the answer as long as for a connection, and so for each one that was cut, one after the other.
+            .test_before_acquire(false)
+            .before_acquire(|connection, _| Box::pin(answers(connection)))
+            // Nor would it ever end to wait for one that comes back, which has its place meanwhile.
+            .after_release(|connection, _| Box::pin(answers(connection)))
             .connect_lazy_with(self.options.clone())
     }
 
@@ -227,6 +234,11 @@ impl Connector {
         let result = migrator.run_to(target, connection).await;
         result.map_err(|error| schema::refuse(&self.database, &migrator, error))
     }
+}
+
+/// Whether a connection of a pool can be used still; else it is closed at once.
+async fn answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    within(PING_LIMIT, connection.ping()).await.map(|()| true)
 }
 
 /// Whether a URL says that there is a pooler before the database, by the parameter with which sqlx keeps no statements.

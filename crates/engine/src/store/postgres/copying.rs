@@ -13,7 +13,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Options;
 use super::connector::{self, Connector};
-use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
+use super::error::{self, ALONE_LIMIT, READ_LIMIT, within};
 use super::keeper::KeptLease;
 use super::lease::Purpose;
 use super::open::{self, Opened};
@@ -239,7 +239,7 @@ impl Target {
     /// minutes later.
     pub(in crate::store) async fn analyze(&mut self, table: &Table) -> Result<(), StoreError> {
         let sql = AssertSqlSafe(format!("ANALYZE {}", quoted(&table.name)));
-        let done = within(WRITE_LIMIT, sqlx::raw_sql(sql).execute(&mut self.reader)).await;
+        let done = within(ALONE_LIMIT, sqlx::raw_sql(sql).execute(&mut self.reader)).await;
         done.map(drop).map_err(error::of_write)
     }
 
@@ -353,7 +353,7 @@ async fn insert(db: &mut PgConnection, table: &Table, batch: &Batch) -> Result<(
             Values::Blobs(values) => query.bind(values),
         };
     }
-    match within(WRITE_LIMIT, query.execute(db)).await.map_err(error::of_write) {
+    match within(ALONE_LIMIT, query.execute(db)).await.map_err(error::of_write) {
         Ok(_) => Ok(()),
         Err(StoreError::Rejected(cause)) => Err(StoreError::Unusable(format!(
             "PostgreSQL does not take what is in the table {}: {cause}",
@@ -390,7 +390,7 @@ fn progress(notes: &BTreeMap<String, String>) -> Result<BTreeMap<String, Progres
 
 async fn note(db: &mut PgConnection, name: &str, value: &str) -> Result<(), StoreError> {
     let query = sqlx::query(NOTE).bind(name).bind(value);
-    within(WRITE_LIMIT, query.execute(db)).await.map(drop).map_err(error::of_write)
+    within(ALONE_LIMIT, query.execute(db)).await.map(drop).map_err(error::of_write)
 }
 
 /// Refuses a database in which there is more than its migrations have made.
@@ -447,5 +447,5 @@ async fn fetch(db: &mut PgConnection, sql: &'static str) -> Result<Vec<PgRow>, S
 }
 
 async fn run(db: &mut PgConnection, sql: impl sqlx::SqlSafeStr + Send) -> Result<(), StoreError> {
-    within(WRITE_LIMIT, sqlx::raw_sql(sql).execute(db)).await.map(drop).map_err(error::of_write)
+    within(ALONE_LIMIT, sqlx::raw_sql(sql).execute(db)).await.map(drop).map_err(error::of_write)
 }

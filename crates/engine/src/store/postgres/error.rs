@@ -9,8 +9,12 @@ use crate::store::StoreError;
 /// How long a query may take.
 pub(super) const READ_LIMIT: Duration = Duration::from_secs(10);
 
-/// How long a statement that writes may take: parking or releasing moves up to millions of rows.
-pub(super) const WRITE_LIMIT: Duration = Duration::from_mins(1);
+/// How long a statement that writes may take. It takes milliseconds, since what concerns many rows is done in steps; and while
+/// it is waited for nothing else is written. When the way to the database is cut and nobody says so, this is what notices.
+pub(super) const WRITE_LIMIT: Duration = Duration::from_secs(10);
+
+/// The same for what is done alone with the database, and may be about a whole table.
+pub(super) const ALONE_LIMIT: Duration = Duration::from_mins(1);
 
 /// An answer that does not come in time counts as a lost connection.
 pub(super) async fn within<T>(

@@ -5,7 +5,7 @@
 use sqlx::PgConnection;
 
 use super::connector::transact;
-use super::error::{WRITE_LIMIT, within};
+use super::error::{ALONE_LIMIT, within};
 use super::writer::Writer;
 use crate::store::StoreError;
 use crate::store::query::secrets;
@@ -28,7 +28,7 @@ pub(super) async fn remove_leftovers(db: &mut PgConnection) -> Result<(), StoreE
     if !transact(db, async |db| secrets::has_leftovers(db).await).await? {
         return Ok(());
     }
-    if let Err(error) = within(WRITE_LIMIT, sqlx::raw_sql(BEGIN_ANEW).execute(&mut *db)).await {
+    if let Err(error) = within(ALONE_LIMIT, sqlx::raw_sql(BEGIN_ANEW).execute(&mut *db)).await {
         tracing::warn!(
             %error,
             "old secrets may still be in unused parts of the tables endpoint and draft; run `VACUUM (FULL) endpoint, draft`"

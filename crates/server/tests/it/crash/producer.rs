@@ -39,7 +39,8 @@ impl Desk {
         self.accepted.load(Ordering::SeqCst)
     }
 
-    fn url(&self) -> String {
+    /// Where they post to.
+    pub fn url(&self) -> String {
         self.url.read().expect("no panic under the lock").clone()
     }
 }

@@ -1,6 +1,7 @@
 //! Nodes that die, hang and leave, under load: nothing accepted is lost, and others go on within the time of a lease.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -12,14 +13,15 @@ use super::{LEASE_MS, Nodes, PATHS, SHARDS, program_with_webhooks, shards};
 use crate::crash::StopsProducers;
 use crate::crash::auditor::is_success;
 use crate::crash::producer::{self, Desk, Posted};
-use crate::receiver::{Reaction, Receiver, Reply, Request};
+use crate::receiver::{Exchange, Reaction, Receiver, Reply, Request};
+use crate::server::Server;
 use crate::waiting;
 
 /// Within the time of a lease and this long all shards are served again.
-const GRACE: Duration = Duration::from_secs(2);
+pub(super) const GRACE: Duration = Duration::from_secs(2);
 
 /// For each webhook what is under way at once, and as much that has ended and is not committed.
-const AT_MOST_DOUBLES: usize = 2 * 64 * PATHS.len();
+pub(super) const AT_MOST_DOUBLES: usize = 2 * 64 * PATHS.len();
 
 /// A receiver that fails now and then, and takes its time.
 fn trouble(request: &Request) -> Reaction {
@@ -29,16 +31,65 @@ fn trouble(request: &Request) -> Reaction {
     }
 }
 
-/// What happens to a node while all are under load. Returns when it is over.
-type Fault = fn(&mut Nodes);
+/// What goes on while something happens.
+pub(super) struct Load<'a> {
+    desks: &'a [Arc<Desk>],
+    receiver: &'a Receiver,
+}
 
-/// Has two producers at each node while something happens to one of them; judges what was accepted and what arrived.
-fn survive(fault: Fault) -> Doubles {
-    let mut nodes = Nodes::start(3);
+impl Load<'_> {
+    pub(super) fn accepted(&self) -> usize {
+        self.desks.iter().map(|desk| desk.accepted()).sum()
+    }
+
+    /// Waits until each node accepts again and something is delivered to each webhook; how long both took from now on.
+    pub(super) fn until_it_goes_on(&self, patience: Duration) -> Recovery {
+        let all: Vec<usize> = (0..self.desks.len()).collect();
+        self.until_it_goes_on_at(&all, patience)
+    }
+
+    /// The same of some nodes.
+    pub(super) fn until_it_goes_on_at(&self, nodes: &[usize], patience: Duration) -> Recovery {
+        let (began, began_ms) = (Instant::now(), waiting::now_ms());
+        let before: Vec<usize> = self.desks.iter().map(|desk| desk.accepted()).collect();
+        waiting::within(patience, "each node accepts", || {
+            nodes.iter().all(|node| self.desks[*node].accepted() > before[*node]).then_some(())
+        });
+        let accepted = began.elapsed();
+        let is_new = |one: &Exchange| is_success(one) && one.request.arrived_at_ms > began_ms;
+        let left = patience.saturating_sub(accepted);
+        waiting::within(left, "each webhook is served", || {
+            self.receiver.look(|all| {
+                let new: HashSet<&str> = all
+                    .iter()
+                    .rev()
+                    .take(5_000)
+                    .filter(|one| is_new(one))
+                    .map(|one| one.request.path.as_str())
+                    .collect();
+                PATHS.iter().all(|path| new.contains(path)).then_some(())
+            })
+        });
+        Recovery { accepted, delivered: began.elapsed() }
+    }
+}
+
+/// How long it took until things went on.
+#[derive(Debug)]
+#[expect(dead_code, reason = "it is printed")]
+pub(super) struct Recovery {
+    accepted: Duration,
+    delivered: Duration,
+}
+
+/// Has two producers at each node while something happens; judges what was accepted and what arrived. The fault returns when
+/// it is over.
+pub(super) fn survive(mut nodes: Nodes, fault: impl FnOnce(&mut Nodes, &Load<'_>)) -> Judged {
     let receiver = Receiver::that(trouble);
     let program = program_with_webhooks(&nodes.client(0), &receiver);
     let desks: Vec<Arc<Desk>> =
         nodes.servers.iter().map(|server| Arc::new(Desk::new(server.url(), &program))).collect();
+    let load = Load { desks: &desks, receiver: &receiver };
     let stop = AtomicBool::new(false);
     let posted: Vec<Posted> = thread::scope(|scope| {
         let stop = &stop;
@@ -51,33 +102,37 @@ fn survive(fault: Fault) -> Doubles {
                 scope.spawn(move || producer::work(&desk, number, 11, stop))
             })
             .collect();
-        let accepted = || desks.iter().map(|desk| desk.accepted()).sum::<usize>();
-        waiting::until("there is load", || (accepted() > 300).then_some(()));
-        fault(&mut nodes);
+        waiting::until("there is load", || (load.accepted() > 300).then_some(()));
+        fault(&mut nodes, &load);
         // Whoever posts to a node that is gone goes on at another.
         for desk in &desks {
-            desk.move_to(nodes.servers[0].url());
+            if nodes.servers.iter().all(|server| server.url() != desk.url()) {
+                desk.move_to(nodes.servers[0].url());
+            }
         }
-        let before = accepted();
-        waiting::until("there is load afterwards", || (accepted() > before + 300).then_some(()));
+        let before = load.accepted();
+        waiting::until("there is load afterwards", || (load.accepted() > before + 300).then_some(()));
         stop.store(true, Ordering::SeqCst);
         producers.into_iter().flat_map(|producer| producer.join().expect("no panic")).collect()
     });
     receiver.behave(|_| Reaction::from(200));
     let doubles = audit(&receiver, &posted);
     assert!(doubles.accepted > 500, "{doubles:?}");
+    assert!(nodes.servers.iter_mut().all(Server::is_running), "no node had to be started again");
     doubles
 }
 
-/// What came more than once.
+/// What the auditor found. What is lost is an error at once.
 #[derive(Debug)]
-struct Doubles {
-    accepted: usize,
-    doubles: usize,
+pub(super) struct Judged {
+    pub(super) accepted: usize,
+    pub(super) doubles: usize,
+    /// The longest time from an event's acceptance until each webhook had it.
+    pub(super) slowest_ms: i64,
 }
 
 /// Waits until everything has arrived everywhere, and counts what came twice.
-fn audit(receiver: &Receiver, posted: &[Posted]) -> Doubles {
+fn audit(receiver: &Receiver, posted: &[Posted]) -> Judged {
     let accepted: Vec<&str> = posted.iter().filter_map(Posted::accepted_id).collect();
     let successes = || {
         receiver.look(|exchanges| {
@@ -106,11 +161,26 @@ fn audit(receiver: &Receiver, posted: &[Posted]) -> Doubles {
     // What is on its way comes still.
     thread::sleep(Duration::from_secs(2));
     let times = successes();
-    Doubles { accepted: accepted.len(), doubles: times.values().map(|times| times - 1).sum() }
+    let slowest_ms = slowest_ms(receiver, posted);
+    Judged { accepted: accepted.len(), doubles: times.values().map(|times| times - 1).sum(), slowest_ms }
+}
+
+/// The longest time from an event's acceptance until each webhook had it.
+fn slowest_ms(receiver: &Receiver, posted: &[Posted]) -> i64 {
+    let accepted: HashMap<&str, i64> = posted.iter().filter_map(|event| event.outcome.accepted()).collect();
+    receiver.look(|exchanges| {
+        let mut first: HashMap<(&str, &str), i64> = HashMap::new();
+        for one in exchanges.iter().filter(|one| is_success(one)) {
+            let key = (one.request.path.as_str(), one.request.webhook_id());
+            first.entry(key).or_insert(one.request.arrived_at_ms);
+        }
+        let took = first.iter().filter_map(|((_, id), at_ms)| Some(at_ms - accepted.get(id)?));
+        took.max().unwrap_or_default()
+    })
 }
 
 /// Waits until those that are left have all shards; how long that took.
-fn until_all_is_served(nodes: &Nodes) -> Duration {
+pub(super) fn until_all_is_served(nodes: &Nodes) -> Duration {
     let began = Instant::now();
     let patience = Duration::from_millis(LEASE_MS) + GRACE;
     waiting::within(patience, "every shard is served again", || {
@@ -121,25 +191,25 @@ fn until_all_is_served(nodes: &Nodes) -> Duration {
 }
 
 #[expect(clippy::print_stderr, reason = "the figures are what the test is run for")]
-fn say(what: &str, doubles: &Doubles) {
-    eprintln!("{what}: {doubles:?}");
+pub(super) fn say(what: impl Display) {
+    eprintln!("{what}");
 }
 
 #[test]
 fn a_node_that_is_killed_loses_nothing_and_the_others_go_on() {
-    let doubles = survive(|nodes| {
+    let doubles = survive(Nodes::start(3), |nodes, _| {
         let leader = nodes.leader();
         let mut killed = nodes.servers.remove(leader);
         killed.kill();
         until_all_is_served(nodes);
     });
-    say("the node that leads was killed", &doubles);
+    say(format_args!("the node that leads was killed: {doubles:?}"));
     assert!(doubles.doubles <= AT_MOST_DOUBLES, "{doubles:?}");
 }
 
 #[test]
 fn a_node_that_hangs_past_its_time_changes_nothing_when_it_goes_on() {
-    let doubles = survive(|nodes| {
+    let doubles = survive(Nodes::start(3), |nodes, _| {
         let place = nodes.leader();
         let paused = nodes.servers.remove(place);
         let pid = Pid::from_raw(i32::try_from(paused.pid()).expect("a pid")).expect("not 0");
@@ -149,29 +219,29 @@ fn a_node_that_hangs_past_its_time_changes_nothing_when_it_goes_on() {
         nodes.servers.push(paused);
         nodes.wait_for_balance();
     });
-    say("the node that leads was paused", &doubles);
+    say(format_args!("the node that leads was paused: {doubles:?}"));
     assert!(doubles.doubles <= AT_MOST_DOUBLES, "{doubles:?}");
 }
 
 #[test]
 fn a_node_that_is_told_to_stop_hands_over_without_a_double() {
-    let doubles = survive(|nodes| {
+    let doubles = survive(Nodes::start(3), |nodes, _| {
         let leader = nodes.leader();
         let mut stopped = nodes.servers.remove(leader);
         stopped.terminate();
         assert!(stopped.wait(Duration::from_secs(30)).success());
         until_all_is_served(nodes);
     });
-    say("the node that leads was told to stop", &doubles);
+    say(format_args!("the node that leads was told to stop: {doubles:?}"));
     assert_eq!(doubles.doubles, 0, "{doubles:?}");
 }
 
 #[test]
 fn a_node_that_joins_takes_its_share_without_a_double() {
-    let doubles = survive(|nodes| {
+    let doubles = survive(Nodes::start(3), |nodes, _| {
         nodes.join();
         nodes.wait_for_balance();
     });
-    say("a node joined", &doubles);
+    say(format_args!("a node joined: {doubles:?}"));
     assert_eq!(doubles.doubles, 0, "{doubles:?}");
 }
