@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use groundswell_types::EventId;
 use sqlx::{PgConnection, Row};
 use tokio_util::sync::CancellationToken;
 
@@ -65,13 +66,38 @@ const STAY_OPEN: &str = "
 
 /// The last statement of every transaction that writes. Its lock on the row is held until the transaction has ended one
 /// way or the other.
-const COUNT: &str = "UPDATE node SET commits = commits + 1 WHERE id = $1 RETURNING commits";
+///
+/// `$2`: up to where this node's events are settled, once that is known. `$3`: the lowest id of those that the transaction accepts.
+/// A process that is not counted in may commit none, so it stays out.
+const COUNT: &str = "
+    UPDATE node
+    SET commits = commits + 1, settled = CASE WHEN settled < $2 THEN $2 ELSE settled END
+    WHERE id = $1 AND (CAST($3 AS BIGINT) IS NULL OR settled < $3)
+    RETURNING commits";
 
 /// The same, and which settings there are, which stay so until the transaction has ended.
 const COUNT_UNDER_SETTINGS: &str = "
-    UPDATE node SET commits = commits + 1
-    WHERE id = $1
+    UPDATE node
+    SET commits = commits + 1, settled = CASE WHEN settled < $2 THEN $2 ELSE settled END
+    WHERE id = $1 AND (CAST($3 AS BIGINT) IS NULL OR settled < $3)
     RETURNING commits, (SELECT version FROM settings_version WHERE id = 1 FOR SHARE)";
+
+const IS_THERE: &str = "SELECT settled IS NOT NULL FROM node WHERE id = $1";
+
+const ENTER: &str = "
+    UPDATE node SET settled = COALESCE(settled, (SELECT MAX(settled) FROM node), 0)
+    WHERE id = $1";
+
+/// Asked once the process is counted in: whatever others hold for settled after that they know of it. What one that is gone by now
+/// has told of is there as an event.
+const HIGHEST: &str = "SELECT GREATEST((SELECT MAX(settled) FROM node), (SELECT MAX(id) FROM event), 0)";
+
+/// Whoever has come back meanwhile stays. One in the middle of a commit has locked its row.
+const RETIRE: &str = "
+    UPDATE node SET settled = NULL
+    WHERE id = $1 AND COALESCE(expires_at_ms, open_until_ms) <= CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+
+const RETIRE_BRIEFLY: &str = "SET LOCAL lock_timeout = '100ms'";
 
 /// Waits until a transaction of the former session has ended, because of its lock: so what it answers is final.
 const RESUME: &str = "UPDATE node SET commits = commits WHERE id = $1 RETURNING commits";
@@ -99,6 +125,15 @@ pub(super) struct Node {
     /// Why nothing can be written any more, once that is so.
     loss: OnceLock<String>,
     lost: CancellationToken,
+}
+
+/// What a transaction says of the ids of events.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ids {
+    /// No event of this node with an id up to there is committed after this transaction.
+    pub(super) settled: Option<EventId>,
+    /// The lowest of those that it commits.
+    pub(super) lowest: Option<EventId>,
 }
 
 /// A transaction that is about to commit.
@@ -213,20 +248,53 @@ impl Node {
         Ok(())
     }
 
-    /// Counts the transaction that is about to commit.
+    /// Counts the transaction that is about to commit. [`StoreError::Outdated`] if others hold for settled what it accepts.
     pub(super) async fn count(
         &self,
         db: &mut PgConnection,
-        needs_settings: bool,
+        (needs_settings, ids): (bool, Ids),
     ) -> Result<Counted, StoreError> {
-        let query = statement(db, if needs_settings { COUNT_UNDER_SETTINGS } else { COUNT });
-        let row = within(WRITE_LIMIT, query.bind(self.id.number()).fetch_optional(db)).await;
-        let Some(row) = row.map_err(error::of_write)? else { return Err(self.is_gone()) };
+        let query = statement(db, if needs_settings { COUNT_UNDER_SETTINGS } else { COUNT })
+            .bind(self.id.number())
+            .bind(ids.settled.map(EventId::number))
+            .bind(ids.lowest.map(EventId::number));
+        let row = within(WRITE_LIMIT, query.fetch_optional(&mut *db)).await;
+        let Some(row) = row.map_err(error::of_write)? else {
+            self.is_counted_in(db).await?;
+            return Err(StoreError::Outdated);
+        };
         let settings = needs_settings.then(|| row.try_get(1).map(SettingsVersion)).transpose();
         Ok(Counted {
             commits: row.try_get(0).map_err(error::of_write)?,
             settings: settings.map_err(error::of_write)?,
         })
+    }
+
+    /// Whether events may be committed without entering again.
+    pub(super) async fn is_counted_in(&self, db: &mut PgConnection) -> Result<bool, StoreError> {
+        let query = scalar::<bool>(db, IS_THERE).bind(self.id.number());
+        let is_counted_in = within(READ_LIMIT, query.fetch_optional(db)).await.map_err(error::of_read)?;
+        is_counted_in.ok_or_else(|| self.is_gone())
+    }
+
+    /// See [`crate::store::ClusterStore::enter`]; in two transactions, of which this is the first.
+    pub(super) async fn enter(&self, db: &mut PgConnection) -> Result<(), StoreError> {
+        let query = statement(db, ENTER).bind(self.id.number());
+        within(WRITE_LIMIT, query.execute(db)).await.map(drop).map_err(error::of_write)
+    }
+
+    /// The second.
+    pub(super) async fn highest_settled(&self, db: &mut PgConnection) -> Result<EventId, StoreError> {
+        let query = scalar(db, HIGHEST);
+        let highest = within(READ_LIMIT, query.fetch_one(db)).await.map_err(error::of_read)?;
+        Ok(EventId::from_number(highest))
+    }
+
+    /// Goes on without another process, if its time is over.
+    pub(super) async fn retire(db: &mut PgConnection, other: NodeId) -> Result<(), StoreError> {
+        within(READ_LIMIT, sqlx::raw_sql(RETIRE_BRIEFLY).execute(&mut *db)).await.map_err(error::of_read)?;
+        let query = statement(db, RETIRE).bind(other.number());
+        within(READ_LIMIT, query.execute(db)).await.map(drop).map_err(error::of_read)
     }
 
     /// Goes on in a new session: returns how many transactions have committed.
