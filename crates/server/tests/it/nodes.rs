@@ -1,6 +1,7 @@
 //! Several servers on one PostgreSQL.
 
 mod faults;
+mod limits;
 mod streams;
 
 use std::time::{Duration, Instant};
