@@ -226,14 +226,14 @@ impl Acting {
     }
 
     /// See [`Engine::follow`].
-    pub fn follow(
+    pub async fn follow(
         &self,
         program: &ProgramId,
         after: Option<EventId>,
         kinds: Vec<EventKind>,
     ) -> Result<Follower, EngineError> {
         self.must(program, Permission::SeeLog)?;
-        self.engine.follow(program, after, kinds)
+        self.engine.follow(program, after, kinds).await
     }
 
     /// See [`Engine::all_rejected_events`].

@@ -31,7 +31,7 @@ use crate::delivery::under_way::UnderWay;
 use crate::delivery::writer::{WriterHandle, Written};
 use crate::directory::Directory;
 use crate::error::EngineError;
-use crate::feeds::Feeds;
+use crate::feeds::{self, Feeds};
 use crate::health::{CatchUp, Monitor};
 use crate::id::{self, IdGenerator};
 use crate::inbox::Inboxes;
@@ -221,6 +221,9 @@ impl Engine {
             tasks.upkeep = vec![("loss", tokio::spawn(loss)), ("leading", tokio::spawn(leading))];
             if let Some(OtherNodes { driver, look_parts }) = others {
                 tasks.upkeep.push(("look", tokio::spawn(look(look_parts))));
+                let (feeds, store) = (Arc::clone(&engine.feeds), Arc::clone(&engine.store));
+                let following = feeds::run(feeds, store, engine.stop.clone());
+                tasks.upkeep.push(("following", tokio::spawn(following)));
                 tasks.driver = Some(tokio::spawn(driver.run()));
             }
         }

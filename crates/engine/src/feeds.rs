@@ -1,13 +1,15 @@
 //! A program's events as they are accepted, for those who follow it.
 //!
-//! The writer gives ids in the order of its commits, and one commit ends before the next begins. So whoever has seen an
-//! event has seen every earlier one that there will ever be, and "behind this id" leaves nothing out.
+//! One writer gives ids in the order of its commits, and one commit ends before the next begins. So whoever has seen an
+//! event has seen every earlier one that there will ever be, and "behind this id" leaves nothing out. Where several nodes accept,
+//! that is so up to what all of them have settled, and nothing is told that is higher: see `settled`.
 //!
 //! The ids of a followed program's new events are remembered here, and read from the store by those who follow; the events
 //! of others are not looked at. Whoever begins further back, or falls further behind than is remembered, looks through the
 //! store step by step until it is there. What nobody follows costs a commit one look at a number.
 
 mod follower;
+mod settled;
 #[cfg(test)]
 mod tests;
 
@@ -16,9 +18,10 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use groundswell_types::{EventId, ProgramId};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 pub use self::follower::{FollowedEvent, Follower};
+pub(crate) use self::settled::run;
 
 /// Ids of a program that are remembered.
 const REMEMBERED: usize = 4096;
@@ -36,6 +39,10 @@ pub struct Feeds {
     committed_to: AtomicI64,
     /// Looking through the store reads the events of all programs; only so many do at a time.
     looking: Arc<Semaphore>,
+    /// Where several nodes accept: there may be something to tell.
+    news: Notify,
+    /// Held while it is looked for that.
+    telling: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -45,6 +52,8 @@ impl Default for Feeds {
             followers: AtomicUsize::new(0),
             committed_to: AtomicI64::new(0),
             looking: Arc::new(Semaphore::new(LOOKING)),
+            news: Notify::new(),
+            telling: tokio::sync::Mutex::default(),
             state: Mutex::default(),
         }
     }
@@ -55,11 +64,13 @@ struct State {
     feeds: HashMap<ProgramId, Feed>,
     /// Of every program that is followed, everything up to here was told.
     told_to: EventId,
+    /// Nobody has followed since, and nothing was told.
+    is_behind: bool,
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { feeds: HashMap::new(), told_to: EventId::from_number(0) }
+        Self { feeds: HashMap::new(), told_to: EventId::from_number(0), is_behind: true }
     }
 }
 
@@ -104,8 +115,12 @@ impl Feeds {
         if self.followers.load(Ordering::SeqCst) == 0 {
             return;
         }
+        self.remember(accepted);
+    }
+
+    fn remember<'a>(&self, accepted: impl Iterator<Item = (&'a ProgramId, EventId)>) {
         let mut state = self.lock();
-        let State { feeds, told_to } = &mut *state;
+        let State { feeds, told_to, .. } = &mut *state;
         for (program, id) in accepted {
             *told_to = id;
             if let Some(feed) = feeds.get_mut(program) {
@@ -121,6 +136,11 @@ impl Feeds {
                 feed.news.send_replace(());
             }
         }
+    }
+
+    /// Whether anybody follows a program.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.followers.load(Ordering::SeqCst) > 0
     }
 
     /// The newest id whose commit has ended.
@@ -189,5 +209,6 @@ impl Drop for Following {
                 state.feeds.remove(&self.program);
             }
         }
+        state.is_behind |= state.feeds.is_empty();
     }
 }

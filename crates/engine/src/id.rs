@@ -76,6 +76,18 @@ impl IdGenerator {
         *last
     }
 
+    /// From now on all ids are above this one.
+    pub fn raise(&self, to: EventId) {
+        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *last = (*last).max(to.number());
+    }
+
+    /// The highest number that is not made any more: every id from now on is above it. It moves on with the clock.
+    pub fn settle(&self) -> EventId {
+        self.raise(EventId::from_number((since_epoch_ms(&self.clock) << LOW_BITS) - 1));
+        self.latest_event()
+    }
+
     /// An id for an event.
     pub fn event(&self) -> EventId {
         EventId::from_number(self.next())
@@ -250,6 +262,27 @@ mod tests {
                     assert!(highest.is_some() || all.insert(next), "{next} twice");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_is_settled_moves_on_with_the_clock_and_every_later_id_is_above_it() {
+        let clock = Clock::manual(EPOCH_MS + 1_000_000);
+        for ids in [
+            IdGenerator::new(clock.clone(), Randomness::seeded(1), None),
+            IdGenerator::new(clock.clone(), Randomness::seeded(2), None).of_node(5),
+        ] {
+            for step in 0..1_000 {
+                let settled = ids.settle();
+                assert!(settled < ids.event() && settled < ids.event());
+                clock.set(clock.now_ms() + step % 2);
+            }
+            let quiet = ids.settle();
+            clock.set(clock.now_ms() + 60_000);
+            assert!(made_at_ms(ids.settle()) - made_at_ms(quiet) >= 59_999);
+            let high = first_at(clock.now_ms() + 5_000);
+            ids.raise(high);
+            assert!(ids.settle() >= high && ids.event() > high);
         }
     }
 

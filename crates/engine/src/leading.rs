@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::engine::{Engine, begin_boot, report_panic};
 use crate::error::EngineError;
 use crate::health::{self, CatchUp};
-use crate::nodes::{Peers, Word};
+use crate::nodes::{KeyUse, Peers, Word};
 use crate::{emitted, erasures, incidents, resends, retention, telling};
 
 /// After what could not be read.
@@ -111,6 +111,16 @@ impl Engine {
         self.nodes.look_again();
     }
 
+    /// Tells other nodes how much of keys' limits was used here; some may not hear it. Nothing happens where there are none.
+    pub fn say_used(&self, used: impl FnOnce() -> Vec<KeyUse>) {
+        if self.nodes.has_others() {
+            let used = used();
+            if !used.is_empty() {
+                self.nodes.say_used(used);
+            }
+        }
+    }
+
     /// From now on others can be spoken to.
     pub fn set_peers(&self, peers: Arc<dyn Peers>) {
         self.nodes.set_peers(peers);
@@ -166,6 +176,8 @@ impl Engine {
                 }
                 self.writer.resume(vec![(endpoint, kind)]).await;
             }
+            // Whoever counts requests has heard it.
+            Word::Used(..) => {}
         }
         Ok(())
     }

@@ -30,7 +30,7 @@ use self::driver::Input;
 pub(crate) use self::driver::{Driver, DriverParts};
 use self::hints::Hints;
 pub(crate) use self::look::{LookParts, look};
-pub use self::peers::{NotHeard, Peers, Word};
+pub use self::peers::{KeyUse, NotHeard, Peers, Word};
 pub use self::served::Served;
 use crate::clock::{Stopwatch, Uptime};
 use crate::cluster::{Lease, Leases, NodeId, Shard, Timing};
@@ -179,6 +179,15 @@ impl Nodes {
     /// The others are to read settings again.
     pub(crate) fn settings_changed(&self) {
         self.say_to_others(&Word::Settings);
+    }
+
+    /// The others are to know how much of keys' limits was used here.
+    pub(crate) fn say_used(&self, used: Vec<KeyUse>) {
+        if let Some((leases, _)) = self.served.leases() {
+            let own = leases.node();
+            drop(leases);
+            self.say_to_others(&Word::Used(own, used));
+        }
     }
 
     /// Says something to all others, once.

@@ -43,7 +43,7 @@ use thiserror::Error;
 
 pub use addresses::{AddressRecord, AddressState, AddressStore};
 pub use audit::{AuditRecord, AuditSearch, AuditStore};
-pub use cluster::{Changed, Changes, ClusterStore, Committed, NodeAddress, SettingsVersion};
+pub use cluster::{Changed, Changes, ClusterStore, Committed, NodeAddress, SettingsVersion, Settled};
 pub use editor_links::{EditorLinkRecord, EditorLinkStore, EditorSessionStart};
 pub use emit::{EmitStore, Emitted, EmittedId, EmittedRecord, RejectedSearch, Rejection};
 pub use erasure::{EraseStep, ErasureRecord, ErasureStore};
@@ -74,8 +74,9 @@ pub enum StoreError {
     /// A passing fault, for example a lock that was held too long. Nothing was written.
     #[error("the database did not answer in time")]
     Unavailable(#[source] BoxError),
-    /// Settings were changed since those that the batch was decided by. Nothing was written; decide anew.
-    #[error("the settings were changed meanwhile")]
+    /// Settings were changed since those that the batch was decided by, or its ids are too low because other nodes went on without
+    /// this one. Nothing was written; decide anew.
+    #[error("the settings were changed meanwhile, or others went on without this node")]
     Outdated,
     /// Another node has taken over what this one was about to write as its leader. Nothing was written.
     #[error("another node leads by now")]

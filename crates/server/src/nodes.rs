@@ -80,6 +80,10 @@ async fn hear(State(state): State<AppState>, headers: HeaderMap, body: Bytes) ->
         // Of a later version; it finds out by itself.
         return StatusCode::BAD_REQUEST.into_response();
     };
+    if let Word::Used(node, used) = word {
+        state.rate_limiter.hear(node, used, state.engine.now_ms());
+        return StatusCode::NO_CONTENT.into_response();
+    }
     match state.engine.hear(word).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => {

@@ -33,7 +33,7 @@ use axum::response::Response;
 
 pub use body::{BodyRoom, Received};
 pub use description::Description;
-pub use limit::RateLimiter;
+pub use limit::{RateLimiter, tell as tell_of_limits};
 pub use stream::EventStreams;
 
 use crate::http::AppState;

@@ -24,6 +24,7 @@ use crate::log::Levels;
 use crate::mail::SmtpPost;
 use crate::metrics::MetricsFront;
 use crate::nodes::{Forward, HttpPeers, NodeKey};
+use crate::rest::tell_of_limits;
 use crate::site::Site;
 use crate::stop_signals::StopSignals;
 use crate::traces::{LAST_SPANS, Traces};
@@ -219,6 +220,7 @@ async fn listen(
         let state = state.clone();
         listener.serve(move |_| MetricsFront(state.clone()), &stop)
     });
+    let telling = tokio::spawn(tell_of_limits(state.clone(), stop.clone()));
     let serving = listener.serve(move |peer| Front::new(state.clone(), router.clone(), peer), &stop);
     let ended = tokio::select! {
         _ = stop_signals.wait() => Ended::Asked,
@@ -231,6 +233,7 @@ async fn listen(
         }
     };
     tokio::join!(serving.finish(REQUESTS_GRACE), metrics);
+    let _ = telling.await;
     Ok(ended)
 }
 

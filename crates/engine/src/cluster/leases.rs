@@ -145,6 +145,11 @@ struct Seen<'a> {
 }
 
 impl Leases {
+    /// The node they are of.
+    pub const fn node(&self) -> NodeId {
+        self.me
+    }
+
     /// A node that holds nothing and wants its share.
     pub fn new(me: NodeId, timing: Timing, now_ms: i64) -> Self {
         Self {

@@ -42,13 +42,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::shard::Shard;
 
 /// A node, from its start to its end: the number is drawn at random at each start, 1 to 2⁶³ − 1, so that a process
 /// never takes what its predecessor held for its own. A number and not a text: each table holds 256 of them, placing
 /// the shards hashes thousands, and no collation can compare them in two ways. What people call a node stands beside it
 /// in the table `node`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NodeId(i64);
 
 impl NodeId {

@@ -11,6 +11,7 @@ mod commit;
 mod counts;
 mod moves;
 mod settings;
+mod settling;
 mod telling;
 mod unwritten;
 mod upkeep;
@@ -317,6 +318,7 @@ impl Writer {
         let mut finished = Vec::new();
         let mut is_closing = false;
         let (stop, store) = (self.stop.clone(), Arc::clone(&self.store));
+        let mut settling = settling::ticks();
         let failed = store.failed();
         tokio::pin!(failed);
         loop {
@@ -327,6 +329,7 @@ impl Writer {
             let takes_outcomes = self.takes_outcomes();
             let pace = if is_closing { Pace::Idle } else { self.moves.pace() };
             let looks_again = !self.held.is_empty() && self.nodes.served.is_shared();
+            let is_waited_for = self.others_wait_for_ids();
             let mut has_turn = false;
             tokio::select! {
                 biased;
@@ -351,6 +354,7 @@ impl Writer {
                 Some(work) = self.upkeep.recv() => self.keep_up(work).await,
                 () = tokio::time::sleep(retry_wait.unwrap_or_default()), if retry_wait.is_some() => {}
                 () = tokio::time::sleep(LOOK_AT_HELD), if looks_again => self.has_parked = true,
+                _ = settling.tick(), if is_waited_for && !is_closing => self.settle_ids().await,
                 // Whoever is about to ask for something gets to it first.
                 () = tokio::task::yield_now(), if pace == Pace::Ready => has_turn = true,
                 () = tokio::time::sleep(MOVE_RETRY_WAIT), if pace == Pace::Resting => has_turn = true,

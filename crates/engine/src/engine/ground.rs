@@ -56,7 +56,10 @@ impl Ground {
         let highest = store.highest_event_id().await?;
         let ids = IdGenerator::new(clock.clone(), randomness.clone(), highest);
         let ids = Arc::new(match store.cluster() {
-            Some(cluster) => ids.of_node(cluster.number()),
+            Some(cluster) => {
+                ids.raise(cluster.enter().await?);
+                ids.of_node(cluster.number())
+            }
             None => ids,
         });
         let changes = Arc::new(Changes::default());

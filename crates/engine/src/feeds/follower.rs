@@ -45,7 +45,9 @@ pub struct Follower {
 
 impl Engine {
     /// Follows a program's events of some kinds, or of all: those behind `after`, or those that are accepted from now on.
-    pub fn follow(
+    ///
+    /// Where several nodes accept, those "from now on" may be of a moment before.
+    pub async fn follow(
         self: &Arc<Self>,
         program: &ProgramId,
         after: Option<EventId>,
@@ -56,13 +58,26 @@ impl Engine {
         }
         let following = self.feeds.follow(program);
         // Asked after it is told of everything: what is committed later has a higher one.
-        let newest = self.feeds.committed_to();
+        let newest = match self.store.cluster() {
+            None => self.feeds.committed_to(),
+            Some(cluster) => {
+                self.feeds.look(cluster).await?;
+                self.feeds.told_to()
+            }
+        };
+        // Behind an id that was never made there would be nothing for ever. Another node may have told of a newer one.
+        let is_real = match after {
+            Some(after) if after > newest && self.store.cluster().is_some() => {
+                self.store.event(after).await?.is_some()
+            }
+            _ => false,
+        };
+        let reached = after.unwrap_or(newest);
         Ok(Follower {
             engine: Arc::clone(self),
             following,
             kinds,
-            // Behind an id that was never made there would be nothing for ever.
-            reached: after.unwrap_or(newest).min(newest),
+            reached: if is_real { reached } else { reached.min(newest) },
             has_caught_up: after.is_none_or(|after| after >= newest),
         })
     }
@@ -128,9 +143,13 @@ impl Follower {
     /// Makes a step through the events of all programs.
     async fn look(&mut self) -> Result<Vec<FollowedEvent>, EngineError> {
         let turn = Arc::clone(&self.following.feeds.looking).acquire_owned().await;
-        let records = self.engine.store.oldest_events(self.reached, STEP).await?;
+        // Of what is above, something lower may still be committed. It is told of once it is settled.
+        let told_to = self.engine.store.cluster().map(|_| self.following.feeds.told_to());
+        let mut records = self.engine.store.oldest_events(self.reached, STEP).await?;
         // Everything that was committed when it began to follow has been looked at; the rest was told.
-        let is_last = records.len() < STEP;
+        let is_last =
+            records.len() < STEP || records.last().map(|last| last.id) >= told_to && told_to.is_some();
+        records.retain(|record| told_to.is_none_or(|told_to| record.id <= told_to));
         drop(turn);
         let Some(last) = records.last().map(|record| record.id) else {
             self.has_caught_up = true;

@@ -5,6 +5,7 @@ use async_trait::async_trait;
 use groundswell_types::{Change, DeliveryId, EventId, NoticeKind, ProgramId};
 use serde::{Deserialize, Serialize};
 
+use crate::cluster::NodeId;
 use crate::store::{EndpointId, Move};
 
 /// Said by one node to another.
@@ -24,6 +25,19 @@ pub enum Word {
     Erasing(Vec<EventId>, Vec<DeliveryId>),
     /// Rows of an endpoint of its are to be moved.
     Move(EndpointId, Move),
+    /// What this node has counted of keys that have limits.
+    Used(NodeId, Vec<KeyUse>),
+}
+
+/// How much of an API key's limits a node has used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyUse {
+    /// The key's id.
+    pub key: String,
+    /// How often a second it was asked there of late, refused requests included.
+    pub asked: u32,
+    /// Of the windows of a minute and an hour: which one it is, in Unix time, and how many requests it has had there.
+    pub windows: [(i64, u32); 2],
 }
 
 /// Why a word was not heard.

@@ -5,6 +5,7 @@ use groundswell_types::{DeliveryId, EventId, ProgramId};
 
 use super::{Accepted, Batch, EndpointId, MoveStep, Moved, SettingsChange, StoreError};
 use crate::cluster::{Asked, Lease, NodeId, Snapshot};
+use crate::id;
 
 /// How often settings have been changed, by whichever node. Counted in the transactions that change them, so one change
 /// follows another without a gap.
@@ -72,6 +73,31 @@ pub struct NodeAddress {
     pub address: String,
 }
 
+/// What is settled: no event with an id up to there is committed any more, by whichever node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    pub to: EventId,
+    /// Nodes whose time is over and that keep all others from being further.
+    pub silent: Vec<NodeId>,
+}
+
+/// A node whose time is over keeps the others from being further once they are so far ahead, in milliseconds. One that still
+/// commits, though its leases could not be renewed, is never so far behind.
+const BEHIND_MS: i64 = 1_000;
+
+impl Settled {
+    /// From what each node has settled.
+    pub(super) fn of(living: &[EventId], silent: &[(NodeId, EventId)]) -> Option<Self> {
+        let all = living.iter().chain(silent.iter().map(|(_, settled)| settled));
+        let to = *all.min()?;
+        let ahead_ms = living.iter().min().map_or(0, |settled| id::made_at_ms(*settled));
+        let is_behind = |(_, settled): &&(NodeId, EventId)| {
+            ahead_ms.saturating_sub(id::made_at_ms(*settled)) >= BEHIND_MS
+        };
+        Some(Self { to, silent: silent.iter().filter(is_behind).map(|(node, _)| *node).collect() })
+    }
+}
+
 /// What the engine asks of a database that several nodes have at once, besides [`super::Store`].
 ///
 /// The first three are what [`crate::cluster::LeaseTable`] says, on the database's clock.
@@ -98,7 +124,8 @@ pub trait ClusterStore: Send + Sync {
 
     /// [`super::Store::commit`], fenced: each outcome's epoch is looked at in the transaction, and if
     /// [`Batch::settings`] is given, the batch goes by them ([`Batch::goes_by_settings`]) and they have been changed since,
-    /// nothing is written and the answer is [`StoreError::Outdated`]. Nor are health and notices written of an endpoint of whose shard the batch has outcomes under
+    /// nothing is written and the answer is [`StoreError::Outdated`]; as it is if [`Batch::settled`] is given and an accept's id
+    /// is one that others hold for settled. Nor are health and notices written of an endpoint of whose shard the batch has outcomes under
     /// stale leases only, nor the health of one of whose shard it has none and that is another node's.
     async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError>;
 
@@ -124,6 +151,33 @@ pub trait ClusterStore: Send + Sync {
         after: EventId,
         limit: usize,
     ) -> Result<Vec<(EventId, Vec<EndpointId>)>, StoreError>;
+
+    /// Begins to accept events, or begins again after [`ClusterStore::retire`]: what this node accepts from now on must have ids
+    /// above the one returned.
+    async fn enter(&self) -> Result<EventId, StoreError>;
+
+    /// Every event that this node commits from now on has an id above this one. The answer is [`StoreError::Outdated`] if it has to
+    /// [`enter`](ClusterStore::enter) again. Called by the writer task alone.
+    async fn settle(&self, to: EventId) -> Result<(), StoreError>;
+
+    /// What all nodes have settled; `None` if there is nothing to be known, or this node is none any more. Whatever is read
+    /// afterwards has all events up to there. Waits for nobody.
+    async fn settled(&self) -> Result<Option<Settled>, StoreError>;
+
+    /// Goes on without nodes whose time is over: until they enter again, their accepts are answered by [`StoreError::Outdated`].
+    /// Nothing happens to one that has come back, nor to one that is in the middle of a commit.
+    async fn retire(&self, nodes: &[NodeId]) -> Result<(), StoreError>;
+
+    /// The events behind one id and up to another with their programs, by id; at most `limit`.
+    async fn accepted_between(
+        &self,
+        after: EventId,
+        to: EventId,
+        limit: usize,
+    ) -> Result<Vec<(EventId, ProgramId)>, StoreError>;
+
+    /// The highest event up to an id; the lowest id if there is none.
+    async fn newest_up_to(&self, id: EventId) -> Result<EventId, StoreError>;
 
     /// What has been changed since a version.
     async fn changes(&self, since: SettingsVersion) -> Result<Changes, StoreError>;

@@ -384,6 +384,8 @@ pub struct Batch {
     pub emitted: Vec<Option<EmittedId>>,
     /// The settings that it was decided by; none where only one process can have the database.
     pub settings: Option<SettingsVersion>,
+    /// What this node accepts later has higher ids; none where only one process can have the database.
+    pub settled: Option<EventId>,
 }
 
 impl Batch {

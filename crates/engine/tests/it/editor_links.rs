@@ -211,7 +211,7 @@ async fn whoever_comes_by_a_link_sets_up_webhooks_of_one_program_and_nothing_els
         holder.add_inbox_webhook(&own).await,
         holder.end_first_steps(&own).await,
         holder.submit(&own, b"{}", None).await,
-        holder.follow(&own, None, Vec::new()),
+        holder.follow(&own, None, Vec::new()).await,
         holder.patch_program(&own, ProgramPatch::default()).await,
         holder.create_editor_link(&own, NewEditorLink::default()).await,
         holder.delete_editor_link(&own, "edl_1").await,

@@ -1,5 +1,7 @@
 //! Following a program's events, on every store.
 
+mod nodes;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,9 +22,12 @@ use crate::store::database::Database;
 /// Nothing that works takes so long.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+async fn start_with(store: Arc<dyn Store>, config: EngineConfig) -> Arc<Engine> {
+    Engine::start(EngineParts { store, config, clock: Clock::system() }).await.expect("starts")
+}
+
 async fn start(store: Arc<dyn Store>) -> Arc<Engine> {
-    let parts = EngineParts { store, config: EngineConfig::default(), clock: Clock::system() };
-    let engine = Engine::start(parts).await.expect("starts");
+    let engine = start_with(store, EngineConfig::default()).await;
     // Where there may be several nodes, one more step makes this one the one that leads.
     let leads = async {
         while !engine.is_leading() {
@@ -71,8 +76,8 @@ async fn events_of_one_program_and_of_the_kinds_wanted_come_with_their_bytes() {
     let engine = start(Arc::new(Memory::new())).await;
     let (one, other) = (program(&engine).await, program(&engine).await);
     submit(&engine, &one, 1).await;
-    let mut all = engine.follow(&one, None, Vec::new()).expect("there");
-    let mut ended = engine.follow(&one, None, vec![EventKind::CampaignEnded]).expect("there");
+    let mut all = engine.follow(&one, None, Vec::new()).await.expect("there");
+    let mut ended = engine.follow(&one, None, vec![EventKind::CampaignEnded]).await.expect("there");
     submit(&engine, &other, 3).await;
     let joined = engine.submit(&one, &event("ann"), None).await.expect("accepted").id;
     let text = br#"{"event":"CAMPAIGN_ENDED","createdAt":5,"data":{"id":"p","x":[1.0]}}"#;
@@ -88,7 +93,7 @@ async fn events_of_one_program_and_of_the_kinds_wanted_come_with_their_bytes() {
 async fn a_repeat_with_the_same_key_is_no_event() {
     let engine = start(Arc::new(Memory::new())).await;
     let one = program(&engine).await;
-    let mut follower = engine.follow(&one, None, Vec::new()).expect("there");
+    let mut follower = engine.follow(&one, None, Vec::new()).await.expect("there");
     let first = engine.submit(&one, &event("ann"), Some("key")).await.expect("accepted").id;
     engine.submit(&one, &event("ann"), Some("key")).await.expect("accepted");
     let last = engine.submit(&one, &event("bob"), None).await.expect("accepted").id;
@@ -107,17 +112,17 @@ async fn what_was_accepted_before_is_found_behind_an_id_also_by_the_next_process
         ids.extend(submit(&engine, &one, 150).await);
     }
     let (first, last) = (ids[0], *ids.last().expect("some"));
-    let mut follower = engine.follow(&one, Some(first), Vec::new()).expect("there");
+    let mut follower = engine.follow(&one, Some(first), Vec::new()).await.expect("there");
     assert_eq!(until(&mut follower, last).await, ids[1..]);
     engine.shut_down().await;
 
     let engine = start(store).await;
-    let mut follower = engine.follow(&one, Some(follower.reached()), Vec::new()).expect("there");
+    let mut follower = engine.follow(&one, Some(follower.reached()), Vec::new()).await.expect("there");
     let after = submit(&engine, &one, 1).await;
     assert_eq!(until(&mut follower, after[0]).await, after);
     // Of an id that was never made nothing can be known; everything new comes.
     let never = EventId::from_number(i64::MAX >> 3);
-    let mut follower = engine.follow(&one, Some(never), Vec::new()).expect("there");
+    let mut follower = engine.follow(&one, Some(never), Vec::new()).await.expect("there");
     let after = submit(&engine, &one, 1).await;
     assert_eq!(until(&mut follower, after[0]).await, after);
     engine.shut_down().await;
@@ -127,7 +132,7 @@ async fn what_was_accepted_before_is_found_behind_an_id_also_by_the_next_process
 async fn who_takes_nothing_for_long_gets_everything_all_the_same() {
     let engine = start(Arc::new(Memory::new())).await;
     let one = program(&engine).await;
-    let mut follower = engine.follow(&one, None, Vec::new()).expect("there");
+    let mut follower = engine.follow(&one, None, Vec::new()).await.expect("there");
     let mut ids = Vec::new();
     for _ in 0..6 {
         ids.extend(submit(&engine, &one, 1000).await);
@@ -140,7 +145,7 @@ async fn who_takes_nothing_for_long_gets_everything_all_the_same() {
 async fn large_events_come_a_few_at_a_time_and_all_of_them() {
     let engine = start(Arc::new(Memory::new())).await;
     let one = program(&engine).await;
-    let mut follower = engine.follow(&one, None, Vec::new()).expect("there");
+    let mut follower = engine.follow(&one, None, Vec::new()).await.expect("there");
     let large = event(&"x".repeat(3 << 20));
     let mut ids = Vec::new();
     for _ in 0..5 {
@@ -160,7 +165,7 @@ async fn large_events_come_a_few_at_a_time_and_all_of_them() {
 async fn where_a_quiet_program_stands_moves_on_with_the_others() {
     let engine = start(Arc::new(Memory::new())).await;
     let (quiet, busy) = (program(&engine).await, program(&engine).await);
-    let mut follower = engine.follow(&quiet, None, Vec::new()).expect("there");
+    let mut follower = engine.follow(&quiet, None, Vec::new()).await.expect("there");
     let busy = submit(&engine, &busy, 10).await;
     assert!(follower.reached() >= busy[9]);
     engine.shut_down().await;
@@ -170,7 +175,7 @@ async fn where_a_quiet_program_stands_moves_on_with_the_others() {
 async fn there_is_nothing_to_follow_of_a_program_that_is_not_there() {
     let engine = start(Arc::new(Memory::new())).await;
     let nowhere = ProgramId::parse("nowhere").expect("valid");
-    assert!(matches!(engine.follow(&nowhere, None, Vec::new()), Err(EngineError::NotFound("program"))));
+    assert!(matches!(engine.follow(&nowhere, None, Vec::new()).await, Err(EngineError::NotFound("program"))));
     engine.shut_down().await;
 }
 
@@ -186,7 +191,7 @@ async fn follow_on_and_off(
     for round in 0.. {
         // Read before looking: what is not found after that was not accepted before.
         let is_last = is_over.load(Ordering::SeqCst);
-        let mut follower = engine.follow(&program, Some(reached), Vec::new()).expect("there");
+        let mut follower = engine.follow(&program, Some(reached), Vec::new()).await.expect("there");
         let patience = Duration::from_millis(if is_last { 3_000 } else { round % 5 * 4 });
         let gives_up = tokio::time::timeout(patience, async {
             loop {
@@ -290,7 +295,7 @@ async fn whoever_begins_is_behind_nothing_that_is_not_stored_yet() {
         }
     });
     for _ in 0..BEGINNINGS {
-        let reached = engine.follow(&program, None, Vec::new()).expect("there").reached();
+        let reached = engine.follow(&program, None, Vec::new()).await.expect("there").reached();
         assert!(store.event(reached).await.expect("readable").is_some(), "{reached} is not stored yet");
         tokio::task::yield_now().await;
     }

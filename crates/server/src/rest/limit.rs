@@ -1,14 +1,22 @@
 //! Rate limits per API key, with the product's headers. Fixed windows of a second, a minute and an hour.
+//!
+//! Events are taken by every server at one database, so they tell each other four times a second what keys have used (`elsewhere`).
+
+mod elsewhere;
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use axum::response::Response;
+use groundswell_engine::cluster::NodeId;
+use groundswell_engine::nodes::KeyUse;
 use groundswell_types::{ApiError, ErrorCode, RateLimit};
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 
+pub use self::elsewhere::tell;
+use self::elsewhere::{Asked, Elsewhere};
 use super::answer::{Context, Failed, OverLimit};
 
 const WINDOWS: [(&str, i64); 3] = [("Second", 1_000), ("Minute", 60_000), ("Hour", 3_600_000)];
@@ -21,7 +29,15 @@ const MANY_KEYS: usize = 2_000;
 pub struct RateLimiter {
     /// Of keys that have no limits of their own; none is without limits.
     usual: Option<RateLimit>,
-    keys: Mutex<HashMap<String, [Window; 3]>>,
+    keys: Mutex<HashMap<String, Counted>>,
+}
+
+/// Of a key.
+#[derive(Debug, Default)]
+struct Counted {
+    windows: [Window; 3],
+    asked: Asked,
+    elsewhere: Elsewhere,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -65,15 +81,8 @@ impl RateLimiter {
         let limit = own.or(self.usual)?;
         let limits = [limit.second, limit.minute, limit.hour];
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if !keys.contains_key(key_id) {
-            if keys.len() >= MANY_KEYS {
-                // Most of them were revoked, or are not used any more.
-                let hour = now_ms.div_euclid(WINDOWS[2].1);
-                keys.retain(|_, windows| windows[2].number == hour);
-            }
-            keys.insert(key_id.to_owned(), <[Window; 3]>::default());
-        }
-        let mut windows = keys.get(key_id).copied().unwrap_or_default();
+        let Counted { windows, asked, elsewhere } = known(&mut keys, key_id, now_ms);
+        asked.count(now_ms);
         let mut left_ms = [0; 3];
         for ((window, (_, length_ms)), left_ms) in windows.iter_mut().zip(WINDOWS).zip(&mut left_ms) {
             let number = now_ms.div_euclid(length_ms);
@@ -82,15 +91,51 @@ impl RateLimiter {
             }
             *left_ms = length_ms - now_ms.rem_euclid(length_ms);
         }
-        let counts = windows.map(|window| window.count.saturating_add(1));
+        let others = elsewhere.used((windows, asked.rate(now_ms)), limit.second, now_ms);
+        let mut counts = [0; 3];
+        for ((count, window), others) in counts.iter_mut().zip(&*windows).zip(others) {
+            *count = window.count.saturating_add(others).saturating_add(1);
+        }
         if counts.iter().zip(&limits).all(|(count, limit)| count <= limit) {
-            for (window, count) in windows.iter_mut().zip(counts) {
-                window.count = count;
+            for window in windows {
+                window.count = window.count.saturating_add(1);
             }
         }
-        keys.insert(key_id.to_owned(), windows);
         Some(Standing { limits, counts, left_ms })
     }
+
+    /// What another server at the database has counted of keys.
+    pub fn hear(&self, node: NodeId, used: Vec<KeyUse>, now_ms: i64) {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        for used in used {
+            known(&mut keys, &used.key, now_ms).elsewhere.hear(node, &used, now_ms);
+        }
+    }
+
+    /// What others have not been told of the keys that were used here.
+    pub fn take_news(&self, now_ms: i64) -> Vec<KeyUse> {
+        let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let use_of = |(key, Counted { windows, asked, .. }): (&String, &mut Counted)| {
+            asked.take_news().then(|| KeyUse {
+                key: key.clone(),
+                asked: asked.rate(now_ms),
+                windows: [1, 2].map(|at| (windows[at].number, windows[at].count)),
+            })
+        };
+        keys.iter_mut().filter_map(use_of).collect()
+    }
+}
+
+fn known<'a>(keys: &'a mut HashMap<String, Counted>, key_id: &str, now_ms: i64) -> &'a mut Counted {
+    if !keys.contains_key(key_id) {
+        if keys.len() >= MANY_KEYS {
+            // Most of them were revoked, or are not used any more.
+            let hour = now_ms.div_euclid(WINDOWS[2].1);
+            keys.retain(|_, counted| counted.windows[2].number == hour);
+        }
+        keys.insert(key_id.to_owned(), Counted::default());
+    }
+    keys.entry(key_id.to_owned()).or_default()
 }
 
 impl Standing {

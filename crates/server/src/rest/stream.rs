@@ -118,14 +118,14 @@ impl From<Full<Holder>> for Failed {
 /// `GET /v2/campaign/{id}/events/stream?after=&events=`
 pub async fn stream(call: Call, Path(program): Path<String>, RawQuery(query): RawQuery) -> Response {
     let mut is_full = false;
-    let mut begin = || {
+    let begin = async {
         let program = program_id(&program)?;
         let Wanted { after, kinds } = Wanted::parse(query.as_deref().unwrap_or_default(), &call.headers)?;
         let room = call.state.event_streams.room.enter(Holder::all_of(&call.actor().who));
         let room = room.inspect_err(|full| is_full = *full == Full::Whole)?;
-        Ok((call.engine().follow(&program, after, kinds)?, room))
+        Ok((call.engine().follow(&program, after, kinds).await?, room))
     };
-    match begin() {
+    match begin.await {
         Ok((follower, room)) => answer(Listener::new(call.state, &call.headers, (follower, room))),
         Err(failed) => {
             let mut response = call.context.fail(failed);
@@ -372,7 +372,7 @@ mod tests {
         let made = house.operator().create_api_key(new).await.expect("made");
         let key = HeaderValue::try_from(format!("Bearer {}", made.key)).expect("a header");
         let headers = HeaderMap::from_iter([(AUTHORIZATION, key)]);
-        let follower = house.operator().follow(&house.program, None, Vec::new()).expect("followed");
+        let follower = house.operator().follow(&house.program, None, Vec::new()).await.expect("followed");
         let room = house.state.event_streams.room.enter(vec![Holder::Operator]).expect("room");
         let mut listener = Listener::new(house.state.clone(), &headers, (follower, room));
         let silent = watch::Sender::new(0);

@@ -12,10 +12,10 @@ use crate::server_sent;
 use crate::waiting::{self, PATIENCE};
 
 /// An open stream.
-struct Stream(BufReader<TcpStream>);
+pub struct Stream(BufReader<TcpStream>);
 
 /// A message: its id, and its data if it has any.
-type Message = (String, Option<Value>);
+pub type Message = (String, Option<Value>);
 
 impl Stream {
     /// The head of the answer, and what follows.
@@ -23,7 +23,7 @@ impl Stream {
         Self::open_with(server, path, &format!("authorization: Bearer {key}\r\n"))
     }
 
-    fn open_with(server: &Server, path: &str, headers: &str) -> (String, Self) {
+    pub fn open_with(server: &Server, path: &str, headers: &str) -> (String, Self) {
         let address = server.url().trim_start_matches("http://");
         let mut connection = TcpStream::connect(address).expect("it listens");
         connection.set_read_timeout(Some(Duration::from_mins(1))).expect("a timeout");
@@ -41,7 +41,7 @@ impl Stream {
         Self::standing_with(server, ADMIN_KEY, &path(program, query))
     }
 
-    fn standing_with(server: &Server, key: &str, path: &str) -> (String, Self) {
+    pub fn standing_with(server: &Server, key: &str, path: &str) -> (String, Self) {
         let (head, mut stream) = Self::open(server, key, path);
         assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
         let (id, data) = stream.next().expect("it begins");
@@ -50,7 +50,7 @@ impl Stream {
     }
 
     /// The next message; none when the stream has ended in order.
-    fn next(&mut self) -> Option<Message> {
+    pub fn next(&mut self) -> Option<Message> {
         let (mut id, mut data) = (None, None);
         loop {
             let line = server_sent::line(&mut self.0)?;
@@ -67,7 +67,7 @@ impl Stream {
     }
 
     /// The next event.
-    fn event(&mut self) -> Value {
+    pub fn event(&mut self) -> Value {
         loop {
             let (id, data) = self.next().expect("it goes on");
             if let Some(data) = data {
@@ -78,7 +78,7 @@ impl Stream {
     }
 }
 
-fn path(program: &str, query: &str) -> String {
+pub fn path(program: &str, query: &str) -> String {
     format!("/v2/campaign/{program}/events/stream{query}")
 }
 

@@ -4,8 +4,10 @@ mod clocks;
 mod database;
 mod failover;
 mod faults;
+mod limits;
 mod parked;
 mod proxy;
+mod streams;
 
 use std::time::{Duration, Instant};
 

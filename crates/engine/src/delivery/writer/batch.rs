@@ -106,7 +106,10 @@ impl Writer {
         let is_shared = self.nodes.served.is_shared();
         let epochs = if is_shared { finished.iter().map(|one| one.epoch).collect() } else { Vec::new() };
         let settings = is_shared.then_some(self.version);
-        (Batch { accepts, outcomes, health, notices, epochs, settings, ..Batch::default() }, consequences)
+        let settled = is_shared.then(|| self.ids.settle());
+        let batch =
+            Batch { accepts, outcomes, health, notices, epochs, settings, settled, ..Batch::default() };
+        (batch, consequences)
     }
 
     /// Whether the attempt says something about the webhook as it is now. Of one that was under way while the URL, a

@@ -141,8 +141,8 @@ impl Writer {
             if let Some(fates) = self.commit_or_bisect(&batch).await {
                 return Decided { batch, places, consequences, fates, took: watch.elapsed() };
             }
-            // Not decided anew as long as it cannot be said what has changed; why is noted.
-            if self.catch_up().await.is_err() {
+            // Not decided anew as long as it cannot be said what has changed, or nothing may be accepted; why is noted.
+            if self.catch_up().await.is_err() || self.enter().await.is_err() {
                 let accepts = batch.accepts.iter().map(|_| Fate::NotNow(Reason::Away)).collect();
                 let outcomes = batch.outcomes.iter().map(|_| Fate::NotNow(Reason::Away)).collect();
                 return Decided {
@@ -232,7 +232,7 @@ impl Writer {
 
     /// Commits the batch; when the database rejects something in it, halves it until the culprit stands alone. When
     /// the disk is full, outcomes are tried without the events: they take less room, and free some. None if nothing was
-    /// written because another node had changed the settings.
+    /// written because another node had changed the settings, or went on without this one.
     async fn commit_or_bisect(&self, batch: &Batch) -> Option<Fates> {
         let mut accept_fates: Vec<Fate<Accepted>> = Vec::with_capacity(batch.accepts.len());
         let mut outcome_fates: Vec<Fate<Whose>> = Vec::with_capacity(batch.outcomes.len());
@@ -452,6 +452,11 @@ impl Part {
             emitted: batch.emitted.get(self.accepts.0..self.accepts.1).unwrap_or_default().to_vec(),
             epochs: batch.epochs.get(self.outcomes.0..self.outcomes.1).unwrap_or_default().to_vec(),
             settings: batch.settings,
+            // Those of the next part have higher ids, and lower ones than what the whole batch says.
+            settled: batch
+                .settled
+                .and(batch.accepts[self.accepts.0..self.accepts.1].last())
+                .map(|accept| accept.event_id),
         }
     }
 }

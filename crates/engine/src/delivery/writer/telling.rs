@@ -21,6 +21,9 @@ impl Writer {
             let accepted = batch.accepts.iter().map(|accept| &accept.program_id);
             self.nodes.news(accepted.chain(&programs).map(|program| (program, Change::Deliveries)));
         }
+        if self.nodes.served.is_shared() {
+            return self.feeds.wake();
+        }
         self.feeds.tell(batch.accepts.iter().map(|accept| (&accept.program_id, accept.event_id)));
     }
 

@@ -13,7 +13,7 @@ use crate::cluster::{Asked, Fence, Lease, LeaseTable, NodeId, NodeRow, Presence,
 use crate::store::fencing::{Fencing, shards_of};
 use crate::store::{
     Batch, Changed, Changes, ClusterStore, Committed, EndpointId, EndpointRecord, HealthRecord, Move,
-    MoveStep, Moved, NodeAddress, ProgramRecord, SettingsVersion, StoreError,
+    MoveStep, Moved, NodeAddress, ProgramRecord, SettingsVersion, Settled, StoreError,
 };
 
 /// How long it is known what was changed.
@@ -26,6 +26,8 @@ pub(super) struct Several {
     /// The database's.
     clock: Clock,
     addresses: BTreeMap<NodeId, String>,
+    /// Of each node, as it is in the table `node`.
+    settled: BTreeMap<NodeId, Option<EventId>>,
     version: i64,
     /// By version, with the time.
     changes: BTreeMap<i64, (i64, Changed)>,
@@ -50,10 +52,12 @@ impl Memory {
             leases: LeaseTable::new(Shard::all()),
             clock: clock.clone(),
             addresses: BTreeMap::new(),
+            settled: BTreeMap::new(),
             version: 0,
             changes: BTreeMap::new(),
         });
         several.addresses.insert(node, address.to_owned());
+        several.settled.insert(node, None);
         let member = Member { node, lead: Mutex::new(None) };
         Self { state: Arc::clone(&self.state), standing: Mutex::default(), member: Some(member) }
     }
@@ -76,6 +80,7 @@ impl Memory {
         {
             several.leases.forget(member.node);
             several.addresses.remove(&member.node);
+            several.settled.remove(&member.node);
         }
     }
 
@@ -87,6 +92,15 @@ impl Memory {
         })?;
         let now_ms = several.clock.now_ms();
         Ok(work(several, now_ms))
+    }
+}
+
+impl Several {
+    /// Whether the node is counted in.
+    fn settle(&mut self, node: NodeId, to: EventId) -> bool {
+        let Some(Some(settled)) = self.settled.get_mut(&node) else { return false };
+        *settled = (*settled).max(to);
+        true
     }
 }
 
@@ -120,6 +134,7 @@ impl ClusterStore for Memory {
             let before: Vec<NodeId> = several.addresses.iter().filter(is_before).map(|(id, _)| *id).collect();
             for id in before {
                 several.addresses.remove(&id);
+                several.settled.remove(&id);
                 several.leases.forget(id);
                 let rows = several.leases.read(now_ms).leases.into_iter();
                 let leases = rows.filter(|row| row.owner == Some(id)).map(|row| row.lease).collect();
@@ -163,11 +178,20 @@ impl ClusterStore for Memory {
         if is_outdated && batch.goes_by_settings() {
             return Err(StoreError::Outdated);
         }
+        let lowest = batch.accepts.iter().map(|accept| accept.event_id).min();
+        let own = several.settled.get(&self.node()).copied().flatten();
+        if batch.settled.is_some() && lowest.is_some_and(|lowest| own.is_none_or(|own| own >= lowest)) {
+            return Err(StoreError::Outdated);
+        }
         let shards = shards_of(batch)?;
         let rows = several.leases.read(0).leases.into_iter();
         let current = rows.filter(|row| shards.contains(&row.lease.shard)).map(|row| (row.lease, row.owner));
         let fencing = Fencing::of(batch, self.node(), current);
-        state.commit_fenced(batch, &fencing)
+        let committed = state.commit_fenced(batch, &fencing)?;
+        if let (Some(several), Some(settled)) = (&mut state.several, batch.settled) {
+            several.settle(self.node(), settled);
+        }
+        Ok(committed)
     }
 
     fn lead_under(&self, lease: Option<Lease>) {
@@ -200,6 +224,61 @@ impl ClusterStore for Memory {
         let later = (std::ops::Bound::Excluded(after), std::ops::Bound::Unbounded);
         let events = state.events.range(later).take(limit);
         Ok(events.map(|(id, event)| (*id, event.record.targets.clone())).collect())
+    }
+
+    async fn enter(&self) -> Result<EventId, StoreError> {
+        let newest = self.newest_up_to(EventId::from_number(i64::MAX)).await?;
+        self.share(|several, _| {
+            let highest = several.settled.values().flatten().max().copied().unwrap_or(newest).max(newest);
+            if let Some(own) = several.settled.get_mut(&self.node()) {
+                own.get_or_insert(highest);
+            }
+            highest
+        })
+    }
+
+    async fn settle(&self, to: EventId) -> Result<(), StoreError> {
+        let is_counted_in = self.share(|several, _| several.settle(self.node(), to))?;
+        if is_counted_in { Ok(()) } else { Err(StoreError::Outdated) }
+    }
+
+    async fn settled(&self) -> Result<Option<Settled>, StoreError> {
+        self.share(|several, now_ms| {
+            let rows = several.leases.read(now_ms).nodes;
+            let is_over = |node: NodeId| {
+                node != self.node() && rows.iter().any(|row| row.id == node && row.remaining_ms <= 0)
+            };
+            let known = several.settled.iter().filter_map(|(node, settled)| Some((*node, (*settled)?)));
+            let (silent, living): (Vec<_>, Vec<_>) = known.partition(|(node, _)| is_over(*node));
+            let living: Vec<EventId> = living.into_iter().map(|(_, settled)| settled).collect();
+            Settled::of(&living, &silent).filter(|_| several.settled.contains_key(&self.node()))
+        })
+    }
+
+    async fn retire(&self, nodes: &[NodeId]) -> Result<(), StoreError> {
+        self.share(|several, now_ms| {
+            let rows = several.leases.read(now_ms).nodes;
+            for row in rows.iter().filter(|row| row.remaining_ms <= 0 && nodes.contains(&row.id)) {
+                several.settled.entry(row.id).and_modify(|settled| *settled = None);
+            }
+        })
+    }
+
+    async fn accepted_between(
+        &self,
+        after: EventId,
+        to: EventId,
+        limit: usize,
+    ) -> Result<Vec<(EventId, ProgramId)>, StoreError> {
+        let state = self.state();
+        let events = state.events.iter().filter(|(id, _)| (after..=to).contains(id) && **id != after);
+        Ok(events.take(limit).map(|(id, event)| (*id, event.record.program_id.clone())).collect())
+    }
+
+    async fn newest_up_to(&self, id: EventId) -> Result<EventId, StoreError> {
+        let state = self.state();
+        let newest = state.events.range(..=id).next_back().map(|(id, _)| *id);
+        Ok(newest.unwrap_or(EventId::from_number(0)))
     }
 
     async fn changes(&self, since: SettingsVersion) -> Result<Changes, StoreError> {

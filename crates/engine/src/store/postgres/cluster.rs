@@ -11,9 +11,9 @@ use sqlx::{PgConnection, Row};
 use tokio::sync::Mutex as AsyncMutex;
 
 use super::connector::{self, Connector};
-use super::error::{self, WRITE_LIMIT, within};
+use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
 use super::hot::{self, column};
-use super::node::Node;
+use super::node::{Ids, Node};
 use super::statement::{Statement, scalar, statement};
 use super::{Postgres, changes, fence, partitions};
 use crate::cluster::{Asked, Epoch, Lease, LeaseRow, NodeId, NodeRow, Presence, Shard, Snapshot};
@@ -22,7 +22,7 @@ use crate::store::query::{Columns as _, Connection as _, damaged, moves, program
 use crate::store::sql::{Database as _, Transaction as _};
 use crate::store::{
     Batch, Changes, ClusterStore, Committed, EndpointId, EndpointRecord, HealthRecord, Move, MoveStep, Moved,
-    NodeAddress, ProgramRecord, SettingsVersion, StoreError,
+    NodeAddress, ProgramRecord, SettingsVersion, Settled, StoreError,
 };
 
 /// Rows are locked in the order of the shards, so that two of these never wait for each other; looked at again once they
@@ -104,6 +104,26 @@ const EPOCH: &str = "SELECT epoch FROM shard_lease WHERE shard = $1 FOR KEY SHAR
 const IS_ENABLED: &str = "SELECT is_enabled FROM endpoint WHERE id = $1 AND deleted_at_ms IS NULL FOR SHARE";
 
 const ACCEPTED: &str = "SELECT id, targets FROM event WHERE id > $1 ORDER BY id LIMIT $2";
+
+const ACCEPTED_BETWEEN: &str =
+    "SELECT id, program_id FROM event WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3";
+
+/// Newest day first, which the index gives without reading the others.
+const NEWEST_UP_TO: &str = "SELECT MAX(id) FROM event WHERE id <= $1";
+
+/// Of all processes, also of those that have not taken part yet.
+const SETTLED: &str = "
+    SELECT id,
+        GREATEST(settled, (
+            SELECT said.settled FROM node_commit AS said
+            WHERE said.node = node.id AND said.settled IS NOT NULL AND node.settled IS NOT NULL
+            ORDER BY said.number DESC
+            LIMIT 1
+        )) AS settled,
+        COALESCE(expires_at_ms, open_until_ms) - CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS remaining_ms
+    FROM node";
+
+const WITHOUT_SYNC: &str = "SET LOCAL synchronous_commit TO OFF";
 
 const HEALTH_OF: &str = "
     SELECT endpoint_id, consecutive_failures, last_failure_at_ms, last_success_at_ms, failing_deliveries,
@@ -221,6 +241,10 @@ impl ClusterStore for Postgres {
         {
             db.expect(settings);
         }
+        if batch.settled.is_some() {
+            let lowest = batch.accepts.iter().map(|accept| accept.event_id).min();
+            db.say(Ids { settled: batch.settled, lowest });
+        }
         let result = match db.make_room_for(&partitions::days_of(batch)).await {
             Ok(()) => fence::commit(&mut db, batch, self.writer.node.id()).await,
             Err(error) => Err(error),
@@ -257,6 +281,71 @@ impl ClusterStore for Postgres {
         let values = vec![after.number().into(), limit_of(limit)];
         let rows = self.reader().await?.fetch(ACCEPTED, values).await?;
         rows.iter().map(|row| Ok((EventId::from_number(row.int(0)?), targets(&row.text(1)?)?))).collect()
+    }
+
+    async fn enter(&self) -> Result<EventId, StoreError> {
+        let node = &self.writer.node;
+        let mut db = self.writer.begin().await?;
+        let entered = node.enter(&mut db).await;
+        db.finish(entered).await?;
+        self.cluster.transaction(0, async |db| node.highest_settled(db).await).await
+    }
+
+    async fn settle(&self, to: EventId) -> Result<(), StoreError> {
+        let mut db = self.writer.begin().await?;
+        db.say(Ids { settled: Some(to), lowest: None });
+        let prepared = async {
+            // What is lost when the database crashes is said again.
+            within(READ_LIMIT, sqlx::raw_sql(WITHOUT_SYNC).execute(&mut *db))
+                .await
+                .map_err(error::of_read)?;
+            self.writer.node.is_counted_in(&mut db).await
+        };
+        let is_counted_in = prepared.await;
+        let result = is_counted_in.and_then(|is_in| if is_in { Ok(()) } else { Err(StoreError::Outdated) });
+        db.finish(result).await
+    }
+
+    async fn settled(&self) -> Result<Option<Settled>, StoreError> {
+        let rows = self.reader().await?.fetch(SETTLED, Vec::new()).await?;
+        let (own, mut living, mut silent) = (self.node(), Vec::new(), Vec::new());
+        let mut is_there = false;
+        for row in &rows {
+            let node = NodeId::new(row.int(0)?);
+            is_there |= node == own;
+            let Some(settled) = row.optional_int(1)? else { continue };
+            let is_over = row.int(2)? <= 0 && node != own;
+            let settled = EventId::from_number(settled);
+            if is_over { silent.push((node, settled)) } else { living.push(settled) }
+        }
+        Ok(Settled::of(&living, &silent).filter(|_| is_there))
+    }
+
+    async fn retire(&self, nodes: &[NodeId]) -> Result<(), StoreError> {
+        for node in nodes {
+            self.cluster.transaction(0, async |db| Node::retire(db, *node).await).await?;
+        }
+        Ok(())
+    }
+
+    async fn accepted_between(
+        &self,
+        after: EventId,
+        to: EventId,
+        limit: usize,
+    ) -> Result<Vec<(EventId, ProgramId)>, StoreError> {
+        let values = vec![after.number().into(), to.number().into(), limit_of(limit)];
+        let rows = self.reader().await?.fetch(ACCEPTED_BETWEEN, values).await?;
+        let event = |row: &PgRow| {
+            Ok((EventId::from_number(row.int(0)?), row.parsed(1, |text| ProgramId::parse(text).ok())?))
+        };
+        rows.iter().map(event).collect()
+    }
+
+    async fn newest_up_to(&self, id: EventId) -> Result<EventId, StoreError> {
+        let rows = self.reader().await?.fetch(NEWEST_UP_TO, vec![id.number().into()]).await?;
+        let newest = rows.first().map(|row| row.optional_int(0)).transpose()?.flatten();
+        Ok(EventId::from_number(newest.unwrap_or(0)))
     }
 
     async fn changes(&self, since: SettingsVersion) -> Result<Changes, StoreError> {

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
+use groundswell_types::EventId;
 use sqlx::{PgConnection, Row};
 use tokio_util::sync::CancellationToken;
 
@@ -76,16 +77,46 @@ const STAY_OPEN: &str = "
 
 /// The last statement of every transaction that writes. Its lock on the row is held until the transaction has ended one
 /// way or the other, and keeps nobody from giving signs of life meanwhile.
+///
+/// `$3`: up to where this node's events are settled, once that is known. `$4`: the lowest id of those that the transaction accepts.
+/// A process that is not counted in may commit none, so it stays out.
 const COUNT: &str = "
-    WITH own AS (SELECT id FROM node WHERE id = $1 FOR KEY SHARE)
-    INSERT INTO node_commit (node, number) SELECT id, CAST($2 AS BIGINT) FROM own
+    WITH own AS (
+        SELECT id FROM node WHERE id = $1 AND (CAST($4 AS BIGINT) IS NULL OR settled < $4) FOR KEY SHARE
+    )
+    INSERT INTO node_commit (node, number, settled) SELECT id, CAST($2 AS BIGINT), CAST($3 AS BIGINT) FROM own
     RETURNING number";
 
 /// The same, and which settings there are, which stay so until the transaction has ended.
 const COUNT_UNDER_SETTINGS: &str = "
-    WITH own AS (SELECT id FROM node WHERE id = $1 FOR KEY SHARE)
-    INSERT INTO node_commit (node, number) SELECT id, CAST($2 AS BIGINT) FROM own
+    WITH own AS (
+        SELECT id FROM node WHERE id = $1 AND (CAST($4 AS BIGINT) IS NULL OR settled < $4) FOR KEY SHARE
+    )
+    INSERT INTO node_commit (node, number, settled) SELECT id, CAST($2 AS BIGINT), CAST($3 AS BIGINT) FROM own
     RETURNING (SELECT version FROM settings_version WHERE id = 1 FOR SHARE)";
+
+const IS_THERE: &str = "SELECT settled IS NOT NULL FROM node WHERE id = $1";
+
+const ENTER: &str = "
+    UPDATE node
+    SET settled = COALESCE(settled, GREATEST((SELECT MAX(settled) FROM node), (SELECT MAX(settled) FROM node_commit), 0))
+    WHERE id = $1";
+
+/// Asked once the process is counted in: whatever others hold for settled after that they know of it. What one that is gone by now
+/// has told of is there as an event.
+const HIGHEST: &str = "
+    SELECT GREATEST((SELECT MAX(settled) FROM node), (SELECT MAX(settled) FROM node_commit), (SELECT MAX(id) FROM event), 0)";
+
+/// Whoever has come back meanwhile stays. One in the middle of a commit has locked its row, which a change alone would not wait for.
+const RETIRE: &str = "
+    UPDATE node SET settled = NULL
+    WHERE id IN (
+        SELECT id FROM node
+        WHERE id = $1 AND COALESCE(expires_at_ms, open_until_ms) <= CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)
+        FOR UPDATE
+    )";
+
+const RETIRE_BRIEFLY: &str = "SET LOCAL lock_timeout = '100ms'";
 
 /// Waits until a transaction of the former session has ended, because of its lock: so what is read after it is final.
 const RESUME: &str = "SELECT id FROM node WHERE id = $1 FOR UPDATE";
@@ -128,6 +159,15 @@ pub(super) struct Node {
     /// Why nothing can be written any more, once that is so.
     loss: OnceLock<String>,
     lost: CancellationToken,
+}
+
+/// What a transaction says of the ids of events.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ids {
+    /// No event of this node with an id up to there is committed after this transaction.
+    pub(super) settled: Option<EventId>,
+    /// The lowest of those that it commits.
+    pub(super) lowest: Option<EventId>,
 }
 
 /// A transaction that is about to commit.
@@ -264,20 +304,52 @@ impl Node {
         Ok(())
     }
 
-    /// Counts the transaction that is about to commit.
+    /// Counts the transaction that is about to commit. [`StoreError::Outdated`] if others hold for settled what it accepts.
     pub(super) async fn count(
         &self,
         db: &mut PgConnection,
-        needs_settings: bool,
+        (needs_settings, ids): (bool, Ids),
     ) -> Result<Counted, StoreError> {
         let number = self.next_commit.fetch_add(1, Ordering::SeqCst);
-        let query = statement(db, if needs_settings { COUNT_UNDER_SETTINGS } else { COUNT });
-        let query = query.bind(self.id.number()).bind(number).fetch_optional(db);
-        let Some(row) = within(WRITE_LIMIT, query).await.map_err(error::of_write)? else {
-            return Err(self.is_gone());
+        let query = statement(db, if needs_settings { COUNT_UNDER_SETTINGS } else { COUNT })
+            .bind(self.id.number())
+            .bind(number)
+            .bind(ids.settled.map(EventId::number))
+            .bind(ids.lowest.map(EventId::number));
+        let row = within(WRITE_LIMIT, query.fetch_optional(&mut *db)).await;
+        let Some(row) = row.map_err(error::of_write)? else {
+            self.is_counted_in(db).await?;
+            return Err(StoreError::Outdated);
         };
         let settings = needs_settings.then(|| row.try_get(0).map(SettingsVersion)).transpose();
         Ok(Counted { number, settings: settings.map_err(error::of_write)? })
+    }
+
+    /// Whether events may be committed without entering again.
+    pub(super) async fn is_counted_in(&self, db: &mut PgConnection) -> Result<bool, StoreError> {
+        let query = scalar::<bool>(db, IS_THERE).bind(self.id.number());
+        let is_counted_in = within(READ_LIMIT, query.fetch_optional(db)).await.map_err(error::of_read)?;
+        is_counted_in.ok_or_else(|| self.is_gone())
+    }
+
+    /// See [`crate::store::ClusterStore::enter`]; in two transactions, of which this is the first.
+    pub(super) async fn enter(&self, db: &mut PgConnection) -> Result<(), StoreError> {
+        let query = statement(db, ENTER).bind(self.id.number());
+        within(WRITE_LIMIT, query.execute(db)).await.map(drop).map_err(error::of_write)
+    }
+
+    /// The second.
+    pub(super) async fn highest_settled(&self, db: &mut PgConnection) -> Result<EventId, StoreError> {
+        let query = scalar(db, HIGHEST);
+        let highest = within(READ_LIMIT, query.fetch_one(db)).await.map_err(error::of_read)?;
+        Ok(EventId::from_number(highest))
+    }
+
+    /// Goes on without another process, if its time is over.
+    pub(super) async fn retire(db: &mut PgConnection, other: NodeId) -> Result<(), StoreError> {
+        within(READ_LIMIT, sqlx::raw_sql(RETIRE_BRIEFLY).execute(&mut *db)).await.map_err(error::of_read)?;
+        let query = statement(db, RETIRE).bind(other.number());
+        within(READ_LIMIT, query.execute(db)).await.map(drop).map_err(error::of_read)
     }
 
     /// Goes on in a new session: returns the number of the last transaction that has committed, of those that are remembered.

@@ -10,7 +10,7 @@ use tokio::sync::{Mutex, MutexGuard, Notify};
 
 use super::connector::{self, Connector};
 use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
-use super::node::Node;
+use super::node::{Ids, Node};
 use super::partitions::{self, Days};
 use crate::clock::Stopwatch;
 use crate::store::{SettingsVersion, StoreError, sql};
@@ -67,6 +67,7 @@ pub(in crate::store) struct Transaction<'a> {
     days: Option<BTreeSet<i64>>,
     /// The settings that must be there still when it commits.
     settings: Option<SettingsVersion>,
+    ids: Ids,
 }
 
 impl Writer {
@@ -116,7 +117,7 @@ impl Writer {
                 return Err(error::of_read(error));
             }
         }
-        Ok(Transaction { writer: self, state, days: None, settings: None })
+        Ok(Transaction { writer: self, state, days: None, settings: None, ids: Ids::default() })
     }
 
     /// Makes the partitions of the latest day and the one after it, unless they are known to be there or something is
@@ -233,11 +234,15 @@ impl Writer {
     }
 
     /// Counts and commits, unless there are other settings by now than there must be.
-    async fn commit(&self, state: &mut State, settings: Option<SettingsVersion>) -> Result<(), StoreError> {
+    async fn commit(
+        &self,
+        state: &mut State,
+        (settings, ids): (Option<SettingsVersion>, Ids),
+    ) -> Result<(), StoreError> {
         let Some(connection) = &mut state.connection else {
             return Err(StoreError::Unavailable("the connection to PostgreSQL was lost".into()));
         };
-        let counted = self.node.count(connection, settings.is_some()).await?;
+        let counted = self.node.count(connection, (settings.is_some(), ids)).await?;
         if counted.settings != settings {
             return Err(StoreError::Outdated);
         }
@@ -299,6 +304,11 @@ impl Transaction<'_> {
         self.settings = Some(settings);
     }
 
+    /// Has the transaction say this of the ids of events, and commit only if others do not hold them for settled.
+    pub(super) const fn say(&mut self, ids: Ids) {
+        self.ids = ids;
+    }
+
     /// Makes sure that rows of these days have a partition, now that there will be some.
     pub(super) async fn make_room_for(&mut self, days: &BTreeSet<i64>) -> Result<(), StoreError> {
         if let Some(last) = days.last() {
@@ -332,7 +342,7 @@ impl Transaction<'_> {
 impl sql::Transaction for Transaction<'_> {
     async fn finish<T: Send>(mut self, result: Result<T, StoreError>) -> Result<T, StoreError> {
         let result = match result {
-            Ok(value) => self.writer.commit(&mut self.state, self.settings).await.map(|()| value),
+            Ok(value) => self.writer.commit(&mut self.state, (self.settings, self.ids)).await.map(|()| value),
             Err(error) => Err(error),
         };
         if result.is_ok() {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Database, accepts, options, vault, with_lease};
 use crate::clock::Stopwatch;
+use crate::store::postgres::node::Ids;
 use crate::store::postgres::{Options, Postgres};
 use crate::store::{PeopleStore as _, Standing, Store, StoreError};
 
@@ -208,7 +209,7 @@ async fn a_transaction_left_half_way_does_not_keep_signs_of_life_from_being_give
         .execute(&mut *half_way)
         .await
         .expect("inserts");
-    store.writer.node.count(&mut half_way, false).await.expect("counts");
+    store.writer.node.count(&mut half_way, (false, Ids::default())).await.expect("counts");
     drop(half_way);
     let watch = Stopwatch::start();
     while watch.elapsed() < Duration::from_secs(4) {

@@ -8,6 +8,7 @@ use proptest::sample::select;
 use super::{Database, asked, options, take};
 use crate::cluster::{Asked, Epoch, Lease, LeaseRow, LeaseTable, NodeId, NodeRow, Presence, Shard, Snapshot};
 use crate::store::postgres::Postgres;
+use crate::store::postgres::node::Ids;
 use crate::store::{
     Changed, Changes, ClusterStore, ProgramChange, ProgramRecord, SettingsChange, SettingsVersion, Store,
     StoreError,
@@ -184,7 +185,7 @@ async fn settings_stay_while_what_was_decided_by_them_commits() {
     let (one, two) =
         (database.open().await, Postgres::open(&database.url(), options()).await.expect("opens"));
     let mut db = two.writer.begin().await.expect("begins");
-    two.writer.node.count(&mut db, true).await.expect("counts");
+    two.writer.node.count(&mut db, (true, Ids::default())).await.expect("counts");
     let create = SettingsChange::CreateProgram(record());
     let change = one.apply(&create);
     tokio::pin!(change);

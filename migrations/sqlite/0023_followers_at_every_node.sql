@@ -1,0 +1,2 @@
+-- Several processes at one database are PostgreSQL's alone. The number is taken here as well, because a version of the schema
+-- is the same in both.
