@@ -74,27 +74,28 @@ pub async fn open(database: &Database, vault: Vault) -> Result<Arc<dyn Store>, S
     })
 }
 
-async fn open_with_secrets(config: &Config) -> anyhow::Result<(Arc<dyn Store>, NodeKey)> {
+/// With what other servers on the same database know this one by, if there can be others.
+async fn open_with_secrets(config: &Config) -> anyhow::Result<(Arc<dyn Store>, Option<NodeKey>)> {
     let secrets::Opened { vault, made } = secrets::vault(config).await?;
     if let Some(file) = made {
         tracing::info!("{}", secrets::advice(&file));
     }
-    let key = NodeKey::of(&vault);
-    Ok((open(&config.database, vault).await?, key))
+    let store = open(&config.database, vault.clone()).await?;
+    let key = store.cluster().map(|cluster| NodeKey::new(&vault, cluster.node()));
+    Ok((store, key))
 }
 
 async fn serve(config: Config, log_levels: Levels) -> anyhow::Result<()> {
     let mut stop_signals = StopSignals::new()?;
     let clock = Clock::system();
     // An upgrade may take long. Each migration is a transaction, so it may be left at any time.
-    let (store, key) = tokio::select! {
+    let (store, nodes) = tokio::select! {
         opened = open_with_secrets(&config) => opened?,
         _ = stop_signals.wait() => {
             tracing::info!("stopped while the database was being opened");
             return Ok(());
         }
     };
-    let nodes = store.cluster().map(|_| key);
     let prepared = match Prepared::new(&config, log_levels, nodes) {
         Ok(prepared) => prepared,
         Err(error) => {
