@@ -32,6 +32,10 @@ use crate::{crash, log, nodes, request, secrets};
 /// Open requests get this long to finish after a stop is asked for; attempts under way then get theirs.
 const REQUESTS_GRACE: Duration = Duration::from_secs(10);
 
+/// Of several servers another one leads after this time at most, so that nobody waits for the slowest request. What the lead is
+/// needed for and is not begun to be written by then fails, and can be asked of the next one.
+const LEAD_GRACE: Duration = Duration::from_millis(500);
+
 /// More than an attempt takes, unless the settings say otherwise. Traces have theirs of it.
 const ENGINE_GRACE: Duration = Duration::from_secs(19);
 
@@ -227,7 +231,18 @@ async fn listen(
             metrics.finish(REQUESTS_GRACE).await;
         }
     };
-    tokio::join!(serving.finish(REQUESTS_GRACE), metrics);
+    let leave = async {
+        tokio::time::sleep(LEAD_GRACE).await;
+        engine.leave();
+    };
+    let finish = async { tokio::join!(serving.finish(REQUESTS_GRACE), metrics) };
+    tokio::pin!(finish);
+    tokio::select! {
+        _ = &mut finish => {}
+        () = leave => {
+            finish.await;
+        }
+    }
     Ok(ended)
 }
 

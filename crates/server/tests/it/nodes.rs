@@ -1,6 +1,7 @@
 //! Several servers on one PostgreSQL.
 
 mod faults;
+mod handover;
 mod passing;
 mod strangers;
 
