@@ -3,12 +3,11 @@
 mod delivering;
 mod ground;
 
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use groundswell_types::Secret;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -73,7 +72,7 @@ pub struct Engine {
     /// Endpoints that other nodes have committed something for.
     pub(crate) told: mpsc::Sender<Vec<EndpointId>>,
     /// Whether it has read what it needs to lead.
-    pub(crate) is_leading: AtomicBool,
+    pub(crate) is_leading: watch::Sender<bool>,
     pub(crate) incidents: Incidents,
     pub(crate) test_limit: TestLimit,
     pub(crate) telling: Telling,
@@ -82,6 +81,8 @@ pub struct Engine {
     pub(crate) jobs: Jobs,
     /// Cancelled with `fatal`, too: nothing more is sent when no outcome can be written any more.
     pub(crate) stop: CancellationToken,
+    /// Cancelled with `stop`, or before: other nodes go on with everything.
+    pub(crate) leaving: CancellationToken,
     writer_stop: CancellationToken,
     fatal: CancellationToken,
     tasks: std::sync::Mutex<Option<Tasks>>,
@@ -154,6 +155,7 @@ impl Engine {
         let common = Common::default();
         let (writer_stop, fatal) = (CancellationToken::new(), CancellationToken::new());
         let stop = fatal.child_token();
+        let leaving = stop.child_token();
         let (nodes, inputs) = Nodes::at(&store, clock.uptime(), Timing::of(config.lease_ms));
         let nodes = Arc::new(nodes);
         let unfinished = unfinished_moves(store.as_ref(), &ground.directory).await?;
@@ -166,7 +168,12 @@ impl Engine {
             nodes: &nodes,
             transport: &transport,
             randomness,
-            stops: Stops { fatal: fatal.clone(), stop: stop.clone(), writer: writer_stop.clone() },
+            stops: Stops {
+                fatal: fatal.clone(),
+                stop: stop.clone(),
+                leaving: leaving.clone(),
+                writer: writer_stop.clone(),
+            },
         };
         let Delivery { handle, writer, runtime, others, told } = Delivery::new(parts, inputs, unfinished);
         let Ground {
@@ -197,13 +204,14 @@ impl Engine {
             api_keys,
             nodes,
             told,
-            is_leading: AtomicBool::new(false),
+            is_leading: watch::Sender::new(false),
             incidents,
             test_limit: TestLimit::default(),
             telling: Telling::default(),
             boots: RwLock::new(boots.into()),
             jobs: Jobs::default(),
             stop,
+            leaving,
             writer_stop,
             fatal,
         }

@@ -1,7 +1,6 @@
 //! What only one process does for all: what concerns a whole program or the whole server. Alone it is this one; of several it
 //! is the one that leads, for as long as it does.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -9,14 +8,20 @@ use groundswell_types::{Change, ProgramId};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::cluster::NodeId;
 use crate::engine::{Engine, begin_boot, report_panic};
 use crate::error::EngineError;
 use crate::health::{self, CatchUp};
 use crate::nodes::{KeyUse, Peers, Word};
+use crate::store::{EndpointRecord, NodeAddress};
 use crate::{emitted, erasures, incidents, resends, retention, telling};
 
 /// After what could not be read.
 const RETRY_WAIT: Duration = Duration::from_millis(500);
+
+/// A webhook that was to be disabled so long ago is not disabled any more: if it still is as it was, its next attempt says so
+/// again. More than clocks of two nodes may differ by.
+const DISABLING_LIMIT_MS: i64 = 10 * 60 * 1_000;
 
 type Task = (&'static str, JoinHandle<()>);
 
@@ -42,17 +47,17 @@ pub(crate) async fn run(engine: Arc<Engine>, mut began: CatchUp, stop: Cancellat
         }
         let over = stop.child_token();
         let tasks = begin(&engine, std::mem::take(&mut began), &over);
-        engine.is_leading.store(true, Ordering::SeqCst);
+        engine.is_leading.send_replace(true);
         tokio::select! {
             () = stop.cancelled() => {}
             _ = lead.changed() => {}
         }
-        engine.is_leading.store(false, Ordering::SeqCst);
+        engine.is_leading.send_replace(false);
         over.cancel();
         for (name, task) in tasks {
             report_panic(name, task.await);
         }
-        if stop.is_cancelled() {
+        if engine.leaving.is_cancelled() {
             engine.end_leading().await;
         }
         engine.nodes.set_lead_quiet(true);
@@ -91,14 +96,36 @@ async fn note_vanished(engine: Arc<Engine>, over: CancellationToken) {
 
 impl Engine {
     /// Whether this process does what concerns a whole program or the whole server. Where it does not, whoever is asked for
-    /// that passes the request on to [`Engine::leader_address`].
+    /// that passes the request on to [`Engine::leader`].
     pub fn is_leading(&self) -> bool {
-        !self.nodes.served.is_shared() || self.is_leading.load(Ordering::SeqCst)
+        !self.nodes.served.is_shared() || *self.is_leading.borrow()
     }
 
-    /// Where the node that leads is spoken to, as far as is known.
-    pub fn leader_address(&self) -> Option<String> {
-        self.nodes.leader_address()
+    /// Returns as soon as this process does not lead, which may be at once; never where it is the only one.
+    pub async fn lead_is_over(&self) {
+        if !self.nodes.served.is_shared() {
+            return std::future::pending().await;
+        }
+        // It fails when there is no engine any more.
+        let _ = self.is_leading.subscribe().wait_for(|is_leading| !is_leading).await;
+    }
+
+    /// The node that leads, as far as is known; `None` while there is none, or this is it.
+    pub fn leader(&self) -> tokio::sync::watch::Receiver<Option<NodeAddress>> {
+        self.nodes.leader()
+    }
+
+    /// Whether a node lives.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn is_alive(&self, node: NodeId) -> Result<bool, EngineError> {
+        self.nodes.lives(&self.store, node).await
+    }
+
+    /// Others are to lead and deliver from now on: this process is about to stop. It finishes what it is at.
+    pub fn leave(&self) {
+        self.leaving.cancel();
     }
 
     /// How many shards it delivers to.
@@ -168,6 +195,9 @@ impl Engine {
             Word::Disable(endpoint, kind, at_ms) => {
                 let live = self.directory.endpoint(endpoint).ok_or(EngineError::NotFound("webhook"))?;
                 self.must_lead()?;
+                if is_stale(&live.record, at_ms, self.clock.now_ms()) {
+                    return Ok(());
+                }
                 self.writer.disable(&live.record.program_id, (endpoint, kind, at_ms)).await?;
             }
             Word::Move(endpoint, kind) => {
@@ -200,5 +230,48 @@ impl Engine {
 
     fn must_lead(&self) -> Result<(), EngineError> {
         if self.is_leading() { Ok(()) } else { Err(EngineError::Away) }
+    }
+}
+
+/// Whether a webhook was disabled since it was found that it ought to be, and is enabled again; or that was long ago.
+fn is_stale(webhook: &EndpointRecord, found_ms: i64, now_ms: i64) -> bool {
+    webhook.parked_at_ms.is_some_and(|disabled_ms| disabled_ms >= found_ms)
+        || found_ms < now_ms - DISABLING_LIMIT_MS
+}
+
+#[cfg(test)]
+mod tests {
+    use groundswell_types::{WebhookHeaders, WebhookId};
+
+    use super::*;
+    use crate::store::EndpointId;
+
+    fn webhook(parked_at_ms: Option<i64>) -> EndpointRecord {
+        EndpointRecord {
+            id: EndpointId(1),
+            program_id: ProgramId::parse("p1").expect("an id"),
+            public_id: WebhookId::parse("primary").expect("an id"),
+            url: String::new(),
+            events: Vec::new(),
+            is_enabled: true,
+            auto_disabled: false,
+            secret: None,
+            created_at_ms: 0,
+            parked_at_ms,
+            timeout: None,
+            headers: WebhookHeaders::default(),
+            old_secret: None,
+            name: None,
+        }
+    }
+
+    #[test]
+    fn a_webhook_that_was_disabled_meanwhile_is_not_disabled_by_what_was_found_before() {
+        const FOUND_MS: i64 = 1_000_000;
+        assert!(!is_stale(&webhook(None), FOUND_MS, FOUND_MS + 2_000));
+        assert!(!is_stale(&webhook(Some(FOUND_MS - 1)), FOUND_MS, FOUND_MS + 2_000));
+        assert!(is_stale(&webhook(Some(FOUND_MS)), FOUND_MS, FOUND_MS + 2_000), "it is enabled again");
+        assert!(!is_stale(&webhook(None), FOUND_MS, FOUND_MS - 60_000), "its node's clock is ahead");
+        assert!(is_stale(&webhook(None), FOUND_MS, FOUND_MS + DISABLING_LIMIT_MS + 1));
     }
 }

@@ -35,7 +35,7 @@ pub use self::served::Served;
 use crate::clock::{Stopwatch, Uptime};
 use crate::cluster::{Lease, Leases, NodeId, Shard, Timing};
 use crate::error::EngineError;
-use crate::store::{EndpointId, Store};
+use crate::store::{EndpointId, NodeAddress, Store};
 
 /// Whoever has this shard leads.
 pub const LEAD: Shard = Shard::new(0);
@@ -59,6 +59,8 @@ pub struct Nodes {
     is_lead_quiet: watch::Sender<bool>,
     peers: OnceLock<Arc<dyn Peers>>,
     known: RwLock<Known>,
+    /// The one that leads, as far as is known; `None` while there is none, or this is it.
+    leader: watch::Sender<Option<NodeAddress>>,
     hints: Hints,
     /// Nodes that were not heard of any more without having left.
     vanished: Mutex<HashSet<NodeId>>,
@@ -100,6 +102,7 @@ impl Nodes {
             is_lead_quiet: watch::Sender::new(true),
             peers: OnceLock::new(),
             known: RwLock::default(),
+            leader: watch::Sender::default(),
             hints: Hints::default(),
             vanished: Mutex::default(),
             vanished_count: watch::Sender::default(),
@@ -123,10 +126,18 @@ impl Nodes {
         self.is_lead_quiet.send_replace(is_quiet);
     }
 
-    /// Where the node that leads is spoken to, as far as is known; `None` while there is none, or this is it.
-    pub fn leader_address(&self) -> Option<String> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.addresses.get(&known.leader?).cloned()
+    /// The node that leads, as far as is known; `None` while there is none, or this is it.
+    pub fn leader(&self) -> watch::Receiver<Option<NodeAddress>> {
+        self.leader.subscribe()
+    }
+
+    /// Whether a node lives. Of one that has just begun the database tells.
+    pub(crate) async fn lives(&self, store: &Arc<dyn Store>, node: NodeId) -> Result<bool, EngineError> {
+        if self.known.read().unwrap_or_else(PoisonError::into_inner).addresses.contains_key(&node) {
+            return Ok(true);
+        }
+        let Some(cluster) = store.cluster() else { return Ok(false) };
+        Ok(cluster.nodes().await?.iter().any(|living| living.id == node))
     }
 
     /// Whether other nodes are known of.
@@ -192,16 +203,20 @@ impl Nodes {
 
     /// Says something to all others, once.
     fn say_to_others(&self, word: &Word) {
-        let addresses: Vec<String> = {
+        let others: Vec<NodeAddress> = {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-            known.addresses.values().cloned().collect()
+            known
+                .addresses
+                .iter()
+                .map(|(id, address)| NodeAddress { id: *id, address: address.clone() })
+                .collect()
         };
         let Some(peers) = self.peers.get() else { return };
-        for address in addresses {
+        for node in others {
             let (peers, word) = (Arc::clone(peers), word.clone());
             self.spawn(async move {
-                if let Err(error) = peers.say(&address, &word).await {
-                    tracing::debug!(%error, address, "a node was not told");
+                if let Err(error) = peers.say(&node, &word).await {
+                    tracing::debug!(%error, node = %node.id, "a node was not told");
                 }
             });
         }
@@ -222,7 +237,7 @@ impl Nodes {
                 return Err(EngineError::Away);
             }
             for node in left {
-                match peers.say(&node.address, word).await {
+                match peers.say(&node, word).await {
                     Ok(()) => _ = have_heard.insert(node.id),
                     Err(error) => {
                         tracing::debug!(%error, "a node has not heard yet what every one must hear");
@@ -234,11 +249,12 @@ impl Nodes {
     }
 
     async fn say(&self, to: Option<NodeId>, word: &Word) -> Result<(), NotHeard> {
-        let address = to.and_then(|to| {
-            self.known.read().unwrap_or_else(PoisonError::into_inner).addresses.get(&to).cloned()
+        let node = to.and_then(|id| {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            Some(NodeAddress { id, address: known.addresses.get(&id)?.clone() })
         });
-        match (self.peers.get(), address) {
-            (Some(peers), Some(address)) => peers.say(&address, word).await,
+        match (self.peers.get(), node) {
+            (Some(peers), Some(node)) => peers.say(&node, word).await,
             _ => Err(NotHeard("it is not known which node to ask".to_owned())),
         }
     }
@@ -279,9 +295,16 @@ impl Nodes {
         }
     }
 
-    fn know(&self, me: NodeId, nodes: Vec<crate::store::NodeAddress>, leader: Option<NodeId>) {
+    fn know(&self, me: NodeId, nodes: Vec<NodeAddress>, leader: Option<NodeId>) {
         let others = nodes.into_iter().filter(|node| node.id != me);
-        let addresses = others.map(|node| (node.id, node.address)).collect();
+        let others: Vec<NodeAddress> = others.collect();
+        let leads = others.iter().find(|node| leader == Some(node.id)).cloned();
+        let addresses = others.into_iter().map(|node| (node.id, node.address)).collect();
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Known { addresses, leader };
+        self.leader.send_if_modified(|known| {
+            let is_other = *known != leads;
+            *known = leads;
+            is_other
+        });
     }
 }

@@ -20,6 +20,7 @@ pub enum Errors {
     RateLimit,
     Internal,
     Overloaded,
+    OutcomeUnknown,
     StorageFull,
 }
 
@@ -41,7 +42,7 @@ const RETRY_AFTER_HEADERS: [(&str, &str); 3] = [
 ];
 
 impl Errors {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -54,6 +55,7 @@ impl Errors {
         Self::RateLimit,
         Self::Internal,
         Self::Overloaded,
+        Self::OutcomeUnknown,
         Self::StorageFull,
     ];
 
@@ -72,6 +74,7 @@ impl Errors {
             Self::RateLimit => ErrorCode::RateLimit,
             Self::Internal => ErrorCode::Internal,
             Self::Overloaded => ErrorCode::Overloaded,
+            Self::OutcomeUnknown => ErrorCode::OutcomeUnknown,
             Self::StorageFull => ErrorCode::StorageFull,
         }
     }

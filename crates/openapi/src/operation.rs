@@ -177,6 +177,10 @@ impl Operation {
                 Errors::Overloaded,
             ];
             self = self.fails(&with_key);
+            // Events are accepted by whichever server is asked.
+            if scope != Scope::Events {
+                self = self.fails(&[Errors::OutcomeUnknown]);
+            }
             self.members.insert("security".to_owned(), json!([{ "apiKey": [scope.as_str()] }]));
         } else {
             self.members.insert("security".to_owned(), json!([]));

@@ -55,7 +55,7 @@ impl Answers for Front {
             let (state, mut router) = (self.state.clone(), self.router.clone());
             return Box::pin(async move {
                 let course = match &state.nodes {
-                    Some(nodes) => nodes.pass_on(&state.engine, request).await,
+                    Some(nodes) => nodes.pass_on(&state, request).await,
                     None => Course::Here(request),
                 };
                 let answer = match course {

@@ -97,18 +97,27 @@ impl<'a> PagePolicy<'a> {
 /// Adds what a page or a file of the site lacks.
 pub async fn complete_for_browsers(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+    complete_page(response.headers_mut());
+    response
+}
+
+/// Adds what an answer to a browser lacks.
+pub fn complete_page(headers: &mut HeaderMap) {
     add(headers, CROSS_ORIGIN_OPENER_POLICY, HeaderValue::from_static("same-origin"));
     add(headers, PERMISSIONS_POLICY, DENIED);
     // What is on a page is somebody's.
     add(headers, CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    response
 }
 
 /// Adds what any answer lacks, be it for a browser or a program.
 pub async fn complete(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    let headers = response.headers_mut();
+    complete_answer(&state, response.headers_mut());
+    response
+}
+
+/// Adds what the headers of any answer lack.
+pub fn complete_answer(state: &AppState, headers: &mut HeaderMap) {
     add(headers, CONTENT_SECURITY_POLICY, NO_PAGE);
     // Browsers that know no `frame-ancestors` know no list of origins either.
     if headers[CONTENT_SECURITY_POLICY].as_bytes().ends_with(b"frame-ancestors 'none'") {
@@ -117,8 +126,7 @@ pub async fn complete(State(state): State<AppState>, request: Request, next: Nex
     add(headers, CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
     add(headers, REFERRER_POLICY, HeaderValue::from_static("same-origin"));
     add(headers, CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    complete_event(&state, headers);
-    response
+    complete_event(state, headers);
 }
 
 /// Adds what the answer to an event lacks. It is for programs alone, so it has the least: four headers fit into the room

@@ -211,6 +211,8 @@ impl Viewer {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return None,
+                // What happens from now on is told by another node; the page comes again, and is led there.
+                () = self.state.engine.lead_is_over() => return None,
                 _ = self.changed.changed() => {}
                 _ = self.checks.tick() => {}
                 changed = self.watch.next() => return Some(changed),

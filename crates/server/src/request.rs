@@ -72,7 +72,7 @@ pub async fn through_router(State(state): State<AppState>, request: Request, nex
 
 /// Whose answers those are of a route; none of what says nothing about anybody, however often it is asked for: files,
 /// documentation, probes, and how the service is.
-fn component_of(route: &str) -> Option<Component> {
+pub fn component_of(route: &str) -> Option<Component> {
     let first = route.trim_start_matches('/').split('/').next().unwrap_or_default();
     match first {
         "v2" => Some(Component::Api),

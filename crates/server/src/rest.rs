@@ -31,6 +31,7 @@ use axum::extract::{FromRequestParts as _, Request};
 use axum::middleware;
 use axum::response::Response;
 
+pub use answer::Failed;
 pub use body::{BodyRoom, Received};
 pub use description::Description;
 pub use limit::{RateLimiter, tell as tell_of_limits};
@@ -38,7 +39,7 @@ pub use stream::EventStreams;
 
 use crate::http::AppState;
 use crate::routes::Routes;
-use answer::{Call, method_not_allowed};
+use answer::{Call, Context, method_not_allowed};
 
 /// Makes routes from a table, and a list of them, which the tests hold against the API's description.
 macro_rules! calls {
@@ -169,6 +170,11 @@ pub async fn submit_events(state: AppState, request: Request, call: EventCall) -
         }
     })
     .await
+}
+
+/// The answer to a request of a call that failed before the router had it.
+pub fn fail(state: &AppState, request: &Request, failed: Failed) -> Response {
+    Context::of(state, request.headers(), request.extensions().get()).fail(failed)
 }
 
 #[cfg(test)]

@@ -33,6 +33,10 @@ use crate::{crash, log, nodes, request, secrets};
 /// Open requests get this long to finish after a stop is asked for; attempts under way then get theirs.
 const REQUESTS_GRACE: Duration = Duration::from_secs(10);
 
+/// Of several servers another one leads after this time at most, so that nobody waits for the slowest request. What the lead is
+/// needed for and is not begun to be written by then fails, and can be asked of the next one.
+const LEAD_GRACE: Duration = Duration::from_millis(500);
+
 /// More than an attempt takes, unless the settings say otherwise. Traces have theirs of it.
 const ENGINE_GRACE: Duration = Duration::from_secs(19);
 
@@ -75,13 +79,15 @@ pub async fn open(database: &Database, vault: Vault) -> Result<Arc<dyn Store>, S
     })
 }
 
-async fn open_with_secrets(config: &Config) -> anyhow::Result<(Arc<dyn Store>, NodeKey)> {
+/// With what other servers on the same database know this one by, if there can be others.
+async fn open_with_secrets(config: &Config) -> anyhow::Result<(Arc<dyn Store>, Option<NodeKey>)> {
     let secrets::Opened { vault, made } = secrets::vault(config).await?;
     if let Some(file) = made {
         tracing::info!("{}", secrets::advice(&file));
     }
-    let key = NodeKey::of(&vault);
-    Ok((open(&config.database, vault).await?, key))
+    let store = open(&config.database, vault.clone()).await?;
+    let key = store.cluster().map(|cluster| NodeKey::new(&vault, cluster.node()));
+    Ok((store, key))
 }
 
 async fn serve(config: Config, log_levels: Levels) -> anyhow::Result<()> {
@@ -89,14 +95,13 @@ async fn serve(config: Config, log_levels: Levels) -> anyhow::Result<()> {
     // Where there are several servers it is the database's.
     let clock = Clock::correctable();
     // An upgrade may take long. Each migration is a transaction, so it may be left at any time.
-    let (store, key) = tokio::select! {
+    let (store, nodes) = tokio::select! {
         opened = open_with_secrets(&config) => opened?,
         _ = stop_signals.wait() => {
             tracing::info!("stopped while the database was being opened");
             return Ok(());
         }
     };
-    let nodes = store.cluster().map(|_| key);
     let prepared = match Prepared::new(&config, log_levels, nodes) {
         Ok(prepared) => prepared,
         Err(error) => {
@@ -232,7 +237,18 @@ async fn listen(
             metrics.finish(REQUESTS_GRACE).await;
         }
     };
-    tokio::join!(serving.finish(REQUESTS_GRACE), metrics);
+    let leave = async {
+        tokio::time::sleep(LEAD_GRACE).await;
+        engine.leave();
+    };
+    let finish = async { tokio::join!(serving.finish(REQUESTS_GRACE), metrics) };
+    tokio::pin!(finish);
+    tokio::select! {
+        _ = &mut finish => {}
+        () = leave => {
+            finish.await;
+        }
+    }
     let _ = telling.await;
     Ok(ended)
 }

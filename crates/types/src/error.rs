@@ -39,6 +39,8 @@ pub enum ErrorCode {
     NotImplemented,
     /// 503: more is queued than can be taken; try again later.
     Overloaded,
+    /// 504: of several servers the one that does this stopped answering; whether it was done is to be looked up.
+    OutcomeUnknown,
     /// 507: the disk is full.
     StorageFull,
     /// 500: our fault.
@@ -47,7 +49,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::BadRequest,
         Self::Unauthorized,
         Self::Forbidden,
@@ -63,6 +65,7 @@ impl ErrorCode {
         Self::RateLimit,
         Self::NotImplemented,
         Self::Overloaded,
+        Self::OutcomeUnknown,
         Self::StorageFull,
         Self::Internal,
     ];
@@ -84,6 +87,7 @@ impl ErrorCode {
             Self::Internal => 500,
             Self::NotImplemented => 501,
             Self::Overloaded => 503,
+            Self::OutcomeUnknown => 504,
             Self::StorageFull => 507,
         }
     }
@@ -105,6 +109,7 @@ impl ErrorCode {
             Self::Internal => "InternalServerError",
             Self::NotImplemented => "NotImplementedError",
             Self::Overloaded => "ServiceUnavailableError",
+            Self::OutcomeUnknown => "GatewayTimeoutError",
             Self::StorageFull => "InsufficientStorageError",
         }
     }

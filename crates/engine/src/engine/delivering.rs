@@ -42,6 +42,8 @@ pub(super) struct Common {
 pub(super) struct Stops {
     pub(super) fatal: CancellationToken,
     pub(super) stop: CancellationToken,
+    /// Other nodes go on with everything; `stop` may follow.
+    pub(super) leaving: CancellationToken,
     pub(super) writer: CancellationToken,
 }
 
@@ -129,7 +131,7 @@ impl DeliveryParts<'_> {
             timing: Timing::of(self.config.lease_ms),
             clock: self.clock.clone(),
             inputs,
-            stop: self.stops.stop.clone(),
+            stop: self.stops.leaving.clone(),
         });
         let look_parts = LookParts {
             nodes: Arc::clone(self.nodes),

@@ -6,7 +6,7 @@ use groundswell_types::{Change, DeliveryId, EventId, NoticeKind, ProgramId};
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::NodeId;
-use crate::store::{EndpointId, Move};
+use crate::store::{EndpointId, Move, NodeAddress};
 
 /// Said by one node to another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +48,7 @@ pub struct NotHeard(pub String);
 /// The way to other nodes.
 #[async_trait]
 pub trait Peers: Send + Sync {
-    /// Says something to the node at an address; returns once it has heard it.
-    async fn say(&self, address: &str, word: &Word) -> Result<(), NotHeard>;
+    /// Says something to a node; returns once it has heard it. Whoever else is at its address by now must not take it for
+    /// themselves.
+    async fn say(&self, to: &NodeAddress, word: &Word) -> Result<(), NotHeard>;
 }

@@ -1,57 +1,43 @@
 //! Passing requests on to the node that leads.
 //!
-//! While there is none, as for a moment after it has stopped, a request waits: it is only sent again where it was not begun.
+//! While there is none, as for a moment after it has stopped, a request waits: it is only sent again where it was not begun, or
+//! changes nothing.
 
-use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::Request;
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use groundswell_engine::Engine;
 use groundswell_engine::clock::Stopwatch;
-use http::header::{CONNECTION, RETRY_AFTER, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
-use http_body_util::Full;
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client as Pool;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
-use tokio::sync::Semaphore;
+use groundswell_types::ErrorCode;
+use http::HeaderMap;
 
-use super::{NodeKey, PEER, SAY, SIGNATURE, parts_of_request, take_peer};
+use super::key::NodeKey;
+use super::leader::{self, Sent, send};
+use super::passed_on::{NotOfANode, take_mark, target};
+use super::pool::{Pool, pool};
+use super::refusal::{Refusal, refuse};
+use super::{SAY, Words};
 use crate::client_address::Peer;
-use crate::oidc::connector;
+use crate::http::AppState;
+use crate::rest::{BodyRoom, Failed};
 
 /// Bodies are kept until they are answered, so that they can be sent again. No call that is passed on takes a larger one.
 const MAX_BODY_BYTES: usize = 2 * 1024 * 1024;
-
-/// So many requests with bodies are passed on at once.
-const BODIES: usize = 32;
-
-/// A body is here within this time.
-const BODY_PATIENCE: Duration = Duration::from_secs(20);
 
 /// So long a request waits for a node that leads.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
-/// Of the connection and not of the request; RFC 9110, section 7.6.1.
-const HOP_BY_HOP: [HeaderName; 5] = [
-    CONNECTION,
-    TRANSFER_ENCODING,
-    UPGRADE,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-];
-
 /// See the module.
 pub struct Forward {
     pub(super) key: NodeKey,
-    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
-    bodies: Semaphore,
+    pub(super) words: Words,
+    pool: Pool,
+    bodies: BodyRoom,
     /// Since it was last asked for a look at who leads.
     looked: Mutex<Option<Stopwatch>>,
 }
@@ -66,13 +52,29 @@ pub enum Course {
 impl Forward {
     /// Fails when the certificates that this machine trusts cannot be read.
     pub fn new(key: NodeKey) -> Result<Self, rustls::Error> {
-        let pool = Pool::builder(TokioExecutor::new()).build(connector()?);
-        Ok(Self { key, pool, bodies: Semaphore::new(BODIES), looked: Mutex::new(None) })
+        Ok(Self {
+            key,
+            words: Words::default(),
+            pool: pool()?,
+            bodies: BodyRoom::for_forms(),
+            looked: Mutex::new(None),
+        })
     }
 
     /// Answers a request by the node that leads, unless it is to be answered here.
-    pub async fn pass_on(&self, engine: &Engine, mut request: Request) -> Course {
-        let passed_on = take_peer(&self.key, &mut request);
+    pub async fn pass_on(&self, state: &AppState, mut request: Request) -> Course {
+        let engine = &state.engine;
+        if target(request.uri()).is_none() {
+            let why = "The target of a request here is a path, as in `GET /v2/campaigns`.";
+            let refusal = Failed::new(ErrorCode::BadRequest, why).into();
+            return Course::Answered(refuse(state, request.into_parts().0, refusal).await);
+        }
+        let passed_on = match take_mark(engine, &self.key, &mut request).await {
+            Ok(peer) => peer,
+            Err(NotOfANode) => {
+                return Course::Answered(refuse(state, request.into_parts().0, Refusal::Misdirected).await);
+            }
+        };
         if let Some(peer) = passed_on {
             request.extensions_mut().insert(Peer(peer));
         }
@@ -80,98 +82,61 @@ impl Forward {
             return Course::Here(request);
         }
         if passed_on.is_some() {
-            return Course::Answered(StatusCode::MISDIRECTED_REQUEST.into_response());
+            return Course::Answered(refuse(state, request.into_parts().0, Refusal::Misdirected).await);
         }
         let (head, body) = request.into_parts();
-        let body = match self.read(body).await {
-            Ok(body) => body,
-            Err(status) => return Course::Answered(status.into_response()),
-        };
         let Some(Peer(peer)) = head.extensions.get().copied() else {
-            return Course::Answered(StatusCode::INTERNAL_SERVER_ERROR.into_response());
+            let failed = Failed::new(ErrorCode::Internal, "Something went wrong on our side.");
+            return Course::Answered(refuse(state, head, failed.into()).await);
         };
-        let waited = Stopwatch::start();
+        let body = match self.read(&head.headers, body).await {
+            Ok(body) => body,
+            Err(failed) => return Course::Answered(refuse(state, head, failed.into()).await),
+        };
+        let request = leader::Request { head, body, peer };
+        match self.be_answered(engine, &request).await {
+            Ok(Some(answer)) => Course::Answered(answer),
+            Ok(None) => Course::Here(Request::from_parts(request.head, Body::from(request.body))),
+            Err(failed) => Course::Answered(refuse(state, request.head, failed.into()).await),
+        }
+    }
+
+    /// The answer of whichever node leads; none if it is this one.
+    async fn be_answered(
+        &self,
+        engine: &Engine,
+        request: &leader::Request,
+    ) -> Result<Option<Response>, Failed> {
+        let leader = engine.leader();
+        let mut waited = Stopwatch::start();
         loop {
             if engine.is_leading() {
-                return Course::Here(Request::from_parts(head, Body::from(body)));
+                return Ok(None);
             }
-            if let Some(address) = engine.leader_address()
-                && let Some(answer) = self.send(&address, (&head, body.clone()), peer).await
-            {
-                return Course::Answered(answer);
+            let now = leader.borrow().clone();
+            if let Some(node) = now {
+                match send((&self.pool, &self.key), &node, request, leader.clone()).await? {
+                    Sent::Answered(answer) => return Ok(Some(answer)),
+                    // It had its time to answer, and it is another's turn.
+                    Sent::Again if *leader.borrow() != Some(node) => waited = Stopwatch::start(),
+                    Sent::Again => {}
+                }
             }
             if waited.elapsed() > PATIENCE {
-                let retry = [(RETRY_AFTER, HeaderValue::from_static("2"))];
-                let why = "No server leads at the moment. Try again in a few seconds.\n";
-                return Course::Answered((StatusCode::SERVICE_UNAVAILABLE, retry, why).into_response());
+                let why = "No server leads at the moment. Try again in a few seconds.";
+                return Err(Failed::new(ErrorCode::Overloaded, why));
             }
             self.look_again(engine);
             tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
 
-    async fn read(&self, body: Body) -> Result<Bytes, StatusCode> {
-        if axum::body::HttpBody::is_end_stream(&body) {
+    /// Reads a body as it was sent. Its room is free again when nobody has any part of it.
+    async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Bytes, Failed> {
+        if body.is_end_stream() {
             return Ok(Bytes::new());
         }
-        let _room = self.bodies.acquire().await.map_err(|_| StatusCode::SERVICE_UNAVAILABLE)?;
-        match tokio::time::timeout(BODY_PATIENCE, to_bytes(body, MAX_BODY_BYTES)).await {
-            Ok(Ok(body)) => Ok(body),
-            Ok(Err(_)) => Err(StatusCode::PAYLOAD_TOO_LARGE),
-            Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
-        }
-    }
-
-    /// None if it has to be sent again: nobody has begun to answer it.
-    async fn send(
-        &self,
-        address: &str,
-        (head, body): (&http::request::Parts, Bytes),
-        peer: IpAddr,
-    ) -> Option<Response> {
-        let request = self.request(address, (head, body), peer)?;
-        let answer = match self.pool.request(request).await {
-            Ok(answer) => answer,
-            Err(error) if error.is_connect() || is_safe(&head.method) => {
-                tracing::debug!(%error, address, "the node that leads does not answer");
-                return None;
-            }
-            Err(error) => {
-                tracing::warn!(%error, address, "the node that leads broke off an answer");
-                let why = "The server that leads stopped while it answered. Look whether it has done what was asked.\n";
-                return Some((StatusCode::BAD_GATEWAY, why).into_response());
-            }
-        };
-        if answer.status() == StatusCode::MISDIRECTED_REQUEST {
-            return None;
-        }
-        let mut answer = answer.map(Body::new);
-        for name in HOP_BY_HOP {
-            answer.headers_mut().remove(name);
-        }
-        Some(answer)
-    }
-
-    fn request(
-        &self,
-        address: &str,
-        (head, body): (&http::request::Parts, Bytes),
-        peer: IpAddr,
-    ) -> Option<http::Request<Full<Bytes>>> {
-        let target = head.uri.path_and_query().map_or("/", |target| target.as_str());
-        let uri: Uri = format!("{address}{target}").parse().ok()?;
-        let mut request = http::Request::new(Full::new(body));
-        *request.method_mut() = head.method.clone();
-        *request.uri_mut() = uri;
-        *request.headers_mut() = head.headers.clone();
-        for name in HOP_BY_HOP {
-            request.headers_mut().remove(name);
-        }
-        let peer = peer.to_string();
-        let signature = self.key.sign(&parts_of_request(head.method.as_str(), target, &peer));
-        request.headers_mut().insert(PEER, HeaderValue::from_str(&peer).ok()?);
-        request.headers_mut().insert(SIGNATURE, HeaderValue::from_str(&signature).ok()?);
-        Some(request)
+        Ok(Bytes::from_owner(self.bodies.read_as_sent(headers, body, MAX_BODY_BYTES).await?))
     }
 
     /// Has it looked who leads, now and then however many wait for it.
@@ -182,10 +147,6 @@ impl Forward {
             engine.look_again();
         }
     }
-}
-
-fn is_safe(method: &Method) -> bool {
-    [Method::GET, Method::HEAD].contains(method)
 }
 
 /// Events are taken by every node, and what is the same everywhere is answered by each.
@@ -206,7 +167,34 @@ fn is_events(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use groundswell_engine::cluster::NodeId;
+    use groundswell_engine::store::vault::{SecretsKey, Vault};
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_body_has_its_room_until_nobody_has_any_part_of_it() {
+        let vault = Vault::new(&SecretsKey::from_bytes([1; 32]));
+        let forward = Forward::new(NodeKey::new(&vault, NodeId::new(1))).expect("there are certificates");
+        let read = async || {
+            let body = Body::from(vec![b'x'; MAX_BODY_BYTES]);
+            forward.read(&HeaderMap::new(), body).await.map_err(|failed| failed.code)
+        };
+        // As much as a machine has for it, and not as many as there are connections.
+        let mut bodies = Vec::new();
+        let refusal = loop {
+            match read().await {
+                Ok(body) => bodies.push(body),
+                Err(code) => break code,
+            }
+        };
+        assert_eq!((bodies.len(), refusal), (32, ErrorCode::Overloaded));
+        let sent_again = bodies[0].clone();
+        drop(bodies.swap_remove(0));
+        assert_eq!(read().await.err(), Some(ErrorCode::Overloaded), "it is being sent");
+        drop(sent_again);
+        assert_eq!(read().await.map(|body| body.len()), Ok(MAX_BODY_BYTES));
+    }
 
     #[test]
     fn events_and_files_are_answered_by_each() {

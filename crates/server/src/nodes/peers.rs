@@ -5,15 +5,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use groundswell_engine::nodes::{NotHeard, Peers, Word};
-use http::{Method, Request};
+use groundswell_engine::store::NodeAddress;
+use http::{HeaderValue, Method, Request};
 use http_body_util::Full;
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client as Pool;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 
-use super::{NodeKey, SAY, SIGNATURE, parts_of_word};
-use crate::oidc::connector;
+use super::key::{NodeKey, SIGNATURE};
+use super::pool::{Pool, pool};
+use super::{BODY, SAY, parts_of_word};
 
 /// For a whole answer. What takes longer is found out by whoever it was for.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -24,22 +22,23 @@ const PATIENCE_FOR_ATTEMPTS: Duration = Duration::from_secs(40);
 /// Over HTTP.
 pub struct HttpPeers {
     key: NodeKey,
-    pool: Pool<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    pool: Pool,
 }
 
 impl HttpPeers {
     /// Fails when the certificates that this machine trusts cannot be read.
     pub fn new(key: NodeKey) -> Result<Self, rustls::Error> {
-        Ok(Self { key, pool: Pool::builder(TokioExecutor::new()).build(connector()?) })
+        Ok(Self { key, pool: pool()? })
     }
 
-    async fn post(&self, address: &str, word: &Word) -> anyhow::Result<()> {
+    async fn post(&self, to: &NodeAddress, word: &Word) -> anyhow::Result<()> {
         let body = serde_json::to_vec(word)?;
-        let signature = self.key.sign(&parts_of_word(&body));
+        let mac = self.key.mac_of_body(&body);
         let request = Request::builder()
             .method(Method::POST)
-            .uri(format!("{address}{SAY}"))
-            .header(SIGNATURE, signature)
+            .uri(format!("{}{SAY}", to.address))
+            .header(SIGNATURE, self.key.sign(to.id, &parts_of_word(&mac)))
+            .header(BODY, HeaderValue::try_from(mac)?)
             .body(Full::new(Bytes::from(body)))?;
         let patience = if matches!(word, Word::Erasing(..)) { PATIENCE_FOR_ATTEMPTS } else { PATIENCE };
         let status = tokio::time::timeout(patience, self.pool.request(request)).await??.status();
@@ -50,7 +49,7 @@ impl HttpPeers {
 
 #[async_trait]
 impl Peers for HttpPeers {
-    async fn say(&self, address: &str, word: &Word) -> Result<(), NotHeard> {
-        self.post(address, word).await.map_err(|error| NotHeard(format!("{address}: {error}")))
+    async fn say(&self, to: &NodeAddress, word: &Word) -> Result<(), NotHeard> {
+        self.post(to, word).await.map_err(|error| NotHeard(format!("{}: {error}", to.address)))
     }
 }

@@ -39,9 +39,11 @@ pub enum NoAnswer {
     Body(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Connects to what the operator has named, with TLS or without. Fails when the certificates that this machine trusts cannot be
+/// Connects to what the operator has named, with TLS or without, with TCP as `prepare` has it. Fails when the certificates that this machine trusts cannot be
 /// read.
-pub fn connector() -> Result<HttpsConnector<HttpConnector>, rustls::Error> {
+pub fn connector(
+    prepare: impl FnOnce(&mut HttpConnector),
+) -> Result<HttpsConnector<HttpConnector>, rustls::Error> {
     // A second call finds the provider there already, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let tls = ClientConfig::builder().try_with_platform_verifier()?.with_no_client_auth();
@@ -49,6 +51,7 @@ pub fn connector() -> Result<HttpsConnector<HttpConnector>, rustls::Error> {
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(CONNECT_PATIENCE));
+    prepare(&mut tcp);
     let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
     Ok(connector.wrap_connector(tcp))
 }
@@ -62,7 +65,7 @@ impl Client {
     /// Fails when the certificates that this machine trusts cannot be read.
     pub fn new() -> Result<Self, rustls::Error> {
         let mut pool = Pool::builder(TokioExecutor::new());
-        Ok(Self(pool.pool_max_idle_per_host(0).build(connector()?)))
+        Ok(Self(pool.pool_max_idle_per_host(0).build(connector(|_| {})?)))
     }
 
     /// Sends a request to wherever nobody on the way can read it.

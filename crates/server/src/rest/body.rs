@@ -51,6 +51,9 @@ const LONGEST_READ: Duration = Duration::from_mins(2);
 /// Forms are small, and anybody may send them.
 const LONGEST_READ_OF_FORM: Duration = Duration::from_secs(20);
 
+/// Whoever says it waits no longer for an answer.
+const LONGEST_READ_OF_WORD: Duration = Duration::from_secs(2);
+
 /// Room for bodies, over all requests.
 #[derive(Debug, Clone)]
 pub struct BodyRoom {
@@ -86,6 +89,12 @@ impl Deref for Received {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl AsRef<[u8]> for Received {
+    fn as_ref(&self) -> &[u8] {
         &self.bytes
     }
 }
@@ -127,6 +136,13 @@ impl BodyRoom {
         Self { limits: Limits { read: LONGEST_READ_OF_FORM, ..room.limits }, ..room }
     }
 
+    /// For what nodes say to each other, which is short and does not come over the open network.
+    pub fn for_words() -> Self {
+        let limits =
+            Limits { silence: LONGEST_READ_OF_WORD, grace: LONGEST_READ_OF_WORD, read: LONGEST_READ_OF_WORD };
+        Self { limits, ..Self::default() }
+    }
+
     /// The same room for one who may not have all of it, by their id.
     pub fn share_of(&self, id: &str) -> Self {
         Self { share: Some(self.shares.of(id)), ..self.clone() }
@@ -137,7 +153,7 @@ impl BodyRoom {
     /// so that a flood is not refused in the middle of every body.
     pub async fn read(&self, headers: &HeaderMap, body: Body, max: usize) -> Result<Received, Failed> {
         let coding = Coding::of(headers)?;
-        let received = self.read_frames(headers, body, max).await?;
+        let received = self.read_as_sent(headers, body, max).await?;
         match coding {
             None => Ok(received),
             Some(coding) => self.decompress(coding, received, max).await,
@@ -179,7 +195,13 @@ impl BodyRoom {
         Ok(Received { bytes: bytes.into(), _room: room })
     }
 
-    async fn read_frames(&self, headers: &HeaderMap, mut body: Body, max: usize) -> Result<Received, Failed> {
+    /// [`BodyRoom::read`] of what is still compressed, if it is.
+    pub async fn read_as_sent(
+        &self,
+        headers: &HeaderMap,
+        mut body: Body,
+        max: usize,
+    ) -> Result<Received, Failed> {
         let announced =
             headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         let mut refusal = announced.filter(|bytes| *bytes > max).map(|_| Refusal::TooLarge);

@@ -31,7 +31,7 @@ pub struct Client {
 impl Client {
     /// Fails when the certificates that this machine trusts cannot be read. Inside of a runtime.
     pub fn new() -> Result<Self, rustls::Error> {
-        let pool = Pool::builder(TokioExecutor::new()).build(connector()?);
+        let pool = Pool::builder(TokioExecutor::new()).build(connector(|_| {})?);
         Ok(Self { pool, runtime: Handle::current() })
     }
 }

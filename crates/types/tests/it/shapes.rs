@@ -261,6 +261,7 @@ fn every_error_code_keeps_its_name_and_status() {
         ErrorCode::RateLimit,
         ErrorCode::NotImplemented,
         ErrorCode::Overloaded,
+        ErrorCode::OutcomeUnknown,
         ErrorCode::StorageFull,
         ErrorCode::Internal,
     ];
