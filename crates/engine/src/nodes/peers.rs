@@ -27,6 +27,8 @@ pub enum Word {
     Move(EndpointId, Move),
     /// What this node has counted of keys that have limits.
     Used(NodeId, Vec<KeyUse>),
+    /// Which of these deliveries have an attempt under way: the one word that is answered.
+    UnderWay(Vec<DeliveryId>),
 }
 
 /// How much of an API key's limits a node has used.
@@ -50,4 +52,11 @@ pub struct NotHeard(pub String);
 pub trait Peers: Send + Sync {
     /// Says something to the node at an address; returns once it has heard it.
     async fn say(&self, address: &str, word: &Word) -> Result<(), NotHeard>;
+
+    /// Asks the node at an address which of these deliveries have an attempt under way there, and after how many others.
+    async fn under_way(
+        &self,
+        address: &str,
+        deliveries: Vec<DeliveryId>,
+    ) -> Result<Vec<(DeliveryId, i64)>, NotHeard>;
 }
