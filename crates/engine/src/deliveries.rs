@@ -212,6 +212,14 @@ impl Engine {
         let mut keys = Vec::new();
         for known in all.iter_mut().filter(|known| is_wanted(known.id)) {
             known.attempts = attempts.remove(&known.id).unwrap_or_default();
+        }
+        if self.nodes.has_others() {
+            // Before the rows that wait are read: they tell whether the attempt has ended since.
+            let open = all.iter().filter(|known| is_wanted(known.id) && !view::has_ended(&known.attempts));
+            let open = open.map(|known| (known.endpoint, known.id)).collect();
+            under_way.extend(self.nodes.under_way_elsewhere(open).await);
+        }
+        for known in all.iter_mut().filter(|known| is_wanted(known.id)) {
             known.under_way = under_way.remove(&known.id);
             if !view::has_ended(&known.attempts) {
                 let next_due_ms = view::next_due_ms(&known.attempts);

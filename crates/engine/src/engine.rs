@@ -289,6 +289,11 @@ impl Engine {
             && self.tasks.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_some_and(is_running)
     }
 
+    /// See [`Store::days_ahead`].
+    pub fn days_ahead(&self) -> Option<i64> {
+        self.store.days_ahead()
+    }
+
     /// What is counted and measured, since the start.
     pub fn meters(&self) -> &Arc<Meters> {
         &self.meters

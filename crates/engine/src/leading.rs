@@ -4,7 +4,7 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use groundswell_types::{Change, ProgramId};
+use groundswell_types::{Change, DeliveryId, ProgramId};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -148,6 +148,11 @@ impl Engine {
         }
     }
 
+    /// Which of these deliveries have an attempt under way here, and after how many others.
+    pub fn under_way_here(&self, deliveries: &[DeliveryId]) -> Vec<(DeliveryId, i64)> {
+        self.under_way.among(deliveries).into_iter().collect()
+    }
+
     /// From now on others can be spoken to.
     pub fn set_peers(&self, peers: Arc<dyn Peers>) {
         self.nodes.set_peers(peers);
@@ -206,8 +211,8 @@ impl Engine {
                 }
                 self.writer.resume(vec![(endpoint, kind)]).await;
             }
-            // Whoever counts requests has heard it.
-            Word::Used(..) => {}
+            // Whoever counts requests has heard it, or has answered.
+            Word::Used(..) | Word::UnderWay(_) => {}
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
-use groundswell_types::{Change, ProgramId};
+use groundswell_types::{Change, DeliveryId, ProgramId};
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::TaskTracker;
 
@@ -246,6 +246,35 @@ impl Nodes {
             }
             tokio::time::sleep(EACH_WAIT).await;
         }
+    }
+
+    /// Which of these deliveries have an attempt under way at the nodes that have their endpoints, and after how many others. For
+    /// people who look: what is not heard in time is left out.
+    pub(crate) async fn under_way_elsewhere(
+        &self,
+        deliveries: Vec<(EndpointId, DeliveryId)>,
+    ) -> Vec<(DeliveryId, i64)> {
+        let Some(peers) = self.peers.get() else { return Vec::new() };
+        let mut by_owner: HashMap<NodeId, Vec<DeliveryId>> = HashMap::new();
+        for (endpoint, delivery) in deliveries {
+            if !self.served.has(endpoint)
+                && let Some((leases, _)) = self.served.leases()
+                && let Some(owner) = leases.expected_owner(Shard::of(endpoint))
+            {
+                by_owner.entry(owner).or_default().push(delivery);
+            }
+        }
+        let asked = by_owner.into_iter().filter_map(|(owner, deliveries)| {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            Some((NodeAddress { id: owner, address: known.addresses.get(&owner)?.clone() }, deliveries))
+        });
+        let asked = asked.map(async |(node, deliveries)| {
+            peers.under_way(&node, deliveries).await.unwrap_or_else(|error| {
+                tracing::debug!(%error, "a node did not say what is under way there");
+                Vec::new()
+            })
+        });
+        futures::future::join_all(asked).await.concat()
     }
 
     async fn say(&self, to: Option<NodeId>, word: &Word) -> Result<(), NotHeard> {

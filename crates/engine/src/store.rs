@@ -75,7 +75,7 @@ pub enum StoreError {
     #[error("the database did not answer in time")]
     Unavailable(#[source] BoxError),
     /// Settings were changed since those that the batch was decided by, or its ids are too low because other nodes went on without
-    /// this one. Nothing was written; decide anew.
+    /// this one; or a partition that it needs was gone. Nothing was written; decide anew.
     #[error("the settings were changed meanwhile, or others went on without this node")]
     Outdated,
     /// Another node has taken over what this one was about to write as its leader. Nothing was written.
@@ -346,6 +346,12 @@ pub trait Store:
     /// Whether the database answers, and belongs to this process.
     fn standing(&self) -> Standing {
         Standing::Sure
+    }
+
+    /// Of how many days to come events and attempts have their partitions, without a gap: 1 or more when all is well, 0 when only
+    /// today has, -1 when not even that. Looked at twice a minute; `None` where there are no partitions.
+    fn days_ahead(&self) -> Option<i64> {
+        None
     }
 
     /// Waits until the database is lost to this process for good, and says why.

@@ -89,6 +89,9 @@ async fn hear(State(state): State<AppState>, headers: HeaderMap, body: Body) -> 
         state.rate_limiter.hear(node, used, state.engine.now_ms());
         return StatusCode::NO_CONTENT.into_response();
     }
+    if let Word::UnderWay(deliveries) = word {
+        return axum::Json(state.engine.under_way_here(&deliveries)).into_response();
+    }
     match state.engine.hear(word).await {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(error) => {

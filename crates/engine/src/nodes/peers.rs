@@ -27,6 +27,8 @@ pub enum Word {
     Move(EndpointId, Move),
     /// What this node has counted of keys that have limits.
     Used(NodeId, Vec<KeyUse>),
+    /// Which of these deliveries have an attempt under way: the one word that is answered.
+    UnderWay(Vec<DeliveryId>),
 }
 
 /// How much of an API key's limits a node has used.
@@ -51,4 +53,11 @@ pub trait Peers: Send + Sync {
     /// Says something to a node; returns once it has heard it. Whoever else is at its address by now must not take it for
     /// themselves.
     async fn say(&self, to: &NodeAddress, word: &Word) -> Result<(), NotHeard>;
+
+    /// Asks a node which of these deliveries have an attempt under way there, and after how many others.
+    async fn under_way(
+        &self,
+        of: &NodeAddress,
+        deliveries: Vec<DeliveryId>,
+    ) -> Result<Vec<(DeliveryId, i64)>, NotHeard>;
 }

@@ -29,6 +29,8 @@ pub struct Inspection {
     pub unfinished_copy_of: Option<String>,
     /// The session is older than the connection by so much, although the URL knows of no pooler: one handed it over.
     pub session_is_older_by_ms: Option<i64>,
+    /// See [`super::Store::days_ahead`]; none where there are no tables yet.
+    pub days_ahead: Option<i64>,
 }
 
 /// Looks at a file; a database that is not there yet lacks every migration.

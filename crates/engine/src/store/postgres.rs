@@ -206,6 +206,10 @@ impl Database for Postgres {
         Some(self)
     }
 
+    fn days_ahead_now(&self) -> Option<i64> {
+        Some(self.writer.days_ahead())
+    }
+
     fn standing_now(&self) -> Standing {
         if self.writer.node.check().is_err() {
             Standing::Doubtful

@@ -376,11 +376,9 @@ pub struct Batch {
     /// New values, one per endpoint.
     pub health: Vec<(EndpointId, HealthRecord)>,
     pub notices: Vec<NoticeRecord>,
-    /// Of each outcome, the epoch of its endpoint's shard in which the attempt began; empty where only one process can
-    /// have the database.
+    /// Of each outcome, the shard's epoch in which the attempt began; empty where only one process can have the database.
     pub epochs: Vec<Epoch>,
-    /// Of each accept, what it was emitted as; empty where none was. That it waits ends with this transaction, and what waits no
-    /// longer is not accepted.
+    /// Of each accept, what it was emitted as, if any was. That ends with this; what waits no longer is not accepted.
     pub emitted: Vec<Option<EmittedId>>,
     /// The settings that it was decided by; none where only one process can have the database.
     pub settings: Option<SettingsVersion>,

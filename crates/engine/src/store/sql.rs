@@ -348,6 +348,10 @@ impl<D: Database> Store for D {
         self.standing_now()
     }
 
+    fn days_ahead(&self) -> Option<i64> {
+        self.days_ahead_now()
+    }
+
     async fn lost(&self) -> StoreError {
         self.loss().await
     }

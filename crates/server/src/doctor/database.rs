@@ -23,6 +23,10 @@ pub fn examine(config: &Config, looked: &Result<Inspection, StoreError>, server:
             let mut findings = vec![version(inspection, database)];
             findings.extend(settings(inspection, database));
             findings.extend(of_server(inspection));
+            // The next start makes what is missing.
+            if server == Server::Answers {
+                findings.extend(inspection.days_ahead.map(partitions));
+            }
             findings.push(secrets_key(&config.secrets, inspection.secrets_key.as_deref()));
             findings
         }
@@ -130,6 +134,18 @@ fn of_server(inspection: &Inspection) -> Vec<Finding> {
     findings
 }
 
+/// Events and attempts of a day without a partition are refused until it is made.
+fn partitions(days_ahead: i64) -> Finding {
+    const NAME: &str = "partitions";
+    const ADVICE: &str = "A running server makes them within half a minute, and its log says why it cannot: look for `partitions of \
+        the next day`. Mostly the role may not create tables any more, or a table has their name.";
+    match days_ahead {
+        ..0 => Finding::fail(NAME, "events and attempts of today have no partition", ADVICE),
+        0 => Finding::warn(NAME, "events and attempts have no partition for tomorrow (UTC)", ADVICE),
+        _ => Finding::ok(NAME, "events and attempts have partitions for today and tomorrow"),
+    }
+}
+
 /// Whether the database's secrets can be read with the key there is.
 fn secrets_key(source: &SecretsKeySource, known: Option<&str>) -> Finding {
     const NAME: &str = "secrets key";
@@ -186,6 +202,14 @@ mod tests {
             of_server(&inspection).iter().map(|finding| finding.name).collect::<Vec<_>>()
         };
         assert_eq!((names(None), names(Some(5)), names(Some(60_000))), (vec![], vec![], vec!["pooler"]));
+    }
+
+    #[test]
+    fn missing_partitions_are_pointed_out_before_it_hurts() {
+        assert_eq!(
+            [1, 7, 0, -1].map(|days| partitions(days).level),
+            [Level::Ok, Level::Ok, Level::Warn, Level::Fail]
+        );
     }
 
     #[test]

@@ -206,6 +206,15 @@ impl Collected {
             ("ready", "Whether events can be accepted and delivered: 1 or 0."),
             f64::from(u8::from(self.state.engine.is_ready())),
         )?;
+        if let Some(days) = self.state.engine.days_ahead() {
+            put.gauge(
+                (
+                    "partitions_ahead_days",
+                    "Days to come that PostgreSQL has partitions for; 0 when only today has, -1 when not even that.",
+                ),
+                number(days),
+            )?;
+        }
         put.gauge(
             ("shards", "Shards whose webhooks this server delivers to, of 256 among all on one database."),
             count(self.state.engine.shards()),

@@ -26,6 +26,7 @@ mod nodes;
 mod oidc;
 mod other_sites;
 mod pages;
+mod partitions;
 mod passing_time;
 mod planted_secrets;
 mod process;

@@ -193,7 +193,7 @@ fn ask_everything(prometheus: &Prometheus) {
         let rules = groups["groups"][0]["rules"].as_array().expect("rules").clone();
         rules.iter().all(|rule| rule["health"] != "unknown").then_some(rules)
     });
-    assert_eq!(alerts.len(), 11);
+    assert_eq!(alerts.len(), 12);
     for alert in alerts {
         assert_eq!((&alert["health"], &alert["state"]), (&"ok".into(), &"inactive".into()), "{alert}");
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::receiver::{Reaction, Receiver};
+use crate::receiver::{Reaction, Receiver, Reply};
 use crate::server::{QUICK_RETRY, Server};
 use crate::waiting;
 
@@ -268,4 +268,27 @@ fn what_waits_at_another_node_is_parked_and_cancelled_through_any() {
         assert!(nodes.client(0).delete(path).status < 300);
     }
     all("cancelled");
+}
+
+#[test]
+fn a_delivery_that_another_node_sends_just_now_is_shown_as_being_sent() {
+    let nodes = Nodes::start(2);
+    let receiver = Receiver::that(|_| Reaction::AnswerAfter(Duration::from_secs(10), Reply::status(200)));
+    let program = program_with_webhooks(&nodes.client(0), &receiver);
+    nodes.client(1).join(&program, "p");
+    receiver.until("all have got it", |all| (all.len() == PATHS.len()).then_some(()));
+    for node in 0..2 {
+        let deliveries = nodes.client(node).deliveries(&program, "?limit=100");
+        let states: Vec<&Value> = deliveries.iter().map(|one| &one["state"]).collect();
+        assert_eq!(states, ["sending"; PATHS.len()], "asked at {node}");
+        let id = deliveries[0]["id"].as_str().expect("an id");
+        assert_eq!(
+            nodes.client(node).get(&format!("/v2/campaign/{program}/deliveries/{id}")).ok()["state"],
+            "sending"
+        );
+        let found = nodes.client(node).deliveries(&program, "?limit=100&state=sending");
+        assert_eq!(found.len(), PATHS.len());
+    }
+    let made = |node: usize| metric(&nodes.servers[node], "groundswell_slots_in_use");
+    assert!(made(0) > Some(0) && made(1) > Some(0), "both send: {:?} and {:?}", made(0), made(1));
 }

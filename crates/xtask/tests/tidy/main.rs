@@ -68,6 +68,7 @@ const OPEN_USE_CASES: &[&str] = &[
     "api_key",
     "api_keys_revoked",
     "breakers",
+    "days_ahead",
     "has_inbox",
     "health",
     "hear",
@@ -98,9 +99,10 @@ const OPEN_USE_CASES: &[&str] = &[
     "sign_in_with_subject",
     "sign_out",
     "slots",
-    "system_status",
     "subscribe",
     "subscription",
+    "system_status",
+    "under_way_here",
     "use_editor_link",
 ];
 

@@ -6,11 +6,11 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection as _, PgConnection, Row};
 
-use super::copying;
 use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
 use super::migrations::{self, migrator};
 use super::statement::{scalar, statement};
 use super::writer::BEGIN;
+use super::{copying, partitions};
 use crate::clock::{Clock, Stopwatch};
 use crate::store::inspection::Inspection;
 use crate::store::{StoreError, query, schema};
@@ -173,10 +173,12 @@ impl Connector {
         ];
         let newest_at_ms = query::inspection::newest_at_ms(db, &applied).await?;
         let receivers = query::inspection::receivers(db, &applied).await?;
+        let days_ahead =
+            if applied.is_empty() { None } else { Some(partitions::Ahead::look(&mut *db).await?.days) };
         let unfinished_copy_of = copying::unfinished_copy_of(&mut *db).await?;
         let new = Inspection::new(&migrator(), applied);
         let state = Inspection { newest_at_ms, receivers, clocks_ms, session_is_older_by_ms, ..new };
-        Ok(Inspection { secrets_key, settings, unfinished_copy_of, ..state })
+        Ok(Inspection { secrets_key, settings, unfinished_copy_of, days_ahead, ..state })
     }
 
     /// The connections that read, opened when they are needed.

@@ -45,7 +45,9 @@ pub(super) fn of_write(error: sqlx::Error) -> StoreError {
     match &error {
         sqlx::Error::Database(database) => match database.code().as_deref() {
             Some("53100") => StoreError::Full(error.into()),
-            // A row without a partition, the only check there is: they are looked up again after a failure.
+            // A row without a partition: they are looked up again after a failure, and then made.
+            Some("23514") if database.constraint().is_none() => StoreError::Outdated,
+            // A check that is not ours.
             Some("23514") => StoreError::Unavailable(error.into()),
             // Another node has accepted an event with that key at the same moment; by now it is known.
             Some("23505") if database.constraint() == Some("idempotency_pkey") => StoreError::Outdated,

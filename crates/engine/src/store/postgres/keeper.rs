@@ -2,6 +2,7 @@
 //! the connection that writes and for the partitions of the next day.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::PgConnection;
 use tokio::task::JoinHandle;
@@ -10,13 +11,18 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use super::connector::{self, Connector};
 use super::lease::Lease;
 use super::writer::{CONNECT_AGAIN, Writer};
+use crate::clock::Stopwatch;
 use crate::store::StoreError;
+
+/// How often it is looked whether the partitions of the next day are there.
+const LOOK_AHEAD: Duration = Duration::from_secs(30);
 
 /// Gives signs of life until stopped, or until this process is given up or the database unusable. They have a connection of
 /// their own: a transaction may take longer than a sign of life lasts.
 pub(super) async fn run(writer: Arc<Writer>, connector: Connector, stop: CancellationToken) {
     let mut connection = None;
     let mut wait = writer.node.wait();
+    let mut looked = None;
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -25,7 +31,7 @@ pub(super) async fn run(writer: Arc<Writer>, connector: Connector, stop: Cancell
         }
         let result = tokio::select! {
             () = stop.cancelled() => return,
-            result = step(&writer, &connector, &mut connection) => result,
+            result = step(&writer, &connector, (&mut connection, &mut looked)) => result,
         };
         wait = match result {
             Ok(()) => writer.node.wait(),
@@ -46,7 +52,7 @@ pub(super) async fn run(writer: Arc<Writer>, connector: Connector, stop: Cancell
 async fn step(
     writer: &Writer,
     connector: &Connector,
-    connection: &mut Option<PgConnection>,
+    (connection, looked): (&mut Option<PgConnection>, &mut Option<Stopwatch>),
 ) -> Result<(), StoreError> {
     writer.tidy().await;
     if writer.is_away() {
@@ -57,10 +63,31 @@ async fn step(
         None => connection.insert(connector.connect().await?),
     };
     connector::transact(own, async |db| writer.node.stay_open(db).await).await?;
-    if let Err(error) = writer.make_room_ahead().await {
+    if let Err(error) = keep_room(writer, own, looked).await {
         tracing::warn!(%error, "the partitions of the next day were not made yet; they will be when they are needed");
     }
     Ok(())
+}
+
+/// Makes the partitions of the next day. Now and then it is looked whether they are there.
+async fn keep_room(
+    writer: &Writer,
+    own: &mut PgConnection,
+    looked: &mut Option<Stopwatch>,
+) -> Result<(), StoreError> {
+    let made = writer.make_room_ahead().await;
+    if looked.as_ref().is_some_and(|looked| looked.elapsed() < LOOK_AHEAD && writer.days_ahead() >= 1) {
+        return made;
+    }
+    *looked = Some(Stopwatch::start());
+    if connector::transact(own, async |db| writer.look_ahead(db).await).await? {
+        return made;
+    }
+    let made = writer.make_room_ahead().await;
+    if connector::transact(own, async |db| writer.look_ahead(db).await).await? {
+        tracing::warn!("partitions of today or the next day were missing, and were made");
+    }
+    made
 }
 
 /// The lease while it is renewed, however long a migration takes. Dropped, it is left to run out.

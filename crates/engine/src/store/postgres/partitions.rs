@@ -6,18 +6,21 @@ use std::collections::BTreeSet;
 use groundswell_types::EventId;
 use sqlx::{AssertSqlSafe, PgConnection, Row};
 
-use super::error::{self, WRITE_LIMIT, within};
+use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
 use super::statement::{scalar, statement};
 use crate::id::{day_of, first_of_day};
 use crate::store::calendar::date;
 use crate::store::{Batch, StoreError};
 
-/// The lowest id of each partition of `event`. Those of `attempt` are made and dropped with them.
+/// The lowest number of each partition, and whether it is one of `attempt`; and the time.
 const LOWEST_IDS: &str = "
-    SELECT CAST(SUBSTRING(pg_get_expr(part.relpartbound, part.oid) FROM '-?[0-9]+') AS BIGINT)
+    SELECT CAST(SUBSTRING(pg_get_expr(part.relpartbound, part.oid) FROM '-?[0-9]+') AS BIGINT),
+        pg_inherits.inhparent = CAST('attempt' AS REGCLASS)
     FROM pg_inherits
     JOIN pg_class AS part ON part.oid = pg_inherits.inhrelid
-    WHERE pg_inherits.inhparent = CAST('event' AS REGCLASS)";
+    WHERE pg_inherits.inhparent IN (CAST('event' AS REGCLASS), CAST('attempt' AS REGCLASS))";
+
+const NOW: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
 
 /// Beside the tables they are of. By the search path alone they could be made in the schema `groundswell`.
 const PLACE: &str = "
@@ -48,6 +51,9 @@ const WAIT_BRIEFLY: &str = "SET LOCAL lock_timeout = '200ms'";
 /// then the partition is dropped: to clear away half of it is early enough.
 const SETTINGS: &str = "autovacuum_freeze_min_age = 0, autovacuum_vacuum_insert_scale_factor = 0.1, \
     autovacuum_vacuum_scale_factor = 0.5";
+
+/// Milliseconds.
+const DAY_MS: i64 = 86_400_000;
 
 /// The days whose partitions are known to be there.
 #[derive(Debug, Default)]
@@ -80,47 +86,91 @@ impl Days {
     }
 }
 
-/// Makes the partitions of `days` that are not there, within the caller's transaction; returns all that are there then.
+/// The days that each table has a partition of, in the order of [`PARTITIONED`].
+#[derive(Debug, Default)]
+struct Present([BTreeSet<i64>; 2]);
+
+impl Present {
+    async fn look(db: &mut PgConnection) -> Result<Self, StoreError> {
+        let rows =
+            within(READ_LIMIT, statement(db, LOWEST_IDS).fetch_all(db)).await.map_err(error::of_read)?;
+        let mut present = Self::default();
+        for row in &rows {
+            let lowest: i64 = row.try_get(0).map_err(error::of_read)?;
+            let at = usize::from(row.try_get::<bool, _>(1).map_err(error::of_read)?);
+            present.0[at].insert(day_of(EventId::from_number(lowest / PARTITIONED[at].2)));
+        }
+        Ok(present)
+    }
+
+    /// The days of which there is all.
+    fn whole(&self) -> BTreeSet<i64> {
+        let Self([events, attempts]) = self;
+        events.intersection(attempts).copied().collect()
+    }
+}
+
+/// What is ready for the days to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ahead {
+    /// By the database's clock.
+    pub(super) today: i64,
+    /// Days after today that there are partitions of, without a gap; -1 if there is none of today.
+    pub(super) days: i64,
+}
+
+impl Ahead {
+    /// What there is now.
+    pub(super) async fn look(db: &mut PgConnection) -> Result<Self, StoreError> {
+        let query = scalar::<i64>(db, NOW);
+        let now_ms = within(READ_LIMIT, query.fetch_one(&mut *db)).await.map_err(error::of_read)?;
+        let (today, present) = (now_ms.div_euclid(DAY_MS), Present::look(db).await?.whole());
+        let end = (today..).find(|day| !present.contains(day)).unwrap_or(today);
+        Ok(Self { today, days: end - today - 1 })
+    }
+}
+
+/// Makes the partitions of `days` that are not there, within the caller's transaction; returns the days of which there is all then.
 pub(super) async fn create(db: &mut PgConnection, days: &BTreeSet<i64>) -> Result<BTreeSet<i64>, StoreError> {
-    let mut there = present(db).await?;
+    let there = Present::look(db).await?.whole();
     if days.is_subset(&there) {
         return Ok(there);
     }
-    within(WRITE_LIMIT, sqlx::raw_sql(MAKE_ALONE).execute(&mut *db)).await.map_err(error::of_write)?;
-    there = present(db).await?;
-    for day in days {
-        if there.insert(*day) {
-            let place: String = scalar(db, PLACE).fetch_one(&mut *db).await.map_err(error::of_write)?;
-            let sql = AssertSqlSafe(create_text(*day, &place));
-            sqlx::raw_sql(sql).execute(&mut *db).await.map_err(error::of_write)?;
+    within(WRITE_LIMIT, sqlx::raw_sql(MAKE_ALONE).execute(&mut *db)).await.map_err(not_made)?;
+    let mut there = Present::look(db).await?;
+    for ((table, _, factor), present) in PARTITIONED.iter().zip(&mut there.0) {
+        for day in days {
+            if present.insert(*day) {
+                let place: String = scalar(db, PLACE).fetch_one(&mut *db).await.map_err(not_made)?;
+                let sql = AssertSqlSafe(create_text((table, *factor), *day, &place));
+                sqlx::raw_sql(sql).execute(&mut *db).await.map_err(not_made)?;
+            }
         }
     }
-    Ok(there)
+    Ok(there.whole())
 }
 
-/// The days that there are partitions of.
-async fn present(db: &mut PgConnection) -> Result<BTreeSet<i64>, StoreError> {
-    let rows = statement(db, LOWEST_IDS).fetch_all(db).await.map_err(error::of_write)?;
-    let lowest = rows.iter().map(|row| row.try_get::<i64, _>(0));
-    let lowest = lowest.collect::<Result<Vec<_>, _>>().map_err(error::of_write)?;
-    Ok(lowest.into_iter().map(|id| day_of(EventId::from_number(id))).collect())
+/// Whatever keeps a partition from being made, somebody may mend it while the server runs: until then what needs it is refused.
+fn not_made(error: sqlx::Error) -> StoreError {
+    match error::of_write(error) {
+        StoreError::Unusable(why) => {
+            StoreError::Unavailable(format!("a day's partition cannot be made: {why}").into())
+        }
+        other => other,
+    }
 }
 
 /// Attaching a table locks out nobody who reads or writes; `CREATE TABLE … PARTITION OF` would.
-fn create_text(day: i64, place: &str) -> String {
-    let bound = |day: i64, factor: i64| {
+fn create_text((table, factor): (&str, i64), day: i64, place: &str) -> String {
+    let bound = |day: i64| {
         let id = first_of_day(day).and_then(|id| id.number().checked_mul(factor));
         id.map_or_else(|| "MAXVALUE".to_owned(), |id| id.to_string())
     };
-    let suffix = suffix(day);
-    let part = |table: &str, factor: i64| {
-        let (from, to) = (bound(day, factor), bound(day + 1, factor));
-        format!(
-            "CREATE TABLE {place}.{table}_{suffix} (LIKE {table} INCLUDING STORAGE) WITH ({SETTINGS});
-            ALTER TABLE {table} ATTACH PARTITION {place}.{table}_{suffix} FOR VALUES FROM ({from}) TO ({to});"
-        )
-    };
-    PARTITIONED.iter().map(|(table, _, factor)| part(table, *factor)).collect()
+    let (suffix, from, to) = (suffix(day), bound(day), bound(day + 1));
+    format!(
+        "CREATE TABLE {place}.{table}_{suffix} (LIKE {table} INCLUDING STORAGE) WITH ({SETTINGS});
+        ALTER TABLE {table} ATTACH PARTITION {place}.{table}_{suffix} FOR VALUES FROM ({from}) TO ({to});"
+    )
 }
 
 fn suffix(day: i64) -> String {

@@ -11,7 +11,7 @@ use tokio::sync::{Mutex, MutexGuard, Notify};
 use super::connector::{self, Connector};
 use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
 use super::node::{Ids, Node};
-use super::partitions::{self, Days};
+use super::partitions::{self, Ahead, Days};
 use crate::clock::Stopwatch;
 use crate::store::{SettingsVersion, StoreError, sql};
 
@@ -43,6 +43,8 @@ pub(super) struct Writer {
     pub(super) needs_care: Notify,
     /// The last day that rows were written for, or the day it was opened.
     latest_day: AtomicI64,
+    /// Of how many days to come there are partitions, as it was looked at last.
+    days_ahead: AtomicI64,
 }
 
 #[derive(Debug)]
@@ -86,6 +88,7 @@ impl Writer {
             is_away: AtomicBool::new(false),
             needs_care: Notify::new(),
             latest_day: AtomicI64::new(today),
+            days_ahead: AtomicI64::new(1),
         }
     }
 
@@ -132,6 +135,25 @@ impl Writer {
         let mut db = self.begin_with(state).await?;
         let result = db.make_room(&days).await;
         sql::Transaction::finish(db, result).await
+    }
+
+    /// Looks whether there are partitions of today and the day after, whatever is known of that: somebody else may have dropped
+    /// some. If there are not, they are looked up anew by the next who needs them. Returns whether there are.
+    pub(super) async fn look_ahead(&self, db: &mut PgConnection) -> Result<bool, StoreError> {
+        let Ahead { today, days } = Ahead::look(db).await?;
+        self.latest_day.fetch_max(today, Ordering::SeqCst);
+        self.days_ahead.store(days, Ordering::SeqCst);
+        if days < 1
+            && let Ok(mut state) = self.state.try_lock()
+        {
+            state.days.doubt();
+        }
+        Ok(days >= 1)
+    }
+
+    /// See [`Ahead::days`].
+    pub(super) fn days_ahead(&self) -> i64 {
+        self.days_ahead.load(Ordering::SeqCst)
     }
 
     /// Drops the partitions of days before `day` that are empty, oldest first.

@@ -129,6 +129,11 @@ pub(in crate::store) trait Database: Send + Sync + 'static {
         None
     }
 
+    /// [`crate::store::Store::days_ahead`].
+    fn days_ahead_now(&self) -> Option<i64> {
+        None
+    }
+
     /// [`crate::store::Store::standing`].
     fn standing_now(&self) -> Standing {
         Standing::Sure

@@ -8,7 +8,7 @@ use super::{Database, accepts, lead, options};
 use crate::clock::Stopwatch;
 use crate::id::first_of_day;
 use crate::store::postgres::{Options, Postgres};
-use crate::store::{After, AttemptRecord, Batch, EndpointId, Forget, Outcome, PendingKey, Store};
+use crate::store::{After, AttemptRecord, Batch, EndpointId, Forget, Outcome, PendingKey, Store, StoreError};
 
 /// 2026-03-01, counted from 1970-01-01.
 const DAY: i64 = 20_513;
@@ -84,6 +84,34 @@ async fn partitions_are_made_ahead_and_when_they_are_needed() {
     store.close().await;
     let store = open(&database).await;
     Store::commit(&store, &accepts([first_of(DAY + 9) + 1])).await.expect("what is there is not made again");
+    store.close().await;
+}
+
+/// As somebody at the database may do it: the store does not know.
+#[tokio::test]
+async fn a_partition_that_is_gone_is_made_again_and_one_that_cannot_be_made_refuses_what_needs_it() {
+    let database = Database::new();
+    let store = open(&database).await;
+    let first = first_of(DAY);
+    Store::commit(&store, &accepts([first])).await.expect("commits");
+    database.sql("DROP TABLE event_20260301");
+    let result = Store::commit(&store, &accepts([first + 1])).await;
+    assert!(matches!(result, Err(StoreError::Outdated)), "{result:?}");
+    Store::commit(&store, &accepts([first + 1])).await.expect("it is made");
+    database.sql("DROP TABLE attempt_20260301");
+    let result = Store::commit(&store, &delivered(first + 1)).await;
+    assert!(matches!(result, Err(StoreError::Outdated)), "{result:?}");
+    Store::commit(&store, &delivered(first + 1)).await.expect("the half that is missing is made");
+
+    database.sql("DROP TABLE event_20260301; CREATE TABLE event_20260301 (id BIGINT)");
+    for _ in 0..2 {
+        let _ = Store::commit(&store, &accepts([first + 2])).await;
+    }
+    let result = Store::commit(&store, &accepts([first + 2])).await;
+    assert!(matches!(result, Err(StoreError::Unavailable(_))), "{result:?}");
+    Store::commit(&store, &accepts([first_of(DAY + 1)])).await.expect("of another day");
+    database.sql("DROP TABLE event_20260301");
+    Store::commit(&store, &accepts([first + 2])).await.expect("commits");
     store.close().await;
 }
 
