@@ -38,10 +38,10 @@ use crate::inbox::transport::InboxTransport;
 use crate::incidents::Incidents;
 use crate::leading;
 use crate::meters::Meters;
-use crate::nodes::{Nodes, look};
+use crate::nodes::{Nodes, Told, look};
 use crate::queue_depth::Counted;
 use crate::randomness::Randomness;
-use crate::store::{BootRecord, EndpointId, Standing, Store, StoreError};
+use crate::store::{BootRecord, Standing, Store, StoreError};
 use crate::telling::Telling;
 use crate::test_deliveries::TestLimit;
 use crate::traces::Traces;
@@ -70,7 +70,7 @@ pub struct Engine {
     pub(crate) api_keys: Arc<ApiKeys>,
     pub(crate) nodes: Arc<Nodes>,
     /// Endpoints that other nodes have committed something for.
-    pub(crate) told: mpsc::Sender<Vec<EndpointId>>,
+    pub(crate) told: mpsc::Sender<Told>,
     /// Whether it has read what it needs to lead.
     pub(crate) is_leading: watch::Sender<bool>,
     pub(crate) incidents: Incidents,

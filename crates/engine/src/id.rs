@@ -93,6 +93,11 @@ impl IdGenerator {
         EventId::from_number(self.next())
     }
 
+    /// How long ago that was, in milliseconds, by the clock that ids go by.
+    pub(crate) fn since_ms(&self, at_ms: i64) -> i64 {
+        self.clock.now_ms() - at_ms
+    }
+
     /// The highest number so far, as an event's id.
     pub fn latest_event(&self) -> EventId {
         EventId::from_number(*self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner))

@@ -12,7 +12,7 @@ use crate::cluster::NodeId;
 use crate::engine::{Engine, begin_boot, report_panic};
 use crate::error::EngineError;
 use crate::health::{self, CatchUp};
-use crate::nodes::{KeyUse, Peers, Word};
+use crate::nodes::{KeyUse, Peers, Told, Word};
 use crate::store::{EndpointRecord, NodeAddress};
 use crate::{emitted, erasures, incidents, resends, retention, telling};
 
@@ -192,8 +192,9 @@ impl Engine {
             Word::Look => self.nodes.look_again(),
             Word::Waiting(endpoints) => {
                 // What is not taken is found by looking.
-                self.told.try_send(endpoints).map_err(|_| EngineError::Overloaded)?;
+                self.told.try_send(Told::Waiting(endpoints)).map_err(|_| EngineError::Overloaded)?;
             }
+            Word::Late(due) => self.told.try_send(Told::Late(due)).map_err(|_| EngineError::Overloaded)?,
             Word::Settings => self.writer.catch_up().await?,
             Word::Erasing(events, deliveries) => self.stop_sending(events, &deliveries).await?,
             Word::News(news) => self.hear_news(news).await?,

@@ -18,7 +18,7 @@ mod peers;
 mod served;
 pub(crate) mod time;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ use tokio_util::task::TaskTracker;
 use self::driver::Input;
 pub(crate) use self::driver::{Driver, DriverParts};
 use self::hints::Hints;
-pub(crate) use self::look::{LookParts, look};
+pub(crate) use self::look::{FOUND_MS, LookParts, Told, look};
 pub use self::peers::{KeyUse, NotHeard, Peers, Word};
 pub use self::served::Served;
 use crate::clock::{Stopwatch, Uptime};
@@ -161,6 +161,15 @@ impl Nodes {
         let of_owners =
             endpoints.into_iter().filter_map(|id| Some((leases.expected_owner(Shard::of(id))?, id)));
         self.hints.add(of_owners);
+    }
+
+    /// Something was committed for endpoints that are not this node's, so long after it was due that it is not found by looking.
+    /// Whose they are may have changed since this node last heard of it, so all are told. Mostly nothing is.
+    pub(crate) fn late(&self, due: BTreeMap<EndpointId, i64>) {
+        let due: Vec<(EndpointId, i64)> = due.into_iter().collect();
+        for part in due.chunks(hints::AT_ONCE) {
+            self.say_to_others(&Word::Late(part.to_vec()));
+        }
     }
 
     /// Something about programs has changed that people may be looking at, at the node that leads.

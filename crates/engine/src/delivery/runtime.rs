@@ -22,7 +22,6 @@ use super::breaker::Gate;
 use super::scheduler::{Action, Body, Contender, Ended, FlowId, Item, Refill, Scheduler};
 use crate::clock::Clock;
 use crate::cluster::Shard;
-use crate::nodes::Nodes;
 use crate::store::{EndpointId, Expired, Pending, PendingKey, Standing, Store, StoreError};
 
 /// What the runtime is told.
@@ -248,10 +247,8 @@ impl Runtime {
             }
             Message::Began(due) => self.begin(due, now_ms),
             Message::Left(shards) => {
-                // It may have been taken again since.
-                let nodes: &Nodes = &self.context.nodes;
-                let is_left = |id| shards.contains(&Shard::of(id)) && !nodes.served.has(id);
-                self.scheduler.leave(is_left, now_ms);
+                // Those that were taken again since as well: what waits in them is read after this.
+                self.scheduler.leave(|id| shards.contains(&Shard::of(id)), now_ms);
             }
             Message::Gate(endpoint, gate) => {
                 self.of_enabled(endpoint, |scheduler, contender| scheduler.gate(contender, gate, now_ms));

@@ -17,7 +17,7 @@ use crate::delivery::transport::Transport;
 use crate::delivery::under_way::UnderWay;
 use crate::delivery::writer::{Writer, WriterHandle, WriterParts, writer};
 use crate::meters::Meters;
-use crate::nodes::{Driver, DriverParts, Inputs, LookParts, Nodes};
+use crate::nodes::{Driver, DriverParts, Inputs, LookParts, Nodes, Told};
 use crate::randomness::Randomness;
 use crate::store::{EndpointId, Move, Store};
 use crate::traces::Traces;
@@ -73,7 +73,7 @@ pub(super) struct Delivery {
     pub(super) runtime: Runtime,
     pub(super) others: Option<OtherNodes>,
     /// Hears of endpoints that other nodes have committed something for.
-    pub(super) told: mpsc::Sender<Vec<EndpointId>>,
+    pub(super) told: mpsc::Sender<Told>,
 }
 
 impl Delivery {
@@ -120,7 +120,7 @@ impl DeliveryParts<'_> {
         &self,
         (writer, runtime): (&WriterHandle, &mpsc::Sender<Message>),
         inputs: Inputs,
-        told: mpsc::Receiver<Vec<EndpointId>>,
+        told: mpsc::Receiver<Told>,
     ) -> OtherNodes {
         let driver = Driver::new(DriverParts {
             nodes: Arc::clone(self.nodes),

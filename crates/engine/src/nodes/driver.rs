@@ -1,10 +1,11 @@
 //! Carries out what the state machine of the leases says: asks the database, begins and gives up shards.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -75,6 +76,8 @@ struct Shared {
     writer: WriterHandle,
     runtime: mpsc::Sender<Message>,
     clock: Clock,
+    /// Shards that are being left, and how often: it takes as long as the database does for what is being written.
+    leaving: watch::Sender<BTreeMap<Shard, usize>>,
     /// The database has so long to answer.
     patience: Duration,
 }
@@ -83,7 +86,8 @@ impl Driver {
     pub(crate) fn new(parts: DriverParts) -> Self {
         let DriverParts { nodes, store, directory, writer, runtime, timing, clock, inputs, stop } = parts;
         let patience = Duration::from_millis((timing.ttl_ms / 6).unsigned_abs());
-        let shared = Shared { nodes, store, directory, writer, runtime, clock, patience };
+        let leaving = watch::Sender::default();
+        let shared = Shared { nodes, store, directory, writer, runtime, clock, leaving, patience };
         Self { shared: Arc::new(shared), inputs, tasks: TaskTracker::new(), said: AtomicUsize::new(0), stop }
     }
 
@@ -158,6 +162,7 @@ impl Driver {
         let served = &self.shared.nodes.served;
         for shard in drained.iter().map(|lease| lease.shard).chain(stopped.iter().copied()) {
             served.serve(shard, false);
+            self.shared.leaving.send_modify(|leaving| *leaving.entry(shard).or_default() += 1);
         }
         if drained.iter().any(|lease| lease.shard == LEAD) {
             self.shared.lead(None);
@@ -295,7 +300,23 @@ impl Shared {
         // First, since the writer may be in the middle of a commit that hangs. When the runtime is gone the engine is stopping,
         // and sends nothing.
         let _ = self.runtime.send(Message::Left(shards.clone())).await;
-        self.writer.forsake(shards).await;
+        self.writer.forsake(shards.clone()).await;
+        self.leaving.send_modify(|leaving| {
+            for shard in shards {
+                if let Some(count) = leaving.get_mut(&shard) {
+                    *count -= 1;
+                }
+            }
+            leaving.retain(|_, count| *count > 0);
+        });
+    }
+
+    /// Waits until none of these shards is being left: what is read afterwards is not forgotten again.
+    async fn until_left(&self, leases: &[Lease]) {
+        let are_left =
+            |leaving: &BTreeMap<Shard, usize>| leases.iter().all(|lease| !leaving.contains_key(&lease.shard));
+        // Never fails: the sender is this one's.
+        let _ = self.leaving.subscribe().wait_for(are_left).await;
     }
 
     async fn drain(&self, leases: Vec<Lease>) {
@@ -318,6 +339,7 @@ impl Shared {
 
     /// Reads what waits in these shards, and has it delivered. Tries until it works or they are lost.
     async fn take_over(&self, mut leases: Vec<Lease>) {
+        self.until_left(&leases).await;
         loop {
             leases.retain(|lease| self.nodes.served.holds(*lease));
             if leases.is_empty() {

@@ -13,7 +13,7 @@ use crate::cluster::NodeId;
 use crate::store::EndpointId;
 
 /// So many endpoints are told of at once; the others next.
-const AT_ONCE: usize = 2_000;
+pub(super) const AT_ONCE: usize = 2_000;
 
 /// Pages are told of news so often at most.
 const NEWS_EVERY: Duration = Duration::from_millis(250);

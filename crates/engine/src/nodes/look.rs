@@ -30,11 +30,23 @@ const LAG_MS: i64 = 1_000;
 /// What was told of so long after the id of an event was made, was told after its commit.
 const COMMITTED_MS: i64 = 500;
 
+/// What is committed within this time of its id's making is found by those that look.
+pub(crate) const FOUND_MS: i64 = COMMITTED_MS;
+
 /// A node is known of within this time, in milliseconds: the longest time between two looks at who is there.
 const UNKNOWN_MS: i64 = 300_000;
 
 /// Events of one question.
 const EVENTS_AT_ONCE: usize = 1_000;
+
+/// What another node says was committed.
+#[derive(Debug)]
+pub(crate) enum Told {
+    /// For these endpoints, just now.
+    Waiting(Vec<EndpointId>),
+    /// For these, due since then, Unix milliseconds.
+    Late(Vec<(EndpointId, i64)>),
+}
 
 /// What it works with.
 pub(crate) struct LookParts {
@@ -44,8 +56,8 @@ pub(crate) struct LookParts {
     pub writer: WriterHandle,
     pub runtime: mpsc::Sender<Message>,
     pub clock: Clock,
-    /// Endpoints that something was committed for, as other nodes say.
-    pub told: mpsc::Receiver<Vec<EndpointId>>,
+    /// What other nodes say was committed.
+    pub told: mpsc::Receiver<Told>,
     pub stop: CancellationToken,
 }
 
@@ -80,7 +92,8 @@ impl Look {
             tokio::select! {
                 biased;
                 told = self.parts.told.recv() => match told {
-                    Some(endpoints) => self.hear(endpoints).await,
+                    Some(Told::Waiting(endpoints)) => self.hear(endpoints).await,
+                    Some(Told::Late(due)) => self.hear_late(due).await,
                     None => return,
                 },
                 _ = ticks.tick() => {
@@ -105,6 +118,15 @@ impl Look {
         ours.retain(|id| self.parts.nodes.served.has(*id));
         self.told_at_ms.extend(ours.iter().map(|id| (*id, now_ms)));
         self.tell(ours).await;
+    }
+
+    /// They have committed something for these that was due long before.
+    async fn hear_late(&self, mut due: Vec<(EndpointId, i64)>) {
+        due.retain(|(id, _)| self.parts.nodes.served.has(*id));
+        if !due.is_empty() {
+            // When the runtime is gone the engine is stopping.
+            let _ = self.parts.runtime.send(Message::Began(due)).await;
+        }
     }
 
     async fn look(&mut self) -> Result<(), StoreError> {

@@ -15,6 +15,8 @@ pub enum Word {
     Look,
     /// Something was committed for these endpoints of its.
     Waiting(Vec<EndpointId>),
+    /// The same, but so long after it was due, Unix milliseconds, that it is not to be found by looking; said to all.
+    Late(Vec<(EndpointId, i64)>),
     /// Settings were changed.
     Settings,
     /// Said to the node that leads: something about these programs has changed that people may be looking at.

@@ -1,6 +1,7 @@
 //! Several servers on one PostgreSQL.
 
 mod clocks;
+mod cut;
 mod database;
 mod failover;
 mod faults;

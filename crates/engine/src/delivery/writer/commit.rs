@@ -1,5 +1,6 @@
 //! One cycle: commit, then tell producers and the runtime. An item the database rejects fails alone.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::cluster::{Lease, Shard};
 use crate::delivery::runtime::{Message, Settled};
 use crate::delivery::scheduler::{Body, FlowId, Item};
 use crate::error::EngineError;
+use crate::nodes::FOUND_MS;
 use crate::store::{
     Accept, Accepted, Batch, Committed, EndpointId, Pending, PendingKey, SMALL_BODY, StoreError,
 };
@@ -161,8 +163,17 @@ impl Writer {
         if self.nodes.served.is_shared() {
             let is_elsewhere =
                 |(item, _): &mut (Item, FlowId)| !self.nodes.served.has(item.pending.key.endpoint_id);
-            let elsewhere = items.extract_if(.., is_elsewhere);
-            self.nodes.waiting_elsewhere(elsewhere.map(|(item, _)| item.pending.key.endpoint_id));
+            let elsewhere: Vec<(Item, FlowId)> = items.extract_if(.., is_elsewhere).collect();
+            let mut late = BTreeMap::new();
+            for Pending { key, accepted_at_ms, .. } in elsewhere.iter().map(|(item, _)| item.pending) {
+                if self.ids.since_ms(accepted_at_ms) > FOUND_MS {
+                    let first_ms: &mut i64 = late.entry(key.endpoint_id).or_insert(key.due_at_ms);
+                    *first_ms = key.due_at_ms.min(*first_ms);
+                }
+            }
+            self.nodes.late(late);
+            let endpoint = |(item, _): &(Item, FlowId)| item.pending.key.endpoint_id;
+            self.nodes.waiting_elsewhere(elsewhere.iter().map(endpoint));
         }
         if !items.is_empty() {
             self.send(Message::Committed(items)).await;

@@ -15,6 +15,7 @@ use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
 use super::hot::{self, column};
 use super::node::{Ids, Node};
 use super::statement::{Statement, scalar, statement};
+use super::writer::BEGIN_BRIEFLY;
 use super::{Postgres, changes, fence, partitions};
 use crate::cluster::{Asked, Epoch, Lease, LeaseRow, NodeId, NodeRow, Presence, Shard, Snapshot};
 use crate::store::query::deliveries::{limit_of, targets};
@@ -184,7 +185,7 @@ impl Cluster {
             Some(connection) => connection,
             None => self.connector.connect().await?,
         };
-        let worked = connector::transact(&mut connection, work);
+        let worked = connector::transact_after(BEGIN_BRIEFLY, &mut connection, work);
         let result = tokio::time::timeout(limit, worked).await.unwrap_or_else(|_| {
             Err(StoreError::Unavailable("the database did not answer about leases in time".into()))
         });

@@ -255,7 +255,16 @@ pub(super) async fn transact<T: Send>(
     connection: &mut PgConnection,
     work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    let begun = within(READ_LIMIT, connection.begin_with(BEGIN)).await;
+    transact_after(BEGIN, connection, work).await
+}
+
+/// The same, with the statement that begins the transaction.
+pub(super) async fn transact_after<T: Send>(
+    begin: &'static str,
+    connection: &mut PgConnection,
+    work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    let begun = within(READ_LIMIT, connection.begin_with(begin)).await;
     let mut transaction = begun.map_err(error::of_read)?;
     let done = work(&mut transaction).await?;
     within(WRITE_LIMIT, transaction.commit()).await.map_err(error::of_read)?;

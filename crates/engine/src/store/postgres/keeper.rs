@@ -10,7 +10,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::connector::{self, Connector};
 use super::lease::Lease;
-use super::writer::{CONNECT_AGAIN, Writer};
+use super::writer::{BEGIN_BRIEFLY, CONNECT_AGAIN, Writer};
 use crate::clock::Stopwatch;
 use crate::store::StoreError;
 
@@ -62,7 +62,7 @@ async fn step(
         Some(own) => own,
         None => connection.insert(connector.connect().await?),
     };
-    connector::transact(own, async |db| writer.node.stay_open(db).await).await?;
+    connector::transact_after(BEGIN_BRIEFLY, own, async |db| writer.node.stay_open(db).await).await?;
     if let Err(error) = keep_room(writer, own, looked).await {
         tracing::warn!(%error, "the partitions of the next day were not made yet; they will be when they are needed");
     }

@@ -125,8 +125,8 @@ impl Ahead {
         let query = scalar::<i64>(db, NOW);
         let now_ms = within(READ_LIMIT, query.fetch_one(&mut *db)).await.map_err(error::of_read)?;
         let (today, present) = (now_ms.div_euclid(DAY_MS), Present::look(db).await?.whole());
-        let end = (today..).find(|day| !present.contains(day)).unwrap_or(today);
-        Ok(Self { today, days: end - today - 1 })
+        let ahead = present.range(today..).zip(today..).take_while(|(there, day)| *there == day).count();
+        Ok(Self { today, days: i64::try_from(ahead).unwrap_or(i64::MAX) - 1 })
     }
 }
 

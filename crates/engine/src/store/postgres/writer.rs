@@ -9,7 +9,7 @@ use sqlx::PgConnection;
 use tokio::sync::{Mutex, MutexGuard, Notify};
 
 use super::connector::{self, Connector};
-use super::error::{self, READ_LIMIT, WRITE_LIMIT, within};
+use super::error::{self, WRITE_LIMIT, within};
 use super::node::{Ids, Node};
 use super::partitions::{self, Ahead, Days};
 use crate::clock::Stopwatch;
@@ -20,11 +20,18 @@ use crate::store::{SettingsVersion, StoreError, sql};
 pub(super) const BEGIN: &str = "
     BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
     SET LOCAL idle_in_transaction_session_timeout = '5s'";
+
+/// The same for signs of life and leases. They lock this process's row, for which a transaction waits that has locked leases: were
+/// both lost sight of, others would have to wait for the one after the other before they could take those leases.
+pub(super) const BEGIN_BRIEFLY: &str = "
+    BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
+    SET LOCAL idle_in_transaction_session_timeout = '1s'";
+
 const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
 
-/// A server that is there rolls back at once.
-const ROLLBACK_LIMIT: Duration = Duration::from_secs(2);
+/// A server that is there begins and rolls back at once: neither waits for a lock.
+const PROMPT_LIMIT: Duration = Duration::from_secs(2);
 
 /// Between attempts to reach a server that is away.
 pub(super) const CONNECT_AGAIN: Duration = Duration::from_millis(100);
@@ -246,7 +253,7 @@ impl Writer {
     async fn leave_transaction(&self, state: &mut State) {
         state.days.doubt();
         let Some(connection) = &mut state.connection else { return };
-        match within(ROLLBACK_LIMIT, run(connection, ROLLBACK)).await {
+        match within(PROMPT_LIMIT, run(connection, ROLLBACK)).await {
             Ok(()) => state.is_in_transaction = false,
             Err(error) => {
                 tracing::warn!(%error, "the connection to PostgreSQL was lost");
@@ -308,7 +315,7 @@ impl State {
     async fn start(&mut self) -> Result<(), sqlx::Error> {
         self.is_in_transaction = true;
         let connection = self.connection.as_mut().ok_or(sqlx::Error::PoolClosed)?;
-        within(READ_LIMIT, run(connection, BEGIN)).await
+        within(PROMPT_LIMIT, run(connection, BEGIN)).await
     }
 }
 

@@ -23,6 +23,10 @@ pub(super) const GRACE: Duration = Duration::from_secs(2);
 /// For each webhook what is under way at once, and as much that has ended and is not committed.
 pub(super) const AT_MOST_DOUBLES: usize = 2 * 64 * PATHS.len();
 
+/// What was accepted is delivered within the time of a fault, of a lease and of a few retries; it must not have to wait until a
+/// node looks everything through, which is once a minute.
+const SLOWEST_MS: i64 = 20_000;
+
 /// A receiver that fails now and then, and takes its time.
 fn trouble(request: &Request) -> Reaction {
     match request.number {
@@ -118,6 +122,7 @@ pub(super) fn survive(mut nodes: Nodes, fault: impl FnOnce(&mut Nodes, &Load<'_>
     receiver.behave(|_| Reaction::from(200));
     let doubles = audit(&receiver, &posted);
     assert!(doubles.accepted > 500, "{doubles:?}");
+    assert!(doubles.slowest_ms < SLOWEST_MS, "{doubles:?}");
     assert!(nodes.servers.iter_mut().all(Server::is_running), "no node had to be started again");
     doubles
 }
