@@ -125,8 +125,8 @@ impl Ahead {
         let query = scalar::<i64>(db, NOW);
         let now_ms = within(READ_LIMIT, query.fetch_one(&mut *db)).await.map_err(error::of_read)?;
         let (today, present) = (now_ms.div_euclid(DAY_MS), Present::look(db).await?.whole());
-        let end = (today..).find(|day| !present.contains(day)).unwrap_or(today);
-        Ok(Self { today, days: end - today - 1 })
+        let unbroken = present.range(today..).zip(today..).take_while(|(day, next)| **day == *next);
+        Ok(Self { today, days: unbroken.fold(-1, |days, _| days + 1) })
     }
 }
 
