@@ -264,8 +264,8 @@ pub(super) async fn transact_after<T: Send>(
     connection: &mut PgConnection,
     work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    let begun = within(READ_LIMIT, connection.begin_with(begin)).await;
-    let mut transaction = begun.map_err(error::of_read)?;
+    let transaction = within(READ_LIMIT, connection.begin_with(begin)).await;
+    let mut transaction = transaction.map_err(error::of_read)?;
     let done = work(&mut transaction).await?;
     within(WRITE_LIMIT, transaction.commit()).await.map_err(error::of_read)?;
     Ok(done)
