@@ -12,6 +12,7 @@ mod passing;
 mod proxy;
 mod strangers;
 mod streams;
+mod upgrade;
 
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::receiver::{Reaction, Receiver, Reply};
-use crate::server::{QUICK_RETRY, Server};
+use crate::server::{QUICK_RETRY, Server, previous};
 use crate::waiting;
 
 /// What all nodes seal secrets with.
@@ -75,6 +76,17 @@ impl Nodes {
 
     /// One with more settings.
     fn join_with(&mut self, more: &[(&str, &str)]) {
+        let server = self.server(Server::with, more);
+        self.servers.push(server);
+    }
+
+    /// One of the version before.
+    fn join_previous(&mut self) {
+        let server = self.server(|settings| Server::of(previous(), settings), &[]);
+        self.servers.push(server);
+    }
+
+    fn server(&self, start: impl FnOnce(&[(&str, &str)]) -> Server, more: &[(&str, &str)]) -> Server {
         let lease = LEASE_MS.to_string();
         let own = [
             ("GROUNDSWELL_DATABASE_URL", self.url.as_str()),
@@ -83,7 +95,7 @@ impl Nodes {
             ("GROUNDSWELL_PROBE_BASE_MS", "200"),
             ("GROUNDSWELL_PROBE_CAP_MS", "500"),
         ];
-        self.servers.push(Server::with(&[QUICK_RETRY.as_slice(), &own, more].concat()));
+        start(&[QUICK_RETRY.as_slice(), &own, more].concat())
     }
 
     /// Waits until each of those that live has a part of all shards.

@@ -34,8 +34,24 @@ pub fn on(postgres: &private_postgres::Server) -> (&'static str, String) {
     ("GROUNDSWELL_DATABASE_URL", postgres.url(&postgres.create(None)))
 }
 
+/// This version's binary.
+const EXECUTABLE: &str = env!("CARGO_BIN_EXE_groundswell");
+
+/// The version before's.
+pub fn previous() -> PathBuf {
+    let target = Path::new(EXECUTABLE).ancestors().nth(2).expect("it lies in a profile's directory");
+    let previous = target.join("previous/groundswell");
+    assert!(
+        previous.is_file(),
+        "{} is missing: `cargo xtask test --only previous` makes it",
+        previous.display()
+    );
+    previous
+}
+
 /// A running server.
 pub struct Server {
+    executable: PathBuf,
     directory: TempDir,
     settings: Vec<(String, String)>,
     child: Child,
@@ -51,11 +67,16 @@ impl Server {
 
     /// Starts one with these settings; it may send to this machine unless they say otherwise.
     pub fn with(settings: &[(&str, &str)]) -> Self {
+        Self::of(EXECUTABLE.into(), settings)
+    }
+
+    /// The same of another version.
+    pub fn of(executable: PathBuf, settings: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let settings: Vec<_> =
             settings.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let child = spawn(directory.path(), &settings, 1);
-        let mut server = Self { directory, settings, child, url: String::new(), starts: 1 };
+        let child = spawn(&executable, directory.path(), (&settings, 1));
+        let mut server = Self { executable, directory, settings, child, url: String::new(), starts: 1 };
         server.wait_until_ready();
         server
     }
@@ -79,7 +100,7 @@ impl Server {
     /// Starts it again on the same file, after it has ended.
     pub fn restart(&mut self) {
         self.starts += 1;
-        self.child = spawn(self.directory.path(), &self.settings, self.starts);
+        self.child = spawn(&self.executable, self.directory.path(), (&self.settings, self.starts));
         self.wait_until_ready();
     }
 
@@ -103,7 +124,7 @@ impl Server {
     /// What a second server on the same database says and how it ends.
     pub fn second_on_the_same_database(&self) -> (ExitStatus, String) {
         let starts = self.starts + 1000;
-        let mut second = spawn(self.directory.path(), &self.settings, starts);
+        let mut second = spawn(&self.executable, self.directory.path(), (&self.settings, starts));
         let status = waiting::within(Duration::from_secs(20), "the second server ends", || {
             second.try_wait().expect("it was started here")
         });
@@ -184,10 +205,10 @@ fn log(directory: &Path, start: usize) -> PathBuf {
     directory.join(format!("log-{start}.txt"))
 }
 
-fn spawn(directory: &Path, settings: &[(String, String)], start: usize) -> Child {
+fn spawn(executable: &Path, directory: &Path, (settings, start): (&[(String, String)], usize)) -> Child {
     let out = File::create(log(directory, start)).expect("a new file");
     let err = out.try_clone().expect("a second handle");
-    Command::new(env!("CARGO_BIN_EXE_groundswell"))
+    Command::new(executable)
         .arg("serve")
         .current_dir(directory)
         .env_clear()

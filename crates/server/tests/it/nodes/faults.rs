@@ -42,6 +42,13 @@ pub(super) struct Load<'a> {
 }
 
 impl Load<'_> {
+    /// Has whoever posts to one node post to another from now on, as a load balancer does before a node is stopped.
+    pub(super) fn move_from(&self, node: &Server, to: &Server) {
+        for desk in self.desks.iter().filter(|desk| desk.url() == node.url()) {
+            desk.move_to(to.url());
+        }
+    }
+
     pub(super) fn accepted(&self) -> usize {
         self.desks.iter().map(|desk| desk.accepted()).sum()
     }
@@ -131,6 +138,8 @@ pub(super) fn survive(mut nodes: Nodes, fault: impl FnOnce(&mut Nodes, &Load<'_>
 #[derive(Debug)]
 pub(super) struct Judged {
     pub(super) accepted: usize,
+    /// Events that a producer was not told to be accepted.
+    pub(super) failed: usize,
     pub(super) doubles: usize,
     /// The longest time from an event's acceptance until each webhook had it.
     pub(super) slowest_ms: i64,
@@ -167,7 +176,13 @@ fn audit(receiver: &Receiver, posted: &[Posted]) -> Judged {
     thread::sleep(Duration::from_secs(2));
     let times = successes();
     let slowest_ms = slowest_ms(receiver, posted);
-    Judged { accepted: accepted.len(), doubles: times.values().map(|times| times - 1).sum(), slowest_ms }
+    let failed = posted.len() - accepted.len();
+    Judged {
+        accepted: accepted.len(),
+        failed,
+        doubles: times.values().map(|times| times - 1).sum(),
+        slowest_ms,
+    }
 }
 
 /// The longest time from an event's acceptance until each webhook had it.
