@@ -10,6 +10,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 impl Server {
     /// Starts a standby of this server, and has this one commit nothing any more that is not on its disk too.
+    #[must_use]
     pub fn start_synchronous_standby(&self) -> Self {
         let standby = Self::new(&self.settings);
         let mut copy = standby.programs.command("pg_basebackup");

@@ -258,11 +258,11 @@ pub(super) async fn transact<T: Send>(
 
 /// The same, with the statement that begins the transaction.
 pub(super) async fn transact_after<T: Send>(
-    begin: &'static str,
+    first: &'static str,
     connection: &mut PgConnection,
     work: impl AsyncFnOnce(&mut PgConnection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    let begun = within(READ_LIMIT, connection.begin_with(begin)).await;
+    let begun = within(READ_LIMIT, connection.begin_with(first)).await;
     let mut transaction = begun.map_err(error::of_read)?;
     let done = work(&mut transaction).await?;
     within(WRITE_LIMIT, transaction.commit()).await.map_err(error::of_read)?;
