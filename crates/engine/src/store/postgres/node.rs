@@ -34,11 +34,12 @@ const REGISTER: &str = "
 
 const MOVE: &str = "UPDATE node SET address = $2 WHERE id = $1";
 
-/// Those on other machines that have the database open. One without an address has only just begun.
+/// Those on other machines that have the database open. One without an address has only just begun; `$2`: the name alone is what
+/// processes of the version before say of this machine.
 const ELSEWHERE: &str = "
     SELECT name, address
     FROM node
-    WHERE machine <> $1 AND presence <> 'alone' AND address <> ''
+    WHERE machine <> $1 AND machine <> $2 AND presence <> 'alone' AND address <> ''
         AND open_until_ms > CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)
     ORDER BY name, id";
 
@@ -244,7 +245,7 @@ impl Node {
     /// Is spoken to there from now on, and takes the place of whoever was before. Processes on several machines that cannot
     /// reach each other are refused.
     pub(super) async fn be_at(&self, db: &mut PgConnection, address: &str) -> Result<(), StoreError> {
-        let query = statement(db, ELSEWHERE).bind(machine());
+        let query = statement(db, ELSEWHERE).bind(machine()).bind(host_name());
         let others = within(READ_LIMIT, query.fetch_all(&mut *db)).await.map_err(error::of_read)?;
         for row in others {
             let text = |column| row.try_get::<String, _>(column).map_err(error::of_read);
@@ -402,10 +403,14 @@ impl Node {
 /// What the machine, or the container, calls itself; and, since others may call themselves the same, which start of it this is and
 /// which network it has. Where the system does not say that, names must differ.
 fn machine() -> String {
-    let name = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let name = host_name();
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let network = std::fs::read_link("/proc/self/ns/net").unwrap_or_default();
     format!("{name} {} {}", boot.trim(), network.display())
+}
+
+fn host_name() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
 }
 
 /// Whether an address like `http://127.0.0.1:3000` is one that only its own machine can reach.

@@ -20,8 +20,13 @@ fn survive_with(way: Way) -> Judged {
     let postgres = private_postgres::Server::shared();
     let database = postgres.create(None);
     let proxies = [(); 3].map(|()| Proxy::to(&postgres.socket()));
-    let own =
-        proxies.each_ref().map(|proxy| vec![("GROUNDSWELL_DATABASE_URL", proxy.url("postgres", &database))]);
+    let own = proxies.each_ref().map(|proxy| {
+        let lease = LEASE.as_millis().to_string();
+        vec![
+            ("GROUNDSWELL_DATABASE_URL", proxy.url("postgres", &database)),
+            ("GROUNDSWELL_NODE_LEASE_MS", lease),
+        ]
+    });
     let nodes = Nodes::at(postgres.url(&database), &own);
     let judged = survive(nodes, |nodes, load| {
         let place = nodes.leader();
