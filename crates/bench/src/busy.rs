@@ -46,12 +46,42 @@ impl Busy {
     }
 }
 
-/// User and system time: fields 14 and 15 of `stat`, counted from behind the name in parentheses.
-fn of_process(id: u32) -> Option<Duration> {
+/// Of a process, and of those that it has started, those that have ended included.
+pub fn of_family(id: u32) -> Duration {
+    let own = stat(id).map(|own| own.ticks + own.ticks_of_ended).unwrap_or_default();
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let others = entries.filter_map(|entry| stat(entry.file_name().to_str()?.parse().ok()?));
+    of_ticks(
+        own + others.filter(|one| one.parent == id).map(|one| one.ticks + one.ticks_of_ended).sum::<u64>(),
+    )
+}
+
+/// What started a process.
+pub fn parent(id: u32) -> Option<u32> {
+    stat(id).map(|one| one.parent)
+}
+
+/// Of the process alone.
+pub fn of_process(id: u32) -> Option<Duration> {
+    stat(id).map(|one| of_ticks(one.ticks))
+}
+
+/// Of a line of `/proc/…/stat`.
+struct Stat {
+    parent: u32,
+    /// User and system time.
+    ticks: u64,
+    /// The same of its children that have ended.
+    ticks_of_ended: u64,
+}
+
+/// Fields 4 and 14 to 17, counted from behind the name in parentheses.
+fn stat(id: u32) -> Option<Stat> {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = |at: usize| fields.get(at)?.parse::<u64>().ok();
-    Some(of_ticks(ticks(11)? + ticks(12)?))
+    let parent = fields.get(1)?.parse().ok()?;
+    Some(Stat { parent, ticks: ticks(11)? + ticks(12)?, ticks_of_ended: ticks(13)? + ticks(14)? })
 }
 
 /// Everything of the first line but idle and waiting for disks (fields 4 and 5); guests are counted in user time.

@@ -10,6 +10,7 @@ mod nodes;
 mod operations;
 mod pages;
 mod retention;
+mod scale;
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -98,11 +99,13 @@ pub enum Trial {
     Bloat,
     /// Delivery by one server of what another has accepted.
     Nodes,
+    /// What one, two and four servers take of one PostgreSQL for an event.
+    Scale,
 }
 
 impl Trial {
     /// All, in the order in which they are made and shown.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Idle,
         Self::Pages,
         Self::Operations,
@@ -112,6 +115,7 @@ impl Trial {
         Self::Growth,
         Self::Bloat,
         Self::Nodes,
+        Self::Scale,
     ];
 
     /// What people read.
@@ -126,6 +130,7 @@ impl Trial {
             Self::Growth => "growth",
             Self::Bloat => "bloat",
             Self::Nodes => "nodes",
+            Self::Scale => "scale",
         }
     }
 
@@ -142,6 +147,7 @@ impl Trial {
             Self::Growth => growth::run(settings, &mut findings),
             Self::Bloat => bloat::run(settings, &mut findings),
             Self::Nodes => nodes::run(settings, &mut findings),
+            Self::Scale => scale::run(settings, &mut findings),
         }
         .with_context(|| self.title())?;
         Ok(findings)

@@ -30,7 +30,7 @@ const WARM_UP: Duration = Duration::from_secs(2);
 const SHARE: f64 = 128.0;
 
 /// What all servers seal secrets with.
-const SECRETS_KEY: &str = "c2VjcmV0cyBvZiBub2RlcyBhcmUgc2VhbGVkIGhlcmU";
+pub(super) const SECRETS_KEY: &str = "c2VjcmV0cyBvZiBub2RlcyBhcmUgc2VhbGVkIGhlcmU";
 
 /// It is as likely as not that a webhook is the other's.
 const CANDIDATES: usize = 30;
