@@ -100,8 +100,8 @@ fn look(settings: &Settings, findings: &mut Findings, (postgres, count): (&Postg
             )?,
         })
     };
+    let until = Until::Elapsed(time);
     let (before, after) = thread::scope(|scope| {
-        let until = Until::Elapsed(time);
         let posting: Vec<_> = targets
             .iter()
             .map(|target| scope.spawn(|| closed_loop(target, &ledger, CONNECTIONS, until)))
