@@ -79,7 +79,10 @@ impl From<StoreError> for EngineError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Full(_) => Self::StorageFull,
-            StoreError::Unavailable(_) | StoreError::Outdated | StoreError::Fenced => Self::Away,
+            StoreError::Unavailable(_)
+            | StoreError::NoRoom(_)
+            | StoreError::Outdated
+            | StoreError::Fenced => Self::Away,
             StoreError::Fatal(_) => Self::Unclear,
             other => Self::Store(other),
         }

@@ -22,6 +22,7 @@ use tokio::sync::{Notify, Semaphore, watch};
 
 pub use self::follower::{FollowedEvent, Follower};
 pub(crate) use self::settled::run;
+use crate::clock::Stopwatch;
 
 /// Ids of a program that are remembered.
 const REMEMBERED: usize = 4096;
@@ -66,11 +67,13 @@ struct State {
     told_to: EventId,
     /// Nobody has followed since, and nothing was told.
     is_behind: bool,
+    /// Since it was last tried to go on without nodes that are not heard of.
+    retired: Option<Stopwatch>,
 }
 
 impl Default for State {
     fn default() -> Self {
-        Self { feeds: HashMap::new(), told_to: EventId::from_number(0), is_behind: true }
+        Self { feeds: HashMap::new(), told_to: EventId::from_number(0), is_behind: true, retired: None }
     }
 }
 

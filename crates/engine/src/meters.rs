@@ -210,7 +210,7 @@ impl FailedCommits {
     pub(crate) fn of(&self, error: &StoreError) -> &Counter {
         match error {
             StoreError::Full(_) => &self.full,
-            StoreError::Unavailable(_) => &self.unavailable,
+            StoreError::Unavailable(_) | StoreError::NoRoom(_) => &self.unavailable,
             StoreError::Rejected(_) => &self.rejected,
             StoreError::Outdated | StoreError::Fenced => &self.outdated,
             StoreError::Fatal(_) | StoreError::Damaged(_) | StoreError::Unusable(_) => &self.fatal,

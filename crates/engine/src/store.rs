@@ -67,6 +67,9 @@ pub enum StoreError {
     /// One of a batch's items cannot be stored, for example because it breaks a constraint. Nothing was written.
     #[error("an item cannot be stored")]
     Rejected(#[source] BoxError),
+    /// There is no place for one of a batch's items, until somebody has mended that. Nothing was written.
+    #[error("there is no place for an item")]
+    NoRoom(#[source] BoxError),
     /// Nobody can say whether the commit happened, or an fsync failed: stop acknowledging and exit; reopening
     /// recovers. Never retried.
     #[error("it is not known whether a commit reached the disk")]

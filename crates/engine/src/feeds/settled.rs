@@ -13,10 +13,14 @@ use groundswell_types::EventId;
 use tokio_util::sync::CancellationToken;
 
 use super::Feeds;
+use crate::clock::Stopwatch;
 use crate::store::{ClusterStore, Store, StoreError};
 
 /// How often it is looked what other nodes have accepted while somebody follows.
 const EVERY: Duration = Duration::from_millis(250);
+
+/// How often it is tried to go on without nodes that are not heard of.
+const RETIRE_EVERY: Duration = Duration::from_secs(1);
 
 /// Events of all programs that are told of at once.
 const AT_ONCE: usize = 1_000;
@@ -64,7 +68,7 @@ impl Feeds {
     pub(super) async fn look(&self, cluster: &dyn ClusterStore) -> Result<(), StoreError> {
         let _turn = self.telling.lock().await;
         let Some(settled) = cluster.settled().await? else { return Ok(()) };
-        if !settled.silent.is_empty() {
+        if !settled.silent.is_empty() && self.may_retire() {
             tracing::warn!(nodes = ?settled.silent, "those who follow programs are told without waiting for nodes that are not heard of");
             if let Err(error) = cluster.retire(&settled.silent).await {
                 tracing::info!(%error, "they are waited for until that can be written");
@@ -87,6 +91,16 @@ impl Feeds {
                 return Ok(());
             }
         }
+    }
+
+    /// Not with each commit, of which there may be hundreds a second.
+    fn may_retire(&self) -> bool {
+        let mut state = self.lock();
+        let may = state.retired.as_ref().is_none_or(|since| since.elapsed() >= RETIRE_EVERY);
+        if may {
+            state.retired = Some(Stopwatch::start());
+        }
+        may
     }
 
     /// Of everything up to there it was told.

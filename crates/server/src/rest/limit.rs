@@ -131,7 +131,9 @@ fn known<'a>(keys: &'a mut HashMap<String, Counted>, key_id: &str, now_ms: i64) 
         if keys.len() >= MANY_KEYS {
             // Most of them were revoked, or are not used any more.
             let hour = now_ms.div_euclid(WINDOWS[2].1);
-            keys.retain(|_, counted| counted.windows[2].number == hour);
+            keys.retain(|_, counted| {
+                counted.windows[2].number == hour || counted.elsewhere.has_this_hour(hour)
+            });
         }
         keys.insert(key_id.to_owned(), Counted::default());
     }

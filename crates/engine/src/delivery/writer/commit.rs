@@ -18,6 +18,9 @@ use crate::store::{
     Accept, Accepted, Batch, Committed, EndpointId, Pending, PendingKey, SMALL_BODY, StoreError,
 };
 
+/// So often in a row nobody changes settings while a batch is written; then something else is wrong, and whoever waits is told so.
+const MOST_ROUNDS: u32 = 20;
+
 /// What became of one item of a batch.
 #[derive(Debug)]
 enum Fate<T> {
@@ -125,7 +128,9 @@ impl Writer {
     /// Says where each event goes and what each outcome does, by the settings as they are now, and commits that. Where
     /// another node has changed them it is decided anew.
     async fn decide_and_commit(&mut self, jobs: &[AcceptJob], finished: &[FinishedAttempt]) -> Decided {
+        let mut rounds_left = MOST_ROUNDS;
         loop {
+            rounds_left -= 1;
             let (mut accepts, mut emitted) = (Vec::new(), Vec::new());
             let mut places = Vec::with_capacity(jobs.len());
             for job in jobs {
@@ -144,7 +149,7 @@ impl Writer {
                 return Decided { batch, places, consequences, fates, took: watch.elapsed() };
             }
             // Not decided anew as long as it cannot be said what has changed, or nothing may be accepted; why is noted.
-            if self.catch_up().await.is_err() || self.enter().await.is_err() {
+            if rounds_left == 0 || self.catch_up().await.is_err() || self.enter().await.is_err() {
                 let accepts = batch.accepts.iter().map(|_| Fate::NotNow(Reason::Away)).collect();
                 let outcomes = batch.outcomes.iter().map(|_| Fate::NotNow(Reason::Away)).collect();
                 return Decided {
@@ -276,6 +281,10 @@ impl Writer {
                     accept_fates.extend((0..part.accept_count()).map(|_| Fate::NotNow(Reason::Full)));
                     parts.push(part.outcomes_only());
                 }
+                Err(StoreError::NoRoom(_)) if part.len() > 1 => {
+                    let (first, second) = part.halves();
+                    parts.extend([second, first]);
+                }
                 Err(StoreError::Rejected(error)) if part.len() > 1 => {
                     tracing::warn!(%error, "the database rejected an item; looking for it in a batch of {}", part.len());
                     let (first, second) = part.halves();
@@ -289,7 +298,9 @@ impl Writer {
                 Err(error) => {
                     let reason = match &error {
                         StoreError::Full(_) => Reason::Full,
-                        StoreError::Unavailable(_) | StoreError::Outdated => Reason::Away,
+                        StoreError::Unavailable(_) | StoreError::NoRoom(_) | StoreError::Outdated => {
+                            Reason::Away
+                        }
                         StoreError::Fatal(_) => Reason::Unclear,
                         _ => Reason::Stopping,
                     };
@@ -334,6 +345,7 @@ impl Writer {
                     tracing::error!("the disk is full: new events are refused until there is room");
                 }
             }
+            StoreError::NoRoom(cause) => tracing::error!(%cause, "there is no place for an item"),
             StoreError::Unavailable(cause) => tracing::warn!(%cause, "the database did not answer in time"),
             // Of this one thing: everything else can be stored as before.
             StoreError::Rejected(cause) => tracing::error!(%cause, "the database rejects an item"),

@@ -101,6 +101,15 @@ const ADDRESSES: &str = "
 /// No acquisition gets the row before the transaction has ended.
 const EPOCH: &str = "SELECT epoch FROM shard_lease WHERE shard = $1 FOR KEY SHARE";
 
+/// Of a move. Locked, since nothing that is read here may be deleted by others before it is written again, or it would come back.
+const MOVABLE: &str = "
+    SELECT endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms
+    FROM pending
+    WHERE endpoint_id = $1 AND (due_at_ms, delivery_id) > ($2, $3) AND (due_at_ms, delivery_id) < ($4, $5)
+    ORDER BY due_at_ms, delivery_id
+    LIMIT $6
+    FOR UPDATE";
+
 /// It stays so until the transaction has ended.
 const IS_ENABLED: &str = "SELECT is_enabled FROM endpoint WHERE id = $1 AND deleted_at_ms IS NULL FOR SHARE";
 
@@ -392,7 +401,7 @@ async fn step_under(db: &mut PgConnection, step: &MoveStep, lease: Lease) -> Res
             return Ok(Moved { rows: 0, next: None });
         }
     }
-    moves::step_beside_others(db, step).await
+    moves::step_through(db, step, MOVABLE).await
 }
 
 async fn renew(db: &mut PgConnection, asked: &Asked, node: &Node) -> Result<Snapshot, StoreError> {

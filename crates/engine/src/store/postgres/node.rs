@@ -71,9 +71,16 @@ const FORGET_OLD: &str = "
     DELETE FROM node
     WHERE open_until_ms < CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) - 86400000";
 
+/// And keeps what was last said of ids with a commit, because that commit is forgotten soon.
 const STAY_OPEN: &str = "
     UPDATE node
-    SET open_until_ms = GREATEST(open_until_ms, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) + $2)
+    SET open_until_ms = GREATEST(open_until_ms, CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) + $2),
+        settled = CASE WHEN settled IS NOT NULL THEN GREATEST(settled, (
+            SELECT said.settled FROM node_commit AS said
+            WHERE said.node = node.id AND said.settled IS NOT NULL
+            ORDER BY said.number DESC
+            LIMIT 1
+        )) END
     WHERE id = $1";
 
 /// The last statement of every transaction that writes. Its lock on the row is held until the transaction has ended one
@@ -100,7 +107,9 @@ const IS_THERE: &str = "SELECT settled IS NOT NULL FROM node WHERE id = $1";
 
 const ENTER: &str = "
     UPDATE node
-    SET settled = COALESCE(settled, GREATEST((SELECT MAX(settled) FROM node), (SELECT MAX(settled) FROM node_commit), 0))
+    SET settled = COALESCE(settled, GREATEST(
+        (SELECT MAX(settled) FROM node), (SELECT MAX(settled) FROM node_commit), (SELECT MAX(id) FROM event), 0
+    ))
     WHERE id = $1";
 
 /// Asked once the process is counted in: whatever others hold for settled after that they know of it. What one that is gone by now
@@ -116,6 +125,8 @@ const RETIRE: &str = "
         WHERE id = $1 AND COALESCE(expires_at_ms, open_until_ms) <= CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)
         FOR UPDATE
     )";
+
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 const RETIRE_BRIEFLY: &str = "SET LOCAL lock_timeout = '100ms'";
 
@@ -294,13 +305,15 @@ impl Node {
     /// Gives a sign of life, and forgets who has given none for a day.
     pub(super) async fn stay_open(&self, db: &mut PgConnection) -> Result<(), StoreError> {
         let limit = self.wait().max(Duration::from_secs(1));
+        // All before it have ended by now, so what they said is seen by what follows.
+        let last = self.next_commit.load(Ordering::SeqCst) - 1;
         let query = statement(db, STAY_OPEN).bind(self.id.number()).bind(milliseconds(self.ttl));
         let done = within(limit, query.execute(&mut *db)).await.map_err(error::of_read)?;
         if done.rows_affected() == 0 {
             return Err(self.is_gone());
         }
         within(limit, statement(db, FORGET_OLD).execute(&mut *db)).await.map_err(error::of_read)?;
-        self.forget_commits(db, limit).await?;
+        self.forget_commits(db, (last, limit)).await?;
         self.is_silent.store(false, Ordering::SeqCst);
         Ok(())
     }
@@ -346,11 +359,16 @@ impl Node {
         Ok(EventId::from_number(highest))
     }
 
-    /// Goes on without another process, if its time is over.
+    /// Goes on without another process, if its time is over. Nothing happens while that is in the middle of a commit.
     pub(super) async fn retire(db: &mut PgConnection, other: NodeId) -> Result<(), StoreError> {
         within(READ_LIMIT, sqlx::raw_sql(RETIRE_BRIEFLY).execute(&mut *db)).await.map_err(error::of_read)?;
         let query = statement(db, RETIRE).bind(other.number());
-        within(READ_LIMIT, query.execute(db)).await.map(drop).map_err(error::of_read)
+        match within(READ_LIMIT, query.execute(db)).await {
+            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(LOCK_NOT_AVAILABLE) => {
+                Ok(())
+            }
+            result => result.map(drop).map_err(error::of_read),
+        }
     }
 
     /// Goes on in a new session: returns the number of the last transaction that has committed, of those that are remembered.
@@ -364,10 +382,13 @@ impl Node {
         within(READ_LIMIT, query.fetch_one(db)).await.map_err(error::of_read)
     }
 
-    /// Forgets all but the latest transactions: of the last one it may still have to be found out what became of it.
-    async fn forget_commits(&self, db: &mut PgConnection, limit: Duration) -> Result<(), StoreError> {
+    /// Forgets the transactions before one of which it may still have to be found out what became of it.
+    async fn forget_commits(
+        &self,
+        db: &mut PgConnection,
+        (to, limit): (i64, Duration),
+    ) -> Result<(), StoreError> {
         let from = self.forgotten_to.load(Ordering::SeqCst);
-        let to = self.next_commit.load(Ordering::SeqCst) - 1;
         if from < to {
             let query = statement(db, FORGET_COMMITS).bind(self.id.number()).bind(from).bind(to);
             within(limit, query.execute(db)).await.map_err(error::of_read)?;

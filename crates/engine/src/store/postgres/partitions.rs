@@ -18,7 +18,8 @@ const LOWEST_IDS: &str = "
         pg_inherits.inhparent = CAST('attempt' AS REGCLASS)
     FROM pg_inherits
     JOIN pg_class AS part ON part.oid = pg_inherits.inhrelid
-    WHERE pg_inherits.inhparent IN (CAST('event' AS REGCLASS), CAST('attempt' AS REGCLASS))";
+    WHERE pg_inherits.inhparent IN (CAST('event' AS REGCLASS), CAST('attempt' AS REGCLASS))
+        AND NOT pg_inherits.inhdetachpending";
 
 const NOW: &str = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
 
@@ -154,7 +155,7 @@ pub(super) async fn create(db: &mut PgConnection, days: &BTreeSet<i64>) -> Resul
 fn not_made(error: sqlx::Error) -> StoreError {
     match error::of_write(error) {
         StoreError::Unusable(why) => {
-            StoreError::Unavailable(format!("a day's partition cannot be made: {why}").into())
+            StoreError::NoRoom(format!("a day's partition cannot be made: {why}").into())
         }
         other => other,
     }

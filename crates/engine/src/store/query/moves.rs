@@ -14,16 +14,6 @@ const MOVABLE: &str = "
     ORDER BY due_at_ms, delivery_id
     LIMIT $6";
 
-/// The same where others write, too: nothing that is read here is deleted by them before it is written again, or it would come
-/// back.
-const MOVABLE_ALONE: &str = "
-    SELECT endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms
-    FROM pending
-    WHERE endpoint_id = $1 AND (due_at_ms, delivery_id) > ($2, $3) AND (due_at_ms, delivery_id) < ($4, $5)
-    ORDER BY due_at_ms, delivery_id
-    LIMIT $6
-    FOR UPDATE";
-
 static INSERT: List = List::new(
     "
     INSERT INTO pending (endpoint_id, due_at_ms, delivery_id, attempts, accepted_at_ms, expires_at_ms)
@@ -65,15 +55,8 @@ pub(in crate::store) async fn step(db: &mut impl Connection, step: &MoveStep) ->
     step_through(db, step, MOVABLE).await
 }
 
-/// The same for one of several.
-pub(in crate::store) async fn step_beside_others(
-    db: &mut impl Connection,
-    step: &MoveStep,
-) -> Result<Moved, StoreError> {
-    step_through(db, step, MOVABLE_ALONE).await
-}
-
-async fn step_through(
+/// The same, with a statement that reads what may be moved, like [`MOVABLE`].
+pub(in crate::store) async fn step_through(
     db: &mut impl Connection,
     step: &MoveStep,
     movable: &'static str,

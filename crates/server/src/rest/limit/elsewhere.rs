@@ -72,6 +72,11 @@ impl Elsewhere {
         self.0.insert(node, Said { at_ms: now_ms, asked: used.asked, windows: used.windows });
     }
 
+    /// Whether others have used it in this hour.
+    pub(super) fn has_this_hour(&self, hour: i64) -> bool {
+        self.0.values().any(|said| said.windows[1].0 == hour)
+    }
+
     /// How much of each window's limit is others', when the key asks so often here.
     pub(super) fn used(
         &self,

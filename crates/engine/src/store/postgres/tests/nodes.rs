@@ -247,3 +247,35 @@ async fn who_finds_no_number_is_refused() {
     assert!(matches!(&refused, Err(StoreError::Unusable(why)) if why.contains("64")), "{refused:?}");
     store.close().await;
 }
+
+/// Transactions that accept nothing say nothing of ids, and are forgotten like the others.
+#[tokio::test]
+async fn what_was_said_of_ids_outlives_the_commit_that_said_it() {
+    let database = Database::new();
+    let store = database.open().await;
+    store.enter().await.expect("enters");
+    let id = groundswell_types::EventId::from_number(9);
+    let batch = crate::store::Batch { settled: Some(id), ..super::accepts([9]) };
+    ClusterStore::commit(&store, &batch).await.expect("commits");
+    let settled = async || store.settled().await.expect("reads").expect("is known").to;
+    assert_eq!(settled().await, id);
+    for _ in 0..3 {
+        store
+            .apply(&SettingsChange::CreateProgram(ProgramRecord { id: fresh(), ..record() }))
+            .await
+            .expect("applies");
+        let mut db = store.writer.begin().await.expect("begins");
+        store.writer.node.stay_open(&mut db).await.expect("gives a sign");
+        crate::store::sql::Transaction::finish(db, Ok(())).await.expect("commits");
+        assert_eq!(settled().await, id);
+    }
+    // Whoever enters begins above everything that is there.
+    let other = database.open().await;
+    assert_eq!(other.enter().await.expect("enters"), id);
+    other.close().await;
+    store.close().await;
+}
+
+fn fresh() -> ProgramId {
+    ProgramId::parse(&format!("p{}", rand::random::<u32>())).expect("a valid id")
+}

@@ -108,7 +108,7 @@ async fn a_partition_that_is_gone_is_made_again_and_one_that_cannot_be_made_refu
         let _ = Store::commit(&store, &accepts([first + 2])).await;
     }
     let result = Store::commit(&store, &accepts([first + 2])).await;
-    assert!(matches!(result, Err(StoreError::Unavailable(_))), "{result:?}");
+    assert!(matches!(result, Err(StoreError::NoRoom(_))), "{result:?}");
     Store::commit(&store, &accepts([first_of(DAY + 1)])).await.expect("of another day");
     database.sql("DROP TABLE event_20260301");
     Store::commit(&store, &accepts([first + 2])).await.expect("commits");
