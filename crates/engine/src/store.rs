@@ -4,6 +4,7 @@
 mod addresses;
 mod audit;
 mod calendar;
+mod change;
 mod cluster;
 pub mod copy;
 mod directory;
@@ -43,6 +44,7 @@ use thiserror::Error;
 
 pub use addresses::{AddressRecord, AddressState, AddressStore};
 pub use audit::{AuditRecord, AuditSearch, AuditStore};
+pub use change::*;
 pub use cluster::{Changed, Changes, ClusterStore, Committed, NodeAddress, SettingsVersion, Settled};
 pub use editor_links::{EditorLinkRecord, EditorLinkStore, EditorSessionStart};
 pub use emit::{EmitStore, Emitted, EmittedId, EmittedRecord, RejectedSearch, Rejection};

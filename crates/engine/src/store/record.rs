@@ -1,7 +1,6 @@
 //! What the store keeps, as the engine's other modules see it. No SQL types here.
 
 use bytes::Bytes;
-use groundswell_types::editor::ChangedBy;
 use groundswell_types::{
     ApiKey, Currency, DeliveryId, EventId, EventKind, FailureClass, HourCount, NoticeId, NoticeKind,
     ProgramId, ProgramStatus, ProgramType, RateLimit, ResendJobId, ResendState, RetentionDays, Scopes,
@@ -405,62 +404,6 @@ pub struct EventRecord {
     pub accepted_at_ms: i64,
     /// In slot order.
     pub targets: Vec<EndpointId>,
-}
-
-/// A change of settings, committed in one transaction.
-#[derive(Debug, Clone, PartialEq)]
-pub enum SettingsChange {
-    /// Adds a program.
-    CreateProgram(ProgramRecord),
-    /// Changes a program's name and status.
-    UpdateProgram(ProgramChange),
-    /// Changes a program's live webhooks.
-    Webhooks(WebhooksChange),
-    /// Changes what is known of a live webhook's old secret. That is nothing a draft shows, so it is no new version.
-    OldSecret(OldSecretChange),
-}
-
-/// A change of a live webhook's old secret; rejected when there is no such webhook.
-#[derive(Debug, Clone, PartialEq)]
-pub struct OldSecretChange {
-    pub program_id: ProgramId,
-    pub endpoint_id: EndpointId,
-    /// None erases it.
-    pub old_secret: Option<OldSecret>,
-}
-
-/// A change of a program's live webhooks. What waits for them is moved afterwards, in steps.
-#[derive(Debug, Clone, PartialEq)]
-pub struct WebhooksChange {
-    pub program_id: ProgramId,
-    /// What `webhooks_version` becomes. A change whose version is below the stored one is rejected.
-    pub version: i64,
-    /// Webhooks as they are now, new or changed.
-    pub upserts: Vec<EndpointRecord>,
-    /// Webhooks that are gone, applied before `upserts`, so that a public id can pass on. Their secrets, headers and health
-    /// are deleted with them, their pending rows after them.
-    pub deletes: Vec<EndpointId>,
-    /// What its owner is to be told.
-    pub notices: Vec<NoticeRecord>,
-    /// Whether the program's draft is removed, because this is its publication.
-    pub clears_draft: bool,
-    /// For history: who.
-    pub by: ChangedBy,
-    /// For history: when, Unix milliseconds.
-    pub at_ms: i64,
-}
-
-/// A program's draft of its webhooks.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DraftRecord {
-    pub program_id: ProgramId,
-    /// Counts up with each save.
-    pub version: i64,
-    /// The `webhooks_version` it started from.
-    pub base_version: i64,
-    /// The rows as JSON, secrets included; only the draft use cases read it.
-    pub rows_json: String,
-    pub saved_at_ms: i64,
 }
 
 /// A logged test delivery.

@@ -24,8 +24,8 @@ pub(super) const GRACE: Duration = Duration::from_secs(2);
 pub(super) const AT_MOST_DOUBLES: usize = 2 * 64 * PATHS.len();
 
 /// What was accepted is delivered within the time of a fault, of a lease and of a few retries; it must not have to wait until a
-/// node looks everything through, which is once a minute.
-const SLOWEST_MS: i64 = 20_000;
+/// node looks everything through, which is once a minute. A machine that has other tests to run takes several times what a quiet one does.
+const SLOWEST_MS: i64 = 40_000;
 
 /// A receiver that fails now and then, and takes its time.
 fn trouble(request: &Request) -> Reaction {
