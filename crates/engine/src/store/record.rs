@@ -388,7 +388,7 @@ pub struct Batch {
 impl Batch {
     /// Whether it would be another one under other settings, and nothing would put it right afterwards: where events go, and
     /// what stands still until somebody sends it. What is parked too late is parked by the move that follows the change.
-    pub(crate) fn goes_by_settings(&self) -> bool {
+    pub fn goes_by_settings(&self) -> bool {
         let parks = |outcome: &Outcome| outcome.insert.is_some_and(|row| row.key.due_at_ms == PARKED_DUE_MS);
         !self.accepts.is_empty() || self.outcomes.iter().any(parks)
     }

@@ -96,11 +96,10 @@ impl Stage {
     /// What must be set up for it.
     pub fn steps(self) -> &'static [Step] {
         match self {
-            Self::Previous => &[],
             Self::Build => &[Step::Wasm, Step::Node],
             Self::Unit => &[Step::Wasm, Step::Node, Step::Postgres, Step::Prometheus, Step::Shells],
             Self::TypesWasm => &[Step::Wasm],
-            Self::TypesPackage => &[],
+            Self::Previous | Self::TypesPackage => &[],
             Self::End2end | Self::ReleaseSite => &[Step::Wasm, Step::Node, Step::Browser],
             Self::PythonClient | Self::Schemathesis => &[Step::Wasm, Step::Node, Step::Python],
             Self::Examples => &[Step::Wasm, Step::Node, Step::Languages, Step::Examples],
