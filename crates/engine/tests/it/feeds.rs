@@ -179,6 +179,19 @@ async fn there_is_nothing_to_follow_of_a_program_that_is_not_there() {
     engine.shut_down().await;
 }
 
+/// What a follower is told until it loses patience.
+async fn what_comes_within(follower: &mut Follower, patience: Duration) -> Vec<EventId> {
+    let mut found = Vec::new();
+    let gives_up = tokio::time::timeout(patience, async {
+        loop {
+            let events = follower.next().await.expect("readable");
+            found.extend(events.into_iter().map(|event| event.id));
+        }
+    });
+    let _ = gives_up.await;
+    found
+}
+
 /// Follows behind `reached` for a while, gives up, and begins again after a while in which nobody follows, until it is
 /// over and nothing comes any more; answers what came.
 async fn follow_on_and_off(
@@ -193,13 +206,7 @@ async fn follow_on_and_off(
         let is_last = is_over.load(Ordering::SeqCst);
         let mut follower = engine.follow(&program, Some(reached), Vec::new()).await.expect("there");
         let patience = Duration::from_millis(if is_last { 3_000 } else { round % 5 * 4 });
-        let gives_up = tokio::time::timeout(patience, async {
-            loop {
-                let events = follower.next().await.expect("readable");
-                found.extend(events.into_iter().map(|event| event.id));
-            }
-        });
-        let _ = gives_up.await;
+        found.extend(what_comes_within(&mut follower, patience).await);
         reached = follower.reached();
         drop(follower);
         if is_last {

@@ -13,7 +13,7 @@ use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::{Batch, Store, StoreError};
 use groundswell_types::{EventId, ProgramId};
 
-use super::{PATIENCE, event, lines, program, start_with, submit, until};
+use super::{PATIENCE, event, lines, program, start_with, submit, until, what_comes_within};
 use crate::store::database::Database;
 
 const LEASE_MS: i64 = 1_500;
@@ -65,13 +65,7 @@ async fn follow_here_and_there(
         let at = &engines[usize::try_from(round % 2).expect("small")];
         let mut follower = at.follow(&program, Some(reached), Vec::new()).await.expect("there");
         let patience = Duration::from_millis(if is_last { 4_000 } else { round % 7 * 60 });
-        let gives_up = tokio::time::timeout(patience, async {
-            loop {
-                let events = follower.next().await.expect("readable");
-                found.extend(events.into_iter().map(|event| event.id));
-            }
-        });
-        let _ = gives_up.await;
+        found.extend(what_comes_within(&mut follower, patience).await);
         reached = follower.reached();
         if is_last {
             break;
