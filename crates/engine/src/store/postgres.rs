@@ -4,6 +4,7 @@
 mod changes;
 mod cluster;
 mod cold;
+mod compact;
 mod connector;
 pub(super) mod copying;
 mod emit;

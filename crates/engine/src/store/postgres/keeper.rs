@@ -1,5 +1,5 @@
 //! The tasks that keep what is ours: the lease as long as it is needed, and this process's row, with which goes the care for
-//! the connection that writes and for the partitions of the next day.
+//! the connection that writes, for the partitions of the next day, and for tables that have grown too large.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use sqlx::PgConnection;
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::compact::Compaction;
 use super::connector::{self, Connector};
 use super::lease::Lease;
 use super::writer::{BEGIN_BRIEFLY, CONNECT_AGAIN, Writer};
@@ -17,12 +18,20 @@ use crate::store::StoreError;
 /// How often it is looked whether the partitions of the next day are there.
 const LOOK_AHEAD: Duration = Duration::from_secs(30);
 
+/// What is looked at now and then.
+#[derive(Debug, Default)]
+struct Rounds {
+    /// The partitions of the next day.
+    partitions: Option<Stopwatch>,
+    compaction: Compaction,
+}
+
 /// Gives signs of life until stopped, or until this process is given up or the database unusable. They have a connection of
 /// their own: a transaction may take longer than a sign of life lasts.
 pub(super) async fn run(writer: Arc<Writer>, connector: Connector, stop: CancellationToken) {
     let mut connection = None;
     let mut wait = writer.node.wait();
-    let mut looked = None;
+    let mut rounds = Rounds::default();
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -31,7 +40,7 @@ pub(super) async fn run(writer: Arc<Writer>, connector: Connector, stop: Cancell
         }
         let result = tokio::select! {
             () = stop.cancelled() => return,
-            result = step(&writer, &connector, (&mut connection, &mut looked)) => result,
+            result = step(&writer, &connector, (&mut connection, &mut rounds)) => result,
         };
         wait = match result {
             Ok(()) => writer.node.wait(),
@@ -52,7 +61,7 @@ pub(super) async fn run(writer: Arc<Writer>, connector: Connector, stop: Cancell
 async fn step(
     writer: &Writer,
     connector: &Connector,
-    (connection, looked): (&mut Option<PgConnection>, &mut Option<Stopwatch>),
+    (connection, rounds): (&mut Option<PgConnection>, &mut Rounds),
 ) -> Result<(), StoreError> {
     writer.tidy().await;
     if writer.is_away() {
@@ -63,10 +72,10 @@ async fn step(
         None => connection.insert(connector.connect().await?),
     };
     connector::transact_after(BEGIN_BRIEFLY, own, async |db| writer.node.stay_open(db).await).await?;
-    if let Err(error) = keep_room(writer, own, looked).await {
+    if let Err(error) = keep_room(writer, own, &mut rounds.partitions).await {
         tracing::warn!(%error, "the partitions of the next day were not made yet; they will be when they are needed");
     }
-    Ok(())
+    rounds.compaction.look(own).await
 }
 
 /// Makes the partitions of the next day. Now and then it is looked whether they are there.

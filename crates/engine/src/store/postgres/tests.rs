@@ -1,6 +1,7 @@
 //! What the trait does not show: settings, statements, partitions, leases, and connections that break.
 
 mod audit;
+mod compact;
 mod dialect;
 mod emit;
 mod failures;
