@@ -1,17 +1,14 @@
-// Every view in every state: a table of what each shows, and why there is no such state where there is none.
-import { execFileSync } from 'node:child_process';
-import AxeBuilder from '@axe-core/playwright';
+// Every view in every state: a table of what each shows, and why there is no such state where there is none. Pages of the settings
+// have a table of their own (`states-of-settings.spec.mjs`).
 import { accept, alive, expect, invite, log, open, panel, programWith, said, test } from '../fixtures.mjs';
+import { damage, look, never, SORRY } from '../states.mjs';
 
 // Each test goes through all views.
 test.describe.configure({ timeout: 420_000 });
 
 const HOOK = 'https://example.com/hook';
-const SORRY = 'Something went wrong on our side.';
 const READ_ONLY = 'You can see this and change nothing: your role is viewer.';
 
-/** A state that a view cannot be in. */
-const never = (reason) => ({ reason });
 const NO_FILTER = never('it has no filter');
 
 /**
@@ -87,42 +84,6 @@ async function full({ server, receiver }) {
   const { url } = await server.call('GET', `/campaign/${program}/inbox`);
   await fetch(url, { method: 'POST' });
   return program;
-}
-
-/** Puts nonsense in the place of a column, or what it was before back, behind the server's back. */
-function damage(server, place, isDamaged) {
-  const [table, column] = place.split('.');
-  const file = table === 'inbox_request' ? `${server.database}.inbox` : server.database;
-  const run = `
-import sqlite3, sys
-file, table, column, is_damaged = sys.argv[1:]
-db = sqlite3.connect(file)
-if is_damaged == 'true':
-    columns = [row[1] for row in db.execute(f'PRAGMA table_info({table})')]
-    if table == 'draft':
-        db.execute("INSERT INTO draft (program_id, version, base_version, rows_json, saved_at_ms) SELECT id, 1, 1, '[]', 1 FROM program")
-    assert db.execute(f'SELECT 1 FROM {table}').fetchone(), 'there is nothing to damage'
-    shown = ', '.join(f"'nonsense' AS {name}" if name == column else name for name in columns)
-    db.commit()
-    db.executescript(f'BEGIN; ALTER TABLE {table} RENAME TO kept; CREATE VIEW {table} AS SELECT {shown} FROM kept;'
-                     f'CREATE TRIGGER leave_it INSTEAD OF DELETE ON {table} BEGIN SELECT 1; END; COMMIT')
-else:
-    db.executescript(f'BEGIN; DROP VIEW {table}; ALTER TABLE kept RENAME TO {table}; COMMIT')
-    if table == 'draft':
-        db.execute('DELETE FROM draft')
-        db.commit()
-`;
-  execFileSync('python3', ['-c', run, file, table, column, String(isDamaged)]);
-}
-
-/** Looks at the page as it is: a picture in both schemes, and axe. */
-async function look(page, name) {
-  for (const colorScheme of ['light', 'dark']) {
-    await page.emulateMedia({ colorScheme });
-    await page.screenshot({ path: `test-results/screens/${name}-${colorScheme}-1280.png`, animations: 'disabled' });
-    const { violations } = await new AxeBuilder({ page }).analyze();
-    expect.soft(violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html.slice(0, 120))]), name).toEqual([]);
-  }
 }
 
 test('what is on its way says so when it takes a while', async ({ page, server, receiver }) => {
