@@ -1,6 +1,7 @@
 //! The inbox where there are several nodes: pages are at the one that leads, and what is delivered may come at another one.
 
 use std::sync::Weak;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,11 +25,14 @@ const SOON: Duration = Duration::from_secs(2);
 #[derive(Default)]
 struct Line {
     engines: std::sync::OnceLock<[Weak<Engine>; 2]>,
+    is_cut: AtomicBool,
+    /// News of an inbox did not get through.
+    has_lost_news: AtomicBool,
 }
 
 impl Line {
     fn to(&self, node: NodeId) -> Result<Arc<Engine>, NotHeard> {
-        let engines = self.engines.get();
+        let engines = self.engines.get().filter(|_| !self.is_cut.load(Ordering::SeqCst));
         let found = engines.and_then(|engines| engines[usize::from(node == NodeId::new(2))].upgrade());
         found.ok_or_else(|| NotHeard("it is not reached".to_owned()))
     }
@@ -37,6 +41,12 @@ impl Line {
 #[async_trait]
 impl Peers for Line {
     async fn say(&self, to: &NodeAddress, word: &Word) -> Result<(), NotHeard> {
+        let is_of_inbox = |news: &(ProgramId, Change)| news.1 == Change::Inbox;
+        if self.is_cut.load(Ordering::SeqCst)
+            && matches!(word, Word::News(news) if news.iter().any(is_of_inbox))
+        {
+            self.has_lost_news.store(true, Ordering::SeqCst);
+        }
         let heard = self.to(to.id)?.hear(word.clone()).await;
         heard.map_err(|error| NotHeard(error.to_string()))
     }
@@ -54,6 +64,7 @@ impl Peers for Line {
 struct Two {
     leader: Arc<Engine>,
     other: Arc<Engine>,
+    line: Arc<Line>,
     program: ProgramId,
 }
 
@@ -88,7 +99,7 @@ impl Two {
         until("one leads, for good", async || leader.is_leading() && other.shards() > 0).await;
         let new = NewProgram { kind: ProgramType::Referral, name: None, currency: Currency::default() };
         let program = leader.create_program(new).await.expect("created").id;
-        let two = Self { leader, other, program };
+        let two = Self { leader, other, line, program };
         two.add_webhook(&placement).await;
         two
     }
@@ -144,5 +155,17 @@ async fn a_page_is_told_of_what_another_node_receives_and_removes() {
     assert!(two.requests().await[0].is_own);
     two.other.clear_inbox(&two.program).await.expect("cleared");
     assert!(is_told(&mut page).await, "that it is empty");
+    two.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_node_that_leads_did_not_hear_is_said_again() {
+    let two = Two::new().await;
+    let mut page = two.leader.watch(&two.program).expect("is there");
+    two.line.is_cut.store(true, Ordering::SeqCst);
+    two.submit().await;
+    until("it was said in vain", async || two.line.has_lost_news.load(Ordering::SeqCst)).await;
+    two.line.is_cut.store(false, Ordering::SeqCst);
+    assert!(is_told(&mut page).await);
     two.end().await;
 }
