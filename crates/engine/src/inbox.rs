@@ -57,7 +57,7 @@ pub(crate) struct Inboxes {
     nodes: Arc<Nodes>,
     addresses: Addresses,
     pace: Pace,
-    /// Held while an address is made, so that a program gets one.
+    /// Held while an address is made or read, so that a program gets one, and the newest is known.
     making: tokio::sync::Mutex<()>,
 }
 
@@ -138,15 +138,27 @@ impl Inboxes {
 
     /// Reads the addresses that other nodes have made.
     pub(crate) async fn read_again(&self) -> Result<(), StoreError> {
+        let _turn = self.making.lock().await;
         for inbox in self.store.inboxes().await? {
             self.addresses.put(inbox.program_id, inbox.token);
         }
         Ok(())
     }
 
-    /// Whether a URL is what an inbox's address looks like, and other nodes make some.
-    fn may_be_another_nodes(&self, url: &Url) -> bool {
-        self.store.cluster().is_some() && self.addresses.is_like_one(url)
+    /// Whose inbox has exactly this address, if it ends in `token`. Where there are several nodes another one may have made
+    /// it, or given the inbox another address, and nobody tells: so the database is asked.
+    async fn find(&self, token: &str) -> Result<Option<ProgramId>, StoreError> {
+        if self.store.cluster().is_none() {
+            return Ok(self.addresses.program_with(token));
+        }
+        // What was read must not undo what is made meanwhile.
+        let _turn = self.making.lock().await;
+        let found = self.store.inbox_at(token).await?.map(|inbox| inbox.program_id);
+        match &found {
+            Some(program) => self.addresses.put(program.clone(), token.to_owned()),
+            None => self.addresses.remove(token),
+        }
+        Ok(found)
     }
 
     /// Whether a URL is, to the letter, the address of an inbox that there is.

@@ -169,3 +169,21 @@ async fn what_the_node_that_leads_did_not_hear_is_said_again() {
     assert!(is_told(&mut page).await);
     two.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_address_that_was_replaced_is_nobodys_at_any_node() {
+    let two = Two::new().await;
+    two.submit().await;
+    until("the other node has handed it over", async || !two.requests().await.is_empty()).await;
+    two.leader.replace_inbox_address(&two.program).await.expect("replaced");
+    two.submit().await;
+    until("the second delivery has failed", async || {
+        let page = two.leader.deliveries(&two.program, &DeliveryQuery::default()).await.expect("reads");
+        page.deliveries
+            .iter()
+            .any(|delivery| delivery.attempts > 0 && delivery.state != DeliveryState::Delivered)
+    })
+    .await;
+    assert_eq!(two.requests().await.len(), 1);
+    two.end().await;
+}
