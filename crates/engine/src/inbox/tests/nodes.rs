@@ -187,3 +187,18 @@ async fn an_address_that_was_replaced_is_nobodys_at_any_node() {
     assert_eq!(two.requests().await.len(), 1);
     two.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_checklist_ends_with_a_delivery_of_another_node_though_nobody_tells() {
+    let two = Two::new().await;
+    two.line.is_cut.store(true, Ordering::SeqCst);
+    assert!(two.leader.first_steps(&two.program).await.expect("reads").is_some());
+    two.submit().await;
+    until("it is delivered", async || {
+        let page = two.leader.deliveries(&two.program, &DeliveryQuery::default()).await.expect("reads");
+        page.deliveries.iter().any(|delivery| delivery.state == DeliveryState::Delivered)
+    })
+    .await;
+    assert_eq!(two.leader.first_steps(&two.program).await.expect("reads"), None);
+    two.end().await;
+}
