@@ -150,14 +150,14 @@ impl Engine {
     /// Reads settings and what is due from the store, and starts writing and delivering in the world given.
     pub async fn start_in(parts: EngineParts, outside: Outside) -> Result<Arc<Self>, StartError> {
         let (EngineParts { store, config, clock }, Outside { transport, randomness }) = (parts, outside);
-        let ground = Ground::read(&store, &config, &clock, &randomness).await?;
+        let (nodes, inputs) = Nodes::at(&store, clock.uptime(), Timing::of(config.lease_ms));
+        let nodes = Arc::new(nodes);
+        let ground = Ground::read((&store, &nodes), &config, &clock, &randomness).await?;
         let transport = InboxTransport::around(transport, &ground.inboxes);
         let common = Common::default();
         let (writer_stop, fatal) = (CancellationToken::new(), CancellationToken::new());
         let stop = fatal.child_token();
         let leaving = stop.child_token();
-        let (nodes, inputs) = Nodes::at(&store, clock.uptime(), Timing::of(config.lease_ms));
-        let nodes = Arc::new(nodes);
         let unfinished = unfinished_moves(store.as_ref(), &ground.directory).await?;
         let parts = DeliveryParts {
             store: &store,

@@ -4,8 +4,10 @@
 use groundswell_types::editor::{FirstStep, FirstSteps};
 use groundswell_types::{ProgramId, TestView};
 
+use crate::directory::ProgramEntry;
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::store::EndpointId;
 
 /// Of a program's tests the newest so many are looked at for one that succeeded.
 const TESTS: usize = 20;
@@ -21,10 +23,7 @@ impl Engine {
         let has_url = |row: &&groundswell_types::editor::PanelRow| {
             !row.row.url.trim().is_empty() && row.problems.iter().all(|problem| problem.pointer != "/url")
         };
-        let has_delivered = entry
-            .endpoints
-            .iter()
-            .any(|endpoint| self.directory.health(endpoint.record.id).last_success_at_ms.is_some());
+        let has_delivered = self.has_delivered(&entry).await?;
         let is_done = async |step| {
             Ok::<bool, EngineError>(match step {
                 FirstStep::AddUrl => rows.iter().any(|row| has_url(&row)),
@@ -51,6 +50,17 @@ impl Engine {
     pub async fn end_first_steps(&self, program: &ProgramId) -> Result<(), EngineError> {
         self.program_entry(program)?;
         Ok(self.store.end_first_steps(program, self.clock.now_ms()).await?)
+    }
+
+    /// Where another node delivers, what is known here may be of before its first success.
+    async fn has_delivered(&self, entry: &ProgramEntry) -> Result<bool, EngineError> {
+        let ids: Vec<EndpointId> = entry.endpoints.iter().map(|endpoint| endpoint.record.id).collect();
+        if ids.iter().any(|id| self.directory.health(*id).last_success_at_ms.is_some()) {
+            return Ok(true);
+        }
+        let Some(cluster) = self.store.cluster() else { return Ok(false) };
+        let health = cluster.health_of(&ids).await?;
+        Ok(health.iter().any(|(_, health)| health.last_success_at_ms.is_some()))
     }
 
     async fn has_tested(&self, program: &ProgramId) -> Result<bool, EngineError> {

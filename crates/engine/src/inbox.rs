@@ -25,6 +25,7 @@ use crate::clock::Clock;
 use crate::directory::{Directory, ProgramEntry};
 use crate::drafts;
 use crate::id::IdGenerator;
+use crate::nodes::Nodes;
 use crate::store::{InboxRequestRecord, Store, StoreError};
 use address::Addresses;
 use check::Request;
@@ -53,9 +54,10 @@ pub(crate) struct Inboxes {
     ids: Arc<IdGenerator>,
     clock: Clock,
     changes: Arc<Changes>,
+    nodes: Arc<Nodes>,
     addresses: Addresses,
     pace: Pace,
-    /// Held while an address is made, so that a program gets one.
+    /// Held while an address is made or read, so that a program gets one, and the newest is known.
     making: tokio::sync::Mutex<()>,
 }
 
@@ -66,6 +68,7 @@ pub(crate) struct InboxParts {
     pub ids: Arc<IdGenerator>,
     pub clock: Clock,
     pub changes: Arc<Changes>,
+    pub nodes: Arc<Nodes>,
     /// The URL this server is reached at from outside; without one there are no inboxes.
     pub public_url: Option<Url>,
 }
@@ -123,26 +126,39 @@ pub const TAKEN: &str = "Received. See it in the program's inbox.\n";
 impl Inboxes {
     /// Reads the addresses there are.
     pub(crate) async fn load(parts: InboxParts) -> Result<Self, StoreError> {
-        let InboxParts { store, directory, ids, clock, changes, public_url } = parts;
+        let InboxParts { store, directory, ids, clock, changes, nodes, public_url } = parts;
         let addresses = Addresses::new(public_url.as_ref());
         for inbox in store.inboxes().await? {
             addresses.put(inbox.program_id, inbox.token);
         }
         let making = tokio::sync::Mutex::new(());
-        Ok(Self { store, directory, ids, clock, changes, addresses, pace: Pace::default(), making })
+        let pace = Pace::default();
+        Ok(Self { store, directory, ids, clock, changes, nodes, addresses, pace, making })
     }
 
     /// Reads the addresses that other nodes have made.
     pub(crate) async fn read_again(&self) -> Result<(), StoreError> {
+        let _turn = self.making.lock().await;
         for inbox in self.store.inboxes().await? {
             self.addresses.put(inbox.program_id, inbox.token);
         }
         Ok(())
     }
 
-    /// Whether a URL is what an inbox's address looks like, and other nodes make some.
-    fn may_be_another_nodes(&self, url: &Url) -> bool {
-        self.store.cluster().is_some() && self.addresses.is_like_one(url)
+    /// Whose inbox has exactly this address, if it ends in `token`. Where there are several nodes another one may have made
+    /// it, or given the inbox another address, and nobody tells: so the database is asked.
+    async fn find(&self, token: &str) -> Result<Option<ProgramId>, StoreError> {
+        if self.store.cluster().is_none() {
+            return Ok(self.addresses.program_with(token));
+        }
+        // What was read must not undo what is made meanwhile.
+        let _turn = self.making.lock().await;
+        let found = self.store.inbox_at(token).await?.map(|inbox| inbox.program_id);
+        match &found {
+            Some(program) => self.addresses.put(program.clone(), token.to_owned()),
+            None => self.addresses.remove(token),
+        }
+        Ok(found)
     }
 
     /// Whether a URL is, to the letter, the address of an inbox that there is.
@@ -188,8 +204,9 @@ impl Inboxes {
         Ok(())
     }
 
-    /// What a program's inbox shows has changed.
+    /// What a program's inbox shows has changed: pages of it are told, which may be open at the node that leads.
     pub(crate) fn tell(&self, program: &ProgramId) {
+        self.nodes.news(std::iter::once((program, Change::Inbox)));
         self.changes.tell(self.directory.program(program).map(|entry| (entry.flow, Change::Inbox)));
     }
 

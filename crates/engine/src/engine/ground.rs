@@ -14,7 +14,7 @@ use crate::health::CatchUp;
 use crate::id::IdGenerator;
 use crate::inbox::{InboxParts, Inboxes};
 use crate::incidents::Incidents;
-use crate::nodes::time;
+use crate::nodes::{Nodes, time};
 use crate::randomness::Randomness;
 use crate::store::{BootRecord, EndpointId, Move, SettingsVersion, Store, StoreError};
 
@@ -39,7 +39,7 @@ pub(super) struct Ground {
 
 impl Ground {
     pub(super) async fn read(
-        store: &Arc<dyn Store>,
+        (store, nodes): (&Arc<dyn Store>, &Arc<Nodes>),
         config: &EngineConfig,
         clock: &Clock,
         randomness: &Randomness,
@@ -72,6 +72,7 @@ impl Ground {
             ids: Arc::clone(&ids),
             clock: clock.clone(),
             changes: Arc::clone(&changes),
+            nodes: Arc::clone(nodes),
             public_url: config.public_url.clone(),
         });
         let inboxes = Arc::new(inboxes.await?);

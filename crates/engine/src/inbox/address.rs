@@ -43,12 +43,12 @@ impl Addresses {
 
     /// Whose inbox has exactly this address, without a query, a fragment or a user's name.
     pub(super) fn program_at(&self, url: &Url) -> Option<ProgramId> {
-        self.program_with(url.as_str().strip_prefix(self.prefix.as_ref()?)?)
+        self.program_with(self.token_in(url)?)
     }
 
-    /// Whether a URL begins as every address does.
-    pub(super) fn is_like_one(&self, url: &Url) -> bool {
-        self.prefix.as_ref().is_some_and(|prefix| url.as_str().starts_with(prefix))
+    /// What a URL ends in that begins as every address does.
+    pub(super) fn token_in<'url>(&self, url: &'url Url) -> Option<&'url str> {
+        url.as_str().strip_prefix(self.prefix.as_ref()?)
     }
 
     /// Whose inbox's address ends in this.
@@ -63,6 +63,14 @@ impl Addresses {
             tokens.programs.remove(&before);
         }
         tokens.programs.insert(token, program);
+    }
+
+    /// No inbox's address ends in this.
+    pub(super) fn remove(&self, token: &str) {
+        let mut tokens = self.tokens.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(program) = tokens.programs.remove(token) {
+            tokens.by_program.remove(&program);
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The inbox in a running engine: what is delivered to it, by whom, and what the checks say.
 
+mod nodes;
+
 use groundswell_types::editor::{DeliveryQuery, FirstStep, SecretChange};
 use groundswell_types::{
     Currency, DeliveryState, ProgramType, SchemeCheck, Secret, SecretOverlap, WebhookId,

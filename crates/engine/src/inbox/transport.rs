@@ -38,39 +38,37 @@ impl Transport for InboxTransport {
         'out: 'sent,
         Self: 'sent,
     {
-        match self.inboxes.addresses.program_at(outgoing.url) {
-            Some(program) => Box::pin(async move { hand_over(&self.inboxes, &program, outgoing).await }),
-            None if self.inboxes.may_be_another_nodes(outgoing.url) => {
-                Box::pin(async move { self.find_and_send(outgoing).await })
-            }
+        match self.inboxes.addresses.token_in(outgoing.url) {
+            Some(token) => Box::pin(async move { self.find_and_send(token, outgoing).await }),
             None => self.other.send(outgoing),
         }
     }
 }
 
 impl InboxTransport {
-    /// For what may be the address of an inbox that another node has made since this one began.
-    async fn find_and_send(&self, outgoing: Outgoing<'_>) -> Exchanged {
-        if let Err(error) = self.inboxes.read_again().await {
-            tracing::warn!(%error, "the addresses of inboxes cannot be read");
-        }
-        match self.inboxes.addresses.program_at(outgoing.url) {
-            Some(program) => hand_over(&self.inboxes, &program, outgoing).await,
-            None => self.other.send(outgoing).await,
+    /// For what begins as the address of an inbox.
+    async fn find_and_send(&self, token: &str, outgoing: Outgoing<'_>) -> Exchanged {
+        let watch = Stopwatch::start();
+        match self.inboxes.find(token).await {
+            Ok(Some(program)) => answer(&hand_over(&self.inboxes, &program, outgoing).await, watch),
+            Ok(None) => self.other.send(outgoing).await,
+            Err(error) => answer(&Err(NotTaken::NotKept(error)), watch),
         }
     }
 }
 
-async fn hand_over(inboxes: &Inboxes, program: &ProgramId, outgoing: Outgoing<'_>) -> Exchanged {
-    let watch = Stopwatch::start();
+async fn hand_over(inboxes: &Inboxes, program: &ProgramId, outgoing: Outgoing<'_>) -> Result<(), NotTaken> {
     let headers = shown_headers(&outgoing);
     let arrived = Arrived { method: "POST".to_owned(), headers, body: outgoing.body, from: Origin::Here };
-    let taken = if inboxes.pace.admits(program, inboxes.clock.now_ms()) {
-        inboxes.receive(program, arrived).await
-    } else {
-        Err(NotTaken::TooMany)
-    };
-    let (status, text) = match &taken {
+    if !inboxes.pace.admits(program, inboxes.clock.now_ms()) {
+        return Err(NotTaken::TooMany);
+    }
+    inboxes.receive(program, arrived).await
+}
+
+/// What an inbox says.
+fn answer(taken: &Result<(), NotTaken>, watch: Stopwatch) -> Exchanged {
+    let (status, text) = match taken {
         Ok(()) => (200, TAKEN.to_owned()),
         Err(why) => (why.status(), format!("{why}\n")),
     };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use groundswell_types::{Change, ProgramId};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Nodes, Word};
@@ -17,6 +18,10 @@ pub(super) const AT_ONCE: usize = 2_000;
 
 /// Pages are told of news so often at most.
 const NEWS_EVERY: Duration = Duration::from_millis(250);
+
+/// So much news is kept while the node that leads does not hear it. A page that is never told of something shows it once its program
+/// changes again, or its stream is opened again.
+const NEWS_KEPT: usize = 10_000;
 
 /// What is to be told, by node.
 #[derive(Debug, Default)]
@@ -41,6 +46,13 @@ impl Hints {
 
     fn take_news(&self) -> Vec<(ProgramId, Change)> {
         self.news.lock().unwrap_or_else(PoisonError::into_inner).drain().collect()
+    }
+
+    /// What was not heard is said again, as far as there is room.
+    fn put_back(&self, news: Vec<(ProgramId, Change)>) {
+        let mut gathered = self.news.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = NEWS_KEPT.saturating_sub(gathered.len());
+        gathered.extend(news.into_iter().take(room));
     }
 
     pub(super) fn add(&self, hints: impl IntoIterator<Item = (NodeId, EndpointId)>) {
@@ -76,6 +88,7 @@ impl Hints {
 pub(super) async fn run(nodes: Arc<Nodes>, stop: CancellationToken) {
     let mut told = tokio::task::JoinSet::new();
     let mut busy = HashSet::new();
+    let mut telling = None;
     let mut news = tokio::time::interval(NEWS_EVERY);
     news.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -87,7 +100,9 @@ pub(super) async fn run(nodes: Arc<Nodes>, stop: CancellationToken) {
                 }
             }
             () = nodes.hints.are_there.notified() => {}
-            _ = news.tick() => tell_news(&nodes),
+            _ = news.tick() => if telling.as_ref().is_none_or(JoinHandle::is_finished) {
+                telling = tell_news(&nodes);
+            },
         }
         for (node, endpoints) in nodes.hints.take(&busy) {
             busy.insert(node);
@@ -102,16 +117,19 @@ pub(super) async fn run(nodes: Arc<Nodes>, stop: CancellationToken) {
     }
 }
 
-fn tell_news(nodes: &Arc<Nodes>) {
+fn tell_news(nodes: &Arc<Nodes>) -> Option<JoinHandle<()>> {
     let news = nodes.hints.take_news();
     if news.is_empty() || nodes.leads() {
-        return;
+        return None;
     }
     let own = Arc::clone(nodes);
-    nodes.spawn(async move {
-        // Pages that are not told look for themselves after a while.
-        if let Err(error) = own.say_to_leader(&Word::News(news)).await {
+    Some(nodes.tasks.spawn(async move {
+        let word = Word::News(news);
+        if let Err(error) = own.say_to_leader(&word).await {
             tracing::debug!(%error, "the node that leads was not told what pages may show");
+            if let Word::News(news) = word {
+                own.hints.put_back(news);
+            }
         }
-    });
+    }))
 }

@@ -61,6 +61,9 @@ pub trait FirstStepsStore: Send + Sync + 'static {
     /// The addresses of all inboxes.
     async fn inboxes(&self) -> Result<Vec<InboxRecord>, StoreError>;
 
+    /// The inbox whose address ends in this, if there is one.
+    async fn inbox_at(&self, token: &str) -> Result<Option<InboxRecord>, StoreError>;
+
     /// Gives a program's inbox this address; one it had before is forgotten.
     async fn save_inbox(&self, inbox: &InboxRecord) -> Result<(), StoreError>;
 

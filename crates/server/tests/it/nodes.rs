@@ -6,6 +6,7 @@ mod database;
 mod failover;
 mod faults;
 mod handover;
+mod inbox;
 mod limits;
 mod parked;
 mod passing;

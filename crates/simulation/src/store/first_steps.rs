@@ -12,6 +12,10 @@ impl FirstStepsStore for Disk {
         self.read(self.memory.inboxes()).await
     }
 
+    async fn inbox_at(&self, token: &str) -> Result<Option<InboxRecord>, StoreError> {
+        self.read(self.memory.inbox_at(token)).await
+    }
+
     async fn save_inbox(&self, inbox: &InboxRecord) -> Result<(), StoreError> {
         self.write(self.memory.save_inbox(inbox), |()| ()).await
     }

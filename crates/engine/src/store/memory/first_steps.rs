@@ -21,6 +21,10 @@ impl FirstStepsStore for Memory {
         Ok(self.state().inboxes.values().cloned().collect())
     }
 
+    async fn inbox_at(&self, token: &str) -> Result<Option<InboxRecord>, StoreError> {
+        Ok(self.state().inboxes.values().find(|inbox| inbox.token == token).cloned())
+    }
+
     async fn save_inbox(&self, inbox: &InboxRecord) -> Result<(), StoreError> {
         self.state().inboxes.insert(inbox.program_id.clone(), inbox.clone());
         Ok(())

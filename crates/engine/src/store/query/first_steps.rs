@@ -7,6 +7,8 @@ use crate::store::{InboxRecord, StoreError};
 
 const INBOXES: &str = "SELECT program_id, token, made_at_ms FROM inbox";
 
+const INBOX_AT: &str = "SELECT program_id, token, made_at_ms FROM inbox WHERE token = $1";
+
 const SAVE_INBOX: &str = "
     INSERT INTO inbox (program_id, token, made_at_ms) VALUES ($1, $2, $3)
     ON CONFLICT (program_id) DO UPDATE SET token = excluded.token, made_at_ms = excluded.made_at_ms";
@@ -20,6 +22,14 @@ const END: &str = "
 pub(in crate::store) async fn inboxes(db: &mut impl Connection) -> Result<Vec<InboxRecord>, StoreError> {
     let rows = db.fetch(INBOXES, vec![]).await?;
     rows.iter().map(inbox).collect()
+}
+
+pub(in crate::store) async fn inbox_at(
+    db: &mut impl Connection,
+    token: &str,
+) -> Result<Option<InboxRecord>, StoreError> {
+    let rows = db.fetch(INBOX_AT, vec![token.into()]).await?;
+    rows.first().map(inbox).transpose()
 }
 
 fn inbox(row: &impl Columns) -> Result<InboxRecord, StoreError> {

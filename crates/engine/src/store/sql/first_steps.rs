@@ -13,6 +13,10 @@ impl<D: Database> FirstStepsStore for D {
         first_steps::inboxes(&mut *Database::reader(self).await?).await
     }
 
+    async fn inbox_at(&self, token: &str) -> Result<Option<InboxRecord>, StoreError> {
+        first_steps::inbox_at(&mut *Database::reader(self).await?, token).await
+    }
+
     async fn save_inbox(&self, record: &InboxRecord) -> Result<(), StoreError> {
         let mut db = Database::begin(self).await?;
         let result = first_steps::save_inbox(&mut *db, record).await;

@@ -53,6 +53,10 @@ pub async fn an_inbox_has_one_address(store: &dyn Store) {
     let mut all = store.inboxes().await.expect("reads");
     all.sort_by(|one, other| one.token.cmp(&other.token));
     assert_eq!(all, [inbox(1, "three"), inbox(2, "two")]);
+    for (token, wanted) in [("two", Some(inbox(2, "two"))), ("three", Some(inbox(1, "three"))), ("one", None)]
+    {
+        assert_eq!(store.inbox_at(token).await.expect("reads"), wanted, "{token}");
+    }
 }
 
 pub async fn a_request_reads_back_in_its_program_only(store: &dyn Store) {
