@@ -13,7 +13,7 @@ use crate::engine::{Engine, begin_boot, report_panic};
 use crate::error::EngineError;
 use crate::health::{self, CatchUp};
 use crate::nodes::{KeyUse, Peers, Told, Word};
-use crate::store::{EndpointRecord, NodeAddress};
+use crate::store::{ClusterStore, EndpointId, EndpointRecord, NodeAddress};
 use crate::{emitted, erasures, incidents, resends, retention, telling};
 
 /// After what could not be read.
@@ -175,14 +175,13 @@ impl Engine {
     }
 
     /// Reads what another node may have changed since this one last looked.
-    async fn begin_leading(&self) -> Result<(), EngineError> {
-        if self.store.cluster().is_none() {
-            return Ok(());
-        }
+    pub(crate) async fn begin_leading(&self) -> Result<(), EngineError> {
+        let Some(cluster) = self.store.cluster() else { return Ok(()) };
         self.writer.catch_up().await?;
         self.api_keys.read_again(self.store.as_ref()).await?;
         self.inboxes.read_again().await?;
         self.incidents.read_again(self.store.as_ref()).await?;
+        self.read_health(cluster, self.directory.all_endpoints()).await?;
         self.note_boot().await
     }
 
@@ -224,13 +223,22 @@ impl Engine {
         let programs: Vec<_> =
             news.iter().filter_map(|(id, change)| Some((self.directory.program(id)?, *change))).collect();
         let endpoints = programs.iter().flat_map(|(entry, _)| &entry.endpoints).map(|one| one.record.id);
-        let mut elsewhere: Vec<_> = endpoints.filter(|id| !self.nodes.served.has(*id)).collect();
-        elsewhere.sort_unstable();
-        elsewhere.dedup();
-        let health = cluster.health_of(&elsewhere).await?;
-        // Nobody else writes what is known of these.
-        self.directory.set_health(&health);
+        self.read_health(cluster, endpoints.collect()).await?;
         self.changes.tell(programs.iter().map(|(entry, change)| (entry.flow, *change)));
+        Ok(())
+    }
+
+    /// Reads how those of these webhooks are doing that other nodes deliver to, which nobody else writes here.
+    async fn read_health(
+        &self,
+        cluster: &dyn ClusterStore,
+        mut endpoints: Vec<EndpointId>,
+    ) -> Result<(), EngineError> {
+        endpoints.retain(|id| !self.nodes.served.has(*id));
+        endpoints.sort_unstable();
+        endpoints.dedup();
+        let health = cluster.health_of(&endpoints).await?;
+        self.directory.set_health(&health);
         Ok(())
     }
 

@@ -71,6 +71,7 @@ pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Se
     if pending.attempts == 0 && !item.has_waited_for_receiver {
         context.meters.first_attempt(pending.accepted_at_ms, started_at_ms);
     }
+    context.nodes.news(std::iter::once((&endpoint.record.program_id, Change::Deliveries)));
     context.changes.tell([(endpoint.flow, Change::Deliveries)]);
     let event = body.event;
     let exchanged = exchange(context, &endpoint, body).await;

@@ -43,8 +43,9 @@ impl Writer {
 
     /// Waiting deliveries of these endpoints were moved or cancelled.
     pub(super) fn tell_of_moved(&self, endpoints: impl IntoIterator<Item = EndpointId>) {
-        let flows = endpoints.into_iter().filter_map(|id| self.flow_of(id));
-        self.changes.tell(flows.map(|flow| (flow, Change::Deliveries)));
+        let moved: Vec<_> = endpoints.into_iter().filter_map(|id| self.directory.endpoint(id)).collect();
+        self.nodes.news(moved.iter().map(|one| (&one.record.program_id, Change::Deliveries)));
+        self.changes.tell(moved.iter().map(|one| (one.flow, Change::Deliveries)));
     }
 
     /// Deliveries were queued again, or their job came on.

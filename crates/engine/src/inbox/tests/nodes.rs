@@ -78,12 +78,17 @@ async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
 }
 
 impl Two {
+    /// With a webhook that has its inbox's address.
     async fn new() -> Self {
+        Self::with(EngineConfig::default(), None).await
+    }
+
+    async fn with(config: EngineConfig, url: Option<String>) -> Self {
         let (memory, clock, line) = (Memory::new(), Clock::system(), Arc::new(Line::default()));
         let join = async |number: i64| {
             let store = memory.joined(NodeId::new(number), &format!("http://10.0.0.{number}"), &clock);
             let public_url = Url::parse("http://127.0.0.1:1").ok();
-            let config = EngineConfig { public_url, lease_ms: LEASE_MS, ..EngineConfig::default() };
+            let config = EngineConfig { public_url, lease_ms: LEASE_MS, ..config.clone() };
             let parts = EngineParts { store: Arc::new(store), config, clock: clock.clone() };
             let engine = Engine::start(parts).await.expect("starts");
             engine.set_peers(Arc::clone(&line) as Arc<dyn Peers>);
@@ -100,13 +105,14 @@ impl Two {
         let new = NewProgram { kind: ProgramType::Referral, name: None, currency: Currency::default() };
         let program = leader.create_program(new).await.expect("created").id;
         let two = Self { leader, other, line, program };
-        two.add_webhook(&placement).await;
+        two.add_webhook(&placement, url).await;
         two
     }
 
     /// Adds webhooks until one is to be the other node's, and waits until that one has it.
-    async fn add_webhook(&self, placement: &Placement) {
-        let url = self.leader.inbox(&self.program).await.expect("an inbox").url;
+    async fn add_webhook(&self, placement: &Placement, url: Option<String>) {
+        let inbox = self.leader.inbox(&self.program).await.expect("an inbox").url;
+        let url = url.unwrap_or(inbox);
         let leads = placement.owner(LEAD);
         let endpoint = loop {
             let input = WebhookInput {
@@ -200,5 +206,86 @@ async fn a_checklist_ends_with_a_delivery_of_another_node_though_nobody_tells() 
     })
     .await;
     assert_eq!(two.leader.first_steps(&two.program).await.expect("reads"), None);
+    two.end().await;
+}
+
+/// Answers the first attempt with a failure, and the others never.
+async fn fails_once() -> (String, tokio::task::JoinHandle<()>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("listens");
+    let url = format!("http://{}/hook", listener.local_addr().expect("has an address"));
+    let task = tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((mut connection, _)) = listener.accept().await {
+            if open.is_empty() {
+                let _ = connection.read(&mut [0; 4_096]).await;
+                let answer = b"HTTP/1.1 500 No\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+                let _ = connection.write_all(answer).await;
+            }
+            open.push(connection);
+        }
+    });
+    (url, task)
+}
+
+/// Until nothing was told for longer than news take.
+async fn quiet(page: &mut ChangeWatch) {
+    while tokio::time::timeout(Duration::from_secs(1), page.next()).await.is_ok() {}
+}
+
+async fn is_told_of_deliveries(page: &mut ChangeWatch, within: Duration) -> bool {
+    let told = async { while !page.next().await.contains(&Change::Deliveries) {} };
+    tokio::time::timeout(within, told).await.is_ok()
+}
+
+/// A program whose one delivery has failed at the other node, and a page of it. The next attempt is due after `base_ms`.
+async fn failed(base_ms: i64) -> (Two, ChangeWatch, tokio::task::JoinHandle<()>) {
+    let (url, receiver) = fails_once().await;
+    let egress_allow = vec!["127.0.0.0/8".parse().expect("a rule")];
+    let mut config = EngineConfig { egress_allow, ..EngineConfig::default() };
+    config.retry.base_ms = base_ms;
+    let two = Two::with(config, Some(url)).await;
+    let mut page = two.leader.watch(&two.program).expect("is there");
+    two.submit().await;
+    quiet(&mut page).await;
+    (two, page, receiver)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_is_told_when_another_node_begins_an_attempt() {
+    let (two, mut page, receiver) = failed(5_000).await;
+    assert!(is_told_of_deliveries(&mut page, Duration::from_secs(10)).await);
+    receiver.abort();
+    two.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_is_told_when_another_node_has_parked_what_waits() {
+    let (two, mut page, receiver) = failed(3_600_000).await;
+    let webhook = two.leader.webhooks(&two.program).expect("are there").remove(0).id;
+    let disabled = WebhookInput { is_enabled: Some(false), ..WebhookInput::default() };
+    two.leader.patch_webhook(&two.program, &webhook, disabled).await.expect("disabled");
+    assert!(is_told_of_deliveries(&mut page, SOON).await);
+    receiver.abort();
+    two.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_begins_to_lead_knows_how_webhooks_of_other_nodes_are_doing() {
+    let (url, receiver) = fails_once().await;
+    let egress_allow = vec!["127.0.0.0/8".parse().expect("a rule")];
+    let two = Two::with(EngineConfig { egress_allow, ..EngineConfig::default() }, Some(url)).await;
+    two.line.is_cut.store(true, Ordering::SeqCst);
+    two.submit().await;
+    let endpoint = two.leader.directory.all_endpoints()[0];
+    until("it has failed", async || two.other.directory.health(endpoint).last_failure_at_ms.is_some()).await;
+    let health = two.other.directory.health(endpoint);
+    assert_ne!(two.leader.directory.health(endpoint), health, "nobody has told it");
+    until("it is stored and read", async || {
+        two.leader.begin_leading().await.expect("leads");
+        two.leader.directory.health(endpoint) == health
+    })
+    .await;
+    receiver.abort();
     two.end().await;
 }
