@@ -42,7 +42,7 @@ const SIZE: &str = "
     WHERE relid = CAST(CAST($1 AS TEXT) AS REGCLASS)";
 
 /// Bytes that nobody needs back.
-const SMALL: i64 = 8 << 20;
+const SMALL: i64 = 2 << 20;
 
 /// A table may be so many times as large as its rows.
 const LOOSE: i64 = 4;
