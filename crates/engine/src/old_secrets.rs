@@ -50,9 +50,11 @@ impl Engine {
         }
         let note = move |record: &EndpointRecord| {
             let accepted = is_so(record).then_some(at_ms);
-            let note =
-                |old: OldSecret| OldSecret { new_accepted_at_ms: accepted.or(old.new_accepted_at_ms), ..old };
-            record.old_secret.clone().map(note)
+            let note = |old: &OldSecret| {
+                let new_accepted_at_ms = accepted.or(old.new_accepted_at_ms);
+                Box::new(OldSecret { new_accepted_at_ms, ..old.clone() })
+            };
+            record.old_secret.as_deref().map(note)
         };
         self.change_old_secret(program, id, note).await
     }
@@ -62,10 +64,10 @@ impl Engine {
         for id in self.directory.ended_secrets(now_ms) {
             let Some(endpoint) = self.directory.endpoint(id) else { continue };
             let program = &endpoint.record.program_id;
-            let is_valid = move |old: &OldSecret| now_ms < old.ends_at_ms;
-            let erased = self
-                .change_old_secret(program, id, move |record| record.old_secret.clone().filter(is_valid))
-                .await;
+            let valid = move |record: &EndpointRecord| {
+                record.old_secret.clone().filter(|old| now_ms < old.ends_at_ms)
+            };
+            let erased = self.change_old_secret(program, id, valid).await;
             match erased {
                 // Deleted meanwhile, and its secrets with it.
                 Err(EngineError::NotFound(_)) => {}
@@ -80,7 +82,7 @@ impl Engine {
         &self,
         program: &ProgramId,
         id: EndpointId,
-        becomes: impl FnOnce(&EndpointRecord) -> Option<OldSecret> + Send + Sync + 'static,
+        becomes: impl FnOnce(&EndpointRecord) -> Option<Box<OldSecret>> + Send + Sync + 'static,
     ) -> Result<(), EngineError> {
         let program_id = program.clone();
         self.writer

@@ -10,7 +10,7 @@ use groundswell_types::signature::SignedHeaders;
 
 /// The head of a request with an event to a webhook at a time, Unix milliseconds; none when its URL cannot be requested.
 pub(super) fn head(endpoint: &Endpoint, event: EventId, at_ms: i64) -> Option<RequestHead> {
-    let url = endpoint.url.as_ref()?.url();
+    let url = endpoint.url.as_ref()?;
     let masked = |name: &str| endpoint.record.secret.as_ref().map(|_| format!("<value of {name}>"));
     let headers = SignedHeaders {
         timestamp: at_ms.div_euclid(1000).to_string(),

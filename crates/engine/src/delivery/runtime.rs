@@ -369,13 +369,13 @@ async fn give_back(items: Vec<Item>, error: &StoreError, outbox: &mpsc::Sender<M
     let _ = outbox.send(Message::Returned(items)).await;
 }
 
-/// The next rows of a queue, those that are due with their bodies: one statement for all, where each would need one of
+/// The next rows of a queue, the first that are due with their bodies: one statement for all, where each would need one of
 /// its own when its turn comes.
 async fn read_queue(store: &dyn Store, refill: Refill, now_ms: i64) -> Result<Vec<Item>, StoreError> {
     let rows = store.pending(refill.endpoint, refill.after, refill.limit).await?;
     let mut found = HashMap::new();
-    if refill.with_bodies {
-        let due = rows.iter().take_while(|row| row.key.due_at_ms <= now_ms);
+    if refill.bodies > 0 {
+        let due = rows.iter().take_while(|row| row.key.due_at_ms <= now_ms).take(refill.bodies);
         let due: Vec<DeliveryId> = due.map(|row| row.key.delivery_id).collect();
         found = bodies(store, &due, Size::Small).await?;
     }

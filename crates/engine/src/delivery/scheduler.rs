@@ -23,7 +23,7 @@ use groundswell_types::{DeliveryId, EventId};
 
 pub use self::pace::Answer;
 use self::pace::Pace;
-use self::queue::{Expiry, Horizon, Next, Queue, RunningRefill, WINDOW_MAX};
+use self::queue::{Expiry, Horizon, NO_TIMER, Next, Queue, RunningRefill, WINDOW_MAX};
 use self::turns::{Lane, Place, Turns};
 use self::window::Key;
 use super::breaker::Gate;
@@ -78,8 +78,10 @@ impl Item {
         (self.pending.key.due_at_ms, self.pending.key.delivery_id)
     }
 
-    fn kept_bytes(&self) -> usize {
-        self.body.as_ref().map_or(0, |body| body.bytes.len())
+    /// No more than a few kilobytes: a larger body is read when its turn has come.
+    fn kept_bytes(&self) -> u32 {
+        let bytes = self.body.as_ref().map_or(0, |body| body.bytes.len());
+        u32::try_from(bytes).unwrap_or(u32::MAX)
     }
 
     fn without_body(self) -> Self {
@@ -106,8 +108,8 @@ pub struct Refill {
     pub endpoint: EndpointId,
     pub after: Option<PendingKey>,
     pub limit: usize,
-    /// What is due may come with its body, if that is small.
-    pub with_bodies: bool,
+    /// So many of what is due may come with their bodies, those that are small.
+    pub bodies: usize,
     /// Tells an answer that came too late from the one that is waited for.
     generation: u64,
 }
@@ -192,13 +194,7 @@ impl Scheduler {
     /// An endpoint's breaker opened or closed, a probe of it failed, or its receiver asked for a pause.
     pub fn gate(&mut self, contender: Contender, gate: Gate, now_ms: i64) {
         let endpoint = contender.endpoint;
-        let queue = self.queue(contender, now_ms);
-        let has_closed = queue.gate.held.is_some() && gate.held.is_none();
-        if queue.gate != Gate::default() {
-            queue.receiver_awaited_ms = now_ms;
-        }
-        queue.gate = gate;
-        if has_closed {
+        if self.queue(contender, now_ms).take_gate(gate, now_ms) {
             self.paces.entry(endpoint).or_default().restart();
         }
         self.settle(endpoint, now_ms);
@@ -312,17 +308,15 @@ impl Scheduler {
     /// again.
     pub fn expired(&mut self, asked: Expired, rows: Option<Vec<Pending>>, now_ms: i64) {
         let Some(queue) = self.queues.get_mut(&asked.endpoint_id) else { return };
-        let settled = std::mem::take(&mut queue.settled_while_asked);
-        match queue.expiry {
-            Expiry::Asked => queue.expiry = Expiry::Idle,
+        let settled = match std::mem::replace(&mut queue.expiry, Expiry::Idle) {
+            Expiry::Asked(settled) => settled,
             Expiry::Outdated => {
-                queue.expiry = Expiry::Idle;
                 self.find_expired(asked.endpoint_id, now_ms);
                 self.settle(asked.endpoint_id, now_ms);
                 return;
             }
-            Expiry::Idle | Expiry::Ending { .. } => return,
-        }
+            other => return queue.expiry = other,
+        };
         let rows = rows.unwrap_or_default();
         let has_more = rows.len() >= asked.limit;
         // A closed breaker sends them: their last attempt.
@@ -334,7 +328,8 @@ impl Scheduler {
                 queue.window.remove(&(row.key.due_at_ms, row.key.delivery_id));
             }
             if !ending.is_empty() {
-                queue.expiry = Expiry::Ending { left: ending.len(), has_more };
+                let left = u32::try_from(ending.len()).unwrap_or(u32::MAX);
+                queue.expiry = Expiry::Ending { left, has_more };
                 self.actions.push(Action::End(ending));
             }
         }
@@ -349,9 +344,9 @@ impl Scheduler {
             }
             self.timers.pop();
             if let Some(queue) = self.queues.get_mut(&endpoint)
-                && queue.timer_at_ms == Some(due_at_ms)
+                && queue.timer_at_ms == due_at_ms
             {
-                queue.timer_at_ms = None;
+                queue.timer_at_ms = NO_TIMER;
                 self.settle(endpoint, now_ms);
             }
         }
@@ -425,7 +420,7 @@ impl Scheduler {
     fn find_expired(&mut self, endpoint: EndpointId, now_ms: i64) {
         let Some(queue) = self.queues.get_mut(&endpoint) else { return };
         let Some(held) = queue.gate.held.filter(|_| queue.expiry == Expiry::Idle) else { return };
-        queue.expiry = Expiry::Asked;
+        queue.expiry = Expiry::Asked(Box::default());
         self.actions.push(Action::FindExpired(Expired {
             endpoint_id: endpoint,
             expires_by_ms: now_ms,
@@ -440,8 +435,8 @@ impl Scheduler {
         let cap = self.cap(endpoint);
         let pace = self.pace(endpoint);
         let Some(queue) = self.queues.get_mut(&endpoint) else { return };
-        self.kept_bytes = self.kept_bytes + queue.window.bytes() - queue.counted_bytes;
-        queue.counted_bytes = queue.window.bytes();
+        let (before, bytes) = queue.window.count_bytes();
+        self.kept_bytes = self.kept_bytes + bytes - before;
 
         if queue.is_kept_waiting(&pace, cap, now_ms) {
             queue.receiver_awaited_ms = now_ms;
@@ -464,17 +459,17 @@ impl Scheduler {
         if let Some(refill_ms) = queue.refill_due_ms() {
             if refill_ms <= now_ms {
                 self.next_generation += 1;
-                let keeps_bodies = self.kept_bytes < KEPT_BYTES_MAX;
-                let refill = refill(endpoint, queue, (self.next_generation, keeps_bodies));
+                let bodies = if self.kept_bytes < KEPT_BYTES_MAX { bodies(cap) } else { 0 };
+                let refill = refill(endpoint, queue, (self.next_generation, bodies));
                 self.actions.push(Action::Refill(refill));
             } else {
                 wake_ms = Some(wake_ms.map_or(refill_ms, |at_ms| at_ms.min(refill_ms)));
             }
         }
         if let Some(wake_ms) = wake_ms
-            && queue.timer_at_ms.is_none_or(|at_ms| wake_ms < at_ms)
+            && wake_ms < queue.timer_at_ms
         {
-            queue.timer_at_ms = Some(wake_ms);
+            queue.timer_at_ms = wake_ms;
             self.timers.push(Reverse((wake_ms, endpoint)));
         }
         if queue.is_idle() {
@@ -483,7 +478,12 @@ impl Scheduler {
     }
 }
 
-fn refill(endpoint: EndpointId, queue: &mut Queue, (generation, keeps_bodies): (u64, bool)) -> Refill {
+/// As many as an endpoint is sent before long, which takes `cap` at once: those of one that is dead would have been read in vain.
+fn bodies(cap: usize) -> usize {
+    (4 * cap).max(16)
+}
+
+fn refill(endpoint: EndpointId, queue: &mut Queue, (generation, bodies): (u64, usize)) -> Refill {
     let after = match queue.horizon {
         Horizon::UpTo(Some((due_at_ms, delivery_id))) => {
             Some(PendingKey { endpoint_id: endpoint, due_at_ms, delivery_id })
@@ -492,8 +492,8 @@ fn refill(endpoint: EndpointId, queue: &mut Queue, (generation, keeps_bodies): (
     };
     queue.refill = Some(Box::new(RunningRefill::new(generation, queue.horizon)));
     let limit = if queue.gate.held.is_some() { 1 } else { WINDOW_MAX - queue.window.len() };
-    let with_bodies = keeps_bodies && queue.gate.held.is_none();
-    Refill { endpoint, after, limit, with_bodies, generation }
+    let bodies = if queue.gate.held.is_some() { 0 } else { bodies };
+    Refill { endpoint, after, limit, bodies, generation }
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub struct OldSecretChange {
     pub program_id: ProgramId,
     pub endpoint_id: EndpointId,
     /// None erases it.
-    pub old_secret: Option<OldSecret>,
+    pub old_secret: Option<Box<OldSecret>>,
 }
 
 /// A change of a program's live webhooks. What waits for them is moved afterwards, in steps.

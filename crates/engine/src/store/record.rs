@@ -68,7 +68,7 @@ pub struct EndpointRecord {
     /// Added to each request.
     pub headers: WebhookHeaders,
     /// The secret before this one. There is none where there is no secret.
-    pub old_secret: Option<OldSecret>,
+    pub old_secret: Option<Box<OldSecret>>,
     /// What people call it.
     pub name: Option<WebhookName>,
 }
@@ -86,7 +86,7 @@ impl EndpointRecord {
 
     /// The old secret if it is valid at `now_ms`, Unix milliseconds. One that has ended stays until it is erased.
     pub fn old_secret_at(&self, now_ms: i64) -> Option<&OldSecret> {
-        self.old_secret.as_ref().filter(|old| now_ms < old.ends_at_ms)
+        self.old_secret.as_deref().filter(|old| now_ms < old.ends_at_ms)
     }
 
     /// Has this secret from `now_ms` on, Unix milliseconds, and keeps the one before it valid for so long. Of two changes
@@ -99,7 +99,8 @@ impl EndpointRecord {
         } else if !is_same {
             let ends_at_ms = now_ms.saturating_add(overlap.milliseconds());
             let old = self.secret.take();
-            self.old_secret = old.map(|secret| OldSecret { secret, ends_at_ms, new_accepted_at_ms: None });
+            self.old_secret =
+                old.map(|secret| Box::new(OldSecret { secret, ends_at_ms, new_accepted_at_ms: None }));
         }
         self.secret = new;
     }

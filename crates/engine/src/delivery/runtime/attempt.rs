@@ -182,8 +182,7 @@ async fn exchange(
     let secrets: Vec<_> = endpoint.record.valid_secrets(now_ms).collect();
     let headers = sign(&secrets, &id, now_ms, &bytes);
     let timeout = endpoint.record.timeout.map(WebhookTimeout::duration);
-    let outgoing =
-        Outgoing { url: url.url(), id: &id, headers: &headers, own: &endpoint.headers, body: bytes, timeout };
+    let outgoing = Outgoing { url, id: &id, headers: &headers, own: &endpoint.headers, body: bytes, timeout };
     Some(context.transport.send(outgoing).await)
 }
 

@@ -36,6 +36,10 @@ impl<K: Copy + Ord + Hash> Fair<K> {
     pub(super) fn leave(&mut self, key: K) {
         if let Some(served) = self.served.get(&key).copied() {
             self.ready.remove(&(served, key));
+            if self.ready.is_empty() {
+                // An empty set keeps room for eleven, and most programs have nobody ready most of the time.
+                self.ready = BTreeSet::new();
+            }
             if served <= self.now {
                 self.served.remove(&key);
             }

@@ -1,6 +1,7 @@
 //! One endpoint's queue: its window, how far it reaches, what is on its way, and whether anything may be sent.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, DefaultHasher};
 
 use groundswell_types::DeliveryId;
 
@@ -13,6 +14,10 @@ use crate::delivery::breaker::Gate;
 /// More rows than this are not held for an endpoint.
 pub(super) const WINDOW_MAX: usize = 256;
 
+/// Nor more than this for one that is held: for a probe, and for what goes out at once when the endpoint gets a new URL. It may be
+/// held for days.
+const HELD_MAX: usize = 4;
+
 /// A window with at most this many rows is refilled.
 pub(super) const WINDOW_LOW: usize = 128;
 
@@ -24,6 +29,12 @@ const BURST_MS: i64 = 1_000;
 
 /// Attempts take 30 s at most. When none has ended for so long, in milliseconds, it is not their receiver that is waited for.
 pub(super) const LONGEST_ATTEMPT_MS: i64 = 60_000;
+
+/// Deliveries. Their ids are this server's own: nobody can choose any that collide, so the hasher needs no key.
+pub(super) type Ids = HashSet<DeliveryId, BuildHasherDefault<DefaultHasher>>;
+
+/// There is one for every endpoint that has work: a byte more is a tenth of a megabyte more with 100,000 of them.
+const _: () = assert!(size_of::<Queue>() <= 224);
 
 /// How far the window reaches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,7 +51,7 @@ pub(super) struct RunningRefill {
     pub(super) horizon: Horizon,
     /// Deliveries whose rows left the store while it read. By id, because rows may have been moved meanwhile: what it
     /// read of them is old, wherever they stood.
-    settled: HashSet<DeliveryId>,
+    settled: Ids,
     /// Rows behind the horizon that came into the store while it read.
     late: Vec<Item>,
     has_overflowed: bool,
@@ -53,7 +64,7 @@ impl RunningRefill {
         Self {
             generation,
             horizon,
-            settled: HashSet::new(),
+            settled: Ids::default(),
             late: Vec::new(),
             has_overflowed: false,
             missed: None,
@@ -62,16 +73,16 @@ impl RunningRefill {
 }
 
 /// The endings of what expired while it was held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Expiry {
     Idle,
-    /// The store is being asked.
-    Asked,
+    /// The store is being asked. Deliveries whose rows have left it since, or moved in it: what it reads of them is old.
+    Asked(Box<Ids>),
     /// The store is being asked, but its rows have been moved since: the answer is of no use.
     Outdated,
     /// So many endings are on their way into the store; there may be more.
     Ending {
-        left: usize,
+        left: u32,
         has_more: bool,
     },
 }
@@ -97,9 +108,9 @@ pub(super) struct Queue {
     /// No refill before this time: nothing is due.
     pub(super) refill_at_ms: i64,
     pub(super) refill: Option<Box<RunningRefill>>,
-    pub(super) in_flight: usize,
+    in_flight: u16,
     /// On their way to the receiver, or their outcome into the store.
-    pub(super) unsettled: HashSet<DeliveryId>,
+    pub(super) unsettled: Ids,
     pub(super) gate: Gate,
     /// The probe that is under way.
     pub(super) probe: Option<DeliveryId>,
@@ -109,18 +120,17 @@ pub(super) struct Queue {
     pub(super) receiver_awaited_ms: i64,
     /// Since when there has been something to do, Unix milliseconds.
     began_at_ms: i64,
-    /// Since when none of what is under way has ended, Unix milliseconds.
-    unheard_since_ms: Option<i64>,
+    /// Since when none of what is under way has ended, Unix milliseconds; while nothing is, it says nothing.
+    unheard_since_ms: i64,
     pub(super) expiry: Expiry,
-    /// Deliveries whose rows left the store, or moved in it, while it is being asked for what expired: what it read of
-    /// them is old.
-    pub(super) settled_while_asked: HashSet<DeliveryId>,
-    pub(super) timer_at_ms: Option<i64>,
+    /// When the scheduler looks at it again, Unix milliseconds; [`NO_TIMER`] is only when something happens.
+    pub(super) timer_at_ms: i64,
     /// The lane it takes part in.
     pub(super) lane: Option<Lane>,
-    /// What the scheduler has counted of the window's bytes.
-    pub(super) counted_bytes: usize,
 }
+
+/// Later than every time at which something is due.
+pub(super) const NO_TIMER: i64 = i64::MAX;
 
 impl Queue {
     pub(super) fn new(flow: FlowId, now_ms: i64) -> Self {
@@ -131,18 +141,16 @@ impl Queue {
             refill_at_ms: i64::MIN,
             refill: None,
             in_flight: 0,
-            unsettled: HashSet::new(),
+            unsettled: Ids::default(),
             gate: Gate::default(),
             probe: None,
             wants_rescue: false,
             receiver_awaited_ms: i64::MIN,
             began_at_ms: now_ms,
-            unheard_since_ms: None,
+            unheard_since_ms: now_ms,
             expiry: Expiry::Idle,
-            settled_while_asked: HashSet::new(),
-            timer_at_ms: None,
+            timer_at_ms: NO_TIMER,
             lane: None,
-            counted_bytes: 0,
         }
     }
 
@@ -151,7 +159,7 @@ impl Queue {
     pub(super) fn has_settled(&mut self, id: DeliveryId) {
         self.unsettled.remove(&id);
         if self.unsettled.is_empty() {
-            self.unsettled = HashSet::new();
+            self.unsettled = Ids::default();
         }
     }
 
@@ -160,9 +168,22 @@ impl Queue {
         self.window.clear();
         self.refill = None;
         self.horizon = horizon;
-        if self.expiry == Expiry::Asked {
+        if matches!(self.expiry, Expiry::Asked(_)) {
             self.expiry = Expiry::Outdated;
         }
+    }
+
+    /// What its endpoint's health says now. Whether its breaker has closed by that.
+    pub(super) fn take_gate(&mut self, gate: Gate, now_ms: i64) -> bool {
+        let was_held = self.gate.held.is_some();
+        if self.gate != Gate::default() {
+            self.receiver_awaited_ms = now_ms;
+        }
+        self.gate = gate;
+        if !was_held && gate.held.is_some() {
+            self.trim();
+        }
+        was_held && gate.held.is_none()
     }
 
     /// Puts a committed row where it belongs: into the window, to what a running refill may have missed, or nowhere,
@@ -216,8 +237,8 @@ impl Queue {
         if let Some(refill) = &mut self.refill {
             refill.settled.insert(key.1);
         }
-        if self.expiry == Expiry::Asked {
-            self.settled_while_asked.insert(key.1);
+        if let Expiry::Asked(settled) = &mut self.expiry {
+            settled.insert(key.1);
         }
     }
 
@@ -257,8 +278,10 @@ impl Queue {
         }
     }
 
+    /// Keeps the first rows; those behind them are read again when the window gets there.
     fn trim(&mut self) {
-        while self.window.len() > WINDOW_MAX {
+        let most = if self.gate.held.is_some() { HELD_MAX } else { WINDOW_MAX };
+        while self.window.len() > most {
             self.window.pop_last();
             let last = self.window.last_key();
             // Of what came from elsewhere it may know less than it has.
@@ -266,6 +289,9 @@ impl Queue {
                 Horizon::UpTo(known) => Horizon::UpTo(known.min(last)),
                 Horizon::Everything => Horizon::UpTo(last),
             };
+        }
+        if self.gate.held.is_some() {
+            self.window.let_go_of_room();
         }
     }
 
@@ -286,7 +312,7 @@ impl Queue {
         let at_ms = due_ms.max(self.gate.paused_until_ms.unwrap_or(i64::MIN));
         if at_ms > now_ms {
             Next::At(at_ms)
-        } else if self.in_flight < cap {
+        } else if usize::from(self.in_flight) < cap {
             Next::Send
         } else {
             Next::Never
@@ -295,21 +321,20 @@ impl Queue {
 
     /// An attempt begins.
     pub(super) fn begin(&mut self, now_ms: i64) {
-        self.in_flight += 1;
-        self.unheard_since_ms.get_or_insert(now_ms);
+        if self.in_flight == 0 {
+            self.unheard_since_ms = now_ms;
+        }
+        self.in_flight = self.in_flight.saturating_add(1);
     }
 
     /// An attempt is not under way any more, whether it was made or not.
     pub(super) fn end(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
-        if self.in_flight == 0 {
-            self.unheard_since_ms = None;
-        }
     }
 
     /// An attempt has ended, and others may be under way.
     pub(super) fn hear(&mut self, now_ms: i64) {
-        self.unheard_since_ms = (self.in_flight > 0).then_some(now_ms);
+        self.unheard_since_ms = now_ms;
     }
 
     /// Whether something is due, or may be, that does not go out because of the receiver: it failed, asked for a pause, is
@@ -319,13 +344,12 @@ impl Queue {
             return true;
         }
         let Some(due_ms) = self.earliest_due_ms().filter(|at_ms| *at_ms <= now_ms) else { return false };
-        let is_stuck = self
-            .unheard_since_ms
-            .is_some_and(|since_ms| now_ms.saturating_sub(since_ms) > LONGEST_ATTEMPT_MS);
+        let is_stuck =
+            self.in_flight > 0 && now_ms.saturating_sub(self.unheard_since_ms) > LONGEST_ATTEMPT_MS;
         if is_stuck || !pace.takes_the_time() {
             return false;
         }
-        let is_full = self.in_flight >= cap;
+        let is_full = usize::from(self.in_flight) >= cap;
         let is_burst = now_ms.saturating_sub(due_ms.max(self.began_at_ms)) < BURST_MS;
         if is_burst { is_full && pace.is_leisurely() } else { is_full || pace.is_penalized() }
     }
@@ -364,7 +388,7 @@ impl Queue {
             && self.refill.is_none()
             && self.in_flight == 0
             && self.unsettled.is_empty()
-            && !matches!(self.expiry, Expiry::Asked | Expiry::Outdated)
+            && !matches!(self.expiry, Expiry::Asked(_) | Expiry::Outdated)
             && self.gate == Gate::default()
     }
 }

@@ -9,6 +9,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
 use super::*;
+use crate::delivery::breaker::Held;
 
 mod failing;
 mod fairness;
@@ -339,6 +340,40 @@ fn a_million_waiting_deliveries_are_a_window_in_memory() {
     let queue = &scheduler.queues[&EndpointId(1)];
     assert!(queue.window.len() <= WINDOW_MAX);
     assert!(scheduler.timers.len() <= 2);
+}
+
+#[test]
+fn a_held_endpoint_keeps_four_deliveries_in_memory_without_bodies_and_the_rest_comes_when_it_is_well() {
+    let mut scheduler = proven(1, 1, 2);
+    let rows: Vec<_> = (0..10).map(|number| pending(1, number, number)).collect();
+    let with_body = |row: &Pending| {
+        let body = Body { event: row.key.delivery_id.event(), bytes: Bytes::from_static(b"0123456789") };
+        Item { body: Some(body), ..item(*row) }
+    };
+    for row in &rows {
+        scheduler.accepted(with_body(row), FlowId(1), 10);
+    }
+    assert_eq!(sends(scheduler.poll(10)), [rows[0]]);
+    assert_eq!((scheduler.queues[&EndpointId(1)].window.len(), scheduler.kept_bytes), (9, 90));
+    let held = Held { next_probe_at_ms: 1_000, tried_at_ms: 10 };
+    scheduler.gate(CONTENDER, Gate { held: Some(held), paused_until_ms: None }, 10);
+    scheduler.accepted(with_body(&pending(1, 11, 10)), FlowId(1), 11);
+    assert_eq!((scheduler.queues[&EndpointId(1)].window.len(), scheduler.kept_bytes), (4, 0));
+
+    scheduler.poll(11);
+    scheduler.finished(rows[0].key, QUICK, 20);
+    scheduler.settled(rows[0].key, None, 20);
+    scheduler.gate(CONTENDER, Gate::default(), 20);
+    let actions = scheduler.poll(20);
+    let refill = actions.iter().find_map(|action| match action {
+        Action::Refill(refill) => Some(*refill),
+        _ => None,
+    });
+    assert_eq!(sends(actions), [rows[1]]);
+    let refill = refill.expect("what was left out is read");
+    assert_eq!(refill.after, Some(rows[4].key));
+    scheduler.refilled(refill, Some(rows[5..].iter().copied().map(item).collect()), 21);
+    assert_eq!(scheduler.queues[&EndpointId(1)].window.len(), 8);
 }
 
 #[test]

@@ -12,8 +12,10 @@ pub(super) type Key = (i64, DeliveryId);
 #[derive(Debug, Default)]
 pub(super) struct Window {
     items: VecDeque<Item>,
-    /// Bytes of the bodies that are kept.
-    bytes: usize,
+    /// Bytes of the bodies that are kept. Each is small, so that a window's come to no more than a few megabytes.
+    bytes: u32,
+    /// What the scheduler has counted of them.
+    counted: u32,
 }
 
 impl Window {
@@ -64,7 +66,7 @@ impl Window {
     }
 
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self { counted: self.counted, ..Self::default() };
     }
 
     pub(super) fn first_due_ms(&self) -> Option<i64> {
@@ -87,7 +89,18 @@ impl Window {
         self.items.is_empty()
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    /// The bytes of the bodies that are kept, to be counted: what they were when this was asked last, and what they are.
+    pub(super) fn count_bytes(&mut self) -> (usize, usize) {
+        let before = std::mem::replace(&mut self.counted, self.bytes);
+        (before as usize, self.bytes as usize)
+    }
+
+    /// Keeps its rows in no more room than they take, without their bodies.
+    pub(super) fn let_go_of_room(&mut self) {
+        for item in &mut self.items {
+            item.body = None;
+        }
+        self.bytes = 0;
+        self.items.shrink_to_fit();
     }
 }

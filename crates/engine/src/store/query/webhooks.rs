@@ -283,7 +283,7 @@ fn headers(text: &str) -> Option<WebhookHeaders> {
 struct Sealed {
     secret: Option<Secret>,
     headers: WebhookHeaders,
-    old_secret: Option<OldSecret>,
+    old_secret: Option<Box<OldSecret>>,
 }
 
 fn sealed(row: &impl Columns, vault: &Vault, id: EndpointId) -> Result<Sealed, StoreError> {
@@ -294,11 +294,11 @@ fn sealed(row: &impl Columns, vault: &Vault, id: EndpointId) -> Result<Sealed, S
         None => WebhookHeaders::default(),
     };
     let old_secret = match open(EndpointColumn::OldSecret, 12)? {
-        Some(text) => Some(OldSecret {
+        Some(text) => Some(Box::new(OldSecret {
             secret: Secret::parse(&text).map_err(|_| invalid("old secret"))?,
             ends_at_ms: row.int(13)?,
             new_accepted_at_ms: row.optional_int(14)?,
-        }),
+        })),
         None => None,
     };
     Ok(Sealed { secret: secret.map_err(|_| invalid("secret"))?, headers, old_secret })

@@ -24,8 +24,16 @@ const STATEMENT_CACHE: usize = 200;
 /// with SQLite's usual 4 KiB an event costs the server a twentieth more processor time.
 pub(super) const PAGE_BYTES: u32 = 8192;
 
-/// Negative is KiB. The system keeps what is read often; each connection's own cache only grows with the database.
-const READER_CACHE: &str = "-512";
+/// Negative is KiB. The system keeps what is read often; each connection's own cache only grows with the database, and is
+/// emptied by the next commit of another connection anyway.
+const READER_CACHE: &str = "-256";
+
+/// Of the connection for cold writes.
+const WRITER_CACHE: &str = "-512";
+
+/// A transaction writes out what it has changed, to make room for more, only beyond so many pages: what is written out may be
+/// written again. That room is given back at its end, which a cache's is not. No multiple of 256: SQLite takes those for OFF.
+const CHANGED_PAGES: &str = "1000";
 
 /// The write-ahead log's file is cut back to this once it has been copied, in case a long reader made it grow.
 const JOURNAL_SIZE_LIMIT_BYTES: &str = "67108864";
@@ -47,8 +55,9 @@ pub(super) const JOURNAL_MODE: &str = "PRAGMA journal_mode";
 pub(super) const FOREIGN_KEYS: &str = "PRAGMA foreign_keys";
 
 /// Those of [`connect_options`], for the connection that commits. The journal mode is a property of the file. The cache
-/// (negative is KiB) holds what a large transaction changes, which else would be written twice; it is never given back. When
-/// a page is split, what moves to another one is overwritten where it was: else it would outlast the row, and its erasing.
+/// (negative is KiB) is for where rows come in and leave; what a large transaction changes has room beside it, as
+/// [`CHANGED_PAGES`] says. When a page is split, what moves to another one is overwritten where it was: else it would outlast
+/// the row, and its erasing.
 pub(super) const COMMITTER_SETTINGS: &str = "
     PRAGMA synchronous = FULL;
     PRAGMA secure_delete = FAST;
@@ -56,14 +65,16 @@ pub(super) const COMMITTER_SETTINGS: &str = "
     PRAGMA wal_autocheckpoint = 0;
     PRAGMA journal_size_limit = 67108864;
     PRAGMA temp_store = MEMORY;
-    PRAGMA cache_size = -8192;";
+    PRAGMA cache_size = -2048;
+    PRAGMA cache_spill = 1000;";
 
 /// For the connection that reads queues. The first one is not needed to read, but read back like everybody's.
 pub(super) const QUEUE_SETTINGS: &str = "
     PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON;
     PRAGMA wal_autocheckpoint = 0;
-    PRAGMA query_only = ON;";
+    PRAGMA query_only = ON;
+    PRAGMA cache_size = -256;";
 
 pub(super) fn connect_options(path: &Path, busy_timeout: Duration) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
@@ -93,6 +104,7 @@ pub(super) async fn writer(
     };
     // Secrets are written, replaced and erased here, and are not to stay behind in unused parts of pages.
     let options = options.clone().pragma("secure_delete", "FAST");
+    let options = options.pragma("cache_size", WRITER_CACHE).pragma("cache_spill", CHANGED_PAGES);
     let mut connection = options.connect().await.map_err(cannot_open)?;
     check_version(&mut connection).await?;
     check_settings(&mut connection).await?;

@@ -74,9 +74,11 @@ pub async fn webhooks_are_added_changed_and_removed(store: &dyn Store) {
 
 pub async fn an_old_secret_is_changed_and_erased_without_a_new_version(store: &dyn Store) {
     make::create_program(store, 1).await;
-    let old = OldSecret { new_accepted_at_ms: Some(7), ..make::old_secret(5_000) };
-    let first =
-        EndpointRecord { old_secret: Some(make::old_secret(4_000)), ..make::endpoint_record(10, "primary") };
+    let old = Box::new(OldSecret { new_accepted_at_ms: Some(7), ..make::old_secret(5_000) });
+    let first = EndpointRecord {
+        old_secret: Some(Box::new(make::old_secret(4_000))),
+        ..make::endpoint_record(10, "primary")
+    };
     let second = EndpointRecord { old_secret: Some(old.clone()), ..make::endpoint_record(20, "wh_2") };
     let upserts = vec![first.clone(), second.clone()];
     make::apply(store, WebhooksChange { upserts, ..make::change(1) }).await;

@@ -191,7 +191,7 @@ async fn fill_since(store: &dyn Store, migration: &str) {
             program_id: make::program(3),
             headers: make::headers(&[("x-api-key", "s3cret"), ("authorization", "Bearer \"s3cret\"")]),
             name: Some(make::name("CRM")),
-            old_secret: Some(OldSecret { new_accepted_at_ms: Some(8), ..make::old_secret(9) }),
+            old_secret: Some(Box::new(OldSecret { new_accepted_at_ms: Some(8), ..make::old_secret(9) })),
             ..make::endpoint_record(40, "primary")
         };
         let change =

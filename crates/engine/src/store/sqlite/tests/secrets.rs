@@ -67,11 +67,11 @@ async fn publish(store: &Sqlite) {
         timeout: None,
         headers: WebhookHeaders::parse([("X-Api-Key", HEADER_VALUE)]).expect("valid headers"),
         name: None,
-        old_secret: Some(OldSecret {
+        old_secret: Some(Box::new(OldSecret {
             secret: Secret::parse(OLD_SECRET).expect("a valid secret"),
             ends_at_ms: 5,
             new_accepted_at_ms: None,
-        }),
+        })),
     };
     store.apply(&SettingsChange::CreateProgram(program)).await.expect("applies");
     store.apply(&change(1, vec![endpoint], Vec::new())).await.expect("applies");

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use groundswell_types::EventId;
+use rusqlite::types::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row};
 
 use super::{File, accepts, execute, options};
 use crate::store::sql::Database as _;
-use crate::store::sqlite::{Options, Sqlite, open};
+use crate::store::sqlite::thread::Place;
+use crate::store::sqlite::{Options, Sqlite, open, thread};
 use crate::store::{Store, StoreError};
 
 const SETTINGS: [(&str, i64); 5] = [
@@ -35,10 +37,34 @@ async fn every_connection_syncs_fully_and_never_checkpoints_by_itself() {
     drop(writer);
     for (pragma, wanted) in SETTINGS {
         let value = store.writer.ask(pragma).await.expect("answers");
-        assert_eq!(value, rusqlite::types::Value::Integer(wanted), "{pragma}");
+        assert_eq!(value, Value::Integer(wanted), "{pragma}");
     }
     let refused = sqlx::query("DELETE FROM meta").execute(&mut *reader).await;
     assert!(refused.is_err(), "readers cannot write");
+}
+
+/// A cache is filled by a large database however much or little is read of it, and is not given back.
+#[tokio::test]
+async fn what_the_connections_keep_of_a_large_database_is_less_than_four_megabytes() {
+    const KEPT: &str = "PRAGMA cache_size";
+    const CHANGED: &str = "PRAGMA cache_spill";
+    let file = File::new();
+    let store = file.open().await;
+    let committer = store.writer.ask(KEPT).await.expect("answers");
+    let committer_changed = store.writer.ask(CHANGED).await.expect("answers");
+    let mut connection = store.reader().await.expect("reads");
+    let reader: i64 = sqlx::query_scalar(KEPT).fetch_one(&mut *connection).await.expect("answers");
+    let mut connection = store.writer.begin().await.expect("begins");
+    let writer: i64 = sqlx::query_scalar(KEPT).fetch_one(&mut *connection).await.expect("answers");
+    let writer_changed: i64 = sqlx::query_scalar(CHANGED).fetch_one(&mut *connection).await.expect("answers");
+    let place = Place { path: file.path(), busy_timeout: Duration::from_secs(1) };
+    let queue = thread::connect(&place, open::QUEUE_SETTINGS).expect("opens");
+    let queue: i64 = queue.query_row(KEPT, [], |row| row.get(0)).expect("answers");
+    assert_eq!(committer, Value::Integer(-2048));
+    let kib = 2048 - writer - queue - i64::from(options().readers) * reader;
+    assert!((2048..4 * 1024).contains(&kib), "{kib} KiB");
+    // Whoever writes has room for what a transaction changes beside that.
+    assert_eq!((committer_changed, writer_changed), (Value::Integer(1000), 1000));
 }
 
 #[tokio::test]

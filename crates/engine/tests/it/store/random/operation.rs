@@ -238,7 +238,7 @@ impl Webhooks {
             program_id: make::program(self.program),
             url: format!("https://example.com/{number}/{version}"),
             headers: make::headers(&[("x-version", &*version.to_string())][..usize::from(version % 3 == 0)]),
-            old_secret: (version % 5 == 0).then(|| make::old_secret(version)),
+            old_secret: (version % 5 == 0).then(|| Box::new(make::old_secret(version))),
             name: (version % 7 == 0).then(|| make::name(&format!("number {version}"))),
             timeout: (version % 2 == 0).then(|| make::timeout(1 + version % 30)),
             ..make::endpoint_record(number, ["primary", "wh_a", "wh_b"][public_id])
