@@ -377,6 +377,22 @@ fn a_held_endpoint_keeps_four_deliveries_in_memory_without_bodies_and_the_rest_c
 }
 
 #[test]
+fn a_refill_brings_no_more_bodies_than_are_sent_before_long() {
+    let held = Held { next_probe_at_ms: 0, tried_at_ms: 0 };
+    for (cap, held, wanted) in [(1, None, 16), (8, None, 32), (64, None, 256), (64, Some(held), 0)] {
+        let mut scheduler = proven(128, cap, 2);
+        scheduler.open(CONTENDER, 5, 0);
+        scheduler.gate(CONTENDER, Gate { held, paused_until_ms: None }, 0);
+        let actions = scheduler.poll(5);
+        let refill = actions.iter().find_map(|action| match action {
+            Action::Refill(refill) => Some(refill.bodies),
+            _ => None,
+        });
+        assert_eq!(refill, Some(wanted), "{cap} at once");
+    }
+}
+
+#[test]
 fn nothing_is_read_before_something_is_due() {
     let mut scheduler = Scheduler::new(limits(6, 64));
     scheduler.open(CONTENDER, 5_000, 0);
