@@ -38,10 +38,13 @@ impl Clock {
         Self(Source::Corrected(Arc::default()))
     }
 
-    /// A better clock says `now_ms`, give or take `doubt_ms`. One that can be corrected is moved there, with all its clones,
-    /// if it differs by more than that and [`TOLERANCE_MS`]; returns by how many milliseconds.
+    /// A better clock says `now_ms`, give or take `doubt_ms`. One that can be corrected, or goes with timers, is moved there, with
+    /// all its clones, if it differs by more than that and [`TOLERANCE_MS`]; returns by how many milliseconds.
     pub fn correct(&self, now_ms: i64, doubt_ms: i64) -> Option<i64> {
-        let Source::Corrected(ahead_ms) = &self.0 else { return None };
+        let ahead_ms = match &self.0 {
+            Source::Corrected(ahead_ms) | Source::Timers { at_start_ms: ahead_ms, .. } => ahead_ms,
+            Source::System | Source::Manual(_) => return None,
+        };
         let off_ms = now_ms.saturating_sub(self.now_ms());
         if off_ms.saturating_abs() <= TOLERANCE_MS.saturating_add(doubt_ms) {
             return None;
@@ -180,6 +183,10 @@ mod tests {
             clock.set(5_000);
             tokio::time::sleep(Duration::from_secs(1)).await;
             assert_eq!((clock.now_ms(), watch.elapsed_ms()), (6_000, 61_000));
+            assert_eq!(clock.correct(6_000 + TOLERANCE_MS, 0), None);
+            assert_eq!(clock.correct(9_000, 10), Some(3_000));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!((clock.now_ms(), watch.elapsed_ms()), (10_000, 62_000));
         });
     }
 }

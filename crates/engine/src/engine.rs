@@ -343,6 +343,7 @@ impl Engine {
 /// Stops everything once the database is lost to this process.
 async fn heed_loss(store: Arc<dyn Store>, fatal: CancellationToken, stop: CancellationToken) {
     tokio::select! {
+        biased;
         () = stop.cancelled() => {}
         error = store.lost() => {
             tracing::error!(%error, "the database is lost to this process; stopping");

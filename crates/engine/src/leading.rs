@@ -32,6 +32,7 @@ pub(crate) async fn run(engine: Arc<Engine>, mut began: CatchUp, stop: Cancellat
         lead.borrow_and_update();
         if !engine.nodes.leads() {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 _ = lead.changed() => {}
                 () = retention::run_beside(&engine, &stop) => {}
@@ -49,6 +50,7 @@ pub(crate) async fn run(engine: Arc<Engine>, mut began: CatchUp, stop: Cancellat
         let tasks = begin(&engine, std::mem::take(&mut began), &over);
         engine.is_leading.send_replace(true);
         tokio::select! {
+            biased;
             () = stop.cancelled() => {}
             _ = lead.changed() => {}
         }
@@ -85,6 +87,7 @@ async fn note_vanished(engine: Arc<Engine>, over: CancellationToken) {
     vanished.mark_unchanged();
     loop {
         tokio::select! {
+            biased;
             () = over.cancelled() => return,
             changed = vanished.changed() => if changed.is_err() { return },
         }

@@ -18,7 +18,7 @@ mod peers;
 mod served;
 pub(crate) mod time;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ pub struct Nodes {
 /// The others, as they were seen last.
 #[derive(Debug, Default)]
 struct Known {
-    addresses: HashMap<NodeId, String>,
+    addresses: BTreeMap<NodeId, String>,
     leader: Option<NodeId>,
 }
 
@@ -264,7 +264,7 @@ impl Nodes {
         deliveries: Vec<(EndpointId, DeliveryId)>,
     ) -> Vec<(DeliveryId, i64)> {
         let Some(peers) = self.peers.get() else { return Vec::new() };
-        let mut by_owner: HashMap<NodeId, Vec<DeliveryId>> = HashMap::new();
+        let mut by_owner: BTreeMap<NodeId, Vec<DeliveryId>> = BTreeMap::new();
         for (endpoint, delivery) in deliveries {
             if !self.served.has(endpoint)
                 && let Some((leases, _)) = self.served.leases()

@@ -165,6 +165,7 @@ pub(crate) struct Telling {
 /// Tells people from when it is known how, until stopped.
 pub(crate) async fn run(engine: Arc<Engine>, stop: CancellationToken) {
     tokio::select! {
+        biased;
         () = stop.cancelled() => return,
         () = engine.telling.has_begun.cancelled() => {}
     }

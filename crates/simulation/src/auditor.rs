@@ -57,6 +57,20 @@ pub enum Rule {
     LogIsTrue,
     /// Nobody waits for others.
     Fair,
+    /// Of several nodes one has a shard.
+    OneOwner,
+    /// Of several nodes one leads, and changes what all have.
+    OneLeads,
+    /// A node sends what is of its shards, before its time is over.
+    SentUnderLease,
+    /// A turn of a delivery is decided once, by the node that has its shard.
+    OneDecides,
+    /// After a crash others go on.
+    ServedAgain,
+    /// What one node accepts another one sends at once.
+    FoundSoon,
+    /// And within a minute, if it is told nothing.
+    FoundInAMinute,
 }
 
 /// One breach.
@@ -175,13 +189,14 @@ impl<'a> Auditor<'a> {
             Fact::Arrived { is_genuine: false, .. } => {
                 self.breach(entry, Rule::SignedRight, "a signature does not fit the webhook's secret");
             }
-            Fact::Arrived { .. } => {}
             Fact::Answered { request, answer } => self.requests.answered(*request, *answer),
             Fact::Shown { delivery, state, attempts } => {
                 self.shown_as(entry, *delivery, *state);
                 self.shown.insert(*delivery, attempts.clone());
             }
             Fact::Left(pending) => _ = self.left.insert(pending.key.delivery_id, *pending),
+            // There is one node.
+            Fact::Arrived { .. } | Fact::OfNodes(_) => {}
         }
     }
 

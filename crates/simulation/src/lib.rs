@@ -14,6 +14,7 @@ pub mod plan;
 mod power;
 mod producer;
 mod run;
+pub mod several;
 mod store;
 pub mod trace;
 mod world;
@@ -25,12 +26,16 @@ use plan::Plan;
 
 /// Runs a plan twice and says what was wrong; one seed must give one trace.
 pub fn check(plan: &Plan) -> Result<Run, Vec<Violation>> {
-    let first = run(plan.clone());
-    let violations = auditor::audit(&first.plan, &first.trace);
+    same_twice(|| run(plan.clone()), |run| auditor::audit(&run.plan, &run.trace))
+}
+
+fn same_twice(run: impl Fn() -> Run, audit: impl Fn(&Run) -> Vec<Violation>) -> Result<Run, Vec<Violation>> {
+    let first = run();
+    let violations = audit(&first);
     if !violations.is_empty() {
         return Err(violations);
     }
-    let second = run(plan.clone());
+    let second = run();
     match first.trace.iter().zip(&second.trace).position(|(one, other)| one != other) {
         None if first.trace.len() == second.trace.len() => Ok(first),
         at => {

@@ -19,9 +19,12 @@ use crate::plan::MAX_JUMP_MS;
 use crate::trace::Hook;
 use crate::world::{OWN_HEADER, World, locked, secret_of, url_of};
 
-/// Makes the programs and their webhooks.
+/// Makes the programs and their webhooks, as far as they are not there.
 pub(crate) async fn set_up(world: &World, engine: &Engine, ledger: &Shared) -> Result<(), EngineError> {
     for (at, hosts) in world.plan.programs.iter().enumerate() {
+        if locked(ledger).programs[at].id.is_some() {
+            continue;
+        }
         let currency = Currency::parse("USD").expect("a currency");
         let program =
             engine.create_program(NewProgram { kind: ProgramType::Referral, name: None, currency }).await?;
@@ -59,23 +62,27 @@ pub(crate) async fn manage(world: &Arc<World>, engine: &Arc<Engine>, ledger: &Sh
             _ => rng.random_range(0..=most_ms),
         });
         tokio::time::sleep(Duration::from_millis(gap_ms.unsigned_abs())).await;
-        let target = {
-            let mut ledger = locked(ledger);
-            ledger.changes_left -= 1;
-            ledger.look(engine);
-            // The program whose waits are measured is left alone.
-            let first = usize::from(world.plan.is_fair);
-            let program = world.draw(|rng| rng.random_range(first..ledger.programs.len()));
-            let program = &ledger.programs[program];
-            let hooks = program.hooks.len();
-            let hook =
-                (hooks > 0).then(|| program.hooks[world.draw(|rng| rng.random_range(0..hooks))].clone());
-            program.id.clone().map(|id| (id, hook, hooks))
-        };
-        if let Some((program, hook, hooks)) = target {
-            // What fails is seen by the next look; what is refused is as it was.
-            let _ = change(world, engine, ledger, (&program, hook, hooks)).await;
-        }
+        locked(ledger).changes_left -= 1;
+        change_something(world, engine, ledger).await;
+    }
+}
+
+/// Changes one thing.
+pub(crate) async fn change_something(world: &World, engine: &Engine, ledger: &Shared) {
+    let target = {
+        let mut ledger = locked(ledger);
+        ledger.look(engine);
+        // The program whose waits are measured is left alone.
+        let first = usize::from(world.plan.is_fair);
+        let program = world.draw(|rng| rng.random_range(first..ledger.programs.len()));
+        let program = &ledger.programs[program];
+        let hooks = program.hooks.len();
+        let hook = (hooks > 0).then(|| program.hooks[world.draw(|rng| rng.random_range(0..hooks))].clone());
+        program.id.clone().map(|id| (id, hook, hooks))
+    };
+    if let Some((program, hook, hooks)) = target {
+        // What fails is seen by the next look; what is refused is as it was.
+        let _ = change(world, engine, ledger, (&program, hook, hooks)).await;
     }
 }
 

@@ -49,6 +49,8 @@ pub struct StorePlan {
     pub fatal: f64,
     /// Of a read that is answered late, with what it saw early.
     pub slow: f64,
+    /// Of a statement about leases that is lost, or executed without an answer, perhaps late.
+    pub lost: f64,
     /// The usual longest wait for a commit.
     pub commit_ms: u64,
     /// The disk is full from then to then, milliseconds since the world began.
@@ -68,7 +70,7 @@ pub struct LifePlan {
 }
 
 /// What is broken on purpose, to see that the auditor notices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Sabotage {
     /// The store answers commits before it writes them.
     AnswersEarly,
@@ -80,6 +82,18 @@ pub enum Sabotage {
     InventsSuccess,
     /// A request goes out twice.
     SendsTwice,
+    /// Of several nodes: outcomes count whoever has the shard by now.
+    FencesNothing,
+    /// A node that cannot renew its leases goes on as if it had.
+    RenewsByItself,
+    /// Events are accepted by settings that another node has changed.
+    AcceptsByOldSettings,
+    /// A node that leads no more goes on changing settings.
+    LeadsForEver,
+    /// No node is told what others accepted, nor looks for it.
+    LooksAtNothing,
+    /// No node is told what others accepted, nor looks for it but once a minute. As it may be: this breaks no promise.
+    LooksOnceAMinute,
 }
 
 /// A receiver's machine.
@@ -260,7 +274,15 @@ fn config(rng: &mut SmallRng) -> EngineConfig {
 impl StorePlan {
     /// A store that is well.
     pub const fn quick() -> Self {
-        Self { unavailable: 0.0, full: 0.0, fatal: 0.0, slow: 0.0, commit_ms: 4, outages: Vec::new() }
+        Self {
+            unavailable: 0.0,
+            full: 0.0,
+            fatal: 0.0,
+            slow: 0.0,
+            lost: 0.0,
+            commit_ms: 4,
+            outages: Vec::new(),
+        }
     }
 }
 
@@ -280,6 +302,7 @@ fn store(rng: &mut SmallRng, chaos_ms: i64) -> StorePlan {
         full: probability(0.1),
         fatal: probability(0.004),
         slow: probability(0.3),
+        lost: 0.0,
         commit_ms: if rng.random_bool(0.2) { 2_000 } else { 20 },
         outages,
     }

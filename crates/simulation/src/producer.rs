@@ -17,7 +17,7 @@ use crate::world::{World, locked};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An event on its way to the engine.
-struct Submission {
+pub(crate) struct Submission {
     tag: Tag,
     program: ProgramId,
     text: String,
@@ -53,7 +53,7 @@ pub(crate) async fn insist(world: &Arc<World>, engine: &Arc<Engine>, ledger: &Sh
 }
 
 /// New events for one program; for the one whose waits are measured only one now and then.
-fn burst(world: &World, ledger: &Shared) -> Vec<Submission> {
+pub(crate) fn burst(world: &World, ledger: &Shared) -> Vec<Submission> {
     let mut ledger = locked(ledger);
     let (program, count) = world.draw(|rng| {
         let program = rng.random_range(0..ledger.programs.len());
@@ -88,7 +88,7 @@ fn submission(ledger: &crate::ledger::Ledger, tag: Tag) -> Option<Submission> {
 }
 
 /// What has a key and no answer yet, at most so many.
-fn unanswered(ledger: &Shared, most: usize) -> Vec<Submission> {
+pub(crate) fn unanswered(ledger: &Shared, most: usize) -> Vec<Submission> {
     let ledger = locked(ledger);
     let open =
         ledger.events.iter().zip(0..).filter(|(event, _)| event.has_key && event.state == EventState::Open);
@@ -115,7 +115,8 @@ async fn send(world: &Arc<World>, engine: &Arc<Engine>, ledger: &Shared, all: Ve
     join_all(all.iter().map(|one| submit(world, engine, ledger, one))).await;
 }
 
-async fn submit(world: &Arc<World>, engine: &Arc<Engine>, ledger: &Shared, one: &Submission) {
+/// Sends one; what is answered is noted.
+pub(crate) async fn submit(world: &World, engine: &Engine, ledger: &Shared, one: &Submission) {
     let Submission { tag, program, text, key } = one;
     let tag = *tag;
     world.note(Fact::Submitted { tag, has_key: key.is_some() });

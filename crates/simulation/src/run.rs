@@ -72,10 +72,10 @@ pub fn run(plan: Plan) -> Run {
         }
         down_ms = RESTART_MS;
     }
-    machine.note_what_is_left();
+    note_what_is_left(&machine.world, &machine.memory);
     let Machine { world, .. } = machine;
     let world = Arc::into_inner(world).expect("the engine is gone, so nobody else has the world");
-    Run { plan, trace: world.into_trace(), points }
+    Run { plan, trace: world.take_trace(), points }
 }
 
 impl Machine {
@@ -102,7 +102,7 @@ impl Machine {
 
     async fn work(&self, life: &Life, clock: groundswell_engine::clock::Clock) -> End {
         let parts = EngineParts {
-            store: Arc::new(Disk { memory: Arc::clone(&self.memory), world: Arc::clone(&self.world) }),
+            store: Arc::new(Disk::alone(Arc::clone(&self.memory), Arc::clone(&self.world))),
             config: self.world.plan.config.clone(),
             clock,
         };
@@ -162,60 +162,60 @@ impl Machine {
         self.world.set_calm(true);
         producer::insist(&self.world, engine, &self.ledger).await;
         let until_ms = self.world.now_ms() + self.world.plan.drain_ms();
-        while self.world.now_ms() < until_ms && !self.has_drained().await {
+        while self.world.now_ms() < until_ms && !has_drained(&self.memory).await {
             tokio::time::sleep(LOOK).await;
         }
-        self.note_log(engine).await.expect("nothing goes wrong any more");
+        note_log(&self.world, engine, &self.ledger).await.expect("nothing goes wrong any more");
     }
+}
 
-    async fn has_drained(&self) -> bool {
-        let endpoints = self.memory.endpoints().await.unwrap_or_default();
-        for endpoint in endpoints {
-            let rows = self.memory.pending(endpoint.id, None, 1).await;
-            if rows.is_ok_and(|rows| !rows.is_empty()) {
-                return false;
+/// Whether nothing waits any more.
+pub(crate) async fn has_drained(memory: &Memory) -> bool {
+    let endpoints = memory.endpoints().await.unwrap_or_default();
+    for endpoint in endpoints {
+        let rows = memory.pending(endpoint.id, None, 1).await;
+        if rows.is_ok_and(|rows| !rows.is_empty()) {
+            return false;
+        }
+    }
+    memory.running_resend_jobs().await.is_ok_and(|jobs| jobs.is_empty())
+}
+
+/// What the log shows, of every delivery there is.
+pub(crate) async fn note_log(world: &World, engine: &Engine, ledger: &Shared) -> Result<(), EngineError> {
+    let programs: Vec<_> = locked(ledger).programs.iter().filter_map(|one| one.id.clone()).collect();
+    for program in programs {
+        let mut query = DeliveryQuery { limit: Some(100), ..DeliveryQuery::default() };
+        loop {
+            let page = engine.deliveries(&program, &query).await?;
+            for view in page.deliveries {
+                let detail = engine.delivery(&program, view.id).await?;
+                let attempts = detail.attempt_log.iter().map(|attempt| ShownAttempt {
+                    number: attempt.number,
+                    started_at_ms: attempt.started_at,
+                    possibly_sent_before: attempt.possibly_sent_before,
+                });
+                let (delivery, state, attempts) = (view.id, view.state, attempts.collect());
+                world.note(Fact::Shown { delivery, state, attempts });
+            }
+            query.next_id = page.next_id;
+            if query.next_id.is_none() {
+                break;
             }
         }
-        self.memory.running_resend_jobs().await.is_ok_and(|jobs| jobs.is_empty())
     }
+    Ok(())
+}
 
-    /// What the log shows, of every delivery there is.
-    async fn note_log(&self, engine: &Engine) -> Result<(), EngineError> {
-        let programs: Vec<_> =
-            locked(&self.ledger).programs.iter().filter_map(|one| one.id.clone()).collect();
-        for program in programs {
-            let mut query = DeliveryQuery { limit: Some(100), ..DeliveryQuery::default() };
-            loop {
-                let page = engine.deliveries(&program, &query).await?;
-                for view in page.deliveries {
-                    let detail = engine.delivery(&program, view.id).await?;
-                    let attempts = detail.attempt_log.iter().map(|attempt| ShownAttempt {
-                        number: attempt.number,
-                        started_at_ms: attempt.started_at,
-                        possibly_sent_before: attempt.possibly_sent_before,
-                    });
-                    let (delivery, state, attempts) = (view.id, view.state, attempts.collect());
-                    self.world.note(Fact::Shown { delivery, state, attempts });
-                }
-                query.next_id = page.next_id;
-                if query.next_id.is_none() {
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// What is still pending on disk.
-    fn note_what_is_left(&self) {
-        for endpoint in self.world.endpoints() {
-            let waiting = self.memory.pending(endpoint, None, usize::MAX);
-            let parked = self.memory.oldest_parked(endpoint, usize::MAX);
-            for rows in [waiting.now_or_never(), parked.now_or_never()] {
-                let rows = rows.expect("the maps answer at once").expect("nothing goes wrong with maps");
-                for row in rows {
-                    self.world.note_always(Fact::Left(row));
-                }
+/// What is still pending on disk.
+pub(crate) fn note_what_is_left(world: &World, memory: &Memory) {
+    for endpoint in world.endpoints() {
+        let waiting = memory.pending(endpoint, None, usize::MAX);
+        let parked = memory.oldest_parked(endpoint, usize::MAX);
+        for rows in [waiting.now_or_never(), parked.now_or_never()] {
+            let rows = rows.expect("the maps answer at once").expect("nothing goes wrong with maps");
+            for row in rows {
+                world.note_always(Fact::Left(row));
             }
         }
     }

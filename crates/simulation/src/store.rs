@@ -3,6 +3,7 @@
 
 mod addresses;
 mod audit;
+mod cluster;
 mod editor_links;
 mod erasure;
 mod first_steps;
@@ -10,11 +11,15 @@ mod forward;
 mod health;
 mod incidents;
 mod joining;
+pub(crate) mod line;
 mod people;
 mod telling;
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use groundswell_engine::cluster::Snapshot;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::{
     Accept, Accepted, Batch, BoxError, Forget, Move, MoveStep, Moved, ResendBatch, SettingsChange, Store,
@@ -22,15 +27,31 @@ use groundswell_engine::store::{
 };
 use rand::Rng;
 
+use self::line::Line;
 use crate::plan::Sabotage;
 use crate::trace::{ChangeFact, Fact, Tag};
 use crate::world::{World, read_url};
 
-/// A disk.
+/// A disk, or what one node has of a database that several share.
 pub(crate) struct Disk {
-    pub(crate) memory: Arc<Memory>,
-    pub(crate) world: Arc<World>,
+    memory: Arc<Memory>,
+    world: Arc<World>,
+    /// The way there, where there are several nodes.
+    line: Option<Arc<Line>>,
+    /// How leases were last seen, for those that renew them by themselves.
+    seen: Mutex<Snapshot>,
+    /// When shards were last taken, milliseconds since the world began.
+    took_at_ms: AtomicI64,
 }
+
+/// A statement waits so long for its answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The usual longest wait for a commit while nothing is wrong, where there are several nodes; milliseconds.
+const CALM_COMMIT_MS: u64 = 20;
+
+/// What became of a write is found out within this time, or not at all.
+const CLEARING_UP: Duration = Duration::from_mins(2);
 
 /// Marks an event that the database cannot take.
 pub(crate) const UNSTORABLE: &str = "unstorable";
@@ -49,12 +70,41 @@ fn cause(text: &'static str) -> BoxError {
 }
 
 impl Disk {
+    /// A disk of one's own.
+    pub(crate) fn alone(memory: Arc<Memory>, world: Arc<World>) -> Self {
+        Self { memory, world, line: None, seen: Mutex::default(), took_at_ms: AtomicI64::new(0) }
+    }
+
+    /// A node's handle on what several share.
+    pub(crate) fn of_node(memory: Arc<Memory>, world: Arc<World>, line: Arc<Line>) -> Self {
+        Self { line: Some(line), ..Self::alone(memory, world) }
+    }
+
+    /// Whether the database can be reached, sooner or later.
+    async fn reaches(&self, patience: Duration) -> bool {
+        match &self.line {
+            Some(line) => line.is_whole_within(patience).await,
+            None => true,
+        }
+    }
+
+    fn tick(&self) {
+        if let Some(line) = &self.line {
+            line.tick(self.world.true_ms());
+        }
+    }
+
     /// Everything a write goes through before it takes effect.
     async fn before_write(&self) -> Fault {
         let world = &self.world;
         world.power().point().await;
-        world.pause(0..=world.plan.store.commit_ms).await;
+        // Of several nodes it is measured how soon they do things when all is well.
+        let most_ms = if world.is_calm() && self.line.is_some() { CALM_COMMIT_MS } else { u64::MAX };
+        world.pause(0..=world.plan.store.commit_ms.min(most_ms)).await;
         world.power().point().await;
+        if !self.reaches(PATIENCE).await {
+            return Fault::Before(StoreError::Unavailable(cause("the database is far away")));
+        }
         if world.is_calm() {
             return Fault::None;
         }
@@ -76,11 +126,16 @@ impl Disk {
         }
     }
 
-    /// It has taken effect; the answer is on its way.
-    async fn after_write(&self) {
+    /// It has taken effect; the answer is on its way. What became of it is found out once the database can be reached again.
+    async fn after_write(&self) -> Result<(), StoreError> {
         self.world.power().point().await;
         self.world.pause(0..=2).await;
         self.world.power().point().await;
+        if self.reaches(CLEARING_UP).await {
+            Ok(())
+        } else {
+            Err(StoreError::Fatal(cause("the database has been away for too long")))
+        }
     }
 
     /// Carries out one write.
@@ -93,11 +148,12 @@ impl Disk {
         if let Fault::Before(error) = fault {
             return Err(error);
         }
+        self.tick();
         let result = effect.await;
         if let Ok(done) = &result {
             note(done);
         }
-        self.after_write().await;
+        self.after_write().await?;
         match fault {
             Fault::After(error) if result.is_ok() => Err(error),
             _ => result,
@@ -114,18 +170,36 @@ impl Disk {
             return Err(StoreError::Unavailable(cause("the database is busy")));
         }
         world.pause(0..=1).await;
+        if !self.reaches(PATIENCE).await {
+            return Err(StoreError::Unavailable(cause("the database is far away")));
+        }
         let result = effect.await;
         if !world.is_calm() && world.happens(plan.slow) {
             world.pause(0..=3_000).await;
         }
         world.power().point().await;
+        if !self.reaches(PATIENCE).await {
+            return Err(StoreError::Unavailable(cause("the database is far away")));
+        }
         result
     }
 
+    fn is_unstorable(&self, batch: &Batch) -> bool {
+        let is_marked = |accept: &Accept| contains(&accept.body, UNSTORABLE.as_bytes());
+        !self.world.is_calm() && batch.accepts.iter().any(is_marked)
+    }
+
+    /// Whether the queues of this node's shards are looked at only when it takes them, since looking is broken.
+    fn looks_at_nothing(&self) -> bool {
+        /// A node that has taken shards reads what waits there within this time.
+        const TAKING_MS: i64 = 1_000;
+        let took_ms = self.took_at_ms.load(Ordering::Relaxed);
+        self.world.plan.sabotage == Some(Sabotage::LooksAtNothing)
+            && self.world.now_ms() - took_ms > TAKING_MS
+    }
+
     async fn commit_batch(&self, batch: &Batch) -> Result<Vec<Accepted>, StoreError> {
-        let is_unstorable =
-            |accept: &Accept| contains(&accept.body, UNSTORABLE.as_bytes()) && !self.world.is_calm();
-        if batch.accepts.iter().any(is_unstorable) {
+        if self.is_unstorable(batch) {
             self.world.power().point().await;
             return Err(StoreError::Rejected(cause("an unstorable event")));
         }
@@ -134,7 +208,10 @@ impl Disk {
         if self.world.plan.sabotage == Some(Sabotage::AnswersEarly) && batch.outcomes.is_empty() {
             return Ok(self.answer_early(batch));
         }
-        self.write(self.memory.commit(batch), |accepted| note_commit(&self.world, batch, accepted)).await
+        self.write(Store::commit(self.memory.as_ref(), batch), |accepted| {
+            note_commit(&self.world, batch, accepted);
+        })
+        .await
     }
 
     /// The batch without some of its outcomes, if that is what is broken.
@@ -152,7 +229,7 @@ impl Disk {
         let answers = batch.accepts.iter().map(|_| Accepted::New).collect();
         tokio::spawn(async move {
             world.pause(1..=50).await;
-            if let Ok(accepted) = memory.commit(&batch).await {
+            if let Ok(accepted) = Store::commit(memory.as_ref(), &batch).await {
                 note_commit(&world, &batch, &accepted);
             }
         });
@@ -161,6 +238,7 @@ impl Disk {
 
     async fn apply_change(&self, change: &SettingsChange) -> Result<(), StoreError> {
         let world = &self.world;
+        self.be_leader().await;
         self.write(self.memory.apply(change), |()| note_change(world, change)).await?;
         if let SettingsChange::Webhooks(_) = change {
             world.note(Fact::Live);
@@ -172,8 +250,8 @@ impl Disk {
         if step.kind == Move::Park && self.world.plan.sabotage == Some(Sabotage::ParksNothing) {
             return Ok(Moved { rows: 0, next: None });
         }
-        let note = |moved: &Moved| self.world.note(Fact::Moved(Box::new(step.clone()), moved.next));
-        self.write(self.memory.move_pending(step), note).await
+        let note = |moved: &Moved| note_moved(&self.world, step, moved);
+        self.write(Store::move_pending(self.memory.as_ref(), step), note).await
     }
 
     async fn commit_resends(&self, batch: &ResendBatch) -> Result<(), StoreError> {
@@ -191,13 +269,21 @@ impl Disk {
     }
 }
 
-fn note_commit(world: &World, batch: &Batch, accepted: &[Accepted]) {
+fn note_moved(world: &World, step: &MoveStep, moved: &Moved) {
+    world.note(Fact::Moved(Box::new(step.clone()), moved.next));
+}
+
+fn note_accepts(world: &World, batch: &Batch, accepted: &[Accepted]) {
     for (accept, answer) in batch.accepts.iter().zip(accepted) {
         if *answer == Accepted::New {
             let tag = tag_of(&accept.body);
             world.note(Fact::Accepted { tag, event: accept.event_id, accept: Box::new(accept.into()) });
         }
     }
+}
+
+fn note_commit(world: &World, batch: &Batch, accepted: &[Accepted]) {
+    note_accepts(world, batch, accepted);
     for outcome in &batch.outcomes {
         world.note(Fact::Outcome(Box::new(outcome.into())));
     }

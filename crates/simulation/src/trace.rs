@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use groundswell_engine::cluster::{Epoch, Lease};
 use groundswell_engine::store::{
     Accept, AttemptRecord, EndpointId, EndpointRecord, Forget, HealthRecord, MoveStep, Outcome, Pending,
     PendingKey, ResendBatch, WebhooksChange,
@@ -80,6 +81,33 @@ pub enum Fact {
     Shown { delivery: DeliveryId, state: DeliveryState, attempts: Vec<ShownAttempt> },
     /// At the end: a row that is still pending.
     Left(Pending),
+    /// Where there are several nodes.
+    OfNodes(NodeFact),
+}
+
+/// What happens with several nodes only; to the one whose number stands in the place of a life's, if to one.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NodeFact {
+    /// In the database: these leases are its own, for so many milliseconds.
+    Took(Vec<Lease>, i64),
+    /// In the database: these last so many milliseconds from now.
+    Renewed(Vec<Lease>, i64),
+    /// In the database: these are given up, as far as it had them.
+    Released(Vec<Lease>),
+    /// On disk, as far as the epoch is the shard's: the outcome of an attempt that was begun in it, or an ending.
+    Outcome(Box<OutcomeFact>, Epoch),
+    /// It crashes; with it, nothing else is wrong, so it is measured how soon others go on.
+    CrashesAlone,
+    /// It cannot reach the database any more, or can again.
+    Reaches(bool),
+    /// It does nothing for so many milliseconds.
+    Stops(i64),
+    /// Nothing goes wrong from now on.
+    Calm,
+    /// What is submitted from now on is to be sent as soon as can be.
+    Well,
+    /// At the end: the log cannot be read.
+    Unreadable,
 }
 
 /// What the auditor needs of an accept.

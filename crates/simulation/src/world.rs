@@ -18,12 +18,17 @@ use crate::trace::{Entry, Fact, Hook, RequestId};
 /// 2026-01-01T00:00:00Z, where the engine's clock starts.
 const START_MS: i64 = 1_767_225_600_000;
 
-/// One run's world.
+/// One run's world, as one process is in it.
 pub(crate) struct World {
     pub(crate) plan: Plan,
+    shared: Arc<Everywhere>,
+    present: Mutex<Present>,
+}
+
+/// What is the same for all processes.
+struct Everywhere {
     chance: Mutex<SmallRng>,
     trace: Mutex<Vec<Entry>>,
-    present: Mutex<Present>,
     next_request: AtomicU64,
     /// Whether nothing goes wrong.
     is_calm: AtomicBool,
@@ -52,15 +57,45 @@ impl World {
             world: Clock::manual(0),
             engine: Clock::manual(START_MS),
         };
-        Self {
+        let shared = Everywhere {
             chance: Mutex::new(SmallRng::seed_from_u64(plan.seed ^ 0x5eed)),
-            plan,
             trace: Mutex::new(Vec::new()),
-            present: Mutex::new(present),
             next_request: AtomicU64::new(1),
             is_calm: AtomicBool::new(true),
             endpoints: Mutex::new(BTreeMap::new()),
-        }
+        };
+        Self { plan, shared: Arc::new(shared), present: Mutex::new(present) }
+    }
+
+    /// The same world for one node of several, from within its runtime, so many milliseconds after the world began. In
+    /// the trace its number stands in the place of a life's. Its clock is off by so many milliseconds, until it is corrected.
+    pub(crate) fn of_node(&self, number: u32, (at_ms, off_ms): (i64, i64)) -> Self {
+        let present = Present {
+            life: number,
+            power: Arc::new(Power::until(u64::MAX)),
+            world: Clock::of_timers(at_ms),
+            engine: Clock::of_timers(START_MS + at_ms + off_ms),
+        };
+        Self { plan: self.plan.clone(), shared: Arc::clone(&self.shared), present: Mutex::new(present) }
+    }
+
+    /// It is so late for whoever is no node.
+    pub(crate) fn set_time(&self, at_ms: i64) {
+        let present = locked(&self.present);
+        present.world.set(at_ms);
+        present.engine.set(START_MS + at_ms);
+    }
+
+    /// Writes into the trace, at the time of whoever is no node, what happened to a node.
+    pub(crate) fn note_of(&self, number: u32, fact: Fact) {
+        let Present { world, engine, .. } = locked(&self.present).clone();
+        let entry = Entry { at_ms: world.now_ms(), clock_ms: engine.now_ms(), life: number, fact };
+        locked(&self.shared.trace).push(entry);
+    }
+
+    /// The clock that the engine reads.
+    pub(crate) fn engine_clock(&self) -> Clock {
+        locked(&self.present).engine.clone()
     }
 
     /// A life begins, within its runtime and `down_ms` after the one before ended. Returns the engine's clock.
@@ -91,6 +126,11 @@ impl World {
         locked(&self.present).world.now_ms()
     }
 
+    /// What a clock says that is right, Unix milliseconds.
+    pub(crate) fn true_ms(&self) -> i64 {
+        START_MS + self.now_ms()
+    }
+
     /// What the engine's clock says.
     pub(crate) fn clock_ms(&self) -> i64 {
         locked(&self.present).engine.now_ms()
@@ -104,11 +144,11 @@ impl World {
 
     /// Things go wrong from now on, or no longer.
     pub(crate) fn set_calm(&self, is_calm: bool) {
-        self.is_calm.store(is_calm, Ordering::Relaxed);
+        self.shared.is_calm.store(is_calm, Ordering::Relaxed);
     }
 
     pub(crate) fn is_calm(&self) -> bool {
-        self.is_calm.load(Ordering::Relaxed)
+        self.shared.is_calm.load(Ordering::Relaxed)
     }
 
     /// Writes into the trace what can be seen; when the power is out, nothing can.
@@ -122,20 +162,21 @@ impl World {
     pub(crate) fn note_always(&self, fact: Fact) {
         let Present { life, world, engine, .. } = locked(&self.present).clone();
         let entry = Entry { at_ms: world.now_ms(), clock_ms: engine.now_ms(), life, fact };
-        locked(&self.trace).push(entry);
+        locked(&self.shared.trace).push(entry);
     }
 
-    pub(crate) fn into_trace(self) -> Vec<Entry> {
-        self.trace.into_inner().unwrap_or_else(PoisonError::into_inner)
+    /// All that happened.
+    pub(crate) fn take_trace(&self) -> Vec<Entry> {
+        std::mem::take(&mut *locked(&self.shared.trace))
     }
 
     pub(crate) fn next_request(&self) -> RequestId {
-        self.next_request.fetch_add(1, Ordering::Relaxed)
+        self.shared.next_request.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Draws from the run's one source of chance.
     pub(crate) fn draw<T>(&self, draw: impl FnOnce(&mut SmallRng) -> T) -> T {
-        draw(&mut locked(&self.chance))
+        draw(&mut locked(&self.shared.chance))
     }
 
     /// Whether something happens that happens with `probability`.
@@ -155,17 +196,17 @@ impl World {
 
     /// Remembers which endpoint a webhook is.
     pub(crate) fn name(&self, hook: Hook, endpoint: EndpointId) {
-        locked(&self.endpoints).insert(hook.number, endpoint);
+        locked(&self.shared.endpoints).insert(hook.number, endpoint);
     }
 
     /// The endpoints of all webhooks there ever were.
     pub(crate) fn endpoints(&self) -> Vec<EndpointId> {
-        locked(&self.endpoints).values().copied().collect()
+        locked(&self.shared.endpoints).values().copied().collect()
     }
 
     /// The endpoint of a webhook.
     pub(crate) fn endpoint(&self, hook: u32) -> Option<EndpointId> {
-        locked(&self.endpoints).get(&hook).copied()
+        locked(&self.shared.endpoints).get(&hook).copied()
     }
 }
 

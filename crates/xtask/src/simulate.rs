@@ -14,6 +14,9 @@ pub struct Options {
     /// The first of them.
     #[arg(long, default_value_t = 0)]
     first: u64,
+    /// Several nodes on one database, instead of one with its own.
+    #[arg(long)]
+    nodes: bool,
     /// Print everything that happens.
     #[arg(long)]
     trace: bool,
@@ -31,6 +34,9 @@ pub fn simulate(workspace: &Workspace, options: &Options) -> Result<()> {
     }
     cargo.arg("--").arg("--seeds").arg(options.seeds.to_string());
     cargo.arg("--first").arg(options.first.to_string());
+    if options.nodes {
+        cargo.arg("--nodes");
+    }
     if options.trace {
         cargo.arg("--trace");
     }

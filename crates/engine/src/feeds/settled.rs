@@ -32,6 +32,7 @@ pub(crate) async fn run(feeds: Arc<Feeds>, store: Arc<dyn Store>, stop: Cancella
     loop {
         let is_followed = feeds.is_followed();
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             () = feeds.news.notified() => {}
             () = tokio::time::sleep(EVERY), if is_followed => {}
@@ -40,6 +41,7 @@ pub(crate) async fn run(feeds: Arc<Feeds>, store: Arc<dyn Store>, stop: Cancella
             continue;
         }
         let looked = tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             looked = feeds.look(cluster) => looked,
         };

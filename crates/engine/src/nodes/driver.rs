@@ -1,11 +1,11 @@
 //! Carries out what the state machine of the leases says: asks the database, begins and gives up shards.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -76,17 +76,61 @@ struct Shared {
     writer: WriterHandle,
     runtime: mpsc::Sender<Message>,
     clock: Clock,
-    /// Shards that are being left, and how often: it takes as long as the database does for what is being written.
-    leaving: watch::Sender<BTreeMap<Shard, usize>>,
+    leaving: Leaving,
     /// The database has so long to answer.
     patience: Duration,
+}
+
+/// Shards that are being left, and how often: it takes as long as the database does for what is being written.
+#[derive(Default)]
+struct Leaving {
+    shards: Mutex<BTreeMap<Shard, usize>>,
+    /// Those who wait are woken in the order they came, which a watch channel does not do.
+    are_left: Notify,
+}
+
+impl Leaving {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Shard, usize>> {
+        self.shards.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin(&self, shard: Shard) {
+        *self.lock().entry(shard).or_default() += 1;
+    }
+
+    fn end(&self, shards: &[Shard]) {
+        let mut leaving = self.lock();
+        for shard in shards {
+            if let Some(count) = leaving.get_mut(shard) {
+                *count -= 1;
+            }
+        }
+        leaving.retain(|_, count| *count > 0);
+        drop(leaving);
+        self.are_left.notify_waiters();
+    }
+
+    /// Waits until none of these is being left.
+    async fn until_left(&self, leases: &[Lease]) {
+        loop {
+            let left = self.are_left.notified();
+            let are_left = {
+                let leaving = self.lock();
+                leases.iter().all(|lease| !leaving.contains_key(&lease.shard))
+            };
+            if are_left {
+                return;
+            }
+            left.await;
+        }
+    }
 }
 
 impl Driver {
     pub(crate) fn new(parts: DriverParts) -> Self {
         let DriverParts { nodes, store, directory, writer, runtime, timing, clock, inputs, stop } = parts;
         let patience = Duration::from_millis((timing.ttl_ms / 6).unsigned_abs());
-        let leaving = watch::Sender::default();
+        let leaving = Leaving::default();
         let shared = Shared { nodes, store, directory, writer, runtime, clock, leaving, patience };
         Self { shared: Arc::new(shared), inputs, tasks: TaskTracker::new(), said: AtomicUsize::new(0), stop }
     }
@@ -162,7 +206,7 @@ impl Driver {
         let served = &self.shared.nodes.served;
         for shard in drained.iter().map(|lease| lease.shard).chain(stopped.iter().copied()) {
             served.serve(shard, false);
-            self.shared.leaving.send_modify(|leaving| *leaving.entry(shard).or_default() += 1);
+            self.shared.leaving.begin(shard);
         }
         if drained.iter().any(|lease| lease.shard == LEAD) {
             self.shared.lead(None);
@@ -301,22 +345,7 @@ impl Shared {
         // and sends nothing.
         let _ = self.runtime.send(Message::Left(shards.clone())).await;
         self.writer.forsake(shards.clone()).await;
-        self.leaving.send_modify(|leaving| {
-            for shard in shards {
-                if let Some(count) = leaving.get_mut(&shard) {
-                    *count -= 1;
-                }
-            }
-            leaving.retain(|_, count| *count > 0);
-        });
-    }
-
-    /// Waits until none of these shards is being left: what is read afterwards is not forgotten again.
-    async fn until_left(&self, leases: &[Lease]) {
-        let are_left =
-            |leaving: &BTreeMap<Shard, usize>| leases.iter().all(|lease| !leaving.contains_key(&lease.shard));
-        // Never fails: the sender is this one's.
-        let _ = self.leaving.subscribe().wait_for(are_left).await;
+        self.leaving.end(&shards);
     }
 
     async fn drain(&self, leases: Vec<Lease>) {
@@ -339,7 +368,8 @@ impl Shared {
 
     /// Reads what waits in these shards, and has it delivered. Tries until it works or they are lost.
     async fn take_over(&self, mut leases: Vec<Lease>) {
-        self.until_left(&leases).await;
+        // What is read afterwards is not forgotten again.
+        self.leaving.until_left(&leases).await;
         loop {
             leases.retain(|lease| self.nodes.served.holds(*lease));
             if leases.is_empty() {

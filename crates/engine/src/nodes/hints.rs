@@ -1,6 +1,6 @@
 //! Telling other nodes at once of what was committed for their endpoints. While one is being told, what is new gathers.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ const NEWS_KEPT: usize = 10_000;
 /// What is to be told, by node.
 #[derive(Debug, Default)]
 pub(super) struct Hints {
-    gathered: Mutex<HashMap<NodeId, BTreeSet<EndpointId>>>,
+    gathered: Mutex<BTreeMap<NodeId, BTreeSet<EndpointId>>>,
     are_there: Notify,
     /// For the node that leads.
     news: Mutex<HashSet<(ProgramId, Change)>>,
@@ -65,7 +65,7 @@ impl Hints {
     }
 
     /// For the nodes that are not being told just now.
-    fn take(&self, busy: &HashSet<NodeId>) -> Vec<(NodeId, Vec<EndpointId>)> {
+    fn take(&self, busy: &BTreeSet<NodeId>) -> Vec<(NodeId, Vec<EndpointId>)> {
         let mut gathered = self.lock();
         let free: Vec<NodeId> = gathered.keys().filter(|node| !busy.contains(node)).copied().collect();
         let mut taken = Vec::with_capacity(free.len());
@@ -79,7 +79,7 @@ impl Hints {
         taken
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<NodeId, BTreeSet<EndpointId>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<NodeId, BTreeSet<EndpointId>>> {
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -87,12 +87,13 @@ impl Hints {
 /// Tells, until stopped. What is not heard is found by those it is for.
 pub(super) async fn run(nodes: Arc<Nodes>, stop: CancellationToken) {
     let mut told = tokio::task::JoinSet::new();
-    let mut busy = HashSet::new();
+    let mut busy = BTreeSet::new();
     let mut telling = None;
     let mut news = tokio::time::interval(NEWS_EVERY);
     news.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             Some(node) = told.join_next(), if !told.is_empty() => {
                 if let Ok(node) = node {

@@ -65,6 +65,7 @@ pub(crate) struct LookParts {
 pub(crate) async fn look(parts: LookParts) {
     let stop = parts.stop.clone();
     tokio::select! {
+        biased;
         () = stop.cancelled() => {}
         () = Look::new(parts).run() => {}
     }

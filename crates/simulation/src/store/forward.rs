@@ -3,10 +3,11 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use groundswell_engine::store::{
-    Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, DeliverySearch, DraftRecord,
-    EndpointId, EndpointRecord, EventRecord, EventSearch, EventsFound, Expired, Forget, HealthRecord,
-    HourRecord, MoveStep, Moved, NoticeRecord, Pending, PendingKey, ProgramRecord, PublicationRecord,
-    ResendBatch, ResendJobRecord, ResendRecord, SettingsChange, Store, StoreError, TestRecord, Unsuccessful,
+    Accepted, ApiKeyRecord, AttemptRecord, Backlog, Batch, BootRecord, ClusterStore, DeliverySearch,
+    DraftRecord, EndpointId, EndpointRecord, EventRecord, EventSearch, EventsFound, Expired, Forget,
+    HealthRecord, HourRecord, MoveStep, Moved, NoticeRecord, Pending, PendingKey, ProgramRecord,
+    PublicationRecord, ResendBatch, ResendJobRecord, ResendRecord, SettingsChange, Standing, Store,
+    StoreError, TestRecord, Unsuccessful,
 };
 use groundswell_types::{DeliveryId, EventId, NoticeId, NoticeKind, ProgramId, ResendJobId, TestId};
 
@@ -44,6 +45,9 @@ impl Store for Disk {
     }
 
     async fn earliest_due(&self, endpoints: &[EndpointId]) -> Result<Vec<(EndpointId, i64)>, StoreError> {
+        if self.looks_at_nothing() {
+            return Ok(Vec::new());
+        }
         self.read(self.memory.earliest_due(endpoints)).await
     }
 
@@ -261,6 +265,14 @@ impl Store for Disk {
 
     async fn checkpoint(&self) -> Result<(), StoreError> {
         self.memory.checkpoint().await
+    }
+
+    fn cluster(&self) -> Option<&dyn ClusterStore> {
+        self.memory.cluster().map(|_| self as &dyn ClusterStore)
+    }
+
+    fn standing(&self) -> Standing {
+        if self.line.as_ref().is_some_and(|line| line.is_away()) { Standing::Away } else { Standing::Sure }
     }
 
     async fn close(&self) {

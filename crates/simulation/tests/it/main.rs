@@ -1,5 +1,7 @@
 //! The engine under fixed seeds, and broken on purpose.
 
+mod several;
+
 use groundswell_simulation::auditor::{Rule, audit};
 use groundswell_simulation::plan::{LifePlan, Plan, Sabotage};
 use groundswell_simulation::{check, run};
