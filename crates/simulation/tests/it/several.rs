@@ -6,10 +6,10 @@ use groundswell_simulation::several::plan::Several;
 use groundswell_simulation::several::{auditor, check, run};
 
 /// Seeds that CI runs.
-const SEEDS: u64 = 24;
+const SEEDS: u64 = 12;
 
 /// Of these, those that are run twice.
-const TWICE: u64 = 4;
+const TWICE: u64 = 3;
 
 #[test]
 fn with_several_nodes_the_contract_holds_under_every_seed_and_each_gives_one_trace() {
