@@ -3,7 +3,7 @@
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand::rngs::SmallRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -93,6 +93,9 @@ struct Producer<'a> {
     unanswered: Vec<usize>,
 }
 
+/// Events with a key have an answer within this time of the end, or nobody gives one any more.
+const LAST_ANSWERS: Duration = Duration::from_mins(2);
+
 /// Posts until `stop`, then until every event with a key has an answer; returns the record.
 pub fn work(desk: &Desk, name: u64, seed: u64, stop: &AtomicBool) -> Vec<Posted> {
     let rng = SmallRng::seed_from_u64(seed.wrapping_mul(1_000) + name);
@@ -105,7 +108,12 @@ pub fn work(desk: &Desk, name: u64, seed: u64, stop: &AtomicBool) -> Vec<Posted>
         posted: Vec::new(),
         unanswered: Vec::new(),
     };
+    let mut stopped: Option<Instant> = None;
     while !stop.load(Ordering::SeqCst) || !producer.unanswered.is_empty() {
+        if stop.load(Ordering::SeqCst) {
+            let since = stopped.get_or_insert_with(Instant::now);
+            assert!(since.elapsed() < LAST_ANSWERS, "events with a key had no answer");
+        }
         producer.step(stop.load(Ordering::SeqCst));
         // Keeps the load at what a busy machine can take; nothing is waited for.
         let pause = producer.rng.random_range(0..12);
