@@ -34,7 +34,7 @@ const PAGES = {
     failed: never('incidents are in memory, so that everybody is told while the database is away'),
   },
   notifications: {
-    empty: 'No program yet', filtered: never('it has no filter'), viewer: 'your role is viewer',
+    empty: 'No program yet', filtered: never('it has no filter'), viewer: 'Only editors and owners of the team can do that',
     failed: 'mail_recipient.state',
   },
 };

@@ -216,8 +216,8 @@ impl Actor {
 const IN_NO_TEAM: &str = "You are in no team any more. Ask an owner to invite you.";
 
 /// Shown on pages, so its translations are in the catalogue.
-const VIEWERS_ONLY_SEE: &str =
-    "You can see this and change nothing: your role is viewer. An owner of the team can give you another.";
+const EDITORS_ONLY: &str =
+    "Only editors and owners of the team can do that: your role is viewer. An owner can give you another.";
 
 const OPERATORS_ONLY: &str = "Only those who run this server can do that: owners of its first team.";
 
@@ -228,7 +228,7 @@ fn role_allows(role: Role, permission: Permission) -> Result<(), EngineError> {
     if role >= needed {
         return Ok(());
     }
-    let why = if needed == Role::Owner { OWNERS_ONLY } else { VIEWERS_ONLY_SEE };
+    let why = if needed == Role::Owner { OWNERS_ONLY } else { EDITORS_ONLY };
     Err(EngineError::Forbidden(why.to_owned()))
 }
 
