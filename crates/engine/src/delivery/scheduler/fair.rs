@@ -2,8 +2,10 @@
 //!
 //! Each contender has a virtual time: what it was served. The one that was served least is next. Who comes back after
 //! having had nothing to do starts at the present, so idle time is not saved up; what was used too much is not
-//! forgotten. While two contenders both have work, their services differ by no more than one item of each, which is
-//! closer than deficit round robin with any quantum.
+//! forgotten for as long as anybody has work. While two contenders both have work, their services differ by no more than
+//! one item of each, which is closer than deficit round robin with any quantum. When nobody has any the present moves
+//! behind everything that was served, as in start-time fair queueing (Goyal, Vin and Cheng 1996), so that nothing need be
+//! kept of those who have nothing to do.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
@@ -16,11 +18,13 @@ pub(super) struct Fair<K> {
     ready: BTreeSet<(i64, K)>,
     /// The present: the virtual time of whoever was served last.
     now: i64,
+    /// So many turns have been taken and not given back.
+    under_way: u32,
 }
 
 impl<K: Copy + Ord + Hash> Fair<K> {
     pub(super) fn new() -> Self {
-        Self { served: HashMap::new(), ready: BTreeSet::new(), now: 0 }
+        Self { served: HashMap::new(), ready: BTreeSet::new(), now: 0, under_way: 0 }
     }
 
     /// Takes part from now on.
@@ -43,6 +47,15 @@ impl<K: Copy + Ord + Hash> Fair<K> {
             if served <= self.now {
                 self.served.remove(&key);
             }
+            self.rest();
+        }
+    }
+
+    /// Nobody has anything to do: the present moves behind all that was served.
+    fn rest(&mut self) {
+        if self.under_way == 0 && self.ready.is_empty() && !self.served.is_empty() {
+            self.now = self.served.values().copied().fold(self.now, i64::max);
+            self.served = HashMap::new();
         }
     }
 
@@ -62,14 +75,21 @@ impl<K: Copy + Ord + Hash> Fair<K> {
             self.now = self.now.max(*served);
         }
         self.charge(key, cost);
+        self.under_way += 1;
         if self.served.len() > 2 * self.ready.len() + 64 {
-            let Self { served, ready, now } = self;
+            let Self { served, ready, now, .. } = self;
             served.retain(|key, served| *served > *now || ready.contains(&(*served, *key)));
         }
     }
 
-    /// `key` used so much more, or less, than was expected.
-    pub(super) fn charge(&mut self, key: K, cost: i64) {
+    /// A turn of `key` is over, which took so much more, or less, than was expected.
+    pub(super) fn give_back(&mut self, key: K, extra: i64) {
+        self.charge(key, extra);
+        self.under_way = self.under_way.saturating_sub(1);
+        self.rest();
+    }
+
+    fn charge(&mut self, key: K, cost: i64) {
         let served = self.served.entry(key).or_insert(self.now);
         let was_ready = self.ready.remove(&(*served, key));
         *served = served.saturating_add(cost);
@@ -86,6 +106,47 @@ impl<K: Copy + Ord + Hash> Fair<K> {
 
     /// Whether nothing would be forgotten with it.
     pub(super) fn is_forgettable(&self) -> bool {
-        self.served.is_empty()
+        self.served.is_empty() && self.under_way == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_used_too_much_is_remembered_while_anybody_has_work() {
+        let mut fair = Fair::new();
+        fair.join('a');
+        fair.join('b');
+        fair.serve('a', 10);
+        fair.leave('a');
+        fair.give_back('a', 1_000);
+        fair.join('a');
+        for _ in 0..100 {
+            assert_eq!(fair.next(), Some('b'), "a has had its share for a second");
+            fair.serve('b', 10);
+            fair.give_back('b', 0);
+        }
+    }
+
+    #[test]
+    fn when_nobody_has_work_nothing_is_kept_and_all_begin_alike() {
+        let mut fair = Fair::new();
+        for key in ['a', 'b'] {
+            fair.join(key);
+        }
+        fair.serve('a', 10);
+        fair.serve('b', 500);
+        fair.leave('a');
+        fair.leave('b');
+        fair.give_back('a', 0);
+        assert!(!fair.is_forgettable(), "a turn of b is under way");
+        fair.give_back('b', 2_000);
+        assert!(fair.is_forgettable());
+        fair.join('b');
+        fair.join('a');
+        fair.serve('a', 10);
+        assert_eq!(fair.next(), Some('b'), "nobody is behind by what was long ago");
     }
 }

@@ -4,13 +4,13 @@ use super::Ended;
 use super::turns::Lane;
 
 /// Mean latency above this makes an endpoint slow.
-const SLOW_MS: i64 = 5_000;
+const SLOW_MS: u32 = 5_000;
 
 /// With a mean latency above this, an endpoint that has all its requests under way is what deliveries wait for.
-const LEISURELY_MS: i64 = 250;
+const LEISURELY_MS: u32 = 250;
 
 /// What an attempt is expected to take before any was made.
-const FIRST_GUESS_MS: i64 = 50;
+const FIRST_GUESS_MS: u32 = 50;
 
 /// How an attempt ended, as far as pace is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,24 +29,28 @@ pub enum Answer {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Pace {
     cap: u16,
-    latency_ms: i64,
     has_answered: bool,
     has_timed_out: bool,
-    reduced_at_ms: i64,
+    /// On average.
+    latency_ms: u32,
     /// How much longer than the receiver took its slots were held for, on average, in microseconds: what this server took
-    /// before and after.
-    own_us: i64,
+    /// before and after. An hour and more is an hour.
+    own_us: u32,
+    reduced_at_ms: i64,
 }
+
+/// Every endpoint that was tried has one.
+const _: () = assert!(size_of::<Pace>() <= 24);
 
 impl Default for Pace {
     fn default() -> Self {
         Self {
             cap: 1,
-            latency_ms: FIRST_GUESS_MS,
             has_answered: false,
             has_timed_out: false,
-            reduced_at_ms: i64::MIN,
+            latency_ms: FIRST_GUESS_MS,
             own_us: 0,
+            reduced_at_ms: i64::MIN,
         }
     }
 }
@@ -59,7 +63,7 @@ impl Pace {
 
     /// What an attempt is expected to take, in milliseconds.
     pub(super) fn cost_ms(&self) -> i64 {
-        self.latency_ms.max(1)
+        i64::from(self.latency_ms.max(1))
     }
 
     /// Whether what waits behind its requests waits for it from the first moment on.
@@ -96,9 +100,9 @@ impl Pace {
         let Ended { answer, duration_ms } = ended;
         let most = u16::try_from(most).unwrap_or(u16::MAX);
         self.latency_ms = if self.has_answered || self.has_timed_out {
-            self.latency_ms + (duration_ms - self.latency_ms) / 5
+            nearer(self.latency_ms, duration_ms)
         } else {
-            duration_ms
+            whole(duration_ms)
         };
         match answer {
             Answer::Success => {
@@ -119,13 +123,23 @@ impl Pace {
 
     /// After an attempt whose slot was held for longer than its receiver took.
     pub(super) fn note_own(&mut self, own_ms: i64) {
-        self.own_us += (own_ms.max(0).saturating_mul(1_000) - self.own_us) / 5;
+        self.own_us = nearer(self.own_us, own_ms.max(0).saturating_mul(1_000));
     }
 
     /// After a breaker closed, or for a new URL: 1, 2, 4 … at once.
     pub(super) fn restart(&mut self) {
         *self = Self { cap: 1, ..*self };
     }
+}
+
+/// A mean, a fifth nearer to what was seen last.
+fn nearer(mean: u32, seen: i64) -> u32 {
+    let mean = i64::from(mean);
+    whole(mean + (seen - mean) / 5)
+}
+
+fn whole(value: i64) -> u32 {
+    u32::try_from(value.max(0)).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -122,13 +122,13 @@ impl Turns {
         let programs = &mut self.programs[lane.index()];
         programs.free += 1;
         if let Some(endpoints) = programs.endpoints.get_mut(&flow) {
-            endpoints.charge(endpoint, extra);
+            endpoints.give_back(endpoint, extra);
             if endpoints.is_empty() && endpoints.is_forgettable() {
                 programs.endpoints.remove(&flow);
             }
         }
-        programs.turns.charge(flow, extra);
-        self.lanes.charge(lane, extra);
+        programs.turns.give_back(flow, extra);
+        self.lanes.give_back(lane, extra);
     }
 
     #[cfg(test)]
