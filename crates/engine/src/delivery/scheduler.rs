@@ -432,9 +432,9 @@ impl Scheduler {
 
     /// Brings turns, timer and refill of an endpoint in line with its queue.
     fn settle(&mut self, endpoint: EndpointId, now_ms: i64) {
-        let cap = self.cap(endpoint);
-        let pace = self.pace(endpoint);
+        let (cap, pace) = (self.cap(endpoint), self.pace(endpoint));
         let Some(queue) = self.queues.get_mut(&endpoint) else { return };
+        queue.put_away(now_ms);
         let (before, bytes) = queue.window.count_bytes();
         self.kept_bytes = self.kept_bytes + bytes - before;
 

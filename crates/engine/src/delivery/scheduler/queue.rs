@@ -18,6 +18,12 @@ pub(super) const WINDOW_MAX: usize = 256;
 /// held for days.
 const HELD_MAX: usize = 4;
 
+/// What is not due for so long, in milliseconds, is read again when it is: with its body, which would have to be read then anyway.
+const LATER_MS: i64 = 60_000;
+
+/// Behind every other of the same time.
+const LAST_ID: DeliveryId = DeliveryId::from_number(i64::MAX);
+
 /// A window with at most this many rows is refilled.
 pub(super) const WINDOW_LOW: usize = 128;
 
@@ -295,6 +301,26 @@ impl Queue {
         }
     }
 
+    /// Keeps none of its rows when the first of them is due much later: an endpoint that fails may have nothing else to do for
+    /// hours. What is accepted meanwhile comes before them, so it needs no read.
+    pub(super) fn put_away(&mut self, now_ms: i64) {
+        let Some(first) = self.window.first_key().filter(|(due_ms, _)| due_ms - LATER_MS > now_ms) else {
+            return;
+        };
+        // What it has may lie behind the horizon, and then the store may have something before it.
+        let is_known_before = match self.horizon {
+            Horizon::Everything => true,
+            Horizon::UpTo(last) => last >= Some(first),
+        };
+        let is_at_rest = self.in_flight == 0 && self.unsettled.is_empty() && self.refill.is_none();
+        let is_usual = self.gate == Gate::default() && !self.wants_rescue && self.expiry == Expiry::Idle;
+        if is_known_before && is_at_rest && is_usual {
+            self.window.clear();
+            self.horizon = Horizon::UpTo(Some((first.0 - 1, LAST_ID)));
+            self.refill_at_ms = first.0;
+        }
+    }
+
     /// Whether something goes out, as far as `cap` requests at once allow.
     pub(super) fn next(&self, cap: usize, now_ms: i64) -> Next {
         if self.wants_rescue && self.probe.is_none() && !self.window.is_empty() {
@@ -356,8 +382,12 @@ impl Queue {
 
     /// The earliest due time of what is not under way, as far as it is known; Unix milliseconds.
     pub(super) fn earliest_due_ms(&self) -> Option<i64> {
-        let in_store = (self.horizon == Horizon::UpTo(None)).then_some(self.refill_at_ms);
-        self.window.first_due_ms().or(in_store.filter(|at_ms| *at_ms > i64::MIN))
+        let known_ms = match self.horizon {
+            Horizon::Everything => i64::MIN,
+            Horizon::UpTo(last) => last.map_or(i64::MIN, |(due_ms, _)| due_ms),
+        };
+        let in_store = (self.horizon != Horizon::Everything).then_some(self.refill_at_ms);
+        self.window.first_due_ms().or(in_store.filter(|at_ms| *at_ms > known_ms))
     }
 
     /// Since when what was due at a time could have gone out, its receiver willing; Unix milliseconds.

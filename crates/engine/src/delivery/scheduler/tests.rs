@@ -149,7 +149,9 @@ impl World {
         let row = self.over.swap_remove(at);
         assert!(self.rows.remove(&row.key).is_some(), "an attempt of a row that is not there");
         let retry = self.rng.random_bool(self.failing).then(|| {
-            let due_at_ms = self.now_ms + self.rng.random_range(1..500);
+            // Some are put away until then.
+            let rest_ms = if self.rng.random_bool(0.1) { 60_001..120_000 } else { 1..500 };
+            let due_at_ms = self.now_ms + self.rng.random_range(rest_ms);
             Pending { key: PendingKey { due_at_ms, ..row.key }, attempts: row.attempts + 1, ..row }
         });
         if let Some(retry) = retry {
@@ -247,8 +249,10 @@ impl World {
                 return;
             }
             self.step(0.0);
+            // What others have accepted is told of within seconds.
             if let Some(wake_ms) = self.scheduler.next_wake_ms()
                 && self.in_flight.is_empty()
+                && self.committed.is_empty()
             {
                 self.now_ms = self.now_ms.max(wake_ms);
             }
@@ -399,6 +403,49 @@ fn nothing_is_read_before_something_is_due() {
     assert_eq!(scheduler.poll(4_999), []);
     assert_eq!(scheduler.next_wake_ms(), Some(5_000));
     assert_eq!(scheduler.poll(5_000).len(), 1);
+}
+
+#[test]
+fn a_retry_that_is_due_much_later_is_put_away_until_then_and_what_is_accepted_meanwhile_needs_no_read() {
+    let mut scheduler = proven(4, 4, 1);
+    let first = pending(1, 0, 1);
+    let retry = Pending { key: PendingKey { due_at_ms: 600_000, ..first.key }, attempts: 1, ..first };
+    scheduler.accepted(item(first), flow(EndpointId(1)), 0);
+    assert_eq!(sends(scheduler.poll(0)), [first]);
+    scheduler.finished(first.key, Ended { answer: Answer::Failure, duration_ms: 1 }, 1);
+    scheduler.settled(first.key, Some(retry), 2);
+    let kept = |scheduler: &Scheduler| scheduler.queues[&EndpointId(1)].window.len();
+    assert_eq!((kept(&scheduler), scheduler.poll(2), scheduler.next_wake_ms()), (0, vec![], Some(600_000)));
+
+    let second = pending(1, 10_000, 2);
+    scheduler.accepted(item(second), flow(EndpointId(1)), 10_000);
+    assert_eq!(sends(scheduler.poll(10_000)), [second], "and nothing is read");
+    scheduler.finished(second.key, Ended { answer: Answer::Success, duration_ms: 1 }, 10_001);
+    scheduler.settled(second.key, None, 10_002);
+    assert_eq!((scheduler.poll(599_999), scheduler.active_endpoints()), (vec![], 1));
+
+    assert_eq!(scheduler.oldest_due_ms(600_500), Some(600_000), "late, although it is not read yet");
+    let [Action::Refill(refill)] = scheduler.poll(600_500)[..] else { panic!("it is read when it is due") };
+    scheduler.refilled(refill, Some(vec![Item::stored(retry)]), 600_500);
+    assert_eq!(sends(scheduler.poll(600_500)), [retry]);
+}
+
+#[test]
+fn what_is_put_away_does_not_hide_what_another_node_has_accepted() {
+    let mut scheduler = proven(4, 4, 1);
+    let endpoint = EndpointId(1);
+    let [first, later] = [pending(1, 0, 1), pending(1, 600_000, 2)];
+    for row in [first, later] {
+        scheduler.accepted(item(row), flow(endpoint), 0);
+    }
+    assert_eq!(sends(scheduler.poll(0)), [first]);
+    scheduler.found(Contender { endpoint, flow: flow(endpoint) }, 1);
+    let [Action::Refill(refill)] = scheduler.poll(1)[..] else { panic!("it is looked for") };
+    scheduler.refilled(refill, None, 2);
+    scheduler.finished(first.key, QUICK, 3);
+    scheduler.settled(first.key, None, 3);
+    let [Action::Refill(again)] = scheduler.poll(2_000)[..] else { panic!("it is looked for again") };
+    assert_eq!(again.after, refill.after);
 }
 
 #[test]

@@ -69,6 +69,10 @@ impl Window {
         *self = Self { counted: self.counted, ..Self::default() };
     }
 
+    pub(super) fn first_key(&self) -> Option<Key> {
+        self.items.front().map(Item::key)
+    }
+
     pub(super) fn first_due_ms(&self) -> Option<i64> {
         self.items.front().map(|item| item.key().0)
     }
