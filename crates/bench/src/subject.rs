@@ -162,6 +162,23 @@ impl Subject {
         Ok(value.context("there is such a metric")?.parse()?)
     }
 
+    /// Opens a link to a program's webhooks, as an embedded page does; returns its session's cookie.
+    pub fn editor(&self, program: &str) -> Result<String> {
+        let link = self.call(&format!("/v2/campaign/{program}/editor-link"), &json!({}))?;
+        let link = link["url"].as_str().context("a link has a URL")?;
+        let token = link.split_once("token=").context("a link has a token")?.1.split('&').next();
+        let opened = agent()
+            .post(format!("http://{}/embed", self.address))
+            .config()
+            .max_redirects(0)
+            .build()
+            .header("sec-fetch-site", "same-origin")
+            .send_form([("token", token.unwrap_or_default())])
+            .context("POST /embed")?;
+        let cookie = opened.headers().get("set-cookie").context("an opened link has a session")?.to_str()?;
+        Ok(cookie.split(';').next().unwrap_or_default().to_owned())
+    }
+
     fn call(&self, path: &str, body: &Value) -> Result<Value> {
         let mut answer = agent()
             .post(format!("http://{}{path}", self.address))

@@ -2,45 +2,46 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
 use std::thread;
 use std::time::Duration;
-
-use anyhow::{Context as _, Result, ensure};
-use groundswell_engine::access::hash_token;
-use rusqlite::{Connection, params};
 
 use super::{Aim, Findings};
 use crate::busy::Busy;
 use crate::measure::Settings;
 use crate::memory::Memory;
 use crate::numbers::float;
-use crate::subject::{self, Subject, Webhook};
+use crate::subject::{Subject, Webhook};
+use anyhow::{Context as _, Result, ensure};
 
 const PAGES: u32 = 200;
+
+/// So many may be open in one session at a time.
+const PAGES_OF_A_SESSION: u32 = 50;
 
 /// How long the server is watched: long enough for what it says when there is nothing to say.
 const WATCHED: Duration = Duration::from_mins(1);
 
 const BUSY_PERCENT: f64 = 5.0;
 
-const SESSION: &str = "open-pages";
+/// Who may embed the pages; it is asked for nothing.
+const HOST: &str = "https://host.example";
 
 /// Where nothing listens; nothing is sent there.
 const NOWHERE: &str = "http://127.0.0.1:2/";
 
 pub(super) fn run(settings: &Settings, findings: &mut Findings) -> Result<()> {
     let directory = settings.scratch()?;
-    let place = directory.path();
-    let server = Subject::server(&settings.server, place)?;
+    let embedded = [("GROUNDSWELL_EMBED_ORIGINS", HOST.to_owned())];
+    let server = Subject::server_with(&settings.server, directory.path(), &embedded)?;
     let program = server.create(&[NOWHERE.to_owned()], Webhook::Enabled)?;
-    server.kill()?;
-    sign_in(place)?;
-
-    let server = Subject::server(&settings.server, place)?;
     let before = Memory::of_process(server.id())?;
-    let mut pages =
-        (0..PAGES).map(|_| open(server.address(), &program)).collect::<Result<Vec<TcpStream>>>()?;
+    let mut pages = Vec::new();
+    for _ in 0..PAGES / PAGES_OF_A_SESSION {
+        let cookie = server.editor(&program)?;
+        for _ in 0..PAGES_OF_A_SESSION {
+            pages.push(open(server.address(), &program, &cookie)?);
+        }
+    }
     let busy = Busy::now(Some(server.id()));
     thread::sleep(WATCHED);
     let share = busy.since(Some(server.id())).subject.as_secs_f64() / WATCHED.as_secs_f64() * 100.0;
@@ -56,24 +57,19 @@ pub(super) fn run(settings: &Settings, findings: &mut Findings) -> Result<()> {
     server.kill()
 }
 
-/// Somebody has signed in, as far as the database knows.
-fn sign_in(directory: &Path) -> Result<()> {
-    let db = Connection::open(subject::database(directory))?;
-    let sql = "INSERT INTO session (token_hash, created_at_ms, expires_at_ms) VALUES (?1, 0, ?2)";
-    db.execute(sql, params![hash_token(SESSION).as_slice(), i64::MAX])?;
-    Ok(())
-}
-
 /// A page's stream that stands.
-fn open(address: SocketAddr, program: &str) -> Result<TcpStream> {
+fn open(address: SocketAddr, program: &str, cookie: &str) -> Result<TcpStream> {
     let mut page = TcpStream::connect(address)?;
     page.set_read_timeout(Some(Duration::from_secs(10)))?;
     write!(
         page,
-        "GET /programs/{program}/live HTTP/1.1\r\nhost: {address}\r\ncookie: groundswell_session={SESSION}\r\n\r\n"
+        "GET /embed/programs/{program}/live HTTP/1.1\r\nhost: {address}\r\ncookie: {cookie}\r\n\r\n"
     )?;
-    let head = read_until(&mut page, "data: []")?;
+    let head = read_until(&mut page, "\r\n\r\n")?;
     ensure!(head.starts_with("HTTP/1.1 200 "), "no stream: {head}");
+    if !head.contains("data: []") {
+        read_until(&mut page, "data: []")?;
+    }
     Ok(page)
 }
 
