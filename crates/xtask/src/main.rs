@@ -28,6 +28,7 @@ mod test;
 mod wasm;
 mod workspace;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -61,6 +62,12 @@ enum Command {
     Run(run::Options),
     /// Run every test there is.
     Test(test::Options),
+    /// Run one test program as `test` has Cargo run each.
+    #[command(hide = true)]
+    RunTests {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        program: Vec<OsString>,
+    },
     /// Check formatting, lints, documentation and dependencies.
     Lint,
     /// Fetch the advisories of RustSec, and look for those that are about a dependency.
@@ -96,25 +103,27 @@ fn main() -> ExitCode {
 }
 
 fn execute(command: Command) -> Result<()> {
-    let workspace = Workspace::locate()?;
+    let workspace = Workspace::locate;
     match command {
-        Command::Setup { wasm_from } => setup::everything(&workspace, wasm_from),
+        Command::Setup { wasm_from } => setup::everything(&workspace()?, wasm_from),
         Command::Build { debug } => {
             let profile = if debug { Profile::Debug } else { Profile::Release };
+            let workspace = workspace()?;
             setup::ensure(&workspace, &[setup::Step::Wasm, setup::Step::Node])?;
             server::build(&workspace, profile)?;
             site::build(&workspace, profile)
         }
-        Command::Run(options) => run::run(&workspace, &options),
-        Command::Test(options) => test::test(&workspace, &options),
-        Command::Kills(options) => kills::kills(&workspace, &options),
-        Command::Soak(options) => bench::soak(&workspace, &options),
-        Command::Simulate(options) => simulate::simulate(&workspace, &options),
-        Command::Fuzz(options) => fuzz::fuzz(&workspace, &options),
-        Command::Lint => lint::lint(&workspace),
-        Command::Advisories { from } => dependencies::advisories(&workspace, from.as_deref()),
-        Command::Bench(options) => bench::bench(&workspace, &options),
-        Command::Abuse(options) => bench::abuse(&workspace, &options),
-        Command::Speed => speed::speed(&workspace),
+        Command::Run(options) => run::run(&workspace()?, &options),
+        Command::Test(options) => test::test(&workspace()?, &options),
+        Command::Kills(options) => kills::kills(&workspace()?, &options),
+        Command::Soak(options) => bench::soak(&workspace()?, &options),
+        Command::Simulate(options) => simulate::simulate(&workspace()?, &options),
+        Command::Fuzz(options) => fuzz::fuzz(&workspace()?, &options),
+        Command::RunTests { program } => test::runner::run(&program),
+        Command::Lint => lint::lint(&workspace()?),
+        Command::Advisories { from } => dependencies::advisories(&workspace()?, from.as_deref()),
+        Command::Bench(options) => bench::bench(&workspace()?, &options),
+        Command::Abuse(options) => bench::abuse(&workspace()?, &options),
+        Command::Speed => speed::speed(&workspace()?),
     }
 }

@@ -3,6 +3,7 @@
 
 mod count;
 mod failures;
+pub mod runner;
 mod stages;
 
 use std::time::{Duration, Instant};

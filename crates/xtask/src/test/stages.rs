@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use clap::ValueEnum;
 
-use super::Seen;
+use super::{Seen, runner};
 use crate::setup::{self, Step};
 use crate::workspace::{Profile, Workspace};
 use crate::{fuzz, previous, process, site, wasm};
@@ -146,6 +146,7 @@ fn build(workspace: &Workspace) -> Result<()> {
 fn unit(workspace: &Workspace, seen: &mut Seen) -> Result<()> {
     let mut product = workspace.cargo();
     product.arg("test").args(workspace.product()).arg("--no-fail-fast");
+    runner::through_here(&mut product)?;
     let mut xtask = workspace.cargo();
     xtask.args(["test", "--package", "xtask", "--no-fail-fast"]);
     let outcome = counted(&mut product, seen);
