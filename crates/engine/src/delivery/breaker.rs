@@ -15,8 +15,10 @@ pub struct Attempted {
     pub is_success: bool,
     /// It was tried out of turn.
     pub is_probe: bool,
-    /// The receiver asked the whole endpoint to pause until then, Unix milliseconds.
-    pub pause_until_ms: Option<i64>,
+    /// The receiver said when to come again (`Retry-After`), Unix milliseconds.
+    pub asked_until_ms: Option<i64>,
+    /// It said that it is asked too much: until then nothing is sent to the endpoint.
+    pub is_overloaded: bool,
 }
 
 /// What the scheduler must know of an endpoint's health.
@@ -57,7 +59,13 @@ impl HealthRecord {
     }
 
     fn failed(self, attempted: Attempted, policy: &BreakerPolicy) -> Self {
-        let Attempted { delivery, started_at_ms, ended_at_ms, is_probe, pause_until_ms, .. } = attempted;
+        let Attempted { delivery, started_at_ms, ended_at_ms, is_probe, asked_until_ms, .. } = attempted;
+        let pause_until_ms = asked_until_ms.filter(|_| attempted.is_overloaded);
+        // A probe before that would be the attempt that the receiver did not want yet.
+        let probe_at_ms = |failed| {
+            let waited_ms = ended_at_ms.saturating_add(policy.probe_wait_ms(failed));
+            Some(waited_ms).max(asked_until_ms)
+        };
         let goes_on = self
             .last_failure_at_ms
             .is_none_or(|last_ms| started_at_ms.saturating_sub(last_ms) <= policy.longest_silence_ms());
@@ -82,13 +90,12 @@ impl HealthRecord {
                 && after.failing_deliveries() >= policy.deliveries() =>
             {
                 after.opened_at_ms = Some(ended_at_ms);
-                after.next_probe_at_ms = Some(ended_at_ms.saturating_add(policy.probe_wait_ms(0)));
+                after.next_probe_at_ms = probe_at_ms(0);
             }
             // Attempts that were under way when it opened are no probes.
             Some(_) if is_probe => {
                 after.failed_probes += 1;
-                after.next_probe_at_ms =
-                    Some(ended_at_ms.saturating_add(policy.probe_wait_ms(after.failed_probes)));
+                after.next_probe_at_ms = probe_at_ms(after.failed_probes);
             }
             _ => {}
         }
@@ -194,7 +201,8 @@ mod tests {
             ended_at_ms: at_ms + 5,
             is_success,
             is_probe: false,
-            pause_until_ms: None,
+            asked_until_ms: None,
+            is_overloaded: false,
         }
     }
 
@@ -293,7 +301,8 @@ mod tests {
     #[test]
     fn a_pause_is_kept_until_it_is_over_or_everything_starts_anew() {
         let policy = BreakerPolicy::default();
-        let asked = Attempted { pause_until_ms: Some(60_000), ..attempt(1, 1_000, false) };
+        let asked =
+            Attempted { asked_until_ms: Some(60_000), is_overloaded: true, ..attempt(1, 1_000, false) };
         let paused = HealthRecord::default().after(asked, &policy);
         assert_eq!(paused.gate().paused_until_ms, Some(60_000));
         assert_eq!(paused.after(attempt(2, 2_000, true), &policy).gate().paused_until_ms, Some(60_000));
@@ -303,10 +312,28 @@ mod tests {
 
     #[test]
     fn no_probe_goes_out_within_a_pause() {
-        let asked = Attempted { pause_until_ms: Some(3_600_000), ..attempt(1, 1_000, false) };
+        let asked = Attempted { asked_until_ms: Some(HOUR), is_overloaded: true, ..attempt(1, 1_000, false) };
         let open = fail(HealthRecord::default().after(asked, &BreakerPolicy::default()), 2..11);
         assert_eq!(open.next_probe_at_ms, Some(31_005));
-        assert_eq!(open.gate().held.map(|held| held.next_probe_at_ms), Some(3_600_000));
+        assert_eq!(open.gate().held.map(|held| held.next_probe_at_ms), Some(HOUR));
+    }
+
+    #[test]
+    fn no_probe_goes_out_before_the_receiver_said_to_come_again() {
+        let policy = BreakerPolicy::default();
+        let asks = |number, at_ms| Attempted { asked_until_ms: Some(HOUR), ..attempt(number, at_ms, false) };
+        let nine = fail(HealthRecord::default(), 1..10);
+        assert_eq!(
+            nine.after(asks(1, 1_000), &policy).next_probe_at_ms,
+            Some(HOUR),
+            "whatever its status was"
+        );
+        let open = fail(nine, [1]);
+        let probe = Attempted { is_probe: true, ..asks(1, 31_005) };
+        let after = open.after(probe, &policy);
+        assert_eq!((after.next_probe_at_ms, after.gate().paused_until_ms), (Some(HOUR), None));
+        let again = after.after(Attempted { is_probe: true, ..attempt(2, HOUR, false) }, &policy);
+        assert_eq!(again.next_probe_at_ms, Some(HOUR + 5 + 120_000), "and then as ever");
     }
 
     proptest! {

@@ -2,6 +2,9 @@
 
 use groundswell_types::FailureClass;
 
+/// Statuses by which a receiver says that it is asked too much: they slow the whole endpoint.
+pub const OVERLOAD: [u16; 4] = [429, 502, 503, 504];
+
 /// How an exchange with a receiver ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Exchange {

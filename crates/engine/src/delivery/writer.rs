@@ -99,8 +99,8 @@ pub struct FinishedAttempt {
     pub attempt: AttemptRecord,
     /// Of its endpoint's shard, when it was begun.
     pub epoch: Epoch,
-    /// The receiver asked the whole endpoint to pause until then, Unix milliseconds.
-    pub pause_until_ms: Option<i64>,
+    /// The receiver said when to come again (`Retry-After`), Unix milliseconds.
+    pub asked_until_ms: Option<i64>,
     /// The attempt's span, if it is traced.
     pub trace: Option<TraceContext>,
     /// The webhook as it was when the attempt was made, if one was.
@@ -110,7 +110,7 @@ pub struct FinishedAttempt {
 impl FinishedAttempt {
     /// An ending, or an attempt whose receiver asked for nothing.
     pub const fn ending(item: Item, epoch: Epoch, attempt: AttemptRecord) -> Self {
-        Self { item, attempt, epoch, pause_until_ms: None, trace: None, webhook: None }
+        Self { item, attempt, epoch, asked_until_ms: None, trace: None, webhook: None }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::cluster::Epoch;
 use crate::config::RetryPolicy;
 use crate::delivery::erased::Erased;
-use crate::delivery::outcome::{judge, retry_after_ms};
+use crate::delivery::outcome::{OVERLOAD, judge, retry_after_ms};
 use crate::delivery::policy::{Failed, MAX_RETRY_AFTER_MS, Next};
 use crate::delivery::scheduler::{Answer, Body, Ended, Item};
 use crate::delivery::sender::{Exchanged, Outgoing};
@@ -26,9 +26,6 @@ use crate::randomness::Randomness;
 use crate::store::{After, AttemptRecord, Pending};
 use crate::traces::Traces;
 use groundswell_types::signature::sign;
-
-/// Statuses by which a receiver says that it is asked too much: they slow the whole endpoint.
-const OVERLOAD: [u16; 4] = [429, 502, 503, 504];
 
 /// What every attempt needs.
 pub struct AttemptContext {
@@ -94,12 +91,11 @@ pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Se
         attempt.status_code = attempt.status_code,
         "an attempt was made"
     );
-    let is_overloaded = attempt.status_code.is_some_and(|status| OVERLOAD.contains(&status));
-    let pause_until_ms = asked_ms
-        .filter(|asked_ms| is_overloaded && *asked_ms > 0)
+    let asked_until_ms = asked_ms
+        .filter(|asked_ms| *asked_ms > 0)
         .map(|asked_ms| context.clock.now_ms().saturating_add(asked_ms.min(MAX_RETRY_AFTER_MS)));
     let webhook = Some(endpoint);
-    hand_over(context, FinishedAttempt { item, attempt, epoch, pause_until_ms, trace, webhook }, outbox)
+    hand_over(context, FinishedAttempt { item, attempt, epoch, asked_until_ms, trace, webhook }, outbox)
         .await;
 }
 

@@ -8,6 +8,7 @@ use groundswell_types::NoticeKind;
 
 use super::{FinishedAttempt, NewEvent, Writer};
 use crate::delivery::breaker::{Attempted, Gate};
+use crate::delivery::outcome::OVERLOAD;
 use crate::error::EngineError;
 use crate::store::{
     Accept, After, Batch, EndpointId, HealthRecord, Outcome, PARKED_DUE_MS, Pending, PendingKey, Target,
@@ -124,7 +125,7 @@ impl Writer {
     fn health_after(&self, finished: &[FinishedAttempt]) -> BTreeMap<EndpointId, HealthChange> {
         const GONE: Option<u16> = Some(410);
         let mut changes: BTreeMap<EndpointId, HealthChange> = BTreeMap::new();
-        for FinishedAttempt { item, attempt, pause_until_ms, .. } in
+        for FinishedAttempt { item, attempt, asked_until_ms, .. } in
             finished.iter().filter(|one| one.attempt.number > 0 && self.is_of_webhook_as_it_is(one))
         {
             let change = changes.entry(attempt.endpoint_id).or_insert_with(|| HealthChange {
@@ -139,7 +140,8 @@ impl Writer {
                 ended_at_ms: attempt.started_at_ms.saturating_add(attempt.duration_ms),
                 is_success,
                 is_probe: item.is_probe,
-                pause_until_ms: *pause_until_ms,
+                asked_until_ms: *asked_until_ms,
+                is_overloaded: attempt.status_code.is_some_and(|status| OVERLOAD.contains(&status)),
             };
             change.health = before.after(attempted, &self.breaker);
             change.is_stored |= is_worth_storing(&before, &change.health);

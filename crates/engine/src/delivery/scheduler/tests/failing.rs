@@ -118,7 +118,8 @@ impl Failing {
             ended_at_ms: self.now_ms,
             is_success,
             is_probe: item.is_probe,
-            pause_until_ms: None,
+            asked_until_ms: None,
+            is_overloaded: false,
         };
         self.health = before.after(attempted, &self.policy);
         let answer = if is_success { Answer::Success } else { Answer::Failure };
