@@ -30,7 +30,7 @@ use super::breaker::Gate;
 use crate::store::{EndpointId, Expired, Pending, PendingKey};
 
 /// Bodies that wait in memory with their deliveries, over all endpoints; others are read again before sending.
-const KEPT_BYTES_MAX: usize = 32 * 1024 * 1024;
+const KEPT_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Deliveries that expired while they were held are ended in steps of this many.
 const EXPIRED_PER_STEP: usize = 256;
