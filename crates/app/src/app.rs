@@ -4,6 +4,7 @@ use groundswell_types::TeamId;
 use leptos::prelude::*;
 use leptos_meta::{Title, provide_meta_context};
 
+use crate::boxed::{Meanwhile, awaited};
 use crate::codec::{Resource, resource};
 use crate::components::{Icon, LanguageSwitch, Menu, Shape};
 use crate::failure::Failure;
@@ -121,17 +122,15 @@ fn Account() -> impl IntoView {
     let Viewing(viewer) = expect_context();
     view! {
         <div class="header-account">
-            <Transition>
-                {move || Suspend::new(async move {
-                    viewer.await.ok().flatten().map(|viewer| view! {
-                        {teams(texts, viewer.teams, viewer.team.as_ref())}
-                        <a class="header-viewer" href="/settings/account" rel="external">{viewer.name}</a>
-                        <form method="post" action="/sign-out">
-                            <button class="button quiet small" type="submit">{texts.frame_sign_out()}</button>
-                        </form>
-                    })
-                })}
-            </Transition>
+            {awaited(Meanwhile::Nothing, move || async move {
+                viewer.await.ok().flatten().map(|viewer| view! {
+                    {teams(texts, viewer.teams, viewer.team.as_ref())}
+                    <a class="header-viewer" href="/settings/account" rel="external">{viewer.name}</a>
+                    <form method="post" action="/sign-out">
+                        <button class="button quiet small" type="submit">{texts.frame_sign_out()}</button>
+                    </form>
+                })
+            })}
         </div>
     }
     .into_any()

@@ -2,7 +2,15 @@
 //! with a function anew for each, several hundred bytes at a time; with those in boxes it does it once for all that return
 //! the same.
 
+mod awaited;
+mod rows;
+mod when;
+
 use leptos::prelude::*;
+
+pub use self::awaited::{Meanwhile, awaited};
+pub use self::rows::rows;
+pub use self::when::When;
 
 type Value<T> = dyn Fn(Option<&T>) -> T + Send + Sync;
 
@@ -25,4 +33,14 @@ pub fn drawn<V: IntoView + 'static>(
     view: impl Fn() -> V + Send + 'static,
 ) -> Box<dyn Fn() -> AnyView + Send> {
     Box::new(move || view().into_any())
+}
+
+/// An attribute's value that is given anew when what it is made of changes.
+pub fn attr<V>(value: impl Fn() -> V + Send + 'static) -> Box<dyn Fn() -> V + Send> {
+    Box::new(value)
+}
+
+/// What is done when something happens to an element.
+pub fn handler<E>(act: impl FnMut(E) + 'static) -> Box<dyn FnMut(E)> {
+    Box::new(act)
 }

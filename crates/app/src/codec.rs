@@ -2,35 +2,19 @@
 //! server reads with it. The browser half reads with [`read()`], whose code is a third of what serde_json makes of the
 //! same types.
 
+mod call;
 mod read;
+mod resource;
 
 use leptos::prelude::SharedValue;
 use leptos::server::codee::{Decoder, Encoder};
-use leptos::server_fn::codec::Post;
 use leptos::server_fn::{Bytes, ContentType, Decodes, Encodes, Format, FormatType};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use call::Call;
 pub use read::read;
-
-/// JSON in the body of a `POST` request, and in its answer.
-pub type Json = Post<JsonCodec>;
-
-/// A resource whose value comes along with the page.
-pub type Resource<T> = leptos::prelude::Resource<T, JsonCodec>;
-
-/// What `fetcher` makes of what `source` says, anew whenever that changes. The first value comes along with the page.
-pub fn resource<T, S, F>(
-    source: impl Fn() -> S + Send + Sync + 'static,
-    fetcher: impl Fn(S) -> F + Send + Sync + 'static,
-) -> Resource<T>
-where
-    T: Serialize + DeserializeOwned + Send + Sync + 'static,
-    S: PartialEq + Clone + Send + Sync + 'static,
-    F: Future<Output = T> + Send + 'static,
-{
-    Resource::new_with_options(source, fetcher, false)
-}
+pub use resource::{Resource, resource};
 
 /// A value of the server's that comes along with the page.
 pub fn shared<T: Serialize + DeserializeOwned>(value: impl FnOnce() -> T) -> T {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use groundswell_types::Activity;
 use leptos::prelude::*;
 
-use crate::boxed::{drawn, memo};
+use crate::boxed::{attr, drawn, memo};
 use crate::texts::{Texts, texts};
 
 /// In the chart's own units, which are pixels: a bar for each hour, what was delivered above the line, what failed
@@ -29,10 +29,10 @@ pub fn ActivityChart(#[prop(into)] activity: Signal<Activity>) -> impl IntoView 
     let bars = memo(move |_| activity.with(bars));
     view! {
         <span class="activity">
-            <svg class="activity-hours" role="img" aria-label=move || said.get() width="95" height="24" viewBox="0 0 95 24">
+            <svg class="activity-hours" role="img" aria-label=attr(move || said.get()) width="95" height="24" viewBox="0 0 95 24">
                 <path class="activity-line" d="M0 16.5h95"/>
-                <path class="activity-delivered" d=move || bars.get().0/>
-                <path class="activity-failed" d=move || bars.get().1/>
+                <path class="activity-delivered" d=attr(move || bars.get().0)/>
+                <path class="activity-failed" d=attr(move || bars.get().1)/>
             </svg>
             <Share activity/>
         </span>

@@ -7,7 +7,7 @@ use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::JsFuture;
 
 use super::{Icon, Shape};
-use crate::boxed::drawn;
+use crate::boxed::{drawn, handler};
 use crate::json;
 use crate::texts::texts;
 
@@ -89,7 +89,7 @@ pub fn CopyButton(
         Copied::Impossible => texts.code_cannot_copy(),
     };
     view! {
-        <button class="button quiet small copy needs-script" type="button" on:click=on_click>
+        <button class="button quiet small copy needs-script" type="button" on:click=handler(on_click)>
             {drawn(move || view! { <Icon shape=shape()/> })}
             <span aria-live="polite">{word}</span>
         </button>

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::{Icon, Shape};
-use crate::boxed::{drawn, memo};
+use crate::boxed::{When, drawn, handler, memo};
 use crate::failure::Failure;
 use crate::functions;
 use crate::pages::live::{focus_after_navigation, keep_fresh};
@@ -32,7 +32,7 @@ pub fn FirstStepsList(program: ProgramId, steps: Option<FirstSteps>) -> impl Int
     }
     let is_shown = memo(move |_| shown.with(Option::is_some));
     view! {
-        <Show when=move || is_shown.get()>
+        <When is=is_shown>
             <section class="first-steps card" aria-labelledby="first-steps">
                 <div class="section-head">
                     <h3 id="first-steps">{texts.first_steps_title()}</h3>
@@ -45,7 +45,7 @@ pub fn FirstStepsList(program: ProgramId, steps: Option<FirstSteps>) -> impl Int
                     {FirstStep::ALL.map(|step| view! { <Step program step shown/> }).collect_view()}
                 </ol>
             </section>
-        </Show>
+        </When>
     }
     .into_any()
 }
@@ -126,7 +126,7 @@ fn Dismiss(program: StoredValue<ProgramId>, shown: RwSignal<Option<FirstSteps>>)
         });
     };
     view! {
-        <form method="post" action=format!("/programs/{}/options", program.get_value()) on:submit=on_submit>
+        <form method="post" action=format!("/programs/{}/options", program.get_value()) on:submit=handler(on_submit)>
             <input type="hidden" name="intent" value="end-first-steps"/>
             <button class="button quiet small" type="submit">{texts.first_steps_dismiss()}</button>
         </form>

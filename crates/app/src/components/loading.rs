@@ -3,6 +3,7 @@
 use leptos::prelude::*;
 use leptos_meta::Title;
 
+use crate::boxed::When;
 use crate::texts::texts;
 
 /// A page on its way. It says so only when that takes a while.
@@ -22,9 +23,9 @@ pub fn Loading(#[prop(optional)] is_wide: bool) -> impl IntoView {
 #[component]
 pub fn SideLoading(#[prop(into)] is_awaited: Signal<bool>) -> impl IntoView {
     view! {
-        <Show when=move || is_awaited.get()>
+        <When is=is_awaited>
             <div class="side side-loading" role="status" aria-busy="true"><p>{texts().frame_loading()}</p></div>
-        </Show>
+        </When>
     }
     .into_any()
 }

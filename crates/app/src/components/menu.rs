@@ -2,6 +2,8 @@
 
 use leptos::html;
 use leptos::prelude::*;
+
+use crate::boxed::{attr, handler};
 use wasm_bindgen::JsCast;
 
 /// A button that opens what is inside.
@@ -58,8 +60,8 @@ pub fn Menu(
         }
     };
     view! {
-        <details class=menu_class node_ref=details on:keydown=on_key on:focusout=on_leave on:click=on_click>
-            <summary class=class aria-label=move || label.get()>{face.run()}</summary>
+        <details class=menu_class node_ref=details on:keydown=handler(on_key) on:focusout=handler(on_leave) on:click=handler(on_click)>
+            <summary class=class aria-label=attr(move || label.get())>{face.run()}</summary>
             // Can be focused, so that a press on its text is no leaving.
             <div class="menu-list" tabindex="-1">{children()}</div>
         </details>

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use wasm_bindgen::JsValue;
 
-use crate::boxed::{drawn, effect};
+use crate::boxed::{attr, drawn, effect};
 use crate::texts::texts;
 use crate::time;
 
@@ -15,7 +15,7 @@ pub fn Time(#[prop(into)] at: Signal<i64>) -> impl IntoView {
     // Effects run in the browser only, and after the first render.
     effect(move |_| local.set(Some(local_text(at.get()))));
     view! {
-        <time datetime=move || time::machine(at.get()) title=move || time::utc(texts, at.get())>
+        <time datetime=attr(move || time::machine(at.get())) title=attr(move || time::utc(texts, at.get()))>
             {drawn(move || local.get().unwrap_or_else(|| time::utc(texts, at.get())))}
         </time>
     }

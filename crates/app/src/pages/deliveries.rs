@@ -6,9 +6,9 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use serde::{Deserialize, Serialize};
 
-use crate::boxed::{drawn, effect, memo};
+use crate::boxed::{Meanwhile, When, attr, awaited, drawn, effect, memo};
 use crate::codec::{Resource, resource};
-use crate::components::{FailureNotice, FailurePage, Loading, ProgramHead, SideLoading, Step};
+use crate::components::{FailureNotice, FailurePage, ProgramHead, SideLoading, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::log_query::LogQuery;
@@ -62,19 +62,12 @@ pub fn DeliveriesPage() -> impl IntoView {
     let parts = Parts { count: count(id, query), detail: detail(id, query) };
     // Of the form this page is the answer to; what is looked at next has nothing to do with it.
     let refused = StoredValue::new(returned().map(|returned| returned.failure));
-    view! {
-        <Transition fallback=|| view! { <Loading is_wide=true/> }>
-            {move || {
-                Suspend::new(async move {
-                    match log.await {
-                        Ok(log) => view! { <LogView log list=list.get_untracked() query parts refused/> }.into_any(),
-                        Err(failure) => view! { <FailurePage failure/> }.into_any(),
-                    }
-                })
-            }}
-        </Transition>
-    }
-    .into_any()
+    awaited(Meanwhile::WidePage, move || async move {
+        match log.await {
+            Ok(log) => view! { <LogView log list=list.get_untracked() query parts refused/> }.into_any(),
+            Err(failure) => view! { <FailurePage failure/> }.into_any(),
+        }
+    })
 }
 
 async fn load(id: Option<ProgramId>, list: LogQuery) -> Result<Log, Failure> {
@@ -151,8 +144,8 @@ fn LogView(
         <Title text=format!("{} · {}", texts().log_title(), program.name)/>
         <div class="page wide">
             <ProgramHead program step=Step::Deliveries/>
-            <div class="log" data-open=move || if is_open.get() { "true" } else { "false" }
-                aria-busy=move || if is_busy.get() { "true" } else { "false" }>
+            <div class="log" data-open=attr(move || if is_open.get() { "true" } else { "false" })
+                aria-busy=attr(move || if is_busy.get() { "true" } else { "false" })>
                 <div class="log-main">
                     <Filters panel shown/>
                     {drawn(move || shown.failure.get().map(|failure| view! { <FailureNotice failure/> }))}
@@ -172,7 +165,7 @@ fn ListWithActions(shown: Shown, count: Resource<Option<Result<i64, Failure>>>) 
     let may_edit = may_edit();
     let asks_to_resend = memo(move |_| may_edit && shown.query.with(|query| query.asks_to_resend));
     view! {
-        <Show when=move || asks_to_resend.get()><ResendAll shown count/></Show>
+        <When is=asks_to_resend><ResendAll shown count/></When>
         <Actions shown/>
         <List shown/>
     }
@@ -208,14 +201,12 @@ fn Side(shown: Shown, detail: Resource<Result<Option<DeliveryDetail>, Failure>>)
     let is_awaited = memo(move |_| wanted.with(Option::is_some) && !is_there.get());
     view! {
         <SideLoading is_awaited/>
-        <Transition>
-            {move || Suspend::new(async move {
-                let loaded = detail.await;
-                let wanted = wanted.get_untracked();
-                is_there.set(wanted.is_some());
-                side(shown, wanted, loaded)
-            })}
-        </Transition>
+        {awaited(Meanwhile::Nothing, move || async move {
+            let loaded = detail.await;
+            let wanted = wanted.get_untracked();
+            is_there.set(wanted.is_some());
+            side(shown, wanted, loaded)
+        })}
     }
     .into_any()
 }

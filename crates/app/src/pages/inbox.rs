@@ -8,10 +8,10 @@ use leptos_meta::Title;
 use serde::{Deserialize, Serialize};
 
 use super::live::keep_fresh;
-use crate::boxed::{drawn, memo};
+use crate::boxed::{Meanwhile, attr, awaited, drawn, memo};
 use crate::codec::{Resource, resource};
 use crate::components::{
-    CopyButton, FailureNotice, FailurePage, Icon, Loading, ProgramHead, Shape, SideLoading, Step,
+    CopyButton, FailureNotice, FailurePage, Icon, ProgramHead, Shape, SideLoading, Step,
 };
 use crate::failure::Failure;
 use crate::functions::{self, respond};
@@ -66,17 +66,12 @@ pub fn InboxPage() -> impl IntoView {
             }
         },
     );
-    view! {
-        <Transition fallback=|| view! { <Loading is_wide=true/> }>
-            {move || Suspend::new(async move {
-                match loaded.await {
-                    Ok(loaded) => view! { <InboxView loaded open detail/> }.into_any(),
-                    Err(failure) => view! { <FailurePage failure/> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
-    .into_any()
+    awaited(Meanwhile::WidePage, move || async move {
+        match loaded.await {
+            Ok(loaded) => view! { <InboxView loaded open detail/> }.into_any(),
+            Err(failure) => view! { <FailurePage failure/> }.into_any(),
+        }
+    })
 }
 
 async fn load(id: Option<ProgramId>) -> Result<Loaded, Failure> {
@@ -103,7 +98,7 @@ fn InboxView(loaded: Loaded, open: Memo<Option<InboxRequestId>>, detail: Opened)
         <div class="page wide">
             <ProgramHead program step=Step::Inbox/>
             {failure}
-            <div class="log" data-open=move || if is_open.get() { "true" } else { "false" }>
+            <div class="log" data-open=attr(move || if is_open.get() { "true" } else { "false" })>
                 <div class="log-main">
                     <Address program=id shown/>
                     <List program=id shown open/>
@@ -165,13 +160,11 @@ fn Side(
     let is_awaited = memo(move |_| open.with(Option::is_some) && !is_there.get());
     view! {
         <SideLoading is_awaited/>
-        <Transition>
-            {move || Suspend::new(async move {
-                let loaded = detail.await;
-                is_there.set(open.with_untracked(Option::is_some));
-                side(program, loaded)
-            })}
-        </Transition>
+        {awaited(Meanwhile::Nothing, move || async move {
+            let loaded = detail.await;
+            is_there.set(open.with_untracked(Option::is_some));
+            side(program, loaded)
+        })}
     }
     .into_any()
 }

@@ -6,8 +6,9 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use super::programs::Glance;
+use crate::boxed::{Meanwhile, awaited};
 use crate::codec::resource;
-use crate::components::{FailurePage, FirstStepsCount, Icon, Loading, ProgramHead, Shape, Step};
+use crate::components::{FailurePage, FirstStepsCount, Icon, ProgramHead, Shape, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::live::{self, Watched};
@@ -31,17 +32,12 @@ pub fn OptionsPage() -> impl IntoView {
             }
         },
     );
-    view! {
-        <Transition fallback=|| view! { <Loading/> }>
-            {move || Suspend::new(async move {
-                match program.await {
-                    Ok((summary, steps)) => view! { <Options summary steps/> }.into_any(),
-                    Err(failure) => view! { <FailurePage failure/> }.into_any(),
-                }
-            })}
-        </Transition>
-    }
-    .into_any()
+    awaited(Meanwhile::Page, move || async move {
+        match program.await {
+            Ok((summary, steps)) => view! { <Options summary steps/> }.into_any(),
+            Err(failure) => view! { <FailurePage failure/> }.into_any(),
+        }
+    })
 }
 
 #[component]

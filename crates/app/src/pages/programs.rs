@@ -6,9 +6,9 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use crate::app::Viewing;
-use crate::boxed::{drawn, memo};
+use crate::boxed::{Meanwhile, When, awaited, drawn, memo, rows};
 use crate::codec::resource;
-use crate::components::{ActivityChart, FailureNotice, FailurePage, Icon, Loading, Shape, Status};
+use crate::components::{ActivityChart, FailureNotice, FailurePage, Icon, Shape, Status};
 use crate::functions;
 use crate::live::{self, Watched};
 use crate::returned::{Returned, returned};
@@ -31,17 +31,15 @@ pub fn ProgramsPage() -> impl IntoView {
     let returned = returned();
     view! {
         <Title text=texts().programs_title()/>
-        <Transition fallback=|| view! { <Loading/> }>
-            {move || {
-                let returned = returned.clone();
-                Suspend::new(async move {
-                    match programs.await {
-                        Ok((programs, role)) => view! { <Programs programs role returned/> }.into_any(),
-                        Err(failure) => view! { <FailurePage failure/> }.into_any(),
-                    }
-                })
-            }}
-        </Transition>
+        {awaited(Meanwhile::Page, move || {
+            let returned = returned.clone();
+            async move {
+                match programs.await {
+                    Ok((programs, role)) => view! { <Programs programs role returned/> }.into_any(),
+                    Err(failure) => view! { <FailurePage failure/> }.into_any(),
+                }
+            }
+        })}
     }
     .into_any()
 }
@@ -59,7 +57,7 @@ fn Programs(programs: Vec<ProgramSummary>, role: Option<Role>, returned: Option<
     let list = move || {
         view! {
             <ul class="programs">
-                <For each=move || ids.get() key=ProgramId::clone let:id><ProgramItem programs id/></For>
+                {rows(move || ids.get(), ProgramId::clone, move |id| view! { <ProgramItem programs id/> })}
             </ul>
         }
     };
@@ -67,12 +65,12 @@ fn Programs(programs: Vec<ProgramSummary>, role: Option<Role>, returned: Option<
         <div class="page">
             <div class="page-head"><h1>{texts.programs_title()}</h1></div>
             <SetPassword/>
-            <Show when=move || is_empty.get() fallback=list>
+            <When is=is_empty fallback=list>
                 <div class="empty-box">
                     <h2>{texts.programs_none()}</h2>
                     <p>{texts.programs_what()}</p>
                 </div>
-            </Show>
+            </When>
             {match role {
                 Some(Role::Editor | Role::Owner) => {
                     view! { <NewProgram is_open=is_first || returned.is_some() returned/> }.into_any()
@@ -100,14 +98,9 @@ fn SetPassword() -> impl IntoView {
             </div>
         }
     };
-    view! {
-        <Transition>
-            {move || Suspend::new(async move {
-                viewer.await.ok().flatten().filter(|viewer| viewer.needs_password).map(|_| notice())
-            })}
-        </Transition>
-    }
-    .into_any()
+    awaited(Meanwhile::Nothing, move || async move {
+        viewer.await.ok().flatten().filter(|viewer| viewer.needs_password).map(|_| notice())
+    })
 }
 
 #[component]

@@ -9,9 +9,9 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use serde::{Deserialize, Serialize};
 
-use crate::boxed::memo;
+use crate::boxed::{Meanwhile, awaited, memo};
 use crate::codec::resource;
-use crate::components::{FailurePage, FirstStepsList, Loading, ProgramHead, Step};
+use crate::components::{FailurePage, FirstStepsList, ProgramHead, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::intent::Done;
@@ -117,24 +117,19 @@ pub fn WebhooksPage() -> impl IntoView {
         },
     );
     let returned = returned();
-    view! {
-        <Transition fallback=|| view! { <Loading/> }>
-            {move || {
-                let returned = returned.clone();
-                Suspend::new(async move {
-                    match loaded.await {
-                        Ok(loaded) => {
-                            let steps = loaded.first_steps.clone();
-                            let editor = Editor::new(loaded, returned);
-                            view! { <WebhooksPanel editor steps/> }.into_any()
-                        }
-                        Err(failure) => view! { <FailurePage failure/> }.into_any(),
-                    }
-                })
-            }}
-        </Transition>
-    }
-    .into_any()
+    awaited(Meanwhile::Page, move || {
+        let returned = returned.clone();
+        async move {
+            match loaded.await {
+                Ok(loaded) => {
+                    let steps = loaded.first_steps.clone();
+                    let editor = Editor::new(loaded, returned);
+                    view! { <WebhooksPanel editor steps/> }.into_any()
+                }
+                Err(failure) => view! { <FailurePage failure/> }.into_any(),
+            }
+        }
+    })
 }
 
 #[component]

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::resending;
 use super::shown::{Live, Shown, is_resendable};
-use crate::boxed::{drawn, effect, memo};
+use crate::boxed::{When, attr, drawn, effect, handler, memo};
 use crate::components::{Icon, Menu, Shape};
 use crate::log_intent::LogIntent;
 use crate::routing::location;
@@ -17,10 +17,10 @@ pub fn Actions(shown: Shown) -> impl IntoView {
     let has_any = memo(move |_| !shown.ids().is_empty());
     view! {
         <div class="log-actions">
-            <Show when=move || has_any.get()>
+            <When is=has_any>
                 {may_edit.then(|| view! { <Selection shown/><AllThatMatch shown/> })}
                 <Export shown/>
-            </Show>
+            </When>
             <Following shown/>
         </div>
     }
@@ -61,14 +61,14 @@ fn Selection(shown: Shown) -> impl IntoView {
     effect(move |_| is_alive.set(true));
     let count = move || shown.selected.with(std::collections::BTreeSet::len);
     view! {
-        <form class="selection" id="selection" method="post" action=move || shown.url(|_| ()) on:submit=on_submit>
+        <form class="selection" id="selection" method="post" action=attr(move || shown.url(|_| ())) on:submit=handler(on_submit)>
             <input type="hidden" name="intent" value=LogIntent::ResendSelected.as_str()/>
             <label class="select-all needs-script">
-                <input type="checkbox" prop:checked=move || has_all.get() on:change=on_all
-                    disabled=move || possible.with(Vec::is_empty)/>
+                <input type="checkbox" prop:checked=attr(move || has_all.get()) on:change=handler(on_all)
+                    disabled=attr(move || possible.with(Vec::is_empty))/>
                 {texts.log_select_all()}
             </label>
-            <button class="button small" type="submit" aria-disabled=move || if is_alive.get() && count() == 0 { "true" } else { "false" }>
+            <button class="button small" type="submit" aria-disabled=attr(move || if is_alive.get() && count() == 0 { "true" } else { "false" })>
                 {drawn(move || match count() {
                     0 => texts.log_resend_selected().to_owned(),
                     count => texts.log_resend_some(count),
@@ -130,7 +130,7 @@ fn Following(shown: Shown) -> impl IntoView {
     view! {
         <div class="following needs-script">
             <span class="status" role="status" data-tone=tone><span class="status-dot" aria-hidden="true"></span>{word}</span>
-            <button class="button quiet small" type="button" on:click=on_pause>
+            <button class="button quiet small" type="button" on:click=handler(on_pause)>
                 {drawn(move || if is_paused() { texts.log_go_on() } else { texts.log_pause() })}
             </button>
         </div>

@@ -4,7 +4,7 @@ use groundswell_types::{AttemptView, DeliveryDetail, DeliveryState, HeaderView, 
 use leptos::prelude::*;
 
 use super::shown::has_ended;
-use crate::boxed::{drawn, memo};
+use crate::boxed::{When, drawn, memo, rows};
 use crate::components::{CodeBlock, HeaderList, Icon, Shape, Status, Time};
 use crate::texts::texts;
 use crate::time;
@@ -21,9 +21,11 @@ pub fn Timeline(detail: RwSignal<DeliveryDetail>) -> impl IntoView {
         <ol class="timeline">
             <li class="attempt"><p>{texts.log_accepted_at(view! { <Time at=accepted_at/> })}</p></li>
             // Another delivery's first attempt is another one.
-            <For each=move || attempts.get() key=move |attempt| (detail, attempt.number) let:attempt>
-                <Attempt attempt request/>
-            </For>
+            {rows(
+                move || attempts.get(),
+                move |attempt| (detail, attempt.number),
+                move |attempt| view! { <Attempt attempt request/> },
+            )}
             <li class="attempt"><WhatFollows detail/></li>
         </ol>
     }
@@ -119,9 +121,9 @@ fn WhatFollows(detail: RwSignal<DeliveryDetail>) -> impl IntoView {
         (state, _) => words::delivery_state_meaning(texts, state).into_any(),
     };
     view! {
-        <Show when=move || !has_schedule.get()>
+        <When is=memo(move |_| !has_schedule.get())>
             <p class="hint">{word}</p>
-        </Show>
+        </When>
         {drawn(move || reason.get().map(|reason| view! { <p>{reason}</p> }))}
         <Schedule detail/>
     }
@@ -135,7 +137,7 @@ fn Schedule(detail: RwSignal<DeliveryDetail>) -> impl IntoView {
     let schedule = memo(move |_| detail.with(|detail| detail.schedule.clone()));
     let accepted = detail.with_untracked(|detail| detail.delivery.accepted_at);
     view! {
-        <Show when=move || schedule.with(|schedule| !schedule.is_empty())>
+        <When is=memo(move |_| schedule.with(|schedule| !schedule.is_empty()))>
             <details class="schedule">
                 <summary>
                     <Icon shape=Shape::ChevronRight/>
@@ -148,7 +150,7 @@ fn Schedule(detail: RwSignal<DeliveryDetail>) -> impl IntoView {
                 </ol>
                 <p class="hint">{texts.log_give_or_take()}</p>
             </details>
-        </Show>
+        </When>
     }
     .into_any()
 }

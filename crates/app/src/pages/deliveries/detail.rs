@@ -9,7 +9,7 @@ use super::live::is_paused;
 use super::request::Request;
 use super::resending;
 use super::shown::{Shown, has_ended, is_resendable};
-use crate::boxed::{drawn, effect, memo};
+use crate::boxed::{When, attr, drawn, effect, handler, memo};
 use crate::components::{CodeBlock, Icon, Shape, Status, Time};
 use crate::functions;
 use crate::log_intent::LogIntent;
@@ -78,7 +78,7 @@ pub fn Back(shown: Shown, id: Option<DeliveryId>) -> impl IntoView {
     let list = move || shown.url(|query| query.delivery = None);
     let on_close = move |_| focus_after_navigation(id.map(|id| format!("row-{id}")));
     view! {
-        <a class="button quiet small side-close" id="back" href=list on:click=on_close>
+        <a class="button quiet small side-close" id="back" href=list on:click=handler(on_close)>
             <Icon shape=Shape::ChevronLeft/>{texts().log_back()}
         </a>
     }
@@ -99,7 +99,7 @@ fn Neighbours(shown: Shown, id: DeliveryId) -> impl IntoView {
                 let on_click =
                     move |_| focus_first_after_navigation(vec![format!("go-{place}"), "delivery".to_owned()]);
                 view! {
-                    <a class="button quiet small" id=format!("go-{place}") href=url on:click=on_click>
+                    <a class="button quiet small" id=format!("go-{place}") href=url on:click=handler(on_click)>
                         <Icon shape=shape/>{name}
                     </a>
                 }
@@ -164,14 +164,14 @@ fn ResendOne(shown: Shown, detail: RwSignal<DeliveryDetail>) -> impl IntoView {
         resending::one(shown, id, location);
     };
     view! {
-        <Show when=move || is_possible.get()>
-            <form method="post" action=move || shown.url(|_| ()) on:submit=on_submit>
+        <When is=is_possible>
+            <form method="post" action=attr(move || shown.url(|_| ())) on:submit=handler(on_submit)>
                 <input type="hidden" name="intent" value=LogIntent::ResendOne.as_str()/>
                 <input type="hidden" name="delivery" value=id.to_string()/>
                 <button class="button" id="resend-one" type="submit">{texts.log_resend()}</button>
             </form>
-        </Show>
-        <Show when=move || is_gone.get()><p class="hint">{texts.log_nowhere_to_send()}</p></Show>
+        </When>
+        <When is=is_gone><p class="hint">{texts.log_nowhere_to_send()}</p></When>
     }
     .into_any()
 }

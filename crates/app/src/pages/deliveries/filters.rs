@@ -8,6 +8,7 @@ use wasm_bindgen::JsCast;
 
 use super::moment::{self, MomentInput};
 use super::shown::Shown;
+use crate::boxed::handler;
 use crate::log_query::LogQuery;
 use crate::pages::live::focus_after_navigation;
 use crate::routing::location;
@@ -44,8 +45,8 @@ pub fn Filters(panel: Panel, shown: Shown) -> impl IntoView {
     let filter = &query.filter;
     view! {
         <form class="filters" role="search" method="get" action=base.clone() node_ref=form
-            on:submit=move |event| { event.prevent_default(); apply_on_submit(Some(search_field())); }
-            on:change=move |event| apply(event.target())>
+            on:submit=handler(move |event: web_sys::SubmitEvent| { event.prevent_default(); apply_on_submit(Some(search_field())); })
+            on:change=handler(move |event: web_sys::Event| apply(event.target()))>
             <Search text=filter.text.clone()/>
             <Choice name="state" label=texts.log_state() options=states(texts, filter)/>
             <Choice name="event" label=texts.log_event() options=events(texts, &panel, filter)/>

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::resending;
 use super::shown::Shown;
-use crate::boxed::memo;
+use crate::boxed::{When, attr, handler, memo, rows};
 use crate::components::{Icon, Shape, Time};
 use crate::log_intent::LogIntent;
 use crate::routing::location;
@@ -16,12 +16,7 @@ use crate::viewer::may_edit;
 #[component]
 pub fn Jobs(shown: Shown) -> impl IntoView {
     let ids = memo(move |_| shown.jobs_to_show().iter().map(|job| job.id).collect::<Vec<_>>());
-    view! {
-        <For each=move || ids.get() key=move |id| (shown.jobs, *id) let:id>
-            <Job shown id/>
-        </For>
-    }
-    .into_any()
+    rows(move || ids.get(), move |id| (shown.jobs, *id), move |id| view! { <Job shown id/> })
 }
 
 #[component]
@@ -48,10 +43,10 @@ fn Job(shown: Shown, id: ResendJobId) -> impl IntoView {
             <div>
                 <p role="status">{said}</p>
                 <p class="hint">{texts.log_job_begun(view! { <Time at=first.created_at/> })}</p>
-                <Show when=move || state.get() == ResendState::Running fallback=move || view! { <Dismiss shown/> }>
+                <When is=memo(move |_| state.get() == ResendState::Running) fallback=move || view! { <Dismiss shown/> }>
                     <progress max=total prop:value=queued value=queued aria-label=texts.log_job()></progress>
                     {may_edit.then(|| view! { <Stop shown id/> })}
-                </Show>
+                </When>
             </div>
         </div>
     }
@@ -66,7 +61,7 @@ fn Stop(shown: Shown, id: ResendJobId) -> impl IntoView {
         resending::stop(shown, id, location);
     };
     view! {
-        <form method="post" action=move || shown.url(|_| ()) on:submit=on_submit>
+        <form method="post" action=attr(move || shown.url(|_| ())) on:submit=handler(on_submit)>
             <input type="hidden" name="intent" value=LogIntent::Stop.as_str()/>
             <input type="hidden" name="job" value=id.to_string()/>
             <button class="button small" type="submit">{texts().log_stop()}</button>
@@ -77,6 +72,6 @@ fn Stop(shown: Shown, id: ResendJobId) -> impl IntoView {
 
 #[component]
 fn Dismiss(shown: Shown) -> impl IntoView {
-    view! { <p><a class="button small" href=move || shown.url(|query| query.job = None)>{texts().log_dismiss()}</a></p> }
+    view! { <p><a class="button small" href=attr(move || shown.url(|query| query.job = None))>{texts().log_dismiss()}</a></p> }
         .into_any()
 }

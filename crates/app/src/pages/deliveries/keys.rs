@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use wasm_bindgen::JsCast;
 
 use super::shown::Shown;
-use crate::boxed::effect;
+use crate::boxed::{attr, effect, handler};
 use crate::routing::location;
 use crate::texts::texts;
 use crate::viewer::may_edit;
@@ -41,7 +41,7 @@ pub fn Keys(shown: Shown) -> impl IntoView {
     let show = move |_| open(dialog);
     view! {
         <p class="keys-hint needs-script">
-            <button class="button quiet small" type="button" on:click=show>{texts.log_keys()}</button>
+            <button class="button quiet small" type="button" on:click=handler(show)>{texts.log_keys()}</button>
         </p>
         <dialog class="keys" node_ref=dialog aria-labelledby="keys-title">
             <h2 id="keys-title">{texts.log_keys()}</h2>
@@ -54,7 +54,7 @@ pub fn Keys(shown: Shown) -> impl IntoView {
                 <div><dt><kbd>"?"</kbd></dt><dd>{texts.log_key_help()}</dd></div>
             </dl>
             <label class="choice">
-                <input type="checkbox" prop:checked=move || are_on.get() on:change=on_toggle/>
+                <input type="checkbox" prop:checked=attr(move || are_on.get()) on:change=handler(on_toggle)/>
                 <span>{texts.log_keys_on()}</span>
             </label>
             <form method="dialog"><button class="button" type="submit">{texts.log_close()}</button></form>

@@ -7,7 +7,7 @@ use leptos::task::spawn_local;
 use super::live::{follow, search_on, show_newest};
 use super::row::Row;
 use super::shown::Shown;
-use crate::boxed::{drawn, memo};
+use crate::boxed::{When, drawn, handler, memo, rows};
 use crate::components::{Icon, Shape, Time};
 use crate::log_query::LogQuery;
 use crate::texts::texts;
@@ -21,9 +21,9 @@ pub fn List(shown: Shown) -> impl IntoView {
     let is_empty = memo(move |_| ids.with(Vec::is_empty));
     view! {
         <Newer shown/>
-        <Show when=move || is_empty.get() fallback=move || view! { <Table shown ids/> }>
+        <When is=is_empty fallback=move || view! { <Table shown ids/> }>
             <Nothing shown/>
-        </Show>
+        </When>
         <Paging shown/>
     }
     .into_any()
@@ -45,14 +45,14 @@ fn Newer(shown: Shown) -> impl IntoView {
     };
     view! {
         <div class="newer" role="status">
-            <Show when=move || is_shown.get()>
-                <button class="button primary small" type="button" on:click=on_click>
+            <When is=is_shown>
+                <button class="button primary small" type="button" on:click=handler(on_click)>
                     {drawn(move || match shown.newer.get() {
                         count if count >= 100 => texts.log_newer_many().to_owned(),
                         count => texts.log_newer(count),
                     })}
                 </button>
-            </Show>
+            </When>
         </div>
     }
     .into_any()
@@ -110,9 +110,7 @@ fn Table(shown: Shown, ids: Memo<Vec<DeliveryId>>) -> impl IntoView {
             </thead>
             <tbody>
                 // A list that is loaded anew has rows of its own: those of before would follow the signals of before.
-                <For each=move || ids.get() key=move |id| (shown.page, *id) let:id>
-                    <Row shown id/>
-                </For>
+                {rows(move || ids.get(), move |id| (shown.page, *id), move |id| view! { <Row shown id/> })}
             </tbody>
         </table>
     }

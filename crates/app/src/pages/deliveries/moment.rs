@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use wasm_bindgen::JsValue;
 
-use crate::boxed::{drawn, effect};
+use crate::boxed::{attr, drawn, effect};
 use crate::time;
 
 /// A date and a time of day.
@@ -27,7 +27,7 @@ pub fn MomentInput(
         <label class="filter filter-moment" data-active=if at.is_some() { "true" } else { "false" }>
             <span class="field-label">{drawn(move || if is_local.get() { label } else { utc_label })}</span>
             <input class="input" type="datetime-local" name=name id=format!("filter-{name}") value=value.get_untracked()
-                prop:value=move || value.get()/>
+                prop:value=attr(move || value.get())/>
         </label>
     }
     .into_any()

@@ -4,6 +4,7 @@ use leptos::prelude::*;
 
 use super::resending;
 use super::shown::Shown;
+use crate::boxed::handler;
 use crate::codec::Resource;
 use crate::components::FailureNotice;
 use crate::failure::Failure;
@@ -49,7 +50,7 @@ fn Question(shown: Shown, count: Result<i64, Failure>) -> impl IntoView {
         Ok(count) => view! {
             <p>{texts.log_resend_how_many(count)}</p>
             <p class="hint">{texts.log_resend_means()}</p>
-            <form class="actions" method="post" action=cancel on:submit=on_submit>
+            <form class="actions" method="post" action=cancel on:submit=handler(on_submit)>
                 <input type="hidden" name="intent" value=LogIntent::ResendAll.as_str()/>
                 <button class="button primary" type="submit">{texts.log_resend_all(count)}</button>
                 <a class="button" href=cancel>{texts.log_cancel()}</a>

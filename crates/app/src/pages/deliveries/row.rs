@@ -4,7 +4,7 @@ use groundswell_types::{DeliveryId, DeliveryView};
 use leptos::prelude::*;
 
 use super::shown::{Shown, is_resendable};
-use crate::boxed::{drawn, memo};
+use crate::boxed::{attr, drawn, handler, memo};
 use crate::components::{Status, Time};
 use crate::texts::{Texts, texts};
 use crate::viewer::may_edit;
@@ -34,7 +34,7 @@ pub fn Row(shown: Shown, id: DeliveryId) -> impl IntoView {
     let resend = first.resend_of.map(|_| view! { <span class="tag">{texts.log_is_resend()}</span> });
     let title = words::event_title(texts, first.event);
     view! {
-        <tr class="delivery" data-open=move || if is_open.get() { "true" } else { "false" }>
+        <tr class="delivery" data-open=attr(move || if is_open.get() { "true" } else { "false" })>
             <td class="delivery-select">
                 {may_edit().then(|| view! {
                     <Select shown id label=texts.log_select(title, &id.to_string())
@@ -43,7 +43,7 @@ pub fn Row(shown: Shown, id: DeliveryId) -> impl IntoView {
             </td>
             <td class="delivery-state"><Status tone word/></td>
             <td class="delivery-event">
-                <a href=url id=format!("row-{id}") aria-current=move || if is_open.get() { "true" } else { "false" }>
+                <a href=url id=format!("row-{id}") aria-current=attr(move || if is_open.get() { "true" } else { "false" })>
                     {title}
                 </a>
                 {resend}
@@ -77,7 +77,7 @@ fn Select(shown: Shown, id: DeliveryId, label: String, is_possible: Signal<bool>
         // Takes presses beside the box too, which are not meant for the link over the whole row.
         <label class="row-select">
             <input type="checkbox" name="delivery" value=id.to_string() form="selection" aria-label=label
-                disabled=move || !is_possible.get() prop:checked=move || is_selected.get() on:change=on_change/>
+                disabled=attr(move || !is_possible.get()) prop:checked=attr(move || is_selected.get()) on:change=handler(on_change)/>
         </label>
     }
     .into_any()

@@ -7,7 +7,7 @@ use leptos::prelude::*;
 
 use super::list::{source, title};
 use super::{url, verdict};
-use crate::boxed::effect;
+use crate::boxed::{effect, handler};
 use crate::components::{CodeBlock, HeaderList, Icon, Shape, Status, Time};
 use crate::pages::live::focus_after_navigation;
 use crate::texts::texts;
@@ -40,7 +40,7 @@ pub fn Detail(program: StoredValue<ProgramId>, detail: InboxRequestDetail) -> im
     view! {
         <aside class="side" aria-labelledby="request">
             <div class="side-head">
-                <a class="button quiet small side-close" href=url(&program.get_value(), None) on:click=on_close>
+                <a class="button quiet small side-close" href=url(&program.get_value(), None) on:click=handler(on_close)>
                     <Icon shape=Shape::ChevronLeft/>{texts.inbox_back()}
                 </a>
                 <h2 id="request" tabindex="-1" node_ref=heading>{title(texts, &request)}</h2>

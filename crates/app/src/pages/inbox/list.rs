@@ -4,7 +4,7 @@ use groundswell_types::{Inbox, InboxRequest, InboxRequestId, ProgramId};
 use leptos::prelude::*;
 
 use super::{url, verdict};
-use crate::boxed::memo;
+use crate::boxed::{When, attr, memo, rows};
 use crate::components::{Status, Time};
 use crate::texts::{Texts, texts};
 use crate::viewer::may_edit;
@@ -20,12 +20,12 @@ pub fn List(
     let texts = texts();
     let is_empty = memo(move |_| shown.with(|inbox| inbox.requests.is_empty()));
     view! {
-        <Show when=move || is_empty.get() fallback=move || view! { <Requests program shown open/> }>
+        <When is=is_empty fallback=move || view! { <Requests program shown open/> }>
             <div class="empty-box">
                 <h3>{texts.inbox_empty()}</h3>
                 <p>{texts.inbox_empty_how()}</p>
             </div>
-        </Show>
+        </When>
     }
     .into_any()
 }
@@ -51,9 +51,11 @@ fn Requests(
             })}
         </div>
         <ol class="inbox-requests card" aria-labelledby="requests">
-            <For each=move || requests.get() key=|request| request.id let:request>
-                <Row program request open/>
-            </For>
+            {rows(
+                move || requests.get(),
+                |request| request.id,
+                move |request| view! { <Row program request open/> },
+            )}
         </ol>
     }
     .into_any()
@@ -70,10 +72,10 @@ fn Row(
     let (tone, word) = verdict::signature(texts, &request.signature);
     let is_open = memo(move |_| open.get() == Some(id));
     view! {
-        <li class="inbox-request" data-open=move || if is_open.get() { "true" } else { "false" }>
+        <li class="inbox-request" data-open=attr(move || if is_open.get() { "true" } else { "false" })>
             <span class="inbox-request-state"><Status tone=tone word=word.to_owned()/></span>
             <a class="inbox-request-title row-link" id=format!("row-{id}") href=url(&program.get_value(), Some(id))
-                aria-current=move || if is_open.get() { "true" } else { "false" }>
+                aria-current=attr(move || if is_open.get() { "true" } else { "false" })>
                 {title(texts, &request)}
             </a>
             <span class="hint inbox-request-facts">

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::conflict::DiscardMenu;
 use super::editor::{Editor, Saving};
-use crate::boxed::{drawn, effect, memo};
+use crate::boxed::{When, attr, drawn, effect, handler, memo};
 use crate::components::{Menu, Time};
 use crate::intent::Intent;
 use crate::texts::texts;
@@ -26,14 +26,14 @@ pub fn Bar(editor: Editor) -> impl IntoView {
         <div class="bar" role="group" aria-label=texts.webhooks_draft()>
             <p class="bar-state"><State editor/></p>
             <div class="bar-actions">
-                <Show when=move || editor.changes.with(|changes| !changes.is_empty())><Review editor/></Show>
+                <When is=memo(move |_| editor.changes.with(|changes| !changes.is_empty()))><Review editor/></When>
                 {editor.may_edit.then(|| view! {
-                    <Show when=move || has_draft.get()><DiscardMenu class="button"/></Show>
+                    <When is=has_draft><DiscardMenu class="button"/></When>
                     <button class="button no-script" type="submit" name="intent" value=Intent::Save.to_string()>
                         {texts.webhooks_save_draft()}
                     </button>
                     <button class="button primary" type="submit" name="intent" value=Intent::Publish.to_string()
-                        aria-disabled=move || if is_idle() { "true" } else { "false" }>
+                        aria-disabled=attr(move || if is_idle() { "true" } else { "false" })>
                         {texts.webhooks_publish()}
                     </button>
                 })}
@@ -63,7 +63,7 @@ fn State(editor: Editor) -> impl IntoView {
         }.into_any(),
         Saving::Failed(failure) => view! {
             <span data-tone="error" role="alert">{texts.webhooks_not_saved(&words::failure(texts, &failure))}</span>
-            <button class="button small" type="button" on:click=move |_| editor.save_now()>{texts.webhooks_try_again()}</button>
+            <button class="button small" type="button" on:click=handler(move |_| editor.save_now())>{texts.webhooks_try_again()}</button>
         }
         .into_any(),
     }

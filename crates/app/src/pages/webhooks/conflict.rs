@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::editor::{Editor, Saving};
-use crate::boxed::memo;
+use crate::boxed::{When, handler, memo};
 use crate::components::{Icon, Menu, Shape};
 use crate::intent::Intent;
 use crate::place::place;
@@ -19,7 +19,7 @@ pub fn ConflictBanner(editor: Editor) -> impl IntoView {
     let page = place().webhooks(&editor.id());
     let is_conflict = memo(move |_| editor.saving.get() == Saving::Conflict);
     view! {
-        <Show when=move || is_conflict.get()>
+        <When is=is_conflict>
             <div class="notice" id="conflict" tabindex="-1" data-tone="warn" role="alert">
                 <Icon shape=Shape::Warning/>
                 <div>
@@ -27,17 +27,17 @@ pub fn ConflictBanner(editor: Editor) -> impl IntoView {
                     <BothValues conflicts=editor.clashes mine=texts.webhooks_typed_here() theirs=texts.webhooks_saved_elsewhere()/>
                     <p class="actions">
                         <a class="button small" href=page.clone() rel="external"
-                            on:click=move |event| { event.prevent_default(); spawn_local(editor.reload()); }>
+                            on:click=handler(move |event: web_sys::MouseEvent| { event.prevent_default(); spawn_local(editor.reload()); })>
                             {texts.webhooks_show_other()}
                         </a>
                         <button class="button small" type="submit" name="intent" value=Intent::Save.to_string()
-                            on:click=move |event| { event.prevent_default(); spawn_local(editor.keep_mine()); }>
+                            on:click=handler(move |event: web_sys::MouseEvent| { event.prevent_default(); spawn_local(editor.keep_mine()); })>
                             {texts.webhooks_save_mine()}
                         </button>
                     </p>
                 </div>
             </div>
-        </Show>
+        </When>
     }
     .into_any()
 }
@@ -48,7 +48,7 @@ pub fn OutdatedBanner(editor: Editor) -> impl IntoView {
     let texts = texts();
     let is_shown = memo(move |_| editor.conflicts.with(|conflicts| !conflicts.is_empty()));
     view! {
-        <Show when=move || is_shown.get()>
+        <When is=is_shown>
             <div class="notice" data-tone="warn" role="group" aria-labelledby="outdated">
                 <Icon shape=Shape::Warning/>
                 <div>
@@ -64,7 +64,7 @@ pub fn OutdatedBanner(editor: Editor) -> impl IntoView {
                     </div>
                 </div>
             </div>
-        </Show>
+        </When>
     }
     .into_any()
 }

@@ -7,6 +7,7 @@ use leptos::prelude::*;
 use super::editor::Editor;
 use super::inputs::sync_check;
 use super::row_state::Row;
+use crate::boxed::attr;
 use crate::components::{Icon, Shape};
 use crate::intent::{Intent, RowAction};
 use crate::json;
@@ -33,7 +34,7 @@ pub fn Events(editor: Editor, row: Row) -> impl IntoView {
                     <button class="button small" type="submit" name="intent"
                         value=Intent::row(&key, RowAction::NoEvents).to_string()>{texts.webhook_none()}</button>
                 })}
-                <span class="hint" data-tone=move || if row.events.with(Vec::is_empty) { "warn" } else { "quiet" }>
+                <span class="hint" data-tone=attr(move || if row.events.with(Vec::is_empty) { "warn" } else { "quiet" })>
                     {texts.webhook_none_means()}
                 </span>
             </p>

@@ -9,7 +9,7 @@ use super::conflict::{ConflictBanner, OutdatedBanner};
 use super::editor::Editor;
 use super::row::WebhookRow;
 use super::undo::Undo;
-use crate::boxed::{drawn, memo};
+use crate::boxed::{When, attr, drawn, handler, memo, rows};
 use crate::components::{FailureNotice, Icon, Shape};
 use crate::intent::Intent;
 use crate::place::place;
@@ -46,7 +46,7 @@ pub fn PanelForm(editor: Editor) -> impl IntoView {
         }
     };
     view! {
-        <form class="panel" method="post" action=action autocomplete="off" on:submit=on_submit on:keydown=on_key>
+        <form class="panel" method="post" action=action autocomplete="off" on:submit=handler(on_submit) on:keydown=handler(on_key)>
             // Pressing Enter in a field presses the first button, which must not be one that tests or removes.
             {editor.may_edit.then(|| view! {
                 <button class="visually-hidden" type="submit" name="intent" value="save" tabindex="-1">{texts.webhooks_save_draft()}</button>
@@ -74,16 +74,18 @@ fn Rows(editor: Editor) -> impl IntoView {
     let is_empty = memo(move |_| editor.rows.with(Vec::is_empty));
     view! {
         <ol class="webhooks" aria-labelledby="webhooks">
-            <For each=move || editor.rows.get() key=|row| row.key.get_value() let:row>
-                <WebhookRow editor row/>
-            </For>
+            {rows(
+                move || editor.rows.get(),
+                |row| row.key.get_value(),
+                move |row| view! { <WebhookRow editor row/> },
+            )}
         </ol>
-        <Show when=move || is_empty.get()>
+        <When is=is_empty>
             <div class="empty-box">
                 <h3>{texts.webhooks_none()}</h3>
                 <p>{texts.webhooks_none_advice()}</p>
             </div>
-        </Show>
+        </When>
     }
     .into_any()
 }
@@ -96,7 +98,7 @@ fn AddButton(editor: Editor) -> impl IntoView {
     view! {
         <div class="add">
             <button class="button" id="add-webhook" type="submit" name="intent" value=Intent::Add.to_string()
-                aria-disabled=move || if is_full.get() { "true" } else { "false" } aria-describedby="add-hint">
+                aria-disabled=attr(move || if is_full.get() { "true" } else { "false" }) aria-describedby="add-hint">
                 <Icon shape=Shape::Plus/>{texts.webhooks_add()}
             </button>
             <span class="hint" id="add-hint">
@@ -122,7 +124,7 @@ fn UndoToast(editor: Editor) -> impl IntoView {
                         Undo::Removed(..) => texts.webhooks_removed(),
                         Undo::SwitchedOff(_) => texts.webhooks_switched_off(),
                     }}</span>
-                    <button class="button small" type="button" aria-keyshortcuts="Control+Z" on:click=move |_| editor.undo()>{texts.webhooks_undo()}</button>
+                    <button class="button small" type="button" aria-keyshortcuts="Control+Z" on:click=handler(move |_| editor.undo())>{texts.webhooks_undo()}</button>
                 </div>
             }))}
         </div>

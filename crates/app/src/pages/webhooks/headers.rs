@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use super::editor::Editor;
 use super::inputs::sync_text;
 use super::row_state::Row;
-use crate::boxed::{drawn, effect, memo};
+use crate::boxed::{attr, drawn, effect, handler, memo, rows};
 use crate::components::{Icon, Shape};
 use crate::intent::{Intent, RowAction};
 use crate::texts::texts;
@@ -86,15 +86,17 @@ pub fn HeaderSettings(editor: Editor, row: Row) -> impl IntoView {
             <p class="hint">{texts.header_means()}</p>
             <input type="hidden" name=format!("headers.{key}") value=""/>
             <ol class="own-header-list" aria-label=texts.header_title()>
-                <For each=move || row.headers.get() key=|header| header.key.get_value() let:header>
-                    <HeaderFields editor row header/>
-                </For>
+                {rows(
+                    move || row.headers.get(),
+                    |header| header.key.get_value(),
+                    move |header| view! { <HeaderFields editor row header/> },
+                )}
             </ol>
             <p class="problem" aria-live="polite">{drawn(move || row.problem("/headers"))}</p>
             {editor.may_edit.then(|| view! {
                 <p class="actions">
                     <button class="button small" type="submit" name="intent" id=add
-                        aria-disabled=move || if is_full() { "true" } else { "false" }
+                        aria-disabled=attr(move || if is_full() { "true" } else { "false" })
                         value=Intent::row(&key, RowAction::AddHeader).to_string()>
                         <Icon shape=Shape::Plus/>{texts.header_add()}
                     </button>
@@ -131,7 +133,7 @@ fn HeaderFields(editor: Editor, row: Row, header: HeaderRow) -> impl IntoView {
             <ValueField editor row header place problem_id=problem_id.clone()/>
             {editor.may_edit.then(|| view! {
                 <button class="button icon-only" type="submit" name="intent" value=remove
-                    aria-label=move || texts.header_remove(place.get() + 1)><Icon shape=Shape::Close/></button>
+                    aria-label=attr(move || texts.header_remove(place.get() + 1))><Icon shape=Shape::Close/></button>
             })}
             <p class="problem" id=problem_id aria-live="polite">
                 {drawn(move || [problem("name"), problem("value")].into_iter().flatten().collect::<Vec<_>>().join(" "))}
@@ -174,9 +176,9 @@ fn NameField(
         <input class="input mono" type="text" node_ref=input id=format!("header-name-{row_key}-{}", header.key.get_value())
             name=format!("header-name.{row_key}") value=header.name.get_untracked() placeholder="x-api-key" maxlength="128"
             autocomplete="off" autocapitalize="none" spellcheck="false"
-            aria-label=move || texts.header_name_label(place.get() + 1)
-            aria-invalid=move || if is_wrong() { "true" } else { "false" } aria-describedby=problem_id
-            on:input:target=move |event| typed(event.target().value()) on:blur=on_leave/>
+            aria-label=attr(move || texts.header_name_label(place.get() + 1))
+            aria-invalid=attr(move || if is_wrong() { "true" } else { "false" }) aria-describedby=problem_id
+            on:input:target=move |event| typed(event.target().value()) on:blur=handler(on_leave)/>
     }
     .into_any()
 }
@@ -226,13 +228,13 @@ fn ValueField(
     let is_saved = move || header.state.get() != HeaderState::Missing;
     view! {
         <input class="input mono" type="text" node_ref=input name=format!("header-value.{row_key}") value="" maxlength="4096"
-            placeholder=move || if is_saved() { "••••••••" } else { "" }
+            placeholder=attr(move || if is_saved() { "••••••••" } else { "" })
             autocomplete="off" autocapitalize="none" spellcheck="false"
-            aria-label=move || texts.header_value_label(place.get() + 1)
-            aria-invalid=move || if is_wrong() { "true" } else { "false" }
+            aria-label=attr(move || texts.header_value_label(place.get() + 1))
+            aria-invalid=attr(move || if is_wrong() { "true" } else { "false" })
             aria-describedby=format!("{problem_id} {saved_id}")
             on:input:target=move |event| header.is_typing.set_value(!event.target().value().is_empty())
-            on:change:target=move |event| take(event.target().value()) on:blur=on_leave/>
+            on:change:target=move |event| take(event.target().value()) on:blur=handler(on_leave)/>
         <span class="visually-hidden" id=saved_id>{drawn(move || is_saved().then(|| texts.header_saved()))}</span>
     }
     .into_any()

@@ -4,9 +4,9 @@ use groundswell_types::editor::{ChangedBy, History, HistoryVersion};
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use crate::boxed::memo;
+use crate::boxed::{Meanwhile, awaited, memo};
 use crate::codec::resource;
-use crate::components::{FailureNotice, FailurePage, Loading, Menu, ProgramHead, Step, Time};
+use crate::components::{FailureNotice, FailurePage, Menu, ProgramHead, Step, Time};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
 use crate::place::place;
@@ -33,20 +33,15 @@ pub fn HistoryPage() -> impl IntoView {
         },
     );
     let returned = returned();
-    view! {
-        <Transition fallback=|| view! { <Loading/> }>
-            {move || {
-                let failure = returned.clone().map(|returned| returned.failure);
-                Suspend::new(async move {
-                    match history.await {
-                        Ok(history) => view! { <Versions history failure/> }.into_any(),
-                        Err(failure) => view! { <FailurePage failure/> }.into_any(),
-                    }
-                })
-            }}
-        </Transition>
-    }
-    .into_any()
+    awaited(Meanwhile::Page, move || {
+        let failure = returned.clone().map(|returned| returned.failure);
+        async move {
+            match history.await {
+                Ok(history) => view! { <Versions history failure/> }.into_any(),
+                Err(failure) => view! { <FailurePage failure/> }.into_any(),
+            }
+        }
+    })
 }
 
 #[component]

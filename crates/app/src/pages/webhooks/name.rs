@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::editor::Editor;
 use super::inputs::sync_text;
 use super::row_state::Row;
-use crate::boxed::drawn;
+use crate::boxed::{attr, drawn, handler};
 use crate::texts::texts;
 
 /// A name that helps to tell URLs of the same host apart.
@@ -35,8 +35,8 @@ pub fn NameField(editor: Editor, row: Row) -> impl IntoView {
             <input class="input" type="text" node_ref=input id=format!("label-{key}") name=format!("name.{key}")
                 value=row.name.get_untracked() maxlength=WebhookName::MAX_CHARACTERS.to_string() autocomplete="off"
                 aria-describedby=format!("{problem} {hint}")
-                aria-invalid=move || if row.problem("/name").is_some() { "true" } else { "false" }
-                on:input:target=move |event| typed(event.target().value()) on:blur=on_leave/>
+                aria-invalid=attr(move || if row.problem("/name").is_some() { "true" } else { "false" })
+                on:input:target=move |event| typed(event.target().value()) on:blur=handler(on_leave)/>
             <span class="problem" id=problem aria-live="polite">{drawn(move || row.problem("/name"))}</span>
             <span class="hint" id=hint>{texts.webhook_name_means()}</span>
         </label>

@@ -18,7 +18,7 @@ use super::test_button::TestButton;
 use super::test_result::TestOutcome;
 use super::timeout::TimeoutField;
 use super::undeliverable::UndeliverableBanner;
-use crate::boxed::{drawn, effect, memo};
+use crate::boxed::{When, attr, drawn, effect, handler, memo};
 use crate::components::{ActivityChart, FailureNotice, Icon, Menu, Shape, Status, Time};
 use crate::intent::{Intent, RowAction};
 use crate::place::place;
@@ -79,10 +79,10 @@ fn UrlField(editor: Editor, row: Row) -> impl IntoView {
         <input class="input mono webhook-url" type="text" inputmode="url" node_ref=input id=format!("url-{key}")
             name=format!("url.{key}") value=row.url.get_untracked() placeholder="https://example.com/webhooks"
             maxlength="2048" autocapitalize="none" spellcheck="false"
-            aria-label=move || texts.webhook_url_label(editor.number(row))
-            aria-invalid=move || if row.problem("/url").is_some() { "true" } else { "false" }
+            aria-label=attr(move || texts.webhook_url_label(editor.number(row)))
+            aria-invalid=attr(move || if row.problem("/url").is_some() { "true" } else { "false" })
             aria-describedby=format!("problem-{key}")
-            on:input:target=move |event| typed(event.target().value()) on:blur=on_leave/>
+            on:input:target=move |event| typed(event.target().value()) on:blur=handler(on_leave)/>
     }
     .into_any()
 }
@@ -107,7 +107,7 @@ fn Switch(editor: Editor, row: Row) -> impl IntoView {
         <label class="switch">
             <input type="checkbox" role="switch" node_ref=input id=format!("enabled-{key}") name=format!("enabled.{key}") value="on"
                 checked=row.is_enabled.get_untracked()
-                aria-label=move || texts.webhook_switch_label(editor.number(row))
+                aria-label=attr(move || texts.webhook_switch_label(editor.number(row)))
                 on:change:target=move |event| switch(event.target().checked())/>
             <span class="switch-word" aria-hidden="true" data-on=texts.webhook_on() data-off=texts.webhook_off()></span>
         </label>
@@ -170,7 +170,7 @@ fn StatusLine(row: Row) -> impl IntoView {
                 });
                 view! { {failed} {next} {succeeded} {waiting} {parked} }
             }))}
-            <Show when=move || is_live.get()><ActivityChart activity/></Show>
+            <When is=is_live><ActivityChart activity/></When>
         </p>
     }
     .into_any()

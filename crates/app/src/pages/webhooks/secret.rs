@@ -8,7 +8,7 @@ use leptos::prelude::*;
 use super::editor::Editor;
 use super::inputs::sync_check;
 use super::row_state::Row;
-use crate::boxed::{drawn, memo};
+use crate::boxed::{attr, drawn, handler, memo};
 use crate::components::{CopyButton, Menu, Time};
 use crate::intent::{Intent, RowAction};
 use crate::place::place;
@@ -101,7 +101,7 @@ fn SecretField(editor: Editor, row: Row) -> impl IntoView {
             <input class="input mono" type="text" node_ref=input id=format!("secret-{key}") name=format!("secret.{key}")
                 value=offered maxlength="256" autocomplete="off" autocapitalize="none" spellcheck="false"
                 on:input:target=move |event| row.typed_secret().is_typing.set_value(!event.target().value().is_empty())
-                on:change=move |_| save()/>
+                on:change=handler(move |_| save())/>
         </label>
         <p class="problem" aria-live="polite">{drawn(move || row.typed_secret().problem.get().or_else(|| row.problem("/secret")))}</p>
     }
@@ -121,7 +121,7 @@ fn Overlap(editor: Editor, row: Row) -> impl IntoView {
     let choices: Vec<_> =
         SecretOverlap::ALL.into_iter().map(|overlap| view! { <OverlapChoice editor row overlap/> }).collect();
     view! {
-        <fieldset class="overlap" hidden=move || !is_shown() aria-describedby=format!("overlap-hint-{key}")>
+        <fieldset class="overlap" hidden=attr(move || !is_shown()) aria-describedby=format!("overlap-hint-{key}")>
             <legend>{texts.secret_overlap()}</legend>
             <div class="overlap-choices">{choices}</div>
             <p class="hint" id=format!("overlap-hint-{key}")>{texts.secret_overlap_means()}</p>

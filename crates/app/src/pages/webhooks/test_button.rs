@@ -5,7 +5,7 @@ use leptos::prelude::*;
 
 use super::editor::Editor;
 use super::row_state::{Row, Test};
-use crate::boxed::drawn;
+use crate::boxed::{attr, drawn};
 use crate::components::{Icon, Menu, Shape};
 use crate::intent::{Intent, RowAction};
 use crate::texts::texts;
@@ -32,7 +32,7 @@ pub fn TestButton(editor: Editor, row: Row) -> impl IntoView {
     view! {
         <div class="split">
             <button class="button" type="submit" name="intent" value=Intent::row(&key, RowAction::Test(None)).to_string()
-                id=format!("test-{key}") aria-label=name aria-disabled=move || if is_running() { "true" } else { "false" }>
+                id=format!("test-{key}") aria-label=name aria-disabled=attr(move || if is_running() { "true" } else { "false" })>
                 {drawn(move || if is_running() { texts.test_testing() } else { texts.test_test() })}
             </button>
             <Menu label=Signal::derive(move || texts.test_choose_label(editor.number(row)))

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 
 use super::editor::Editor;
 use super::row_state::{Row, Test};
+use crate::boxed::{When, attr, handler, memo};
 use crate::components::{CodeBlock, FailureNotice, HeaderList, Icon, Shape, Status, Time};
 use crate::texts::{Texts, texts};
 use crate::words::{self, Tone};
@@ -32,12 +33,12 @@ pub fn TestOutcome(editor: Editor, row: Row) -> impl IntoView {
     let is_shown = move || row.test.with(|test| matches!(test, Test::Done(_) | Test::Failed(_)));
     let _ = editor;
     view! {
-        <div class="test" data-shown=move || if row.test.with(|test| *test == Test::None) { "false" } else { "true" }>
+        <div class="test" data-shown=attr(move || if row.test.with(|test| *test == Test::None) { "false" } else { "true" })>
             <div role="status">{said}</div>
             {rest}
-            <Show when=is_shown>
-                <button class="button quiet small needs-script" type="button" on:click=close>{texts.test_close()}</button>
-            </Show>
+            <When is=memo(move |_| is_shown())>
+                <button class="button quiet small needs-script" type="button" on:click=handler(close)>{texts.test_close()}</button>
+            </When>
         </div>
     }
     .into_any()

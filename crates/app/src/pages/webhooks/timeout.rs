@@ -7,7 +7,7 @@ use leptos::prelude::*;
 use super::editor::Editor;
 use super::inputs::sync_text;
 use super::row_state::Row;
-use crate::boxed::drawn;
+use crate::boxed::{attr, drawn, handler};
 use crate::texts::texts;
 
 /// A number of seconds. A text field with digits to type: one of type `number` says it is empty when what stands in it
@@ -40,8 +40,8 @@ pub fn TimeoutField(editor: Editor, row: Row) -> impl IntoView {
                 <input class="input" type="text" inputmode="numeric" node_ref=input id=format!("timeout-{key}")
                     name=format!("timeout.{key}") value=row.timeout.get_untracked() placeholder="15" maxlength="40"
                     autocomplete="off" aria-describedby=described
-                    aria-invalid=move || if row.problem("/timeout").is_some() { "true" } else { "false" }
-                    on:input:target=move |event| typed(event.target().value()) on:blur=on_leave/>
+                    aria-invalid=attr(move || if row.problem("/timeout").is_some() { "true" } else { "false" })
+                    on:input:target=move |event| typed(event.target().value()) on:blur=handler(on_leave)/>
                 <span aria-hidden="true">{texts.webhook_seconds()}</span>
             </label>
             <p class="problem" id=problem aria-live="polite">{drawn(move || row.problem("/timeout"))}</p>
