@@ -243,6 +243,26 @@ test('the whole way, from a new program to a delivery sent again, can be gone by
   });
 });
 
+test('what came along with a page is not loaded again when it comes alive', async ({ page, server, receiver }) => {
+  const program = await full({ server, receiver });
+  // What is shown live is asked for once, as it may have changed while the page was on its way; no page loads these alone.
+  const live = ['/_fn/get_programs', '/_fn/get_program', '/_fn/get_panel', '/_fn/get_log_news', '/_fn/get_inbox'];
+  const asked = [];
+  page.on('request', (request) => {
+    const { pathname } = new URL(request.url());
+    if (pathname.startsWith('/_fn/')) asked.push(pathname);
+  });
+  for (const path of new Set(PAGES.map(({ path }) => path.replace('{id}', program)))) {
+    if (path === '/no/such/page' || path.includes('since=')) continue;
+    await test.step(path, async () => {
+      asked.length = 0;
+      await page.open(path);
+      await page.waitForTimeout(500);
+      expect.soft(asked.filter((one) => !live.includes(one)), path).toEqual([]);
+    });
+  }
+});
+
 test('nothing moves by itself while a page comes alive', async ({ page, server, receiver }) => {
   const program = await full({ server, receiver });
   await page.addInitScript(() => {

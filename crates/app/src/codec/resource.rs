@@ -4,7 +4,6 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use leptos::prelude::*;
 use leptos::server::codee::{Decoder, Encoder};
@@ -51,12 +50,13 @@ where
     F: Future<Output = T> + Send + 'static,
 {
     let source = kept(Box::new(source));
-    let changes = source.clone();
+    let changing = source.clone();
     let fetch = move || -> Fetched {
         let answer = fetcher(source.get_untracked());
         Box::pin(async move { Held::of(answer.await) })
     };
-    Resource { held: erased(Box::new(move || changes.track()), Box::new(fetch)), of: PhantomData }
+    // Read, not tracked alone: it would have changed when it is computed the first time.
+    Resource { held: erased(Box::new(move || drop(changing.read())), Box::new(fetch)), of: PhantomData }
 }
 
 /// For as long as somebody waits for what depends on it, even when its page has gone.
@@ -65,16 +65,15 @@ fn kept<S: PartialEq + Send + Sync + 'static>(source: Box<dyn Fn() -> S + Send +
 }
 
 fn erased(
-    track: Box<dyn Fn() + Send + Sync>,
+    read: Box<dyn Fn() + Send + Sync>,
     fetch: Box<dyn Fn() -> Fetched + Send + Sync>,
 ) -> leptos::prelude::Resource<Held, HeldCodec> {
-    // Looked at only when what it depends on has changed, so each number says that it has.
-    let changes = AtomicU64::new(0);
-    let source = move || {
-        track();
-        changes.fetch_add(1, Ordering::Relaxed)
-    };
-    leptos::prelude::Resource::new_with_options(source, move |_| fetch(), false)
+    // Counts how often what it depends on has changed. Leptos asks for it more often than that.
+    let changes = ArcMemo::new(move |before: Option<&u64>| {
+        read();
+        before.map_or(0, |before| before + 1)
+    });
+    leptos::prelude::Resource::new_with_options(move || changes.get(), move |_| fetch(), false)
 }
 
 /// A value of any type, or what came along with the page of it.
