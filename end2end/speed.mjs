@@ -47,6 +47,10 @@ function watch() {
   new MutationObserver(() => {
     if (document.documentElement.dataset.hydrated !== undefined) seen.alive ??= performance.now();
   }).observe(document, { attributes: true, subtree: true, attributeFilter: ['data-hydrated'] });
+  // A page without a browser half needs none.
+  addEventListener('DOMContentLoaded', () => {
+    if (document.querySelector('link[href$=".wasm"], script[type="module"]') === null) seen.alive = performance.now();
+  });
 }
 
 /** What the page saw of itself. */
