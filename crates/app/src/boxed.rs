@@ -1,6 +1,5 @@
-//! What is computed and drawn anew whenever something changes, by functions that lie in boxes. Leptos compiles what it does
-//! with a function anew for each, several hundred bytes at a time; with those in boxes it does it once for all that return
-//! the same.
+//! What Leptos is given in boxes: functions, lists, what is there at times and what is awaited. It compiles what it does with
+//! such a thing anew for each type, several hundred bytes at a time; with boxes it does it once for all that return the same.
 
 mod awaited;
 mod rows;

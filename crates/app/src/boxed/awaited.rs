@@ -24,7 +24,7 @@ where
     F: Future<Output = V> + Send + 'static,
     V: IntoView + 'static,
 {
-    shell(
+    boundary(
         meanwhile,
         Box::new(move || {
             let view = view();
@@ -33,7 +33,7 @@ where
     )
 }
 
-fn shell(meanwhile: Meanwhile, view: Box<dyn Fn() -> View + Send + Sync>) -> AnyView {
+fn boundary(meanwhile: Meanwhile, view: Box<dyn Fn() -> View + Send + Sync>) -> AnyView {
     let fallback = move || match meanwhile {
         Meanwhile::Nothing => ().into_any(),
         Meanwhile::Page => view! { <Loading/> }.into_any(),
