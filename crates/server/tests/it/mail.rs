@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::browser::Browser;
 use crate::client::Client;
+use crate::ports;
 use crate::receiver::{Reaction, Receiver};
 use crate::server::{NO_BREAKER, QUICK_RETRY, Server};
 use crate::waiting;
@@ -158,10 +159,10 @@ fn a_stranger_is_asked_and_told_and_ends_it_with_one_click() {
 
 #[test]
 fn a_mail_server_that_is_down_delays_and_loses_nothing_across_a_kill() {
-    let (mail, receiver) = (MailServer::start(), Receiver::start());
-    let mut server = sending_to(mail.port(), &[]);
+    let port = ports::kept();
+    let (mail, receiver) = (MailServer::on(port), Receiver::start());
+    let mut server = sending_to(port, &[]);
     let mut ground = Ground::new(&server, &receiver).with_reader(&server, &mail, "ada@example.org");
-    let port = mail.port();
     drop(mail);
     for _ in 0..5 {
         ground.replace_secret();

@@ -29,6 +29,7 @@ mod pages;
 mod partitions;
 mod passing_time;
 mod planted_secrets;
+mod ports;
 mod process;
 mod receiver;
 mod rest;

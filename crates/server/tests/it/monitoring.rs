@@ -2,7 +2,6 @@
 //! alerts, and every query of the dashboard finds something.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +11,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::client::{Call, Client};
+use crate::ports;
 use crate::receiver::{Reaction, Receiver};
 use crate::server::{NO_BREAKER, QUICK_RETRY, Server};
 use crate::waiting;
@@ -56,9 +56,8 @@ impl Prometheus {
         fs::copy(deploy("prometheus/alerts.yml"), directory.path().join("alerts.yml")).expect("a copy");
         // It does not say which port it took, so it is given one that is free; somebody else may be quicker.
         for _ in 0..5 {
-            let free =
-                TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a port");
-            let mut child = spawn(directory.path(), &free.to_string());
+            let free = format!("127.0.0.1:{}", ports::kept());
+            let mut child = spawn(directory.path(), &free);
             let client = Client::new(&format!("http://{free}"), "").authorized_by(None);
             let has_started = waiting::until("Prometheus is ready", || {
                 if child.try_wait().expect("it was started here").is_some() {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::client::{Call, Client};
+use crate::ports;
 use crate::receiver::{Reaction, Receiver, Reply};
 use crate::server::{ADMIN_KEY, Server, on};
 use crate::waiting;
@@ -43,8 +44,8 @@ fn after_a_kill_the_next_process_at_the_same_address_need_not_wait_for_the_lease
     let (name, url) = on(private_postgres::Server::shared());
     let receiver = Receiver::start();
     // Only at the port that the first one had the next one is sure that it is gone.
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a free port");
-    let own = [(name, url.as_str()), ("GROUNDSWELL_LISTEN", &port.to_string())];
+    let address = format!("127.0.0.1:{}", ports::kept());
+    let own = [(name, url.as_str()), ("GROUNDSWELL_LISTEN", &address)];
     let mut server = Server::with(&[own.as_slice(), &[("GROUNDSWELL_NODE_LEASE_MS", "60000")]].concat());
     let program = server.client().program("REFERRAL");
     server.client().webhook(&program, &receiver.url("/"), Value::Null);

@@ -1,10 +1,9 @@
 //! What `doctor` finds when something is wrong, and that it says what to do.
 
-use std::net::TcpListener;
-
 use serde_json::{Value, json};
 
 use super::run;
+use crate::ports;
 use crate::receiver::Receiver;
 use crate::upgrade::{KEY, Sample, versions};
 use crate::waiting::now_ms;
@@ -65,7 +64,7 @@ fn receivers_that_cannot_be_reached_are_named_without_the_rest_of_their_urls() {
     assert!(said.contains("127.0.0.1 is ") && said.contains("to public addresses only"), "{said}");
     assert!(advice.contains("GROUNDSWELL_EGRESS_ALLOW"), "{advice}");
 
-    let closed = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("bound");
+    let closed = format!("127.0.0.1:{}", ports::kept());
     sample.sql(&format!("UPDATE endpoint SET url = 'http://{closed}/inbox/t'"));
     let own = [("GROUNDSWELL_PUBLIC_URL", &*format!("http://{closed}/"))];
     let (level, said, _) = found(&sample.url(), &own, "receivers");

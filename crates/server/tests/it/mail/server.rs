@@ -67,7 +67,7 @@ impl MailServer {
         Self::on(0)
     }
 
-    /// The same on a port that one was on before.
+    /// The same on a port that is to be its own also while it is down.
     pub fn on(port: u16) -> Self {
         Self::that(port, Speaks::Plain)
     }
