@@ -1,5 +1,5 @@
 // Keyboard, names, contrast, narrow screens: each page in both schemes, empty and full, narrow and wide.
-import AxeBuilder from '@axe-core/playwright';
+import { barriers } from '../barriers.mjs';
 import { alive, expect, open, panel, programWith, said, test } from '../fixtures.mjs';
 
 /** What there is to see: who is signed in, how it is filled, and what is opened before it is looked at. */
@@ -133,13 +133,16 @@ const tooWide = (page) =>
     return [...document.querySelectorAll('body *')].filter(isWide).slice(0, 8).map((element) => element.outerHTML.slice(0, 120));
   });
 
-/** What axe finds, in a form that can be read in a failure. */
-async function barriers(page) {
-  const { violations } = await new AxeBuilder({ page })
-    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
-    .analyze();
-  return violations.map(({ id, help, nodes }) => ({ id, help, where: nodes.map(({ html }) => html.slice(0, 160)) }));
-}
+test('a barrier is found, in a page and in a frame in it', async ({ page }) => {
+  const small = '<button style="width: 9px">a</button><button style="width: 9px">b</button>';
+  const bad = `<html lang="en"><title>Bad</title><main><h1 style="color: #ccc">Bad</h1><img src="data:,">${small}</main>`;
+  await page.setContent(bad);
+  const found = ['color-contrast', 'image-alt', 'target-size'];
+  expect((await barriers(page)).map(({ id }) => id).sort()).toEqual(found);
+  await page.setContent(`<html lang="en"><title>Good</title><main><h1>Good</h1><iframe title="Bad" srcdoc="${bad.replaceAll('"', '&quot;')}"></iframe></main>`);
+  await expect(page.frameLocator('iframe').getByRole('heading', { name: 'Bad' })).toBeVisible();
+  expect((await barriers(page)).map(({ id }) => id).sort()).toEqual(expect.arrayContaining(found));
+});
 
 for (const { name, path, fill, before, complaint, environment } of PAGES) {
   test.describe(name, () => {

@@ -1,7 +1,7 @@
 // The documentation: for everybody, without a script, in both schemes, on narrow screens, and from the panel to the very
 // place that is meant.
-import AxeBuilder from '@axe-core/playwright';
 import { test as plain } from '@playwright/test';
+import { barriers } from '../barriers.mjs';
 import { expect, open, panel, programWith, test } from '../fixtures.mjs';
 import { Server } from '../server.mjs';
 
@@ -54,13 +54,6 @@ const readers = plain.extend({
     await use(asked);
   },
 });
-
-async function barriers(page) {
-  const { violations } = await new AxeBuilder({ page })
-    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'])
-    .analyze();
-  return violations.map(({ id, help, nodes }) => ({ id, help, where: nodes.map(({ html }) => html.slice(0, 160)) }));
-}
 
 /** How far the page can be scrolled sideways. */
 const excess = (page) =>

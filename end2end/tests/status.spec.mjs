@@ -1,5 +1,5 @@
 // System Status: for everybody, without a script, in every language, at every width and in both schemes.
-import AxeBuilder from '@axe-core/playwright';
+import { barriers } from '../barriers.mjs';
 import { expect, programWith, test } from '../fixtures.mjs';
 
 test.use({ javaScriptEnabled: false });
@@ -17,8 +17,7 @@ async function violations(browser, url) {
       await page.setViewportSize({ width, height: 900 });
       await page.goto(url);
       await page.locator('details.status-days > summary').click();
-      const { violations } = await new AxeBuilder({ page }).analyze();
-      found.push(...violations.map(({ id, nodes }) => [id, colorScheme, width, nodes.map(({ html }) => html.slice(0, 120))]));
+      found.push(...(await barriers(page)).map((one) => ({ ...one, colorScheme, width })));
       await page.close();
     }
   }
