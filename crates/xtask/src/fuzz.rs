@@ -20,7 +20,7 @@ use crate::setup::{self, Step};
 use crate::workspace::Workspace;
 
 /// As cargo-fuzz has them, and what the workspace's `.cargo/config.toml` has, which these replace.
-const RUSTFLAGS: [&str; 11] = [
+const RUSTFLAGS: [&str; 10] = [
     "--cfg",
     "fuzzing",
     "--cfg",
@@ -31,7 +31,6 @@ const RUSTFLAGS: [&str; 11] = [
     "-Cllvm-args=-sanitizer-coverage-pc-table",
     "-Cllvm-args=-sanitizer-coverage-trace-compares",
     "-Cllvm-args=-simplifycfg-branch-fold-threshold=0",
-    "-Ccodegen-units=1",
 ];
 
 /// An input that takes longer, in seconds, is a find: all of them are short.
