@@ -149,6 +149,8 @@ for (const colorScheme of ['light', 'dark']) {
       await expect(guest.getByText('No programs yet')).toBeVisible();
       await guest.locator('summary[aria-label^="Team:"]').click();
       await look(guest, 'choose');
+      // Whatever lies to the left of a page cannot be scrolled to.
+      expect((await guest.getByRole('button', { name: 'My team' }).boundingBox()).x).toBeGreaterThanOrEqual(0);
       await open(guest, `${server.url}/programs/${program}/options/webhooks`);
       await panel(guest).row(1).settings.click();
       await look(guest, 'viewer-panel');
