@@ -194,7 +194,7 @@ fn round(settings: &Settings, arguments: &Arguments, number: usize) -> Result<Ro
         println!("    {:<52} {:>9.0}/s", step.title(), sample.per_second);
         round.samples.insert(step, sample);
     }
-    if arguments.only.is_empty() {
+    if is_wanted(arguments, Part::Latencies) {
         round.latencies = Some(settings.latencies()?);
     }
     Ok(round)

@@ -10,17 +10,24 @@ use crate::trials::Trial;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     Step(Step),
+    /// Of the answer and of the delivery, at a fixed rate.
+    Latencies,
     Trial(Trial),
 }
 
 const STEPS: usize = Step::ALL.len();
 const TRIALS: usize = Trial::ALL.len();
 
-const ALL: [Part; STEPS + TRIALS] = {
-    let mut all = [Part::Step(Step::Bare); STEPS + TRIALS];
+const ALL: [Part; STEPS + 1 + TRIALS] = {
+    let mut all = [Part::Latencies; STEPS + 1 + TRIALS];
     let mut at = 0;
-    while at < STEPS + TRIALS {
-        all[at] = if at < STEPS { Part::Step(Step::ALL[at]) } else { Part::Trial(Trial::ALL[at - STEPS]) };
+    while at < STEPS {
+        all[at] = Part::Step(Step::ALL[at]);
+        at += 1;
+    }
+    let mut at = 0;
+    while at < TRIALS {
+        all[STEPS + 1 + at] = Part::Trial(Trial::ALL[at]);
         at += 1;
     }
     all
@@ -34,6 +41,9 @@ impl ValueEnum for Part {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         match self {
             Self::Step(step) => step.to_possible_value(),
+            Self::Latencies => Some(
+                PossibleValue::new("latencies").help("Of the answer and of the delivery, at a fixed rate"),
+            ),
             Self::Trial(trial) => trial.to_possible_value(),
         }
     }
@@ -52,6 +62,7 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), ALL.len());
         assert_eq!(Part::from_str("drain", false), Ok(Part::Trial(Trial::Drain)));
+        assert_eq!(Part::from_str("latencies", false), Ok(Part::Latencies));
         assert_eq!(Part::from_str("end-to-end", false), Ok(Part::Step(Step::EndToEnd)));
     }
 }
