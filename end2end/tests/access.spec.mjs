@@ -133,6 +133,15 @@ const tooWide = (page) =>
     return [...document.querySelectorAll('body *')].filter(isWide).slice(0, 8).map((element) => element.outerHTML.slice(0, 120));
   });
 
+/** The texts that a button to copy them lies on. */
+const underCopy = (page) =>
+  page.evaluate(() => {
+    const isOn = (one, other) => one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;
+    const box = (element) => element.getBoundingClientRect();
+    const hides = (copy) => isOn(box(copy), box(copy.parentElement.querySelector('.code-text')));
+    return [...document.querySelectorAll('.code > .copy')].filter(hides).map((copy) => copy.parentElement.textContent.slice(0, 120));
+  });
+
 test('a barrier is found, in a page and in a frame in it', async ({ page }) => {
   const small = '<button style="width: 9px">a</button><button style="width: 9px">b</button>';
   const bad = `<html lang="en"><title>Bad</title><main><h1 style="color: #ccc">Bad</h1><img src="data:,">${small}</main>`;
@@ -162,6 +171,7 @@ for (const { name, path, fill, before, complaint, environment } of PAGES) {
             const picture = `test-results/screens/${name}-${colorScheme}-${width}.png`;
             await page.screenshot({ path: picture, fullPage: true, animations: 'disabled' });
             expect.soft(await tooWide(page), 'the page scrolls sideways').toEqual([]);
+            expect.soft(await underCopy(page), 'lies under its copy button').toEqual([]);
             expect.soft(await barriers(page)).toEqual([]);
           });
         }

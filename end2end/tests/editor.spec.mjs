@@ -45,6 +45,23 @@ test('what is typed is kept as a draft over a reload and can be thrown away', as
   expect((await server.call('GET', `/campaign/${program}/webhooks`)).webhooks[0].payloadUrl).toBe(HOOK);
 });
 
+test('on a small screen the bar lies over the page only while there is something to publish', async ({ page, server }) => {
+  const program = await programWith(server, [HOOK, HOOK, HOOK]);
+  await page.setViewportSize({ width: 320, height: 640 });
+  await page.open(panelOf(program));
+  const { row, add, bar, publish } = panel(page);
+  await expect(bar).toContainText('Everything is published');
+  await expect(bar).not.toBeInViewport();
+  const [above, below] = [await add.boundingBox(), await bar.boundingBox()];
+  expect(below.y).toBeGreaterThan(above.y + above.height);
+  await row(1).url.fill('https://example.com/other');
+  await expect(publish).toBeInViewport();
+  await expect(bar).toContainText(/Draft saved .* · 1 change/);
+  await publish.click();
+  await expect(said(page, /^Published\./)).toBeVisible();
+  await expect(bar).not.toBeInViewport();
+});
+
 test('a program has five webhooks, and the button says why not six', async ({ page, server }) => {
   const program = await programWith(server, [HOOK, HOOK, HOOK, HOOK]);
   await page.open(panelOf(program));

@@ -10,7 +10,7 @@ use crate::intent::Intent;
 use crate::texts::texts;
 use crate::words;
 
-/// Sticks to the bottom of the window.
+/// Sticks to the bottom of the window, where there is room for it.
 #[component]
 pub fn Bar(editor: Editor) -> impl IntoView {
     let texts = texts();
@@ -22,8 +22,10 @@ pub fn Bar(editor: Editor) -> impl IntoView {
     let is_alive = RwSignal::new(false);
     effect(move |_| is_alive.set(true));
     let is_idle = move || is_alive.get() && !has_changes.get();
+    // On a small screen it sticks to the window only while there is something to do in it.
+    let waits = move || has_draft.get() || has_changes.get();
     view! {
-        <div class="bar" role="group" aria-label=texts.webhooks_draft()>
+        <div class="bar" role="group" aria-label=texts.webhooks_draft() data-waits=attr(waits)>
             <p class="bar-state"><State editor/></p>
             <div class="bar-actions">
                 <When is=memo(move |_| editor.changes.with(|changes| !changes.is_empty()))><Review editor/></When>
