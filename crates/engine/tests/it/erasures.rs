@@ -158,6 +158,56 @@ async fn nothing_of_a_participant_is_left_in_the_database_or_beside_it() {
     assert_eq!(files_with(directory.path(), EMAIL), Vec::<String>::new());
 }
 
+/// Answers 200 without a body.
+async fn silent() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    tokio::spawn(async move {
+        while let Ok((mut connection, _)) = listener.accept().await {
+            let mut request = Vec::new();
+            while !request.ends_with(b"}") {
+                connection.read_buf(&mut request).await.expect("reads");
+            }
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            connection.write_all(answer).await.expect("writes");
+        }
+    });
+    url
+}
+
+/// Where nobody listens.
+async fn nowhere() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    format!("http://{}/", listener.local_addr().expect("an address"))
+}
+
+#[tokio::test]
+async fn an_event_whose_receiver_answered_nothing_or_was_not_there_is_erased() {
+    let directory = tempfile::TempDir::new().expect("there is a temporary directory");
+    let path = directory.path().join("groundswell.db");
+    let store = Arc::new(Sqlite::open(&path, Options::new(0, crate::store::vault(1))).await.expect("opens"));
+    let engine = start(store, &Clock::system()).await;
+    let acting = operator(&engine);
+    for (url, state) in
+        [(silent().await, DeliveryState::Delivered), (nowhere().await, DeliveryState::Retrying)]
+    {
+        let id = program(&engine).await;
+        webhook(&engine, &id, url, true).await;
+        engine.submit(&id, &event("p1", EMAIL, ""), None).await.expect("accepted");
+        until_all_are(&acting, &id, state).await;
+        let ended = tokio::time::timeout(
+            std::time::Duration::from_secs(20),
+            done(&acting, &id, subject(SubjectKind::Email, EMAIL)),
+        );
+        let erasure = ended.await.expect("comes to its end");
+        assert_eq!((erasure.events, erasure.attempts), (1, 1));
+    }
+    while !files_with(directory.path(), EMAIL).is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    engine.shut_down().await;
+}
+
 /// Posts to a program's inbox as anybody may.
 async fn post(engine: &Engine, program: &ProgramId, header: (&str, &str), body: &str) {
     let header = HeaderView { name: header.0.to_owned(), value: header.1.to_owned() };

@@ -65,12 +65,13 @@ const ERASE_BODY: &str = "UPDATE event SET body = $2 WHERE id = $1";
 
 const NOTE_ERASED: &str = "INSERT INTO erased_event (event_id) VALUES ($1) ON CONFLICT (event_id) DO NOTHING";
 
-/// `SUBSTR` of no length is an empty value of the column's own type in every database.
+/// `SUBSTR` of no length is an empty value of the column's own type in every database, but NULL in SQLite if the value was empty
+/// before: nothing came back, or nobody was reached.
 static ERASE_ANSWERS: List = List::new(
     "
     UPDATE attempt SET
         response_head = '',
-        response_body = SUBSTR(response_body, 1, 0),
+        response_body = COALESCE(SUBSTR(response_body, 1, 0), response_body),
         is_response_truncated = 0,
         message = CASE WHEN status_code IS NULL OR message = '' THEN message ELSE 'What the receiver answered was erased.' END
     WHERE number <> 0 AND delivery_id IN (VALUES ",
