@@ -14,7 +14,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use groundswell_types::editor::{
     DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, History, Panel, ProgramSummary,
-    SecretChange, Seen, Side,
+    SecretEdit, Seen, Side,
 };
 use groundswell_types::{
     ApiKey, CreatedApiKey, DeliveryDetail, DeliveryId, DeliveryView, EventKind, Inbox, InboxRequestDetail,
@@ -82,13 +82,9 @@ pub trait Backend:
         rows: Vec<DraftRow>,
     ) -> Result<DraftSaved, Failure>;
 
-    /// Changes the secret of a row of the saved draft (a draft is begun when there is none).
-    async fn change_secret(
-        &self,
-        id: &ProgramId,
-        row_key: &str,
-        change: SecretChange,
-    ) -> Result<DraftSaved, Failure>;
+    /// Changes the secret of a row of the saved draft (a draft is begun when there is none); [`Failure::Conflict`] when the draft
+    /// is not the one that was seen.
+    async fn change_secret(&self, id: &ProgramId, edit: SecretEdit) -> Result<DraftSaved, Failure>;
 
     /// A new random secret in the `whsec_…` form; nothing is saved.
     async fn generate_secret(&self) -> Result<String, Failure>;

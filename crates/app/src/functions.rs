@@ -2,7 +2,7 @@
 
 use groundswell_types::editor::{
     DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, History, LogNews, Panel, ProgramSummary,
-    SecretChange, Seen, Side,
+    SecretEdit, Seen, Side,
 };
 use groundswell_types::{
     DeliveryDetail, DeliveryFilter, DeliveryId, DeliveryView, EventKind, Inbox, InboxRequestDetail,
@@ -94,12 +94,8 @@ pub async fn save_draft(id: ProgramId, seen: Seen, rows: Vec<DraftRow>) -> Resul
 
 /// Changes the secret of a row of the draft.
 #[server(prefix = "/_fn", endpoint = "change_secret", protocol = Call)]
-pub async fn change_secret(
-    id: ProgramId,
-    row_key: String,
-    change: SecretChange,
-) -> Result<DraftSaved, Failure> {
-    respond_said(backend()?.change_secret(&id, &row_key, change).await)
+pub async fn change_secret(id: ProgramId, edit: SecretEdit) -> Result<DraftSaved, Failure> {
+    respond_said(backend()?.change_secret(&id, edit).await)
 }
 
 /// A new random secret.

@@ -16,7 +16,7 @@ mod team;
 use std::sync::Arc;
 
 use groundswell_types::editor::{
-    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, History, Panel, SecretChange, Seen, Side,
+    DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, History, Panel, SecretEdit, Seen, Side,
 };
 use groundswell_types::{
     AuditAction, DeliveryId, DeliveryView, EventId, EventKind, Inbox, InboxRequestDetail, InboxRequestId,
@@ -118,8 +118,8 @@ unrecorded! {
 
 changes! {
     /// See [`Engine::change_secret`].
-    as AuditAction::SecretReplaced, Trace::default().with("row", row_key) =>
-        EditWebhooks change_secret(row_key: &str, change: SecretChange) -> DraftSaved;
+    as AuditAction::SecretReplaced, Trace::default().with("row", &edit.row_key) =>
+        EditWebhooks change_secret(edit: SecretEdit) -> DraftSaved;
     /// See [`Engine::discard_draft`].
     as AuditAction::DraftDiscarded, Trace::default() => EditWebhooks discard_draft() -> ();
     /// See [`Engine::restore`].

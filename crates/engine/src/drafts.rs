@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 use groundswell_types::editor::{
     DisabledStatus, DraftRow, DraftSaved, LiveStatus, OldSecretStatus, Panel, PanelRow, SecretChange,
-    SecretDraft, Seen,
+    SecretDraft, SecretEdit, Seen,
 };
 use groundswell_types::{Activity, Change, EventKind, MAX_WEBHOOKS, Problem, ProgramId, Secret, TestView};
 
@@ -27,6 +27,9 @@ use crate::inbox::Signer;
 use crate::store::{Backlog, DraftRecord, EndpointId, EndpointRecord, StoreError};
 use crate::test_deliveries::TestTarget;
 use crate::webhooks::checked_url;
+
+/// The version that pages have when there is no draft.
+const NO_DRAFT: i64 = 0;
 
 const CHANGED_MEANWHILE: &str =
     "This draft was changed somewhere else meanwhile. Reload to see it; what you typed here is not saved.";
@@ -59,7 +62,7 @@ impl Engine {
         Ok(Panel {
             program: crate::programs::view(&entry.record),
             rows,
-            draft_version: draft.as_ref().map_or(0, |draft| draft.version),
+            draft_version: version_of(draft.as_ref()),
             draft_saved_at: draft.as_ref().map(|draft| draft.saved_at_ms),
             live_version: entry.record.webhooks_version,
             conflicts,
@@ -82,7 +85,7 @@ impl Engine {
         }
         let entry = self.program_entry(program)?;
         let draft = self.store.draft(program).await?;
-        if draft.as_ref().map_or(0, |draft| draft.version) != seen.draft_version {
+        if version_of(draft.as_ref()) != seen.draft_version {
             return Err(EngineError::Conflict(CHANGED_MEANWHILE.to_owned()));
         }
         let before = self.rebased(&entry, draft.as_ref()).await?;
@@ -92,15 +95,19 @@ impl Engine {
         self.put_draft(&entry, draft, stored).await
     }
 
-    /// Changes the secret of one row; a draft is begun when there is none.
+    /// Changes the secret of one row, in the draft that it was seen in; a draft is begun when there was none.
     pub async fn change_secret(
         &self,
         program: &ProgramId,
-        row_key: &str,
-        change: SecretChange,
+        edit: SecretEdit,
     ) -> Result<DraftSaved, EngineError> {
+        let SecretEdit { row_key, change, draft_version } = edit;
         let entry = self.program_entry(program)?;
-        let draft = self.or_none(&entry, self.store.draft(program).await?)?;
+        let draft = self.store.draft(program).await?;
+        if version_of(draft.as_ref()) != draft_version {
+            return Err(EngineError::Conflict(CHANGED_MEANWHILE.to_owned()));
+        }
+        let draft = self.or_none(&entry, draft)?;
         let mut stored = rows::read(&draft)?;
         let live = rows::of_live(&entry);
         if !stored.iter().any(|row| row.key == row_key) {
@@ -165,7 +172,7 @@ impl Engine {
             || {
                 Ok(DraftRecord {
                     program_id: entry.record.id.clone(),
-                    version: 0,
+                    version: NO_DRAFT,
                     base_version: entry.record.webhooks_version,
                     rows_json: rows::write(&rows::of_live(entry))?,
                     saved_at_ms: self.clock.now_ms(),
@@ -182,13 +189,15 @@ impl Engine {
         before: DraftRecord,
         stored: Vec<StoredRow>,
     ) -> Result<DraftSaved, EngineError> {
+        let now_ms = self.clock.now_ms();
+        let over = (before.version != NO_DRAFT).then_some(before.version);
         let record = DraftRecord {
-            version: before.version + 1,
+            version: over.map_or(now_ms, |version| version + 1),
             rows_json: rows::write(&stored)?,
-            saved_at_ms: self.clock.now_ms(),
+            saved_at_ms: now_ms,
             ..before
         };
-        if !self.store.save_draft(&record).await? {
+        if !self.store.save_draft(&record, over).await? {
             return Err(EngineError::Conflict(CHANGED_MEANWHILE.to_owned()));
         }
         self.changes.tell([(entry.flow, Change::Draft)]);
@@ -256,6 +265,11 @@ impl Engine {
         };
         (at_ms > self.clock.now_ms()).then_some(at_ms)
     }
+}
+
+/// What pages call a draft, or that there is none.
+fn version_of(draft: Option<&DraftRecord>) -> i64 {
+    draft.map_or(NO_DRAFT, |draft| draft.version)
 }
 
 /// The live webhook that a row's key names.

@@ -179,9 +179,8 @@ pub trait Store:
     /// A program's draft.
     async fn draft(&self, program: &ProgramId) -> Result<Option<DraftRecord>, StoreError>;
 
-    /// Saves a draft if the stored version is still `draft.version - 1` (or there is none and it is 1); says whether
-    /// it was saved.
-    async fn save_draft(&self, draft: &DraftRecord) -> Result<bool, StoreError>;
+    /// Saves a draft over that with the version `over`, or where there is none; says whether that was so, and it is saved.
+    async fn save_draft(&self, draft: &DraftRecord, over: Option<i64>) -> Result<bool, StoreError>;
 
     /// Removes a program's draft.
     async fn delete_draft(&self, program: &ProgramId) -> Result<(), StoreError>;

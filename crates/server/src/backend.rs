@@ -20,7 +20,7 @@ use groundswell_engine::acting::Acting;
 use groundswell_engine::programs::NewProgram;
 use groundswell_types::editor::{
     DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, History, Panel, ProgramSummary,
-    SecretChange, Seen, Side,
+    SecretEdit, Seen, Side,
 };
 use groundswell_types::{
     ApiKey, CreatedApiKey, Currency, DeliveryDetail, DeliveryId, DeliveryView, EventKind, Inbox,
@@ -217,13 +217,8 @@ impl Backend for PageBackend {
         self.engine().await?.save_draft(id, seen, rows).await.map_err(|error| self.failure(error))
     }
 
-    async fn change_secret(
-        &self,
-        id: &ProgramId,
-        row_key: &str,
-        change: SecretChange,
-    ) -> Result<DraftSaved, Failure> {
-        self.engine().await?.change_secret(id, row_key, change).await.map_err(|error| self.failure(error))
+    async fn change_secret(&self, id: &ProgramId, edit: SecretEdit) -> Result<DraftSaved, Failure> {
+        self.engine().await?.change_secret(id, edit).await.map_err(|error| self.failure(error))
     }
 
     async fn generate_secret(&self) -> Result<String, Failure> {

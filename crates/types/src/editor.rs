@@ -104,7 +104,19 @@ pub enum SecretDraft {
     Removed,
 }
 
-/// A change of a row's secret, saved into the draft at once.
+/// What becomes of a row's secret, saved into the draft at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SecretEdit {
+    /// The row.
+    pub row_key: String,
+    /// What is done.
+    pub change: SecretChange,
+    /// The number of the draft that the row was seen in; 0 when there was none, and then one is begun.
+    pub draft_version: i64,
+}
+
+/// A change of a row's secret.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SecretChange {

@@ -1,6 +1,6 @@
 //! What the Webhooks panel's form does, one function for each kind of button.
 
-use groundswell_types::editor::{DraftRow, HeaderDraft, HeaderState, Panel, SecretChange, Seen};
+use groundswell_types::editor::{DraftRow, HeaderDraft, HeaderState, Panel, SecretChange, SecretEdit, Seen};
 use groundswell_types::{EventKind, MAX_WEBHOOKS, Problem, ProgramId};
 
 use super::panel_form::{self, PanelForm};
@@ -70,7 +70,7 @@ impl Post<'_> {
                 Ok(()) => Answer::redirect(format!("{}?done={}", self.page(), Done::Published)),
                 Err(failure) => Answer::failed(failure),
             },
-            Intent::Row { key, action } => match self.act_on_row(key, *action).await {
+            Intent::Row { key, action } => match self.act_on_row(key, *action, version).await {
                 Ok(location) => Answer::redirect(location),
                 Err(failure) => about_row(key, failure),
             },
@@ -171,9 +171,8 @@ impl Post<'_> {
                 _ => false,
             };
             if !overridden {
-                let change = SecretChange::Set(typed.clone());
-                match self.backend.change_secret(self.id, key, change).await {
-                    Ok(saved) => version = saved.version,
+                match self.change_secret(key, SecretChange::Set(typed.clone()), version).await {
+                    Ok(saved) => version = saved,
                     Err(failure) => return Err(about_row(key, failure)),
                 }
             }
@@ -181,8 +180,19 @@ impl Post<'_> {
         Ok(version)
     }
 
+    /// Changes a secret in the draft that was saved with that number; returns the number it has then.
+    async fn change_secret(
+        &self,
+        key: &str,
+        change: SecretChange,
+        draft_version: i64,
+    ) -> Result<i64, Failure> {
+        let edit = SecretEdit { row_key: key.to_owned(), change, draft_version };
+        Ok(self.backend.change_secret(self.id, edit).await?.version)
+    }
+
     /// Does what is left to do for a row when everything is saved; returns where to go.
-    async fn act_on_row(&self, key: &str, action: RowAction) -> Result<String, Failure> {
+    async fn act_on_row(&self, key: &str, action: RowAction, version: i64) -> Result<String, Failure> {
         let (backend, id) = (self.backend, self.id);
         match action {
             RowAction::Test(event) => {
@@ -196,10 +206,10 @@ impl Post<'_> {
                 return Err(Failure::Invalid(vec![problem]));
             }
             RowAction::RemoveSecret => {
-                backend.change_secret(id, key, SecretChange::Remove).await?;
+                self.change_secret(key, SecretChange::Remove, version).await?;
             }
             RowAction::KeepSecret => {
-                backend.change_secret(id, key, SecretChange::Keep).await?;
+                self.change_secret(key, SecretChange::Keep, version).await?;
             }
             RowAction::SendParked => {
                 backend.release_parked(id, key).await?;

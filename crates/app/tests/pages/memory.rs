@@ -9,7 +9,7 @@ use groundswell_app::failure::Failure;
 use groundswell_app::{Language, Viewer};
 use groundswell_types::editor::{
     Conflict, DeliveryPage, DeliveryQuery, DraftRow, DraftSaved, FirstSteps, History, HistoryVersion,
-    LiveStatus, Panel, PanelRow, ProgramSummary, SecretChange, SecretDraft, Seen, Side,
+    LiveStatus, Panel, PanelRow, ProgramSummary, SecretChange, SecretDraft, SecretEdit, Seen, Side,
 };
 use groundswell_types::{
     ApiKey, AuditEntry, CreatedApiKey, DeliveryDetail, DeliveryId, DeliveryState, DeliveryView, Erasure,
@@ -170,14 +170,13 @@ impl Backend for Memory {
         })
     }
 
-    async fn change_secret(
-        &self,
-        id: &ProgramId,
-        row_key: &str,
-        change: SecretChange,
-    ) -> Result<DraftSaved, Failure> {
+    async fn change_secret(&self, id: &ProgramId, edit: SecretEdit) -> Result<DraftSaved, Failure> {
+        let SecretEdit { row_key, change, draft_version } = edit;
         self.with(|state| {
             let before = state.panel(id)?;
+            if before.draft_version != draft_version {
+                return Err(Failure::Conflict("The draft was changed meanwhile.".to_owned()));
+            }
             let mut rows = before.rows.clone();
             let row = rows.iter_mut().find(|row| row.row.key == row_key).ok_or(Failure::NotFound)?;
             row.row.secret = match change {
@@ -186,7 +185,7 @@ impl Backend for Memory {
                     return Err(Failure::Invalid(vec![Problem::new("/secret", problem)]));
                 }
                 SecretChange::Set(secret) => {
-                    state.secrets.push((row_key.to_owned(), secret));
+                    state.secrets.push((row_key, secret));
                     SecretDraft::New
                 }
                 SecretChange::Remove => SecretDraft::Removed,

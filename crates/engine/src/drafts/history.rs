@@ -8,7 +8,7 @@ use groundswell_types::editor::{DraftSaved, History, HistoryVersion};
 use groundswell_types::{ProgramId, Secret, SecretOverlap, WebhookHeaders};
 
 use super::rows::{self, LIVE_PREFIX, RESTORED_PREFIX, StoredRow, StoredSecret};
-use super::{CHANGED_MEANWHILE, headers};
+use super::{CHANGED_MEANWHILE, headers, version_of};
 use crate::delivery::own_headers::OwnHeaders;
 use crate::directory::{Endpoint, ProgramEntry};
 use crate::engine::Engine;
@@ -41,7 +41,7 @@ impl Engine {
         };
         records.extend(first);
         let versions = records.windows(2).map(view).collect();
-        let draft_version = self.store.draft(program).await?.map_or(0, |draft| draft.version);
+        let draft_version = version_of(self.store.draft(program).await?.as_ref());
         Ok(History {
             program: crate::programs::view(&entry.record),
             versions,
@@ -61,7 +61,7 @@ impl Engine {
     ) -> Result<DraftSaved, EngineError> {
         let entry = self.program_entry(program)?;
         let draft = self.store.draft(program).await?;
-        if draft.as_ref().map_or(0, |draft| draft.version) != draft_version {
+        if version_of(draft.as_ref()) != draft_version {
             return Err(EngineError::Conflict(CHANGED_MEANWHILE.to_owned()));
         }
         let records = self.store.publications(program, version, 1).await?;

@@ -2,7 +2,7 @@
 
 mod nodes;
 
-use groundswell_types::editor::{DeliveryQuery, FirstStep, SecretChange};
+use groundswell_types::editor::{DeliveryQuery, FirstStep, SecretChange, SecretEdit};
 use groundswell_types::{
     Currency, DeliveryState, ProgramType, SchemeCheck, Secret, SecretOverlap, WebhookId,
 };
@@ -118,11 +118,10 @@ async fn a_test_of_a_draft_is_checked_with_the_secret_in_the_draft() {
     let test = async || world.engine.test_row(&world.program, &key, None).await.expect("is sent");
     assert!(test().await.success);
     assert_eq!(world.requests(1).await[0].signature.product, SchemeCheck::NoSecret);
-    world
-        .engine
-        .change_secret(&world.program, &key, SecretChange::Set("one".to_owned()))
-        .await
-        .expect("saved");
+    let draft_version = world.engine.panel(&world.program).await.expect("reads").draft_version;
+    let edit =
+        SecretEdit { row_key: key.clone(), change: SecretChange::Set("one".to_owned()), draft_version };
+    world.engine.change_secret(&world.program, edit).await.expect("saved");
     test().await;
     assert!(world.requests(2).await[0].signature.is_verified());
     let steps = world.engine.first_steps(&world.program).await.expect("reads").expect("not published");

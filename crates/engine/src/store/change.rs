@@ -52,7 +52,8 @@ pub struct WebhooksChange {
 #[derive(Debug, Clone, PartialEq)]
 pub struct DraftRecord {
     pub program_id: ProgramId,
-    /// Counts up with each save.
+    /// Counts up with each save, from the milliseconds at which it was begun: so no two drafts of a program have one, and a page
+    /// that shows one which was thrown away cannot pass for a page of the next.
     pub version: i64,
     /// The `webhooks_version` it started from.
     pub base_version: i64,

@@ -172,8 +172,8 @@ impl Store for Memory {
         Ok(self.state().drafts.get(program).cloned())
     }
 
-    async fn save_draft(&self, draft: &DraftRecord) -> Result<bool, StoreError> {
-        self.state().save_draft(draft)
+    async fn save_draft(&self, draft: &DraftRecord, over: Option<i64>) -> Result<bool, StoreError> {
+        self.state().save_draft(draft, over)
     }
 
     async fn publications(

@@ -124,9 +124,9 @@ impl<D: Database> Store for D {
         drafts::find(&mut *Database::reader(self).await?, self.vault(), program).await
     }
 
-    async fn save_draft(&self, draft: &DraftRecord) -> Result<bool, StoreError> {
+    async fn save_draft(&self, draft: &DraftRecord, over: Option<i64>) -> Result<bool, StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = drafts::save(&mut *db, self.vault(), draft).await;
+        let result = drafts::save(&mut *db, self.vault(), draft, over).await;
         db.finish(result).await
     }
 

@@ -9,7 +9,9 @@ use groundswell_engine::store::Store;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::webhooks::{SecretInput, WebhookInput};
 use groundswell_engine::{Engine, EngineError, EngineParts};
-use groundswell_types::editor::{ChangedBy, DraftRow, FieldValue, HeaderState, SecretDraft, Seen, Side};
+use groundswell_types::editor::{
+    ChangedBy, DraftRow, FieldValue, HeaderState, SecretChange, SecretDraft, SecretEdit, Seen, Side,
+};
 use groundswell_types::{
     Currency, EventKind, ProgramId, ProgramType, Secret, SecretOverlap, WebhookHeaders, WebhookId,
 };
@@ -154,6 +156,45 @@ async fn what_became_live_after_a_page_was_read_is_not_overwritten_by_its_save()
     assert_eq!(saved.changes, ["Give https://example.com/rest 20 s to answer."]);
     engine.publish(program, saved.version).await.expect("published");
     assert_eq!(fixture.live_url().as_deref(), Some("https://example.com/rest"));
+    engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_page_of_a_draft_that_was_thrown_away_is_none_of_the_next() {
+    let fixture = Fixture::new().await;
+    let (engine, program) = (&fixture.engine, &fixture.program);
+    let timeout =
+        |seconds: &'static str| move |rows: &mut Vec<DraftRow>| rows[0].timeout = seconds.to_owned();
+    let before = fixture.save(timeout("20")).await;
+    engine.discard_draft(program).await.expect("thrown away");
+    fixture.clock.set(NOW_MS + 1);
+    let next = fixture.save(timeout("25")).await;
+    assert_ne!(before, next);
+    let rows = fixture.rows().await;
+    assert!(is_conflict(&engine.save_draft(program, before, rows).await));
+    assert!(is_conflict(&engine.publish(program, before).await));
+    assert_eq!(fixture.rows().await[0].timeout, "25");
+    engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn a_secret_is_changed_only_in_the_draft_that_was_seen() {
+    let fixture = Fixture::new().await;
+    let (engine, program) = (&fixture.engine, &fixture.program);
+    let key = fixture.rows().await.remove(0).key;
+    let edit = |draft_version| SecretEdit {
+        row_key: key.clone(),
+        change: SecretChange::Set("another".to_owned()),
+        draft_version,
+    };
+    let first = engine.change_secret(program, edit(0)).await.expect("begins a draft").version;
+    let by_somebody_else = fixture.save(|rows| rows[0].timeout = "20".to_owned()).await;
+    for seen in [0, first] {
+        assert!(is_conflict(&engine.change_secret(program, edit(seen)).await));
+    }
+    let saved = engine.change_secret(program, edit(by_somebody_else)).await.expect("saved");
+    assert_eq!(fixture.rows().await[0].timeout, "20");
+    engine.publish(program, saved.version).await.expect("published");
     engine.shut_down().await;
 }
 

@@ -159,7 +159,7 @@ async fn a_draft_from_before_there_were_timeouts_is_read() {
         rows_json: rows_json.to_owned(),
         saved_at_ms: NOW_MS,
     };
-    assert!(store.save_draft(&draft).await.expect("saves"));
+    assert!(store.save_draft(&draft, None).await.expect("saves"));
     let engine = start(&store, &Clock::manual(NOW_MS)).await;
     let panel = engine.panel(&program).await.expect("reads");
     assert_eq!((panel.rows.len(), panel.rows[0].row.timeout.as_str()), (1, ""));

@@ -10,7 +10,7 @@ use groundswell_engine::store::Store;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::webhooks::{SecretInput, WebhookInput};
 use groundswell_engine::{Engine, EngineParts};
-use groundswell_types::editor::SecretChange;
+use groundswell_types::editor::{SecretChange, SecretEdit};
 use groundswell_types::{Currency, EventKind, ProgramId, ProgramType, Secret, SecretOverlap, WebhookId};
 use tokio::sync::mpsc;
 
@@ -119,7 +119,9 @@ async fn a_secret_is_replaced_with_an_overlap_by_publishing_and_ended_without_to
     };
     let saved = engine.save_draft(&program, 0, with_overlap(Some(SecretOverlap::Day))).await.expect("saved");
     assert_eq!(saved.changes, [] as [&str; 0], "alone it changes nothing");
-    engine.change_secret(&program, &key, SecretChange::Set("new".to_owned())).await.expect("saved");
+    let change = SecretChange::Set("new".to_owned());
+    let edit = SecretEdit { row_key: key.clone(), change, draft_version: saved.version };
+    engine.change_secret(&program, edit).await.expect("saved");
     // As an editor saves it that knows nothing of overlaps.
     let saved = engine.save_draft(&program, saved.version + 1, with_overlap(None)).await.expect("saved");
     let url = &row.url;

@@ -150,7 +150,7 @@ conformance! {
         two_live_webhooks_cannot_have_one_public_id
         webhooks_changed_meanwhile_are_not_overwritten
         a_removed_webhook_takes_its_health_along_and_its_log_stays
-        a_draft_is_saved_only_over_the_version_before_it
+        a_draft_is_saved_only_over_the_one_it_was_made_from
         publishing_clears_the_draft
         history_is_kept_by_program_and_read_from_any_version
         notices_are_listed_by_program_and_in_order;

@@ -190,10 +190,11 @@ impl Fixture {
             json!([{ "key": "new-1", "name": "x-drafted", "value": DRAFTED_HEADER, "state": "missing" }]);
         let keys: Vec<String> =
             rows.iter().map(|row| row["key"].as_str().expect("a key").to_owned()).collect();
-        function("save_draft", json!({ "id": id, "seen": seen(&panel), "rows": rows }));
+        let mut saved = function("save_draft", json!({ "id": id, "seen": seen(&panel), "rows": rows }));
         for (key, secret) in keys.iter().zip([DRAFTED, &generated]) {
-            let change = json!({ "id": id, "row_key": key, "change": { "set": secret } });
-            function("change_secret", change);
+            let edit =
+                json!({ "rowKey": key, "change": { "set": secret }, "draftVersion": saved["version"] });
+            saved = function("change_secret", json!({ "id": id, "edit": edit }));
         }
         let test = json!({ "id": id, "row_key": keys[0], "event": "NEW_PARTICIPANT_ADDED" });
         function("test_webhook", test);

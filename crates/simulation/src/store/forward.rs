@@ -115,8 +115,8 @@ impl Store for Disk {
         self.read(self.memory.draft(program)).await
     }
 
-    async fn save_draft(&self, draft: &DraftRecord) -> Result<bool, StoreError> {
-        self.write(self.memory.save_draft(draft), |_| ()).await
+    async fn save_draft(&self, draft: &DraftRecord, over: Option<i64>) -> Result<bool, StoreError> {
+        self.write(self.memory.save_draft(draft, over), |_| ()).await
     }
 
     async fn publications(

@@ -1,6 +1,8 @@
 //! What the panel's buttons do in the browser: the same as [`crate::forms`] does for a posted form.
 
-use groundswell_types::editor::{SecretChange, SecretDraft, Side};
+use std::pin::Pin;
+
+use groundswell_types::editor::{DraftSaved, SecretChange, SecretDraft, SecretEdit, Side};
 use groundswell_types::{EventKind, MAX_WEBHOOKS};
 use leptos::prelude::*;
 use leptos::task::spawn_local;
@@ -18,6 +20,9 @@ use crate::texts::texts;
 impl Editor {
     /// Does what a button asks for.
     pub fn act(self, intent: &Intent) {
+        if self.is_ending.get_untracked() {
+            return;
+        }
         self.failure.set(None);
         self.said.set(String::new());
         match intent {
@@ -26,9 +31,9 @@ impl Editor {
                 self.save_now();
             }
             Intent::Add => self.add(),
-            Intent::Publish => spawn_local(self.publish()),
-            Intent::Discard => spawn_local(self.discard()),
-            Intent::Resolve(side) => spawn_local(self.resolve(*side)),
+            Intent::Publish => self.end_draft(Box::pin(self.publish())),
+            Intent::Discard => self.end_draft(Box::pin(self.discard())),
+            Intent::Resolve(side) => self.end_draft(Box::pin(self.resolve(*side))),
             Intent::Row { key, action } => {
                 if let Some(row) = self.row(key) {
                     row.failure.set(None);
@@ -36,6 +41,15 @@ impl Editor {
                 }
             }
         }
+    }
+
+    /// What is typed until it is done would be lost, and pressing the button once more would fail.
+    fn end_draft(self, work: Pin<Box<dyn Future<Output = ()>>>) {
+        self.is_ending.set(true);
+        spawn_local(async move {
+            work.await;
+            let _ = self.is_ending.try_set(false);
+        });
     }
 
     fn act_on_row(self, row: Row, action: RowAction) {
@@ -312,17 +326,8 @@ impl Editor {
 
     async fn change_secret(self, row: Row, change: SecretChange) {
         row.typed_secret().problem.set(None);
-        let (id, key) = (self.id(), row.key.get_value());
         let is_set = matches!(change, SecretChange::Set(_));
-        // The row has to be in the draft before its secret can be.
-        let flushed = self.flush().await;
-        // A typed secret is saved even when the page is left meanwhile: nobody could type it again.
-        let turn = if self.is_gone() { None } else { Some(self.turn().await) };
-        let outcome = match flushed {
-            Ok(()) => functions::change_secret(id, key, change).await,
-            Err(failure) => Err(failure),
-        };
-        drop(turn);
+        let outcome = self.save_secret(row.key.get_value(), change).await;
         if self.is_gone() {
             return;
         }
@@ -337,6 +342,36 @@ impl Editor {
                 }
             }
             Err(failure) => row.show(failure),
+        }
+    }
+
+    /// Changes a secret in the draft that is shown. What somebody else saved meanwhile is taken in before.
+    async fn save_secret(self, row_key: String, change: SecretChange) -> Result<DraftSaved, Failure> {
+        let (id, draft_version) = (self.id(), self.version.get_untracked());
+        // The row has to be in the draft before its secret can be.
+        self.flush().await?;
+        let mut edit = SecretEdit { row_key, change, draft_version };
+        loop {
+            // A typed secret is saved even when the page is left meanwhile: nobody could type it again.
+            let turn = if self.is_gone() { None } else { Some(self.turn().await) };
+            edit.draft_version = self.version.try_get_untracked().unwrap_or(edit.draft_version);
+            let text = match functions::change_secret(id.clone(), edit.clone()).await {
+                Err(Failure::Conflict(text)) => text,
+                outcome => return outcome,
+            };
+            let panel = functions::get_panel(id.clone()).await?;
+            edit.draft_version = panel.draft_version;
+            if self.is_gone() {
+                continue;
+            }
+            if !self.is_dirty() {
+                self.take_panel(panel);
+            } else if !self.merge_panel(panel) {
+                self.saving.set(Saving::Conflict);
+                return Err(Failure::Conflict(text));
+            }
+            drop(turn);
+            self.flush().await?;
         }
     }
 

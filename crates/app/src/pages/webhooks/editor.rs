@@ -53,6 +53,8 @@ pub struct Editor {
     pub said: RwSignal<String>,
     /// What was done last, as long as it can be undone.
     pub undo: RwSignal<Option<Undo>>,
+    /// Whether the draft is just being published, thrown away or decided about; nothing is changed meanwhile.
+    pub is_ending: RwSignal<bool>,
     /// A sample of each event the program can have, as JSON.
     pub examples: StoredValue<Vec<(EventKind, String)>>,
     /// How far saving is.
@@ -89,6 +91,7 @@ impl Editor {
             failure: RwSignal::new(None),
             said: RwSignal::new(said.to_owned()),
             undo: RwSignal::new(None),
+            is_ending: RwSignal::new(false),
             examples: StoredValue::new(loaded.examples),
             progress: StoredValue::new(Progress::new()),
         };
@@ -128,7 +131,7 @@ impl Editor {
         }
     }
 
-    /// Puts the rows as they were typed in the place of those that are saved.
+    /// Puts rows in the place of those that are here. Who is here already stays the same row, which the page shows.
     fn take_typed(self, typed: Vec<DraftRow>) {
         let rows = typed.into_iter().map(|typed| match self.row(&typed.key) {
             Some(row) => {
@@ -137,7 +140,11 @@ impl Editor {
             }
             None => self.owned(|| Row::new(PanelRow { row: typed, problems: Vec::new(), live: None })),
         });
-        self.rows.set(rows.collect());
+        let rows: Vec<Row> = rows.collect();
+        let keys = |rows: &[Row]| rows.iter().map(|row| row.key.get_value()).collect::<Vec<_>>();
+        if self.rows.with_untracked(|old| keys(old) != keys(&rows)) {
+            self.rows.set(rows);
+        }
     }
 
     /// The program's id.
@@ -180,23 +187,17 @@ impl Editor {
 
     /// Shows the panel as the server has it, whatever was typed.
     pub fn take_panel(self, panel: Panel) {
-        self.known.set_value(panel.rows.iter().map(|row| row.row.clone()).collect());
+        let rows = rows_of(&panel);
+        self.take(panel, rows);
+    }
+
+    /// Shows those rows, and of the panel as the server has it all that is not typed.
+    fn take(self, panel: Panel, rows: Vec<DraftRow>) {
+        self.known.set_value(rows_of(&panel));
         self.clashes.set(Vec::new());
         self.mark_saved();
         self.saving.set(Saving::Saved);
-        let rows = panel.rows.clone().into_iter().map(|known| match self.row(&known.row.key) {
-            Some(row) => {
-                self.owned(|| row.take_typed(&known.row));
-                row.take_facts(known);
-                row
-            }
-            None => self.owned(|| Row::new(known)),
-        });
-        let rows: Vec<Row> = rows.collect();
-        let keys = |rows: &[Row]| rows.iter().map(|row| row.key.get_value()).collect::<Vec<_>>();
-        if self.rows.with_untracked(|old| keys(old) != keys(&rows)) {
-            self.rows.set(rows);
-        }
+        self.take_typed(rows);
         self.take_facts(panel);
     }
 
@@ -207,14 +208,13 @@ impl Editor {
 
     /// Puts what was saved elsewhere together with what is typed here; says whether both changed the same.
     pub fn merge_panel(self, panel: Panel) -> bool {
-        let theirs: Vec<DraftRow> = panel.rows.iter().map(|row| row.row.clone()).collect();
-        let Merged { rows, conflicts } = self.known.with_value(|known| merge(known, &theirs, &self.draft()));
+        let Merged { rows, conflicts } =
+            self.known.with_value(|known| merge(known, &rows_of(&panel), &self.draft()));
         if !conflicts.is_empty() {
             self.clashes.set(conflicts);
             return false;
         }
-        self.take_panel(panel);
-        self.take_typed(rows);
+        self.take(panel, rows);
         self.mark_dirty();
         true
     }
@@ -248,6 +248,11 @@ impl Editor {
         };
         self.failure.set(Some(left));
     }
+}
+
+/// The rows as the server has them.
+fn rows_of(panel: &Panel) -> Vec<DraftRow> {
+    panel.rows.iter().map(|row| row.row.clone()).collect()
 }
 
 /// Puts a problem with a pointer like `/rows/0/url` at its row.

@@ -39,8 +39,9 @@ pub fn PanelForm(editor: Editor) -> impl IntoView {
             let input = target.dyn_into::<web_sys::HtmlInputElement>().ok();
             input.is_some_and(|input| input.type_() == "text")
         });
-        // In a field it undoes what was typed there.
-        if event.key() == "z" && (event.ctrl_key() || event.meta_key()) && !is_in_field {
+        // In a field it undoes what was typed there, if anything was: the field has the focus after a row was removed, too.
+        let is_meant = !is_in_field || editor.undoes_in_fields();
+        if event.key() == "z" && (event.ctrl_key() || event.meta_key()) && is_meant {
             event.prevent_default();
             editor.undo();
         }
@@ -58,7 +59,7 @@ pub fn PanelForm(editor: Editor) -> impl IntoView {
             <div class="panel-failure" tabindex="-1">
                 {drawn(move || editor.failure.get().map(|failure| view! { <FailureNotice failure/> }))}
             </div>
-            <fieldset class="panel-fields" disabled=!editor.may_edit><Rows editor/></fieldset>
+            <fieldset class="panel-fields" disabled=!editor.may_edit inert=attr(move || editor.is_ending.get())><Rows editor/></fieldset>
             {editor.may_edit.then(|| view! { <AddButton editor/> })}
             <p class="said" id="said" role="status" tabindex="-1">{drawn(move || editor.said.get())}</p>
             <UndoToast editor/>

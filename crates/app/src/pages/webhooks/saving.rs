@@ -62,6 +62,13 @@ impl Progress {
     }
 }
 
+impl Progress {
+    /// Counts what was typed.
+    pub const fn edits(&self) -> u64 {
+        self.edits
+    }
+}
+
 impl Editor {
     /// Makes signals that live as long as the panel.
     pub fn owned<T>(self, make: impl FnOnce() -> T) -> T {

@@ -28,6 +28,8 @@ pub enum Undo {
 pub struct Undoing {
     /// How often something could be undone: a time that is over ends its own offer only.
     offers: u32,
+    /// What had been typed when it was offered.
+    edits: u64,
     /// What was live when the row that is being put back was removed: what became live since is not known to it.
     live_version: Option<i64>,
 }
@@ -36,7 +38,10 @@ impl Editor {
     /// Something can be undone, and whatever was done before it no longer.
     pub fn offer_undo(self, undo: &Undo) {
         self.undo.set(Some(*undo));
-        self.progress.update_value(|progress| progress.undoing.offers += 1);
+        self.progress.update_value(|progress| {
+            progress.undoing.offers += 1;
+            progress.undoing.edits = progress.edits();
+        });
         let offer = self.progress.with_value(|progress| progress.undoing.offers);
         set_timeout(
             move || {
@@ -48,8 +53,17 @@ impl Editor {
         );
     }
 
+    /// Whether something can be undone and nothing was typed since, so that a field has nothing of its own to undo.
+    pub fn undoes_in_fields(self) -> bool {
+        self.undo.with_untracked(Option::is_some)
+            && self.progress.with_value(|progress| progress.undoing.edits == progress.edits())
+    }
+
     /// Undoes what was done last, if that is not too long ago.
     pub fn undo(self) {
+        if self.is_ending.get_untracked() {
+            return;
+        }
         let Some(undo) = self.undo.get_untracked() else { return };
         self.undo.set(None);
         match undo {

@@ -411,9 +411,8 @@ impl State {
         logged + self.first_answers.len() + self.tests.len() + self.notices.len() + self.resend_jobs.len()
     }
 
-    pub(super) fn save_draft(&mut self, draft: &DraftRecord) -> Result<bool, StoreError> {
-        let stored = self.drafts.get(&draft.program_id).map_or(0, |stored| stored.version);
-        if stored != draft.version - 1 {
+    pub(super) fn save_draft(&mut self, draft: &DraftRecord, over: Option<i64>) -> Result<bool, StoreError> {
+        if self.drafts.get(&draft.program_id).map(|stored| stored.version) != over {
             return Ok(false);
         }
         if !self.programs.contains_key(&draft.program_id) {

@@ -9,16 +9,16 @@ use crate::store::{DraftRecord, StoreError};
 
 const FIND: &str = "SELECT version, base_version, rows_json, saved_at_ms FROM draft WHERE program_id = $1";
 
-/// A first version is saved only where there is no draft.
+/// A draft is begun only where there is none.
 const INSERT: &str = "
     INSERT INTO draft (program_id, version, base_version, rows_json, saved_at_ms)
     VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (program_id) DO NOTHING";
 
-/// A later version is saved only over the one before it, so that two people cannot overwrite each other unseen.
+/// A draft is saved only over the one that it was made from, so that two people cannot overwrite each other unseen.
 const UPDATE: &str = "
     UPDATE draft SET version = $2, base_version = $3, rows_json = $4, saved_at_ms = $5
-    WHERE program_id = $1 AND version = $2 - 1";
+    WHERE program_id = $1 AND version = $6";
 
 const DELETE: &str = "DELETE FROM draft WHERE program_id = $1";
 
@@ -46,6 +46,7 @@ pub(in crate::store) async fn save(
     db: &mut impl Connection,
     vault: &Vault,
     draft: &DraftRecord,
+    over: Option<i64>,
 ) -> Result<bool, StoreError> {
     let rows_json = vault.seal(draft_place(&draft.program_id), &draft.rows_json);
     let values = [
@@ -55,8 +56,14 @@ pub(in crate::store) async fn save(
         rows_json.as_str().into(),
         draft.saved_at_ms.into(),
     ];
-    let sql = if draft.version == 1 { INSERT } else { UPDATE };
-    Ok(db.execute(sql, values).await? == 1)
+    let saved = match over {
+        None => db.execute(INSERT, values).await?,
+        Some(over) => {
+            let [program, version, base, rows, at] = values;
+            db.execute(UPDATE, [program, version, base, rows, at, over.into()]).await?
+        }
+    };
+    Ok(saved == 1)
 }
 
 pub(in crate::store) async fn delete(

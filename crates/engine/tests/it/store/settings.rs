@@ -155,28 +155,28 @@ fn draft(version: i64) -> DraftRecord {
     }
 }
 
-pub async fn a_draft_is_saved_only_over_the_version_before_it(store: &dyn Store) {
+pub async fn a_draft_is_saved_only_over_the_one_it_was_made_from(store: &dyn Store) {
     make::create_program(store, 1).await;
     let id = make::program(1);
     assert_eq!(store.draft(&id).await.expect("reads"), None);
-    assert!(!store.save_draft(&draft(2)).await.expect("answers"), "there is no first one");
-    assert!(store.save_draft(&draft(1)).await.expect("answers"));
-    assert!(!store.save_draft(&draft(1)).await.expect("answers"), "somebody else was first");
-    assert!(store.save_draft(&draft(2)).await.expect("answers"));
-    assert!(!store.save_draft(&draft(4)).await.expect("answers"), "one is missing");
+    assert!(!store.save_draft(&draft(2), Some(1)).await.expect("answers"), "there is no first one");
+    assert!(store.save_draft(&draft(1), None).await.expect("answers"));
+    assert!(!store.save_draft(&draft(1), None).await.expect("answers"), "somebody else was first");
+    assert!(store.save_draft(&draft(2), Some(1)).await.expect("answers"));
+    assert!(!store.save_draft(&draft(4), Some(3)).await.expect("answers"), "that is not what is there");
     assert_eq!(store.draft(&id).await.expect("reads"), Some(draft(2)));
 
     store.delete_draft(&id).await.expect("deletes");
     store.delete_draft(&id).await.expect("there is nothing to delete, which is no failure");
     assert_eq!(store.draft(&id).await.expect("reads"), None);
     let other = DraftRecord { program_id: make::program(2), ..draft(1) };
-    let result = store.save_draft(&other).await;
+    let result = store.save_draft(&other, None).await;
     assert!(matches!(result, Err(StoreError::Rejected(_))), "there is no such program: {result:?}");
 }
 
 pub async fn publishing_clears_the_draft(store: &dyn Store) {
     make::create_program(store, 1).await;
-    store.save_draft(&draft(1)).await.expect("saves");
+    store.save_draft(&draft(1), None).await.expect("saves");
     let upserts = vec![make::endpoint_record(10, "primary")];
     make::apply(store, WebhooksChange { upserts: upserts.clone(), ..make::change(1) }).await;
     assert!(store.draft(&make::program(1)).await.expect("reads").is_some(), "that was no publication");

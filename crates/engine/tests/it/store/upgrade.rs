@@ -164,7 +164,7 @@ pub async fn fill(store: &dyn Store) {
     let deletes = vec![make::endpoint(30)];
     make::apply(store, WebhooksChange { deletes, ..make::change(2) }).await;
     make::move_in_steps(store, 30, Move::Delete, 100).await;
-    store.save_draft(&draft()).await.expect("saves");
+    store.save_draft(&draft(), None).await.expect("saves");
     store.save_test(&test()).await.expect("saves");
     store.save_api_key(&key(1)).await.expect("saves");
     let link = SignInLinkRecord { token_hash: [4; 32], user_id: UserId::first(), expires_at_ms: 9000 };

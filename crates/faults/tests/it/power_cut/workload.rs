@@ -288,6 +288,7 @@ impl Workload<'_> {
     }
 
     async fn save_draft(&mut self) {
+        let over = (self.draft_version > 0).then_some(self.draft_version);
         self.draft_version += 1;
         let draft = DraftRecord {
             program_id: program(),
@@ -296,7 +297,7 @@ impl Workload<'_> {
             rows_json: format!("[{}]", self.now_ms),
             saved_at_ms: self.now_ms,
         };
-        assert!(self.store.save_draft(&draft).await.expect("commits"));
+        assert!(self.store.save_draft(&draft, over).await.expect("commits"));
         self.acknowledge().await;
     }
 

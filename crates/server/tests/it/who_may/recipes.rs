@@ -286,7 +286,10 @@ const FUNCTIONS: &[Recipe] = &[
     ask("/_fn/get_panel", r#"{"id":"{program}"}"#),
     ask("/_fn/get_examples", r#"{"id":"{program}"}"#),
     post("/_fn/save_draft", r#"{"id":"{program}","seen":{"draftVersion":0,"liveVersion":null},"rows":[]}"#),
-    post("/_fn/change_secret", r#"{"id":"{program}","row_key":"{row}","change":{"set":"another-s3cret"}}"#),
+    post(
+        "/_fn/change_secret",
+        r#"{"id":"{program}","edit":{"rowKey":"{row}","change":{"set":"another-s3cret"},"draftVersion":0}}"#,
+    ),
     ask("/_fn/generate_secret", "{}"),
     post("/_fn/discard_draft", r#"{"id":"{program}"}"#),
     post(

@@ -30,7 +30,7 @@ async fn with_draft() -> Database<'static> {
     store.apply(&SettingsChange::CreateProgram(record)).await.expect("applies");
     let rows_json = SECRET.to_owned();
     let draft = DraftRecord { program_id: program(), version: 1, base_version: 0, rows_json, saved_at_ms: 5 };
-    store.save_draft(&draft).await.expect("saves");
+    store.save_draft(&draft, None).await.expect("saves");
     store.close().await;
     database
 }

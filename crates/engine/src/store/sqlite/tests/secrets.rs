@@ -148,7 +148,7 @@ async fn no_secret_is_in_the_file_or_its_log() {
     let file = File::new();
     let store = file.open().await;
     publish(&store).await;
-    store.save_draft(&draft(format!("[\"{DRAFTED}\"]"))).await.expect("saves");
+    store.save_draft(&draft(format!("[\"{DRAFTED}\"]")), None).await.expect("saves");
     // Once while all of it is in the log, once when none of it is.
     for _ in 0..2 {
         assert!(file.has("https://example.com"), "the test would find it");
@@ -237,7 +237,7 @@ async fn a_rotated_database_has_the_new_key_alone_and_nothing_of_the_old_one() {
     let file = File::new();
     let store = file.open().await;
     publish(&store).await;
-    store.save_draft(&draft(DRAFTED.to_owned())).await.expect("saves");
+    store.save_draft(&draft(DRAFTED.to_owned()), None).await.expect("saves");
     let before = columns(&store).await.map(|text| text.expect("is there"));
     let in_use = Sqlite::rotate(&file.path(), options(), &vault(2)).await.expect_err("is in use");
     assert!(in_use.to_string().contains("is in use by"), "{in_use}");

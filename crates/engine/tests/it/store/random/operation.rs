@@ -125,7 +125,7 @@ pub enum Call {
     Commit(Batch),
     Apply(SettingsChange),
     Move(MoveStep),
-    SaveDraft(DraftRecord),
+    SaveDraft(DraftRecord, Option<i64>),
     DeleteDraft(i64),
 }
 
@@ -136,7 +136,7 @@ impl Call {
             Self::Commit(batch) => kind(store.commit(batch).await),
             Self::Apply(change) => kind(store.apply(change).await),
             Self::Move(step) => kind(store.move_pending(step).await),
-            Self::SaveDraft(draft) => kind(store.save_draft(draft).await),
+            Self::SaveDraft(draft, over) => kind(store.save_draft(draft, *over).await),
             Self::DeleteDraft(program) => kind(store.delete_draft(&make::program(*program)).await),
         }
     }
@@ -157,13 +157,16 @@ impl Operation {
             }
             Self::ChangeWebhooks(webhooks) => Call::Apply(SettingsChange::Webhooks(webhooks.change(history))),
             Self::Move(moving) => Call::Move(moving.step(history)),
-            Self::SaveDraft { program, version } => Call::SaveDraft(DraftRecord {
-                program_id: make::program(program),
-                version,
-                base_version: 0,
-                rows_json: "[]".to_owned(),
-                saved_at_ms: version,
-            }),
+            Self::SaveDraft { program, version } => {
+                let draft = DraftRecord {
+                    program_id: make::program(program),
+                    version,
+                    base_version: 0,
+                    rows_json: "[]".to_owned(),
+                    saved_at_ms: version,
+                };
+                Call::SaveDraft(draft, (version > 1).then(|| version - 1))
+            }
             Self::DeleteDraft(program) => Call::DeleteDraft(program),
         }
     }
