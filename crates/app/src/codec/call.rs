@@ -63,8 +63,17 @@ fn ask<C: Client<Failure>>(path: &str, input: Bytes) -> Result<Answer, Failure> 
         C::Request::try_new_post_bytes(path, JsonCodec::CONTENT_TYPE, JsonCodec::CONTENT_TYPE, input)?;
     Ok(Box::pin(async move {
         let response = C::send(request).await?;
-        let has_failed = response.status() >= 400;
+        let status = response.status();
         let answer = response.try_into_bytes().await?;
-        if has_failed { Err(Failure::de(answer)) } else { Ok(answer) }
+        if status >= 400 { Err(failure(status, answer)) } else { Ok(answer) }
     }))
+}
+
+/// What an answer with such a status says.
+fn failure(status: u16, answer: Bytes) -> Failure {
+    match Failure::de(answer) {
+        // What stands before the server answers so, in words of its own, while the server is down or about to be.
+        Failure::Internal { request_id: None } if matches!(status, 502..=504) => Failure::Offline,
+        failure => failure,
+    }
 }

@@ -31,7 +31,11 @@ async fn refresh(shown: Shown) -> Asked {
     match shown.live.try_get_untracked() {
         None | Some(Live::Paused) => return Asked::NotNow,
         Some(live) => {
-            let now = if matches!(news, Err(Failure::Offline)) { Live::Lost } else { Live::On };
+            let now = if matches!(news, Err(Failure::Offline | Failure::Internal { .. })) {
+                Live::Lost
+            } else {
+                Live::On
+            };
             if live != now {
                 shown.live.set(now);
             }
