@@ -220,12 +220,17 @@ pub async fn get_log_news(
     filter: Option<DeliveryFilter>,
 ) -> Result<LogNews, Failure> {
     let backend = backend()?;
-    let newer_than = shown.iter().max().copied();
-    let deliveries = respond(backend.deliveries_by_id(&id, shown).await)?;
+    let deliveries = respond(backend.deliveries_by_id(&id, shown.clone()).await)?;
     let Some(filter) = filter else { return Ok(LogNews { deliveries, newer: 0 }) };
+    // What is in a state, or was answered with a status, came to it at any time after it was accepted.
+    let comes_late = filter.state.is_some() || filter.status.is_some();
+    let newer_than = shown.iter().max().copied().filter(|_| !comes_late);
+    // What is older than a full page is on the next one.
+    let oldest = shown.iter().min().copied().filter(|_| shown.len() >= crate::log_query::PAGE);
     let query = DeliveryQuery { filter, newer_than, limit: Some(100), next_id: None };
-    let newer = respond(backend.deliveries(&id, query).await)?.deliveries.len();
-    Ok(LogNews { deliveries, newer })
+    let found = respond(backend.deliveries(&id, query).await)?.deliveries;
+    let is_new = |id: DeliveryId| !shown.contains(&id) && oldest.is_none_or(|oldest| id > oldest);
+    Ok(LogNews { deliveries, newer: found.iter().filter(|delivery| is_new(delivery.id)).count() })
 }
 
 /// Queues a delivery again.
