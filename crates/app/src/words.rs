@@ -166,7 +166,7 @@ pub fn webhook_status(texts: Texts, live: Option<&LiveStatus>) -> (Tone, &'stati
     match live {
         None => (Tone::Quiet, texts.webhook_not_published()),
         Some(live) if live.is_auto_disabled => (Tone::Error, texts.webhook_auto_disabled()),
-        Some(live) if !live.is_enabled => (Tone::Quiet, texts.webhook_off()),
+        Some(live) if !live.is_enabled => (Tone::Quiet, texts.webhook_switched_off()),
         Some(live) if live.failure_count > 0 => (Tone::Error, texts.webhook_failing()),
         Some(live) if live.last_success_at.is_some() => (Tone::Ok, texts.webhook_working()),
         Some(_) => (Tone::Quiet, texts.webhook_nothing_sent()),
