@@ -3,6 +3,7 @@
 //! A job keeps its place in the log with what it has queued, in one transaction, so it goes on after a restart where it
 //! was. It goes from the newest delivery to the oldest and never meets its own resends.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -200,7 +201,30 @@ impl Engine {
             erased.extend(self.store.erased(chunk).await?);
         }
         part.matching.retain(|(_, view)| !erased.contains(&view.event_id));
+        if let Chosen::Matching(search) = chosen {
+            self.leave_out_recovered(search.entry(), &mut part).await?;
+        }
         Ok(part)
+    }
+
+    /// Leaves out what failed and was sent again since, if that has arrived or is on its way. It stays undeliverable in the log,
+    /// so everything undeliverable would mean, each time, everything that ever was.
+    async fn leave_out_recovered(&self, entry: &ProgramEntry, part: &mut Part) -> Result<(), EngineError> {
+        let failed = part.matching.iter().filter(|(_, view)| has_failed(view)).map(|(_, view)| view.event_id);
+        let failed: Vec<EventId> = failed.collect();
+        let mut again = Vec::new();
+        for chunk in failed.chunks(NAMED_PER_PART) {
+            again.extend(self.store.resends_of(chunk).await?.into_iter().map(|resend| resend.id));
+        }
+        let mut recovered = HashSet::new();
+        for chunk in again.chunks(NAMED_PER_PART) {
+            let resends = self.deliveries_in_brief(entry, chunk).await?;
+            let well = resends.into_iter().filter(|(_, view)| !has_failed(view));
+            recovered.extend(well.map(|(endpoint, view)| (endpoint, view.event_id)));
+        }
+        part.matching
+            .retain(|(endpoint, view)| !has_failed(view) || !recovered.contains(&(*endpoint, view.event_id)));
+        Ok(())
     }
 
     /// Queues the next part of a job; says whether there is more.
@@ -290,6 +314,11 @@ fn check(selection: &ResendSelection) -> Result<(), EngineError> {
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(EngineError::Invalid(problems)) }
+}
+
+/// Whether it ended without having arrived.
+const fn has_failed(view: &DeliveryView) -> bool {
+    matches!(view.state, DeliveryState::Undeliverable | DeliveryState::Cancelled)
 }
 
 fn shown(job: &ResendJobRecord) -> ResendJob {

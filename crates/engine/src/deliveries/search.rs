@@ -377,6 +377,11 @@ impl Engine {
 }
 
 impl Search {
+    /// The program whose log it is.
+    pub(crate) fn entry(&self) -> &ProgramEntry {
+        &self.entry
+    }
+
     /// Whether what is known without looking it up fits.
     fn may_match(&self, known: &Known) -> bool {
         let DeliveryFilter { event, since, until, .. } = &self.filter;

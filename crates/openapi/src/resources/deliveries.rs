@@ -116,7 +116,11 @@ fn resends() -> Vec<Operation> {
             .fails(&[NotFound]),
         Operation::new("POST /v2/campaign/{id}/resends", "beginResends", "Send many deliveries again")
             .tag(TAG)
-            .about("The work goes on in the background, over restarts; `dryRun` only counts. At most 64 KiB.")
+            .about(
+                "The work goes on in the background, over restarts; `dryRun` only counts. A filter leaves out what failed and was \
+                 sent again since, if that has arrived or is on its way; deliveries that are named are sent in any case. At most \
+                 64 KiB.",
+            )
             .scope(Scope::Webhooks)
             .parameter(in_path("id"))
             .body(selection, json!({ "state": DeliveryState::Undeliverable, "dryRun": true }))

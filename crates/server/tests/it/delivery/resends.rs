@@ -106,6 +106,33 @@ fn all_that_match_are_counted_and_then_sent_in_the_background() {
 }
 
 #[test]
+fn what_was_sent_again_and_has_arrived_is_left_out_by_a_filter_and_sent_when_it_is_named() {
+    let (fixture, events) = undeliverable(3);
+    let id = |event: &String| {
+        let all = fixture.client.deliveries(&fixture.program, "");
+        let original = all.iter().find(|one| one["eventId"] == **event && one["resendOf"].is_null());
+        original.expect("is in the log")["id"].clone()
+    };
+    let queued = |selection: &Value| {
+        let ended = fixture.finished(&fixture.client.post(&fixture.resends(), selection).ok());
+        assert_eq!(ended["state"], "done");
+        ended["queued"].clone()
+    };
+    let counted = |filter: &Value| fixture.client.post(&fixture.resends(), filter).ok()["total"].clone();
+    let (all, count) =
+        (json!({ "state": "undeliverable" }), json!({ "state": "undeliverable", "dryRun": true }));
+    let named = json!({ "deliveries": [id(&events[1])] });
+    assert_eq!(queued(&named), 1);
+    assert_eq!(counted(&count), 2, "it has arrived, or is on its way");
+    assert_eq!(queued(&all), 2);
+    assert_eq!(counted(&count), 0);
+    assert_eq!(queued(&named), 1);
+    waiting::until("what has arrived can be sent again as before", || {
+        (counted(&json!({ "state": "delivered", "dryRun": true })) == 4).then_some(())
+    });
+}
+
+#[test]
 fn a_selection_is_sent_and_nothing_else() {
     let (fixture, events) = undeliverable(5);
     let id = |event: &String| fixture.client.delivery_of(&fixture.program, event)["id"].clone();
