@@ -88,6 +88,51 @@ test('times are the viewer’s, with UTC beside them', async ({ page, server, re
   await expect(time).toHaveAttribute('title', new RegExp(`${at.toISOString().slice(11, 19)} UTC$`));
 });
 
+test('a list of what is undeliverable follows what becomes so late', async ({ page, server, receiver }) => {
+  receiver.behave('/down', { status: 503 });
+  receiver.behave('/slow', { status: 503, delayMs: 6_000 });
+  const program = await programWith(server, [receiver.url('/slow'), receiver.url('/down')]);
+  await server.join(program, 'gavin');
+  await ended(server, program, 1);
+  await page.open(`/programs/${program}/deliveries?state=undeliverable`);
+  const { rows } = log(page);
+  await expect(rows).toHaveCount(1);
+  // It was accepted before the one that is shown, and fails after it.
+  await page.getByRole('button', { name: '1 new delivery' }).click();
+  await expect(rows).toHaveCount(2);
+});
+
+test('what is pressed twice is sent again once', async ({ page, server, receiver }) => {
+  const program = await undeliverable({ server, receiver }, 2);
+  let asked = 0;
+  await page.route('**/_fn/begin_resends', async (route) => {
+    asked += 1;
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    await route.continue();
+  });
+  await page.open(`/programs/${program}/deliveries?state=undeliverable&resend=all`);
+  await page.getByRole('button', { name: 'Resend 2 deliveries' }).dblclick();
+  await expect(page.getByRole('button', { name: 'One moment' })).toBeVisible();
+  await expect(log(page).job).toContainText(/queued to be sent again/);
+  expect(asked).toBe(1);
+  expect((await server.call('GET', `/campaign/${program}/resends`)).resends).toHaveLength(1);
+});
+
+test.describe('behind a proxy whose server is down', () => {
+  test.use({ expectedComplaints: [[/Failed to load resource: the server responded with a status of 502/], { option: true }] });
+
+  test('the list says that there is no connection', async ({ page, server, receiver }) => {
+    const program = await undeliverable({ server, receiver }, 1);
+    await page.route('**/_fn/*', (route) =>
+      route.fulfill({ status: 502, contentType: 'text/html', body: '<html><h1>502 Bad Gateway</h1></html>' }));
+    await page.open(`/programs/${program}/deliveries`);
+    await server.join(program, 'another');
+    await expect(page.getByText('No connection')).toBeVisible();
+    await page.unroute('**/_fn/*');
+    await expect(page.getByText('Live', { exact: true })).toBeVisible();
+  });
+});
+
 test('what is new is announced and moves nothing', async ({ page, server, receiver }) => {
   const program = await undeliverable({ server, receiver }, 2);
   await page.open(`/programs/${program}/deliveries`);

@@ -68,7 +68,7 @@ fn Selection(shown: Shown) -> impl IntoView {
                     disabled=attr(move || possible.with(Vec::is_empty))/>
                 {texts.log_select_all()}
             </label>
-            <button class="button small" type="submit" aria-disabled=attr(move || if is_alive.get() && count() == 0 { "true" } else { "false" })>
+            <button class="button small" type="submit" aria-disabled=attr(move || if is_alive.get() && count() == 0 || shown.is_acting.get() { "true" } else { "false" })>
                 {drawn(move || match count() {
                     0 => texts.log_resend_selected().to_owned(),
                     count => texts.log_resend_some(count),

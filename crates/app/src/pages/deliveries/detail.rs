@@ -168,7 +168,7 @@ fn ResendOne(shown: Shown, detail: RwSignal<DeliveryDetail>) -> impl IntoView {
             <form method="post" action=attr(move || shown.url(|_| ())) on:submit=handler(on_submit)>
                 <input type="hidden" name="intent" value=LogIntent::ResendOne.as_str()/>
                 <input type="hidden" name="delivery" value=id.to_string()/>
-                <button class="button" id="resend-one" type="submit">{texts.log_resend()}</button>
+                <button class="button" id="resend-one" type="submit" aria-disabled=attr(move || shown.acting())>{texts.log_resend()}</button>
             </form>
         </When>
         <When is=is_gone><p class="hint">{texts.log_nowhere_to_send()}</p></When>

@@ -24,6 +24,8 @@ pub fn Keys(shown: Shown) -> impl IntoView {
     let handle = window_event_listener(leptos::ev::keydown, move |event| {
         let is_ours =
             are_on.try_get_untracked() == Some(true) && !event.default_prevented() && is_free(&event);
+        // A key that is held goes on down the list, and does nothing else again.
+        let is_ours = is_ours && (!event.repeat() || matches!(&*event.key(), "j" | "k"));
         let go = |url: &str| location.go(url);
         if is_ours && press(shown, dialog, &event.key(), go) {
             event.prevent_default();

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 
 use super::resending;
 use super::shown::Shown;
-use crate::boxed::handler;
+use crate::boxed::{attr, drawn, handler};
 use crate::codec::Resource;
 use crate::components::FailureNotice;
 use crate::failure::Failure;
@@ -52,7 +52,12 @@ fn Question(shown: Shown, count: Result<i64, Failure>) -> impl IntoView {
             <p class="hint">{texts.log_resend_means()}</p>
             <form class="actions" method="post" action=cancel on:submit=handler(on_submit)>
                 <input type="hidden" name="intent" value=LogIntent::ResendAll.as_str()/>
-                <button class="button primary" type="submit">{texts.log_resend_all(count)}</button>
+                <button class="button primary" type="submit" aria-disabled=attr(move || shown.acting())>
+                    {drawn(move || match shown.acting() {
+                        None => texts.log_resend_all(count),
+                        Some(_) => texts.webhooks_one_moment().to_owned(),
+                    })}
+                </button>
                 <a class="button" href=cancel>{texts.log_cancel()}</a>
             </form>
         }

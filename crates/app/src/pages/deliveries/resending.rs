@@ -4,7 +4,6 @@ use std::future::Future;
 
 use groundswell_types::{DeliveryId, ResendJob, ResendJobId, ResendSelection};
 use leptos::prelude::*;
-use leptos::task::spawn_local;
 
 use super::live::show_newest;
 use super::shown::Shown;
@@ -15,9 +14,8 @@ use crate::routing::Location;
 
 /// Sends one again, and opens the new delivery.
 pub fn one(shown: Shown, id: DeliveryId, location: Location) {
-    shown.failure.set(None);
     let program = shown.program.get_value();
-    spawn_local(async move {
+    shown.act(Box::pin(async move {
         match functions::resend(program, id).await {
             Ok(delivery) => {
                 if shown.is_newest() {
@@ -28,7 +26,7 @@ pub fn one(shown: Shown, id: DeliveryId, location: Location) {
             }
             Err(failure) => drop(shown.failure.try_set(Some(failure))),
         }
-    });
+    }));
 }
 
 /// Sends the selected ones again.
@@ -52,8 +50,7 @@ fn begin(
     location: Location,
     beginning: impl Future<Output = Result<ResendJob, Failure>> + 'static,
 ) {
-    shown.failure.set(None);
-    spawn_local(async move {
+    shown.act(Box::pin(async move {
         match beginning.await {
             Ok(job) => {
                 let id = job.id;
@@ -67,14 +64,13 @@ fn begin(
             }
             Err(failure) => drop(shown.failure.try_set(Some(failure))),
         }
-    });
+    }));
 }
 
 /// Stops a job.
 pub fn stop(shown: Shown, id: ResendJobId, location: Location) {
-    shown.failure.set(None);
     let program = shown.program.get_value();
-    spawn_local(async move {
+    shown.act(Box::pin(async move {
         match functions::cancel_resends(program, id).await {
             Ok(stopped) => {
                 shown.jobs.try_update(|jobs| {
@@ -86,7 +82,7 @@ pub fn stop(shown: Shown, id: ResendJobId, location: Location) {
             }
             Err(failure) => drop(shown.failure.try_set(Some(failure))),
         }
-    });
+    }));
 }
 
 /// Goes to the page as it is with something open beside it, unless it has been left.

@@ -1,10 +1,12 @@
 //! The page of the log that is shown, as signals: what its parts have in common.
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
 
 use groundswell_types::editor::{DeliveryPage, LogNews};
 use groundswell_types::{DeliveryId, DeliveryState, DeliveryView, ProgramId, ResendJob, ResendState};
 use leptos::prelude::*;
+use leptos::task::spawn_local;
 
 use crate::failure::Failure;
 use crate::log_query::LogQuery;
@@ -32,6 +34,8 @@ pub struct Shown {
     pub live: RwSignal<Live>,
     pub jobs: RwSignal<Vec<ResendJob>>,
     pub selected: RwSignal<BTreeSet<DeliveryId>>,
+    /// Whether something is just being sent again, or stopped: what is pressed meanwhile would do it twice.
+    pub is_acting: RwSignal<bool>,
     /// Why what was asked for last was not done.
     pub failure: RwSignal<Option<Failure>>,
 }
@@ -52,6 +56,7 @@ impl Shown {
             live: RwSignal::new(Live::On),
             jobs: RwSignal::new(jobs),
             selected: RwSignal::new(BTreeSet::new()),
+            is_acting: RwSignal::new(false),
             failure: RwSignal::new(None),
         }
     }
@@ -61,6 +66,24 @@ impl Shown {
         let mut query = self.query.get();
         change(&mut query);
         self.program.with_value(|program| query.url(program))
+    }
+
+    /// Does one thing at a time; what is asked for meanwhile is not done.
+    pub fn act(self, work: Pin<Box<dyn Future<Output = ()>>>) {
+        if self.is_acting.get_untracked() {
+            return;
+        }
+        self.failure.set(None);
+        self.is_acting.set(true);
+        spawn_local(async move {
+            work.await;
+            let _ = self.is_acting.try_set(false);
+        });
+    }
+
+    /// For the buttons of what is done by [`Shown::act`].
+    pub fn acting(self) -> Option<&'static str> {
+        self.is_acting.get().then_some("true")
     }
 
     /// The deliveries of the page, newest first.
