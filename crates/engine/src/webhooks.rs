@@ -14,6 +14,9 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::{EndpointRecord, SettingsChange, WebhooksChange};
 
+const HEADERS_OF_ANOTHER_HOST: &str = "must be given with a payloadUrl of another host: the values that are there were given for \
+    the present one; {} removes them";
+
 /// What is to be set about a webhook; what is `None` stays, or gets its default.
 #[derive(Debug, Clone, Default)]
 pub struct WebhookInput {
@@ -177,6 +180,11 @@ impl Engine {
                 let live = entry.webhook(&webhook_id).ok_or(EngineError::NotFound("webhook"))?;
                 let mut after = live.record.clone();
                 if let Some(url) = url {
+                    let keeps_headers =
+                        input.headers.is_none() && live.record.headers.names().next().is_some();
+                    if keeps_headers && !has_same_origin(&live.record.url, url.as_str()) {
+                        return Err(EngineError::invalid("/headers", HEADERS_OF_ANOTHER_HOST));
+                    }
                     url.as_str().clone_into(&mut after.url);
                 }
                 if let Some(events) = input.events {
@@ -246,6 +254,12 @@ pub(crate) fn checked_url(destinations: &Destinations, text: &str) -> Result<Pay
     let url = PayloadUrl::parse(text).map_err(|error| error.to_string())?;
     destinations.check(url.url()).map_err(|forbidden| format!("{forbidden}."))?;
     Ok(url)
+}
+
+/// Whether two URLs have the same scheme, host and port. A text that is no URL has none.
+pub(crate) fn has_same_origin(one: &str, other: &str) -> bool {
+    let origin = |text: &str| PayloadUrl::parse(text.trim()).ok().map(|url| url.url().origin());
+    origin(one).is_some_and(|one| Some(one) == origin(other))
 }
 
 /// `primary` when it is free, else the generated one.

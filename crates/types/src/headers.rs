@@ -97,6 +97,9 @@ pub enum InvalidHeader {
     /// There is no value.
     #[error("has no value; enter one, or remove the header")]
     NoValue,
+    /// The value was given for a URL with another scheme, host or port.
+    #[error("has a value that was given for another host; enter it again, or remove the header")]
+    OtherHost,
     /// The value is longer than [`MAX_HEADER_VALUE_BYTES`].
     #[error("has a value of more than 4,096 characters; use a shorter one")]
     ValueLength,

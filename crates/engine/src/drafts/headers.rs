@@ -119,6 +119,26 @@ pub(super) fn effective(
     })
 }
 
+/// What is wrong with headers whose row has come to another host than its live webhook: values that are live are secrets of
+/// that host's, so they do not go along, and whoever changes a URL does not get to see them.
+pub(super) fn given_for_another_host(
+    problems: Vec<Problem>,
+    stored: &[StoredHeader],
+    live: &WebhookHeaders,
+) -> Vec<Problem> {
+    let explained = |problem: Problem| {
+        let place = problem.pointer.strip_prefix("/headers/").and_then(|rest| rest.strip_suffix("/value"));
+        let header = place.and_then(|at| stored.get(at.parse::<usize>().ok()?));
+        match header {
+            Some(header) if header.value == StoredValue::Kept && header.value(live).is_some() => {
+                Problem::new(problem.pointer, InvalidHeader::OtherHost.to_string())
+            }
+            _ => problem,
+        }
+    };
+    problems.into_iter().map(explained).collect()
+}
+
 impl StoredHeader {
     fn value<'a>(&'a self, live: &'a WebhookHeaders) -> Option<&'a str> {
         match &self.value {

@@ -15,7 +15,7 @@ use crate::delivery::destinations::Destinations;
 use crate::directory::{Endpoint, ProgramEntry};
 use crate::error::EngineError;
 use crate::store::DraftRecord;
-use crate::webhooks::{checked_url, distinct};
+use crate::webhooks::{checked_url, distinct, has_same_origin};
 
 /// Rows of live webhooks are named by their internal id behind this.
 pub(super) const LIVE_PREFIX: &str = "live-";
@@ -214,11 +214,18 @@ impl StoredRow {
 
     /// The headers the row would be sent with, or everything that is wrong with them.
     pub fn effective_headers(&self, entry: &ProgramEntry) -> Result<WebhookHeaders, Vec<Problem>> {
-        headers::effective(&self.headers, self.live_headers(entry))
+        headers::effective(&self.headers, self.live_headers(entry)).map_err(|problems| {
+            match self.live(entry) {
+                Some(live) => headers::given_for_another_host(problems, &self.headers, &live.record.headers),
+                None => problems,
+            }
+        })
     }
 
+    /// Those whose values the row may go on with: not when it goes to another host by now.
     fn live_headers<'a>(&self, entry: &'a ProgramEntry) -> &'a WebhookHeaders {
-        self.live(entry).map_or(&NO_HEADERS, |endpoint| &endpoint.record.headers)
+        let live = self.live(entry).filter(|live| has_same_origin(&live.record.url, &self.url));
+        live.map_or(&NO_HEADERS, |endpoint| &endpoint.record.headers)
     }
 
     /// What this row changes about the live webhook, in words; nothing when it is as it is live.

@@ -6,9 +6,10 @@ use groundswell_engine::clock::Clock;
 use groundswell_engine::config::EngineConfig;
 use groundswell_engine::programs::NewProgram;
 use groundswell_engine::store::memory::Memory;
+use groundswell_engine::webhooks::WebhookInput;
 use groundswell_engine::{Engine, EngineError, EngineParts};
 use groundswell_types::editor::{DraftRow, HeaderDraft, HeaderState, SecretDraft, TypedValue};
-use groundswell_types::{Currency, ProgramId, ProgramType};
+use groundswell_types::{Currency, InvalidHeader, ProgramId, ProgramType, WebhookHeaders};
 use tokio::sync::mpsc;
 
 use crate::receiver::receiver;
@@ -125,6 +126,55 @@ async fn headers_are_drafted_tested_and_published_and_their_values_stay_inside()
     let saved = engine.save_draft(&program, 0, vec![none]).await.expect("saved");
     fixture.publish(saved.version).await;
     assert_eq!(names(), [] as [&str; 0]);
+    engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn values_that_are_live_do_not_go_to_another_host() {
+    let fixture = Fixture::new().await;
+    let (engine, program) = (&fixture.engine, &fixture.program);
+    let first = fixture.row(Some(vec![typed("new-1", "authorization", Some(PLANTED))]));
+    let saved = engine.save_draft(program, 0, vec![first]).await.expect("saved");
+    fixture.publish(saved.version).await;
+
+    let (elsewhere, mut heads) = receiver().await;
+    let here = fixture.shown().await;
+    let moved = DraftRow { url: elsewhere.clone(), ..here.clone() };
+    let saved = engine.save_draft(program, 0, vec![moved.clone()]).await.expect("saved");
+    let problem = &saved.problems[0][0];
+    assert_eq!(
+        (problem.pointer.as_str(), &problem.message),
+        ("/headers/0/value", &InvalidHeader::OtherHost.to_string())
+    );
+    assert_eq!(fixture.shown().await.headers.expect("shown")[0].state, HeaderState::Missing);
+    let refused = [
+        engine.test_row(program, &moved.key, None).await.err(),
+        engine.publish(program, saved.version).await.err(),
+    ];
+    assert!(refused.iter().all(|error| matches!(error, Some(EngineError::Invalid(_)))), "{refused:?}");
+
+    // At the same host, under another path, it has its value still; elsewhere with one of its own.
+    let path = DraftRow { url: format!("{}/path", here.url.trim_end_matches('/')), ..here.clone() };
+    let saved = engine.save_draft(program, saved.version, vec![path]).await.expect("saved");
+    assert_eq!(saved.problems, [[]]);
+    let header = typed(&here.headers.as_ref().expect("shown")[0].key, "authorization", Some("another"));
+    let own = DraftRow { headers: Some(vec![header]), ..moved };
+    engine.save_draft(program, saved.version, vec![own]).await.expect("saved");
+    assert!(engine.test_row(program, &here.key, None).await.expect("tested").success);
+    assert!(heads.recv().await.expect("it arrived").contains("authorization: another\r\n"));
+
+    // Over REST, too.
+    let id = engine.webhooks(program).expect("reads")[0].id.clone();
+    let patch =
+        |headers| WebhookInput { payload_url: Some(elsewhere.clone()), headers, ..WebhookInput::default() };
+    let refused = engine.patch_webhook(program, &id, patch(None)).await;
+    assert!(
+        matches!(&refused, Err(EngineError::Invalid(problems)) if problems[0].pointer == "/headers"),
+        "{refused:?}"
+    );
+    let webhook =
+        engine.patch_webhook(program, &id, patch(Some(WebhookHeaders::NONE))).await.expect("changed");
+    assert_eq!(webhook.header_names, [] as [&str; 0]);
     engine.shut_down().await;
 }
 
