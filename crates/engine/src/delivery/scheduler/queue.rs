@@ -288,7 +288,10 @@ impl Queue {
     fn trim(&mut self) {
         let most = if self.gate.held.is_some() { HELD_MAX } else { WINDOW_MAX };
         while self.window.len() > most {
-            self.window.pop_last();
+            // The next refill may be meant for something that is due much later.
+            if let Some((due_ms, _)) = self.window.pop_last().map(|item| item.key()) {
+                self.refill_at_ms = self.refill_at_ms.min(due_ms);
+            }
             let last = self.window.last_key();
             // Of what came from elsewhere it may know less than it has.
             self.horizon = match self.horizon {

@@ -59,10 +59,10 @@ impl Window {
         Some(item)
     }
 
-    pub(super) fn pop_last(&mut self) {
-        if let Some(item) = self.items.pop_back() {
-            self.bytes -= item.kept_bytes();
-        }
+    pub(super) fn pop_last(&mut self) -> Option<Item> {
+        let item = self.items.pop_back()?;
+        self.bytes -= item.kept_bytes();
+        Some(item)
     }
 
     pub(super) fn clear(&mut self) {

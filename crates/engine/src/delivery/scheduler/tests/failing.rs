@@ -348,6 +348,36 @@ fn held_deliveries_are_untouched_between_probes() {
     assert_eq!(world.attempts.len(), before + 1);
 }
 
+/// The read that the endpoint wants now, if it wants one.
+fn wanted(actions: &[Action]) -> Option<Refill> {
+    actions.iter().find_map(|action| match action {
+        Action::Refill(refill) => Some(*refill),
+        _ => None,
+    })
+}
+
+#[test]
+fn more_than_a_window_beside_a_retry_that_is_put_away_does_not_wait_for_it() {
+    let mut scheduler = proven(1024, 1024, 2);
+    let first = pending(1, 0, 1);
+    let retry = Pending { key: PendingKey { due_at_ms: 12 * HOUR, ..first.key }, attempts: 1, ..first };
+    scheduler.accepted(item(first), FlowId(1), 0);
+    assert_eq!(sends(scheduler.poll(0)), [first]);
+    scheduler.finished(first.key, QUICK, 1);
+    scheduler.settled(first.key, Some(retry), 1);
+    assert_eq!((scheduler.poll(1), scheduler.next_wake_ms()), (vec![], Some(12 * HOUR)));
+    let due = (10..=10 + i64::try_from(WINDOW_MAX).expect("small")).map(|number| pending(1, 5_000, number));
+    let due: Vec<Pending> = due.collect();
+    for row in &due {
+        scheduler.accepted(item(*row), FlowId(1), 5_000);
+    }
+    let actions = scheduler.poll(5_000);
+    let refill = wanted(&actions).expect("what did not fit into the window is read at once");
+    assert_eq!(sends(actions), due[..WINDOW_MAX]);
+    scheduler.refilled(refill, Some(vec![item(due[WINDOW_MAX]), item(retry)]), 5_001);
+    assert_eq!(sends(scheduler.poll(5_001)), due[WINDOW_MAX..]);
+}
+
 /// A scheduler that holds an endpoint with one delivery, probes it, and is asking for what expired.
 fn asking(row: Pending) -> (Scheduler, Expired) {
     let held = Held { next_probe_at_ms: 10, tried_at_ms: 0 };
