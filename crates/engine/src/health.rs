@@ -14,12 +14,13 @@ mod waits;
 mod watch;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use groundswell_types::{Component, ComponentStatus, Health};
 
 use self::signals::Answers;
 use crate::engine::Engine;
+use crate::meters::HistogramSnapshot;
 
 pub(crate) use self::catch_up::CatchUp;
 pub use self::hysteresis::Patience;
@@ -50,6 +51,8 @@ impl Default for HealthPolicy {
 #[derive(Debug)]
 pub struct Monitor {
     current: RwLock<Arc<Health>>,
+    /// What of the meters of first attempts is written. It outlives who writes it: a node may lead, and so write, several times.
+    waits_written: Mutex<Option<HistogramSnapshot>>,
     of_events: AnswerCounts,
     of_api: AnswerCounts,
     of_editor: AnswerCounts,
@@ -74,7 +77,16 @@ impl Monitor {
         let histories = days::histories(&[], &[], now_ms);
         let current = Health { at: now_ms, components, histories, ..Health::default() };
         let [of_events, of_api, of_editor] = Default::default();
-        Self { current: RwLock::new(Arc::new(current)), of_events, of_api, of_editor }
+        let (current, waits_written) = (RwLock::new(Arc::new(current)), Mutex::default());
+        Self { current, waits_written, of_events, of_api, of_editor }
+    }
+
+    fn waits_written(&self) -> Option<HistogramSnapshot> {
+        self.waits_written.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note_waits_written(&self, until: &HistogramSnapshot) {
+        *self.waits_written.lock().unwrap_or_else(PoisonError::into_inner) = Some(until.clone());
     }
 
     fn show(&self, health: Health) {

@@ -26,7 +26,9 @@ const DISABLING_LIMIT_MS: i64 = 10 * 60 * 1_000;
 type Task = (&'static str, JoinHandle<()>);
 
 /// Does it whenever it is this process's to do, until stopped. `began`: what was due at the start.
-pub(crate) async fn run(engine: Arc<Engine>, mut began: CatchUp, stop: CancellationToken) {
+pub(crate) async fn run(engine: Arc<Engine>, began: CatchUp, stop: CancellationToken) {
+    // Of the time until it leads again another node tells.
+    let mut first = Some(began);
     let mut lead = engine.nodes.lead();
     while !stop.is_cancelled() {
         lead.borrow_and_update();
@@ -47,7 +49,8 @@ pub(crate) async fn run(engine: Arc<Engine>, mut began: CatchUp, stop: Cancellat
             continue;
         }
         let over = stop.child_token();
-        let tasks = begin(&engine, std::mem::take(&mut began), &over);
+        let began = first.take().unwrap_or_else(|| CatchUp::nothing(engine.now_ms()));
+        let tasks = begin(&engine, began, &over);
         engine.is_leading.send_replace(true);
         tokio::select! {
             biased;
@@ -240,7 +243,9 @@ impl Engine {
         endpoints.retain(|id| !self.nodes.served.has(*id));
         endpoints.sort_unstable();
         endpoints.dedup();
-        let health = cluster.health_of(&endpoints).await?;
+        let mut health = cluster.health_of(&endpoints).await?;
+        // Of what was taken over meanwhile the writer knows better.
+        health.retain(|(id, _)| !self.nodes.served.has(*id));
         self.directory.set_health(&health);
         Ok(())
     }

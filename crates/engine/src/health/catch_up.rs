@@ -22,7 +22,7 @@ const PATIENCE_MS: i64 = 60_000;
 const STEP: usize = 64;
 
 /// What is to be caught up with.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct CatchUp {
     /// What was due then, Unix milliseconds.
     pub(crate) by_ms: i64,
@@ -34,6 +34,11 @@ pub(crate) struct CatchUp {
 }
 
 impl CatchUp {
+    /// A run that begins at a time, with nothing to be caught up with.
+    pub(crate) const fn nothing(by_ms: i64) -> Self {
+        Self { by_ms, waiting: 0, left: 0, endpoints: Vec::new() }
+    }
+
     /// Counts what is due by a time at those whose earliest due time is given.
     pub(crate) async fn count(
         (store, directory): (&dyn Store, &Directory),

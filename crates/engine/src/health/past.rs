@@ -1,8 +1,9 @@
 //! What is remembered: what the store has, with what is known and not written yet, and what follows from it.
 
-use groundswell_types::{ComponentHistory, Downtime, Health};
+use groundswell_types::{ComponentHistory, Downtime, EventId, Health};
 
 use super::{catch_up, days, waits};
+use crate::id::made_at_ms;
 use crate::store::{HeartbeatRecord, Store, StoreError, TroubleRecord};
 
 /// See the module.
@@ -18,7 +19,8 @@ pub(super) struct Past {
 
 impl Past {
     pub(super) async fn read(store: &dyn Store, now_ms: i64) -> Result<Self, StoreError> {
-        let (heartbeats, troubles) = (store.heartbeats().await?, store.troubles().await?);
+        let (mut heartbeats, troubles) = (store.heartbeats().await?, store.troubles().await?);
+        heartbeats.iter_mut().for_each(date);
         let waits = store.waits(waits::first_shown(now_ms)).await?;
         Ok(Self { heartbeats, troubles, waits, ..Self::default() })
     }
@@ -62,6 +64,13 @@ impl Past {
             last_downtime: self.last_downtime,
             ..Health::default()
         }
+    }
+}
+
+/// Earlier versions wrote no beginning for a node that led again. Its id says when that was.
+const fn date(heartbeat: &mut HeartbeatRecord) {
+    if heartbeat.began_at_ms == 0 {
+        heartbeat.began_at_ms = made_at_ms(EventId::from_number(heartbeat.id));
     }
 }
 

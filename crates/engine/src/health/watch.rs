@@ -139,8 +139,10 @@ impl Watch {
             waiting: began.waiting,
             caught_up_at_ms: None,
         };
-        let nothing = engine.meters.first_attempt_seconds.snapshot();
-        let nothing = HistogramSnapshot { counts: vec![0; nothing.counts.len()], sum: 0.0, ..nothing };
+        let waits_written = engine.monitor.waits_written().unwrap_or_else(|| {
+            let nothing = engine.meters.first_attempt_seconds.snapshot();
+            HistogramSnapshot { counts: vec![0; nothing.counts.len()], sum: 0.0, ..nothing }
+        });
         Self {
             sampler: Sampler::new(&engine),
             parts: Component::ALL.iter().map(part).collect(),
@@ -148,7 +150,7 @@ impl Watch {
             ran: Stopwatch::start(),
             sampled_at_ms: now_ms,
             ended: (Vec::new(), Vec::new()),
-            waits_written: nothing,
+            waits_written,
             past: Past::default(),
             catching_up: Some(began).filter(|began| began.waiting > 0),
             since_left: None,
@@ -303,7 +305,10 @@ impl Watch {
                 let Beaten { beat, written, until, read } = *beaten;
                 self.beat = BeatSignal { has_failed: written.is_err(), ..BeatSignal::default() };
                 match written {
-                    Ok(()) => self.waits_written = until,
+                    Ok(()) => {
+                        self.engine.monitor.note_waits_written(&until);
+                        self.waits_written = until;
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "a heartbeat cannot be written");
                         self.keep(beat);
@@ -394,9 +399,9 @@ impl Watch {
             return;
         }
         self.heartbeat.last_at_ms = self.heartbeat.last_at_ms.max(self.engine.now_ms());
-        let (beat, _) = self.take_unwritten();
+        let (beat, until) = self.take_unwritten();
         match tokio::time::timeout(LAST_BEAT_WAIT, self.engine.store.beat(&beat)).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(())) => self.engine.monitor.note_waits_written(&until),
             Ok(Err(error)) => tracing::warn!(%error, "the last heartbeat was not written"),
             Err(_) => tracing::warn!("the last heartbeat was not written in time"),
         }

@@ -1,5 +1,7 @@
 //! How the engine sees its own health, life after life on one store, in time that passes by itself.
 
+mod terms;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::time::Duration;
@@ -94,17 +96,15 @@ fn life<T>(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     runtime.expect("a runtime").block_on(async {
         let clock = Clock::of_timers(from_ms);
-        let parts = EngineParts {
-            store: Arc::clone(store) as Arc<dyn Store>,
-            config: EngineConfig::default(),
-            clock: clock.clone(),
-        };
-        let outside = Outside {
-            transport: Arc::new(receivers),
-            randomness: Randomness::seeded(from_ms.unsigned_abs()),
-        };
-        live(Engine::start_in(parts, outside).await.expect("starts"), clock).await
+        live(start(Arc::clone(store) as Arc<dyn Store>, clock.clone(), receivers).await, clock).await
     })
+}
+
+async fn start(store: Arc<dyn Store>, clock: Clock, receivers: impl Transport + 'static) -> Arc<Engine> {
+    let randomness = Randomness::seeded(clock.now_ms().unsigned_abs());
+    let outside = Outside { transport: Arc::new(receivers), randomness };
+    let parts = EngineParts { store, config: EngineConfig::default(), clock };
+    Engine::start_in(parts, outside).await.expect("starts")
 }
 
 /// A store whose server was killed while thirty deliveries waited for a receiver that hangs.
