@@ -19,7 +19,7 @@ use crate::error::EngineError;
 use guesses::{Guesser, Guesses};
 use passwords::Passwords;
 pub use passwords::{MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS};
-pub(crate) use proof::ByLink;
+pub(crate) use proof::Lately;
 pub use proof::{Proof, RECENT_MS};
 
 /// What stands between a password and a session.
@@ -31,7 +31,9 @@ pub(crate) struct Doorkeeper {
     /// is being changed begins no session, and of two changes at once neither is lost. One process writes; see the lease.
     pub(crate) accounts: tokio::sync::Mutex<()>,
     /// Who has just come by a one-time link.
-    pub(crate) by_link: ByLink,
+    pub(crate) by_link: Lately<()>,
+    /// Who has just come through the provider, and as which subject.
+    by_provider: Lately<String>,
     /// Wrong passwords that are being recorded, and links that are being written.
     records: TaskTracker,
 }
