@@ -8,6 +8,8 @@ mod proof;
 pub mod provider;
 pub mod sign_in;
 mod team;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 
@@ -27,8 +29,9 @@ pub use proof::{Proof, RECENT_MS};
 pub(crate) struct Doorkeeper {
     guesses: Guesses,
     passwords: Passwords,
-    /// Held from reading somebody's account until it is written or a session was begun by what was read. So a password that
-    /// is being changed begins no session, and of two changes at once neither is lost. One process writes; see the lease.
+    /// Held from reading somebody's account until it is written or a session or link was begun by what was read. So a
+    /// password that is being changed begins no session, nothing that joining a team ends is begun behind it, and of two
+    /// changes at once neither is lost. One process writes; see the lease.
     pub(crate) accounts: tokio::sync::Mutex<()>,
     /// Who has just come by a one-time link.
     pub(crate) by_link: Lately<()>,

@@ -105,6 +105,7 @@ impl Engine {
 
     /// Whoever does that does not want anybody to come in by a link that they do not know of, either.
     pub(crate) async fn end_other_sessions(&self, person: &Person) -> Result<(), EngineError> {
+        let _held = self.access.doorkeeper.accounts.lock().await;
         self.store.delete_sign_in_links_of(&person.id).await?;
         self.store.delete_sessions_of(&person.id, Some(person.session)).await?;
         self.access.tell();

@@ -44,6 +44,8 @@ impl Engine {
             WayIn::IsMember { .. } => return Err(EngineError::Refused(IS_MEMBER.to_owned())),
             WayIn::NewAccount | WayIn::SignIn => return Err(EngineError::Refused(HAS_ACCOUNT.to_owned())),
         }
+        // Nobody is signed in meanwhile by what is about to end.
+        let _held = self.access.doorkeeper.accounts.lock().await;
         let connection = self.connection_after_joining(person, &self.account(person).await?)?;
         let (user, session, at_ms) = (&person.id, person.session, self.clock.now_ms());
         let joining = Joining { invitation: &invitation, user, session, connection, at_ms };

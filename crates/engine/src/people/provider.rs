@@ -55,6 +55,8 @@ impl Engine {
     /// Begins a session for whoever has that subject, or was invited.
     pub async fn sign_in_with_subject(&self, provided: Provided, came: Came) -> Result<Begun, TurnedAway> {
         let subject = provided.subject.clone();
+        // A subject that is being disconnected begins no session behind it.
+        let _held = self.access.doorkeeper.accounts.lock().await;
         let user = if let Some(user) = self.store.user_by_subject(&provided.subject).await? {
             if let Some(email) = provided.email.filter(|email| user.email.as_ref() == Some(email)) {
                 self.note_address(&user.id, &email).await?;
