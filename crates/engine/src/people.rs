@@ -8,6 +8,8 @@ mod proof;
 pub mod provider;
 pub mod sign_in;
 mod team;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
 
@@ -19,7 +21,7 @@ use crate::error::EngineError;
 use guesses::{Guesser, Guesses};
 use passwords::Passwords;
 pub use passwords::{MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS};
-pub(crate) use proof::ByLink;
+pub(crate) use proof::Lately;
 pub use proof::{Proof, RECENT_MS};
 
 /// What stands between a password and a session.
@@ -27,11 +29,14 @@ pub use proof::{Proof, RECENT_MS};
 pub(crate) struct Doorkeeper {
     guesses: Guesses,
     passwords: Passwords,
-    /// Held from reading somebody's account until it is written or a session was begun by what was read. So a password that
-    /// is being changed begins no session, and of two changes at once neither is lost. One process writes; see the lease.
+    /// Held from reading somebody's account until it is written or a session or link was begun by what was read. So a
+    /// password that is being changed begins no session, nothing that joining a team ends is begun behind it, and of two
+    /// changes at once neither is lost. One process writes; see the lease.
     pub(crate) accounts: tokio::sync::Mutex<()>,
     /// Who has just come by a one-time link.
-    pub(crate) by_link: ByLink,
+    pub(crate) by_link: Lately<()>,
+    /// Who has just come through the provider, and as which subject.
+    by_provider: Lately<String>,
     /// Wrong passwords that are being recorded, and links that are being written.
     records: TaskTracker,
 }

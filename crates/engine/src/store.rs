@@ -52,7 +52,7 @@ pub use erasure::{EraseStep, ErasureRecord, ErasureStore};
 pub use first_steps::{FirstStepsStore, INBOX_REQUESTS, InboxRecord, InboxRequestRecord};
 pub use health::{Beat, HEALTH_ROWS, HealthStore, HeartbeatRecord, TroubleRecord, WaitRecord};
 pub use incidents::{IncidentSearch, IncidentStore};
-pub use joining::{Joining, JoiningStore};
+pub use joining::{Connection, Joining, JoiningStore};
 pub use moves::{Move, MoveStep, Moved};
 pub use people::*;
 pub use publication::{PublicationRecord, Published, PublishedWebhook};

@@ -37,7 +37,7 @@ pub fn ConnectProvider(is_connected: bool, has_password: bool, asks: Asks) -> im
     match (is_connected, has_password) {
         // The form above says what it takes.
         (false, _) if asks == Asks::NewSignIn => ().into_any(),
-        (false, _) => view! { <Connect name asks/> }.into_any(),
+        (false, _) => view! { <Connect name has_password/> }.into_any(),
         (true, true) => view! {
             <form class="card form" method="post" action="/settings/account" aria-labelledby="provider-heading">
                 <About is=texts.sign_in_provider_is_connected(&name) name=name.clone()/>
@@ -58,9 +58,10 @@ pub fn ConnectProvider(is_connected: bool, has_password: bool, asks: Asks) -> im
 }
 
 #[component]
-fn Connect(name: String, asks: Asks) -> impl IntoView {
+fn Connect(name: String, has_password: bool) -> impl IntoView {
     let texts = texts();
-    let password = (asks == Asks::PresentPassword).then(|| view! { <PresentPassword/> });
+    // Also of whoever has come by a link, whom the form above asks for nothing.
+    let password = has_password.then(|| view! { <PresentPassword/> });
     view! {
         <form class="card form" method="post" action="/sign-in/provider" aria-labelledby="provider-heading">
             <About is=texts.sign_in_provider_connect_means(&name) name=name.clone()/>

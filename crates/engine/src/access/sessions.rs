@@ -79,7 +79,7 @@ impl Engine {
         self.record_sign_in(&user, came.address, "link").await?;
         self.tell_of_sign_in(&user, &came).await?;
         let begun = self.begin_session(user, came).await?;
-        self.access.doorkeeper.by_link.note(hash_token(&begun.token), self.clock.now_ms());
+        self.access.doorkeeper.by_link.note(hash_token(&begun.token), (), self.clock.now_ms());
         Ok(begun)
     }
 

@@ -70,20 +70,34 @@ impl Acting {
         let team = self.actor.team()?;
         self.actor.check_team(Permission::Manage, &team)?;
         let user = self.engine.member_or_owner(&team, user).await?;
-        // A session is of the whole person.
-        let memberships = self.engine.store.memberships(&user).await?;
-        let is_operator = matches!(self.actor.who, Who::Operator);
-        if !is_operator && memberships.iter().any(|membership| membership.team_id != team) {
-            return Err(EngineError::Forbidden(IN_OTHER_TEAMS.to_owned()));
-        }
+        self.may_sign_in(&user, &team).await?;
         let deed = Deed {
             action: AuditAction::LinkCreated,
-            team: Some(team),
+            team: Some(team.clone()),
             program: None,
             trace: Trace::of(&user).with("for", "sign-in"),
         };
-        let work = async { self.engine.create_sign_in_token(&user).await.map(Unsaid) };
+        let work = async {
+            // They may have joined another team since, which ended the links that there were.
+            let _held = self.engine.access.doorkeeper.accounts.lock().await;
+            self.may_sign_in(&user, &team).await?;
+            self.engine.create_sign_in_token(&user).await.map(Unsaid)
+        };
         self.engine.recorded(&self.actor, deed, work).await.map(|Unsaid(link)| link)
+    }
+
+    /// Whether whoever manages a team may have somebody signed in: a session is of the whole person, so of nobody who is in
+    /// another team as well.
+    async fn may_sign_in(&self, user: &UserId, team: &TeamId) -> Result<(), EngineError> {
+        let memberships = self.engine.store.memberships(user).await?;
+        if !memberships.iter().any(|membership| membership.team_id == *team) {
+            return Err(EngineError::NotFound("member of the team"));
+        }
+        let is_operator = matches!(self.actor.who, Who::Operator);
+        if !is_operator && memberships.iter().any(|membership| membership.team_id != *team) {
+            return Err(EngineError::Forbidden(IN_OTHER_TEAMS.to_owned()));
+        }
+        Ok(())
     }
 
     /// Which keys the actor manages.

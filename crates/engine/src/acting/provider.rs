@@ -8,8 +8,8 @@ use crate::error::EngineError;
 use crate::people::provider::Provided;
 
 impl Acting {
-    /// Whether the person may begin to connect their account: it takes what [`Acting::proof`] says. Whoever may
-    /// is led to the provider, and comes back to [`Acting::connect_provider`].
+    /// Whether the person may begin to connect their account: it takes their password, if they have one, else what
+    /// [`Acting::proof`] says. Whoever may is led to the provider, and comes back to [`Acting::connect_provider`].
     pub async fn begin_to_connect_provider(&self, present_password: &str) -> Result<(), EngineError> {
         self.engine.check_before_connecting(self.person()?, present_password).await
     }

@@ -3,6 +3,7 @@
 use groundswell_types::{Email, Problem, SessionView, SignInChange};
 
 use super::passwords::{Line, Password};
+use super::proof::Proof;
 use crate::access::{Begun, Came, IDLE_MS, Person, hash_token};
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -39,7 +40,9 @@ impl Engine {
     ) -> Result<Begun, EngineError> {
         let before = self.account(person).await?;
         let (email, new) = checked(&before, change)?;
-        self.check_proof(person, &before, change.present_password).await?;
+        let proof = self.proof(person, before.password_hash.is_some());
+        self.check_proof((proof, person), &before, change.present_password).await?;
+        let is_new = new.is_some();
         let hash = match new {
             Some(new) => Some(self.access.doorkeeper.passwords.hash(new, Line::Known).await?),
             None => before.password_hash.clone(),
@@ -60,7 +63,10 @@ impl Engine {
         self.store.delete_devices_of(&now.id).await?;
         self.store.delete_sign_in_links_of(&now.id).await?;
         self.store.delete_sessions_of(&now.id, Some(person.session)).await?;
-        let user = UserRecord { email: Some(email), password_hash: hash, ..now };
+        // Whoever sets a password after a link takes their account back, from whoever connected it before, too.
+        let has_shown = |subject: &String| proof == Proof::PresentPassword || self.has_shown(person, subject);
+        let oidc_subject = now.oidc_subject.filter(|subject| !is_new || has_shown(subject));
+        let user = UserRecord { email: Some(email), password_hash: hash, oidc_subject, ..now };
         self.store.save_user(&user).await?;
         self.note_language(&user.id, &came).await?;
         self.ask_whose_address(&user, Asking::Anew).await?;
@@ -99,6 +105,7 @@ impl Engine {
 
     /// Whoever does that does not want anybody to come in by a link that they do not know of, either.
     pub(crate) async fn end_other_sessions(&self, person: &Person) -> Result<(), EngineError> {
+        let _held = self.access.doorkeeper.accounts.lock().await;
         self.store.delete_sign_in_links_of(&person.id).await?;
         self.store.delete_sessions_of(&person.id, Some(person.session)).await?;
         self.access.tell();

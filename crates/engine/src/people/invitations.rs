@@ -14,7 +14,7 @@ use crate::audit::{Deed, Trace};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::id;
-use crate::store::{InvitationRecord, Joining, StoreError, UserRecord};
+use crate::store::{Connection, InvitationRecord, Joining, StoreError, UserRecord};
 
 /// Shown on pages, so its translations are in the catalogue.
 const NO_LONGER: &str =
@@ -30,8 +30,8 @@ impl Engine {
         Ok(Invited { team, email, role, invited_by, way })
     }
 
-    /// Brings somebody who is signed in into the team, with the account they have. Their other sessions end. Returns the
-    /// token that marks their browser as one that has signed in, as [`Begun::device`] does.
+    /// Brings somebody who is signed in into the team, with the account they have. Their other sessions end, and their
+    /// connection with the provider unless they have just come through it. Returns the token that marks their browser as one that has signed in, as [`Begun::device`] does.
     pub async fn join(
         &self,
         token: &str,
@@ -44,14 +44,35 @@ impl Engine {
             WayIn::IsMember { .. } => return Err(EngineError::Refused(IS_MEMBER.to_owned())),
             WayIn::NewAccount | WayIn::SignIn => return Err(EngineError::Refused(HAS_ACCOUNT.to_owned())),
         }
-        let at_ms = self.clock.now_ms();
-        let joining = Joining { invitation: &invitation, user: &person.id, session: person.session, at_ms };
+        // Nobody is signed in meanwhile by what is about to end.
+        let _held = self.access.doorkeeper.accounts.lock().await;
+        let connection = self.connection_after_joining(person, &self.account(person).await?)?;
+        let (user, session, at_ms) = (&person.id, person.session, self.clock.now_ms());
+        let joining = Joining { invitation: &invitation, user, session, connection, at_ms };
         if !self.store.join_by_invitation(joining).await? {
             return Err(EngineError::Refused(NO_LONGER.to_owned()));
         }
         self.access.tell();
-        self.record_joining(&invitation, &person.id, address).await?;
+        self.record_joining((&invitation, connection), &person.id, address).await?;
         self.remember_device(&person.id).await
+    }
+
+    /// What becomes of an account's connection with the provider. An owner of an earlier team may have signed in with a link of
+    /// their own making and connected an account of theirs, which would open the new team to them. So it stays only if whoever
+    /// joins has shown that it is theirs. Whoever has a password connects again by that. For whoever has none it may be the
+    /// only way in, so it is not taken from them: they join once they have come by it, or set a password.
+    fn connection_after_joining(
+        &self,
+        person: &Person,
+        user: &UserRecord,
+    ) -> Result<Connection, EngineError> {
+        match &user.oidc_subject {
+            Some(subject) if !self.has_shown(person, subject) => match user.password_hash {
+                Some(_) => Ok(Connection::Ends),
+                None => Err(EngineError::Refused(WHOSE_CONNECTION.to_owned())),
+            },
+            _ => Ok(Connection::Stays),
+        }
     }
 
     /// Makes an account with the invited address, brings it into the team, and begins a session.
@@ -80,7 +101,7 @@ impl Engine {
         };
         match self.store.accept_invitation(&invitation, &user, now_ms).await {
             Ok(true) => {
-                self.record_joining(&invitation, &user.id, came.address).await?;
+                self.record_joining((&invitation, Connection::Stays), &user.id, came.address).await?;
                 self.note_language(&user.id, &came).await?;
                 self.begin_session(user.id, came).await
             }
@@ -115,11 +136,14 @@ impl Engine {
 
     async fn record_joining(
         &self,
-        invitation: &InvitationRecord,
+        (invitation, connection): (&InvitationRecord, Connection),
         user: &UserId,
         address: Option<IpAddr>,
     ) -> Result<(), EngineError> {
-        let trace = Trace::of(user).with("role", invitation.role);
+        let mut trace = Trace::of(user).with("role", invitation.role);
+        if connection == Connection::Ends {
+            trace = trace.with("provider", "disconnected");
+        }
         let team = Some(invitation.team_id.clone());
         let deed = Deed { action: AuditAction::MemberJoined, team, program: None, trace };
         self.record_of_user(user, address, deed).await
@@ -152,6 +176,10 @@ impl Engine {
 
 /// Shown on pages, so its translations are in the catalogue.
 const IS_MEMBER: &str = "You are in this team already.";
+
+/// Shown on pages, so its translations are in the catalogue.
+const WHOSE_CONNECTION: &str =
+    "Sign in through the provider once more, or set a password first. Then open the invitation again.";
 
 /// Shown on pages, so its translations are in the catalogue.
 const HAS_ACCOUNT: &str =

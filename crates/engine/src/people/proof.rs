@@ -32,26 +32,43 @@ pub enum Proof {
 }
 
 impl Engine {
-    /// What the person has to show.
+    /// What the person has to show before they change their password or address.
     pub(crate) fn proof(&self, person: &Person, has_password: bool) -> Proof {
-        let now_ms = self.clock.now_ms();
-        let is_recent = now_ms.saturating_sub(person.signed_in_at_ms) <= RECENT_MS;
-        match (has_password, is_recent) {
-            (true, true) if self.access.doorkeeper.by_link.has(&person.session) => Proof::Nothing,
+        match (has_password, self.is_recent(person)) {
+            (true, true) if self.access.doorkeeper.by_link.of(&person.session).is_some() => Proof::Nothing,
             (true, _) => Proof::PresentPassword,
             (false, true) => Proof::Nothing,
             (false, false) => Proof::NewSignIn,
         }
     }
 
+    /// What the person has to show before they connect their account with the provider: a password that there is, be it that
+    /// they came by a link. An owner of their team can make such a link; unlike a new password, which they would notice, an
+    /// account of the owner's at the provider could come in beside them from then on. Whoever has forgotten their password
+    /// sets a new one first.
+    pub(super) fn proof_to_connect(&self, person: &Person, has_password: bool) -> Proof {
+        if has_password { Proof::PresentPassword } else { self.proof(person, has_password) }
+    }
+
+    /// Whether the person has come through the provider a short while ago, as the subject that their account is connected
+    /// with. Then it is they who connected it, and nobody else who once came in in their name.
+    pub(super) fn has_shown(&self, person: &Person, subject: &str) -> bool {
+        let shown = self.access.doorkeeper.by_provider.of(&person.session);
+        self.is_recent(person) && shown.as_deref() == Some(subject)
+    }
+
+    fn is_recent(&self, person: &Person) -> bool {
+        self.clock.now_ms().saturating_sub(person.signed_in_at_ms) <= RECENT_MS
+    }
+
     /// Fails when the person has to show something, and what they typed does not.
     pub(super) async fn check_proof(
         &self,
-        person: &Person,
+        (proof, person): (Proof, &Person),
         user: &UserRecord,
         typed: &str,
     ) -> Result<(), EngineError> {
-        match self.proof(person, user.password_hash.is_some()) {
+        match proof {
             Proof::Nothing => return Ok(()),
             Proof::NewSignIn => return Err(EngineError::Forbidden(TOO_LONG_AGO.to_owned())),
             Proof::PresentPassword => {}
@@ -66,23 +83,31 @@ impl Engine {
     }
 }
 
-/// So many sessions are known; each has used a link up.
+/// So many sessions of a kind are known.
 const MANY: usize = 10_000;
 
-/// The sessions that began with a one-time link a short while ago. In memory: after a restart a new link is as good.
-#[derive(Debug, Default)]
-pub(crate) struct ByLink(Mutex<HashMap<[u8; 32], i64>>);
+/// The sessions that began in one way a short while ago, and what is known of each. In memory: after a restart signing in
+/// once more is as good.
+#[derive(Debug)]
+pub(crate) struct Lately<T>(Mutex<HashMap<[u8; 32], (i64, T)>>);
 
-impl ByLink {
-    pub(crate) fn note(&self, session: [u8; 32], now_ms: i64) {
+impl<T> Default for Lately<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T: Clone> Lately<T> {
+    pub(crate) fn note(&self, session: [u8; 32], known: T, now_ms: i64) {
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.retain(|_, began_at_ms| now_ms.saturating_sub(*began_at_ms) <= RECENT_MS);
+        sessions.retain(|_, (began_at_ms, _)| now_ms.saturating_sub(*began_at_ms) <= RECENT_MS);
         if sessions.len() < MANY {
-            sessions.insert(session, now_ms);
+            sessions.insert(session, (now_ms, known));
         }
     }
 
-    fn has(&self, session: &[u8; 32]) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains_key(session)
+    fn of(&self, session: &[u8; 32]) -> Option<T> {
+        let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.get(session).map(|(_, known)| known.clone())
     }
 }

@@ -10,7 +10,7 @@
 use groundswell_types::{AuditAction, Email, TeamId, UserId};
 use thiserror::Error;
 
-use crate::access::{Begun, Came, Person};
+use crate::access::{Begun, Came, Person, hash_token};
 use crate::audit::{Deed, Trace};
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -54,6 +54,9 @@ impl From<StoreError> for TurnedAway {
 impl Engine {
     /// Begins a session for whoever has that subject, or was invited.
     pub async fn sign_in_with_subject(&self, provided: Provided, came: Came) -> Result<Begun, TurnedAway> {
+        let subject = provided.subject.clone();
+        // A subject that is being disconnected begins no session behind it.
+        let _held = self.access.doorkeeper.accounts.lock().await;
         let user = if let Some(user) = self.store.user_by_subject(&provided.subject).await? {
             if let Some(email) = provided.email.filter(|email| user.email.as_ref() == Some(email)) {
                 self.note_address(&user.id, &email).await?;
@@ -66,7 +69,9 @@ impl Engine {
             user
         };
         self.record_sign_in(&user, came.address, "provider").await?;
-        Ok(self.begin_session(user, came).await?)
+        let begun = self.begin_session(user, came).await?;
+        self.access.doorkeeper.by_provider.note(hash_token(&begun.token), subject, self.clock.now_ms());
+        Ok(begun)
     }
 
     /// Fails when somebody cannot show that the account is theirs: whoever finds a browser open could else come in through an
@@ -77,7 +82,8 @@ impl Engine {
         typed: &str,
     ) -> Result<(), EngineError> {
         let user = self.account(person).await?;
-        self.check_proof(person, &user, typed).await
+        let proof = self.proof_to_connect(person, user.password_hash.is_some());
+        self.check_proof((proof, person), &user, typed).await
     }
 
     /// Takes the subject from the account of somebody who has a password as well; ends their other sessions, which may have

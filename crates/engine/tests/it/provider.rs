@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use groundswell_engine::access::{Actor, Came, Who};
+use groundswell_engine::access::{Actor, Came, Who, hash_token};
 use groundswell_engine::acting::Acting;
 use groundswell_engine::clock::Clock;
 use groundswell_engine::config::EngineConfig;
+use groundswell_engine::people::Proof;
 use groundswell_engine::people::provider::{Provided, TurnedAway};
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::{
@@ -188,6 +189,102 @@ async fn whoever_finds_a_browser_open_connects_no_account_of_theirs_without_the_
 }
 
 #[tokio::test]
+async fn whoever_came_by_a_link_connects_no_account_beside_a_password_that_they_do_not_know() {
+    let (engine, _) = start().await;
+    owner_with_password(&engine).await;
+    // The link may be of an owner's making.
+    let (by_link, _) = owner(&engine).await;
+    assert_eq!(by_link.proof().expect("a person"), Proof::Nothing, "a new password can be set");
+    let refused = by_link.begin_to_connect_provider("").await;
+    assert!(matches!(refused, Err(EngineError::Invalid(_))), "{refused:?}");
+    by_link.begin_to_connect_provider(PASSWORD).await.expect("it is right");
+}
+
+#[tokio::test]
+async fn a_new_password_after_a_link_ends_a_connection_and_one_by_the_present_or_the_provider_does_not() {
+    let (engine, store) = start().await;
+    let change = SignInChange { email: "owner@example.com", new_password: PASSWORD, present_password: "" };
+    // A first one, and one that was forgotten.
+    for _ in 0..2 {
+        let (by_link, _) = owner(&engine).await;
+        by_link.connect_provider(ada()).await.expect("connects");
+        by_link.change_sign_in(change, Came::default()).await.expect("is set");
+        let turned = sign_in(&engine, ada()).await;
+        assert!(matches!(turned, Err(TurnedAway::NotInvited)), "{turned:?}");
+    }
+    invite(&*store, 1, "ada@example.com", (TeamId::first(), NOW_MS + 1)).await;
+    let through = engine.sign_in_with_subject(ada(), Came::default()).await.expect("was invited");
+    let acting = of_session(&engine, &through.token).await;
+    let change = SignInChange { email: "ada@example.com", ..change };
+    let begun = acting.change_sign_in(change, Came::default()).await.expect("a first one");
+    let acting = of_session(&engine, &begun.token).await;
+    let change = SignInChange { present_password: PASSWORD, ..change };
+    acting.change_sign_in(change, Came::default()).await.expect("another");
+    assert_eq!(sign_in(&engine, ada()).await.expect("is still connected"), through.user);
+}
+
+/// Has that session's person join a further team.
+async fn join(engine: &Engine, store: &dyn Store, session: &str) -> Result<String, EngineError> {
+    let other = TeamId::parse("team_other").expect("an id");
+    store.save_team(&TeamRecord { id: other.clone(), name: "Other".to_owned(), created_at_ms: 1 }).await?;
+    store
+        .save_invitation(&InvitationRecord {
+            id: "inv_9".to_owned(),
+            token_hash: hash_token("an invitation"),
+            team_id: other,
+            email: email("ada.at.work@example.com"),
+            role: Role::Owner,
+            invited_by: "Somebody".to_owned(),
+            created_at_ms: NOW_MS,
+            expires_at_ms: NOW_MS + 1,
+        })
+        .await?;
+    let person = engine.person(session).await?.expect("is signed in");
+    engine.join("an invitation", &person, None).await
+}
+
+#[tokio::test]
+async fn a_connection_that_an_owner_made_does_not_reach_into_a_team_that_is_joined_later() {
+    let (engine, store) = start().await;
+    // Before there is a password, in a session begun by a link of the owner's making.
+    let (by_link, _) = owner(&engine).await;
+    by_link.connect_provider(ada()).await.expect("connects");
+    let (_, session) = owner(&engine).await;
+    let refused = join(&engine, &*store, &session).await;
+    assert!(matches!(refused, Err(EngineError::Refused(_))), "it may be the only way in: {refused:?}");
+    assert_eq!(store.memberships(&UserId::first()).await.expect("reads").len(), 1);
+
+    // In an account that has one, whichever way that came about.
+    let (acting, session) = owner_with_password(&engine).await;
+    acting.connect_provider(ada()).await.expect("connects");
+    join(&engine, &*store, &session).await.expect("joins");
+    assert_eq!(store.memberships(&UserId::first()).await.expect("reads").len(), 2);
+    let turned = sign_in(&engine, ada()).await;
+    assert!(matches!(turned, Err(TurnedAway::NotInvited)), "{turned:?}");
+    let search = AuditSearch { team: None, filter: AuditFilter::default(), before: None, limit: 1 };
+    let last = store.audit_log(&search).await.expect("reads").remove(0);
+    assert_eq!(last.action, AuditAction::MemberJoined);
+    assert_eq!(last.details.get("provider").map(String::as_str), Some("disconnected"));
+}
+
+#[tokio::test]
+async fn whoever_joins_a_further_team_through_the_provider_stays_connected() {
+    let (engine, store) = start().await;
+    let (by_link, _) = owner(&engine).await;
+    by_link.connect_provider(ada()).await.expect("connects");
+    let through = engine.sign_in_with_subject(ada(), Came::default()).await.expect("is connected");
+    // Somebody has connected it with another account since.
+    let other = Provided { subject: "https://a.example eve".to_owned(), ..ada() };
+    by_link.connect_provider(other).await.expect("connects");
+    let refused = join(&engine, &*store, &through.token).await;
+    assert!(matches!(refused, Err(EngineError::Refused(_))), "{refused:?}");
+
+    by_link.connect_provider(ada()).await.expect("connects");
+    join(&engine, &*store, &through.token).await.expect("joins");
+    assert_eq!(sign_in(&engine, ada()).await.expect("is connected"), UserId::first());
+}
+
+#[tokio::test]
 async fn an_account_is_disconnected_only_when_a_password_is_left_and_what_began_through_it_ends() {
     let (engine, store) = start().await;
     let (link_only, _) = owner(&engine).await;
@@ -197,6 +294,7 @@ async fn an_account_is_disconnected_only_when_a_password_is_left_and_what_began_
     assert_eq!(sign_in(&engine, ada()).await.expect("is still connected"), UserId::first());
 
     let (acting, session) = owner_with_password(&engine).await;
+    acting.connect_provider(ada()).await.expect("connects");
     let through = engine.sign_in_with_subject(ada(), Came::default()).await.expect("is connected");
     acting.disconnect_provider().await.expect("there is a password");
     assert!(engine.person(&session).await.expect("reads").is_some(), "the session that asks goes on");
@@ -209,7 +307,7 @@ async fn an_account_is_disconnected_only_when_a_password_is_left_and_what_began_
     let entries = store.audit_log(&search).await.expect("reads").into_iter();
     let changes = entries.filter(|entry| entry.action == AuditAction::AccountChanged);
     let words: Vec<_> = changes.filter_map(|entry| entry.details.get("provider").cloned()).collect();
-    assert_eq!(words, ["disconnected", "disconnected", "connected"], "newest first");
+    assert_eq!(words, ["disconnected", "disconnected", "connected", "connected"], "newest first");
 }
 
 #[tokio::test]

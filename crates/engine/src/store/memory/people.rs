@@ -7,7 +7,7 @@ use groundswell_types::{Email, Role, TeamId, UserId};
 
 use super::Memory;
 use crate::store::{
-    DeviceRecord, InvitationRecord, Joining, JoiningStore, MembershipChange, MembershipChanged,
+    Connection, DeviceRecord, InvitationRecord, Joining, JoiningStore, MembershipChange, MembershipChanged,
     MembershipRecord, PeopleStore, SessionRecord, SignInLinkRecord, SignedIn, StoreError, TeamRecord,
     UserRecord,
 };
@@ -299,7 +299,7 @@ impl PeopleStore for Memory {
 #[async_trait]
 impl JoiningStore for Memory {
     async fn join_by_invitation(&self, joining: Joining<'_>) -> Result<bool, StoreError> {
-        let Joining { invitation, user, session, at_ms } = joining;
+        let Joining { invitation, user, session, connection, at_ms } = joining;
         let people = &mut self.state().people;
         let found = people.invitations.get(&invitation.token_hash);
         if found.is_none_or(|one| one.expires_at_ms <= at_ms) {
@@ -313,6 +313,9 @@ impl JoiningStore for Memory {
             own.team_id = Some(invitation.team_id.clone());
         }
         people.links.retain(|_, link| link.user_id != *user);
+        if let (Connection::Ends, Some(account)) = (connection, people.users.get_mut(user)) {
+            account.oidc_subject = None;
+        }
         Ok(true)
     }
 }

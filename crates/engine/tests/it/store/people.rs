@@ -1,7 +1,7 @@
 //! API keys, people, teams, sessions.
 
 use groundswell_engine::store::{
-    ApiKeyRecord, DeviceRecord, InvitationRecord, Joining, MembershipChange, MembershipChanged,
+    ApiKeyRecord, Connection, DeviceRecord, InvitationRecord, Joining, MembershipChange, MembershipChanged,
     MembershipRecord, SessionRecord, SignInLinkRecord, Store, StoreError, TeamRecord, UserRecord,
 };
 use groundswell_types::{Email, RateLimit, Role, Scope, Scopes, TeamId, UserId};
@@ -294,7 +294,9 @@ pub async fn who_joins_a_further_team_keeps_one_session_and_no_links(store: &dyn
         store.save_session(&one).await.expect("saves");
     }
     let (first, open, who) = (of(1, 1), invitation(1), user(1).id);
-    let joining = |at_ms| Joining { invitation: &open, user: &who, session: first.token_hash, at_ms };
+    let stays = Connection::Stays;
+    let session = first.token_hash;
+    let joining = |at_ms| Joining { invitation: &open, user: &who, session, connection: stays, at_ms };
     assert!(!store.join_by_invitation(joining(1000)).await.expect("answers"), "it has expired");
     assert!(store.join_by_invitation(joining(999)).await.expect("answers"));
     assert!(!store.join_by_invitation(joining(999)).await.expect("answers"), "it was used");
@@ -305,5 +307,11 @@ pub async fn who_joins_a_further_team_keeps_one_session_and_no_links(store: &dyn
     assert_eq!(left, [SessionRecord { team_id: Some(team(1).id), ..first.clone() }]);
     assert_eq!(store.sessions_of(&user(2).id).await.expect("reads").len(), 1);
     assert_eq!(store.use_sign_in_link([11; 32], 5).await.expect("answers"), None);
+    store.save_invitation(&invitation(2)).await.expect("saves");
+    let further = Joining { invitation: &invitation(2), connection: Connection::Ends, ..joining(999) };
+    assert!(store.join_by_invitation(further).await.expect("answers"));
+    let alone = UserRecord { oidc_subject: None, ..user(1) };
+    assert_eq!(store.user(&user(1).id).await.expect("reads"), Some(alone), "nothing else of it has changed");
+    assert_eq!(store.user(&user(2).id).await.expect("reads"), Some(user(2)));
     assert_eq!(store.use_sign_in_link([12; 32], 5).await.expect("answers"), Some(user(2).id));
 }
