@@ -18,8 +18,8 @@ const SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 /// What stands for the template of what no route answers: files of the site, and what is not there.
 const NO_ROUTE: &str = "none";
 
-/// The classes of statuses.
-pub const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
+/// The classes of statuses. 501 is one of its own: it says what only the hosted product has, and is no failure.
+pub const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "501"];
 
 /// By template and method.
 type ByRoute = HashMap<(Arc<str>, &'static str), Arc<RouteMeters>>;
@@ -48,8 +48,11 @@ impl RouteMeters {
 
     /// A request was answered.
     pub fn answered(&self, status: StatusCode, after: Duration) {
-        let class = usize::from(status.as_u16() / 100);
-        self.answers[class.clamp(1, CLASSES.len()) - 1].add(1);
+        let class = match status {
+            StatusCode::NOT_IMPLEMENTED => 5,
+            _ => usize::from(status.as_u16() / 100).clamp(1, 5) - 1,
+        };
+        self.answers[class].add(1);
         self.seconds.observe(after.as_secs_f64());
     }
 }
@@ -113,6 +116,9 @@ mod tests {
             (Method::GET, Some("/v2/campaign/{id}"), 200),
             (Method::GET, Some("/v2/campaign/{id}"), 204),
             (Method::GET, Some("/v2/campaign/{id}"), 404),
+            (Method::GET, Some("/v2/{*rest}"), 500),
+            (Method::GET, Some("/v2/{*rest}"), 501),
+            (Method::GET, Some("/v2/{*rest}"), 501),
             (brew.clone(), None, 405),
             (Method::from_bytes(b"STIR").expect("a method"), None, 999),
         ] {
@@ -130,10 +136,11 @@ mod tests {
         assert_eq!(
             shown.collect::<Vec<_>>(),
             [
-                ("/v2/campaign/{id}".to_owned(), "GET", [0, 2, 0, 1, 0], 3),
-                ("/v2/campaign/{id}/events".to_owned(), "POST", [0; 5], 0),
-                ("/v2/campaign/{id}/events/batch".to_owned(), "POST", [0; 5], 0),
-                ("none".to_owned(), "other", [0, 0, 0, 1, 1], 2),
+                ("/v2/campaign/{id}".to_owned(), "GET", [0, 2, 0, 1, 0, 0], 3),
+                ("/v2/campaign/{id}/events".to_owned(), "POST", [0; 6], 0),
+                ("/v2/campaign/{id}/events/batch".to_owned(), "POST", [0; 6], 0),
+                ("/v2/{*rest}".to_owned(), "GET", [0, 0, 0, 0, 1, 2], 3),
+                ("none".to_owned(), "other", [0, 0, 0, 1, 1, 0], 2),
             ]
         );
     }

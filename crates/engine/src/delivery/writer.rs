@@ -446,7 +446,7 @@ impl Writer {
             // Whoever has it makes its moves.
             Err(StoreError::Fenced) => self.moves.forsake(|id| id == step.endpoint_id),
             Err(error) => {
-                self.note(error);
+                self.failed(error);
                 self.moves.failed();
             }
         }

@@ -14,6 +14,7 @@ const ANSWER_SAMPLES: usize = 30;
 
 pub(super) struct Sampler {
     commits: HistogramSnapshot,
+    written: HistogramSnapshot,
     failed_commits: u64,
     /// What was answered by each of the last samples.
     answers: VecDeque<[Answers; 3]>,
@@ -23,6 +24,7 @@ impl Sampler {
     pub(super) fn new(engine: &Engine) -> Self {
         Self {
             commits: engine.meters.commit_seconds.snapshot(),
+            written: engine.meters.commit_rows.snapshot(),
             failed_commits: failed_commits(engine),
             answers: VecDeque::with_capacity(ANSWER_SAMPLES + 1),
         }
@@ -32,9 +34,12 @@ impl Sampler {
     pub(super) fn sample(&mut self, engine: &Engine, (beat, began_at_ms): (BeatSignal, i64)) -> Signals {
         let (now_ms, meters) = (engine.now_ms(), &engine.meters);
         let commits = meters.commit_seconds.snapshot();
+        // Those that failed have taken their time as well, but wrote no rows.
+        let written = meters.commit_rows.snapshot();
         let failed_commits = failed_commits(engine);
-        let (made, failed) = (commits.since(&self.commits), failed_commits - self.failed_commits);
-        (self.commits, self.failed_commits) = (commits, failed_commits);
+        let (tried, commits_made) = (commits.since(&self.commits), written.since(&self.written).count());
+        let failed = failed_commits - self.failed_commits;
+        (self.commits, self.written, self.failed_commits) = (commits, written, failed_commits);
         let [of_events, of_api, of_editor] = self.answered(engine);
         let late_ms = |due_at_ms: i64| {
             let since_ms = due_at_ms.max(began_at_ms);
@@ -42,9 +47,8 @@ impl Sampler {
         };
         let (writer_runs, delivery_runs) = engine.tasks_run();
         Signals {
-            commit_seconds: made.quantile(QUANTILE),
-            // Failed ones are measured as well.
-            commits_made: made.count().saturating_sub(failed),
+            commit_seconds: tried.quantile(QUANTILE),
+            commits_made,
             commits_failed: failed,
             writing_for_ms: meters.writing.under_way_ms(),
             unwritten: meters.outcomes_unwritten.get(),

@@ -25,6 +25,6 @@ impl Writer {
         records.retain(|record| self.directory.endpoint(record.endpoint_id).is_some());
         let result = self.store.add_hours(&records).await;
         self.tally.written(result.is_ok());
-        result.map(|()| true).map_err(|error| self.note(error))
+        result.map(|()| true).map_err(|error| self.failed(error))
     }
 }

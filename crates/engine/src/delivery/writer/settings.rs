@@ -211,7 +211,7 @@ impl Writer {
     /// Commits a change, makes it live, tells the runtime, and begins what moves.
     async fn commit_change(&mut self, mut change: SettingsChange) -> Result<SettingsChange, EngineError> {
         self.notice_secrets(&mut change);
-        self.store.apply(&change).await.map_err(|error| self.note(error))?;
+        self.store.apply(&change).await.map_err(|error| self.failed(error))?;
         let moves = self.moves_after(&change);
         let mut renewed = match &change {
             SettingsChange::Webhooks(WebhooksChange { upserts, .. }) => self.renewed(upserts),
@@ -315,7 +315,7 @@ impl Writer {
         }
         let batch = Batch { health, ..Batch::default() };
         if let Err(error) = self.store.commit(&batch).await {
-            self.note(error);
+            self.failed(error);
         }
         self.directory.set_health(&batch.health);
     }

@@ -33,7 +33,7 @@ impl Writer {
         match cluster.settle(self.ids.settle()).await {
             Ok(()) => self.feeds.wake(),
             Err(StoreError::Outdated) => _ = self.enter().await,
-            Err(error) => _ = self.note(error),
+            Err(error) => _ = self.failed(error),
         }
     }
 

@@ -183,7 +183,7 @@ async fn upkeep_has_its_turn_while_there_is_always_something_else() {
 #[tokio::test]
 async fn what_the_database_rejects_stops_nobody_else() {
     let Fixture { handle, writer, program, stop, .. } = fixture().await;
-    let fatal = writer.fatal.clone();
+    let (fatal, meters) = (writer.fatal.clone(), Arc::clone(&writer.meters));
     let running = tokio::spawn(writer.run());
     let target = Target { endpoint_id: EndpointId(1), is_parked: true };
     let accept = Accept {
@@ -200,6 +200,11 @@ async fn what_the_database_rejects_stops_nobody_else() {
     let rejected = handle.note(Batch { accepts: vec![accept], ..Batch::default() }).await;
     assert!(matches!(rejected, Err(EngineError::Store(StoreError::Rejected(_)))), "{rejected:?}");
     assert!(!fatal.is_cancelled());
+    assert_eq!(
+        (meters.failed_commits.rejected.get(), meters.failed_commits.total()),
+        (1, 1),
+        "it is counted"
+    );
     handle.note(Batch::default()).await.expect("everything else is written");
     stop.cancel();
     running.await.expect("it ends in order");

@@ -121,13 +121,13 @@ impl Writer {
             Upkeep::Resend(resends, reply) => _ = reply.send(self.resend(resends).await),
             Upkeep::Forget(forget, reply) => {
                 let watch = Stopwatch::start();
-                let result = self.store.forget(&forget).await.map_err(|error| self.note(error));
+                let result = self.store.forget(&forget).await.map_err(|error| self.failed(error));
                 let result = result.map(|rows| Forgotten { rows, writing: watch.elapsed() });
                 self.tell_of_moved(forget.parked.iter().map(|key| key.endpoint_id));
                 _ = reply.send(result);
             }
             Upkeep::Erase(step, reply) => {
-                _ = reply.send(self.store.erase(&step).await.map_err(|error| self.note(error)));
+                _ = reply.send(self.store.erase(&step).await.map_err(|error| self.failed(error)));
             }
             Upkeep::CatchUp(reply) => _ = reply.send(self.catch_up().await),
             Upkeep::Resume(moves, reply) => {
@@ -142,7 +142,7 @@ impl Writer {
             }
             Upkeep::Count(reply) => _ = reply.send(self.write_counts().await),
             Upkeep::Note(batch, reply) => {
-                let result = self.store.commit(&batch).await.map_err(|error| self.note(error));
+                let result = self.store.commit(&batch).await.map_err(|error| self.failed(error));
                 self.tell_of_deliveries(&batch);
                 _ = reply.send(result.map(drop));
             }
@@ -166,7 +166,7 @@ impl Writer {
             items.extend(is_enabled.then_some((Item::stored(row), endpoint.flow)));
         }
         let batch = ResendBatch { resends, pending, job };
-        self.store.resend(&batch).await.map_err(|error| self.note(error))?;
+        self.store.resend(&batch).await.map_err(|error| self.failed(error))?;
         self.hand_on(items).await;
         self.tell_of_resends(&batch);
         Ok(batch.resends.len())
