@@ -34,7 +34,7 @@ const SCANS: [&str; 13] = [
 ];
 
 /// The steps the hot statements must have.
-const SEEKS: [(&str, &str); 27] = [
+const SEEKS: [(&str, &str); 28] = [
     (
         "queue.rs: PENDING",
         "SEARCH pending USING PRIMARY KEY (endpoint_id=? AND (due_at_ms,delivery_id)>(?,?)",
@@ -78,6 +78,7 @@ const SEEKS: [(&str, &str); 27] = [
         "search.rs: UNSUCCESSFUL",
         "SEARCH attempt USING COVERING INDEX attempt_unsuccessful (endpoint_id=? AND delivery_id>? AND delivery_id<?)",
     ),
+    ("retention.rs: RESENDS", "SEARCH resend USING COVERING INDEX resend_event (event_id=?)"),
     ("search.rs: PENDING", "SEARCH pending USING PRIMARY KEY (endpoint_id=?)"),
     ("search.rs: OF_PROGRAM", "SEARCH endpoint USING COVERING INDEX endpoint_program (program_id=?)"),
     ("attempts.rs: IN_BRIEF", "SEARCH attempt USING INDEX attempt_delivery (delivery_id=?)"),
