@@ -237,7 +237,14 @@ impl Engine {
         let entry = self.program_entry(&job.program_id)?;
         let selection: ResendSelection = serde_json::from_str(&job.selection)
             .map_err(|error| StoreError::Damaged(format!("the selection of {id} cannot be read: {error}")))?;
-        let chosen = self.chosen(&job.program_id, &selection).await?;
+        let chosen = match self.chosen(&job.program_id, &selection).await {
+            // The webhook that it names was deleted since: there is nowhere to send the rest.
+            Err(EngineError::NotFound(_)) => {
+                self.save_job(self.ended(job, ResendState::Cancelled), Vec::new()).await?;
+                return Ok(false);
+            }
+            chosen => chosen?,
+        };
         let part = self.part(&chosen, job.cursor).await?;
         let resends: Vec<ResendRecord> =
             part.matching.iter().map(|(endpoint, view)| self.resend_of(&entry, *endpoint, view)).collect();
@@ -255,17 +262,12 @@ impl Engine {
 pub(crate) async fn run(engine: Arc<Engine>, stop: CancellationToken) {
     const AFTER_FAILURE: Duration = Duration::from_secs(1);
     loop {
-        let jobs = match engine.store.running_resend_jobs().await {
-            Ok(jobs) => jobs,
-            Err(error) => {
-                tracing::warn!(%error, "resend jobs cannot be read; they are looked for again");
-                tokio::select! {
-                    () = stop.cancelled() => return,
-                    () = tokio::time::sleep(AFTER_FAILURE) => continue,
-                }
-            }
-        };
-        let mut has_more = false;
+        let (mut has_more, mut has_failed) = (false, false);
+        let jobs = engine.store.running_resend_jobs().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "resend jobs cannot be read; they are looked for again");
+            has_failed = true;
+            Vec::new()
+        });
         // A step of each in turn, so that a large one does not make a small one wait.
         for job in jobs {
             if stop.is_cancelled() {
@@ -275,12 +277,18 @@ pub(crate) async fn run(engine: Arc<Engine>, stop: CancellationToken) {
                 Ok(more) => has_more |= more,
                 Err(error) => {
                     tracing::warn!(%error, job.id = %job.id, "a step of a resend job failed; it is tried again");
-                    has_more = true;
-                    tokio::time::sleep(AFTER_FAILURE).await;
+                    has_failed = true;
                 }
             }
         }
-        if !has_more {
+        if has_failed {
+            // Once for all that failed: those that did not wait behind them.
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(AFTER_FAILURE) => {}
+            }
+        } else if !has_more {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return,

@@ -298,7 +298,7 @@ impl Scheduler {
                 let is_all = rows.len() < refill.limit;
                 queue.take_over(*running, rows, is_all);
                 // There is nothing to try, so nothing to find out.
-                queue.wants_rescue &= !(queue.window.is_empty() && queue.horizon == Horizon::Everything);
+                queue.wants_rescue &= !queue.has_nothing_to_try();
             }
         }
         self.settle(refill.endpoint, now_ms);

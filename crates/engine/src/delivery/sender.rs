@@ -120,29 +120,17 @@ impl Sender {
         let Some(request) = request(&outgoing) else {
             return failed(FailureClass::Misconfigured, "The URL cannot be requested.".to_owned(), watch);
         };
-        let exchange = self.exchange(outgoing.url, request, watch);
-        let timeout = outgoing.timeout.unwrap_or(self.total_timeout);
-        let in_time = tokio::time::timeout(timeout, exchange).await;
-        let mut exchanged = in_time.unwrap_or_else(|_| {
-            let seconds = timeout.as_secs_f64();
-            let unit = if timeout == Duration::from_secs(1) { "second" } else { "seconds" };
-            failed(
-                FailureClass::Timeout,
-                format!("There was no complete answer within {seconds} {unit}."),
-                watch,
-            )
-        });
+        let deadline = Deadline { watch, timeout: outgoing.timeout.unwrap_or(self.total_timeout) };
+        let mut exchanged = self.exchange(outgoing.url, request, deadline).await;
         outgoing.own.hide_in(&mut exchanged);
         exchanged
     }
 
-    async fn exchange(&self, url: &Url, request: Request<Full<Bytes>>, watch: Stopwatch) -> Exchanged {
-        let mut answer = match self.client.send(url, request).await {
+    async fn exchange(&self, url: &Url, request: Request<Full<Bytes>>, deadline: Deadline) -> Exchanged {
+        let watch = deadline.watch;
+        let mut answer = match deadline.keep(self.client.send(url, request)).await {
             Ok(answer) => answer,
-            Err(trouble) => {
-                let (class, detail) = classify(&trouble);
-                return failed(class, detail, watch);
-            }
+            Err((class, detail)) => return failed(class, detail, watch),
         };
         let status = answer.head.status.as_u16();
         let is_restricted = answer.reached() == Reach::Allowed;
@@ -154,14 +142,15 @@ impl Sender {
         let location = if is_restricted { None } else { header(LOCATION) };
         let (content_type, retry_after) = (header(CONTENT_TYPE), header(RETRY_AFTER));
         let (head, is_head_cut) = keep_head(headers);
-        let (body, is_body_cut) = match read_capped(&mut answer).await {
+        let (body, is_body_cut) = match deadline.keep(read_capped(&mut answer)).await {
             Ok(read) => read,
-            Err(trouble) => {
-                let (class, detail) = classify(&trouble);
+            // It is no answer, but when to come again the receiver has said.
+            Err((class, detail)) => {
                 return Exchanged {
                     status: Some(status),
                     head,
                     is_restricted,
+                    retry_after,
                     ..failed(class, detail, watch)
                 };
             }
@@ -181,6 +170,31 @@ impl Sender {
             retry_after,
             duration_ms,
         }
+    }
+}
+
+/// Until when an exchange must be over.
+#[derive(Debug, Clone, Copy)]
+struct Deadline {
+    /// Of all of the exchange.
+    watch: Stopwatch,
+    timeout: Duration,
+}
+
+impl Deadline {
+    /// Makes a part of the exchange, if it is done before the deadline; else says why it was not.
+    async fn keep<T>(
+        self,
+        part: impl Future<Output = Result<T, Trouble>>,
+    ) -> Result<T, (FailureClass, String)> {
+        let left = self.timeout.saturating_sub(self.watch.elapsed());
+        let Ok(done) = tokio::time::timeout(left, part).await else {
+            let seconds = self.timeout.as_secs_f64();
+            let unit = if self.timeout == Duration::from_secs(1) { "second" } else { "seconds" };
+            let detail = format!("There was no complete answer within {seconds} {unit}.");
+            return Err((FailureClass::Timeout, detail));
+        };
+        done.map_err(|trouble| classify(&trouble))
     }
 }
 

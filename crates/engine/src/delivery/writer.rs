@@ -38,6 +38,7 @@ use super::scheduler::Item;
 use crate::activity::Tally;
 use crate::api_keys::ApiKeys;
 use crate::changes::Changes;
+use crate::clock::Stopwatch;
 use crate::cluster::Epoch;
 use crate::config::BreakerPolicy;
 use crate::directory::{Directory, Endpoint};
@@ -64,9 +65,6 @@ const MAX_WAITING_JOBS: usize = 4096;
 
 /// After a step of a move that failed, the next try when there is nothing else to do.
 const MOVE_RETRY_WAIT: Duration = Duration::from_millis(500);
-
-/// How often it is looked whether another node has parked what a change waits for.
-const LOOK_AT_HELD: Duration = Duration::from_millis(100);
 
 /// A checked and rendered event on its way into the store.
 #[derive(Debug, Clone)]
@@ -206,6 +204,8 @@ pub struct Writer {
     moves: Moves,
     /// What waits, in order, until a webhook that it enables has been parked, and what was asked for after it.
     held: Vec<SettingsJob>,
+    /// Since `held` was looked at, while something is held.
+    looked_at_held: Stopwatch,
     /// A parking has ended since `held` was looked at.
     has_parked: bool,
     /// Cancelled when the store can no longer be trusted.
@@ -300,6 +300,7 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         moved: HashSet::new(),
         moves: Moves::default(),
         held: Vec::new(),
+        looked_at_held: Stopwatch::start(),
         has_parked: false,
         fatal,
         is_winding_down,
@@ -328,7 +329,8 @@ impl Writer {
             let retry_wait = self.unwritten.wait().filter(|_| !is_closing);
             let takes_outcomes = self.takes_outcomes();
             let pace = if is_closing { Pace::Idle } else { self.moves.pace() };
-            let looks_again = !self.held.is_empty() && self.nodes.served.is_shared();
+            // What is held when it is to stop is not done.
+            let held_wait = self.held_wait().filter(|_| !is_closing);
             let is_waited_for = self.others_wait_for_ids();
             let mut has_turn = false;
             tokio::select! {
@@ -353,7 +355,7 @@ impl Writer {
                 Some(one) = self.outcomes.recv(), if takes_outcomes => finished.push(one),
                 Some(work) = self.upkeep.recv() => self.keep_up(work).await,
                 () = tokio::time::sleep(retry_wait.unwrap_or_default()), if retry_wait.is_some() => {}
-                () = tokio::time::sleep(LOOK_AT_HELD), if looks_again => self.has_parked = true,
+                () = tokio::time::sleep(held_wait.unwrap_or_default()), if held_wait.is_some() => {}
                 _ = settling.tick(), if is_waited_for && !is_closing => self.settle_ids().await,
                 // Whoever is about to ask for something gets to it first.
                 () = tokio::task::yield_now(), if pace == Pace::Ready => has_turn = true,
@@ -369,6 +371,8 @@ impl Writer {
             if has_turn && !is_closing {
                 self.step().await;
             }
+            // By time alone: there may never be a quiet moment.
+            self.has_parked |= !is_closing && self.held_wait() == Some(Duration::ZERO);
             while std::mem::take(&mut self.has_parked) {
                 self.take_up_held().await;
             }

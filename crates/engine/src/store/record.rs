@@ -1,5 +1,7 @@
 //! What the store keeps, as the engine's other modules see it. No SQL types here.
 
+use std::collections::{HashMap, HashSet};
+
 use bytes::Bytes;
 use groundswell_types::{
     ApiKey, Currency, DeliveryId, EventId, EventKind, FailureClass, HourCount, NoticeId, NoticeKind,
@@ -183,7 +185,7 @@ pub struct ResendJobRecord {
 /// What retention removes in one step.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Forget {
-    /// Events, with their resends.
+    /// Events, with their resends. One that has a resend that is not among `deliveries` stays.
     pub events: Vec<EventId>,
     /// Their deliveries, resends included: the attempts of these go.
     pub deliveries: Vec<DeliveryId>,
@@ -198,6 +200,25 @@ pub struct Forget {
     /// Tests, notices and resend jobs of this program only, from before this time, Unix milliseconds.
     pub of_program: Option<(ProgramId, i64)>,
     pub limit: usize,
+}
+
+impl Forget {
+    /// What goes of events and deliveries when these are all resends of the events. One that the caller did not know of was made
+    /// since it looked, and waits: its event stays, with all that is the event's.
+    pub(super) fn over(&self, resends: &[(DeliveryId, EventId)]) -> (Vec<EventId>, Vec<DeliveryId>) {
+        let (mut events, mut deliveries) = (self.events.clone(), self.deliveries.clone());
+        // Mostly there are none.
+        if !resends.is_empty() {
+            let known: HashSet<&DeliveryId> = self.deliveries.iter().collect();
+            let (old, new): (Vec<_>, Vec<_>) =
+                resends.iter().copied().partition(|(id, _)| known.contains(id));
+            let old: HashMap<DeliveryId, EventId> = old.into_iter().collect();
+            let stay: HashSet<EventId> = new.into_iter().map(|(_, event)| event).collect();
+            events.retain(|event| !stay.contains(event));
+            deliveries.retain(|id| !stay.contains(&old.get(id).copied().unwrap_or_else(|| id.event())));
+        }
+        (events, deliveries)
+    }
 }
 
 /// What came of an endpoint's attempts within an hour.

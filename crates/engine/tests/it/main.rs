@@ -17,6 +17,7 @@ mod old_secrets;
 mod own_headers;
 mod provider;
 mod receiver;
+mod resends;
 mod standing;
 mod store;
 mod team;

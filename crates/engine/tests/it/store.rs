@@ -213,6 +213,7 @@ conformance! {
         a_resend_whose_id_is_used_is_rejected_and_nothing_written
         a_job_keeps_its_place
         retention_removes_events_with_all_that_is_theirs
+        retention_leaves_an_event_that_is_sent_again_since_it_looked
         retention_removes_what_was_parked_and_old_keys;
 }
 

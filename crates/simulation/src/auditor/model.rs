@@ -269,7 +269,11 @@ impl Model {
                 return Err((Rule::EndsForAReason, format!("{} was cancelled too early", key.delivery_id)));
             }
         }
-        let is_forgotten = |delivery: &Delivery| forget.events.contains(&delivery.event);
+        // What was sent again since it was looked what is over stays.
+        let is_new = |id: &DeliveryId| id.is_resend() && !forget.deliveries.contains(id);
+        let new = self.deliveries.iter().filter(|(id, one)| is_new(id) && forget.events.contains(&one.event));
+        let stay: Vec<EventId> = new.map(|(_, one)| one.event).collect();
+        let is_forgotten = |one: &Delivery| forget.events.contains(&one.event) && !stay.contains(&one.event);
         let waiting = self.deliveries.iter().find(|(_, one)| is_forgotten(one) && one.row.is_some());
         if let Some((id, delivery)) = waiting {
             return Err((Rule::RowsAreKept, format!("{id} is forgotten while it waits: {delivery:?}")));

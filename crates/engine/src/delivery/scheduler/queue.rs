@@ -414,13 +414,16 @@ impl Queue {
         (self.window.len() <= WINDOW_LOW).then(|| self.refill_at_ms.max(paused_ms))
     }
 
+    /// Whether nothing waits, here or in the store, nor may wait again: what is under way may fail, and then be tried again.
+    pub(super) fn has_nothing_to_try(&self) -> bool {
+        self.window.is_empty() && self.horizon == Horizon::Everything && self.unsettled.is_empty()
+    }
+
     /// Whether it can be forgotten.
     pub(super) fn is_idle(&self) -> bool {
-        self.window.is_empty()
-            && self.horizon == Horizon::Everything
+        self.has_nothing_to_try()
             && self.refill.is_none()
             && self.in_flight == 0
-            && self.unsettled.is_empty()
             && !matches!(self.expiry, Expiry::Asked(_) | Expiry::Outdated)
             && self.gate == Gate::default()
     }

@@ -144,6 +144,18 @@ async fn the_deadline_is_for_all_of_it() {
 }
 
 #[tokio::test]
+async fn what_the_head_says_is_kept_when_the_body_is_late_or_breaks() {
+    let answer = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 120\r\ncontent-length: 10\r\n\r\nabc";
+    for (then, wanted) in [(Then::StayOpen, FailureClass::Timeout), (Then::Close, FailureClass::Broken)] {
+        let address = serve(answer.into(), then).await;
+        let exchanged = send(&sender(&["127.0.0.0/8"], 300), &format!("http://{address}/")).await;
+        assert_eq!(failure(&exchanged).0, wanted);
+        assert_eq!((exchanged.status, exchanged.retry_after.as_deref()), (Some(503), Some("120")));
+        assert!(head_lines(&exchanged.head).any(|line| line == ("retry-after", "120")));
+    }
+}
+
+#[tokio::test]
 async fn a_webhook_has_its_own_deadline_and_the_failure_names_it() {
     let address = serve(Vec::new(), Then::StayOpen).await;
     let url = Url::parse(&format!("http://{address}/")).expect("a URL");

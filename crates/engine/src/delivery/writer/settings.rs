@@ -4,12 +4,14 @@
 //! that: what was there when a webhook was disabled is parked before anything is sent to it again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use groundswell_types::editor::ChangedBy;
 use groundswell_types::{DeliveryId, EventId, NoticeKind, ProgramId};
 use tokio::sync::oneshot;
 
 use super::{Writer, WriterHandle};
+use crate::clock::Stopwatch;
 use crate::directory::{Directory, Endpoint};
 use crate::error::EngineError;
 use crate::nodes::Word;
@@ -17,6 +19,9 @@ use crate::store::{Batch, EndpointId, EndpointRecord, Move, NoticeRecord, Settin
 
 /// Changes that wait for the end of a parking; when there are more, those that come wait before the writer.
 pub(super) const MAX_HELD: usize = 64;
+
+/// How often it is looked whether another node has parked what a change waits for.
+const LOOK_AT_HELD: Duration = Duration::from_millis(100);
 
 type DecideChange = Box<dyn FnOnce(&Directory) -> Result<SettingsChange, EngineError> + Send + Sync>;
 
@@ -109,6 +114,12 @@ impl Writer {
         }
     }
 
+    /// How long until it is looked again whether another node has parked what a change waits for; none when no change waits.
+    pub(super) fn held_wait(&self) -> Option<Duration> {
+        let is_others = !self.held.is_empty() && self.nodes.served.is_shared();
+        is_others.then(|| LOOK_AT_HELD.saturating_sub(self.looked_at_held.elapsed()))
+    }
+
     /// After the end of a parking.
     pub(super) async fn take_up_held(&mut self) {
         for job in std::mem::take(&mut self.held) {
@@ -123,6 +134,9 @@ impl Writer {
         reply: Reply<SettingsChange>,
     ) {
         if self.enables_what_is_being_parked(&change) || self.enables_what_others_park(&change).await {
+            if self.held.is_empty() {
+                self.looked_at_held = Stopwatch::start();
+            }
             self.held.push(SettingsJob { program, asked: Asked::Decided(change, reply) });
             return;
         }

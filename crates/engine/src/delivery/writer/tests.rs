@@ -1,5 +1,7 @@
 //! What the writer takes while the store is slow, and what it refuses.
 
+mod held;
+
 use groundswell_types::{Currency, ProgramStatus, ProgramType};
 use tokio::task::JoinHandle;
 
@@ -20,10 +22,18 @@ struct Fixture {
 }
 
 async fn fixture() -> Fixture {
-    let program = ProgramId::parse("p1").expect("valid");
-    let store = Arc::new(Memory::new());
+    let store = Memory::new();
+    create_program(&store).await;
+    fixture_of(store, Nodes::alone()).await
+}
+
+fn program() -> ProgramId {
+    ProgramId::parse("p1").expect("valid")
+}
+
+async fn create_program(store: &Memory) {
     let record = ProgramRecord {
-        id: program.clone(),
+        id: program(),
         team_id: groundswell_types::TeamId::first(),
         name: "Pied Piper".to_owned(),
         kind: ProgramType::Referral,
@@ -34,6 +44,10 @@ async fn fixture() -> Fixture {
         retention: None,
     };
     store.apply(&SettingsChange::CreateProgram(record)).await.expect("applies");
+}
+
+async fn fixture_of(store: Memory, nodes: Nodes) -> Fixture {
+    let store = Arc::new(store);
     let (runtime, inbox) = mpsc::channel(64);
     let stop = CancellationToken::new();
     let (handle, writer) = writer(WriterParts {
@@ -48,7 +62,7 @@ async fn fixture() -> Fixture {
         meters: Arc::default(),
         traces: Arc::default(),
         erased: Arc::default(),
-        nodes: Arc::new(Nodes::alone()),
+        nodes: Arc::new(nodes),
         api_keys: Arc::new(ApiKeys::load(store.as_ref()).await.expect("loads")),
         version: SettingsVersion::default(),
         unfinished: Vec::new(),
@@ -56,7 +70,7 @@ async fn fixture() -> Fixture {
         is_winding_down: stop.clone(),
         stop: stop.clone(),
     });
-    Fixture { handle, writer, store, program, stop, _inbox: inbox }
+    Fixture { handle, writer, store, program: program(), stop, _inbox: inbox }
 }
 
 type Answer = Result<Vec<Result<Receipt, EngineError>>, EngineError>;

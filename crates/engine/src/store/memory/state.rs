@@ -359,15 +359,18 @@ impl State {
 
     pub(super) fn forget(&mut self, forget: &Forget) -> u64 {
         let before = self.rows();
-        self.attempts.retain(|(delivery, _), _| !forget.deliveries.contains(delivery));
-        self.resends.retain(|_, resend| !forget.events.contains(&resend.event_id));
+        let of_events = self.resends.values().filter(|resend| forget.events.contains(&resend.event_id));
+        let of_events: Vec<_> = of_events.map(|resend| (resend.id, resend.event_id)).collect();
+        let (events, deliveries) = forget.over(&of_events);
+        self.attempts.retain(|(delivery, _), _| !deliveries.contains(delivery));
+        self.resends.retain(|_, resend| !events.contains(&resend.event_id));
         if let Some(last) = self.events.keys().next_back()
-            && forget.events.contains(last)
+            && events.contains(last)
         {
             self.highest_forgotten = self.highest_forgotten.max(Some(*last));
         }
-        self.events.retain(|id, _| !forget.events.contains(id));
-        self.erasures.events.retain(|id| !forget.events.contains(id));
+        self.events.retain(|id, _| !events.contains(id));
+        self.erasures.events.retain(|id| !events.contains(id));
         self.pending.retain(|key, _| !forget.parked.contains(key));
         if let Some(before_ms) = forget.keys_before_ms {
             let mut old: Vec<_> = self

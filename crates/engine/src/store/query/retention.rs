@@ -1,9 +1,9 @@
 //! Removing what is older than it is kept.
 
-use groundswell_types::EventId;
+use groundswell_types::{DeliveryId, EventId};
 
 use super::deliveries::{event_of, limit_of, pending};
-use super::{Connection, hours, moves};
+use super::{Columns as _, Connection, hours, moves};
 use crate::id::last_before;
 use crate::store::list::{List, Marks};
 use crate::store::{EndpointId, EventRecord, Forget, PARKED_DUE_MS, Pending, StoreError};
@@ -24,6 +24,9 @@ const OLDEST_PARKED: &str = "
 
 static DELETE_ATTEMPTS: List =
     List::new("DELETE FROM attempt WHERE delivery_id IN (VALUES ", 1, ")", Marks::From(1));
+
+static RESENDS: List =
+    List::new("SELECT id, event_id FROM resend WHERE event_id IN (VALUES ", 1, ")", Marks::From(1));
 
 static DELETE_RESENDS: List = List::new(
     "
@@ -86,12 +89,14 @@ pub(in crate::store) async fn oldest_parked(
 
 /// Removes, within the caller's transaction; answers how many rows went.
 pub(in crate::store) async fn forget(db: &mut impl Connection, forget: &Forget) -> Result<u64, StoreError> {
-    let deliveries: Vec<i64> = forget.deliveries.iter().map(|id| id.number()).collect();
-    let events: Vec<i64> = forget.events.iter().map(|id| id.number()).collect();
-    let mut removed =
-        delete(db, &DELETE_ATTEMPTS, &deliveries.iter().map(|id| [*id]).collect::<Vec<_>>()).await?;
-    let events: Vec<[i64; 1]> = events.iter().map(|id| [*id]).collect();
-    removed += delete(db, &DELETE_RESENDS, &events).await?;
+    let resends = resends_of(db, &forget.events).await?;
+    let (events, deliveries) = forget.over(&resends);
+    let events: Vec<[i64; 1]> = events.iter().map(|id| [id.number()]).collect();
+    let deliveries: Vec<[i64; 1]> = deliveries.iter().map(|id| [id.number()]).collect();
+    let mut removed = delete(db, &DELETE_ATTEMPTS, &deliveries).await?;
+    if !resends.is_empty() {
+        removed += delete(db, &DELETE_RESENDS, &events).await?;
+    }
     removed += delete(db, &DELETE_EVENTS, &events).await?;
     delete(db, &DELETE_ERASED, &events).await?;
     removed += moves::delete(db, &forget.parked).await?;
@@ -116,6 +121,19 @@ pub(in crate::store) async fn forget(db: &mut impl Connection, forget: &Forget) 
         removed += hours::forget(db, before_hour, forget.limit).await?;
     }
     Ok(removed)
+}
+
+async fn resends_of(
+    db: &mut impl Connection,
+    events: &[EventId],
+) -> Result<Vec<(DeliveryId, EventId)>, StoreError> {
+    let mut found = Vec::new();
+    for (statement, values) in RESENDS.padded(&[], events, |id| [id.number()]) {
+        for row in &db.fetch_list(statement, values).await? {
+            found.push((DeliveryId::from_number(row.int(0)?), EventId::from_number(row.int(1)?)));
+        }
+    }
+    Ok(found)
 }
 
 async fn delete<const N: usize>(

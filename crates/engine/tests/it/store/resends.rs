@@ -109,8 +109,9 @@ pub async fn retention_removes_events_with_all_that_is_theirs(store: &dyn Store)
     assert_eq!(store.oldest_events(make::event(4), 9).await.expect("reads"), []);
 
     let events = vec![make::event(2), make::event(4)];
-    let deliveries: Vec<_> =
+    let mut deliveries: Vec<_> =
         [(2, 0), (2, 1), (4, 0), (4, 1)].map(|(event, slot)| make::delivery(event, slot)).into();
+    deliveries.push(resend(101, 2, 1).id);
     let removed = store.forget(&Forget { events, deliveries, ..Forget::default() }).await.expect("commits");
     assert_eq!(removed, 4 + 1 + 2, "attempts, a resend, events");
     let left = store.oldest_events(make::event(0), 9).await.expect("reads");
@@ -119,6 +120,38 @@ pub async fn retention_removes_events_with_all_that_is_theirs(store: &dyn Store)
     assert_eq!(store.attempts(&all).await.expect("reads").len(), 2);
     assert_eq!(store.resends(&make::program(1), None, 9).await.expect("reads"), [resend(102, 3, 1)]);
     assert_eq!(store.highest_event_id().await.expect("reads"), Some(make::event(4)), "never given again");
+}
+
+pub async fn retention_leaves_an_event_that_is_sent_again_since_it_looked(store: &dyn Store) {
+    make::accept_all(store, 1..=3, &[10]).await;
+    commit(store, make::outcomes(make::queue(store, 10).await.iter().map(make::delivered))).await;
+    let [before, since, of_third] = [resend(101, 1, 1), resend(102, 1, 1), resend(103, 3, 1)];
+    add(store, vec![before.clone(), of_third.clone()]).await;
+    commit(store, make::outcomes(make::queue(store, 10).await.iter().map(make::delivered))).await;
+    let events: Vec<_> = (1..=3).map(make::event).collect();
+    let mut deliveries: Vec<_> = (1..=3).map(|event| make::delivery(event, 0)).collect();
+    deliveries.extend([before.id, of_third.id]);
+    let forget = Forget { events, deliveries, ..Forget::default() };
+    add(store, vec![since.clone()]).await;
+
+    let removed = store.forget(&forget).await.expect("commits");
+    assert_eq!(removed, 3 + 1 + 2, "attempts, a resend, events");
+    let left = store.oldest_events(make::event(0), 9).await.expect("reads");
+    assert_eq!(left.iter().map(|event| event.id).collect::<Vec<_>>(), [make::event(1)]);
+    let attempts = store.attempts(&forget.deliveries).await.expect("reads");
+    let mut tried: Vec<_> = attempts.iter().map(|attempt| attempt.delivery_id).collect();
+    tried.sort_unstable();
+    assert_eq!(tried, [make::delivery(1, 0), before.id]);
+    assert_eq!(store.resends_of(&forget.events).await.expect("reads"), [before.clone(), since.clone()]);
+    assert_eq!(make::queue(store, 10).await, [row(&since)]);
+    assert_eq!(store.bodies(&[make::event(1)]).await.expect("reads").len(), 1);
+
+    // Looked at again it goes with all that is its own.
+    commit(store, make::outcomes(make::queue(store, 10).await.iter().map(make::delivered))).await;
+    let deliveries = vec![make::delivery(1, 0), before.id, since.id];
+    let forget = Forget { events: vec![make::event(1)], deliveries, ..Forget::default() };
+    assert_eq!(store.forget(&forget).await.expect("commits"), 3 + 2 + 1);
+    assert_eq!(store.oldest_events(make::event(0), 9).await.expect("reads"), []);
 }
 
 pub async fn retention_removes_what_was_parked_and_old_keys(store: &dyn Store) {

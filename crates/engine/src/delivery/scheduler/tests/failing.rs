@@ -304,6 +304,30 @@ fn a_rescue_does_not_wait_for_a_probe_that_hangs_where_the_webhook_was_before() 
 }
 
 #[test]
+fn a_rescue_waits_for_the_only_delivery_that_is_under_way_to_where_the_webhook_was_before() {
+    let mut scheduler = proven(6, 64, 2);
+    let held = Held { next_probe_at_ms: 100, tried_at_ms: 0 };
+    let row = Pending { attempts: 9, ..pending(1, 0, 1) };
+    let retry = Pending { key: PendingKey { due_at_ms: 12 * HOUR, ..row.key }, attempts: 10, ..row };
+    scheduler.gate(CONTENDER, Gate { held: Some(held), paused_until_ms: None }, 0);
+    scheduler.open(CONTENDER, 0, 0);
+    let refill = wanted(&scheduler.poll(100)).expect("what is to be tried is read");
+    scheduler.refilled(refill, Some(vec![item(row)]), 100);
+    assert_eq!(sends(scheduler.poll(100)), [row]);
+    scheduler.rescue(CONTENDER, 200);
+    let refill = wanted(&scheduler.poll(200)).expect("another one is looked for");
+    scheduler.refilled(refill, Some(Vec::new()), 201);
+    scheduler.finished(row.key, Ended { answer: Answer::Timeout, duration_ms: 1 }, 300);
+    scheduler.settled(row.key, Some(retry), 300);
+    assert_eq!(sends(scheduler.poll(300)), [retry]);
+    // Once: what comes after it waits for its schedule.
+    let again = Pending { attempts: 11, ..retry };
+    scheduler.finished(retry.key, Ended { answer: Answer::Timeout, duration_ms: 1 }, 400);
+    scheduler.settled(retry.key, Some(again), 400);
+    assert_eq!(sends(scheduler.poll(400)), []);
+}
+
+#[test]
 fn a_pause_holds_the_whole_endpoint() {
     let mut scheduler = proven(6, 64, 3);
     let gate = Gate { held: None, paused_until_ms: Some(60_000) };

@@ -37,7 +37,7 @@ const SCANS: [&str; 13] = [
 ];
 
 /// The steps the hot statements must have.
-const SEEKS: [(&str, &str); 35] = [
+const SEEKS: [(&str, &str); 36] = [
     ("audit.rs: FORGET", "SEARCH audit_log USING INTEGER PRIMARY KEY (rowid<?)"),
     ("audit.rs: FORGET_ERASURES", "SEARCH erasure USING INTEGER PRIMARY KEY (rowid<?)"),
     ("retention.rs: DELETE_TESTS", "SEARCH test_delivery USING INTEGER PRIMARY KEY (rowid<?)"),
@@ -95,6 +95,7 @@ const SEEKS: [(&str, &str); 35] = [
         "search.rs: UNSUCCESSFUL",
         "SEARCH attempt USING COVERING INDEX attempt_unsuccessful (endpoint_id=? AND delivery_id>? AND delivery_id<?)",
     ),
+    ("retention.rs: RESENDS", "SEARCH resend USING COVERING INDEX resend_event (event_id=?)"),
     ("search.rs: PENDING", "SEARCH pending USING PRIMARY KEY (endpoint_id=?)"),
     ("search.rs: OF_PROGRAM", "SEARCH endpoint USING COVERING INDEX endpoint_program (program_id=?)"),
     ("attempts.rs: IN_BRIEF", "SEARCH attempt USING INDEX attempt_delivery (delivery_id=?)"),
