@@ -99,7 +99,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Ok(failure)) => groundswell_cli::finish(Err(failure)),
         Err(Err(error)) => {
-            serve::say(&format!("groundswell: {error:#}"));
+            groundswell_cli::complain(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }

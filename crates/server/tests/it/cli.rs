@@ -39,6 +39,12 @@ impl Ran {
         serde_json::from_str(&self.ok()).expect("JSON on standard output")
     }
 
+    /// What it complained of at its end, without what `serve` has logged before.
+    pub fn complaint(&self) -> String {
+        let lines = self.err.lines().skip_while(|line| !line.starts_with("groundswell: "));
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
     /// What it complained of; it must have failed, with each of `words` in what it said.
     fn fails_saying(self, words: &[&str]) {
         assert_eq!(self.code, Some(1), "{self:?}");
