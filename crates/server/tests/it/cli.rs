@@ -8,6 +8,7 @@ mod listen;
 mod local;
 mod pages;
 mod secrets_key;
+mod settings;
 mod trigger;
 mod verify;
 

@@ -1,0 +1,35 @@
+//! Settings as people and their tools give them: wrong.
+
+use serde_json::Value;
+
+use super::run;
+
+#[test]
+fn a_value_that_cannot_be_read_is_told_with_its_name_and_with_what_could_be() {
+    for (variable, value, words) in [
+        (
+            "GROUNDSWELL_LISTEN",
+            "localhost:3000",
+            "--listen is `localhost:3000`; it must be an address and a port",
+        ),
+        ("GROUNDSWELL_METRICS_LISTEN", "9464", "such as 127.0.0.1:3000 or 0.0.0.0:3000"),
+        ("GROUNDSWELL_RETRY_BASE_MS", "5s", "a whole number of milliseconds without a unit, such as 5000"),
+        ("GROUNDSWELL_RETRY_FACTOR", "three", "--retry-factor is `three`; it must be a number"),
+        ("GROUNDSWELL_BREAKER_FAILURES", "ten", "it must be a whole number\n"),
+        ("GROUNDSWELL_TOTAL_TIMEOUT_MS", "-1", "of milliseconds"),
+        ("GROUNDSWELL_DELIVERY_SLOTS", "-1", "above zero"),
+        ("GROUNDSWELL_MAIL_DIGEST_MS", "1h", "of milliseconds"),
+        ("GROUNDSWELL_NODE_LEASE_MS", "15s", "of milliseconds"),
+        ("GROUNDSWELL_ALLOW_CORE_DUMPS", "1", "true or false"),
+        ("GROUNDSWELL_LOG_FORMAT", "xml", "human or json"),
+    ] {
+        let environment = [(variable, value)];
+        for command in ["serve", "check-config", "migrate"] {
+            run(&[command], &environment).fails_saying(&[variable, words]);
+        }
+        let doctor = run(&["doctor", "--json"], &environment);
+        let said: Value = serde_json::from_str(&doctor.out).expect("JSON");
+        assert_eq!((doctor.code, &said["checks"][0]["level"]), (Some(1), &Value::from("fail")), "{said}");
+    }
+    run(&["check-config", "--listen", "localhost"], &[]).fails_saying(&["--listen is `localhost`"]);
+}
