@@ -33,3 +33,15 @@ fn a_value_that_cannot_be_read_is_told_with_its_name_and_with_what_could_be() {
     }
     run(&["check-config", "--listen", "localhost"], &[]).fails_saying(&["--listen is `localhost`"]);
 }
+
+#[test]
+fn a_variable_that_is_empty_is_not_set() {
+    let help = run(&["check-config", "--help"], &[]).ok();
+    let variables: Vec<&str> =
+        help.split("[env: ").skip(1).filter_map(|rest| rest.split(['=', ']']).next()).collect();
+    assert!(variables.len() > 40 && variables.contains(&"GROUNDSWELL_SECRETS_KEY"), "{variables:?}");
+    let empty: Vec<(&str, &str)> = variables.iter().map(|variable| (*variable, "")).collect();
+    assert_eq!(run(&["check-config"], &empty).ok(), run(&["check-config"], &[]).ok());
+    let said = run(&["health"], &[("GROUNDSWELL_URL", "")]).err;
+    assert!(said.contains("http://127.0.0.1:3000"), "{said}");
+}
