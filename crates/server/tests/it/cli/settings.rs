@@ -1,4 +1,6 @@
-//! Settings as people and their tools give them: wrong.
+//! Settings as people and their tools give them: wrong, empty, or taken by somebody else.
+
+use std::net::TcpListener;
 
 use serde_json::Value;
 
@@ -44,4 +46,19 @@ fn a_variable_that_is_empty_is_not_set() {
     assert_eq!(run(&["check-config"], &empty).ok(), run(&["check-config"], &[]).ok());
     let said = run(&["health"], &[("GROUNDSWELL_URL", "")]).err;
     assert!(said.contains("http://127.0.0.1:3000"), "{said}");
+}
+
+#[test]
+fn an_address_that_is_taken_is_told_with_how_to_take_another() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = taken.local_addr().expect("it is bound").to_string();
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let database = format!("sqlite://{}/g.db", directory.path().display());
+    let serve = |arguments: &[&str]| run(&[&["serve", "--database-url", &database], arguments].concat(), &[]);
+    serve(&["--listen", &address]).fails_saying(&[
+        &format!("cannot listen on {address}: Address already in use"),
+        "stop what listens there, or choose another with --listen or GROUNDSWELL_LISTEN",
+    ]);
+    serve(&["--listen", "127.0.0.1:0", "--metrics-listen", &address])
+        .fails_saying(&["for metrics: ", "--metrics-listen or GROUNDSWELL_METRICS_LISTEN"]);
 }
