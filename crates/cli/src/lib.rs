@@ -28,7 +28,7 @@ use std::process::ExitCode;
 pub use api::{Probe, probe};
 pub use connection::Connection;
 pub use failure::Failure;
-pub use terminal::{Output, Progress, Terminal, Tone};
+pub use terminal::{Output, Progress, Terminal, Tone, complain};
 
 /// What the commands do not decide themselves.
 pub struct Surroundings {
@@ -75,7 +75,7 @@ pub fn finish(result: Result<(), Failure>) -> ExitCode {
         Err(failure) => {
             let text = failure.to_string();
             if !text.is_empty() {
-                terminal::complain(&text);
+                complain(&text);
             }
             ExitCode::FAILURE
         }

@@ -5,6 +5,8 @@ mod admin_key;
 mod delivery;
 mod egress;
 mod embed;
+mod empty;
+mod given;
 mod keys;
 pub mod mail;
 mod node;
@@ -28,6 +30,8 @@ use serde::Deserialize;
 pub use self::admin_key::AdminKey;
 use self::admin_key::AdminKeyArgs;
 use self::delivery::{DeliveryArgs, DeliverySection};
+pub use self::empty::without_empty;
+use self::given::{Given, over};
 pub use self::proxies::proxies;
 pub use self::secrets::SecretsKeySource;
 use self::secrets::{SecretsArgs, SecretsSection};
@@ -47,10 +51,10 @@ pub struct ServeArgs {
     config: Option<PathBuf>,
     /// Address and port to listen on; port 0 takes a free one.
     #[arg(long, env = "GROUNDSWELL_LISTEN", value_name = "ADDRESS")]
-    listen: Option<SocketAddr>,
+    listen: Option<Given<SocketAddr>>,
     /// Address and port on which `/metrics` is served without a key, beside the other; port 0 takes a free one.
     #[arg(long, env = "GROUNDSWELL_METRICS_LISTEN", value_name = "ADDRESS")]
-    metrics_listen: Option<SocketAddr>,
+    metrics_listen: Option<Given<SocketAddr>>,
     /// Where everything is kept: `sqlite:///path/file.db` or `postgres://user:password@host/database`.
     #[arg(long, env = "GROUNDSWELL_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: Option<String>,
@@ -71,31 +75,31 @@ pub struct ServeArgs {
     public_url: Option<String>,
     /// Wait after the first failed attempt, in milliseconds.
     #[arg(long, env = "GROUNDSWELL_RETRY_BASE_MS", value_name = "MS")]
-    retry_base_ms: Option<i64>,
+    retry_base_ms: Option<Given<i64>>,
     /// How much longer each wait is than the one before.
     #[arg(long, env = "GROUNDSWELL_RETRY_FACTOR", value_name = "FACTOR")]
-    retry_factor: Option<f64>,
+    retry_factor: Option<Given<f64>>,
     /// The longest wait, in milliseconds.
     #[arg(long, env = "GROUNDSWELL_RETRY_CAP_MS", value_name = "MS")]
-    retry_cap_ms: Option<i64>,
+    retry_cap_ms: Option<Given<i64>>,
     /// How long after acceptance the last attempt is made, in milliseconds.
     #[arg(long, env = "GROUNDSWELL_RETRY_DEADLINE_MS", value_name = "MS")]
-    retry_deadline_ms: Option<i64>,
+    retry_deadline_ms: Option<Given<i64>>,
     /// So many failures in a row open an endpoint's breaker.
     #[arg(long, env = "GROUNDSWELL_BREAKER_FAILURES", value_name = "COUNT")]
-    breaker_failures: Option<i64>,
+    breaker_failures: Option<Given<i64>>,
     /// Wait before the first probe of a failing endpoint, in milliseconds; each further one is twice as long.
     #[arg(long, env = "GROUNDSWELL_PROBE_BASE_MS", value_name = "MS")]
-    probe_base_ms: Option<i64>,
+    probe_base_ms: Option<Given<i64>>,
     /// The longest wait between probes, in milliseconds.
     #[arg(long, env = "GROUNDSWELL_PROBE_CAP_MS", value_name = "MS")]
-    probe_cap_ms: Option<i64>,
+    probe_cap_ms: Option<Given<i64>>,
     /// A webhook without a success for so long is disabled, in milliseconds.
     #[arg(long, env = "GROUNDSWELL_AUTODISABLE_MS", value_name = "MS")]
-    autodisable_ms: Option<i64>,
+    autodisable_ms: Option<Given<i64>>,
     /// How long events, deliveries and attempts are kept, in milliseconds.
     #[arg(long, env = "GROUNDSWELL_RETENTION_MS", value_name = "MS")]
-    retention_ms: Option<i64>,
+    retention_ms: Option<Given<i64>>,
     /// `off`, or requests per second, minute and hour for each API key, for example 100/2000/50000.
     #[arg(long, env = "GROUNDSWELL_RATE_LIMIT", value_name = "LIMITS")]
     rate_limit: Option<String>,
@@ -113,13 +117,13 @@ pub struct ServeArgs {
     node: NodeArgs,
     /// `human` or `json`.
     #[arg(long, env = "GROUNDSWELL_LOG_FORMAT", value_name = "FORMAT")]
-    log_format: Option<LogFormat>,
+    log_format: Option<Given<LogFormat>>,
     /// What is logged, for example info or groundswell_engine=debug.
     #[arg(long, env = "GROUNDSWELL_LOG", value_name = "FILTER")]
     log: Option<String>,
     /// Let the system write what is in memory to a file when the server crashes. There are secrets in it.
     #[arg(long, env = "GROUNDSWELL_ALLOW_CORE_DUMPS", value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
-    allow_core_dumps: Option<bool>,
+    allow_core_dumps: Option<Given<bool>>,
 }
 
 /// How log lines look.
@@ -248,13 +252,13 @@ impl Config {
             }
             None => File::default(),
         };
-        let (retry, breaker) = (args.retry(), args.breaker());
-        let delivery = args.delivery.over(&file.delivery);
+        let (retry, breaker) = (args.retry(&file.retry)?, args.breaker(&file.breaker)?);
+        let delivery = args.delivery.over(&file.delivery)?;
         let database_url =
             args.database_url.or(file.database_url).unwrap_or_else(|| "sqlite://groundswell.db".to_owned());
         let engine = EngineConfig {
-            retry: retry_policy(&retry, &file.retry)?,
-            breaker: breaker_policy(&breaker, &file.breaker)?,
+            retry: retry_policy(&retry)?,
+            breaker: breaker_policy(&breaker)?,
             sending: sending(&delivery)?,
             health: HealthPolicy::default(),
             telling: mail::policy(&args.mail, &file.mail)?,
@@ -262,17 +266,18 @@ impl Config {
             public_url: None,
             own_listeners: Vec::new(),
             egress_allow: egress::rules(args.egress_allow.as_deref(), &file.egress.allow)?,
-            retention_ms: retention_ms(args.retention_ms.or(file.retention.ms))?,
+            retention_ms: retention_ms(over(args.retention_ms.as_ref(), file.retention.ms)?)?,
             slots: delivery.slots.unwrap_or(1024),
             endpoint_slots: delivery.endpoint_slots.unwrap_or(64),
             lease_ms: node::lease_ms(&args.node, &file.node)?,
         };
         let database = Database::parse(&database_url)?;
         Ok(Self {
-            listen: args.listen.or(file.listen).unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000))),
-            metrics_listen: args.metrics_listen.or(file.metrics_listen),
+            listen: over(args.listen.as_ref(), file.listen)?
+                .unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 3000))),
+            metrics_listen: over(args.metrics_listen.as_ref(), file.metrics_listen)?,
             secrets: SecretsKeySource::new(args.secrets, file.secrets, &database)?,
-            allow_core_dumps: args.allow_core_dumps.or(file.allow_core_dumps).unwrap_or(false),
+            allow_core_dumps: over(args.allow_core_dumps.as_ref(), file.allow_core_dumps)?.unwrap_or(false),
             database,
             admin_key: AdminKey::given(args.admin_key, (file.admin_key, file.admin_key_file))?,
             public_url: args.public_url.or(file.public_url).map(|url| public_url(&url)).transpose()?,
@@ -282,7 +287,7 @@ impl Config {
             oidc: oidc::settings(args.oidc, file.oidc)?,
             traces: traces::settings(args.traces, file.traces)?,
             mail: mail::settings(&args.mail, &file.mail)?,
-            log_format: args.log_format.or(file.log_format).unwrap_or_default(),
+            log_format: over(args.log_format.as_ref(), file.log_format)?.unwrap_or_default(),
             log_filter: args.log.or(file.log).unwrap_or_else(|| "info".to_owned()),
             node_address: node::address(&args.node, &file.node)?,
             engine,
@@ -296,22 +301,22 @@ impl ServeArgs {
         Self { database_url: Some(database_url), ..self }
     }
 
-    fn retry(&self) -> RetrySection {
-        RetrySection {
-            base_ms: self.retry_base_ms,
-            factor: self.retry_factor,
-            cap_ms: self.retry_cap_ms,
-            deadline_ms: self.retry_deadline_ms,
-        }
+    fn retry(&self, file: &RetrySection) -> anyhow::Result<RetrySection> {
+        Ok(RetrySection {
+            base_ms: over(self.retry_base_ms.as_ref(), file.base_ms)?,
+            factor: over(self.retry_factor.as_ref(), file.factor)?,
+            cap_ms: over(self.retry_cap_ms.as_ref(), file.cap_ms)?,
+            deadline_ms: over(self.retry_deadline_ms.as_ref(), file.deadline_ms)?,
+        })
     }
 
-    fn breaker(&self) -> BreakerSection {
-        BreakerSection {
-            failures: self.breaker_failures,
-            probe_base_ms: self.probe_base_ms,
-            probe_cap_ms: self.probe_cap_ms,
-            autodisable_ms: self.autodisable_ms,
-        }
+    fn breaker(&self, file: &BreakerSection) -> anyhow::Result<BreakerSection> {
+        Ok(BreakerSection {
+            failures: over(self.breaker_failures.as_ref(), file.failures)?,
+            probe_base_ms: over(self.probe_base_ms.as_ref(), file.probe_base_ms)?,
+            probe_cap_ms: over(self.probe_cap_ms.as_ref(), file.probe_cap_ms)?,
+            autodisable_ms: over(self.autodisable_ms.as_ref(), file.autodisable_ms)?,
+        })
     }
 }
 

@@ -47,7 +47,7 @@ mod unread;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory as _, Parser as _};
+use clap::{CommandFactory as _, FromArgMatches as _};
 use groundswell_cli::{Failure, Surroundings};
 
 /// Most of what is allocated here is freed by another thread: the database's, or the one that took over the task. The
@@ -84,7 +84,7 @@ fn main() -> ExitCode {
         random_bytes: groundswell_engine::id::random_bytes,
         whole: Cli::command,
     };
-    let result = match Cli::parse().command {
+    let result = match read_command_line() {
         Command::Serve(args) => config::Config::load(*args).and_then(serve::run),
         Command::Migrate(migrate) => migrate.run(),
         Command::CheckConfig(check) => check.run(),
@@ -99,8 +99,15 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Ok(failure)) => groundswell_cli::finish(Err(failure)),
         Err(Err(error)) => {
-            serve::say(&format!("groundswell: {error:#}"));
+            groundswell_cli::complain(&format!("{error:#}"));
             ExitCode::FAILURE
         }
     }
+}
+
+/// What was asked for; ends the process when it cannot be understood, or was the help.
+fn read_command_line() -> Command {
+    let mut whole = config::without_empty(Cli::command());
+    let read = Cli::from_arg_matches(&whole.get_matches_mut());
+    read.unwrap_or_else(|error| error.format(&mut whole).exit()).command
 }

@@ -155,7 +155,7 @@ struct Prepared {
 impl Prepared {
     fn new(config: &Config, log_levels: Levels, nodes: Option<NodeKey>) -> anyhow::Result<Self> {
         let listener = Listener::bind(config.listen, Limits::raised())
-            .with_context(|| format!("cannot listen on {}", config.listen))?;
+            .map_err(|error| cannot_listen(&config.listen.to_string(), "listen", &error))?;
         let address = listener.address()?;
         let metrics = metrics_listener(config)?;
         let public_url = config.public_url.clone().unwrap_or_else(|| format!("http://{address}"));
@@ -269,6 +269,17 @@ async fn shut_down(engine: &Engine, traces: Option<Traces>) {
 fn metrics_listener(config: &Config) -> anyhow::Result<Option<Listener>> {
     let Some(wanted) = config.metrics_listen else { return Ok(None) };
     let listener = Listener::bind(wanted, Limits::of_few())
-        .with_context(|| format!("cannot listen on {wanted} for metrics"))?;
+        .map_err(|error| cannot_listen(&format!("{wanted} for metrics"), "metrics-listen", &error))?;
     Ok(Some(listener))
+}
+
+/// What to do when an address cannot be had, which this flag sets.
+fn cannot_listen(address: &str, flag: &str, error: &std::io::Error) -> anyhow::Error {
+    let remedy = match error.kind() {
+        std::io::ErrorKind::AddrInUse => "stop what listens there, or choose",
+        std::io::ErrorKind::AddrNotAvailable => "this machine has no such address; choose",
+        _ => "choose",
+    };
+    let variable = format!("GROUNDSWELL_{}", flag.to_uppercase().replace('-', "_"));
+    anyhow::anyhow!("cannot listen on {address}: {error}; {remedy} another with --{flag} or {variable}")
 }

@@ -162,7 +162,8 @@ impl Actor {
         match &self.who {
             Who::Operator => Ok(()),
             Who::Person(person) if person.role_in(&TeamId::first()) == Some(Role::Owner) => Ok(()),
-            Who::Person(_) | Who::Key(_) => Err(EngineError::Forbidden(OPERATORS_ONLY.to_owned())),
+            Who::Person(_) => Err(EngineError::Forbidden(OPERATORS_ONLY.to_owned())),
+            Who::Key(_) => Err(EngineError::Forbidden(ADMIN_KEY_ONLY.to_owned())),
             Who::Link(_) => Err(only_webhooks()),
         }
     }
@@ -220,6 +221,10 @@ const EDITORS_ONLY: &str =
     "Only editors and owners of the team can do that: your role is viewer. An owner can give you another.";
 
 const OPERATORS_ONLY: &str = "Only those who run this server can do that: owners of its first team.";
+
+/// Said over REST alone: no page has a key.
+const ADMIN_KEY_ONLY: &str =
+    "This takes the server's admin key (GROUNDSWELL_ADMIN_KEY): a key with the scope admin is for its team.";
 
 const OWNERS_ONLY: &str = "Only owners of the team can do that.";
 

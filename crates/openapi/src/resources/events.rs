@@ -19,7 +19,7 @@ pub fn operations() -> Vec<Operation> {
             .tag(TAG)
             .about(
                 "Answered once it is on disk, and from then on it is delivered. With an idempotency key it can be posted \
-                 again without coming twice; a key is kept for 7 days. At most 4 MiB.",
+                 again without coming twice; a key is kept for 7 days. At most 4 MiB and 250,000 JSON values.",
             )
             .scope(Scope::Events)
             .parameter(in_path("id"))

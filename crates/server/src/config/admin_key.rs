@@ -98,7 +98,6 @@ mod tests {
     #[test]
     fn the_key_is_given_or_in_a_file_that_is_its_owners_alone() {
         assert!(given(None, None).expect("needs none").is_none());
-        // Compose and systemd give what is not set as an empty variable.
         assert!(given(Some(""), None).expect("is none").is_none());
         let directory = tempfile::tempdir().expect("a temporary directory");
         let path = directory.path().join("admin-key");

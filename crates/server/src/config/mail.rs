@@ -8,6 +8,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use url::{Host, Url};
 
+use super::given::{Given, over};
+
 /// Flags about it.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct MailArgs {
@@ -20,10 +22,10 @@ pub struct MailArgs {
     mail_from: Option<String>,
     /// Undeliverable deliveries of a webhook are told of once in so long, in milliseconds.
     #[arg(long, env = "GROUNDSWELL_MAIL_DIGEST_MS", value_name = "MS")]
-    mail_digest_ms: Option<i64>,
+    mail_digest_ms: Option<Given<i64>>,
     /// Wait after a mail server did not take an e-mail, in milliseconds; each further one is twice as long, up to an hour.
     #[arg(long, env = "GROUNDSWELL_MAIL_RETRY_BASE_MS", value_name = "MS")]
-    mail_retry_base_ms: Option<i64>,
+    mail_retry_base_ms: Option<Given<i64>>,
 }
 
 /// The same in the file.
@@ -112,8 +114,9 @@ pub fn settings(args: &MailArgs, file: &MailSection) -> anyhow::Result<Option<Ma
 pub fn policy(args: &MailArgs, file: &MailSection) -> anyhow::Result<TellingPolicy> {
     let usual = TellingPolicy::default();
     let policy = TellingPolicy {
-        digest_ms: args.mail_digest_ms.or(file.digest_ms).unwrap_or(usual.digest_ms),
-        retry_base_ms: args.mail_retry_base_ms.or(file.retry_base_ms).unwrap_or(usual.retry_base_ms),
+        digest_ms: over(args.mail_digest_ms.as_ref(), file.digest_ms)?.unwrap_or(usual.digest_ms),
+        retry_base_ms: over(args.mail_retry_base_ms.as_ref(), file.retry_base_ms)?
+            .unwrap_or(usual.retry_base_ms),
     };
     if policy.digest_ms < 1 || policy.retry_base_ms < 1 {
         bail!("mail.digest_ms and mail.retry_base_ms must be at least 1");

@@ -5,6 +5,8 @@ use groundswell_engine::config::EngineConfig;
 use serde::Deserialize;
 use url::Url;
 
+use super::given::{Given, over};
+
 /// Below this a busy database is taken for a node that is gone.
 const SHORTEST_LEASE_MS: i64 = 1_000;
 
@@ -19,7 +21,7 @@ pub(super) struct NodeArgs {
     node_address: Option<String>,
     /// After so long the others take over what a server has that is not heard of any more, in milliseconds. The same on all.
     #[arg(long, env = "GROUNDSWELL_NODE_LEASE_MS", value_name = "MS")]
-    node_lease_ms: Option<i64>,
+    node_lease_ms: Option<Given<i64>>,
 }
 
 /// The same in the file.
@@ -31,7 +33,8 @@ pub(super) struct NodeSection {
 }
 
 pub(super) fn lease_ms(args: &NodeArgs, file: &NodeSection) -> anyhow::Result<i64> {
-    let lease_ms = args.node_lease_ms.or(file.lease_ms).unwrap_or(EngineConfig::default().lease_ms);
+    let lease_ms =
+        over(args.node_lease_ms.as_ref(), file.lease_ms)?.unwrap_or(EngineConfig::default().lease_ms);
     if !(SHORTEST_LEASE_MS..=LONGEST_LEASE_MS).contains(&lease_ms) {
         bail!("node.lease_ms: {lease_ms} is not from {SHORTEST_LEASE_MS} to {LONGEST_LEASE_MS}");
     }
@@ -81,7 +84,7 @@ mod tests {
     #[test]
     fn leases_last_a_second_to_ten_minutes() {
         let read = |ms| {
-            lease_ms(&NodeArgs { node_lease_ms: Some(ms), ..NodeArgs::default() }, &NodeSection::default())
+            lease_ms(&NodeArgs::default(), &NodeSection { lease_ms: Some(ms), ..NodeSection::default() })
         };
         for ms in [1_000, 15_000, 600_000] {
             assert_eq!(read(ms).expect("a time"), ms);

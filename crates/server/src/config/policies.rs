@@ -23,13 +23,13 @@ pub fn sending(file: &DeliverySection) -> anyhow::Result<SendingConfig> {
     Ok(SendingConfig { connect_timeout_ms, total_timeout_ms })
 }
 
-pub fn breaker_policy(args: &BreakerSection, file: &BreakerSection) -> anyhow::Result<BreakerPolicy> {
+pub fn breaker_policy(given: &BreakerSection) -> anyhow::Result<BreakerPolicy> {
     let usual = BreakerPolicy::default();
     let policy = BreakerPolicy {
-        failures: args.failures.or(file.failures).unwrap_or(usual.failures),
-        probe_base_ms: args.probe_base_ms.or(file.probe_base_ms).unwrap_or(usual.probe_base_ms),
-        probe_cap_ms: args.probe_cap_ms.or(file.probe_cap_ms).unwrap_or(usual.probe_cap_ms),
-        autodisable_ms: args.autodisable_ms.or(file.autodisable_ms).unwrap_or(usual.autodisable_ms),
+        failures: given.failures.unwrap_or(usual.failures),
+        probe_base_ms: given.probe_base_ms.unwrap_or(usual.probe_base_ms),
+        probe_cap_ms: given.probe_cap_ms.unwrap_or(usual.probe_cap_ms),
+        autodisable_ms: given.autodisable_ms.unwrap_or(usual.autodisable_ms),
     };
     let BreakerPolicy { failures, probe_base_ms, probe_cap_ms, autodisable_ms } = policy;
     if [failures, probe_base_ms, probe_cap_ms, autodisable_ms].into_iter().any(|value| value < 1) {
@@ -38,13 +38,13 @@ pub fn breaker_policy(args: &BreakerSection, file: &BreakerSection) -> anyhow::R
     Ok(policy)
 }
 
-pub fn retry_policy(args: &RetrySection, file: &RetrySection) -> anyhow::Result<RetryPolicy> {
+pub fn retry_policy(given: &RetrySection) -> anyhow::Result<RetryPolicy> {
     let usual = RetryPolicy::default();
     let policy = RetryPolicy {
-        base_ms: args.base_ms.or(file.base_ms).unwrap_or(usual.base_ms),
-        factor: args.factor.or(file.factor).unwrap_or(usual.factor),
-        cap_ms: args.cap_ms.or(file.cap_ms).unwrap_or(usual.cap_ms),
-        deadline_ms: args.deadline_ms.or(file.deadline_ms).unwrap_or(usual.deadline_ms),
+        base_ms: given.base_ms.unwrap_or(usual.base_ms),
+        factor: given.factor.unwrap_or(usual.factor),
+        cap_ms: given.cap_ms.unwrap_or(usual.cap_ms),
+        deadline_ms: given.deadline_ms.unwrap_or(usual.deadline_ms),
     };
     if policy.base_ms < 1 || policy.cap_ms < 1 || policy.deadline_ms < 1 {
         bail!("the retry policy's base, cap and deadline must be at least 1 ms");

@@ -8,6 +8,7 @@ mod listen;
 mod local;
 mod pages;
 mod secrets_key;
+mod settings;
 mod trigger;
 mod verify;
 
@@ -37,6 +38,12 @@ impl Ran {
     /// The JSON it said; it must have succeeded.
     pub fn json(self) -> Value {
         serde_json::from_str(&self.ok()).expect("JSON on standard output")
+    }
+
+    /// What it complained of at its end, without what `serve` has logged before.
+    pub fn complaint(&self) -> String {
+        let lines = self.err.lines().skip_while(|line| !line.starts_with("groundswell: "));
+        lines.collect::<Vec<_>>().join("\n")
     }
 
     /// What it complained of; it must have failed, with each of `words` in what it said.

@@ -222,9 +222,9 @@ fn an_address_that_a_provider_has_verified_needs_no_question_after_the_upgrade()
 
 /// What a command that must fail says in its one sentence.
 fn refusal(ran: Ran) -> String {
-    assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""), "{}", ran.out);
-    assert_eq!(ran.out.lines().count(), 1, "one sentence: {}", ran.out);
-    ran.out
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{}", ran.err);
+    assert_eq!(ran.err.lines().count(), 1, "one sentence: {}", ran.err);
+    ran.err
 }
 
 /// Makes a database one of a later version.

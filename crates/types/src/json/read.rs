@@ -9,9 +9,10 @@ use crate::problem::{Problem, pointer_segment};
 /// How deep arrays and objects may nest.
 pub const MAX_DEPTH: usize = 128;
 
-/// So many values a text has at most. Each takes up to sixty times the memory that the shortest takes as text, so a body of
-/// some megabytes could have hundreds of them.
-pub const MAX_VALUES: usize = 100_000;
+/// So many values a text has at most: the end of a campaign with two thousand winners has them, each with who referred them and
+/// whom they referred. Each takes up to sixty times the memory that the shortest takes as text, so a body of some megabytes could
+/// have hundreds of them.
+pub const MAX_VALUES: usize = 250_000;
 
 /// More than this many problems help nobody.
 const MAX_PROBLEMS: usize = 50;
@@ -64,7 +65,7 @@ impl<'a> Reader<'a> {
         self.white_space();
         self.values += 1;
         if self.values > MAX_VALUES {
-            return Err(self.stop("has more than 100,000 values"));
+            return Err(self.stop("has more than 250,000 values"));
         }
         match self.peek() {
             Some(b'{') => self.object(),
@@ -377,7 +378,7 @@ mod tests {
     fn values_are_counted() {
         let list = |values: usize| format!("[{}0]", "0,".repeat(values - 2));
         assert!(parse(list(super::MAX_VALUES).as_bytes()).is_ok());
-        assert!(problems(&list(super::MAX_VALUES + 1))[0].1.contains("more than 100,000 values"));
+        assert!(problems(&list(super::MAX_VALUES + 1))[0].1.contains("more than 250,000 values"));
     }
 
     #[test]

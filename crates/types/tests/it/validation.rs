@@ -257,3 +257,17 @@ fn whatever_passes_the_schema_fits_the_typed_payload_too() {
         }
     }
 }
+
+#[test]
+fn a_campaign_with_a_thousand_winners_can_end() {
+    let mut data = full_data(EventKind::CampaignEnded);
+    let metadata: Value = (0..10).map(|number| (format!("field{number}"), json!("value"))).collect();
+    let mut winner = data["winners"][0].take();
+    for whose in ["referrer", "referee"] {
+        winner[whose]["metadata"] = metadata.clone();
+    }
+    winner["metadata"] = metadata;
+    data["winners"] = vec![winner; 1_000].into();
+    assert!(data.to_string().len() < 4 * 1024 * 1024, "it is no larger than events may be");
+    assert_eq!(wrong_places(EventKind::CampaignEnded, &data), [""; 0]);
+}

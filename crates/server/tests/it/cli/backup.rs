@@ -49,9 +49,9 @@ fn restore(server: &Server, file: &Path, target: &Path, more: &[&str]) -> Ran {
 
 /// The one line a refused command says.
 fn refusal(ran: Ran) -> String {
-    assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""), "{}", ran.out);
-    assert_eq!(ran.out.lines().count(), 1, "one sentence: {}", ran.out);
-    ran.out
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{}", ran.err);
+    assert_eq!(ran.err.lines().count(), 1, "one sentence: {}", ran.err);
+    ran.err
 }
 
 fn names(directory: &Path) -> Vec<String> {

@@ -31,9 +31,9 @@ fn copy(from: &str, to: &str, environment: &[(&str, &str)]) -> Ran {
 
 /// The one line a refused command says.
 fn refusal(ran: Ran) -> String {
-    assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""), "{}", ran.out);
-    assert_eq!(ran.out.lines().count(), 1, "one sentence: {}", ran.out);
-    ran.out
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{}", ran.err);
+    assert_eq!(ran.err.lines().count(), 1, "one sentence: {}", ran.err);
+    ran.err
 }
 
 fn stop(server: &mut Server) {
@@ -305,7 +305,7 @@ fn a_copy_that_is_killed_at_any_moment_goes_on_where_it_was() {
         assert!(rows > begun && !is_done, "killed in the middle of {table}: {rows}");
         let ran = run(&["serve", "--listen", "127.0.0.1:0", "--database-url", &target.url()], &WITH_KEY);
         // Its log may say that it looks whether the one that was killed still lives.
-        let said = refusal(Ran { err: String::new(), ..ran });
+        let said = refusal(Ran { err: ran.complaint(), ..ran });
         for words in [
             "is an unfinished copy of ",
             &format!("finish it with `groundswell copy --from {from} --to "),

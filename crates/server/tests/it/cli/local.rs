@@ -26,7 +26,7 @@ fn a_database_that_is_in_use_or_newer_is_refused_in_a_sentence() {
     let file = format!("sqlite://{}", server.database().display());
     let ran = run(&["migrate", "--database-url", &file], &[]);
     assert_eq!(ran.code, Some(1));
-    assert!(ran.out.contains("is in use by process "), "{}", ran.out);
+    assert!(ran.err.contains("is in use by process "), "{}", ran.err);
 
     let postgres = private_postgres::Server::shared();
     let database = postgres.create(None);
@@ -42,11 +42,11 @@ fn a_database_that_is_in_use_or_newer_is_refused_in_a_sentence() {
     postgres.sql(&database, &insert);
     let ran = run(&["migrate", "--database-url", &url]);
     assert_eq!(ran.code, Some(1));
-    let lines: Vec<&str> = ran.out.lines().collect();
+    let lines: Vec<&str> = ran.err.lines().collect();
     assert!(
         lines.len() == 1 && lines[0].contains("last used by a newer version of Groundswell"),
         "{}",
-        ran.out
+        ran.err
     );
     let ran = run(&["doctor", "--json", "--listen", "127.0.0.1:0", "--database-url", &url]);
     let said: Value = serde_json::from_str(&ran.out).expect("JSON");
@@ -98,7 +98,7 @@ fn settings_that_cannot_be_are_errors_that_say_what_can() {
         std::fs::write(directory.path().join("g.toml"), file).expect("a file");
         let ran = run_in(directory.path(), &["check-config", "--config", "g.toml"], &[]);
         assert_eq!(ran.code, Some(1), "{file}");
-        assert!(ran.out.contains(words), "no `{words}` in {}", ran.out);
+        assert!(ran.err.contains(words) && ran.out.is_empty(), "no `{words}` in {}", ran.err);
     }
     let ran = run_in(directory.path(), &["doctor", "--config", "g.toml"], &[]);
     assert!(ran.code == Some(1) && ran.out.contains("FAIL configuration"), "{}", ran.out);
@@ -236,5 +236,5 @@ fn the_admin_key_may_be_in_a_file() {
     assert!(said.contains("admin_key = \"***\"") && !said.contains(ADMIN_KEY), "{said}");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).expect("is ours");
     let ran = run_in(directory.path(), &["check-config"], &environment);
-    assert!(ran.code == Some(1) && ran.out.contains("chmod 600"), "{}", ran.out);
+    assert!(ran.code == Some(1) && ran.err.contains("chmod 600"), "{}", ran.err);
 }

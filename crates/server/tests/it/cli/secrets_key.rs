@@ -27,9 +27,9 @@ fn migrate(directory: &Path, more: &[(&str, &str)]) -> Ran {
 }
 
 fn refusal(ran: Ran) -> String {
-    assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""), "{}", ran.out);
-    assert_eq!(ran.out.lines().count(), 1, "one sentence: {}", ran.out);
-    ran.out
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{}", ran.err);
+    assert_eq!(ran.err.lines().count(), 1, "one sentence: {}", ran.err);
+    ran.err
 }
 
 fn names(directory: &Path) -> Vec<String> {

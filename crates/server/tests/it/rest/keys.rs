@@ -69,6 +69,18 @@ fn status(client: &Client, method: &str, path: &str) -> u16 {
 }
 
 #[test]
+fn a_key_is_told_that_what_is_the_whole_servers_takes_the_admin_key() {
+    let server = Server::start();
+    let key = keyed(&server.client(), &json!({ "name": "a", "scopes": ["admin"] }));
+    for path in ["/metrics", "/v2/log-level", "/v2/rejected-events"] {
+        let answer = key.get(path);
+        answer.refused(403, "FORBIDDEN");
+        let message = answer.json()["message"].as_str().expect("a message").to_owned();
+        assert!(message.contains("GROUNDSWELL_ADMIN_KEY") && message.contains("its team"), "{message}");
+    }
+}
+
+#[test]
 fn a_key_may_do_what_its_scopes_say_and_nothing_else() {
     let server = Server::start();
     let admin = server.client();

@@ -138,12 +138,9 @@ fn a_newer_postgresql_database_is_refused_by_the_server_in_one_sentence() {
          VALUES (9999, 'future', true, '', 0)",
     );
     let said = run(&["serve", "--listen", "127.0.0.1:0", "--database-url", &url], &key);
-    assert_eq!((said.code, said.out.lines().count()), (Some(1), 1), "one sentence: {}", said.out);
-    assert!(
-        said.out.contains("last used by a newer version of Groundswell (its schema is 9999"),
-        "{}",
-        said.out
-    );
+    let why = said.complaint();
+    assert_eq!((said.code, why.lines().count()), (Some(1), 1), "one sentence: {said:?}");
+    assert!(why.contains("last used by a newer version of Groundswell (its schema is 9999"), "{why}");
 }
 
 /// Each statement that changes the schema takes its time, so that an upgrade has a middle.
