@@ -18,8 +18,8 @@ pub fn all() -> Value {
                 "type": "http",
                 "scheme": "bearer",
                 "description": "An API key, `gsk_…`, or the admin key. A key has scopes: `read` for every GET, `events` to \
-                    post events, `webhooks` to change programs and webhooks (with `read`), `admin` for everything. A key \
-                    of one program sees no other.",
+                    post events, `webhooks` to change programs and webhooks (with `read`), `admin` for everything, to change \
+                    `retentionDays` among it. A key of one program sees no other.",
             },
         },
     })

@@ -132,7 +132,8 @@ fn program_change() -> Value {
                 "type": ["integer", "null"],
                 "minimum": RetentionDays::MIN,
                 "maximum": RetentionDays::MAX,
-                "description": "How long events, deliveries and attempts are kept; null is what the server is set to.",
+                "description": "How long events, deliveries and attempts are kept; null is what the server is set to. \
+                    Changing it takes the scope `admin`.",
             },
         },
     })

@@ -27,7 +27,7 @@ pub enum Permission {
     Send,
     /// To see who is in a team. People see those they work with; keys that read programs see nobody's address.
     SeeTeam,
-    /// To decide who may do what: members, keys; to see the audit log and erase people's data.
+    /// To decide who may do what: members, keys; to see the audit log, erase people's data, and say how long it is kept.
     Manage,
 }
 

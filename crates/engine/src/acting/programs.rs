@@ -1,7 +1,7 @@
 //! Programs, for somebody.
 
 use groundswell_types::editor::ProgramSummary;
-use groundswell_types::{AuditAction, Program, ProgramId, TeamId, WebhooksByHealth};
+use groundswell_types::{AuditAction, Program, ProgramId, RetentionDays, TeamId, WebhooksByHealth};
 
 use super::Acting;
 use crate::access::{Permission, Who};
@@ -97,14 +97,29 @@ impl Acting {
         Ok(self.engine.program(&operations_id(&team)).ok())
     }
 
-    /// Changes a program.
-    pub async fn patch_program(&self, id: &ProgramId, patch: ProgramPatch) -> Result<Program, EngineError> {
+    /// Changes a program. How long its data is kept only those decide who may erase it.
+    pub async fn patch_program(
+        &self,
+        id: &ProgramId,
+        mut patch: ProgramPatch,
+    ) -> Result<Program, EngineError> {
         let entry = self.must(id, Permission::EditPrograms)?;
+        let mut trace = Trace::default().with("changed", patch.parts());
+        let before = entry.record.retention;
+        // Who sends back what they were shown changes nothing, and takes back nothing that is changed meanwhile.
+        patch.retention = patch.retention.filter(|wanted| *wanted != before);
+        if let Some(wanted) = patch.retention {
+            self.must(id, Permission::Manage)?;
+            let kept = |days: Option<RetentionDays>| {
+                days.map_or("default".to_owned(), |kept| kept.days().to_string())
+            };
+            trace = trace.with("retentionDaysBefore", kept(before)).with("retentionDays", kept(wanted));
+        }
         let deed = Deed {
             action: AuditAction::ProgramChanged,
             team: Some(entry.record.team_id.clone()),
             program: Some(id.clone()),
-            trace: Trace::default().with("changed", patch.parts()),
+            trace,
         };
         self.engine.recorded(&self.actor, deed, self.engine.patch_program(id, patch)).await
     }

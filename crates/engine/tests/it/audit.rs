@@ -16,7 +16,7 @@ use groundswell_engine::webhooks::WebhookInput;
 use groundswell_engine::{Engine, EngineError, EngineParts};
 use groundswell_types::{
     AuditAction, AuditActorKind, AuditEntry, AuditFilter, AuditOutcome, Currency, EventKind, NewApiKey,
-    ProgramId, ProgramType, Scope, Scopes,
+    ProgramId, ProgramType, RetentionDays, Scope, Scopes,
 };
 
 const BEGAN_MS: i64 = 1_800_000_000_000;
@@ -97,6 +97,39 @@ async fn whatever_is_changed_leaves_one_entry_that_says_by_whom_and_from_where()
     assert_eq!(entries[2].target.as_deref(), Some(webhook.as_str()));
     let text = serde_json::to_string(&entries).expect("is JSON");
     assert!(!text.contains("s3cret"), "{text}");
+    engine.shut_down().await;
+}
+
+#[tokio::test]
+async fn how_long_data_is_kept_takes_whoever_may_erase_it_and_the_log_says_what_it_was() {
+    let engine = start(&Arc::new(Memory::new()), &Clock::manual(BEGAN_MS)).await;
+    let acting = operator(&engine);
+    let id = acting.create_program(program(), None).await.expect("created").id;
+    let keep = |days: Option<i64>| ProgramPatch {
+        name: Some("Other".to_owned()),
+        retention: Some(days.map(|days| RetentionDays::try_from(days).expect("so many are allowed"))),
+        ..ProgramPatch::default()
+    };
+    acting.patch_program(&id, keep(Some(30))).await.expect("changed");
+    let (webhooks, admin) = (key([Scope::Webhooks], None), key([Scope::Admin], Some(&id)));
+    let webhooks = with_key(&engine, &acting, webhooks).await;
+    let admin = with_key(&engine, &acting, admin).await;
+    for days in [Some(1), None] {
+        let refused = webhooks.patch_program(&id, keep(days)).await;
+        assert!(matches!(refused, Err(EngineError::Forbidden(_))), "{refused:?}");
+    }
+    webhooks.patch_program(&id, keep(Some(30))).await.expect("it is as it was");
+    let program = admin.patch_program(&id, keep(None)).await.expect("changed");
+    assert_eq!(program.retention_days, None);
+
+    let said = |entry: AuditEntry| {
+        let of = |name: &str| entry.details.get(name).cloned().unwrap_or_default();
+        (of("retentionDaysBefore"), of("retentionDays"))
+    };
+    let changes = log(&acting).await.into_iter().filter(|entry| entry.action == AuditAction::ProgramChanged);
+    let said: Vec<_> = changes.map(said).collect();
+    let pair = |before: &str, now: &str| (before.to_owned(), now.to_owned());
+    assert_eq!(said, [pair("30", "default"), pair("", ""), pair("default", "30")], "newest first");
     engine.shut_down().await;
 }
 

@@ -49,6 +49,7 @@ pub fn operations() -> Vec<Operation> {
             .fails(&[NotFound]),
         Operation::new("PATCH /v2/campaign/{id}", "updateCampaign", "Change a program")
             .tag(TAG)
+            .about("To change `retentionDays` takes the scope `admin`.")
             .scope(Scope::Webhooks)
             .parameter(in_path("id"))
             .optional_body(schema("ProgramChange"), json!({ "status": "IN_PROGRESS" }))
