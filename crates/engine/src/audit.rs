@@ -4,7 +4,7 @@
 //! others. So what is about to be done is noted first, and only then done. When that cannot be noted, nothing is done and
 //! the call fails. Once it is known what came of it the note becomes a row of the log, or goes when nothing was changed.
 //! A note that nobody comes back to, because the process ended or the database failed in between, becomes a row that says
-//! `unclear`: at the next start, or after `CALL_MS`. So there is no change without exactly one row.
+//! `unclear`: at the next start of a process that is the only one, else after `CALL_MS`. So there is no change without exactly one row.
 //!
 //! Rows are not chained by hashes. Who can write to the database can compute a chain anew, so it would prove nothing but
 //! to somebody who has kept its last link elsewhere; and whoever keeps something elsewhere keeps the exported rows.

@@ -80,9 +80,13 @@ impl Ground {
         let feeds = Arc::new(Feeds::new(ids.latest_event()));
         let now_ms = clock.now_ms();
         // Of several nodes the one that leads notes it.
-        let boots = match store.cluster() {
-            Some(_) => store.boots().await?,
-            None => begin_boot(store.as_ref(), now_ms).await?,
+        let boots = if store.cluster().is_some() {
+            store.boots().await?
+        } else {
+            // Nobody else lives, and so nobody comes back to what was begun before. Among several nodes it may be under
+            // way at another one: there it is left to [`Engine::keep_audit`].
+            store.settle_audit(AuditId::from_number(i64::MAX)).await?;
+            begin_boot(store.as_ref(), now_ms).await?
         };
         // Where there are several nodes, shards are read when they are taken.
         let due = match store.cluster() {
@@ -95,11 +99,9 @@ impl Ground {
     }
 }
 
-/// Notes the start of the process; returns all starts that are remembered, oldest first.
+/// Notes the start of the process, or that another one ended in the middle of things; returns all starts that are remembered, oldest first.
 pub(crate) async fn begin_boot(store: &dyn Store, now_ms: i64) -> Result<Vec<BootRecord>, StoreError> {
     store.begin_boot(now_ms, now_ms.saturating_sub(BOOTS_KEPT_MS)).await?;
-    // Nobody comes back to what was begun before.
-    store.settle_audit(AuditId::from_number(i64::MAX)).await?;
     store.boots().await
 }
 

@@ -1,6 +1,7 @@
 //! The audit log: whatever somebody changes leaves exactly one entry, and nobody but owners sees it.
 
 mod every_action;
+mod nodes;
 
 use std::sync::Arc;
 
