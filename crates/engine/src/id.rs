@@ -190,6 +190,12 @@ pub(crate) fn first_at(at_ms: i64) -> EventId {
     EventId::from_number(since_epoch_ms << LOW_BITS)
 }
 
+/// The highest id of what was made before a time, Unix milliseconds, however far the clocks of those who made it were apart: they
+/// may be by a day. What is looked for by its time is found by its id with it, and so without reading what is younger.
+pub(crate) fn last_before(at_ms: i64) -> i64 {
+    first_at(at_ms.saturating_add(DAY_MS)).number() | ((1 << LOW_BITS) - 1)
+}
+
 const DAY_MS: i64 = 86_400_000;
 
 /// The day an id was made on, counted from 1970-01-01 in UTC.
@@ -314,6 +320,16 @@ mod tests {
         let (before, restored) = (made(1), made(2));
         assert!(before[0] > highest && restored[0] > highest);
         assert!(before[999] < restored[0] || restored[999] < before[0], "{} and {}", before[0], restored[0]);
+    }
+
+    #[test]
+    fn what_was_made_before_a_time_has_no_higher_id_though_clocks_are_apart() {
+        const AT_MS: i64 = EPOCH_MS + 50 * DAY_MS;
+        let made_at = |at_ms| IdGenerator::new(Clock::manual(at_ms), Randomness::system(), None).event();
+        for ahead_ms in [-DAY_MS, 0, DAY_MS] {
+            assert!(made_at(AT_MS + ahead_ms).number() <= last_before(AT_MS));
+        }
+        assert!(made_at(AT_MS + DAY_MS + 1).number() > last_before(AT_MS));
     }
 
     #[test]

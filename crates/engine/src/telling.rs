@@ -157,6 +157,7 @@ pub(crate) struct Telling {
     /// What operational webhooks could not be told of yet.
     unannounced: operations::Unannounced,
     digests: digest::Looked,
+    unanswered: digest::Looked,
     /// Held from reading who is named, who is asked and what they have said until it is written, so that of two changes at once
     /// neither is lost.
     naming: tokio::sync::Mutex<()>,

@@ -17,7 +17,8 @@ impl Engine {
     pub(super) async fn write_digests(&self, stop: &CancellationToken) -> Result<(), EngineError> {
         let now_ms = self.clock.now_ms();
         let period_ms = self.config.telling.digest_ms;
-        if !self.telling.digests.is_time(now_ms, period_ms) {
+        // A quarter of the period, or ten minutes, is soon enough.
+        if !self.telling.digests.is_time(now_ms, (period_ms / 4).min(600_000)) {
             return Ok(());
         }
         let before = self.store.digests().await?;
@@ -122,14 +123,15 @@ fn counted<'a>(
     (count > 0).then_some((count, next))
 }
 
-/// When digests were looked for last: a quarter of the period, or ten minutes, is soon enough.
+/// When something was looked for last that need not be looked for all the time.
 #[derive(Debug, Default)]
 pub(super) struct Looked(std::sync::atomic::AtomicI64);
 
 impl Looked {
-    fn is_time(&self, now_ms: i64, period_ms: i64) -> bool {
+    /// Whether that was so long ago; then it is done now.
+    pub(super) fn is_time(&self, now_ms: i64, every_ms: i64) -> bool {
         use std::sync::atomic::Ordering::Relaxed;
-        let is_time = now_ms.saturating_sub(self.0.load(Relaxed)) >= (period_ms / 4).min(600_000);
+        let is_time = now_ms.saturating_sub(self.0.load(Relaxed)) >= every_ms;
         if is_time {
             self.0.store(now_ms, Relaxed);
         }
@@ -182,6 +184,14 @@ mod tests {
         assert_eq!((count, next.hour, next.counted), (3, 11, 4));
         hours.push(hour(12, 7));
         assert_eq!(counted(next, hours.iter(), 13 * HOUR_MS).map(|(count, _)| count), Some(7));
+    }
+
+    #[test]
+    fn it_is_time_at_first_and_then_not_before_the_time_has_passed() {
+        let looked = Looked::default();
+        let times = [1_000_000, 1_000_001, 1_000_099, 1_000_100, 1_000_199, 1_000_300];
+        let is_time = times.map(|now_ms| looked.is_time(now_ms, 100));
+        assert_eq!(is_time, [true, false, false, true, false, true]);
     }
 
     #[test]

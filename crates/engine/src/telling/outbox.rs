@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::addresses::ASKED_AGAIN_MS;
 use super::{Letter, Post, Posted};
+use crate::activity::HOUR_MS;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::{LetterRecord, Standing};
@@ -168,8 +169,12 @@ impl Engine {
     /// Throws away what nobody sends any more: the server may have no mail server since its last start. Forgets whoever was asked
     /// long ago and has not answered.
     pub(crate) async fn forget_old_letters(&self) -> Result<(), EngineError> {
-        self.store.forget_unanswered(self.clock.now_ms().saturating_sub(ASKED_AGAIN_MS)).await?;
-        let before_ms = self.clock.now_ms().saturating_sub(KEPT_MS);
+        let now_ms = self.clock.now_ms();
+        // It reads all who get letters, and while it does nobody else writes.
+        if self.telling.unanswered.is_time(now_ms, HOUR_MS) {
+            self.store.forget_unanswered(now_ms.saturating_sub(ASKED_AGAIN_MS)).await?;
+        }
+        let before_ms = now_ms.saturating_sub(KEPT_MS);
         loop {
             let old = self.store.due_letters(before_ms, STEP).await?;
             for letter in &old {

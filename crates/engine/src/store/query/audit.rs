@@ -8,6 +8,7 @@ use groundswell_types::{
 
 use super::deliveries::limit_of;
 use super::{Columns, Connection, Value, damaged};
+use crate::id::last_before;
 use crate::store::{AuditRecord, AuditSearch, StoreError};
 
 const INSERT: &str = "
@@ -47,10 +48,13 @@ const OF_ALL: &str = "
     ORDER BY id DESC
     LIMIT $7";
 
+/// There is no index by time, and there need be none: what is younger is not read, by its id.
 const FORGET: &str = "
-    DELETE FROM audit_log WHERE id IN (SELECT id FROM audit_log WHERE at_ms < $1 ORDER BY id LIMIT $2)";
+    DELETE FROM audit_log
+    WHERE id IN (SELECT id FROM audit_log WHERE at_ms < $1 AND id <= $2 ORDER BY id LIMIT $3)";
 
-const FORGET_ERASURES: &str = "DELETE FROM erasure WHERE ended_at_ms < $1";
+/// The same.
+const FORGET_ERASURES: &str = "DELETE FROM erasure WHERE ended_at_ms < $1 AND id <= $2";
 
 pub(in crate::store) async fn insert(
     db: &mut impl Connection,
@@ -111,8 +115,9 @@ pub(in crate::store) async fn forget(
     before_ms: i64,
     limit: usize,
 ) -> Result<u64, StoreError> {
-    db.execute(FORGET_ERASURES, [before_ms.into()]).await?;
-    db.execute(FORGET, [before_ms.into(), limit_of(limit)]).await
+    let last = last_before(before_ms);
+    db.execute(FORGET_ERASURES, [before_ms.into(), last.into()]).await?;
+    db.execute(FORGET, [before_ms.into(), last.into(), limit_of(limit)]).await
 }
 
 fn values(record: &AuditRecord) -> Result<[Value; 11], StoreError> {

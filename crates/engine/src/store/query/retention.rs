@@ -4,6 +4,7 @@ use groundswell_types::EventId;
 
 use super::deliveries::{event_of, limit_of, pending};
 use super::{Connection, hours, moves};
+use crate::id::last_before;
 use crate::store::list::{List, Marks};
 use crate::store::{EndpointId, EventRecord, Forget, PARKED_DUE_MS, Pending, StoreError};
 
@@ -47,17 +48,19 @@ const DELETE_KEYS: &str = "
         LIMIT $2
     )";
 
-const DELETE_TESTS: &str = "DELETE FROM test_delivery WHERE started_at_ms < $1";
+/// By their ids what is younger is not read, as in the next ones.
+const DELETE_TESTS: &str = "DELETE FROM test_delivery WHERE started_at_ms < $1 AND id <= $2";
 
-const DELETE_NOTICES: &str = "DELETE FROM notice WHERE at_ms < $1";
+const DELETE_NOTICES: &str = "DELETE FROM notice WHERE at_ms < $1 AND id <= $2";
 
-const DELETE_JOBS: &str = "DELETE FROM resend_job WHERE ended_at_ms < $1";
+const DELETE_JOBS: &str = "DELETE FROM resend_job WHERE ended_at_ms < $1 AND id <= $2";
 
-const DELETE_TESTS_OF: &str = "DELETE FROM test_delivery WHERE program_id = $1 AND started_at_ms < $2";
+const DELETE_TESTS_OF: &str = "
+    DELETE FROM test_delivery WHERE program_id = $1 AND started_at_ms < $2 AND id <= $3";
 
-const DELETE_NOTICES_OF: &str = "DELETE FROM notice WHERE program_id = $1 AND at_ms < $2";
+const DELETE_NOTICES_OF: &str = "DELETE FROM notice WHERE program_id = $1 AND at_ms < $2 AND id <= $3";
 
-const DELETE_JOBS_OF: &str = "DELETE FROM resend_job WHERE program_id = $1 AND ended_at_ms < $2";
+const DELETE_JOBS_OF: &str = "DELETE FROM resend_job WHERE program_id = $1 AND ended_at_ms < $2 AND id <= $3";
 
 /// Events accepted before `accepted_before_ms` with ids above `after`, oldest first.
 pub(in crate::store) async fn oldest_events(
@@ -96,15 +99,17 @@ pub(in crate::store) async fn forget(db: &mut impl Connection, forget: &Forget) 
         removed += db.execute(DELETE_KEYS, [before_ms.into(), limit_of(forget.limit)]).await?;
     }
     if let Some(before_ms) = forget.tests_before_ms {
-        removed += db.execute(DELETE_TESTS, [before_ms.into()]).await?;
+        removed += db.execute(DELETE_TESTS, [before_ms, last_before(before_ms)].map(Into::into)).await?;
     }
     if let Some(before_ms) = forget.notices_before_ms {
-        removed += db.execute(DELETE_NOTICES, [before_ms.into()]).await?;
-        removed += db.execute(DELETE_JOBS, [before_ms.into()]).await?;
+        let times = [before_ms, last_before(before_ms)];
+        removed += db.execute(DELETE_NOTICES, times.map(Into::into)).await?;
+        removed += db.execute(DELETE_JOBS, times.map(Into::into)).await?;
     }
     if let Some((program, before_ms)) = &forget.of_program {
         for statement in [DELETE_TESTS_OF, DELETE_NOTICES_OF, DELETE_JOBS_OF] {
-            removed += db.execute(statement, [program.as_str().into(), (*before_ms).into()]).await?;
+            let [before_ms, last] = [*before_ms, last_before(*before_ms)].map(Into::into);
+            removed += db.execute(statement, [program.as_str().into(), before_ms, last]).await?;
         }
     }
     if let Some(before_hour) = forget.hours_before {
