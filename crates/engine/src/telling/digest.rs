@@ -1,6 +1,8 @@
 //! Deliveries that were given up, told of all together: for each webhook at most once in a period. The numbers are those of the
 //! charts, so a crash may lose the last minute's; the log knows better, and the letter leads there.
 
+use std::collections::HashMap;
+
 use tokio_util::sync::CancellationToken;
 
 use super::outbox::KEPT_MS;
@@ -21,16 +23,16 @@ impl Engine {
         if !self.telling.digests.is_time(now_ms, (period_ms / 4).min(600_000)) {
             return Ok(());
         }
-        let before = self.store.digests().await?;
-        let of = |id: EndpointId| before.iter().find(|one| one.endpoint_id == id).copied();
+        let before = self.store.digests().await?.into_iter();
+        let before: HashMap<EndpointId, DigestRecord> = before.map(|one| (one.endpoint_id, one)).collect();
         let since_ms = now_ms.saturating_sub(period_ms);
         let due: Vec<Due> = self
             .directory
             .all_endpoints()
             .into_iter()
             .map(|endpoint_id| {
-                if let Some(digest) = of(endpoint_id) {
-                    return Due { digest: since(digest, since_ms), is_first: IsFirst::No };
+                if let Some(digest) = before.get(&endpoint_id) {
+                    return Due { digest: since(*digest, since_ms), is_first: IsFirst::No };
                 }
                 let digest =
                     DigestRecord { endpoint_id, hour: hour_of(since_ms), counted: 0, at_ms: since_ms };
