@@ -9,17 +9,17 @@ use crate::randomness::Randomness;
 use crate::store::memory::Memory;
 use crate::store::{Accept, Batch, MAX_TARGETS, ProgramRecord, SettingsChange, Target};
 
-struct Fixture {
+pub(super) struct Fixture {
     handle: WriterHandle,
     /// Not run yet, it is a writer whose store has not answered yet.
-    writer: Writer,
+    pub(super) writer: Writer,
     store: Arc<Memory>,
     program: ProgramId,
     stop: CancellationToken,
-    _inbox: mpsc::Receiver<Message>,
+    pub(super) inbox: mpsc::Receiver<Message>,
 }
 
-async fn fixture() -> Fixture {
+pub(super) async fn fixture() -> Fixture {
     let program = ProgramId::parse("p1").expect("valid");
     let store = Arc::new(Memory::new());
     let record = ProgramRecord {
@@ -56,7 +56,7 @@ async fn fixture() -> Fixture {
         is_winding_down: stop.clone(),
         stop: stop.clone(),
     });
-    Fixture { handle, writer, store, program, stop, _inbox: inbox }
+    Fixture { handle, writer, store, program, stop, inbox }
 }
 
 type Answer = Result<Vec<Result<Receipt, EngineError>>, EngineError>;
