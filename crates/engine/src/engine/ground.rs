@@ -80,14 +80,13 @@ impl Ground {
         let feeds = Arc::new(Feeds::new(ids.latest_event()));
         let now_ms = clock.now_ms();
         // Of several nodes the one that leads notes it.
-        let boots = match store.cluster() {
-            Some(_) => store.boots().await?,
-            None => {
-                // Nobody else lives, and so nobody comes back to what was begun before. Among several nodes it may be under
-                // way at another one: there it is left to [`Engine::keep_audit`].
-                store.settle_audit(AuditId::from_number(i64::MAX)).await?;
-                begin_boot(store.as_ref(), now_ms).await?
-            }
+        let boots = if store.cluster().is_some() {
+            store.boots().await?
+        } else {
+            // Nobody else lives, and so nobody comes back to what was begun before. Among several nodes it may be under
+            // way at another one: there it is left to [`Engine::keep_audit`].
+            store.settle_audit(AuditId::from_number(i64::MAX)).await?;
+            begin_boot(store.as_ref(), now_ms).await?
         };
         // Where there are several nodes, shards are read when they are taken.
         let due = match store.cluster() {

@@ -132,10 +132,9 @@ mod tests {
     use crate::clock::Clock;
     use crate::cluster::{Action, LeaseTable, NodeId, Timing};
 
-    /// A node that has taken all shards, as its leases say; and the time.
-    fn holder() -> (Served, Clock) {
-        let clock = Clock::manual(1_000_000);
-        let (mut table, uptime) = (LeaseTable::new(Shard::all()), clock.uptime());
+    /// A node that has taken all shards, as its leases say.
+    fn holder() -> Served {
+        let (mut table, uptime) = (LeaseTable::new(Shard::all()), Clock::manual(1_000_000).uptime());
         let now_ms = uptime.now_ms();
         let mut leases = Leases::new(NodeId::new(1), Timing::default(), now_ms);
         for action in leases.poll(now_ms) {
@@ -148,12 +147,12 @@ mod tests {
                 leases.acquired(&asked, Some(&table.acquire(&asked, now_ms)), now_ms);
             }
         }
-        (Served::under(leases, uptime), clock)
+        Served::under(leases, uptime)
     }
 
     #[test]
     fn nothing_begins_in_a_shard_before_it_is_known_how_its_webhooks_are_doing() {
-        let (served, clock) = holder();
+        let served = holder();
         let endpoint = EndpointId(7);
         let shard = Shard::of(endpoint);
         let epoch = served.leases().and_then(|(leases, now_ms)| leases.lease(shard, now_ms));
@@ -166,7 +165,9 @@ mod tests {
 
         // What is given up meanwhile is not served after all.
         served.leave(shard);
-        clock.set(clock.now_ms() + Timing::default().ttl_ms);
+        let (mut leases, now_ms) = served.leases().expect("it is one of several");
+        leases.leave(now_ms);
+        drop(leases);
         assert!(!served.serve(lease) && !served.has(endpoint));
     }
 }

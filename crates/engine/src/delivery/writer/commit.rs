@@ -1,6 +1,6 @@
 //! One cycle: commit, then tell producers and the runtime. An item the database rejects fails alone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -213,6 +213,7 @@ impl Writer {
         let committed = committed.map(|(outcome, _)| &outcome.attempt);
         self.tally.count(committed.inspect(|attempt| self.meters.settled(attempt)));
         let mut settled = Vec::with_capacity(finished.len());
+        let mut taken_anew = BTreeSet::new();
         for ((one, outcome), fate) in finished.into_iter().zip(&batch.outcomes).zip(fates) {
             let key = one.item.pending.key;
             match fate {
@@ -220,6 +221,9 @@ impl Writer {
                     self.nodes.served.ended(key.endpoint_id);
                     if let Some(attempted) = one.trace {
                         self.traces.settled(attempted, &outcome.attempt, took);
+                    }
+                    if whose == Whose::Another && self.nodes.served.has(key.endpoint_id) {
+                        taken_anew.insert(key.endpoint_id);
                     }
                     let is_to_be_sent = |pending: &Pending| {
                         whose == Whose::Ours && pending.key.due_at_ms != crate::store::PARKED_DUE_MS
@@ -243,6 +247,11 @@ impl Writer {
         }
         if !settled.is_empty() {
             self.send(Message::Settled(settled)).await;
+        }
+        // The shard was this node's again before that was committed. Its rows stand as they were, and what was read when it
+        // was taken left out what was still to be settled.
+        for endpoint in taken_anew {
+            self.send(Message::Opened(endpoint)).await;
         }
     }
 
@@ -489,3 +498,6 @@ impl Part {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

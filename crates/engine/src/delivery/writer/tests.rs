@@ -11,17 +11,17 @@ use crate::randomness::Randomness;
 use crate::store::memory::Memory;
 use crate::store::{Accept, Batch, MAX_TARGETS, ProgramRecord, SettingsChange, Target};
 
-struct Fixture {
+pub(super) struct Fixture {
     handle: WriterHandle,
     /// Not run yet, it is a writer whose store has not answered yet.
-    writer: Writer,
+    pub(super) writer: Writer,
     store: Arc<Memory>,
     program: ProgramId,
     stop: CancellationToken,
-    _inbox: mpsc::Receiver<Message>,
+    pub(super) inbox: mpsc::Receiver<Message>,
 }
 
-async fn fixture() -> Fixture {
+pub(super) async fn fixture() -> Fixture {
     let store = Memory::new();
     create_program(&store).await;
     fixture_of(store, Nodes::alone()).await
@@ -70,7 +70,7 @@ async fn fixture_of(store: Memory, nodes: Nodes) -> Fixture {
         is_winding_down: stop.clone(),
         stop: stop.clone(),
     });
-    Fixture { handle, writer, store, program: program(), stop, _inbox: inbox }
+    Fixture { handle, writer, store, program: program(), stop, inbox }
 }
 
 type Answer = Result<Vec<Result<Receipt, EngineError>>, EngineError>;

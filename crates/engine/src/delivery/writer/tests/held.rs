@@ -74,7 +74,7 @@ async fn holding() -> Holding {
     own.lead_under(lease);
     let as_store: Arc<dyn Store> = Arc::new(elsewhere.joined(NodeId::new(1), "", &clock));
     let (nodes, _) = Nodes::at(&as_store, clock.uptime(), Timing::of(15_000));
-    let Fixture { handle, writer, stop, _inbox: inbox, .. } = fixture_of(own, nodes).await;
+    let Fixture { handle, writer, stop, inbox, .. } = fixture_of(own, nodes).await;
     let running = tokio::spawn(writer.run());
     let asking = handle.clone();
     let enabling =
