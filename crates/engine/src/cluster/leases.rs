@@ -110,7 +110,7 @@ pub struct Leases {
     is_asking: bool,
     /// When the last answer came.
     heard_ms: Option<i64>,
-    /// What was another node's is not taken before.
+    /// Nothing is taken before.
     settled_ms: i64,
     renew_at_ms: i64,
     look_at_ms: i64,
@@ -251,14 +251,13 @@ impl Leases {
         for row in &snapshot.leases {
             self.see(row, &seen);
         }
-        if now_ms < self.settled_ms {
-            // Nor is anything given away to those that are back, as if they were to have what the others have.
-            self.look_by(self.settled_ms);
-        } else {
-            self.move_one();
-        }
+        self.move_one();
         if self.moving.is_some() {
             self.look_by(now_ms + self.timing.look_ms);
+        }
+        if !self.to_acquire.is_empty() && now_ms < self.settled_ms {
+            self.to_acquire.clear();
+            self.look_by(self.settled_ms);
         }
     }
 
@@ -370,19 +369,15 @@ impl Leases {
         }
     }
 
-    /// Where others are missing after a silence, they may be as far from the database as this node was until now: whoever is
-    /// back first would take what is theirs, while they still have to write what they have sent. From one renewal to the latest
-    /// answer to the next is no silence. What is longer may be shorter than a lease: of those that are away at once, some have
-    /// renewed long before, and others hold theirs all the time.
+    /// Where nobody holds anything although there were others, they may be as far from the database as this node was
+    /// until now: whoever is back first would take everything.
     fn settle_down(&mut self, snapshot: &Snapshot, now_ms: i64) {
-        let usual_ms = self.timing.renewal_ms + self.timing.ttl_ms / 6;
-        let was_silent = match self.heard_ms {
-            Some(heard_ms) => now_ms - heard_ms > usual_ms,
-            // It has just begun, and nobody holds anything.
-            None => snapshot.leases.iter().all(LeaseRow::is_over),
-        };
+        let was_silent = self.heard_ms.is_none_or(|heard_ms| now_ms - heard_ms >= self.timing.ttl_ms);
         let is_missing = |node: &NodeRow| node.presence == Presence::Staying && node.remaining_ms <= 0;
-        if was_silent && snapshot.nodes.iter().any(is_missing) {
+        if was_silent
+            && snapshot.leases.iter().all(LeaseRow::is_over)
+            && snapshot.nodes.iter().any(is_missing)
+        {
             self.settled_ms = now_ms + self.timing.settling_ms;
         }
         self.heard_ms = Some(now_ms);
@@ -413,9 +408,7 @@ impl Leases {
             self.moving.take_if(|moving| *moving == shard);
         }
         if row.is_over() && is_wanted {
-            if row.owner == Some(self.me) || seen.now_ms >= self.settled_ms {
-                self.to_acquire.push(row.lease);
-            }
+            self.to_acquire.push(row.lease);
         } else if has_other_owner {
             let owner_gives = is_wanted && row.owner.is_some_and(|owner| seen.living.contains(&owner));
             let wait_ms = if owner_gives { self.timing.look_ms } else { row.remaining_ms };

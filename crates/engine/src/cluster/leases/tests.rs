@@ -252,32 +252,6 @@ fn after_a_cut_the_first_node_that_is_back_does_not_take_everything() {
     assert_eq!(world.most_moving, 0);
 }
 
-/// Both are cut off for most of a lease: the other one had renewed long before and has lost its shard, this one just now.
-#[test]
-fn after_a_silence_shorter_than_a_lease_others_have_time_to_come_back_to_what_they_had() {
-    const BACK_MS: i64 = 4_900 + TTL_MS * 4 / 5;
-    let mut table = LeaseTable::new([SHARD]);
-    let mut other = Leases::new(OTHER, Timing::default(), 0);
-    let asked = renewal(&mut other, 0);
-    other.renewed(&asked, Some(&table.renew(&asked, 0)), 0);
-    let taken = table.acquire(&acquisition(&mut other, 0), 0);
-
-    let mut leases = Leases::new(ME, Timing::default(), 4_900);
-    let asked = renewal(&mut leases, 4_900);
-    leases.renewed(&asked, Some(&table.renew(&asked, 4_900)), 4_900);
-    let asked = renewal(&mut leases, 9_900);
-    leases.renewed(&asked, None, 12_400);
-    let asked = renewal(&mut leases, BACK_MS);
-    leases.renewed(&asked, Some(&table.renew(&asked, BACK_MS)), BACK_MS);
-    assert_eq!(leases.poll(BACK_MS), []);
-
-    // It does not come back.
-    let settled_ms = BACK_MS + Timing::default().settling_ms;
-    let asked = renewal(&mut leases, settled_ms);
-    leases.renewed(&asked, Some(&table.renew(&asked, settled_ms)), settled_ms);
-    assert_eq!(acquisition(&mut leases, settled_ms).leases, taken);
-}
-
 #[test]
 fn a_node_that_was_paused_past_its_leases_gets_its_share_back() {
     let mut world = World::new();

@@ -122,20 +122,16 @@ fn fifty_nodes_share_evenly_and_take_over_in_time() {
 
 #[test]
 fn fifty_nodes_come_back_from_a_database_that_was_away() {
-    // For longer than a lease, and for so long that some have lost theirs.
-    for cut_ms in [60_000, 12_000] {
-        let mut world = fifty(&mut SmallRng::seed_from_u64(51));
-        let before = world.loads();
-        world.is_cut = true;
-        world.run(cut_ms);
-        world.is_cut = false;
-        world.measure_anew();
-        world.run(2_000);
-        report(&format!("all 50 cut off for {cut_ms} ms"), &world);
-        assert_eq!(world.loads(), before);
-        assert_eq!(world.most_moving, 0);
-        assert!(storm(&world).0 <= 2 * NODES, "{:?}", storm(&world));
-    }
+    let mut world = fifty(&mut SmallRng::seed_from_u64(51));
+    let before = world.loads();
+    world.is_cut = true;
+    world.run(60_000);
+    world.is_cut = false;
+    world.measure_anew();
+    world.run(2_000);
+    report("all 50 cut off for a minute", &world);
+    assert_eq!(world.loads(), before);
+    assert!(storm(&world).0 <= 2 * NODES, "{:?}", storm(&world));
 }
 
 #[test]
