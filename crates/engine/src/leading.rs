@@ -243,9 +243,7 @@ impl Engine {
         endpoints.retain(|id| !self.nodes.served.has(*id));
         endpoints.sort_unstable();
         endpoints.dedup();
-        let mut health = cluster.health_of(&endpoints).await?;
-        // Of what was taken over meanwhile the writer knows better.
-        health.retain(|(id, _)| !self.nodes.served.has(*id));
+        let health = cluster.health_of(&endpoints).await?;
         self.directory.set_health(&health);
         Ok(())
     }

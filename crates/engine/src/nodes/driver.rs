@@ -205,13 +205,14 @@ impl Driver {
     fn carry_out(&self, begun: Vec<Lease>, drained: Vec<Lease>, stopped: Vec<Shard>) {
         let served = &self.shared.nodes.served;
         for shard in drained.iter().map(|lease| lease.shard).chain(stopped.iter().copied()) {
-            served.leave(shard);
+            served.serve(shard, false);
             self.shared.leaving.begin(shard);
         }
         if drained.iter().any(|lease| lease.shard == LEAD) {
             self.shared.lead(None);
         }
         for lease in &begun {
+            served.serve(lease.shard, true);
             if lease.shard == LEAD {
                 self.shared.lead(Some(*lease));
             }
@@ -369,22 +370,13 @@ impl Shared {
     async fn take_over(&self, mut leases: Vec<Lease>) {
         // What is read afterwards is not forgotten again.
         self.leaving.until_left(&leases).await;
-        let mut is_begun = false;
         loop {
             leases.retain(|lease| self.nodes.served.holds(*lease));
             if leases.is_empty() {
                 return;
             }
-            // Once something is sent, health is the writer's to say: what is read is older.
-            let read = if is_begun { self.read(&leases).await } else { self.read_health(&leases).await };
-            match read {
-                Ok(()) if is_begun => return,
-                Ok(()) => {
-                    leases.retain(|lease| self.nodes.served.serve(*lease));
-                    is_begun = true;
-                    // Whom not to send to, before anything else is told of.
-                    let _ = self.runtime.send(Message::Began(Vec::new())).await;
-                }
+            match self.read(&leases).await {
+                Ok(()) => return,
                 Err(error) => {
                     tracing::warn!(%error, "what waits in new shards cannot be read yet");
                     tokio::time::sleep(RETRY_WAIT).await;
@@ -393,29 +385,20 @@ impl Shared {
         }
     }
 
-    /// Reads how the webhooks in these shards are doing. Nothing is sent to them yet, so nobody writes that.
-    async fn read_health(&self, leases: &[Lease]) -> Result<(), StoreError> {
-        let Some(cluster) = self.store.cluster() else { return Ok(()) };
-        self.catch_up().await?;
-        for of_all in [self.directory.enabled_endpoints(), self.directory.disabled_endpoints()] {
-            for part in among(of_all, leases).chunks(ENDPOINTS_AT_ONCE) {
-                self.directory.set_health(&cluster.health_of(part).await?);
-            }
-        }
-        Ok(())
-    }
-
-    /// What was changed before is known.
-    async fn catch_up(&self) -> Result<(), StoreError> {
-        self.writer.catch_up().await.map_err(|error| StoreError::Unavailable(error.to_string().into()))
-    }
-
     async fn read(&self, leases: &[Lease]) -> Result<(), StoreError> {
-        // Of what was changed before they were served nobody has made what follows for their rows.
-        self.catch_up().await?;
-        let enabled = among(self.directory.enabled_endpoints(), leases);
-        let disabled = among(self.directory.disabled_endpoints(), leases);
-        let gone = among(self.store.pending_without_webhook().await?, leases);
+        let Some(cluster) = self.store.cluster() else { return Ok(()) };
+        // What was changed before is known before anything is sent.
+        self.writer.catch_up().await.map_err(|error| StoreError::Unavailable(error.to_string().into()))?;
+        let is_new = |id: &EndpointId| leases.iter().any(|lease| lease.shard == Shard::of(*id));
+        let mut enabled = self.directory.enabled_endpoints();
+        enabled.retain(is_new);
+        let mut disabled = self.directory.disabled_endpoints();
+        disabled.retain(is_new);
+        for part in enabled.chunks(ENDPOINTS_AT_ONCE).chain(disabled.chunks(ENDPOINTS_AT_ONCE)) {
+            self.directory.set_health(&cluster.health_of(part).await?);
+        }
+        let mut gone = self.store.pending_without_webhook().await?;
+        gone.retain(is_new);
         let unparked = earliest_due(self.store.as_ref(), &disabled).await?;
         let moves = gone.into_iter().map(|id| (id, Move::Delete));
         self.writer.resume(moves.chain(unparked.into_iter().map(|(id, _)| (id, Move::Park))).collect()).await;
@@ -423,12 +406,6 @@ impl Shared {
         let _ = self.runtime.send(Message::Began(due)).await;
         Ok(())
     }
-}
-
-/// Those in the shards of these leases.
-fn among(mut endpoints: Vec<EndpointId>, leases: &[Lease]) -> Vec<EndpointId> {
-    endpoints.retain(|id| leases.iter().any(|lease| lease.shard == Shard::of(*id)));
-    endpoints
 }
 
 /// [`Store::earliest_due`] of however many.

@@ -15,8 +15,7 @@ pub struct Served(Option<Box<Shards>>);
 struct Shards {
     leases: Mutex<Leases>,
     uptime: Uptime,
-    /// Whether what waits there is read and delivered here. Set before it is read, and once it is known how the webhooks are
-    /// doing: what is sent from then on is judged by that, and written over what another node has found.
+    /// Whether what waits there is read and delivered here. Set before it is read.
     begun: [AtomicBool; Shard::COUNT],
     /// Attempts and endings that are begun and not yet committed.
     under_way: [AtomicU32; Shard::COUNT],
@@ -51,9 +50,7 @@ impl Served {
         let shard = Shard::of(endpoint);
         // Counted first: whoever drains looks at the count once nothing new is begun.
         shards.under_way[index(shard)].fetch_add(1, Ordering::SeqCst);
-        let leased = shards.leases().lease(shard, shards.uptime.now_ms());
-        let is_begun = shards.begun[index(shard)].load(Ordering::SeqCst);
-        let epoch = leased.filter(|_| is_begun);
+        let epoch = shards.leases().lease(shard, shards.uptime.now_ms());
         if epoch.is_none() {
             self.ended(endpoint);
         }
@@ -72,23 +69,10 @@ impl Served {
         self.0.as_ref().is_none_or(|shards| shards.under_way[index(shard)].load(Ordering::SeqCst) == 0)
     }
 
-    /// What is committed for a shard from now on is delivered here, as long as this lease is held and not given up; whether
-    /// it is.
-    pub(super) fn serve(&self, lease: Lease) -> bool {
-        let Some(shards) = &self.0 else { return true };
-        // Held until it is set: whoever takes the lease away comes before or after all of this.
-        let leases = shards.leases();
-        let is_held = leases.lease(lease.shard, shards.uptime.now_ms()) == Some(lease.epoch);
-        if is_held {
-            shards.begun[index(lease.shard)].store(true, Ordering::SeqCst);
-        }
-        is_held
-    }
-
-    /// What is committed for a shard from now on is not delivered here any more.
-    pub(super) fn leave(&self, shard: Shard) {
+    /// What is committed for a shard from now on is delivered here, or not any more.
+    pub(super) fn serve(&self, shard: Shard, is_begun: bool) {
         if let Some(shards) = &self.0 {
-            shards.begun[index(shard)].store(false, Ordering::SeqCst);
+            shards.begun[index(shard)].store(is_begun, Ordering::SeqCst);
         }
     }
 
@@ -124,50 +108,4 @@ impl Shards {
 
 fn index(shard: Shard) -> usize {
     usize::from(shard.number())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::Clock;
-    use crate::cluster::{Action, LeaseTable, NodeId, Timing};
-
-    /// A node that has taken all shards, as its leases say.
-    fn holder() -> Served {
-        let (mut table, uptime) = (LeaseTable::new(Shard::all()), Clock::manual(1_000_000).uptime());
-        let now_ms = uptime.now_ms();
-        let mut leases = Leases::new(NodeId::new(1), Timing::default(), now_ms);
-        for action in leases.poll(now_ms) {
-            if let Action::Renew(asked) = action {
-                leases.renewed(&asked, Some(&table.renew(&asked, now_ms)), now_ms);
-            }
-        }
-        for action in leases.poll(now_ms) {
-            if let Action::Acquire(asked) = action {
-                leases.acquired(&asked, Some(&table.acquire(&asked, now_ms)), now_ms);
-            }
-        }
-        Served::under(leases, uptime)
-    }
-
-    #[test]
-    fn nothing_begins_in_a_shard_before_it_is_known_how_its_webhooks_are_doing() {
-        let served = holder();
-        let endpoint = EndpointId(7);
-        let shard = Shard::of(endpoint);
-        let epoch = served.leases().and_then(|(leases, now_ms)| leases.lease(shard, now_ms));
-        let lease = Lease { shard, epoch: epoch.expect("is held") };
-        assert_eq!(served.begin(endpoint), None);
-        assert!(served.is_quiet(shard) && !served.has(endpoint));
-        assert!(served.serve(lease) && served.has(endpoint));
-        assert_eq!(served.begin(endpoint), epoch);
-        assert!(!served.is_quiet(shard));
-
-        // What is given up meanwhile is not served after all.
-        served.leave(shard);
-        let (mut leases, now_ms) = served.leases().expect("it is one of several");
-        leases.leave(now_ms);
-        drop(leases);
-        assert!(!served.serve(lease) && !served.has(endpoint));
-    }
 }
