@@ -15,7 +15,7 @@ use crate::error::EngineError;
 use crate::store::{EndpointRecord, SettingsChange, WebhooksChange};
 
 const HEADERS_OF_ANOTHER_HOST: &str = "must be given with a payloadUrl of another host: the values that are there were given for \
-    the present one; {} removes them";
+    the present one; an empty object removes them";
 
 /// What is to be set about a webhook; what is `None` stays, or gets its default.
 #[derive(Debug, Clone, Default)]

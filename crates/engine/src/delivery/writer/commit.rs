@@ -346,12 +346,6 @@ impl Writer {
         }
     }
 
-    /// Counts and notes a write that failed, of all that does not go the way of events and outcomes.
-    pub(super) fn failed(&self, error: StoreError) -> EngineError {
-        self.meters.failed_commits.of(&error).add(1);
-        self.note(error)
-    }
-
     /// Logs a failure of the store, stops the engine when it is fatal, and turns it into a use case's error.
     pub(super) fn note(&self, error: StoreError) -> EngineError {
         match &error {

@@ -104,6 +104,12 @@ impl WriterHandle {
 }
 
 impl Writer {
+    /// Counts and notes a write that failed, of all that does not go the way of events and outcomes.
+    pub(super) fn failed(&self, error: crate::store::StoreError) -> EngineError {
+        self.meters.failed_commits.of(&error).add(1);
+        self.note(error)
+    }
+
     /// Something else was written, and may have been all the time: upkeep that waits has its turn now and then.
     pub(super) async fn keep_up_after_cycle(&mut self) {
         self.cycles_since_upkeep = self.cycles_since_upkeep.saturating_add(1);
