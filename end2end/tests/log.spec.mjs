@@ -214,10 +214,10 @@ test('all that match are counted, then sent in the background', async ({ page, s
   await page.getByRole('link', { name: 'Resend all that match…' }).click();
   await question.getByRole('button', { name: 'Resend 60 deliveries' }).click();
   await expect(question).toHaveCount(0);
-  await expect(job.getByText('60 deliveries were queued to be sent again.')).toBeVisible();
+  await expect(job.getByText('57 deliveries were queued to be sent again.')).toBeVisible();
   await expect.poll(() => receiver.at('/hook').length).toBe(60);
   await page.reload();
-  await expect(job.getByText('60 deliveries were queued to be sent again.')).toBeVisible();
+  await expect(job.getByText('57 deliveries were queued to be sent again.')).toBeVisible();
   await job.getByRole('link', { name: 'Dismiss' }).click();
   await expect(job).toHaveCount(0);
 });
@@ -421,12 +421,13 @@ test.describe('without JavaScript', () => {
     await test.step('all that match', async () => {
       await page.goto(`${server.url}/programs/${program}/deliveries?state=undeliverable`);
       await page.getByRole('link', { name: 'Resend all that match…' }).click();
-      await page.getByRole('button', { name: 'Resend 60 deliveries' }).click();
+      // The three have arrived.
+      await page.getByRole('button', { name: 'Resend 57 deliveries' }).click();
       // The answer to the form has to be there before it can be loaded again.
       await page.waitForURL(/[?&]job=/);
-      await expect.poll(() => receiver.at('/hook').length).toBe(63);
+      await expect.poll(() => receiver.at('/hook').length).toBe(60);
       await page.reload();
-      await expect(job.getByText('60 deliveries were queued to be sent again.')).toBeVisible();
+      await expect(job.getByText('57 deliveries were queued to be sent again.')).toBeVisible();
     });
 
     await test.step('older ones are a page away', async () => {

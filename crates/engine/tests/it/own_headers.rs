@@ -154,8 +154,8 @@ async fn values_that_are_live_do_not_go_to_another_host() {
     assert!(refused.iter().all(|error| matches!(error, Some(EngineError::Invalid(_)))), "{refused:?}");
 
     // At the same host, under another path, it has its value still; elsewhere with one of its own.
-    let path = DraftRow { url: format!("{}/path", here.url.trim_end_matches('/')), ..here.clone() };
-    let saved = engine.save_draft(program, saved.version, vec![path]).await.expect("saved");
+    let deeper = DraftRow { url: format!("{}/path", here.url.trim_end_matches('/')), ..here.clone() };
+    let saved = engine.save_draft(program, saved.version, vec![deeper]).await.expect("saved");
     assert_eq!(saved.problems, [[]]);
     let header = typed(&here.headers.as_ref().expect("shown")[0].key, "authorization", Some("another"));
     let own = DraftRow { headers: Some(vec![header]), ..moved };

@@ -20,7 +20,7 @@ use crate::texts::texts;
 impl Editor {
     /// Does what a button asks for.
     pub fn act(self, intent: &Intent) {
-        if self.is_ending.get_untracked() {
+        if self.is_ending().get_untracked() {
             return;
         }
         self.failure.set(None);
@@ -45,10 +45,11 @@ impl Editor {
 
     /// What is typed until it is done would be lost, and pressing the button once more would fail.
     fn end_draft(self, work: Pin<Box<dyn Future<Output = ()>>>) {
-        self.is_ending.set(true);
+        let is_ending = self.is_ending();
+        is_ending.set(true);
         spawn_local(async move {
             work.await;
-            let _ = self.is_ending.try_set(false);
+            let _ = is_ending.try_set(false);
         });
     }
 

@@ -21,7 +21,7 @@ pub fn Bar(editor: Editor) -> impl IntoView {
     // Without JavaScript the server knows of changes only when they are sent to it, so the button is for pressing.
     let is_alive = RwSignal::new(false);
     effect(move |_| is_alive.set(true));
-    let is_idle = move || editor.is_ending.get() || is_alive.get() && !has_changes.get();
+    let is_idle = move || editor.is_ending().get() || is_alive.get() && !has_changes.get();
     // On a small screen it sticks to the window only while there is something to do in it.
     let waits = move || has_draft.get() || has_changes.get();
     view! {
@@ -56,7 +56,7 @@ fn State(editor: Editor) -> impl IntoView {
         }
     };
     move || {
-        if editor.is_ending.get() {
+        if editor.is_ending().get() {
             return texts.webhooks_one_moment().into_any();
         }
         match editor.saving.get() {

@@ -53,8 +53,6 @@ pub struct Editor {
     pub said: RwSignal<String>,
     /// What was done last, as long as it can be undone.
     pub undo: RwSignal<Option<Undo>>,
-    /// Whether the draft is just being published, thrown away or decided about; nothing is changed meanwhile.
-    pub is_ending: RwSignal<bool>,
     /// A sample of each event the program can have, as JSON.
     pub examples: StoredValue<Vec<(EventKind, String)>>,
     /// How far saving is.
@@ -91,7 +89,6 @@ impl Editor {
             failure: RwSignal::new(None),
             said: RwSignal::new(said.to_owned()),
             undo: RwSignal::new(None),
-            is_ending: RwSignal::new(false),
             examples: StoredValue::new(loaded.examples),
             progress: StoredValue::new(Progress::new()),
         };

@@ -59,7 +59,7 @@ pub fn PanelForm(editor: Editor) -> impl IntoView {
             <div class="panel-failure" tabindex="-1">
                 {drawn(move || editor.failure.get().map(|failure| view! { <FailureNotice failure/> }))}
             </div>
-            <fieldset class="panel-fields" disabled=!editor.may_edit inert=attr(move || editor.is_ending.get())><Rows editor/></fieldset>
+            <fieldset class="panel-fields" disabled=!editor.may_edit inert=attr(move || editor.is_ending().get())><Rows editor/></fieldset>
             {editor.may_edit.then(|| view! { <AddButton editor/> })}
             <p class="said" id="said" role="status" tabindex="-1">{drawn(move || editor.said.get())}</p>
             <UndoToast editor/>

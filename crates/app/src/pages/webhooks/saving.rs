@@ -24,7 +24,7 @@ const QUIET: Duration = Duration::from_millis(600);
 /// What the panel shows something of.
 const SHOWN: [Change; 4] = [Change::Program, Change::Webhooks, Change::Draft, Change::Deliveries];
 
-/// How far saving is. Nothing on the page shows it.
+/// How far saving is.
 pub struct Progress {
     /// Counts what was typed.
     edits: u64,
@@ -38,6 +38,8 @@ pub struct Progress {
     turn: Arc<Mutex<()>>,
     /// What was typed while the last save was on its way, when the page was left.
     last_words: LastWords,
+    /// Whether the draft is just being published, thrown away or decided about; nothing is changed meanwhile.
+    is_ending: RwSignal<bool>,
     /// What undoing has to know.
     pub(super) undoing: Undoing,
     /// Owns the signals of rows that are added by event handlers.
@@ -56,6 +58,7 @@ impl Progress {
             timer: None,
             turn: Arc::default(),
             last_words: Arc::default(),
+            is_ending: RwSignal::new(false),
             undoing: Undoing::default(),
             owner: Owner::current().map(|owner| owner.downgrade()),
         }
@@ -76,6 +79,11 @@ impl Editor {
             Some(owner) => owner.with(make),
             None => make(),
         }
+    }
+
+    /// Whether the draft is just being published, thrown away or decided about.
+    pub fn is_ending(self) -> RwSignal<bool> {
+        self.progress.with_value(|progress| progress.is_ending)
     }
 
     /// Whether something typed is not on the server.

@@ -61,7 +61,7 @@ impl Editor {
 
     /// Undoes what was done last, if that is not too long ago.
     pub fn undo(self) {
-        if self.is_ending.get_untracked() {
+        if self.is_ending().get_untracked() {
             return;
         }
         let Some(undo) = self.undo.get_untracked() else { return };
