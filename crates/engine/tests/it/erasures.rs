@@ -27,8 +27,8 @@ use crate::store::make;
 const BEGAN_MS: i64 = 1_800_000_000_000;
 const EMAIL: &str = "ada.lovelace@example.com";
 
-/// Repeats what it gets, and answers 200.
-async fn echo() -> String {
+/// Answers 200 with what `answer` makes of a body.
+async fn answering(answer: fn(&[u8]) -> &[u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("http://{}/", listener.local_addr().expect("an address"));
     tokio::spawn(async move {
@@ -38,13 +38,18 @@ async fn echo() -> String {
                 connection.read_buf(&mut request).await.expect("reads");
             }
             let at = request.windows(4).position(|part| part == b"\r\n\r\n").expect("has a body") + 4;
-            let body = &request[at..];
+            let body = answer(&request[at..]);
             let head =
                 format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
             connection.write_all(&[head.as_bytes(), body].concat()).await.expect("writes");
         }
     });
     url
+}
+
+/// Repeats what it gets.
+async fn echo() -> String {
+    answering(|body| body).await
 }
 
 async fn start(store: Arc<dyn Store>, clock: &Clock) -> Arc<Engine> {
@@ -158,23 +163,6 @@ async fn nothing_of_a_participant_is_left_in_the_database_or_beside_it() {
     assert_eq!(files_with(directory.path(), EMAIL), Vec::<String>::new());
 }
 
-/// Answers 200 without a body.
-async fn silent() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let url = format!("http://{}/", listener.local_addr().expect("an address"));
-    tokio::spawn(async move {
-        while let Ok((mut connection, _)) = listener.accept().await {
-            let mut request = Vec::new();
-            while !request.ends_with(b"}") {
-                connection.read_buf(&mut request).await.expect("reads");
-            }
-            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-            connection.write_all(answer).await.expect("writes");
-        }
-    });
-    url
-}
-
 /// Where nobody listens.
 async fn nowhere() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -189,7 +177,7 @@ async fn an_event_whose_receiver_answered_nothing_or_was_not_there_is_erased() {
     let engine = start(store, &Clock::system()).await;
     let acting = operator(&engine);
     for (url, state) in
-        [(silent().await, DeliveryState::Delivered), (nowhere().await, DeliveryState::Retrying)]
+        [(answering(|_| b"").await, DeliveryState::Delivered), (nowhere().await, DeliveryState::Retrying)]
     {
         let id = program(&engine).await;
         webhook(&engine, &id, url, true).await;
