@@ -134,6 +134,11 @@ impl Engine {
         self.leaving.cancel();
     }
 
+    /// Whether other nodes are known of.
+    pub fn has_other_nodes(&self) -> bool {
+        self.nodes.has_others()
+    }
+
     /// How many shards it delivers to.
     pub fn shards(&self) -> usize {
         self.nodes.served.shards()

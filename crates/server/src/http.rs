@@ -152,7 +152,8 @@ pub fn router(state: AppState) -> Router {
 }
 
 async fn ready(State(state): State<AppState>) -> Response {
-    if state.engine.is_ready() {
+    let is_leaving = state.nodes.as_ref().is_some_and(Forward::is_handing_over);
+    if state.engine.is_ready() && !is_leaving {
         (StatusCode::OK, "ready\n").into_response()
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready\n").into_response()

@@ -33,8 +33,8 @@ use crate::{crash, log, nodes, request, secrets};
 /// Open requests get this long to finish after a stop is asked for; attempts under way then get theirs.
 const REQUESTS_GRACE: Duration = Duration::from_secs(10);
 
-/// Of several servers another one leads after this time at most, so that nobody waits for the slowest request. What the lead is
-/// needed for and is not begun to be written by then fails, and can be asked of the next one.
+/// Of several servers another one leads after this time, so that nobody waits for the slowest request: nothing is begun any more
+/// that the lead is needed for, and what is not begun to be written by then fails, and can be asked of the next one.
 const LEAD_GRACE: Duration = Duration::from_millis(500);
 
 /// More than an attempt takes, unless the settings say otherwise. Traces have theirs of it.
@@ -226,31 +226,34 @@ async fn listen(
         listener.serve(move |_| MetricsFront(state.clone()), &stop)
     });
     let telling = tokio::spawn(tell_of_limits(state.clone(), stop.clone()));
-    let serving = listener.serve(move |peer| Front::new(state.clone(), router.clone(), peer), &stop);
+    let serving = {
+        let state = state.clone();
+        listener.serve(move |peer| Front::new(state.clone(), router.clone(), peer), &stop)
+    };
     let ended = tokio::select! {
         _ = stop_signals.wait() => Ended::Asked,
         () = engine.failed() => Ended::Failed,
     };
+    leave(&state).await;
     stop.cancel();
+    let grace = REQUESTS_GRACE.saturating_sub(LEAD_GRACE);
     let metrics = async {
         if let Some(metrics) = metrics {
-            metrics.finish(REQUESTS_GRACE).await;
+            metrics.finish(grace).await;
         }
     };
-    let leave = async {
-        tokio::time::sleep(LEAD_GRACE).await;
-        engine.leave();
-    };
-    let finish = async { tokio::join!(serving.finish(REQUESTS_GRACE), metrics) };
-    tokio::pin!(finish);
-    tokio::select! {
-        _ = &mut finish => {}
-        () = leave => {
-            finish.await;
-        }
-    }
+    tokio::join!(serving.finish(grace), metrics);
     let _ = telling.await;
     Ok(ended)
+}
+
+/// Leaves the lead and the deliveries to other servers, if there are any.
+async fn leave(state: &AppState) {
+    if let Some(nodes) = state.nodes.as_ref().filter(|_| state.engine.has_other_nodes()) {
+        nodes.hand_over();
+        tokio::time::sleep(LEAD_GRACE).await;
+        state.engine.leave();
+    }
 }
 
 /// Ends deliveries, then traces, which tell of them.

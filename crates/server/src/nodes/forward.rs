@@ -3,6 +3,7 @@
 //! While there is none, as for a moment after it has stopped, a request waits: it is only sent again where it was not begun, or
 //! changes nothing.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub struct Forward {
     bodies: BodyRoom,
     /// Since it was last asked for a look at who leads.
     looked: Mutex<Option<Stopwatch>>,
+    /// This node is about to leave the lead.
+    is_handing_over: AtomicBool,
 }
 
 /// What becomes of a request.
@@ -58,7 +61,24 @@ impl Forward {
             pool: pool()?,
             bodies: BodyRoom::for_forms(),
             looked: Mutex::new(None),
+            is_handing_over: AtomicBool::new(false),
         })
+    }
+
+    /// From now on nothing is begun here that only the node that leads does: another one leads soon. Whoever asks waits for
+    /// that one. A connection that is closed with a request on it would leave it unknown whether that was done.
+    pub fn hand_over(&self) {
+        self.is_handing_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this node is about to leave.
+    pub fn is_handing_over(&self) -> bool {
+        self.is_handing_over.load(Ordering::Relaxed)
+    }
+
+    /// Whether a request is answered here that the node that leads answers.
+    fn leads(&self, engine: &Engine) -> bool {
+        engine.is_leading() && !self.is_handing_over()
     }
 
     /// Answers a request by the node that leads, unless it is to be answered here.
@@ -78,7 +98,7 @@ impl Forward {
         if let Some(peer) = passed_on {
             request.extensions_mut().insert(Peer(peer));
         }
-        if engine.is_leading() || is_answered_by_each(request.uri().path()) {
+        if self.leads(engine) || is_answered_by_each(request.uri().path()) {
             return Course::Here(request);
         }
         if passed_on.is_some() {
@@ -110,7 +130,7 @@ impl Forward {
         let leader = engine.leader();
         let mut waited = Stopwatch::start();
         loop {
-            if engine.is_leading() {
+            if self.leads(engine) {
                 return Ok(None);
             }
             let now = leader.borrow().clone();
