@@ -7,7 +7,8 @@ const OF_ONE: usize = 30;
 /// Lines of all failures of a stage that are repeated at most.
 const OF_ALL: usize = 300;
 
-/// Collects the reports of failing tests from what their runners print: libtest, Playwright, Node, and our own script.
+/// Collects the reports of failing tests from what their runners print: libtest, Playwright, Node, Schemathesis, and our own
+/// script.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Failures {
     lines: Vec<String>,
@@ -48,7 +49,9 @@ fn begins(line: &str) -> bool {
         number.parse::<u32>().is_ok() && rest.contains(".spec.mjs:") && rest.contains(" › ")
     });
     // Node: `✖ failing tests:`, and then each
-    of_libtest || of_playwright || line == "✖ failing tests:"
+    // Schemathesis: `____ GET /v2/campaigns ____`
+    let of_schemathesis = line.starts_with("____") && line.ends_with("____") && line.contains(' ');
+    of_libtest || of_playwright || of_schemathesis || line == "✖ failing tests:"
 }
 
 /// Whether it is all of a failure's report.
@@ -63,7 +66,9 @@ fn ends(line: &str) -> bool {
     let of_playwright = line.trim_start().split_once(' ').is_some_and(|(number, what)| {
         number.parse::<u32>().is_ok() && (what == "failed" || what.starts_with("passed ("))
     });
-    line == "failures:" || of_playwright
+    // Schemathesis: `==== SUMMARY ====`
+    let of_schemathesis = line.starts_with("====") && line.ends_with("====");
+    line == "failures:" || of_playwright || of_schemathesis
 }
 
 #[cfg(test)]
@@ -125,9 +130,29 @@ mod tests {
     }
 
     #[test]
+    fn schemathesis_says_which_and_why() {
+        let printed = [
+            "=================================== FAILURES ===================================",
+            "____________________________ GET /v2/campaigns ____________________________",
+            "1. Test Case ID: mPQiHd",
+            "",
+            "- Undocumented HTTP status code",
+            "=================================== SUMMARY ====================================",
+            "API Operations:",
+        ];
+        assert_eq!(seen(&printed), [printed[1], printed[2], printed[4]]);
+    }
+
+    #[test]
     fn what_passes_says_nothing() {
-        let printed =
-            ["test a::works ... ok", "  12 passed (3.4s)", "ℹ fail 0", "FAILED to find, as it should"];
+        let printed = [
+            "test a::works ... ok",
+            "  12 passed (3.4s)",
+            "ℹ fail 0",
+            "FAILED to find, as it should",
+            "____________",
+            "============================= 1 warning in 227.20s =============================",
+        ];
         assert_eq!(seen(&printed), Vec::<String>::new());
     }
 
