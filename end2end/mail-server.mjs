@@ -33,7 +33,9 @@ const server = new SMTPServer({
     done();
   },
   onData: async (stream, session, done) => {
-    const raw = await read(stream);
+    const raw = await read(stream).catch(({ message }) => say({ trouble: message }));
+    // Whoever sent it was killed in the middle of it.
+    if (!Buffer.isBuffer(raw)) return;
     const { headers, subject, text, html } = await PostalMime.parse(raw);
     const { mailFrom, rcptTo } = session.envelope;
     say({
