@@ -42,6 +42,7 @@ def before_call(context, case, kwargs):
         if is_meant_to_be_taken(case):
             announce_in_time(case.body)
             name_once(case.body)
+            give_headers_with_url(case)
         if is_meant_to_be_taken(case) and isinstance(case.body.get("campaignId"), str):
             case.body["campaignId"] = FILLED[0]["id"]
 
@@ -123,6 +124,12 @@ def name_once(body):
     components = body.get("components")
     if isinstance(components, list) and all(isinstance(one, dict) for one in components):
         body["components"] = list({one["component"]: one for one in components}.values())
+
+
+def give_headers_with_url(case):
+    """Values of headers do not go to another host unless they are given once more: the document says so in words."""
+    if case.operation.label == "PATCH /v2/campaign/{id}/webhooks/{webhookId}" and "payloadUrl" in case.body:
+        case.body.setdefault("headers", {})
 
 
 def send_to_receiver(body):

@@ -210,7 +210,9 @@ fn webhook_members() -> Value {
             "writeOnly": true,
             "description": "All headers that are added to each request, by name, at most 8 KiB together; null is none. \
                 Upper and lower case are the same, and some names are not yours to set, such as those of the \
-                connection, `content-type`, and what begins with `webhook-`, `growsurf-` or `groundswell-`.",
+                connection, `content-type`, and what begins with `webhook-`, `growsurf-` or `groundswell-`. Values \
+                stay with the host that they were given for: a `payloadUrl` of another one needs them, or an empty \
+                object, in the same change.",
         },
         "name": {
             "type": ["string", "null"],
