@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test there is, in stages. A stage that fails stops only those that need it, output
-//! streams through, and the end says how long each took, how many tests passed, and once more what failed and why.
+//! streams through, and the end says how long each took, how many tests passed, and once more what failed and why, in short
+//! as the very last.
 
 mod count;
 mod failures;
@@ -16,6 +17,9 @@ use self::failures::Failures;
 use self::stages::Stage;
 use crate::workspace::Workspace;
 use crate::{process, setup};
+
+/// So many lines about what failed are the last that is said.
+const MOST_IN_SHORT: usize = 20;
 
 /// What `cargo xtask test` accepts.
 #[derive(clap::Args)]
@@ -117,6 +121,11 @@ fn summarise(reports: &[Report], took: Duration) -> Result<()> {
     let failed: u64 = reports.iter().map(|report| report.seen.count.failed).sum();
     println!("\n{passed} passed, {failed} failed");
     if failed > 0 {
+        // Of a long output often only the last lines are shown.
+        let in_short = reports.iter().flat_map(|report| report.seen.failures.in_short());
+        for line in in_short.take(MOST_IN_SHORT) {
+            println!("{line}");
+        }
         bail!("tests failed");
     }
     Ok(())

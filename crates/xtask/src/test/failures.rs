@@ -7,11 +7,17 @@ const OF_ONE: usize = 30;
 /// Lines of all failures of a stage that are repeated at most.
 const OF_ALL: usize = 300;
 
+/// Lines of one failure that are said in short, and their characters.
+const IN_SHORT: usize = 4;
+const WIDTH: usize = 160;
+
 /// Collects the reports of failing tests from what their runners print: libtest, Playwright, Node, Schemathesis, and our own
 /// script.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Failures {
     lines: Vec<String>,
+    /// Where in these lines a report begins.
+    beginnings: Vec<usize>,
     /// Lines that the report which is being read may still have.
     left: usize,
 }
@@ -25,6 +31,7 @@ impl Failures {
         }
         if begins(line) {
             self.left = OF_ONE;
+            self.beginnings.push(self.lines.len());
         } else if is_whole(line) {
             self.left = self.left.max(1);
         }
@@ -37,6 +44,16 @@ impl Failures {
     /// The reports, line by line.
     pub fn lines(&self) -> &[String] {
         &self.lines
+    }
+
+    /// What each report begins with.
+    pub fn in_short(&self) -> impl Iterator<Item = String> {
+        let ends = self.beginnings.iter().skip(1).copied().chain([self.lines.len()]);
+        self.beginnings
+            .iter()
+            .zip(ends)
+            .flat_map(|(begin, end)| self.lines.get(*begin..end).unwrap_or_default().iter().take(IN_SHORT))
+            .map(|line| line.trim_start().chars().take(WIDTH).collect())
     }
 }
 
@@ -73,7 +90,7 @@ fn ends(line: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Failures, OF_ALL, OF_ONE};
+    use super::{Failures, OF_ALL, OF_ONE, WIDTH};
 
     fn seen(lines: &[&str]) -> Vec<String> {
         let mut failures = Failures::default();
@@ -141,6 +158,22 @@ mod tests {
             "API Operations:",
         ];
         assert_eq!(seen(&printed), [printed[1], printed[2], printed[4]]);
+    }
+
+    #[test]
+    fn each_is_said_in_short() {
+        let mut failures = Failures::default();
+        for name in ["a", "b"] {
+            failures.see(&format!("---- {name} stdout ----"));
+            for line in ["  thread panicked", "", &"x".repeat(1_000), "more", "and more"] {
+                failures.see(line);
+            }
+        }
+        let x = "x".repeat(WIDTH);
+        let of = |name: &str| {
+            [&format!("---- {name} stdout ----"), "thread panicked", &x, "more"].map(str::to_owned)
+        };
+        assert_eq!(failures.in_short().collect::<Vec<_>>(), [of("a"), of("b")].concat());
     }
 
     #[test]
