@@ -8,6 +8,7 @@
 //! or on their way into the store (`unsettled`). Everything that is committed while a refill reads is remembered and
 //! applied on top of what the refill returns, whichever of the two saw it first.
 
+mod commits;
 mod fair;
 mod measure;
 mod pace;
@@ -21,9 +22,10 @@ use std::collections::{BinaryHeap, HashMap};
 use bytes::Bytes;
 use groundswell_types::{DeliveryId, EventId};
 
+use self::commits::Commits;
 pub use self::pace::Answer;
 use self::pace::Pace;
-use self::queue::{Expiry, Horizon, NO_TIMER, Next, Queue, RunningRefill, WINDOW_MAX};
+use self::queue::{Expiry, Horizon, NO_TIMER, Next, Queue, bodies, refill};
 use self::turns::{Lane, Place, Turns};
 use self::window::Key;
 use super::breaker::Gate;
@@ -152,6 +154,7 @@ pub struct Scheduler {
     timers: BinaryHeap<Reverse<(i64, EndpointId)>>,
     next_generation: u64,
     kept_bytes: usize,
+    commits: Commits,
     actions: Vec<Action>,
 }
 
@@ -167,6 +170,7 @@ impl Scheduler {
             timers: BinaryHeap::new(),
             next_generation: 0,
             kept_bytes: 0,
+            commits: Commits::default(),
             actions: Vec::new(),
         }
     }
@@ -229,6 +233,7 @@ impl Scheduler {
     /// An attempt is over, its slot is free; its outcome is not yet committed.
     pub fn finished(&mut self, key: PendingKey, ended: Ended, now_ms: i64) {
         let endpoint = key.endpoint_id;
+        self.commits.await_one(now_ms);
         let slot = self.free_slot(key, ended.duration_ms);
         if let Some(queue) = self.queues.get_mut(&endpoint) {
             queue.hear(now_ms);
@@ -244,6 +249,7 @@ impl Scheduler {
     /// The outcome of an attempt, or an ending, is committed: the row `old` is gone, `retry` stands in its place.
     pub fn settled(&mut self, old: PendingKey, retry: Option<Pending>, now_ms: i64) {
         let endpoint = old.endpoint_id;
+        self.commits.come();
         let Some(queue) = self.queues.get_mut(&endpoint) else { return };
         queue.has_settled(old.delivery_id);
         queue.probe.take_if(|probe| *probe == old.delivery_id);
@@ -375,14 +381,20 @@ impl Scheduler {
         self.pace(endpoint).cap(self.limits.endpoint_slots)
     }
 
+    /// So many of an endpoint's deliveries have no committed outcome at most while more are to be sent.
+    fn most_unsettled(&self, now_ms: i64) -> usize {
+        if self.commits.are_late(now_ms) { 2 * self.limits.endpoint_slots } else { usize::MAX }
+    }
+
     fn pace(&self, endpoint: EndpointId) -> Pace {
         self.paces.get(&endpoint).copied().unwrap_or_default()
     }
 
     fn send(&mut self, lane: Lane, endpoint: EndpointId, now_ms: i64) {
         let (cap, cost_ms) = (self.cap(endpoint), self.pace(endpoint).cost_ms());
+        let most_unsettled = self.most_unsettled(now_ms);
         let Some(queue) = self.queues.get_mut(&endpoint) else { return };
-        let next = queue.next(cap, now_ms);
+        let next = queue.next(cap, most_unsettled, now_ms);
         let is_probe = next == Next::Probe;
         if !is_probe && next != Next::Send {
             // It had its turn, but time or circumstances have changed; settling takes it out.
@@ -432,7 +444,8 @@ impl Scheduler {
 
     /// Brings turns, timer and refill of an endpoint in line with its queue.
     fn settle(&mut self, endpoint: EndpointId, now_ms: i64) {
-        let (cap, pace) = (self.cap(endpoint), self.pace(endpoint));
+        let (cap, pace, most_unsettled) =
+            (self.cap(endpoint), self.pace(endpoint), self.most_unsettled(now_ms));
         let Some(queue) = self.queues.get_mut(&endpoint) else { return };
         queue.put_away(now_ms);
         let (before, bytes) = queue.window.count_bytes();
@@ -441,7 +454,7 @@ impl Scheduler {
         if queue.is_kept_waiting(&pace, cap, now_ms) {
             queue.receiver_awaited_ms = now_ms;
         }
-        let next = queue.next(cap, now_ms);
+        let next = queue.next(cap, most_unsettled, now_ms);
         let lane = matches!(next, Next::Send | Next::Probe).then(|| pace.lane(queue.gate.held.is_some()));
         if lane != queue.lane {
             if let Some(lane) = queue.lane {
@@ -476,24 +489,6 @@ impl Scheduler {
             self.queues.remove(&endpoint);
         }
     }
-}
-
-/// As many as an endpoint is sent before long, which takes `cap` at once: those of one that is dead would have been read in vain.
-fn bodies(cap: usize) -> usize {
-    (4 * cap).max(16)
-}
-
-fn refill(endpoint: EndpointId, queue: &mut Queue, (generation, bodies): (u64, usize)) -> Refill {
-    let after = match queue.horizon {
-        Horizon::UpTo(Some((due_at_ms, delivery_id))) => {
-            Some(PendingKey { endpoint_id: endpoint, due_at_ms, delivery_id })
-        }
-        Horizon::UpTo(None) | Horizon::Everything => None,
-    };
-    queue.refill = Some(Box::new(RunningRefill::new(generation, queue.horizon)));
-    let limit = if queue.gate.held.is_some() { 1 } else { WINDOW_MAX - queue.window.len() };
-    let bodies = if queue.gate.held.is_some() { 0 } else { bodies };
-    Refill { endpoint, after, limit, bodies, generation }
 }
 
 #[cfg(test)]

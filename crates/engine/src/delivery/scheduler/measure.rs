@@ -92,6 +92,12 @@ mod tests {
         scheduler.poll(now_ms).into_iter().filter_map(waited).collect()
     }
 
+    /// An attempt ends, and its outcome is committed at once.
+    fn end(scheduler: &mut Scheduler, row: Pending, ended: Ended, now_ms: i64) {
+        scheduler.finished(row.key, ended, now_ms);
+        scheduler.settled(row.key, None, now_ms);
+    }
+
     #[test]
     fn what_waits_for_a_slot_of_this_server_is_late_and_by_its_own_fault() {
         let mut scheduler = proven(1, 4, 2);
@@ -101,7 +107,7 @@ mod tests {
         assert_eq!(sent(&mut scheduler, 10), [(1, false)]);
         assert_eq!((scheduler.slots_in_use(), scheduler.oldest_due_ms(10)), (1, Some(2)));
         let quick = Ended { answer: Answer::Success, duration_ms: 1 };
-        scheduler.finished(pending(1, 1, 1).key, quick, 500);
+        end(&mut scheduler, pending(1, 1, 1), quick, 500);
         assert_eq!(sent(&mut scheduler, 500), [(2, false)]);
         assert_eq!(scheduler.oldest_due_ms(500), None);
     }
@@ -121,7 +127,7 @@ mod tests {
             scheduler.accepted(item(pending(1, 601, 2)), FlowId(1), 601);
             let mut all = sent(&mut scheduler, 601);
             // After a breaker has closed, one goes out at first.
-            scheduler.finished(pending(1, 20, 1).key, Ended { answer: Answer::Success, duration_ms: 1 }, 602);
+            end(&mut scheduler, pending(1, 20, 1), Ended { answer: Answer::Success, duration_ms: 1 }, 602);
             all.extend(sent(&mut scheduler, 602));
             assert_eq!(all, [(20, true), (601, false)]);
         }
@@ -133,13 +139,13 @@ mod tests {
         let slow = Ended { answer: Answer::Success, duration_ms: 4_000 };
         scheduler.accepted(item(pending(1, 1, 1)), FlowId(1), 1);
         assert_eq!(sent(&mut scheduler, 1), [(1, false)]);
-        scheduler.finished(pending(1, 1, 1).key, slow, 4_001);
+        end(&mut scheduler, pending(1, 1, 1), slow, 4_001);
         for number in 2..=3 {
             scheduler.accepted(item(pending(1, 4_100, number)), FlowId(1), 4_100);
         }
         assert_eq!(sent(&mut scheduler, 4_100), [(4_100, false)]);
         assert_eq!(scheduler.oldest_due_ms(6_000), None);
-        scheduler.finished(pending(1, 4_100, 2).key, slow, 8_100);
+        end(&mut scheduler, pending(1, 4_100, 2), slow, 8_100);
         assert_eq!(sent(&mut scheduler, 8_100), [(4_100, true)]);
     }
 
@@ -156,7 +162,7 @@ mod tests {
             now_ms += 200 + own_ms;
             for number in next..next + 2 {
                 let steady = Ended { answer: Answer::Success, duration_ms: 200 };
-                scheduler.finished(pending(1, 1, number).key, steady, now_ms);
+                end(&mut scheduler, pending(1, 1, number), steady, now_ms);
             }
             next += 2;
         }
@@ -289,7 +295,7 @@ mod tests {
         scheduler.accepted(item(pending(1, 1, 2)), FlowId(1), 1);
         assert_eq!(sent(&mut scheduler, 1).len(), 2);
         for (endpoint, number) in [(0, 1), (1, 2)] {
-            scheduler.finished(pending(endpoint, 1, number).key, late, 15_001);
+            end(&mut scheduler, pending(endpoint, 1, number), late, 15_001);
             scheduler.accepted(
                 item(pending(endpoint, 15_001, 10 + number)),
                 flow(EndpointId(endpoint)),

@@ -8,8 +8,9 @@ use groundswell_types::DeliveryId;
 use super::pace::Pace;
 use super::turns::Lane;
 use super::window::{Key, Window};
-use super::{FlowId, Item};
+use super::{FlowId, Item, Refill};
 use crate::delivery::breaker::Gate;
+use crate::store::{EndpointId, PendingKey};
 
 /// More rows than this are not held for an endpoint.
 pub(super) const WINDOW_MAX: usize = 256;
@@ -324,8 +325,8 @@ impl Queue {
         }
     }
 
-    /// Whether something goes out, as far as `cap` requests at once allow.
-    pub(super) fn next(&self, cap: usize, now_ms: i64) -> Next {
+    /// Whether something goes out, as far as `cap` requests at once and `most_unsettled` deliveries without an outcome allow.
+    pub(super) fn next(&self, cap: usize, most_unsettled: usize, now_ms: i64) -> Next {
         if self.wants_rescue && self.probe.is_none() && !self.window.is_empty() {
             return Next::Probe;
         }
@@ -341,7 +342,7 @@ impl Queue {
         let at_ms = due_ms.max(self.gate.paused_until_ms.unwrap_or(i64::MIN));
         if at_ms > now_ms {
             Next::At(at_ms)
-        } else if usize::from(self.in_flight) < cap {
+        } else if usize::from(self.in_flight) < cap && self.unsettled.len() < most_unsettled {
             Next::Send
         } else {
             Next::Never
@@ -427,4 +428,23 @@ impl Queue {
             && !matches!(self.expiry, Expiry::Asked(_) | Expiry::Outdated)
             && self.gate == Gate::default()
     }
+}
+
+/// As many as an endpoint is sent before long, which takes `cap` at once: those of one that is dead would have been read in vain.
+pub(super) fn bodies(cap: usize) -> usize {
+    (4 * cap).max(16)
+}
+
+/// Reads the next rows of an endpoint.
+pub(super) fn refill(endpoint: EndpointId, queue: &mut Queue, (generation, bodies): (u64, usize)) -> Refill {
+    let after = match queue.horizon {
+        Horizon::UpTo(Some((due_at_ms, delivery_id))) => {
+            Some(PendingKey { endpoint_id: endpoint, due_at_ms, delivery_id })
+        }
+        Horizon::UpTo(None) | Horizon::Everything => None,
+    };
+    queue.refill = Some(Box::new(RunningRefill::new(generation, queue.horizon)));
+    let limit = if queue.gate.held.is_some() { 1 } else { WINDOW_MAX - queue.window.len() };
+    let bodies = if queue.gate.held.is_some() { 0 } else { bodies };
+    Refill { endpoint, after, limit, bodies, generation }
 }

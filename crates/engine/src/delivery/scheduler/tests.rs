@@ -8,9 +8,11 @@ use proptest::prelude::*;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
+use super::queue::WINDOW_MAX;
 use super::*;
 use crate::delivery::breaker::Held;
 
+mod commits;
 mod failing;
 mod fairness;
 
