@@ -1,20 +1,17 @@
 //! A webhook's own headers, made ready once for all its requests.
 
-use bytes::Bytes;
+mod spelled;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use groundswell_types::WebhookHeaders;
 use http::header::{HeaderName, HeaderValue};
 
 use super::outcome::Exchange;
 use super::sender::Exchanged;
 
-/// What stands where a receiver has sent a value back.
-const MASK: &str = "••••";
-
 /// A shorter value is found in texts by chance, and is no secret that anything could keep.
 const SHORTEST_HIDDEN: usize = 8;
-
-/// So much of a value at the end of what was cut off counts as the value.
-const SHORTEST_PART: usize = 4;
 
 /// The headers in the form they are sent in. Cloning one into a request copies no text; printing one shows no value.
 #[derive(Debug, Clone, Default)]
@@ -42,22 +39,18 @@ impl OwnHeaders {
         if self.is_empty() {
             return;
         }
-        for value in self.headers.iter().flat_map(|(_, value)| spellings(value)) {
-            if exchanged.head.contains(&value) {
-                exchanged.head = exchanged.head.replace(&value, MASK);
+        for value in self.headers.iter().flat_map(|(_, value)| values(value)) {
+            let without = |text: &[u8], is_cut_off| spelled::without(text, &value, is_cut_off);
+            if let Some(head) = without(exchanged.head.as_bytes(), false) {
+                exchanged.head = String::from_utf8_lossy(&head).into_owned();
             }
             if let Exchange::Answer { location: Some(location), .. } = &mut exchanged.exchange
-                && location.contains(&value)
+                && let Some(kept) = without(location.as_bytes(), false)
             {
-                *location = location.replace(&value, MASK);
+                *location = String::from_utf8_lossy(&kept).into_owned();
             }
-            exchanged.body = without(&exchanged.body, value.as_bytes());
-            if exchanged.is_truncated {
-                let body = &exchanged.body;
-                let is_end = |length: &usize| body.ends_with(&value.as_bytes()[..*length]);
-                if let Some(length) = (SHORTEST_PART..value.len()).rev().find(is_end) {
-                    exchanged.body = body.slice(..body.len() - length);
-                }
+            if let Some(body) = without(&exchanged.body, exchanged.is_truncated) {
+                exchanged.body = body.into();
             }
         }
     }
@@ -68,31 +61,22 @@ impl OwnHeaders {
     }
 }
 
-/// A value as it may come back: as it is, in JSON, without the scheme before it.
-fn spellings(value: &HeaderValue) -> impl Iterator<Item = String> {
-    let value = value.to_str().unwrap_or_default();
-    let token = value.split_once(' ').map(|(_, token)| token);
-    let in_json = [value].into_iter().chain(token).filter(|text| text.contains(['"', '\\']));
-    let in_json: Vec<String> = in_json.map(|text| text.replace('\\', "\\\\").replace('"', "\\\"")).collect();
-    let plain = [value].into_iter().chain(token).map(str::to_owned);
-    in_json.into_iter().chain(plain).filter(|text| text.len() >= SHORTEST_HIDDEN)
-}
-
-fn without(text: &Bytes, value: &[u8]) -> Bytes {
-    let find = |text: &[u8]| text.windows(value.len()).position(|part| part == value);
-    let Some(mut at) = find(text) else { return text.clone() };
-    let (mut rest, mut kept) = (&text[..], Vec::with_capacity(text.len()));
-    loop {
-        kept.extend_from_slice(&rest[..at]);
-        kept.extend_from_slice(MASK.as_bytes());
-        rest = &rest[at + value.len()..];
-        match find(rest) {
-            Some(next) => at = next,
-            None => break,
-        }
-    }
-    kept.extend_from_slice(rest);
-    kept.into()
+/// What of a value may come back: all of it, what follows its scheme, and of a name and a password both and the password. The
+/// longest is first.
+fn values(value: &HeaderValue) -> impl Iterator<Item = Vec<u8>> {
+    let value = value.as_bytes();
+    let (scheme, token) = match value.iter().position(|byte| *byte == b' ') {
+        Some(at) => (&value[..at], Some(&value[at + 1..])),
+        None => (value, None),
+    };
+    let pair =
+        token.filter(|_| scheme.eq_ignore_ascii_case(b"basic")).and_then(|token| BASE64.decode(token).ok());
+    let password = pair
+        .as_ref()
+        .and_then(|pair| pair.iter().position(|byte| *byte == b':').map(|at| pair[at + 1..].to_vec()));
+    let as_sent = [Some(value), token].into_iter().flatten().map(<[u8]>::to_vec);
+    let all: Vec<_> = as_sent.chain(pair).chain(password).collect();
+    all.into_iter().filter(|value| value.len() >= SHORTEST_HIDDEN)
 }
 
 impl From<&WebhookHeaders> for OwnHeaders {
@@ -109,6 +93,8 @@ impl From<&WebhookHeaders> for OwnHeaders {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     /// What is kept of an answer with this text in head, body and `Location`.
@@ -133,12 +119,19 @@ mod tests {
 
     #[test]
     fn values_that_a_receiver_sends_back_are_not_kept() {
-        let headers =
-            [("authorization", "Bearer planted-token"), ("x-odd", r#"pla"nted\value"#), ("x-a", "short")];
+        let headers = [
+            ("authorization", "Bearer planted-token"),
+            ("x-odd", r#"pla"nted\value"#),
+            ("x-a", "short"),
+            ("proxy", "basic YWRhOnBsYW50ZWQtcGFzc3dvcmQ="),
+        ];
         for (sent, wanted) in [
             ("got Bearer planted-token, planted-token", "got ••••, ••••"),
             (r#"{"x":"pla\"nted\\value"}"#, r#"{"x":"••••"}"#),
             (r#"pla"nted\value"#, "••••"),
+            ("%22planted-token%22", "%22••••%22"),
+            ("ada:planted-password, YWRhOnBsYW50ZWQtcGFzc3dvcmQ=", "••••, ••••"),
+            ("signed in with planted-password", "signed in with ••••"),
             ("short", "short"),
             ("", ""),
         ] {
