@@ -8,8 +8,9 @@ use std::future::ready;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::response::IntoResponse as _;
+use axum::response::{IntoResponse as _, Response};
 use groundswell_types::Component;
+use groundswell_types::signature::WEBHOOK_ID;
 use http::{Method, StatusCode};
 use tower_service::Service as _;
 
@@ -24,6 +25,9 @@ use crate::unread;
 
 /// Path and query of a request are no longer than this: as much as RFC 9110, section 4.1, wants servers to take at least.
 const MAX_TARGET_BYTES: usize = 8_000;
+
+const NO_DELIVERIES: &str =
+    "A request with `webhook-id` is a webhook's delivery, and this server takes those in inboxes only.\n";
 
 /// The whole server, as one connection has it.
 pub struct Front {
@@ -41,12 +45,13 @@ impl Front {
 
 impl Answers for Front {
     fn answer(&self, request: Request) -> Answer {
-        let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
-        if target > MAX_TARGET_BYTES {
-            let meters = self.state.http_meters.of(request.method(), None);
+        if let Some(refusal) = refusal(&request) {
+            let (state, meters) = (self.state.clone(), self.state.http_meters.of(request.method(), None));
             return Box::pin(async move {
                 let asked = Asked { route: None, meters: &meters, span: None };
-                named(request, asked, |_| ready(StatusCode::URI_TOO_LONG.into_response())).await.0
+                let mut answer = named(request, asked, |_| ready(refusal)).await.0;
+                headers::complete_answer(&state, answer.headers_mut());
+                answer
             });
         }
         let (mut request, body) = unread::lend(request);
@@ -82,6 +87,19 @@ impl Answers for Front {
             unread::settle(body, answer).await
         })
     }
+}
+
+/// The answer to what is refused whatever it asks for.
+fn refusal(request: &Request) -> Option<Response> {
+    let target = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    if target > MAX_TARGET_BYTES {
+        return Some(StatusCode::URI_TOO_LONG.into_response());
+    }
+    // Whoever may set a URL would speak to this server from inside. The guard knows where this process listens, but neither
+    // other nodes nor the proxies before them.
+    let is_delivery =
+        request.headers().contains_key(WEBHOOK_ID) && !request.uri().path().starts_with("/inbox/");
+    is_delivery.then(|| (StatusCode::FORBIDDEN, NO_DELIVERIES).into_response())
 }
 
 /// Which of the two calls a request is; of paths that need decoding the router finds out.

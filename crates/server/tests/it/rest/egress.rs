@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::browser::Browser;
 use crate::client::Client;
 use crate::receiver::{Reaction, Receiver, Reply};
-use crate::server::{QUICK_RETRY, Server};
+use crate::server::{ADMIN_KEY, QUICK_RETRY, Server};
 
 fn with(more: &[(&str, &str)]) -> (Server, Client, String) {
     let settings: Vec<_> = QUICK_RETRY.iter().chain(more).copied().collect();
@@ -65,6 +65,30 @@ fn a_server_never_sends_to_itself_whatever_it_listens_on_and_whatever_is_allowed
         let id = client.webhook(&program, &receiver.url("/"), Value::Null);
         assert_eq!(client.post(&test_of(&program, &id), &json!({})).ok()["success"], true, "{listen}");
     }
+}
+
+/// As another node is one: where it listens the guard does not know.
+#[test]
+fn a_delivery_does_nothing_at_another_server_but_in_its_inboxes() {
+    let (_server, client, program) = with(&[]);
+    let (other, of_other, _) = with(&[]);
+    let url = format!("{}/v2/campaigns?type=REFERRAL", other.url());
+    let key = json!({ "authorization": format!("Bearer {ADMIN_KEY}") });
+    let id = client.webhook(&program, &url, json!({ "headers": key }));
+    let before = of_other.get("/v2/campaigns").ok();
+    let tested = client.post(&test_of(&program, &id), &json!({})).ok();
+    assert_eq!(tested["status"], 403, "{tested}");
+    assert_eq!(of_other.get("/v2/campaigns").ok(), before);
+
+    let theirs = of_other.program("REFERRAL");
+    let inbox = of_other.get(&format!("/v2/campaign/{theirs}/inbox")).ok()["url"].clone();
+    client
+        .patch(
+            &format!("/v2/campaign/{program}/webhooks/{id}"),
+            &json!({ "payloadUrl": inbox, "headers": {} }),
+        )
+        .ok();
+    assert_eq!(client.post(&test_of(&program, &id), &json!({})).ok()["success"], true);
 }
 
 #[test]
