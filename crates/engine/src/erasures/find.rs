@@ -1,10 +1,13 @@
 //! Whether an event is about somebody. Pure.
 //!
-//! Compared are whole texts, never parts of them. An e-mail address counts wherever it stands within `data`, in fields of the
-//! producer's own, too. An id counts where an id of a participant can stand: other things have ids as well.
+//! An e-mail address counts wherever it stands, as in a request that an inbox has got (`posted.rs`): within a text, a URL or JSON of
+//! the producer's own, too. An id is compared with whole values, and counts where an id of a participant can stand: other things
+//! have ids as well.
 
 use groundswell_types::json::{self, Json, Object};
 use groundswell_types::{Subject, SubjectKind};
+
+use super::posted::says;
 
 /// Members that have a participant's id.
 const REFERENCES: [&str; 4] = ["referredBy", "referrerId", "referredId", "participantId"];
@@ -18,18 +21,18 @@ const MARKS: [&str; 3] = ["email", "firstName", "lastName"];
 /// Members of events whose `data` is the participant have these beside the program.
 const IN_PARTICIPANT_ONLY: [&str; 2] = ["isWinner", "referralSource"];
 
-/// Whether the rendered event is about the subject. What cannot be read is about nobody: it was never accepted as an event.
+/// Whether the rendered event is about the subject. What cannot be read, such as an event whose envelope has made it deeper or longer
+/// than what is accepted, is looked into as a text: rather too much is erased than too little.
 pub(super) fn concerns(body: &[u8], subject: &Subject) -> bool {
-    let Ok(Json::Object(envelope)) = json::parse(body) else { return false };
+    let parsed = match subject.kind() {
+        SubjectKind::Email => None,
+        SubjectKind::ParticipantId => json::parse(body).ok(),
+    };
+    let Some(event) = parsed else { return says(&String::from_utf8_lossy(body), subject) };
+    let Json::Object(envelope) = event else { return false };
     let kind = envelope.get("event").and_then(Json::as_str).unwrap_or_default();
-    let Some(data) = envelope.get("data") else { return false };
-    match subject.kind() {
-        SubjectKind::Email => says(data, subject.expose()),
-        SubjectKind::ParticipantId => {
-            let place = if kind == "NEW_PARTICIPANT_ADDED" { Place::Participant } else { Place::Other };
-            is_about(data, place, subject.expose())
-        }
-    }
+    let place = if kind == "NEW_PARTICIPANT_ADDED" { Place::Participant } else { Place::Other };
+    envelope.get("data").is_some_and(|data| is_about(data, place, subject.expose()))
 }
 
 /// What an object is, by where it stands.
@@ -39,20 +42,14 @@ enum Place {
     Other,
 }
 
-fn says(value: &Json<'_>, email: &str) -> bool {
-    match value {
-        Json::String(text) => text.trim().to_lowercase() == email,
-        Json::Array(values) => values.iter().any(|value| says(value, email)),
-        Json::Object(object) => object.iter().any(|(_, value)| says(value, email)),
-        Json::Null | Json::Bool(_) | Json::Number(_) => false,
-    }
-}
-
 fn is_about(value: &Json<'_>, place: Place, id: &str) -> bool {
     match value {
         Json::Array(values) => values.iter().any(|value| is_about(value, place, id)),
         Json::Object(object) => {
-            let is_id = |value: Option<&Json<'_>>| value.and_then(Json::as_str) == Some(id);
+            let is_id = |value: Option<&Json<'_>>| match value {
+                Some(Json::String(text) | Json::Number(text)) => text == id,
+                _ => false,
+            };
             let is_participant = place == Place::Participant || looks_like_one(object);
             (is_participant && is_id(object.get("id")))
                 || REFERENCES.iter().any(|name| is_id(object.get(name)))
@@ -72,6 +69,7 @@ fn looks_like_one(object: &Object<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use groundswell_types::json::{MAX_DEPTH, MAX_VALUES};
     use groundswell_types::{Subject, SubjectKind};
 
     use super::concerns;
@@ -128,20 +126,53 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_found_whole_and_in_either_case() {
+    fn an_id_may_be_a_number() {
+        let finds = by(SubjectKind::ParticipantId, "42");
+        assert!(finds(&event("NEW_PAYOUT_ISSUED", r#"{"payout":{"participantId":42}}"#)));
+        assert!(finds(&event("NEW_PARTICIPANT_ADDED", r#"{"id":42}"#)));
+        assert!(!finds(&event("NEW_PARTICIPANT_ADDED", r#"{"id":142,"metadata":{"age":42}}"#)));
+    }
+
+    #[test]
+    fn an_address_is_found_wherever_it_stands_and_in_either_case() {
         let finds = by(SubjectKind::Email, "ada@example.com");
         for data in [
             r#"{"id":"p","email":"Ada@Example.com"}"#,
             r#"{"id":"p","metadata":{"other":["ada@example.com"]}}"#,
             r#"{"id":"p","referrer":{"id":"q","email":"\u0061da@example.com"}}"#,
+            r#"{"id":"p","metadata":{"from":"Ada <ada@example.com>","url":"https://x.y/?email=ada%40example.com&a=b"}}"#,
+            r#"{"id":"p","metadata":{"ada@example.com":true}}"#,
+            r#"{"id":"p","metadata":{"url":"mailto:ada@example.com"}}"#,
+            r#"{"id":"p","notes":"ask ada@example.com."}"#,
         ] {
             assert!(finds(&event("NEW_PARTICIPANT_ADDED", data)), "{data}");
         }
-        for data in
-            [r#"{"id":"p","email":"xada@example.com"}"#, r#"{"id":"p","notes":"ask ada@example.com"}"#]
+        for data in [r#"{"id":"p","email":"xada@example.com"}"#, r#"{"id":"p","email":"ada@example.com.au"}"#]
         {
             assert!(!finds(&event("NEW_PARTICIPANT_ADDED", data)), "{data}");
         }
-        assert!(!finds(b"no JSON: ada@example.com"));
+    }
+
+    /// Their envelope has made them longer or deeper than what is accepted.
+    #[test]
+    fn what_is_at_the_bounds_of_what_is_accepted_is_found() {
+        let many = format!(r#"{{"id":"p1","email":"ada@example.com","of":[{}0]}}"#, "0,".repeat(MAX_VALUES));
+        let deep = format!(
+            r#"{{"participantId":"p1","email":"ada@example.com","of":{}{}}}"#,
+            "[".repeat(MAX_DEPTH),
+            "]".repeat(MAX_DEPTH)
+        );
+        for data in [many, deep] {
+            let body = event("NEW_PARTICIPANT_ADDED", &data);
+            assert!(groundswell_types::json::parse(&body).is_err(), "else it is found as any other");
+            for (kind, text, is_found) in [
+                (SubjectKind::Email, "ada@example.com", true),
+                (SubjectKind::ParticipantId, "p1", true),
+                (SubjectKind::Email, "bob@example.com", false),
+                (SubjectKind::ParticipantId, "p2", false),
+            ] {
+                assert_eq!(by(kind, text)(&body), is_found, "{text}");
+            }
+        }
     }
 }

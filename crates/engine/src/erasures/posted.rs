@@ -22,13 +22,17 @@ pub(super) fn is_about(request: &InboxRequestRecord, subject: &Subject) -> bool 
 
 /// As the text stands, and as JSON, JSON within JSON, a form, and JSON within a form mean it.
 pub(crate) fn says(text: &str, subject: &Subject) -> bool {
-    let as_json = unescaped(text);
-    has(text, subject)
-        || has(&as_json, subject)
-        || has(&unescaped(&as_json), subject)
-        || form_urlencoded::parse(text.as_bytes())
+    let (is_escaped, is_encoded) = (text.contains('\\'), text.contains(['%', '+']));
+    let says_escaped = || {
+        let as_json = unescaped(text);
+        has(&as_json, subject) || has(&unescaped(&as_json), subject)
+    };
+    let says_encoded = || {
+        form_urlencoded::parse(text.as_bytes())
             .flat_map(|(name, value)| [name, value])
             .any(|part| has(&part, subject) || has(&unescaped(&part), subject))
+    };
+    has(text, subject) || (is_escaped && says_escaped()) || (is_encoded && says_encoded())
 }
 
 fn has(text: &str, subject: &Subject) -> bool {

@@ -281,10 +281,15 @@ impl<D: Database> Store for D {
 
     async fn forget(&self, forget: &Forget) -> Result<u64, StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = match self.check_lead(&mut *db).await {
-            Ok(()) => retention::forget(&mut *db, forget).await,
-            Err(error) => Err(error),
+        let result = async {
+            self.check_lead(&mut *db).await?;
+            // Otherwise an erasure would not reach the pages that this frees, whose other rows were copied elsewhere.
+            D::begin_overwriting(&mut *db).await?;
+            let removed = retention::forget(&mut *db, forget).await;
+            let ended = D::end_overwriting(&mut *db).await;
+            removed.and_then(|removed| ended.map(|()| removed))
         };
+        let result = result.await;
         let removed = db.finish(result).await?;
         self.has_forgotten(&forget.events).await;
         Ok(removed)

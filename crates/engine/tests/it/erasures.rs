@@ -11,7 +11,7 @@ use groundswell_engine::inbox::{Arrived, Origin};
 use groundswell_engine::programs::NewProgram;
 use groundswell_engine::store::memory::Memory;
 use groundswell_engine::store::sqlite::{Options, Sqlite};
-use groundswell_engine::store::{Accept, ErasureStore as _, Store};
+use groundswell_engine::store::{Accept, ErasureStore as _, Forget, Store};
 use groundswell_engine::webhooks::WebhookInput;
 use groundswell_engine::{Engine, EngineError, EngineParts};
 use groundswell_types::editor::DeliveryQuery;
@@ -161,6 +161,54 @@ async fn nothing_of_a_participant_is_left_in_the_database_or_beside_it() {
     }
     engine.shut_down().await;
     assert_eq!(files_with(directory.path(), EMAIL), Vec::<String>::new());
+}
+
+/// Pages that retention frees have copies of what stood beside it: the database moves rows together.
+#[tokio::test]
+async fn no_free_page_has_anything_of_a_participant_among_whose_events_others_were_forgotten() {
+    let directory = tempfile::TempDir::new().expect("there is a temporary directory");
+    let path = directory.path().join("groundswell.db");
+    let store = Arc::new(Sqlite::open(&path, Options::new(0, crate::store::vault(1))).await.expect("opens"));
+    let engine = start(Arc::clone(&store) as _, &Clock::system()).await;
+    let acting = operator(&engine);
+    let (id, other) = (program(&engine).await, program(&engine).await);
+    for number in 0..1_500 {
+        let (program, email) = if number % 9 == 4 { (&id, EMAIL) } else { (&other, "somebody@example.com") };
+        let notes = format!("{}, as {email} says", "y".repeat(number % 1_200));
+        engine.submit(program, &event(&format!("p{number}"), email, &notes), None).await.expect("accepted");
+    }
+    let mut events = store.oldest_events(EventId::from_number(0), 2_000).await.expect("reads");
+    events.retain(|event| event.program_id == other);
+    for some in events.chunks(100) {
+        let events = some.iter().map(|event| event.id).collect();
+        store.forget(&Forget { events, limit: 100, ..Forget::default() }).await.expect("forgets");
+    }
+    assert!(!files_with(directory.path(), EMAIL).is_empty(), "else the test would find nothing anyway");
+
+    let erasure = done(&acting, &id, subject(SubjectKind::Email, EMAIL)).await;
+    assert_eq!(erasure.events, 167);
+    engine.shut_down().await;
+    let free = free_pages(&path);
+    assert!(free.len() > 50, "the test is about these");
+    let has_it = |page: &&Vec<u8>| page.windows(EMAIL.len()).any(|part| part == EMAIL.as_bytes());
+    assert_eq!(free.iter().filter(has_it).count(), 0);
+}
+
+/// The pages of a database that nothing uses, as the file's format has them listed (https://www.sqlite.org/fileformat2.html).
+fn free_pages(database: &Path) -> Vec<Vec<u8>> {
+    let file = std::fs::read(database).expect("reads");
+    let number = |at: usize| u32::from_be_bytes(file[at..at + 4].try_into().expect("four bytes")) as usize;
+    let size = usize::from(u16::from_be_bytes([file[16], file[17]]));
+    let (mut free, mut trunk) = (Vec::new(), number(32));
+    while trunk > 0 {
+        let at = (trunk - 1) * size;
+        for leaf in 0..number(at + 4) {
+            let page = (number(at + 8 + 4 * leaf) - 1) * size;
+            free.push(file[page..page + size].to_vec());
+        }
+        trunk = number(at);
+    }
+    free
 }
 
 /// Where nobody listens.
