@@ -24,6 +24,14 @@ pub fn forbid_core_dumps() {
     }
 }
 
+/// Has a command that keeps no log say where it panicked, and no more than [`log_panics`] does.
+pub fn tell_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let at = panic.location().map(ToString::to_string).unwrap_or_default();
+        groundswell_cli::complain(&format!("panicked at {at}: {}", said(panic.payload())));
+    }));
+}
+
 /// Has panics logged like everything else, by where they happened.
 ///
 /// What a panic says can hold the value it failed on: slicing a text at a wrong place quotes the text. So only what was

@@ -84,7 +84,13 @@ fn main() -> ExitCode {
         random_bytes: groundswell_engine::id::random_bytes,
         whole: Cli::command,
     };
-    let result = match read_command_line() {
+    let command = read_command_line();
+    if !matches!(command, Command::Serve(_)) {
+        // All of them have keys or what those are for in memory; a server has its settings to go by, and its log.
+        crash::tell_panics();
+        crash::forbid_core_dumps();
+    }
+    let result = match command {
         Command::Serve(args) => config::Config::load(*args).and_then(serve::run),
         Command::Migrate(migrate) => migrate.run(),
         Command::CheckConfig(check) => check.run(),

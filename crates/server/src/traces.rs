@@ -7,10 +7,13 @@
 
 mod client;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use groundswell_engine::clock;
 use groundswell_engine::traces::{SpanRecord, SpanSink, Step, TraceContext};
 use http::{HeaderMap, Method, StatusCode};
@@ -25,8 +28,10 @@ use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttp
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider, Span};
+use url::Url;
 
 use self::client::Client;
+use crate::config::mail::percent_decoded;
 use crate::config::traces::{SamplerSettings, TracesSettings};
 use crate::http_meters::method_name;
 use crate::request::RequestId;
@@ -48,11 +53,13 @@ pub struct Traces {
 impl Traces {
     /// Begins to send what there will be. Inside of the runtime, which sends.
     pub fn start(settings: &TracesSettings) -> anyhow::Result<Self> {
+        let (endpoint, headers) = apart(settings.endpoint.clone())?;
         let exporter = SpanExporter::builder()
             .with_http()
+            .with_headers(headers)
             .with_http_client(Client::new().context("the trust store for sending traces cannot be read")?)
             .with_protocol(Protocol::HttpBinary)
-            .with_endpoint(settings.endpoint.as_str())
+            .with_endpoint(endpoint.as_str())
             .build()
             .context("traces cannot be sent")?;
         let resource = Resource::builder()
@@ -88,6 +95,23 @@ impl Traces {
             tracing::warn!(%error, "the last traces were not sent");
         }
     }
+}
+
+/// A collector's address without the name and the password in it, and the header that says them (RFC 7617): what connects writes
+/// addresses into the log where that is asked for.
+fn apart(mut endpoint: Url) -> anyhow::Result<(Url, HashMap<String, String>)> {
+    let mut headers = HashMap::new();
+    if !endpoint.username().is_empty() || endpoint.password().is_some() {
+        let parts = [endpoint.username(), endpoint.password().unwrap_or_default()];
+        let [Some(name), Some(password)] = parts.map(percent_decoded) else {
+            anyhow::bail!("the name and the password in the endpoint for traces are no text")
+        };
+        let credentials = BASE64.encode(format!("{name}:{password}"));
+        headers.insert("authorization".to_owned(), format!("Basic {credentials}"));
+    }
+    // A URL of http always can do without.
+    let _ = (endpoint.set_username(""), endpoint.set_password(None));
+    Ok((endpoint, headers))
 }
 
 /// A method in a span's name, and as its attribute. Anybody can invent methods, and a collector that counts spans by name

@@ -158,7 +158,8 @@ fn server(text: &str, from: Mailbox) -> anyhow::Result<MailSettings> {
     Ok(MailSettings { host, port, encryption, credentials, from })
 }
 
-fn percent_decoded(text: &str) -> Option<String> {
+/// What a part of a URL means; none if it is no text.
+pub fn percent_decoded(text: &str) -> Option<String> {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {

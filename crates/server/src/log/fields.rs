@@ -2,7 +2,7 @@
 //!
 //! tracing-subscriber escapes what begins terminal sequences, but neither line breaks nor the characters that turn the
 //! direction of text around. Fields hold what people and receivers have sent, also in the words of errors; so
-//! everything in a message or a field is escaped here. In JSON the format does that.
+//! everything in a message or a field is escaped here; of lines in JSON `lines.rs` escapes what their format leaves.
 
 use std::error::Error;
 use std::fmt::{self, Debug, Write};
@@ -98,7 +98,7 @@ impl<W: Write> Write for Escaping<'_, W> {
 }
 
 /// Control characters of both ranges, other line ends, and what changes the direction of text.
-fn is_hidden(character: char) -> bool {
+pub(super) fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(
             character,

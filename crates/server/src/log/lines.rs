@@ -1,4 +1,4 @@
-//! Lines with the id of the request that they are about.
+//! Lines with the id of the request that they are about, and in JSON with nothing in them that is no visible text.
 
 use std::fmt;
 
@@ -7,6 +7,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use super::fields::is_hidden;
 use crate::config::LogFormat;
 use crate::request;
 
@@ -35,24 +36,47 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let Some(request) = request::current() else {
+        let request = request::current();
+        if request.is_none() && self.format == LogFormat::Human {
             return self.inner.format_event(context, writer, event);
-        };
+        }
         let is_ansi = writer.has_ansi_escapes();
         let mut line = String::with_capacity(256);
         let inner = Writer::new(&mut line);
         self.inner.format_event(context, inner, event)?;
-        let id = &request.0;
-        match self.format {
-            LogFormat::Json => match line.trim_end().strip_suffix('}') {
-                // What we make has no character that JSON escapes.
-                Some(open) => writeln!(writer, "{open},\"request.id\":\"{id}\"}}"),
-                None => writer.write_str(&line),
-            },
-            LogFormat::Human if is_ansi => {
-                writeln!(writer, "{} \x1b[3mrequest.id\x1b[0m\x1b[2m=\x1b[0m{id}", line.trim_end())
+        let line = line.trim_end();
+        match (request, self.format) {
+            (None, LogFormat::Human) => writeln!(writer, "{line}"),
+            (Some(id), LogFormat::Human) if is_ansi => {
+                writeln!(writer, "{line} \x1b[3mrequest.id\x1b[0m\x1b[2m=\x1b[0m{}", id.0)
             }
-            LogFormat::Human => writeln!(writer, "{} request.id={id}", line.trim_end()),
+            (Some(id), LogFormat::Human) => writeln!(writer, "{line} request.id={}", id.0),
+            (id, LogFormat::Json) => {
+                let open = line.strip_suffix('}').filter(|_| id.is_some());
+                write_escaped(&mut writer, open.unwrap_or(line))?;
+                match (id, open) {
+                    // What we make has no character that JSON escapes.
+                    (Some(id), Some(_)) => writeln!(writer, ",\"request.id\":\"{}\"}}", id.0),
+                    _ => writeln!(writer),
+                }
+            }
         }
     }
+}
+
+/// Writes a line in JSON on, with nothing in it that is no visible text: JSON's own writer escapes but the first of the control
+/// characters. They are in strings only, so each may stand as its escape.
+fn write_escaped(writer: &mut Writer<'_>, line: &str) -> fmt::Result {
+    let mut rest = line;
+    while let Some(at) = rest.find(is_hidden) {
+        let (visible, from) = rest.split_at(at);
+        writer.write_str(visible)?;
+        let mut characters = from.chars();
+        for unit in characters.next().into_iter().flat_map(|hidden| hidden.encode_utf16(&mut [0; 2]).to_vec())
+        {
+            write!(writer, "\\u{unit:04x}")?;
+        }
+        rest = characters.as_str();
+    }
+    writer.write_str(rest)
 }

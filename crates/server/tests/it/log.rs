@@ -11,7 +11,7 @@ use crate::server::Server;
 use crate::waiting;
 
 /// A line of its own in the log, red on a terminal, and written backwards.
-const HOSTILE: &str = "a\n2026-01-01T00:00:00Z ERROR forged\u{1b}[31m\u{9b}1m\u{202e}b";
+const HOSTILE: &str = "a\n2026-01-01T00:00:00Z ERROR forged\u{1b}[31m\u{9b}1m\u{202e}b\u{7f}";
 
 /// What the binary logs when a name that it logs is hostile.
 fn logged(format: &str) -> String {
@@ -43,7 +43,7 @@ fn a_name_cannot_forge_a_line_or_command_a_terminal() {
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("forged")).collect();
     assert_eq!(lines.len(), 1, "{log}");
     assert!(
-        lines[0].contains(r"a\n2026-01-01T00:00:00Z ERROR forged\u{1b}[31m\u{9b}1m\u{202e}b.db.key"),
+        lines[0].contains(r"a\n2026-01-01T00:00:00Z ERROR forged\u{1b}[31m\u{9b}1m\u{202e}b\u{7f}.db.key"),
         "{log}"
     );
     assert!(!log.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{log:?}");
@@ -58,16 +58,43 @@ fn a_log_in_json_stays_json_whatever_is_in_it() {
         .collect();
     let said = lines.iter().filter_map(|line| line["fields"]["message"].as_str());
     assert!(said.into_iter().any(|message| message.contains(HOSTILE)), "{log}");
+    assert!(!log.contains(['\u{1b}', '\u{9b}', '\u{202e}', '\u{7f}']), "{log:?}");
+}
+
+/// The hard limit of a core dump of a process.
+#[cfg(target_os = "linux")]
+fn core_limit(pid: u32) -> String {
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).expect("it runs");
+    let line = limits.lines().find(|line| line.starts_with("Max core file size")).expect("it has one");
+    line.split_whitespace().nth(5).expect("the hard limit").to_owned()
+}
+
+/// They have keys in memory as a server has.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_command_leaves_a_core_dump() {
+    // A database that takes connections and says nothing.
+    let database = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("postgres://a@{}/b", database.local_addr().expect("an address"));
+    let mut child = Command::new(env!("CARGO_BIN_EXE_groundswell"))
+        .args(["migrate", "--database-url", &url])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the binary starts");
+    let connection = database.accept().expect("it connects");
+    let limit = core_limit(child.id());
+    child.kill().expect("it runs");
+    child.wait().expect("it was started here");
+    drop(connection);
+    assert_eq!(limit, "0");
 }
 
 #[cfg(target_os = "linux")]
 #[test]
 fn a_server_leaves_no_core_dump_unless_it_is_told_to() {
-    let limit = |server: &Server| {
-        let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.pid())).expect("it runs");
-        let line = limits.lines().find(|line| line.starts_with("Max core file size")).expect("it has one");
-        line.split_whitespace().nth(5).expect("the hard limit").to_owned()
-    };
+    let limit = |server: &Server| core_limit(server.pid());
     assert_eq!(limit(&Server::start()), "0");
     let own = std::fs::read_to_string("/proc/self/limits").expect("Linux has it");
     let own = own.lines().find(|line| line.starts_with("Max core file size")).expect("it has one");

@@ -211,3 +211,25 @@ fn after_a_restart_a_delivery_goes_on_without_its_trace_and_others_are_traced() 
     });
     assert_eq!(attempts(&after), attempts(&before));
 }
+
+#[test]
+fn a_collectors_password_is_sent_and_never_logged() {
+    let collector = Receiver::start();
+    let mut settings = settings(&collector);
+    let with_password = collector.url("").replace("http://", "http://otlp:pl%40nted-password@");
+    for (name, value) in
+        [("OTEL_EXPORTER_OTLP_ENDPOINT", with_password.as_str()), ("GROUNDSWELL_LOG", "trace")]
+    {
+        settings.retain(|(known, _)| *known != name);
+        settings.push((name, value.to_owned()));
+    }
+    let server = start(&settings);
+    server.client().program("REFERRAL");
+    let sent = waiting::until("traces are sent", || collector.requests().first().cloned());
+    // Of `otlp:pl@nted-password`.
+    assert_eq!(sent.header("authorization"), Some("Basic b3RscDpwbEBudGVkLXBhc3N3b3Jk"));
+    let log = server.log();
+    for spelling in ["pl%40nted-password", "pl@nted-password", "b3RscDpwbEBudGVkLXBhc3N3b3Jk"] {
+        assert!(!log.contains(spelling), "{spelling}");
+    }
+}

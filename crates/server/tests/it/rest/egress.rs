@@ -77,7 +77,7 @@ fn a_delivery_does_nothing_at_another_server_but_in_its_inboxes() {
     let id = client.webhook(&program, &url, json!({ "headers": key }));
     let before = of_other.get("/v2/campaigns").ok();
     let tested = client.post(&test_of(&program, &id), &json!({})).ok();
-    assert_eq!(tested["status"], 403, "{tested}");
+    assert_eq!(tested["response"]["statusCode"], 403, "{tested}");
     assert_eq!(of_other.get("/v2/campaigns").ok(), before);
 
     let theirs = of_other.program("REFERRAL");
