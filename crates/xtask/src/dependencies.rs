@@ -14,10 +14,24 @@ use crate::workspace::Workspace;
 const DATABASE: &str = "https://github.com/RustSec/advisory-db";
 const FETCH_LIMIT: Duration = Duration::from_mins(2);
 
+/// Has cargo-deny look at the fuzzers.
+const FUZZERS: [&str; 4] = ["--manifest-path", "fuzz/Cargo.toml", "--config", "deny.toml"];
+
 /// Checks everything but advisories.
 pub fn check(workspace: &Workspace) -> Result<Command> {
     let mut deny = deny(workspace)?;
-    deny.args(["check", "licenses", "bans", "sources"]);
+    deny.args(["check", "--allow", "license-exception-not-encountered", "licenses", "bans", "sources"]);
+    Ok(deny)
+}
+
+/// The same of the fuzzers, which have a lock file of their own. What is skipped or allowed for others is not there.
+pub fn check_fuzzers(workspace: &Workspace) -> Result<Command> {
+    let mut deny = deny(workspace)?;
+    deny.args(FUZZERS).arg("check");
+    for absent in ["unmatched-skip", "unnecessary-skip", "license-exception-not-encountered"] {
+        deny.args(["--allow", absent]);
+    }
+    deny.args(["licenses", "bans", "sources"]);
     Ok(deny)
 }
 
@@ -25,6 +39,13 @@ pub fn check(workspace: &Workspace) -> Result<Command> {
 pub fn check_advisories(workspace: &Workspace) -> Result<Command> {
     let mut deny = deny(workspace)?;
     deny.args(["--offline", "check", "advisories"]);
+    Ok(deny)
+}
+
+/// The same of the fuzzers.
+pub fn check_advisories_of_fuzzers(workspace: &Workspace) -> Result<Command> {
+    let mut deny = deny(workspace)?;
+    deny.args(FUZZERS).args(["--offline", "check", "--allow", "advisory-not-detected", "advisories"]);
     Ok(deny)
 }
 
@@ -46,7 +67,8 @@ pub fn fetch_advisories(workspace: &Workspace, from: Option<&str>) -> Result<()>
 pub fn advisories(workspace: &Workspace, from: Option<&str>) -> Result<()> {
     setup::ensure(workspace, &[Step::Deny])?;
     fetch_advisories(workspace, from)?;
-    process::stream(&mut check_advisories(workspace)?)
+    process::stream(&mut check_advisories(workspace)?)?;
+    process::stream(&mut check_advisories_of_fuzzers(workspace)?)
 }
 
 fn deny(workspace: &Workspace) -> Result<Command> {

@@ -26,6 +26,7 @@ pub fn lint(workspace: &Workspace) -> Result<()> {
     let fetched = dependencies::fetch_advisories(workspace, None);
     if fetched.is_ok() {
         checks.push(("advisories", dependencies::check_advisories(workspace)?));
+        checks.push(("advisories-fuzz", dependencies::check_advisories_of_fuzzers(workspace)?));
     }
     for (name, mut command) in checks {
         println!("\nlint: {name}");
@@ -67,6 +68,7 @@ fn checks(workspace: &Workspace) -> Result<Vec<(&'static str, Command)>> {
         ("docs", cargo("doc", &product, &documentation)),
         ("docs-xtask", cargo("doc", &xtask, &documentation)),
         ("dependencies", dependencies::check(workspace)?),
+        ("deps-fuzz", dependencies::check_fuzzers(workspace)?),
     ])
 }
 
