@@ -407,6 +407,11 @@ fn echo(request: &Request) -> Reaction {
     let mut reply = Reply::status(status);
     reply.body = json!({ "headers": request.headers, "body": request.text() }).to_string().into_bytes();
     let value = request.header("x-odd").unwrap_or("none").to_owned();
+    // As Go, a page and a URL have it.
+    for (and, quotation_mark) in [(r"\u0026", r#"\""#), ("&amp;", "&quot;"), ("%26", "%22")] {
+        let escaped = value.replace('&', and).replace('"', quotation_mark);
+        reply.body.extend_from_slice(format!("\n{escaped}").as_bytes());
+    }
     Reaction::Answer(reply.header("x-echo", value))
 }
 
