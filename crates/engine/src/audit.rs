@@ -10,6 +10,8 @@
 //! to somebody who has kept its last link elsewhere; and whoever keeps something elsewhere keeps the exported rows.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use groundswell_types::editor::DraftSaved;
 use groundswell_types::{
@@ -68,10 +70,51 @@ pub struct Deed {
     pub trace: Trace,
 }
 
+/// Who does something and from where, as the log says it.
+#[derive(Debug, Clone)]
+pub struct By {
+    pub actor: AuditActor,
+    pub address: Option<String>,
+}
+
+impl By {
+    /// Somebody by their name, as when they are only about to get an account.
+    pub fn person(id: &UserId, name: &str, address: Option<IpAddr>) -> Self {
+        let (id, name) = (Some(id.to_string()), name.to_owned());
+        Self::of(AuditActor { kind: AuditActorKind::Person, id, name }, address)
+    }
+
+    /// Somebody nobody knows, as when a sign-in fails. Whoever records what they do bounds how often.
+    pub fn unknown(address: Option<IpAddr>) -> Self {
+        Self::of(AuditActor { kind: AuditActorKind::Unknown, id: None, name: String::new() }, address)
+    }
+
+    fn of(actor: AuditActor, address: Option<IpAddr>) -> Self {
+        Self { actor, address: address.map(|address| address.to_string()) }
+    }
+}
+
+impl From<&Actor> for By {
+    fn from(actor: &Actor) -> Self {
+        Self::of(actor.in_audit_log(), actor.address)
+    }
+}
+
+impl From<&Arc<Actor>> for By {
+    fn from(actor: &Arc<Actor>) -> Self {
+        Self::from(&**actor)
+    }
+}
+
 /// What a use case answers with, and what of it belongs into the log.
 pub trait Traced {
     /// Adds what is known now that it is done.
     fn traced(&self, trace: Trace) -> Trace;
+
+    /// Whether anything was changed. Nothing is recorded of what was as it was wanted, or could not be done.
+    fn has_changed(&self) -> bool {
+        true
+    }
 
     /// The program it is, when it has just been made.
     fn program(&self) -> Option<&ProgramId> {
@@ -199,47 +242,29 @@ impl Actor {
 impl Engine {
     /// Records what somebody has done, or has tried to do, at once. For what is no change that could be begun and fail:
     /// sign-ins, exports. Fails when it cannot be recorded.
-    pub async fn record(&self, actor: &Actor, deed: Deed) -> Result<(), EngineError> {
-        let record = self.audit_record((actor.in_audit_log(), address(actor)), deed);
+    pub async fn record(&self, by: impl Into<By> + Send, deed: Deed) -> Result<(), EngineError> {
+        let record = self.audit_record(by.into(), deed);
         Ok(self.store.record_audit(&record).await?)
     }
 
-    /// The same for somebody who is known only by their id, as when their session begins.
-    pub async fn record_of_user(
-        &self,
-        user: &UserId,
-        address: Option<std::net::IpAddr>,
-        deed: Deed,
-    ) -> Result<(), EngineError> {
+    /// Somebody who is known only by their id, as when their session begins.
+    pub(crate) async fn by_user(&self, user: &UserId, address: Option<IpAddr>) -> Result<By, EngineError> {
         let name = self.store.user(user).await?.map(|user| user.name).unwrap_or_default();
-        let actor = AuditActor { kind: AuditActorKind::Person, id: Some(user.to_string()), name };
-        let record = self.audit_record((actor, address.map(|address| address.to_string())), deed);
-        Ok(self.store.record_audit(&record).await?)
-    }
-
-    /// The same for somebody nobody knows, as when a sign-in fails. Whoever calls this bounds how often.
-    pub async fn record_of_unknown(
-        &self,
-        address: Option<std::net::IpAddr>,
-        deed: Deed,
-    ) -> Result<(), EngineError> {
-        let actor = AuditActor { kind: AuditActorKind::Unknown, id: None, name: String::new() };
-        let record = self.audit_record((actor, address.map(|address| address.to_string())), deed);
-        Ok(self.store.record_audit(&record).await?)
+        Ok(By::person(user, &name, address))
     }
 
     /// Does something that changes things, and leaves a record of it: see the module.
     pub async fn recorded<T: Traced>(
         &self,
-        actor: &Actor,
+        by: impl Into<By> + Send,
         deed: Deed,
         work: impl Future<Output = Result<T, EngineError>> + Send,
     ) -> Result<T, EngineError> {
-        let mut record = self.audit_record((actor.in_audit_log(), address(actor)), deed);
+        let mut record = self.audit_record(by.into(), deed);
         self.store.begin_audit(&record).await?;
         let result = work.await;
         let settled = match &result {
-            Ok(answer) => {
+            Ok(answer) if answer.has_changed() => {
                 let trace =
                     Trace { target: record.target.take(), details: std::mem::take(&mut record.details) };
                 let Trace { target, details } = answer.traced(trace);
@@ -251,7 +276,7 @@ impl Engine {
                 record.outcome = AuditOutcome::Unclear;
                 self.store.end_audit(&record).await
             }
-            Err(_) => self.store.drop_audit(record.id).await,
+            Ok(_) | Err(_) => self.store.drop_audit(record.id).await,
         };
         if let Err(error) = settled {
             // What was done is done, and the note that it was begun is on the disk: it becomes a row of its own accord.
@@ -275,11 +300,7 @@ impl Engine {
         Ok(self.store.forget_audit(now_ms.saturating_sub(KEPT_MS), limit).await? >= limit as u64)
     }
 
-    pub(crate) fn audit_record(
-        &self,
-        (actor, address): (AuditActor, Option<String>),
-        deed: Deed,
-    ) -> AuditRecord {
+    pub(crate) fn audit_record(&self, By { actor, address }: By, deed: Deed) -> AuditRecord {
         let Deed { action, team, program, trace: Trace { target, details } } = deed;
         AuditRecord {
             id: self.ids.audit(),
@@ -294,8 +315,4 @@ impl Engine {
             outcome: AuditOutcome::Done,
         }
     }
-}
-
-fn address(actor: &Actor) -> Option<String> {
-    actor.address.map(|address| address.to_string())
 }

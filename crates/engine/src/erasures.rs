@@ -31,7 +31,7 @@ use groundswell_types::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::{Deed, Trace};
+use crate::audit::{By, Deed, Trace};
 use crate::clock::Stopwatch;
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -302,7 +302,7 @@ impl Engine {
             .with("inboxRequests", job.inbox_requests);
         let program = Some(job.program_id.clone());
         let deed = Deed { action: AuditAction::DataErased, team, program, trace };
-        self.audit_record((job.actor.clone(), job.address.clone()), deed)
+        self.audit_record(By { actor: job.actor.clone(), address: job.address.clone() }, deed)
     }
 }
 

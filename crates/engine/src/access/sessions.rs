@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use groundswell_types::{AuditAction, TeamId, UserId};
 
 use super::{Person, hash_token, new_token};
-use crate::audit::{Deed, Trace};
+use crate::audit::{By, Deed, Trace};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::{DeviceRecord, SessionRecord, SignInLinkRecord, SignedIn};
@@ -93,7 +93,7 @@ impl Engine {
         let team = self.first_team(user).await?;
         let trace = Trace::default().with("by", by);
         let deed = Deed { action: AuditAction::SessionBegan, team, program: None, trace };
-        self.record_of_user(user, address, deed).await
+        self.record(self.by_user(user, address).await?, deed).await
     }
 
     /// Where what somebody does for themselves is recorded: the team they came into first.
@@ -166,16 +166,17 @@ impl Engine {
     /// Ends a session.
     pub async fn sign_out(&self, session: &str, address: Option<IpAddr>) -> Result<(), EngineError> {
         let token_hash = hash_token(session);
-        let signed_in = self.store.session(token_hash, self.clock.now_ms()).await?;
-        self.store.delete_session(token_hash).await?;
-        self.access.tell();
-        if let Some(SignedIn { user, .. }) = signed_in {
-            let team = self.first_team(&user.id).await?;
-            let deed =
-                Deed { action: AuditAction::SessionEnded, team, program: None, trace: Trace::default() };
-            self.record_of_user(&user.id, address, deed).await?;
-        }
-        Ok(())
+        let end = async {
+            self.store.delete_session(token_hash).await?;
+            self.access.tell();
+            Ok(())
+        };
+        let Some(SignedIn { user, .. }) = self.store.session(token_hash, self.clock.now_ms()).await? else {
+            return end.await;
+        };
+        let team = self.first_team(&user.id).await?;
+        let deed = Deed { action: AuditAction::SessionEnded, team, program: None, trace: Trace::default() };
+        self.recorded(By::person(&user.id, &user.name, address), deed, end).await
     }
 
     /// Whether nobody has ever signed in.

@@ -7,11 +7,12 @@
 //! invited, and whose address the provider has verified, comes into the team as by the link in their mail. Somebody who is
 //! signed in connects their own account.
 
-use groundswell_types::{AuditAction, Email, TeamId, UserId};
+use groundswell_types::{Email, UserId};
 use thiserror::Error;
 
+use super::invitations::Accepted;
 use crate::access::{Begun, Came, Person, hash_token};
-use crate::audit::{Deed, Trace};
+use crate::audit::Trace;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::id;
@@ -135,16 +136,13 @@ impl Engine {
             oidc_subject: Some(subject),
             created_at_ms: now_ms,
         };
-        match self.store.accept_invitation(&invitation, &user, now_ms).await {
-            Ok(true) => {}
-            // Taken back, or used, meanwhile.
-            Ok(false) => return Err(TurnedAway::NotInvited),
-            // Somebody took the address or the subject meanwhile.
-            Err(StoreError::Rejected(_)) => return Err(TurnedAway::HasAccount),
-            Err(error) => return Err(error.into()),
+        let trace = Trace::of(&user.id).with("by", "provider");
+        match self.accept((&invitation, trace), &user, came.address).await? {
+            Accepted::Joined => {}
+            Accepted::NoLonger => return Err(TurnedAway::NotInvited),
+            Accepted::Taken => return Err(TurnedAway::HasAccount),
         }
         self.note_address(&user.id, &email).await?;
-        self.record_joined(&user.id, invitation.team_id, came).await?;
         Ok(user.id)
     }
 
@@ -161,12 +159,6 @@ impl Engine {
             oldest = oldest.into_iter().chain(open).min_by_key(|one| one.created_at_ms);
         }
         Ok(oldest)
-    }
-
-    async fn record_joined(&self, user: &UserId, team: TeamId, came: &Came) -> Result<(), EngineError> {
-        let trace = Trace::of(user).with("by", "provider");
-        let deed = Deed { action: AuditAction::MemberJoined, team: Some(team), program: None, trace };
-        self.record_of_user(user, came.address, deed).await
     }
 }
 

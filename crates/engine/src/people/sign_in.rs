@@ -12,7 +12,7 @@ use groundswell_types::{AuditAction, Email, UserId};
 use super::guesses::{Guesser, TooMany};
 use super::passwords::{Line, Password, Verdict};
 use crate::access::{Begun, Came, hash_token};
-use crate::audit::{Deed, Trace};
+use crate::audit::{By, Deed, Trace};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::UserRecord;
@@ -87,7 +87,7 @@ impl Engine {
                 let team = engine.first_team(&user).await?;
                 let trace = Trace::of(&user).with("by", "password");
                 let deed = Deed { action: AuditAction::SessionFailed, team, program: None, trace };
-                engine.record_of_unknown(address, deed).await
+                engine.record(By::unknown(address), deed).await
             };
             if let Err(error) = recorded.await {
                 tracing::error!(%error, "a wrong password is missing in the audit log");

@@ -1,5 +1,6 @@
 //! The audit log: whatever somebody changes leaves exactly one entry, and nobody but owners sees it.
 
+mod broken_off;
 mod every_action;
 mod nodes;
 
