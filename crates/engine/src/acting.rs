@@ -77,7 +77,7 @@ macro_rules! changes {
                     let entry = self.must(program, Permission::$permission)?;
                     let deed = Deed {
                         action: $action,
-                        team: Some(entry.record.team_id.clone()),
+                        teams: vec![entry.record.team_id.clone()],
                         program: Some(program.clone()),
                         trace: $trace,
                     };

@@ -64,8 +64,8 @@ impl Trace {
 #[derive(Debug, Clone)]
 pub struct Deed {
     pub action: AuditAction,
-    /// Whose owners see it; None is the server's operator alone.
-    pub team: Option<TeamId>,
+    /// Whose owners see it, each in an entry of their own that says nothing of the others; none is the server's operator alone.
+    pub teams: Vec<TeamId>,
     pub program: Option<ProgramId>,
     pub trace: Trace,
 }
@@ -243,8 +243,14 @@ impl Engine {
     /// Records what somebody has done, or has tried to do, at once. For what is no change that could be begun and fail:
     /// sign-ins, exports. Fails when it cannot be recorded.
     pub async fn record(&self, by: impl Into<By> + Send, deed: Deed) -> Result<(), EngineError> {
-        let record = self.audit_record(by.into(), deed);
-        Ok(self.store.record_audit(&record).await?)
+        let records = self.audit_records(&by.into(), deed);
+        Ok(self.store.record_audit(&records).await?)
+    }
+
+    /// Whose owners see what somebody does for themselves: all teams that they are in, the one they came into first first.
+    pub(crate) async fn teams_of(&self, user: &UserId) -> Result<Vec<TeamId>, EngineError> {
+        let memberships = self.store.memberships(user).await?;
+        Ok(memberships.into_iter().map(|membership| membership.team_id).collect())
     }
 
     /// Somebody who is known only by their id, as when their session begins.
@@ -260,27 +266,27 @@ impl Engine {
         deed: Deed,
         work: impl Future<Output = Result<T, EngineError>> + Send,
     ) -> Result<T, EngineError> {
-        let mut record = self.audit_record(by.into(), deed);
-        self.store.begin_audit(&record).await?;
+        let mut records = self.audit_records(&by.into(), deed);
+        self.store.begin_audit(&records).await?;
         let result = work.await;
         let settled = match &result {
             Ok(answer) if answer.has_changed() => {
-                let trace =
-                    Trace { target: record.target.take(), details: std::mem::take(&mut record.details) };
-                let Trace { target, details } = answer.traced(trace);
-                let program_id = answer.program().cloned().or(record.program_id.take());
-                record = AuditRecord { program_id, target, details, ..record };
-                self.store.end_audit(&record).await
+                records.iter_mut().for_each(|record| complete(record, answer));
+                self.store.end_audit(&records).await
             }
             Err(EngineError::Unclear | EngineError::Store(_) | EngineError::Stopping) => {
-                record.outcome = AuditOutcome::Unclear;
-                self.store.end_audit(&record).await
+                records.iter_mut().for_each(|record| record.outcome = AuditOutcome::Unclear);
+                self.store.end_audit(&records).await
             }
-            Ok(_) | Err(_) => self.store.drop_audit(record.id).await,
+            Ok(_) | Err(_) => {
+                let ids: Vec<_> = records.iter().map(|record| record.id).collect();
+                self.store.drop_audit(&ids).await
+            }
         };
         if let Err(error) = settled {
             // What was done is done, and the note that it was begun is on the disk: it becomes a row of its own accord.
-            tracing::error!(%error, audit.id = %record.id, "the audit log could not be written; the entry follows");
+            let id = records[0].id;
+            tracing::error!(%error, audit.id = %id, "the audit log could not be written; the entry follows");
         }
         result
     }
@@ -300,19 +306,27 @@ impl Engine {
         Ok(self.store.forget_audit(now_ms.saturating_sub(KEPT_MS), limit).await? >= limit as u64)
     }
 
-    pub(crate) fn audit_record(&self, By { actor, address }: By, deed: Deed) -> AuditRecord {
-        let Deed { action, team, program, trace: Trace { target, details } } = deed;
-        AuditRecord {
+    /// What the log says of a deed: an entry for each team.
+    pub(crate) fn audit_records(&self, by: &By, Deed { action, teams, program, trace }: Deed) -> Vec<AuditRecord> {
+        let record = |team_id| AuditRecord {
             id: self.ids.audit(),
             at_ms: self.clock.now_ms(),
-            team_id: team,
-            program_id: program,
-            actor,
-            address,
+            team_id,
+            program_id: program.clone(),
+            actor: by.actor.clone(),
+            address: by.address.clone(),
             action,
-            target,
-            details,
+            target: trace.target.clone(),
+            details: trace.details.clone(),
             outcome: AuditOutcome::Done,
-        }
+        };
+        if teams.is_empty() { vec![record(None)] } else { teams.into_iter().map(Some).map(record).collect() }
     }
+}
+
+/// Adds what is known now that it is done.
+fn complete(record: &mut AuditRecord, answer: &impl Traced) {
+    let trace = Trace { target: record.target.take(), details: std::mem::take(&mut record.details) };
+    Trace { target: record.target, details: record.details } = answer.traced(trace);
+    record.program_id = answer.program().cloned().or(record.program_id.take());
 }

@@ -90,16 +90,10 @@ impl Engine {
         address: Option<IpAddr>,
         by: &str,
     ) -> Result<(), EngineError> {
-        let team = self.first_team(user).await?;
+        let teams = self.teams_of(user).await?;
         let trace = Trace::default().with("by", by);
-        let deed = Deed { action: AuditAction::SessionBegan, team, program: None, trace };
+        let deed = Deed { action: AuditAction::SessionBegan, teams, program: None, trace };
         self.record(self.by_user(user, address).await?, deed).await
-    }
-
-    /// Where what somebody does for themselves is recorded: the team they came into first.
-    pub(crate) async fn first_team(&self, user: &UserId) -> Result<Option<TeamId>, EngineError> {
-        let memberships = self.store.memberships(user).await?;
-        Ok(memberships.into_iter().next().map(|membership| membership.team_id))
     }
 
     /// Begins a session with a token of its own, always a new one; the browser's earlier session ends.
@@ -174,8 +168,8 @@ impl Engine {
         let Some(SignedIn { user, .. }) = self.store.session(token_hash, self.clock.now_ms()).await? else {
             return end.await;
         };
-        let team = self.first_team(&user.id).await?;
-        let deed = Deed { action: AuditAction::SessionEnded, team, program: None, trace: Trace::default() };
+        let (teams, trace) = (self.teams_of(&user.id).await?, Trace::default());
+        let deed = Deed { action: AuditAction::SessionEnded, teams, program: None, trace };
         self.recorded(By::person(&user.id, &user.name, address), deed, end).await
     }
 

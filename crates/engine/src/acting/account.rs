@@ -73,9 +73,10 @@ impl Acting {
         self.create_sign_in_link(Some(&member.id)).await
     }
 
-    /// Something that people do for themselves, in the team they look at.
+    /// Something that people do for themselves: it concerns every team that they are in.
     pub(super) fn own_deed(&self, action: AuditAction, trace: Trace) -> Deed {
-        Deed { action, team: self.actor.team().ok(), program: None, trace }
+        let teams = self.person().map(|person| person.teams()).unwrap_or_default();
+        Deed { action, teams, program: None, trace }
     }
 
     pub(super) fn person(&self) -> Result<&Arc<Person>, EngineError> {

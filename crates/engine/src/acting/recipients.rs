@@ -53,7 +53,7 @@ impl Acting {
 
     fn deed(&self, program: &ProgramId, action: AuditAction, trace: Trace) -> Result<Deed, EngineError> {
         let entry = self.must(program, Permission::Edit)?;
-        let team = Some(entry.record.team_id.clone());
-        Ok(Deed { action, team, program: Some(program.clone()), trace })
+        let teams = vec![entry.record.team_id.clone()];
+        Ok(Deed { action, teams, program: Some(program.clone()), trace })
     }
 }

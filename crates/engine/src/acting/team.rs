@@ -121,5 +121,5 @@ const OPERATOR_ONLY: &str =
     "Only the server's operator can make teams: it takes the admin key of the server's configuration.";
 
 fn deed(action: AuditAction, team: Option<&TeamId>, trace: Trace) -> Deed {
-    Deed { action, team: team.cloned(), program: None, trace }
+    Deed { action, teams: team.cloned().into_iter().collect(), program: None, trace }
 }

@@ -58,7 +58,11 @@ impl Engine {
             let is_open = self.store.join_by_invitation(joining).await?;
             is_open.then_some(()).ok_or_else(|| EngineError::Refused(NO_LONGER.to_owned()))
         };
-        self.recorded(by, joined(&invitation, trace), work).await?;
+        let deed = joined(&invitation, trace);
+        match in_earlier_teams(person, connection) {
+            Some(earlier) => self.recorded(by.clone(), earlier, self.recorded(by, deed, work)).await?,
+            None => self.recorded(by, deed, work).await?,
+        }
         self.access.tell();
         self.remember_device(&person.id).await
     }
@@ -201,10 +205,22 @@ impl Traced for Accepted {
     }
 }
 
+/// What joining ends, for the teams that somebody is in already, whose owners need not know that they join another.
+fn in_earlier_teams(person: &Person, connection: Connection) -> Option<Deed> {
+    let (action, trace) = match connection {
+        Connection::Ends => {
+            (AuditAction::AccountChanged, Trace::of(&person.id).with("provider", "disconnected"))
+        }
+        Connection::Stays => (AuditAction::SessionEnded, Trace::default().with("which", "all others")),
+    };
+    let teams = person.teams();
+    (!teams.is_empty()).then_some(Deed { action, teams, program: None, trace })
+}
+
 /// That somebody comes into a team.
 fn joined(invitation: &InvitationRecord, trace: Trace) -> Deed {
-    let team = Some(invitation.team_id.clone());
-    Deed { action: AuditAction::MemberJoined, team, program: None, trace }
+    let teams = vec![invitation.team_id.clone()];
+    Deed { action: AuditAction::MemberJoined, teams, program: None, trace }
 }
 
 /// Shown on pages, so its translations are in the catalogue.

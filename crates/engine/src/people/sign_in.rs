@@ -84,9 +84,9 @@ impl Engine {
         let engine = Arc::clone(self);
         self.access.doorkeeper.records.spawn(async move {
             let recorded = async {
-                let team = engine.first_team(&user).await?;
+                let teams = engine.teams_of(&user).await?;
                 let trace = Trace::of(&user).with("by", "password");
-                let deed = Deed { action: AuditAction::SessionFailed, team, program: None, trace };
+                let deed = Deed { action: AuditAction::SessionFailed, teams, program: None, trace };
                 engine.record(By::unknown(address), deed).await
             };
             if let Err(error) = recorded.await {

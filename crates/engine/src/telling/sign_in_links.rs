@@ -50,7 +50,7 @@ impl Engine {
         }
         let deed = Deed {
             action: AuditAction::LinkCreated,
-            team: self.first_team(&account.id).await?,
+            teams: self.teams_of(&account.id).await?,
             program: None,
             trace: Trace::of(&account.id).with("for", "sign-in").with("by", "e-mail"),
         };

@@ -192,7 +192,7 @@ async fn what_was_begun_when_the_process_ended_is_in_the_log_as_unclear() {
     let all = AuditSearch { limit: 10, ..AuditSearch::default() };
     let mut record = store.audit_log(&all).await.expect("reads").remove(0);
     record.id = groundswell_types::AuditId::from_number(record.id.number() + 1);
-    store.begin_audit(&record).await.expect("writes");
+    store.begin_audit(&[record.clone()]).await.expect("writes");
     engine.shut_down().await;
 
     let engine = start(&store, &clock).await;
