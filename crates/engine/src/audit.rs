@@ -16,7 +16,7 @@ use std::sync::Arc;
 use groundswell_types::editor::DraftSaved;
 use groundswell_types::{
     AuditAction, AuditActor, AuditActorKind, AuditEntry, AuditId, AuditOutcome, CreatedApiKey, DeliveryView,
-    Erasure, Incident, Program, ProgramId, ResendJob, TeamId, TestView, UserId, Webhook,
+    Email, Erasure, Incident, Program, ProgramId, ResendJob, Team, TeamId, TestView, UserId, Webhook,
 };
 
 use crate::access::{Actor, EditorLink, Who};
@@ -32,8 +32,9 @@ const CALL_MS: i64 = 600_000;
 /// a shorter time takes a migration.
 pub(crate) const KEPT_MS: i64 = 400 * 86_400_000;
 
-/// What is worth knowing about something that was done, besides what, by whom and where: ids and numbers, neither secrets
-/// nor anything of a participant's.
+/// What is worth knowing about something that was done, besides what, by whom and where: ids, numbers and the addresses of
+/// people who were invited or named to get e-mail, neither secrets nor anything of a participant's. So erasing a
+/// participant's data has nothing to look for in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Trace {
     target: Option<String>,
@@ -158,6 +159,13 @@ impl Traced for String {
     }
 }
 
+/// Who is not named any more.
+impl Traced for Email {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace.with("email", self)
+    }
+}
+
 impl Traced for Webhook {
     fn traced(&self, trace: Trace) -> Trace {
         trace.or_of(&self.id)
@@ -201,6 +209,12 @@ impl Traced for Program {
 
     fn program(&self) -> Option<&ProgramId> {
         Some(&self.id)
+    }
+}
+
+impl Traced for Team {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace.or_of(&self.id)
     }
 }
 
@@ -307,7 +321,11 @@ impl Engine {
     }
 
     /// What the log says of a deed: an entry for each team.
-    pub(crate) fn audit_records(&self, by: &By, Deed { action, teams, program, trace }: Deed) -> Vec<AuditRecord> {
+    pub(crate) fn audit_records(
+        &self,
+        by: &By,
+        Deed { action, teams, program, trace }: Deed,
+    ) -> Vec<AuditRecord> {
         let record = |team_id| AuditRecord {
             id: self.ids.audit(),
             at_ms: self.clock.now_ms(),

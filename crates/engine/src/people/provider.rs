@@ -7,12 +7,15 @@
 //! invited, and whose address the provider has verified, comes into the team as by the link in their mail. Somebody who is
 //! signed in connects their own account.
 
+use std::net::IpAddr;
+
 use groundswell_types::{Email, UserId};
 use thiserror::Error;
 
 use super::invitations::Accepted;
+use super::proof::Shown;
 use crate::access::{Begun, Came, Person, hash_token};
-use crate::audit::Trace;
+use crate::audit::{Trace, Traced};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::id;
@@ -44,6 +47,23 @@ pub enum TurnedAway {
     HasAccount,
     #[error(transparent)]
     Engine(#[from] EngineError),
+}
+
+/// Since when an account is not connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disconnected {
+    Now,
+    Before,
+}
+
+impl Traced for Disconnected {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace
+    }
+
+    fn has_changed(&self) -> bool {
+        *self == Self::Now
+    }
 }
 
 impl From<StoreError> for TurnedAway {
@@ -80,29 +100,29 @@ impl Engine {
     pub(crate) async fn check_before_connecting(
         &self,
         person: &Person,
-        typed: &str,
+        (typed, address): (&str, Option<IpAddr>),
     ) -> Result<(), EngineError> {
         let user = self.account(person).await?;
         let proof = self.proof_to_connect(person, user.password_hash.is_some());
-        self.check_proof((proof, person), &user, typed).await
+        self.check_proof(person, &user, Shown { proof, typed, address }).await
     }
 
     /// Takes the subject from the account of somebody who has a password as well; ends their other sessions, which may have
     /// begun with it, and sign-in links.
-    pub(crate) async fn disconnect_subject(&self, person: &Person) -> Result<(), EngineError> {
+    pub(crate) async fn disconnect_subject(&self, person: &Person) -> Result<Disconnected, EngineError> {
         let _held = self.access.doorkeeper.accounts.lock().await;
         let user = self.account(person).await?;
         if user.password_hash.is_none() {
             return Err(EngineError::Refused(ONLY_WAY_IN.to_owned()));
         }
         if user.oidc_subject.is_none() {
-            return Ok(());
+            return Ok(Disconnected::Before);
         }
         self.store.save_user(&UserRecord { oidc_subject: None, ..user }).await?;
         self.store.delete_sign_in_links_of(&person.id).await?;
         self.store.delete_sessions_of(&person.id, Some(person.session)).await?;
         self.access.tell();
-        Ok(())
+        Ok(Disconnected::Now)
     }
 
     /// Connects the account of somebody who is signed in.
