@@ -1,8 +1,10 @@
 //! The audit log: whatever somebody changes leaves exactly one entry, and nobody but owners sees it.
 
 mod broken_off;
+mod details;
 mod every_action;
 mod nodes;
+mod own_deeds;
 
 use std::sync::Arc;
 
