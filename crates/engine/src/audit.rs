@@ -285,11 +285,15 @@ impl Engine {
         let result = work.await;
         let settled = match &result {
             Ok(answer) if answer.has_changed() => {
-                records.iter_mut().for_each(|record| complete(record, answer));
+                for record in &mut records {
+                    complete(record, answer);
+                }
                 self.store.end_audit(&records).await
             }
             Err(EngineError::Unclear | EngineError::Store(_) | EngineError::Stopping) => {
-                records.iter_mut().for_each(|record| record.outcome = AuditOutcome::Unclear);
+                for record in &mut records {
+                    record.outcome = AuditOutcome::Unclear;
+                }
                 self.store.end_audit(&records).await
             }
             Ok(_) | Err(_) => {

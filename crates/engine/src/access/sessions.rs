@@ -22,6 +22,9 @@ pub const IDLE_MS: i64 = 7 * 86_400_000;
 /// How long a browser is remembered that somebody signed in with: 180 days.
 pub const DEVICE_MS: i64 = 180 * 86_400_000;
 
+/// What all sessions of somebody are called in the audit log that end but the one that ends them.
+pub(crate) const ALL_OTHERS: &str = "all others";
+
 /// How exactly it is kept when a session was last used.
 const SEEN_STEP_MS: i64 = 300_000;
 

@@ -9,7 +9,7 @@ use groundswell_types::{AuditAction, Invited, NewPerson, UserId, WayIn};
 use super::account::checked_name;
 use super::passwords::{Line, Password};
 use super::sign_in::Credentials;
-use crate::access::{Begun, Came, Person, hash_token};
+use crate::access::{ALL_OTHERS, Begun, Came, Person, hash_token};
 use crate::audit::{By, Deed, Trace, Traced};
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -211,7 +211,7 @@ fn in_earlier_teams(person: &Person, connection: Connection) -> Option<Deed> {
         Connection::Ends => {
             (AuditAction::AccountChanged, Trace::of(&person.id).with("provider", "disconnected"))
         }
-        Connection::Stays => (AuditAction::SessionEnded, Trace::default().with("which", "all others")),
+        Connection::Stays => (AuditAction::SessionEnded, Trace::default().with("which", ALL_OTHERS)),
     };
     let teams = person.teams();
     (!teams.is_empty()).then_some(Deed { action, teams, program: None, trace })

@@ -36,9 +36,9 @@ async fn whoever_comes_by_an_invitation_has_a_session_in_the_log() {
     let (_, token) = world.invite().await;
     let new = NewPerson { name: "Ada", password: PASSWORD };
     let begun = world.engine.accept_as_new(&token, new, Came::default()).await.expect("joins");
-    let began = only(&world, AuditAction::SessionBegan).await;
-    assert_eq!(began.actor.id.as_deref(), Some(begun.user.as_str()));
-    assert_eq!((began.team_id, &*began.details["by"]), (Some(TeamId::first()), "invitation"));
+    let entry = only(&world, AuditAction::SessionBegan).await;
+    assert_eq!(entry.actor.id.as_deref(), Some(begun.user.as_str()));
+    assert_eq!((entry.team_id, &*entry.details["by"]), (Some(TeamId::first()), "invitation"));
     world.engine.shut_down().await;
 }
 

@@ -56,7 +56,7 @@ async fn a_node_that_begins_to_lead_leaves_what_others_are_at_to_them() {
     minutes(2).await;
     assert!(engine.is_leading());
     assert_eq!(outcomes(&memory).await, []);
-    memory.end_audit(&[under_way.clone()]).await.expect("writes");
+    memory.end_audit(std::slice::from_ref(&under_way)).await.expect("writes");
     assert_eq!(outcomes(&memory).await, [AuditOutcome::Done]);
     minutes(10).await;
     assert_eq!(outcomes(&memory).await, [AuditOutcome::Unclear, AuditOutcome::Done]);

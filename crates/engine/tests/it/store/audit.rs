@@ -111,7 +111,7 @@ pub async fn what_was_begun_is_in_the_log_once_it_is_known_what_came_of_it(store
     }
     assert_eq!(found(store, AuditFilter::default()).await, Vec::<i64>::new());
     let done = AuditRecord { target: Some("wh_2".to_owned()), ..audit_record(1) };
-    store.end_audit(&[done.clone()]).await.expect("writes");
+    store.end_audit(std::slice::from_ref(&done)).await.expect("writes");
     store.drop_audit(&[AuditId::from_number(2)]).await.expect("writes");
     store.settle_audit(AuditId::from_number(4)).await.expect("writes");
     let search = AuditSearch { limit: 10, ..AuditSearch::default() };
