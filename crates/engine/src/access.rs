@@ -15,6 +15,7 @@ use tokio::sync::watch;
 pub(crate) use actor::only_for;
 pub use actor::{Actor, Permission, Person, Who};
 pub use links::{EDITOR_IDLE_MS, EDITOR_LINK_MS, EDITOR_SESSION_MS, EditorLink, LinkHolder, NewEditorLink};
+pub(crate) use sessions::ALL_OTHERS;
 pub use sessions::{Begun, Came, DEVICE_MS, IDLE_MS, SESSION_MS, SIGN_IN_LINK_MS};
 
 use crate::engine::Engine;

@@ -77,7 +77,7 @@ macro_rules! changes {
                     let entry = self.must(program, Permission::$permission)?;
                     let deed = Deed {
                         action: $action,
-                        team: Some(entry.record.team_id.clone()),
+                        teams: vec![entry.record.team_id.clone()],
                         program: Some(program.clone()),
                         trace: $trace,
                     };
@@ -108,8 +108,6 @@ macro_rules! unrecorded {
 unrecorded! {
     /// See [`Engine::save_draft`].
     EditWebhooks save_draft(seen: Seen, rows: Vec<DraftRow>) -> DraftSaved;
-    /// See [`Engine::resolve_conflicts`].
-    EditWebhooks resolve_conflicts(seen: Seen, side: Side) -> DraftSaved;
     /// See [`Engine::end_first_steps`].
     Edit end_first_steps() -> ();
     /// See [`Engine::add_inbox_webhook`].
@@ -186,6 +184,27 @@ on_program! {
 }
 
 impl Acting {
+    /// See [`Engine::resolve_conflicts`]. Whoever takes the others' side throws away what the draft had instead.
+    pub async fn resolve_conflicts(
+        &self,
+        program: &ProgramId,
+        seen: Seen,
+        side: Side,
+    ) -> Result<DraftSaved, EngineError> {
+        let entry = self.must(program, Permission::EditWebhooks)?;
+        let work = self.engine.resolve_conflicts(program, seen, side);
+        if side == Side::Mine {
+            return work.await;
+        }
+        let deed = Deed {
+            action: AuditAction::DraftDiscarded,
+            teams: vec![entry.record.team_id.clone()],
+            program: Some(program.clone()),
+            trace: Trace::default().with("which", "conflicts"),
+        };
+        self.engine.recorded(&self.actor, deed, work).await
+    }
+
     /// Who it is.
     pub const fn actor(&self) -> &Arc<Actor> {
         &self.actor

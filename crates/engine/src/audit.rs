@@ -10,11 +10,13 @@
 //! to somebody who has kept its last link elsewhere; and whoever keeps something elsewhere keeps the exported rows.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use groundswell_types::editor::DraftSaved;
 use groundswell_types::{
     AuditAction, AuditActor, AuditActorKind, AuditEntry, AuditId, AuditOutcome, CreatedApiKey, DeliveryView,
-    Erasure, Incident, Program, ProgramId, ResendJob, TeamId, TestView, UserId, Webhook,
+    Email, Erasure, Incident, Program, ProgramId, ResendJob, Team, TeamId, TestView, UserId, Webhook,
 };
 
 use crate::access::{Actor, EditorLink, Who};
@@ -30,8 +32,9 @@ const CALL_MS: i64 = 600_000;
 /// a shorter time takes a migration.
 pub(crate) const KEPT_MS: i64 = 400 * 86_400_000;
 
-/// What is worth knowing about something that was done, besides what, by whom and where: ids and numbers, neither secrets
-/// nor anything of a participant's.
+/// What is worth knowing about something that was done, besides what, by whom and where: ids, numbers and the addresses of
+/// people who were invited or named to get e-mail, neither secrets nor anything of a participant's. So erasing a
+/// participant's data has nothing to look for in the log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Trace {
     target: Option<String>,
@@ -62,16 +65,57 @@ impl Trace {
 #[derive(Debug, Clone)]
 pub struct Deed {
     pub action: AuditAction,
-    /// Whose owners see it; None is the server's operator alone.
-    pub team: Option<TeamId>,
+    /// Whose owners see it, each in an entry of their own that says nothing of the others; none is the server's operator alone.
+    pub teams: Vec<TeamId>,
     pub program: Option<ProgramId>,
     pub trace: Trace,
+}
+
+/// Who does something and from where, as the log says it.
+#[derive(Debug, Clone)]
+pub struct By {
+    pub actor: AuditActor,
+    pub address: Option<String>,
+}
+
+impl By {
+    /// Somebody by their name, as when they are only about to get an account.
+    pub fn person(id: &UserId, name: &str, address: Option<IpAddr>) -> Self {
+        let (id, name) = (Some(id.to_string()), name.to_owned());
+        Self::of(AuditActor { kind: AuditActorKind::Person, id, name }, address)
+    }
+
+    /// Somebody nobody knows, as when a sign-in fails. Whoever records what they do bounds how often.
+    pub fn unknown(address: Option<IpAddr>) -> Self {
+        Self::of(AuditActor { kind: AuditActorKind::Unknown, id: None, name: String::new() }, address)
+    }
+
+    fn of(actor: AuditActor, address: Option<IpAddr>) -> Self {
+        Self { actor, address: address.map(|address| address.to_string()) }
+    }
+}
+
+impl From<&Actor> for By {
+    fn from(actor: &Actor) -> Self {
+        Self::of(actor.in_audit_log(), actor.address)
+    }
+}
+
+impl From<&Arc<Actor>> for By {
+    fn from(actor: &Arc<Actor>) -> Self {
+        Self::from(&**actor)
+    }
 }
 
 /// What a use case answers with, and what of it belongs into the log.
 pub trait Traced {
     /// Adds what is known now that it is done.
     fn traced(&self, trace: Trace) -> Trace;
+
+    /// Whether anything was changed. Nothing is recorded of what was as it was wanted, or could not be done.
+    fn has_changed(&self) -> bool {
+        true
+    }
 
     /// The program it is, when it has just been made.
     fn program(&self) -> Option<&ProgramId> {
@@ -112,6 +156,13 @@ impl Traced for i64 {
 impl Traced for String {
     fn traced(&self, trace: Trace) -> Trace {
         trace
+    }
+}
+
+/// Who is not named any more.
+impl Traced for Email {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace.with("email", self)
     }
 }
 
@@ -161,6 +212,12 @@ impl Traced for Program {
     }
 }
 
+impl Traced for Team {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace.or_of(&self.id)
+    }
+}
+
 /// Its token opens it, so nobody else is told.
 impl Traced for EditorLink {
     fn traced(&self, trace: Trace) -> Trace {
@@ -199,63 +256,55 @@ impl Actor {
 impl Engine {
     /// Records what somebody has done, or has tried to do, at once. For what is no change that could be begun and fail:
     /// sign-ins, exports. Fails when it cannot be recorded.
-    pub async fn record(&self, actor: &Actor, deed: Deed) -> Result<(), EngineError> {
-        let record = self.audit_record((actor.in_audit_log(), address(actor)), deed);
-        Ok(self.store.record_audit(&record).await?)
+    pub async fn record(&self, by: impl Into<By> + Send, deed: Deed) -> Result<(), EngineError> {
+        let records = self.audit_records(&by.into(), deed);
+        Ok(self.store.record_audit(&records).await?)
     }
 
-    /// The same for somebody who is known only by their id, as when their session begins.
-    pub async fn record_of_user(
-        &self,
-        user: &UserId,
-        address: Option<std::net::IpAddr>,
-        deed: Deed,
-    ) -> Result<(), EngineError> {
+    /// Whose owners see what somebody does for themselves: all teams that they are in, the one they came into first first.
+    pub(crate) async fn teams_of(&self, user: &UserId) -> Result<Vec<TeamId>, EngineError> {
+        let memberships = self.store.memberships(user).await?;
+        Ok(memberships.into_iter().map(|membership| membership.team_id).collect())
+    }
+
+    /// Somebody who is known only by their id, as when their session begins.
+    pub(crate) async fn by_user(&self, user: &UserId, address: Option<IpAddr>) -> Result<By, EngineError> {
         let name = self.store.user(user).await?.map(|user| user.name).unwrap_or_default();
-        let actor = AuditActor { kind: AuditActorKind::Person, id: Some(user.to_string()), name };
-        let record = self.audit_record((actor, address.map(|address| address.to_string())), deed);
-        Ok(self.store.record_audit(&record).await?)
-    }
-
-    /// The same for somebody nobody knows, as when a sign-in fails. Whoever calls this bounds how often.
-    pub async fn record_of_unknown(
-        &self,
-        address: Option<std::net::IpAddr>,
-        deed: Deed,
-    ) -> Result<(), EngineError> {
-        let actor = AuditActor { kind: AuditActorKind::Unknown, id: None, name: String::new() };
-        let record = self.audit_record((actor, address.map(|address| address.to_string())), deed);
-        Ok(self.store.record_audit(&record).await?)
+        Ok(By::person(user, &name, address))
     }
 
     /// Does something that changes things, and leaves a record of it: see the module.
     pub async fn recorded<T: Traced>(
         &self,
-        actor: &Actor,
+        by: impl Into<By> + Send,
         deed: Deed,
         work: impl Future<Output = Result<T, EngineError>> + Send,
     ) -> Result<T, EngineError> {
-        let mut record = self.audit_record((actor.in_audit_log(), address(actor)), deed);
-        self.store.begin_audit(&record).await?;
+        let mut records = self.audit_records(&by.into(), deed);
+        self.store.begin_audit(&records).await?;
         let result = work.await;
         let settled = match &result {
-            Ok(answer) => {
-                let trace =
-                    Trace { target: record.target.take(), details: std::mem::take(&mut record.details) };
-                let Trace { target, details } = answer.traced(trace);
-                let program_id = answer.program().cloned().or(record.program_id.take());
-                record = AuditRecord { program_id, target, details, ..record };
-                self.store.end_audit(&record).await
+            Ok(answer) if answer.has_changed() => {
+                for record in &mut records {
+                    complete(record, answer);
+                }
+                self.store.end_audit(&records).await
             }
             Err(EngineError::Unclear | EngineError::Store(_) | EngineError::Stopping) => {
-                record.outcome = AuditOutcome::Unclear;
-                self.store.end_audit(&record).await
+                for record in &mut records {
+                    record.outcome = AuditOutcome::Unclear;
+                }
+                self.store.end_audit(&records).await
             }
-            Err(_) => self.store.drop_audit(record.id).await,
+            Ok(_) | Err(_) => {
+                let ids: Vec<_> = records.iter().map(|record| record.id).collect();
+                self.store.drop_audit(&ids).await
+            }
         };
         if let Err(error) = settled {
             // What was done is done, and the note that it was begun is on the disk: it becomes a row of its own accord.
-            tracing::error!(%error, audit.id = %record.id, "the audit log could not be written; the entry follows");
+            let id = records[0].id;
+            tracing::error!(%error, audit.id = %id, "the audit log could not be written; the entry follows");
         }
         result
     }
@@ -275,27 +324,31 @@ impl Engine {
         Ok(self.store.forget_audit(now_ms.saturating_sub(KEPT_MS), limit).await? >= limit as u64)
     }
 
-    pub(crate) fn audit_record(
+    /// What the log says of a deed: an entry for each team.
+    pub(crate) fn audit_records(
         &self,
-        (actor, address): (AuditActor, Option<String>),
-        deed: Deed,
-    ) -> AuditRecord {
-        let Deed { action, team, program, trace: Trace { target, details } } = deed;
-        AuditRecord {
+        by: &By,
+        Deed { action, teams, program, trace }: Deed,
+    ) -> Vec<AuditRecord> {
+        let record = |team_id| AuditRecord {
             id: self.ids.audit(),
             at_ms: self.clock.now_ms(),
-            team_id: team,
-            program_id: program,
-            actor,
-            address,
+            team_id,
+            program_id: program.clone(),
+            actor: by.actor.clone(),
+            address: by.address.clone(),
             action,
-            target,
-            details,
+            target: trace.target.clone(),
+            details: trace.details.clone(),
             outcome: AuditOutcome::Done,
-        }
+        };
+        if teams.is_empty() { vec![record(None)] } else { teams.into_iter().map(Some).map(record).collect() }
     }
 }
 
-fn address(actor: &Actor) -> Option<String> {
-    actor.address.map(|address| address.to_string())
+/// Adds what is known now that it is done.
+fn complete(record: &mut AuditRecord, answer: &impl Traced) {
+    let trace = Trace { target: record.target.take(), details: std::mem::take(&mut record.details) };
+    Trace { target: record.target, details: record.details } = answer.traced(trace);
+    record.program_id = answer.program().cloned().or(record.program_id.take());
 }

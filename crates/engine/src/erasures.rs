@@ -31,7 +31,7 @@ use groundswell_types::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::{Deed, Trace};
+use crate::audit::{By, Deed, Trace};
 use crate::clock::Stopwatch;
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -285,14 +285,15 @@ impl Engine {
         }
         job.subject = None;
         job.ended_at_ms = Some(self.clock.now_ms());
-        let audit = Some(self.record_of_erasure(&job));
+        let audit = self.record_of_erasure(&job);
         let (events, deliveries) = (Vec::new(), Vec::new());
         self.writer.erase(EraseStep { job, events, deliveries, audit }).await?;
         Ok(Step::Done)
     }
 
-    fn record_of_erasure(&self, job: &ErasureRecord) -> crate::store::AuditRecord {
-        let team = self.directory.program(&job.program_id).map(|entry| entry.record.team_id.clone());
+    fn record_of_erasure(&self, job: &ErasureRecord) -> Option<crate::store::AuditRecord> {
+        let entry = self.directory.program(&job.program_id);
+        let teams = entry.map(|entry| entry.record.team_id.clone()).into_iter().collect();
         let trace = Trace::of(job.id)
             .with("by", job.kind.as_str())
             .with("subjectHash", &job.subject_hash)
@@ -301,8 +302,8 @@ impl Engine {
             .with("cancelled", job.cancelled)
             .with("inboxRequests", job.inbox_requests);
         let program = Some(job.program_id.clone());
-        let deed = Deed { action: AuditAction::DataErased, team, program, trace };
-        self.audit_record((job.actor.clone(), job.address.clone()), deed)
+        let deed = Deed { action: AuditAction::DataErased, teams, program, trace };
+        self.audit_records(&By { actor: job.actor.clone(), address: job.address.clone() }, deed).pop()
     }
 }
 

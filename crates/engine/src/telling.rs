@@ -152,6 +152,8 @@ pub(crate) struct Telling {
     written: Notify,
     /// Questions, by who has them asked and by address.
     questions: Limits,
+    /// Letters that were begun by the link in one, by link.
+    answers: Limits,
     /// Letters about sign-ins, by address, and what operational webhooks are told of them, by person.
     sign_ins: Limits,
     /// What operational webhooks could not be told of yet.

@@ -30,6 +30,8 @@ words! {
         AccountChanged = "account.changed",
         /// Somebody's password was changed.
         PasswordChanged = "password.changed",
+        /// Somebody who is signed in gave a wrong present password when they were to change how they sign in.
+        PasswordRefused = "password.refused",
         /// A team was made.
         TeamCreated = "team.created",
         /// A team's name was changed.
@@ -84,6 +86,10 @@ words! {
         RecipientAdded = "recipient.added",
         /// Somebody is no longer named to get e-mail about a webhook.
         RecipientRemoved = "recipient.removed",
+        /// Somebody began to want e-mail about a webhook, by the link in a letter.
+        RecipientConfirmed = "recipient.confirmed",
+        /// Somebody wants no e-mail about a webhook any more, by the link in a letter.
+        RecipientUnsubscribed = "recipient.unsubscribed",
         /// The erasing of a participant's data began.
         ErasureBegun = "erasure.begun",
         /// A participant's data was erased.
@@ -171,7 +177,7 @@ pub struct AuditEntry {
     pub campaign_id: Option<ProgramId>,
     /// The id of what it was done to within the program or the team.
     pub target: Option<String>,
-    /// What else is worth knowing: ids and numbers, no secrets.
+    /// What else is worth knowing: ids, numbers, and the addresses of people who were named to get e-mail. No secrets.
     pub details: BTreeMap<String, String>,
     /// Whether it was done.
     pub outcome: AuditOutcome,

@@ -81,6 +81,11 @@ pub struct Person {
 }
 
 impl Person {
+    /// The teams they are in, the one they came into first first.
+    pub fn teams(&self) -> Vec<TeamId> {
+        self.memberships.iter().map(|(team, _)| team.clone()).collect()
+    }
+
     /// What they are in a team.
     pub fn role_in(&self, team: &TeamId) -> Option<Role> {
         self.memberships.iter().find(|(id, _)| id == team).map(|(_, role)| *role)

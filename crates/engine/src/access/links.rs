@@ -112,7 +112,7 @@ impl Engine {
         })?);
         let deed = Deed {
             action: AuditAction::LinkUsed,
-            team: Some(self.program_entry(&holder.program)?.record.team_id.clone()),
+            teams: vec![self.program_entry(&holder.program)?.record.team_id.clone()],
             program: Some(holder.program.clone()),
             trace: Trace::of(&holder.id).with("for", "editor"),
         };

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use groundswell_types::{AuditAction, TeamId, UserId};
 
 use super::{Person, hash_token, new_token};
-use crate::audit::{Deed, Trace};
+use crate::audit::{By, Deed, Trace};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::{DeviceRecord, SessionRecord, SignInLinkRecord, SignedIn};
@@ -21,6 +21,9 @@ pub const IDLE_MS: i64 = 7 * 86_400_000;
 
 /// How long a browser is remembered that somebody signed in with: 180 days.
 pub const DEVICE_MS: i64 = 180 * 86_400_000;
+
+/// What all sessions of somebody are called in the audit log that end but the one that ends them.
+pub(crate) const ALL_OTHERS: &str = "all others";
 
 /// How exactly it is kept when a session was last used.
 const SEEN_STEP_MS: i64 = 300_000;
@@ -90,16 +93,10 @@ impl Engine {
         address: Option<IpAddr>,
         by: &str,
     ) -> Result<(), EngineError> {
-        let team = self.first_team(user).await?;
+        let teams = self.teams_of(user).await?;
         let trace = Trace::default().with("by", by);
-        let deed = Deed { action: AuditAction::SessionBegan, team, program: None, trace };
-        self.record_of_user(user, address, deed).await
-    }
-
-    /// Where what somebody does for themselves is recorded: the team they came into first.
-    pub(crate) async fn first_team(&self, user: &UserId) -> Result<Option<TeamId>, EngineError> {
-        let memberships = self.store.memberships(user).await?;
-        Ok(memberships.into_iter().next().map(|membership| membership.team_id))
+        let deed = Deed { action: AuditAction::SessionBegan, teams, program: None, trace };
+        self.record(self.by_user(user, address).await?, deed).await
     }
 
     /// Begins a session with a token of its own, always a new one; the browser's earlier session ends.
@@ -166,16 +163,17 @@ impl Engine {
     /// Ends a session.
     pub async fn sign_out(&self, session: &str, address: Option<IpAddr>) -> Result<(), EngineError> {
         let token_hash = hash_token(session);
-        let signed_in = self.store.session(token_hash, self.clock.now_ms()).await?;
-        self.store.delete_session(token_hash).await?;
-        self.access.tell();
-        if let Some(SignedIn { user, .. }) = signed_in {
-            let team = self.first_team(&user.id).await?;
-            let deed =
-                Deed { action: AuditAction::SessionEnded, team, program: None, trace: Trace::default() };
-            self.record_of_user(&user.id, address, deed).await?;
-        }
-        Ok(())
+        let end = async {
+            self.store.delete_session(token_hash).await?;
+            self.access.tell();
+            Ok(())
+        };
+        let Some(SignedIn { user, .. }) = self.store.session(token_hash, self.clock.now_ms()).await? else {
+            return end.await;
+        };
+        let (teams, trace) = (self.teams_of(&user.id).await?, Trace::default());
+        let deed = Deed { action: AuditAction::SessionEnded, teams, program: None, trace };
+        self.recorded(By::person(&user.id, &user.name, address), deed, end).await
     }
 
     /// Whether nobody has ever signed in.

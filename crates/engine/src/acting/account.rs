@@ -5,7 +5,7 @@ use std::sync::Arc;
 use groundswell_types::{AuditAction, Email, SessionView, SignInChange};
 
 use super::Acting;
-use crate::access::{Begun, Came, Permission, Person, Who};
+use crate::access::{ALL_OTHERS, Begun, Came, Permission, Person, Who};
 use crate::audit::{Deed, Trace, Unsaid};
 use crate::error::EngineError;
 use crate::people::Proof;
@@ -59,7 +59,7 @@ impl Acting {
 
     /// Ends all sessions of the person but the one that asks, and their sign-in links, at once.
     pub async fn end_other_sessions(&self) -> Result<(), EngineError> {
-        let deed = self.own_deed(AuditAction::SessionEnded, Trace::default().with("which", "all others"));
+        let deed = self.own_deed(AuditAction::SessionEnded, Trace::default().with("which", ALL_OTHERS));
         self.engine.recorded(&self.actor, deed, self.engine.end_other_sessions(self.person()?)).await
     }
 
@@ -73,9 +73,10 @@ impl Acting {
         self.create_sign_in_link(Some(&member.id)).await
     }
 
-    /// Something that people do for themselves, in the team they look at.
+    /// Something that people do for themselves: it concerns every team that they are in.
     pub(super) fn own_deed(&self, action: AuditAction, trace: Trace) -> Deed {
-        Deed { action, team: self.actor.team().ok(), program: None, trace }
+        let teams = self.person().map(|person| person.teams()).unwrap_or_default();
+        Deed { action, teams, program: None, trace }
     }
 
     pub(super) fn person(&self) -> Result<&Arc<Person>, EngineError> {

@@ -57,7 +57,7 @@ impl Acting {
         let entry = self.must(program, Permission::EditWebhooks)?;
         let deed = Deed {
             action: AuditAction::TestSent,
-            team: Some(entry.record.team_id.clone()),
+            teams: vec![entry.record.team_id.clone()],
             program: Some(program.clone()),
             trace,
         };

@@ -24,9 +24,9 @@ impl Acting {
     pub async fn record_audit_export(&self, format: &str) -> Result<(), EngineError> {
         let (team, AuditFilter { campaign_id: program, .. }) = self.audit_reach(AuditFilter::default())?;
         let trace = Trace::default().with("format", format);
-        self.engine
-            .record(&self.actor, Deed { action: AuditAction::AuditExported, team, program, trace })
-            .await
+        let teams = team.into_iter().collect();
+        let deed = Deed { action: AuditAction::AuditExported, teams, program, trace };
+        self.engine.record(&self.actor, deed).await
     }
 
     /// Whose entries the actor sees: the operator all, owners those of their team, the admin key of one program those of the

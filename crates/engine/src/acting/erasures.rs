@@ -15,7 +15,7 @@ impl Acting {
         let hash = self.engine.subject_hash(program, &subject).await?;
         let deed = Deed {
             action: AuditAction::ErasureBegun,
-            team: Some(entry.record.team_id.clone()),
+            teams: vec![entry.record.team_id.clone()],
             program: Some(program.clone()),
             trace: Trace::default().with("by", subject.kind().as_str()).with("subjectHash", hash),
         };

@@ -92,7 +92,7 @@ impl Acting {
         work: impl Future<Output = Result<T, EngineError>> + Send,
     ) -> Result<T, EngineError> {
         self.actor.check_operator()?;
-        let deed = Deed { action, team: Some(TeamId::first()), program: None, trace };
+        let deed = Deed { action, teams: vec![TeamId::first()], program: None, trace };
         self.engine.recorded(&self.actor, deed, work).await
     }
 }

@@ -41,11 +41,15 @@ impl Acting {
             Who::Operator => (self.team_of_key(&new), new),
             Who::Person(_) | Who::Link(_) => (self.actor.team()?, new),
         };
+        let trace = Trace::default().with("scopes", new.scopes);
         let deed = Deed {
             action: AuditAction::KeyCreated,
-            team: Some(team.clone()),
+            teams: vec![team.clone()],
             program: new.campaign_id.clone(),
-            trace: Trace::default().with("scopes", new.scopes),
+            trace: match new.rate_limit {
+                Some(limit) => trace.with("rateLimit", limit),
+                None => trace,
+            },
         };
         self.engine.recorded(&self.actor, deed, self.engine.create_api_key(team, new)).await
     }
@@ -58,7 +62,7 @@ impl Acting {
         self.engine.api_keys.forget(id);
         let deed = Deed {
             action: AuditAction::KeyRevoked,
-            team: Some(key.team_id),
+            teams: vec![key.team_id],
             program: key.program_id,
             trace: Trace::of(id),
         };
@@ -73,7 +77,7 @@ impl Acting {
         self.may_sign_in(&user, &team).await?;
         let deed = Deed {
             action: AuditAction::LinkCreated,
-            team: Some(team.clone()),
+            teams: self.engine.teams_of(&user).await?,
             program: None,
             trace: Trace::of(&user).with("for", "sign-in"),
         };

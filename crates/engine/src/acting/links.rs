@@ -28,7 +28,7 @@ impl Acting {
         };
         let deed = Deed {
             action: AuditAction::LinkCreated,
-            team: Some(entry.record.team_id.clone()),
+            teams: vec![entry.record.team_id.clone()],
             program: Some(program.clone()),
             trace: Trace::default().with("for", "editor"),
         };
@@ -41,7 +41,7 @@ impl Acting {
         let entry = self.must(program, Permission::Edit)?;
         let deed = Deed {
             action: AuditAction::SessionEnded,
-            team: Some(entry.record.team_id.clone()),
+            teams: vec![entry.record.team_id.clone()],
             program: Some(program.clone()),
             trace: Trace::of(id).with("for", "editor"),
         };

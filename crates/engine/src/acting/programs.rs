@@ -54,7 +54,7 @@ impl Acting {
         self.actor.check_team(Permission::EditPrograms, &team)?;
         let deed = Deed {
             action: AuditAction::ProgramCreated,
-            team: Some(team.clone()),
+            teams: vec![team.clone()],
             program: None,
             trace: Trace::default(),
         };
@@ -83,7 +83,7 @@ impl Acting {
         }
         let deed = Deed {
             action: AuditAction::ProgramCreated,
-            team: Some(team.clone()),
+            teams: vec![team.clone()],
             program: Some(id),
             trace: Trace::default(),
         };
@@ -117,7 +117,7 @@ impl Acting {
         }
         let deed = Deed {
             action: AuditAction::ProgramChanged,
-            team: Some(entry.record.team_id.clone()),
+            teams: vec![entry.record.team_id.clone()],
             program: Some(id.clone()),
             trace,
         };

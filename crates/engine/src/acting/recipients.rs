@@ -27,7 +27,8 @@ impl Acting {
         webhook: &WebhookId,
         (email, language): (Email, &str),
     ) -> Result<Recipient, EngineError> {
-        let deed = self.deed(program, AuditAction::RecipientAdded, Trace::of(webhook))?;
+        let trace = Trace::of(webhook).with("email", &email);
+        let deed = self.deed(program, AuditAction::RecipientAdded, trace)?;
         let added_by = self.actor.in_audit_log().name;
         let new = NewRecipient { email, language: language.to_owned(), added_by };
         let work = async { self.engine.add_recipient(program, webhook, new).await.map(Unsaid) };
@@ -43,7 +44,8 @@ impl Acting {
     ) -> Result<(), EngineError> {
         let trace = Trace::of(webhook).with("recipient", id);
         let deed = self.deed(program, AuditAction::RecipientRemoved, trace)?;
-        self.engine.recorded(&self.actor, deed, self.engine.remove_recipient(program, webhook, id)).await
+        let work = self.engine.remove_recipient(program, webhook, id);
+        self.engine.recorded(&self.actor, deed, work).await.map(drop)
     }
 
     /// Whether this server sends letters at all.
@@ -53,7 +55,7 @@ impl Acting {
 
     fn deed(&self, program: &ProgramId, action: AuditAction, trace: Trace) -> Result<Deed, EngineError> {
         let entry = self.must(program, Permission::Edit)?;
-        let team = Some(entry.record.team_id.clone());
-        Ok(Deed { action, team, program: Some(program.clone()), trace })
+        let teams = vec![entry.record.team_id.clone()];
+        Ok(Deed { action, teams, program: Some(program.clone()), trace })
     }
 }

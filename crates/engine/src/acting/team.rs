@@ -33,16 +33,14 @@ impl Acting {
         }
         // Of the operator's log: nobody is in the team yet.
         let deed = deed(AuditAction::TeamCreated, None, Trace::default());
-        let work = async { self.engine.create_team(name).await.map(Unsaid) };
-        self.engine.recorded(&self.actor, deed, work).await.map(|Unsaid(team)| team)
+        self.engine.recorded(&self.actor, deed, self.engine.create_team(name)).await
     }
 
     /// Gives a team another name.
     pub async fn rename_team(&self, team: &TeamId, name: &str) -> Result<Team, EngineError> {
         self.actor.check_team(Permission::Manage, team)?;
         let deed = deed(AuditAction::TeamChanged, Some(team), Trace::of(team));
-        let work = async { self.engine.rename_team(team, name).await.map(Unsaid) };
-        self.engine.recorded(&self.actor, deed, work).await.map(|Unsaid(team)| team)
+        self.engine.recorded(&self.actor, deed, self.engine.rename_team(team, name)).await
     }
 
     /// Who is in a team, by the time they came.
@@ -121,5 +119,5 @@ const OPERATOR_ONLY: &str =
     "Only the server's operator can make teams: it takes the admin key of the server's configuration.";
 
 fn deed(action: AuditAction, team: Option<&TeamId>, trace: Trace) -> Deed {
-    Deed { action, team: team.cloned(), program: None, trace }
+    Deed { action, teams: team.cloned().into_iter().collect(), program: None, trace }
 }

@@ -3,7 +3,7 @@
 use groundswell_types::{Email, Problem, SessionView, SignInChange};
 
 use super::passwords::{Line, Password};
-use super::proof::Proof;
+use super::proof::{Proof, Shown};
 use crate::access::{Begun, Came, IDLE_MS, Person, hash_token};
 use crate::engine::Engine;
 use crate::error::EngineError;
@@ -41,7 +41,8 @@ impl Engine {
         let before = self.account(person).await?;
         let (email, new) = checked(&before, change)?;
         let proof = self.proof(person, before.password_hash.is_some());
-        self.check_proof((proof, person), &before, change.present_password).await?;
+        let shown = Shown { proof, typed: change.present_password, address: came.address };
+        self.check_proof(person, &before, shown).await?;
         let is_new = new.is_some();
         let hash = match new {
             Some(new) => Some(self.access.doorkeeper.passwords.hash(new, Line::Known).await?),

@@ -9,8 +9,8 @@ use groundswell_types::{AuditAction, Invited, NewPerson, UserId, WayIn};
 use super::account::checked_name;
 use super::passwords::{Line, Password};
 use super::sign_in::Credentials;
-use crate::access::{Begun, Came, Person, hash_token};
-use crate::audit::{Deed, Trace};
+use crate::access::{ALL_OTHERS, Begun, Came, Person, hash_token};
+use crate::audit::{By, Deed, Trace, Traced};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::id;
@@ -49,11 +49,21 @@ impl Engine {
         let connection = self.connection_after_joining(person, &self.account(person).await?)?;
         let (user, session, at_ms) = (&person.id, person.session, self.clock.now_ms());
         let joining = Joining { invitation: &invitation, user, session, connection, at_ms };
-        if !self.store.join_by_invitation(joining).await? {
-            return Err(EngineError::Refused(NO_LONGER.to_owned()));
+        let by = By::person(&person.id, &person.name, address);
+        let mut trace = Trace::of(&person.id).with("role", invitation.role);
+        if connection == Connection::Ends {
+            trace = trace.with("provider", "disconnected");
+        }
+        let work = async {
+            let is_open = self.store.join_by_invitation(joining).await?;
+            is_open.then_some(()).ok_or_else(|| EngineError::Refused(NO_LONGER.to_owned()))
+        };
+        let deed = joined(&invitation, trace);
+        match in_earlier_teams(person, connection) {
+            Some(earlier) => self.recorded(by.clone(), earlier, self.recorded(by, deed, work)).await?,
+            None => self.recorded(by, deed, work).await?,
         }
         self.access.tell();
-        self.record_joining((&invitation, connection), &person.id, address).await?;
         self.remember_device(&person.id).await
     }
 
@@ -99,17 +109,33 @@ impl Engine {
             oidc_subject: None,
             created_at_ms: now_ms,
         };
-        match self.store.accept_invitation(&invitation, &user, now_ms).await {
-            Ok(true) => {
-                self.record_joining((&invitation, Connection::Stays), &user.id, came.address).await?;
-                self.note_language(&user.id, &came).await?;
-                self.begin_session(user.id, came).await
-            }
-            Ok(false) => Err(EngineError::Refused(NO_LONGER.to_owned())),
-            // Somebody took the address meanwhile.
-            Err(StoreError::Rejected(_)) => Err(EngineError::Refused(HAS_ACCOUNT.to_owned())),
-            Err(error) => Err(error.into()),
+        match self.accept((&invitation, Trace::of(&user.id)), &user, came.address).await? {
+            Accepted::Joined => {}
+            Accepted::NoLonger => return Err(EngineError::Refused(NO_LONGER.to_owned())),
+            Accepted::Taken => return Err(EngineError::Refused(HAS_ACCOUNT.to_owned())),
         }
+        self.note_language(&user.id, &came).await?;
+        self.record_sign_in(&user.id, came.address, "invitation").await?;
+        self.begin_session(user.id, came).await
+    }
+
+    /// Makes the account of somebody who was invited and brings it into the team.
+    pub(super) async fn accept(
+        &self,
+        (invitation, trace): (&InvitationRecord, Trace),
+        user: &UserRecord,
+        address: Option<IpAddr>,
+    ) -> Result<Accepted, EngineError> {
+        let deed = joined(invitation, trace.with("role", invitation.role));
+        let work = async {
+            match self.store.accept_invitation(invitation, user, self.clock.now_ms()).await {
+                Ok(true) => Ok(Accepted::Joined),
+                Ok(false) => Ok(Accepted::NoLonger),
+                Err(StoreError::Rejected(_)) => Ok(Accepted::Taken),
+                Err(error) => Err(error.into()),
+            }
+        };
+        self.recorded(By::person(&user.id, &user.name, address), deed, work).await
     }
 
     /// Signs the owner of the invited address in, as [`Engine::sign_in_with_password`] does, and brings them into the team.
@@ -132,21 +158,6 @@ impl Engine {
             return Err(error);
         }
         Ok(begun)
-    }
-
-    async fn record_joining(
-        &self,
-        (invitation, connection): (&InvitationRecord, Connection),
-        user: &UserId,
-        address: Option<IpAddr>,
-    ) -> Result<(), EngineError> {
-        let mut trace = Trace::of(user).with("role", invitation.role);
-        if connection == Connection::Ends {
-            trace = trace.with("provider", "disconnected");
-        }
-        let team = Some(invitation.team_id.clone());
-        let deed = Deed { action: AuditAction::MemberJoined, team, program: None, trace };
-        self.record_of_user(user, address, deed).await
     }
 
     async fn open_invitation(&self, token: &str) -> Result<InvitationRecord, EngineError> {
@@ -172,6 +183,44 @@ impl Engine {
             (None, None) => WayIn::NewAccount,
         })
     }
+}
+
+/// What came of an invitation that somebody accepts who has no account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Accepted {
+    Joined,
+    /// It was taken back or used meanwhile.
+    NoLonger,
+    /// Somebody took the address or the subject meanwhile.
+    Taken,
+}
+
+impl Traced for Accepted {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace
+    }
+
+    fn has_changed(&self) -> bool {
+        *self == Self::Joined
+    }
+}
+
+/// What joining ends, for the teams that somebody is in already, whose owners need not know that they join another.
+fn in_earlier_teams(person: &Person, connection: Connection) -> Option<Deed> {
+    let (action, trace) = match connection {
+        Connection::Ends => {
+            (AuditAction::AccountChanged, Trace::of(&person.id).with("provider", "disconnected"))
+        }
+        Connection::Stays => (AuditAction::SessionEnded, Trace::default().with("which", ALL_OTHERS)),
+    };
+    let teams = person.teams();
+    (!teams.is_empty()).then_some(Deed { action, teams, program: None, trace })
+}
+
+/// That somebody comes into a team.
+fn joined(invitation: &InvitationRecord, trace: Trace) -> Deed {
+    let teams = vec![invitation.team_id.clone()];
+    Deed { action: AuditAction::MemberJoined, teams, program: None, trace }
 }
 
 /// Shown on pages, so its translations are in the catalogue.

@@ -5,11 +5,15 @@
 //! to type; they have to have signed in a short while ago.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
+
+use groundswell_types::AuditAction;
 
 use super::guesses::Guesser;
 use super::passwords::{Line, Password, Verdict};
 use crate::access::Person;
+use crate::audit::{By, Deed, Trace};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::UserRecord;
@@ -29,6 +33,14 @@ pub enum Proof {
     PresentPassword,
     /// That they can sign in again.
     NewSignIn,
+}
+
+/// What somebody who is to show something has typed, and from where.
+#[derive(Clone, Copy)]
+pub(super) struct Shown<'a> {
+    pub proof: Proof,
+    pub typed: &'a str,
+    pub address: Option<IpAddr>,
 }
 
 impl Engine {
@@ -61,22 +73,26 @@ impl Engine {
         self.clock.now_ms().saturating_sub(person.signed_in_at_ms) <= RECENT_MS
     }
 
-    /// Fails when the person has to show something, and what they typed does not.
+    /// Fails when the person has to show something, and what they typed does not. A wrong password is recorded; guesses are
+    /// counted, so there are not many.
     pub(super) async fn check_proof(
         &self,
-        (proof, person): (Proof, &Person),
+        person: &Person,
         user: &UserRecord,
-        typed: &str,
+        shown: Shown<'_>,
     ) -> Result<(), EngineError> {
-        match proof {
+        match shown.proof {
             Proof::Nothing => return Ok(()),
             Proof::NewSignIn => return Err(EngineError::Forbidden(TOO_LONG_AGO.to_owned())),
             Proof::PresentPassword => {}
         }
         // Whoever found the browser open has as many guesses as whoever has its device.
         let guesser = Guesser::known(&person.session);
-        let compared = (Password::typed(typed), user.password_hash.clone());
+        let compared = (Password::typed(shown.typed), user.password_hash.clone());
         if self.guess(guesser, Line::Known, compared).await? == Verdict::Wrong {
+            let (action, teams) = (AuditAction::PasswordRefused, person.teams());
+            let deed = Deed { action, teams, program: None, trace: Trace::of(&person.id) };
+            self.record(By::person(&person.id, &person.name, shown.address), deed).await?;
             return Err(EngineError::invalid("/presentPassword", "the present password is not right"));
         }
         Ok(())

@@ -7,11 +7,15 @@
 //! invited, and whose address the provider has verified, comes into the team as by the link in their mail. Somebody who is
 //! signed in connects their own account.
 
-use groundswell_types::{AuditAction, Email, TeamId, UserId};
+use std::net::IpAddr;
+
+use groundswell_types::{Email, UserId};
 use thiserror::Error;
 
+use super::invitations::Accepted;
+use super::proof::Shown;
 use crate::access::{Begun, Came, Person, hash_token};
-use crate::audit::{Deed, Trace};
+use crate::audit::{Trace, Traced};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::id;
@@ -43,6 +47,23 @@ pub enum TurnedAway {
     HasAccount,
     #[error(transparent)]
     Engine(#[from] EngineError),
+}
+
+/// Since when an account is not connected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disconnected {
+    Now,
+    Before,
+}
+
+impl Traced for Disconnected {
+    fn traced(&self, trace: Trace) -> Trace {
+        trace
+    }
+
+    fn has_changed(&self) -> bool {
+        *self == Self::Now
+    }
 }
 
 impl From<StoreError> for TurnedAway {
@@ -79,29 +100,29 @@ impl Engine {
     pub(crate) async fn check_before_connecting(
         &self,
         person: &Person,
-        typed: &str,
+        (typed, address): (&str, Option<IpAddr>),
     ) -> Result<(), EngineError> {
         let user = self.account(person).await?;
         let proof = self.proof_to_connect(person, user.password_hash.is_some());
-        self.check_proof((proof, person), &user, typed).await
+        self.check_proof(person, &user, Shown { proof, typed, address }).await
     }
 
     /// Takes the subject from the account of somebody who has a password as well; ends their other sessions, which may have
     /// begun with it, and sign-in links.
-    pub(crate) async fn disconnect_subject(&self, person: &Person) -> Result<(), EngineError> {
+    pub(crate) async fn disconnect_subject(&self, person: &Person) -> Result<Disconnected, EngineError> {
         let _held = self.access.doorkeeper.accounts.lock().await;
         let user = self.account(person).await?;
         if user.password_hash.is_none() {
             return Err(EngineError::Refused(ONLY_WAY_IN.to_owned()));
         }
         if user.oidc_subject.is_none() {
-            return Ok(());
+            return Ok(Disconnected::Before);
         }
         self.store.save_user(&UserRecord { oidc_subject: None, ..user }).await?;
         self.store.delete_sign_in_links_of(&person.id).await?;
         self.store.delete_sessions_of(&person.id, Some(person.session)).await?;
         self.access.tell();
-        Ok(())
+        Ok(Disconnected::Now)
     }
 
     /// Connects the account of somebody who is signed in.
@@ -135,16 +156,13 @@ impl Engine {
             oidc_subject: Some(subject),
             created_at_ms: now_ms,
         };
-        match self.store.accept_invitation(&invitation, &user, now_ms).await {
-            Ok(true) => {}
-            // Taken back, or used, meanwhile.
-            Ok(false) => return Err(TurnedAway::NotInvited),
-            // Somebody took the address or the subject meanwhile.
-            Err(StoreError::Rejected(_)) => return Err(TurnedAway::HasAccount),
-            Err(error) => return Err(error.into()),
+        let trace = Trace::of(&user.id).with("by", "provider");
+        match self.accept((&invitation, trace), &user, came.address).await? {
+            Accepted::Joined => {}
+            Accepted::NoLonger => return Err(TurnedAway::NotInvited),
+            Accepted::Taken => return Err(TurnedAway::HasAccount),
         }
         self.note_address(&user.id, &email).await?;
-        self.record_joined(&user.id, invitation.team_id, came).await?;
         Ok(user.id)
     }
 
@@ -161,12 +179,6 @@ impl Engine {
             oldest = oldest.into_iter().chain(open).min_by_key(|one| one.created_at_ms);
         }
         Ok(oldest)
-    }
-
-    async fn record_joined(&self, user: &UserId, team: TeamId, came: &Came) -> Result<(), EngineError> {
-        let trace = Trace::of(user).with("by", "provider");
-        let deed = Deed { action: AuditAction::MemberJoined, team: Some(team), program: None, trace };
-        self.record_of_user(user, came.address, deed).await
     }
 }
 

@@ -12,7 +12,7 @@ use groundswell_types::{AuditAction, Email, UserId};
 use super::guesses::{Guesser, TooMany};
 use super::passwords::{Line, Password, Verdict};
 use crate::access::{Begun, Came, hash_token};
-use crate::audit::{Deed, Trace};
+use crate::audit::{By, Deed, Trace};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::UserRecord;
@@ -84,10 +84,10 @@ impl Engine {
         let engine = Arc::clone(self);
         self.access.doorkeeper.records.spawn(async move {
             let recorded = async {
-                let team = engine.first_team(&user).await?;
+                let teams = engine.teams_of(&user).await?;
                 let trace = Trace::of(&user).with("by", "password");
-                let deed = Deed { action: AuditAction::SessionFailed, team, program: None, trace };
-                engine.record_of_unknown(address, deed).await
+                let deed = Deed { action: AuditAction::SessionFailed, teams, program: None, trace };
+                engine.record(By::unknown(address), deed).await
             };
             if let Err(error) = recorded.await {
                 tracing::error!(%error, "a wrong password is missing in the audit log");

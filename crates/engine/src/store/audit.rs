@@ -56,24 +56,24 @@ pub struct AuditSearch {
     pub limit: usize,
 }
 
-/// See the module. All of it may be called by anybody.
+/// See the module. All of it may be called by anybody. What is given together is written in one transaction.
 #[async_trait]
 pub trait AuditStore: Send + Sync + 'static {
     /// Notes what is about to be done.
-    async fn begin_audit(&self, record: &AuditRecord) -> Result<(), StoreError>;
+    async fn begin_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError>;
 
-    /// Makes what was begun a row of the log, as it is now known, in one transaction. When it is no longer among what was
-    /// begun it is in the log already, and nothing happens.
-    async fn end_audit(&self, record: &AuditRecord) -> Result<(), StoreError>;
+    /// Makes what was begun rows of the log, as it is now known. What is no longer among what was begun is in the log already,
+    /// and stays as it is.
+    async fn end_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError>;
 
     /// Forgets what was begun: nothing was done.
-    async fn drop_audit(&self, id: AuditId) -> Result<(), StoreError>;
+    async fn drop_audit(&self, ids: &[AuditId]) -> Result<(), StoreError>;
 
     /// Makes what was begun with ids below `before` rows of the log, with the outcome [`AuditOutcome::Unclear`].
     async fn settle_audit(&self, before: AuditId) -> Result<(), StoreError>;
 
-    /// Adds a row to the log.
-    async fn record_audit(&self, record: &AuditRecord) -> Result<(), StoreError>;
+    /// Adds rows to the log.
+    async fn record_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError>;
 
     /// A part of the log.
     async fn audit_log(&self, search: &AuditSearch) -> Result<Vec<AuditRecord>, StoreError>;

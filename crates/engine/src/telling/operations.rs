@@ -21,7 +21,7 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::events::IDEMPOTENCY_MS;
 use crate::operations::operations_id;
-use crate::store::{Idempotency, MembershipRecord, UserRecord};
+use crate::store::{Idempotency, UserRecord};
 
 impl Engine {
     /// Tells a team's operational webhooks of what was noticed about a webhook. Twice with the same `key` is once.
@@ -39,7 +39,8 @@ impl Engine {
     }
 
     /// Tells the operational webhooks of somebody's teams of their sign-in in a new browser. Where they came from and with what
-    /// only that team is told in whose audit log it stands: it is the person's, and the others need not know it.
+    /// only that team is told that they came into first: it is the person's, and what a webhook is sent leaves this server. Owners
+    /// of the others find it in their audit log.
     ///
     /// Whoever signs in does so whether it can be told or not: what cannot is told later.
     pub(super) async fn announce_sign_in(
@@ -55,9 +56,8 @@ impl Engine {
             extra: Map::new(),
         };
         let key = format!("sign-in {}", crate::id::random_text(16));
-        let first = self.first_team(&user.id).await?;
-        for MembershipRecord { team_id, .. } in self.store.memberships(&user.id).await? {
-            let is_first = first.as_ref() == Some(&team_id);
+        for (number, team) in self.teams_of(&user.id).await?.into_iter().enumerate() {
+            let is_first = number == 0;
             let data = NewSignIn {
                 user: member.clone(),
                 address: address.clone().filter(|_| is_first),
@@ -65,7 +65,7 @@ impl Engine {
                 extra: Map::new(),
             };
             let event = Event { created_at: *at_ms, data: EventData::NewSignIn(Box::new(data)) };
-            self.announce_or_keep(Announcement { team: team_id, event, key: key.clone() }).await;
+            self.announce_or_keep(Announcement { team, event, key: key.clone() }).await;
         }
         Ok(())
     }

@@ -109,13 +109,13 @@ impl Engine {
         Ok(crate::store::LetterRecord { token: Some(to.token.clone()), ..letter })
     }
 
-    /// Names somebody no longer. What they have said themselves is remembered.
+    /// Names somebody no longer; returns whom. What they have said themselves is remembered.
     pub(crate) async fn remove_recipient(
         &self,
         program: &ProgramId,
         webhook: &WebhookId,
         id: &str,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Email, EngineError> {
         let _held = self.telling.naming.lock().await;
         let (_, endpoint) = self.with_webhook(program, webhook)?;
         let known = self.store.recipients(endpoint.record.id).await?;
@@ -123,7 +123,9 @@ impl Engine {
         let named = named.ok_or(EngineError::NotFound("recipient"))?;
         // Whoever was asked keeps the link by which they say no, or they could be asked for ever.
         let nobodys = RecipientRecord { added_by: None, ..named };
-        Ok(self.store.post(&Posting { recipients: vec![nobodys], ..Posting::default() }).await?)
+        let email = nobodys.email.clone();
+        self.store.post(&Posting { recipients: vec![nobodys], ..Posting::default() }).await?;
+        Ok(email)
     }
 
     fn with_webhook(

@@ -12,7 +12,7 @@ use groundswell_types::{AuditAction, Email, UserId};
 
 use super::{Content, Letter};
 use crate::access::SIGN_IN_LINK_MS;
-use crate::audit::{Deed, Trace};
+use crate::audit::{By, Deed, Trace};
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::store::Posting;
@@ -50,11 +50,11 @@ impl Engine {
         }
         let deed = Deed {
             action: AuditAction::LinkCreated,
-            team: self.first_team(&account.id).await?,
+            teams: self.teams_of(&account.id).await?,
             program: None,
             trace: Trace::of(&account.id).with("for", "sign-in").with("by", "e-mail"),
         };
-        self.record_of_unknown(address, deed).await?;
+        self.record(By::unknown(address), deed).await?;
         let content = Content::SignInLink {
             user: account.id.clone(),
             name: account.name,

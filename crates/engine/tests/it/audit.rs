@@ -1,7 +1,10 @@
 //! The audit log: whatever somebody changes leaves exactly one entry, and nobody but owners sees it.
 
+mod broken_off;
+mod details;
 mod every_action;
 mod nodes;
+mod own_deeds;
 
 use std::sync::Arc;
 
@@ -191,7 +194,7 @@ async fn what_was_begun_when_the_process_ended_is_in_the_log_as_unclear() {
     let all = AuditSearch { limit: 10, ..AuditSearch::default() };
     let mut record = store.audit_log(&all).await.expect("reads").remove(0);
     record.id = groundswell_types::AuditId::from_number(record.id.number() + 1);
-    store.begin_audit(&record).await.expect("writes");
+    store.begin_audit(&[record.clone()]).await.expect("writes");
     engine.shut_down().await;
 
     let engine = start(&store, &clock).await;

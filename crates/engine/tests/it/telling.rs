@@ -58,7 +58,7 @@ impl Office {
     }
 
     /// Waits for the letters to have become so many, and a little longer for one too many.
-    async fn wait_for(&self, count: usize) -> Vec<Letter> {
+    pub async fn wait_for(&self, count: usize) -> Vec<Letter> {
         for _ in 0..1000 {
             if self.letters().len() >= count {
                 break;
@@ -239,7 +239,7 @@ async fn who_is_named_gets_the_letters_once_they_have_said_so() {
     let letters = world.office.wait_for(2).await;
     assert_eq!(letters[1].to.as_str(), "bob@example.com", "the owner named others, and Eve has not answered");
     assert_eq!(world.state(&token).await, RecipientState::Invited);
-    world.engine.subscribe(&token, Wish::These).await.expect("taken");
+    world.engine.subscribe(&token, Wish::These, None).await.expect("taken");
     world.notice(2, NoticeKind::Failing).await;
     let letters = world.office.wait_for(4).await;
     let mut to = addresses(&letters[2..]);
@@ -252,7 +252,7 @@ async fn who_is_named_gets_the_letters_once_they_have_said_so() {
         .remove_member(&TeamId::first(), &UserId::parse("usr_bob").expect("an id"))
         .await
         .expect("removed");
-    world.engine.subscribe(&token, Wish::NotThese).await.expect("taken");
+    world.engine.subscribe(&token, Wish::NotThese, None).await.expect("taken");
     world.notice(3, NoticeKind::Failing).await;
     assert_eq!(world.office.wait_for(5).await[4].to.as_str(), "ada@example.com");
     world.engine.shut_down().await;
@@ -263,7 +263,7 @@ async fn who_wants_no_letters_is_not_asked_again() {
     let world = World::new().await.tell();
     world.add("eve@example.org").await.expect("named");
     let token = world.office.wait_for(1).await[0].token.clone().expect("a link");
-    world.engine.subscribe(&token, Wish::None).await.expect("taken");
+    world.engine.subscribe(&token, Wish::None, None).await.expect("taken");
     let named = world.acting().recipients(&world.program, &world.webhook).await.expect("listed");
     assert_eq!(named[0].state, RecipientState::Unsubscribed);
     world.acting().remove_recipient(&world.program, &world.webhook, &named[0].id).await.expect("removed");
@@ -278,7 +278,7 @@ async fn who_wants_no_letters_is_not_asked_again() {
     assert_eq!(added.expect("named").state, RecipientState::Unsubscribed);
     world.office.wait_for(1).await;
     // Only they themselves can change that.
-    world.engine.subscribe(&token, Wish::These).await.expect("taken");
+    world.engine.subscribe(&token, Wish::These, None).await.expect("taken");
     assert_eq!(world.state(&token).await, RecipientState::Confirmed);
     world.acting().delete_webhook(&world.program, &world.webhook).await.expect("deleted");
     let gone = Topic::Gone { state: RecipientState::Confirmed };

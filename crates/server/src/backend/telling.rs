@@ -80,7 +80,8 @@ impl TellingBackend for PageBackend {
             Wish::NotThese => telling::Wish::NotThese,
             Wish::None => telling::Wish::None,
         };
-        self.state.engine.subscribe(token, wish).await.map_err(|error| self.failure(error))
+        let subscribed = self.state.engine.subscribe(token, wish, self.came.address).await;
+        subscribed.map_err(|error| self.failure(error))
     }
 }
 

@@ -8,24 +8,24 @@ use super::Disk;
 
 #[async_trait]
 impl AuditStore for Disk {
-    async fn begin_audit(&self, record: &AuditRecord) -> Result<(), StoreError> {
-        self.memory.begin_audit(record).await
+    async fn begin_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
+        self.memory.begin_audit(records).await
     }
 
-    async fn end_audit(&self, record: &AuditRecord) -> Result<(), StoreError> {
-        self.memory.end_audit(record).await
+    async fn end_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
+        self.memory.end_audit(records).await
     }
 
-    async fn drop_audit(&self, id: AuditId) -> Result<(), StoreError> {
-        self.memory.drop_audit(id).await
+    async fn drop_audit(&self, ids: &[AuditId]) -> Result<(), StoreError> {
+        self.memory.drop_audit(ids).await
     }
 
     async fn settle_audit(&self, before: AuditId) -> Result<(), StoreError> {
         self.memory.settle_audit(before).await
     }
 
-    async fn record_audit(&self, record: &AuditRecord) -> Result<(), StoreError> {
-        self.memory.record_audit(record).await
+    async fn record_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
+        self.memory.record_audit(records).await
     }
 
     async fn audit_log(&self, search: &AuditSearch) -> Result<Vec<AuditRecord>, StoreError> {

@@ -14,11 +14,12 @@ pub(super) struct Audit {
     begun: BTreeMap<AuditId, AuditRecord>,
 }
 
-fn add(to: &mut BTreeMap<AuditId, AuditRecord>, record: AuditRecord) -> Result<(), StoreError> {
-    if to.contains_key(&record.id) {
+/// All of them or none.
+fn add(to: &mut BTreeMap<AuditId, AuditRecord>, records: &[AuditRecord]) -> Result<(), StoreError> {
+    if records.iter().any(|record| to.contains_key(&record.id)) {
         return Err(StoreError::Rejected("the id is used".into()));
     }
-    to.insert(record.id, record);
+    to.extend(records.iter().map(|record| (record.id, record.clone())));
     Ok(())
 }
 
@@ -37,21 +38,21 @@ fn matches(search: &AuditSearch, record: &AuditRecord) -> bool {
 
 #[async_trait]
 impl AuditStore for Memory {
-    async fn begin_audit(&self, record: &AuditRecord) -> Result<(), StoreError> {
-        add(&mut self.state().audit.begun, record.clone())
+    async fn begin_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
+        add(&mut self.state().audit.begun, records)
     }
 
-    async fn end_audit(&self, record: &AuditRecord) -> Result<(), StoreError> {
+    async fn end_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
         let audit = &mut self.state().audit;
-        if audit.begun.contains_key(&record.id) {
-            add(&mut audit.log, record.clone())?;
-            audit.begun.remove(&record.id);
-        }
+        let records: Vec<_> =
+            records.iter().filter(|record| audit.begun.contains_key(&record.id)).cloned().collect();
+        add(&mut audit.log, &records)?;
+        audit.begun.retain(|id, _| !records.iter().any(|record| record.id == *id));
         Ok(())
     }
 
-    async fn drop_audit(&self, id: AuditId) -> Result<(), StoreError> {
-        self.state().audit.begun.remove(&id);
+    async fn drop_audit(&self, ids: &[AuditId]) -> Result<(), StoreError> {
+        self.state().audit.begun.retain(|id, _| !ids.contains(id));
         Ok(())
     }
 
@@ -64,8 +65,8 @@ impl AuditStore for Memory {
         Ok(())
     }
 
-    async fn record_audit(&self, record: &AuditRecord) -> Result<(), StoreError> {
-        add(&mut self.state().audit.log, record.clone())
+    async fn record_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
+        add(&mut self.state().audit.log, records)
     }
 
     async fn audit_log(&self, search: &AuditSearch) -> Result<Vec<AuditRecord>, StoreError> {

@@ -88,7 +88,7 @@ impl ErasureStore for Memory {
             }
         }
         match &step.audit {
-            Some(record) => self.record_audit(record).await,
+            Some(record) => self.record_audit(std::slice::from_ref(record)).await,
             None => Ok(()),
         }
     }

@@ -9,25 +9,41 @@ use crate::store::{AuditRecord, AuditSearch, AuditStore, StoreError};
 
 #[async_trait]
 impl<D: Database> AuditStore for D {
-    async fn begin_audit(&self, record: &AuditRecord) -> Result<(), StoreError> {
+    async fn begin_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = audit::begin(&mut *db, record).await;
-        db.finish(result).await
-    }
-
-    async fn end_audit(&self, record: &AuditRecord) -> Result<(), StoreError> {
-        let mut db = Database::begin(self).await?;
-        let result = match audit::drop_begun(&mut *db, record.id).await {
-            Ok(true) => audit::insert(&mut *db, record).await,
-            Ok(false) => Ok(()),
-            Err(error) => Err(error),
+        let result = async {
+            for record in records {
+                audit::begin(&mut *db, record).await?;
+            }
+            Ok(())
         };
+        let result = result.await;
         db.finish(result).await
     }
 
-    async fn drop_audit(&self, id: AuditId) -> Result<(), StoreError> {
+    async fn end_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = audit::drop_begun(&mut *db, id).await.map(drop);
+        let result = async {
+            for record in records {
+                if audit::drop_begun(&mut *db, record.id).await? {
+                    audit::insert(&mut *db, record).await?;
+                }
+            }
+            Ok(())
+        };
+        let result = result.await;
+        db.finish(result).await
+    }
+
+    async fn drop_audit(&self, ids: &[AuditId]) -> Result<(), StoreError> {
+        let mut db = Database::begin(self).await?;
+        let result = async {
+            for id in ids {
+                audit::drop_begun(&mut *db, *id).await?;
+            }
+            Ok(())
+        };
+        let result = result.await;
         db.finish(result).await
     }
 
@@ -37,9 +53,15 @@ impl<D: Database> AuditStore for D {
         db.finish(result).await
     }
 
-    async fn record_audit(&self, record: &AuditRecord) -> Result<(), StoreError> {
+    async fn record_audit(&self, records: &[AuditRecord]) -> Result<(), StoreError> {
         let mut db = Database::begin(self).await?;
-        let result = audit::insert(&mut *db, record).await;
+        let result = async {
+            for record in records {
+                audit::insert(&mut *db, record).await?;
+            }
+            Ok(())
+        };
+        let result = result.await;
         db.finish(result).await
     }
 

@@ -16,6 +16,7 @@ use groundswell_engine::store::sqlite::Sqlite;
 use groundswell_engine::store::{
     AuditRecord, AuditSearch, AuditStore, MembershipRecord, PeopleStore as _, Store as _, UserRecord,
 };
+use groundswell_engine::telling::Wish;
 use groundswell_engine::webhooks::{SecretInput, WebhookInput};
 use groundswell_types::editor::{DeliveryQuery, DraftRow};
 use groundswell_types::{
@@ -26,31 +27,34 @@ use groundswell_types::{
 
 use super::{BEGAN_MS, program, webhook};
 use crate::incidents::{of, outage, said, work};
+use crate::telling::Office;
 
-const EMAIL: &str = "ada@example.com";
-const PASSWORD: &str = "a password of many letters";
+pub const EMAIL: &str = "ada@example.com";
+pub const PASSWORD: &str = "a password of many letters";
 const EVENT: &[u8] = br#"{"event":"NEW_PARTICIPANT_ADDED","data":{"id":"p1"}}"#;
 
 /// A program with a webhook that leads to its inbox, made without anything in the log.
-struct World {
-    store: Arc<Memory>,
-    engine: Arc<Engine>,
-    operator: Acting,
-    program: ProgramId,
-    webhook: WebhookId,
+pub struct World {
+    pub store: Arc<Memory>,
+    pub engine: Arc<Engine>,
+    pub operator: Acting,
+    pub office: Arc<Office>,
+    pub program: ProgramId,
+    pub webhook: WebhookId,
     /// The webhook's row in the panel.
-    row: DraftRow,
+    pub row: DraftRow,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let store = Arc::new(Memory::new());
         let public_url = "http://127.0.0.1:1".parse().ok();
         let config = EngineConfig { public_url, ..EngineConfig::default() };
         let clock = Clock::manual(BEGAN_MS);
         let engine = Engine::start(EngineParts { store: Arc::clone(&store) as _, config, clock });
         let engine = engine.await.expect("starts");
-        engine.begin_telling(Some(Arc::new(crate::telling::Office::default())));
+        let office = Arc::new(Office::default());
+        engine.begin_telling(Some(Arc::clone(&office) as _));
         let operator = engine.acting(Arc::new(Actor { who: Who::Operator, address: None }));
         let program = engine.create_program(program()).await.expect("created").id;
         let url = engine.inbox(&program).await.expect("an inbox").url;
@@ -63,11 +67,11 @@ impl World {
         };
         let webhook = engine.create_webhook(&program, input).await.expect("created").id;
         let row = engine.panel(&program).await.expect("reads").rows.remove(0).row;
-        Self { store, engine, operator, program, webhook, row }
+        Self { store, engine, operator, office, program, webhook, row }
     }
 
     /// Changes the webhook without a trace.
-    async fn change(&self, input: WebhookInput) {
+    pub async fn change(&self, input: WebhookInput) {
         self.engine.patch_webhook(&self.program, &self.webhook, input).await.expect("changed");
     }
 
@@ -76,7 +80,7 @@ impl World {
     }
 
     /// Saves a draft; returns its version.
-    async fn draft(&self) -> i64 {
+    pub async fn draft(&self) -> i64 {
         let rows = vec![DraftRow { timeout: "20".to_owned(), ..self.row.clone() }];
         self.engine.save_draft(&self.program, 0, rows).await.expect("saved").version
     }
@@ -101,8 +105,17 @@ impl World {
         (begun, self.engine.acting(Arc::new(Actor { who: Who::Person(Arc::new(person)), address: None })))
     }
 
+    /// The same with a password.
+    async fn owner_with_password(&self) -> Acting {
+        let (_, owner) = self.owner().await;
+        let change = SignInChange { email: EMAIL, new_password: PASSWORD, present_password: "" };
+        let begun = owner.change_sign_in(change, Came::default()).await.expect("is set");
+        let person = self.engine.person(&begun.token).await.expect("reads").expect("is signed in");
+        self.engine.acting(Arc::new(Actor { who: Who::Person(Arc::new(person)), address: None }))
+    }
+
     /// Somebody else in the first team.
-    async fn viewer(&self) -> UserId {
+    pub async fn viewer(&self) -> UserId {
         let user_id = UserId::parse("usr_bob").expect("an id");
         let user = UserRecord { id: user_id.clone(), email: Email::parse(EMAIL).ok(), ..UserRecord::first() };
         self.store.save_user(&user).await.expect("saves");
@@ -114,7 +127,7 @@ impl World {
     }
 
     /// An invitation's id and token.
-    async fn invite(&self) -> (String, String) {
+    pub async fn invite(&self) -> (String, String) {
         let new = NewInvitation { email: Email::parse(EMAIL).expect("an address"), role: Role::Viewer };
         let (invitation, token) = self.operator.invite(&TeamId::first(), new).await.expect("invites");
         (invitation.id, token)
@@ -126,14 +139,20 @@ impl World {
         self.operator.create_api_key(new).await.expect("made").view.id
     }
 
-    async fn recipient(&self) -> String {
+    pub async fn recipient(&self) -> String {
         let email = Email::parse(EMAIL).expect("an address");
         let named = self.operator.add_recipient(&self.program, &self.webhook, (email, "en")).await;
         named.expect("named").id
     }
 
+    /// Somebody who was named to get letters: their id, and the token of the link in the letter that asks them.
+    pub async fn asked(&self) -> (String, String) {
+        let id = self.recipient().await;
+        (id, self.office.wait_for(1).await.remove(0).token.expect("a link"))
+    }
+
     /// The entries of an action, once there is one.
-    async fn entries(&self, action: AuditAction) -> Vec<AuditRecord> {
+    pub async fn entries(&self, action: AuditAction) -> Vec<AuditRecord> {
         for _ in 0..1_000 {
             let found = entries(&*self.store, action).await;
             if !found.is_empty() {
@@ -174,6 +193,9 @@ async fn accounts(world: &World, action: AuditAction) -> bool {
             let change = SignInChange { email: EMAIL, new_password: PASSWORD, present_password: "" };
             let came = Came { session: Some(begun.token), ..Came::default() };
             owner.change_sign_in(change, came).await.expect("changed");
+        }
+        AuditAction::PasswordRefused => {
+            world.owner_with_password().await.begin_to_connect_provider("wrong").await.expect_err("is wrong");
         }
         AuditAction::LinkCreated => drop(operator.create_sign_in_link(None).await.expect("made")),
         AuditAction::LinkUsed => {
@@ -244,12 +266,17 @@ async fn webhooks(world: &World, action: AuditAction) -> bool {
             let recipient = world.recipient().await;
             operator.remove_recipient(id, hook, &recipient).await.expect("removed");
         }
+        AuditAction::RecipientConfirmed | AuditAction::RecipientUnsubscribed => {
+            let (_, token) = world.asked().await;
+            let wish = if action == AuditAction::RecipientConfirmed { Wish::These } else { Wish::NotThese };
+            world.engine.subscribe(&token, wish, None).await.expect("taken");
+        }
         _ => return false,
     }
     true
 }
 
-fn another_secret() -> WebhookInput {
+pub fn another_secret() -> WebhookInput {
     let secret = Secret::parse("another secret").expect("valid");
     let secret = Some(SecretInput::Set(secret, SecretOverlap::Day));
     WebhookInput { secret, ..WebhookInput::default() }

@@ -50,13 +50,13 @@ async fn a_node_that_begins_to_lead_leaves_what_others_are_at_to_them() {
     let (memory, clock) = (Memory::new(), Clock::of_timers(BEGAN_MS));
     let [under_way, abandoned] = [begun(&clock, 1), begun(&clock, 2)];
     for record in [&under_way, &abandoned] {
-        memory.begin_audit(record).await.expect("writes");
+        memory.begin_audit(std::slice::from_ref(record)).await.expect("writes");
     }
     let engine = start(&memory, 1, &clock).await;
     minutes(2).await;
     assert!(engine.is_leading());
     assert_eq!(outcomes(&memory).await, []);
-    memory.end_audit(&under_way).await.expect("writes");
+    memory.end_audit(std::slice::from_ref(&under_way)).await.expect("writes");
     assert_eq!(outcomes(&memory).await, [AuditOutcome::Done]);
     minutes(10).await;
     assert_eq!(outcomes(&memory).await, [AuditOutcome::Unclear, AuditOutcome::Done]);

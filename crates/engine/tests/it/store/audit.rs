@@ -48,15 +48,15 @@ pub async fn what_was_done_reads_back_newest_first(store: &dyn Store) {
         ..audit_record(2)
     };
     for record in [&audit_record(1), &bare] {
-        store.record_audit(record).await.expect("writes");
+        store.record_audit(std::slice::from_ref(record)).await.expect("writes");
     }
     let search = AuditSearch { limit: 10, ..AuditSearch::default() };
     assert_eq!(store.audit_log(&search).await.expect("reads"), [bare, audit_record(1)]);
-    let again = store.record_audit(&audit_record(1)).await;
+    let again = store.record_audit(&[audit_record(1)]).await;
     assert!(matches!(again, Err(StoreError::Rejected(_))), "{again:?}");
     for action in AuditAction::ALL.iter().copied() {
         let id = AuditId::from_number(i64::from(action as u8) + 10);
-        store.record_audit(&AuditRecord { id, action, ..audit_record(1) }).await.expect("writes");
+        store.record_audit(&[AuditRecord { id, action, ..audit_record(1) }]).await.expect("writes");
         assert_eq!(
             store.audit_log(&AuditSearch { limit: 1, ..search.clone() }).await.expect("reads")[0].action,
             action
@@ -83,7 +83,7 @@ pub async fn the_audit_log_is_filtered_and_paged_by_team(store: &dyn Store) {
         change(7, |record| record.team_id = TeamId::parse("team_other").ok()),
     ];
     for record in &records {
-        store.record_audit(record).await.expect("writes");
+        store.record_audit(std::slice::from_ref(record)).await.expect("writes");
     }
     let of_team = |team: &TeamId, before, limit| {
         let before = Option::map(before, AuditId::from_number);
@@ -107,27 +107,27 @@ pub async fn the_audit_log_is_filtered_and_paged_by_team(store: &dyn Store) {
 
 pub async fn what_was_begun_is_in_the_log_once_it_is_known_what_came_of_it(store: &dyn Store) {
     for number in 1..=4 {
-        store.begin_audit(&audit_record(number)).await.expect("writes");
+        store.begin_audit(&[audit_record(number)]).await.expect("writes");
     }
     assert_eq!(found(store, AuditFilter::default()).await, Vec::<i64>::new());
     let done = AuditRecord { target: Some("wh_2".to_owned()), ..audit_record(1) };
-    store.end_audit(&done).await.expect("writes");
-    store.drop_audit(AuditId::from_number(2)).await.expect("writes");
+    store.end_audit(std::slice::from_ref(&done)).await.expect("writes");
+    store.drop_audit(&[AuditId::from_number(2)]).await.expect("writes");
     store.settle_audit(AuditId::from_number(4)).await.expect("writes");
     let search = AuditSearch { limit: 10, ..AuditSearch::default() };
     let unclear = AuditRecord { outcome: AuditOutcome::Unclear, ..audit_record(3) };
     assert_eq!(store.audit_log(&search).await.expect("reads"), [unclear.clone(), done.clone()]);
 
     // Whoever comes back late makes no second entry.
-    store.end_audit(&audit_record(3)).await.expect("answers");
+    store.end_audit(&[audit_record(3)]).await.expect("answers");
     assert_eq!(store.audit_log(&search).await.expect("reads"), [unclear, done]);
-    store.end_audit(&audit_record(4)).await.expect("writes");
+    store.end_audit(&[audit_record(4)]).await.expect("writes");
     assert_eq!(found(store, AuditFilter::default()).await, [4, 3, 1]);
 }
 
 pub async fn old_entries_of_the_audit_log_are_forgotten_oldest_first(store: &dyn Store) {
     for number in 1..=4 {
-        store.record_audit(&audit_record(number)).await.expect("writes");
+        store.record_audit(&[audit_record(number)]).await.expect("writes");
     }
     assert_eq!(store.forget_audit(400, 2).await.expect("removes"), 2);
     assert_eq!(found(store, AuditFilter::default()).await, [4, 3]);

@@ -218,7 +218,7 @@ async fn fill_since(store: &dyn Store, migration: &str) {
         fill_with_people(store).await;
     }
     if migration >= "0012" {
-        store.record_audit(&audit_record(1)).await.expect("writes");
+        store.record_audit(&[audit_record(1)]).await.expect("writes");
     }
     if migration >= "0014" {
         store.beat(&health::beat(1)).await.expect("writes");

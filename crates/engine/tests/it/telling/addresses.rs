@@ -55,11 +55,11 @@ async fn an_address_that_nobody_said_is_theirs_is_asked_once_and_told_nothing_be
     let subscription = world.engine.subscription(&token).await.expect("a link");
     let asked = Topic::Account { name: "ada".to_owned(), state: AddressState::Asked };
     assert_eq!((subscription.email.as_str(), subscription.topic), ("ada@example.com", asked));
-    world.engine.subscribe(&token, Wish::These).await.expect("taken");
+    world.engine.subscribe(&token, Wish::These, None).await.expect("taken");
     let letters = world.office.wait_for(2).await;
     let last = Some(NoticeKind::StillFailing);
     assert_eq!(notice_of(&letters[1]), last, "the last one has waited: {letters:?}");
-    world.engine.subscribe(&token, Wish::These).await.expect("once more changes nothing");
+    world.engine.subscribe(&token, Wish::These, None).await.expect("once more changes nothing");
     world.notice(3, NoticeKind::AutoDisabled).await;
     world.sign_in().await;
     let letters = world.office.wait_for(4).await;
@@ -77,7 +77,7 @@ async fn what_waits_for_an_answer_is_told_as_long_as_it_is_news() {
         world.notice(1, kind).await;
         let token = world.office.wait_for(1).await[0].token.clone().expect("a link");
         world.clock.set(NOW_MS + days * DAY_MS);
-        world.engine.subscribe(&token, Wish::These).await.expect("taken");
+        world.engine.subscribe(&token, Wish::These, None).await.expect("taken");
         let letters = world.office.wait_for(1 + usize::from(told)).await;
         assert!(letters[1..].iter().all(|letter| notice_of(letter) == Some(kind)), "{letters:?}");
         world.engine.shut_down().await;
@@ -101,14 +101,14 @@ async fn what_waits_is_nothing_from_before_somebody_came_and_nothing_for_who_get
     world.engine.sign_in(&token, Came::default()).await.expect("signs in");
     let question = world.office.wait_for(2).await.remove(1);
     assert_eq!(question.to.as_str(), "eve@example.com");
-    world.engine.subscribe(&question.token.expect("a link"), Wish::These).await.expect("taken");
+    world.engine.subscribe(&question.token.expect("a link"), Wish::These, None).await.expect("taken");
     world.office.wait_for(2).await;
 
     // Whoever is no owner any more gets nothing about webhooks.
     let ada = UserId::first();
     world.acting().change_role(&TeamId::first(), &ada, Role::Viewer).await.expect("is changed");
     let token = asked[0].token.as_ref().expect("a link");
-    world.engine.subscribe(token, Wish::These).await.expect("taken");
+    world.engine.subscribe(token, Wish::These, None).await.expect("taken");
     world.office.wait_for(2).await;
     world.engine.shut_down().await;
 }
@@ -119,7 +119,7 @@ async fn whoever_says_that_an_address_is_not_theirs_is_left_alone() {
         let world = World::of_strangers().await;
         world.sign_in().await;
         let token = world.office.wait_for(1).await[0].token.clone().expect("a link");
-        world.engine.subscribe(&token, wish).await.expect("taken");
+        world.engine.subscribe(&token, wish, None).await.expect("taken");
         world.clock.set(NOW_MS + 90 * DAY_MS);
         world.sign_in().await;
         world.notice(1, NoticeKind::Failing).await;
@@ -176,15 +176,15 @@ async fn whoever_says_that_an_address_is_theirs_after_all_gets_letters_about_web
     let token = world.office.wait_for(1).await[0].token.clone().expect("a link");
     let refuses =
         async || world.store.refuses_letters(&super::email("ada@example.com")).await.expect("reads");
-    world.engine.subscribe(&token, Wish::None).await.expect("taken");
+    world.engine.subscribe(&token, Wish::None, None).await.expect("taken");
     assert!(refuses().await);
-    world.engine.subscribe(&token, Wish::These).await.expect("taken");
+    world.engine.subscribe(&token, Wish::These, None).await.expect("taken");
     assert!(!refuses().await);
     world.notice(1, NoticeKind::Failing).await;
     world.office.wait_for(2).await;
     // What was said elsewhere is not taken back here.
     world.store.refuse_letters(&super::email("ada@example.com"), NOW_MS).await.expect("writes");
-    world.engine.subscribe(&token, Wish::These).await.expect("taken");
+    world.engine.subscribe(&token, Wish::These, None).await.expect("taken");
     assert!(refuses().await);
     world.engine.shut_down().await;
 }

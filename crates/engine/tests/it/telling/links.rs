@@ -33,7 +33,7 @@ async fn who_was_named_and_removed_again_can_still_say_no_for_good() {
     world.add("eve@example.org").await.expect("named");
     assert_eq!(world.office.wait_for(2).await[1].token.as_deref(), Some(token.as_str()));
     world.remove("eve@example.org").await;
-    world.engine.subscribe(&token, Wish::NotThese).await.expect("taken");
+    world.engine.subscribe(&token, Wish::NotThese, None).await.expect("taken");
     assert_eq!(topic().await, gone(RecipientState::Unsubscribed));
     assert_eq!(world.add("eve@example.org").await.expect("named"), RecipientState::Unsubscribed);
     world.office.wait_for(2).await;
@@ -46,9 +46,9 @@ async fn the_link_outlives_the_webhook() {
     world.add("eve@example.org").await.expect("named");
     let token = world.office.wait_for(1).await[0].token.clone().expect("a link");
     world.acting().delete_webhook(&world.program, &world.webhook).await.expect("deleted");
-    world.engine.subscribe(&token, Wish::None).await.expect("taken");
+    world.engine.subscribe(&token, Wish::None, None).await.expect("taken");
     assert!(world.store.refuses_letters(&email("eve@example.org")).await.expect("reads"));
-    let unknown = world.engine.subscribe("nobody has this", Wish::None).await;
+    let unknown = world.engine.subscribe("nobody has this", Wish::None, None).await;
     assert!(matches!(unknown, Err(EngineError::Refused(_))), "{unknown:?}");
     world.engine.shut_down().await;
 }
@@ -58,7 +58,7 @@ async fn waiting_letters() -> (World, String) {
     let world = World::new().await.tell();
     world.add("eve@example.org").await.expect("named");
     let token = world.office.wait_for(1).await[0].token.clone().expect("a link");
-    world.engine.subscribe(&token, Wish::These).await.expect("taken");
+    world.engine.subscribe(&token, Wish::These, None).await.expect("taken");
     world.add("bob@example.com").await.expect("named");
     world.office.answer(Some(Posted::Away("down".to_owned())));
     world.notice(1, NoticeKind::Failing).await;
@@ -102,7 +102,7 @@ async fn letters_that_wait_go_to_those_who_still_get_them() {
 #[tokio::test]
 async fn letters_that_wait_do_not_go_to_whoever_ended_them_was_removed_or_left() {
     let (world, token) = waiting_letters().await;
-    world.engine.subscribe(&token, Wish::NotThese).await.expect("taken");
+    world.engine.subscribe(&token, Wish::NotThese, None).await.expect("taken");
     world.remove("mallory@example.org").await;
     let bob = UserId::parse("usr_bob").expect("an id");
     world.acting().remove_member(&TeamId::first(), &bob).await.expect("removed");
@@ -123,7 +123,7 @@ async fn who_wanted_letters_need_not_be_asked_again_when_they_are_named_again() 
     let world = World::new().await.tell();
     world.add("eve@example.org").await.expect("named");
     let token = world.office.wait_for(1).await[0].token.clone().expect("a link");
-    world.engine.subscribe(&token, Wish::These).await.expect("taken");
+    world.engine.subscribe(&token, Wish::These, None).await.expect("taken");
     world.remove("eve@example.org").await;
     assert_eq!(world.add("eve@example.org").await.expect("named"), RecipientState::Confirmed);
     world.office.wait_for(1).await;
