@@ -1,5 +1,7 @@
 //! Reading request bodies: each within its bound, all together within one, none for ever.
 
+#[cfg(test)]
+mod compressed;
 mod patience;
 mod shares;
 
