@@ -1,7 +1,5 @@
 //! Reading request bodies: each within its bound, all together within one, none for ever.
 
-#[cfg(test)]
-mod compressed;
 mod patience;
 mod shares;
 
@@ -297,6 +295,8 @@ fn too_slow() -> Failed {
     Failed::new(ErrorCode::RequestTimeout, "The body did not arrive in time. Send it again.")
 }
 
+#[cfg(test)]
+mod compressed;
 #[cfg(test)]
 mod tests {
     use super::*;
