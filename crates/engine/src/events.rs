@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use groundswell_types::json::{self, Json, Object};
+use groundswell_types::json::{self, Around, Json, Object};
 use groundswell_types::{EventKind, Problem, ProgramId, ProgramStatus};
 use sha2::{Digest as _, Sha256};
 
@@ -161,7 +161,13 @@ pub(crate) fn render_envelope(kind: EventKind, created_at_ms: i64, data: &Json<'
     Bytes::from(body)
 }
 
-/// An event as a producer sent it, checked.
+/// An event may come without the time that its envelope has.
+const AROUND_EVENT: Around = Around { levels: 0, values: 1 };
+
+/// The data of an event that was emitted comes without the envelope, its name and its time.
+const AROUND_DATA: Around = Around { levels: 1, values: 3 };
+
+/// An event as a producer sent it, checked. Its envelope can be read again, whatever it has.
 #[derive(Debug)]
 struct ParsedEvent<'a> {
     kind: EventKind,
@@ -173,7 +179,7 @@ struct ParsedEvent<'a> {
 impl<'a> ParsedEvent<'a> {
     /// Reads the JSON text and finds everything wrong with it.
     fn parse(text: &'a [u8], header_key: Option<&str>) -> Result<Self, Vec<Problem>> {
-        let Json::Object(object) = json::parse(text)? else {
+        let Json::Object(object) = json::parse_within(text, AROUND_EVENT)? else {
             return Err(vec![Problem::new("", "must be an object with `event` and `data`")]);
         };
         Self::check(object, header_key)
@@ -181,7 +187,7 @@ impl<'a> ParsedEvent<'a> {
 
     /// The same for what was emitted in SQL, where the parts of an event come apart.
     fn emitted(emitted: &'a EmittedRecord, data: &'a str) -> Result<Self, Vec<Problem>> {
-        let data = json::parse(data.as_bytes()).map_err(|problems| {
+        let data = json::parse_within(data.as_bytes(), AROUND_DATA).map_err(|problems| {
             let place = |problem: Problem| Problem::new(format!("/data{}", problem.pointer), problem.message);
             problems.into_iter().map(place).collect::<Vec<_>>()
         })?;
@@ -282,6 +288,25 @@ fn parse_key(object: &Object<'_>, header_key: Option<&str>, problems: &mut Vec<P
     in_header.or(in_body)
 }
 
+/// The envelope of an event that was emitted with these parts, if it is one.
+#[cfg(fuzzing)]
+pub(crate) fn envelope_of_emitted(
+    (event, data): (&str, &str),
+    key: Option<&str>,
+) -> Result<Bytes, Vec<Problem>> {
+    let emitted = EmittedRecord {
+        id: crate::store::EmittedId::default(),
+        program_id: "p".to_owned(),
+        event: event.to_owned(),
+        data: None,
+        idempotency_key: key.map(str::to_owned),
+        created_at_ms: 0,
+    };
+    let parsed = ParsedEvent::emitted(&emitted, data)?;
+    parsed.content_hash();
+    Ok(render_envelope(parsed.kind, 0, &parsed.data))
+}
+
 /// The envelope of an event as it was sent, if it is one.
 #[cfg(fuzzing)]
 pub(crate) fn envelope_of(text: &[u8], header_key: Option<&str>) -> Result<Bytes, Vec<Problem>> {
@@ -350,6 +375,43 @@ mod tests {
             &body[..],
             br#"{"event":"NEW_PARTICIPANT_ADDED","createdAt":5,"data":{"10":true,"zeta":1,"id":"p1"}}"#
         );
+    }
+
+    #[test]
+    fn whatever_is_accepted_can_be_read_again() {
+        let deep = |levels: usize| {
+            format!(r#"{{"id":"a","of":{}{}}}"#, "[".repeat(levels - 1), "]".repeat(levels - 1))
+        };
+        let wide = |values: usize| format!(r#"{{"id":"a","of":[{}0]}}"#, "0,".repeat(values - 4));
+        let sent = |data: &str| {
+            let text = format!(r#"{{"event":"NEW_PARTICIPANT_ADDED","data":{data}}}"#);
+            let parsed = ParsedEvent::parse(text.as_bytes(), None).ok()?;
+            Some(render_envelope(parsed.kind, 5, &parsed.data))
+        };
+        let emitted = |data: &str| {
+            let record = EmittedRecord {
+                id: crate::store::EmittedId::default(),
+                program_id: "p".to_owned(),
+                event: "NEW_PARTICIPANT_ADDED".to_owned(),
+                data: None,
+                idempotency_key: None,
+                created_at_ms: 5,
+            };
+            let parsed = ParsedEvent::emitted(&record, data).ok()?;
+            Some(render_envelope(parsed.kind, 5, &parsed.data))
+        };
+        let (deepest, widest) = (json::MAX_DEPTH - 1, json::MAX_VALUES - 3);
+        for (data, is_accepted) in [
+            (deep(deepest), true),
+            (deep(deepest + 1), false),
+            (wide(widest), true),
+            (wide(widest + 1), false),
+        ] {
+            for envelope in [sent(&data), emitted(&data)] {
+                assert_eq!(envelope.is_some(), is_accepted);
+                assert!(envelope.is_none_or(|envelope| json::parse(&envelope).is_ok()));
+            }
+        }
     }
 
     #[test]

@@ -96,6 +96,7 @@ impl TrustedProxies {
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -180,5 +181,17 @@ mod tests {
         assert_eq!(texts(Some("192.0.2.1")), ["192.0.2.1/32"]);
         let error = TrustedProxies::parse(Some("proxy.example"), &[]).expect_err("a name").to_string();
         assert!(error.contains("trusted_proxies") && error.contains("10.0.0.0/8"), "{error}");
+    }
+
+    proptest! {
+        #[test]
+        fn networks_are_read_as_they_are_shown_or_refused(
+            text in prop_oneof![any::<String>(), "([0-9a-f.:/ ]{0,20},?){0,3}"],
+        ) {
+            if let Ok(proxies) = TrustedProxies::parse(Some(&text), &[]) {
+                let again = TrustedProxies::parse(Some(&proxies.texts().join(",")), &[]);
+                prop_assert_eq!(again.ok(), Some(proxies));
+            }
+        }
     }
 }

@@ -126,3 +126,52 @@ pub fn answer(document: &Document, request: &HeaderMap) -> Response {
     headers.insert(CONTENT_SECURITY_POLICY, PagePolicy::new(Scripts::None).value());
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use http_body_util::BodyExt as _;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The status, and the body as a browser would have it.
+    fn shown(document: &Document, headers: &[(http::HeaderName, Vec<u8>)]) -> (StatusCode, Vec<u8>) {
+        let sent = headers
+            .iter()
+            .filter_map(|(name, value)| Some((name.clone(), HeaderValue::from_bytes(value).ok()?)));
+        let (head, body) = answer(document, &sent.collect()).into_parts();
+        let body = futures::FutureExt::now_or_never(body.collect()).expect("it is all there");
+        let bytes = body.expect("it does not fail").to_bytes();
+        let mut plain = Vec::new();
+        match head.headers.get(CONTENT_ENCODING) {
+            None => plain.extend_from_slice(&bytes),
+            Some(_) => {
+                flate2::read::GzDecoder::new(&*bytes).read_to_end(&mut plain).expect("it is gzip");
+            }
+        }
+        (head.status, plain)
+    }
+
+    proptest! {
+        #[test]
+        fn whoever_asks_has_the_document_or_gets_it(
+            (encodings, known) in (any::<Vec<u8>>(), any::<Vec<u8>>()),
+            text in "[a-z ]{0,40}",
+            times in 1..100_usize,
+        ) {
+            let document = Document::html(text.repeat(times));
+            let whole = (StatusCode::OK, document.plain.to_vec());
+            for encodings in [encodings, b"br, gzip".to_vec()] {
+                let asked = [(ACCEPT_ENCODING, encodings.clone()), (IF_NONE_MATCH, known.clone())];
+                prop_assert_eq!(shown(&document, &asked), whole.clone());
+                let mut first = HeaderMap::new();
+                first.extend(HeaderValue::from_bytes(&encodings).ok().map(|value| (ACCEPT_ENCODING, value)));
+                let tag = answer(&document, &first).headers()[ETAG].as_bytes().to_vec();
+                let again = [(ACCEPT_ENCODING, encodings), (IF_NONE_MATCH, [b"\"a\", W/", &*tag].concat())];
+                prop_assert_eq!(shown(&document, &again), (StatusCode::NOT_MODIFIED, Vec::new()));
+            }
+        }
+    }
+}

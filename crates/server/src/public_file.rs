@@ -56,3 +56,35 @@ impl PublicFile {
         tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == self.tag.as_bytes())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The status that comes of one header, if it is one.
+    fn status(file: &PublicFile, known: &[u8]) -> Option<StatusCode> {
+        let known = HeaderValue::from_bytes(known).ok()?;
+        Some(file.answer(&HeaderMap::from_iter([(IF_NONE_MATCH, known)]), "no-cache").status())
+    }
+
+    proptest! {
+        #[test]
+        fn only_who_says_the_tag_is_taken_to_have_the_file(
+            (before, after) in (any::<Vec<u8>>(), "[ -~]{0,20}"),
+            content in any::<Vec<u8>>(),
+        ) {
+            let file = PublicFile::new("text/plain", content.clone());
+            let tag = file.tag.to_str().expect("it is of visible characters");
+            let said = String::from_utf8_lossy(&before);
+            let may_have = said.contains(tag) || said.contains('*');
+            prop_assert!(status(&file, &before).is_none_or(|status| may_have || status == StatusCode::OK));
+            for list in [format!("{tag}, {after}"), format!("{after},W/{tag}"), "*".to_owned()] {
+                prop_assert_eq!(status(&file, list.as_bytes()), Some(StatusCode::NOT_MODIFIED));
+            }
+            let other = PublicFile::new("text/plain", [&content[..], b"x"].concat());
+            prop_assert_eq!(status(&other, file.tag.as_bytes()), Some(StatusCode::OK));
+        }
+    }
+}

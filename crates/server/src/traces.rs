@@ -209,3 +209,40 @@ fn described(step: Step) -> (&'static str, SpanKind, Vec<KeyValue>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The trace that a request with these headers is taken to be in.
+    fn trace_of(traceparent: &[u8], tracestate: &[u8]) -> Option<TraceId> {
+        let header = |name: &'static str, value: &[u8]| {
+            Some((http::HeaderName::from_static(name), HeaderValue::from_bytes(value).ok()?))
+        };
+        let headers = [header("traceparent", traceparent), header("tracestate", tracestate)];
+        let headers: HeaderMap = headers.into_iter().flatten().collect();
+        let context =
+            TraceContextPropagator::new().extract_with_context(&Context::new(), &HeaderExtractor(&headers));
+        let span = context.span();
+        span.span_context().is_valid().then(|| span.span_context().trace_id())
+    }
+
+    proptest! {
+        #[test]
+        fn a_request_is_in_no_trace_but_the_one_that_it_names(
+            header in prop_oneof![any::<Vec<u8>>(), "[0-9a-f]{2}-[0-9a-fA-F+]{30,33}-[0-9a-f]{16}-[0-9a-f]{2}(-.{0,9})?".prop_map(String::into_bytes)],
+            state in any::<Vec<u8>>(),
+            (trace, span) in (1_u128.., 1_u64..),
+        ) {
+            if let Some(trace) = trace_of(&header, &state) {
+                let header = String::from_utf8_lossy(&header).to_lowercase();
+                prop_assert!(header.contains(&trace.to_string()), "{} is not in {}", trace, header);
+            }
+            let named = format!("00-{trace:032x}-{span:016x}-01");
+            prop_assert_eq!(trace_of(named.as_bytes(), &state), Some(TraceId::from(trace)));
+        }
+    }
+}

@@ -13,7 +13,7 @@ mod read;
 
 use std::borrow::Cow;
 
-pub use read::{MAX_DEPTH, MAX_VALUES, parse};
+pub use read::{Around, MAX_DEPTH, MAX_VALUES, parse, parse_within};
 
 /// A JSON value in JavaScript's view of it. Borrows from the text it was parsed from where it can.
 #[derive(Debug, Clone, PartialEq)]

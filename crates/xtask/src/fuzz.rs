@@ -51,15 +51,22 @@ pub struct Options {
     /// How many are run at the same time; by default as many as there are processors.
     #[arg(long)]
     jobs: Option<usize>,
-    /// What chance starts from; by default each run is another.
+    /// What chance starts from; by default each run is another, which it prints.
     #[arg(long)]
     seed: Option<u32>,
 }
 
 impl Options {
-    /// What CI has time for. It starts from the same seed each time, so that a change is not blamed for what chance found; to look
-    /// further, run `cargo xtask fuzz`.
-    pub const USUAL: Self = Self { targets: Vec::new(), seconds: 60, jobs: None, seed: Some(1) };
+    /// What CI has time for. Each run is another, so that all of them together look further than one.
+    pub const USUAL: Self = Self { targets: Vec::new(), seconds: 60, jobs: None, seed: None };
+
+    /// What this run starts from. libFuzzer takes 0 for none.
+    fn first(&self) -> Result<u32> {
+        match self.seed {
+            Some(seed) => Ok(seed),
+            None => Ok(getrandom::u32().context("the machine gives no random numbers")?.max(1)),
+        }
+    }
 }
 
 /// Builds the fuzzers and runs them; fails when one has found something.
@@ -70,6 +77,8 @@ pub fn fuzz(workspace: &Workspace, options: &Options) -> Result<()> {
     if let Some(unknown) = options.targets.iter().find(|target| !all.contains(target)) {
         bail!("there is no fuzzer `{unknown}`; there are {}", all.join(", "));
     }
+    let seed = options.first()?;
+    println!("fuzz: seed {seed}");
     let wanted = if options.targets.is_empty() { &all } else { &options.targets };
     let jobs = options.jobs.or_else(|| thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
     let queue = Mutex::new(wanted.iter().collect::<VecDeque<_>>());
@@ -79,7 +88,7 @@ pub fn fuzz(workspace: &Workspace, options: &Options) -> Result<()> {
         for _ in 0..jobs.clamp(1, wanted.len()) {
             scope.spawn(|| {
                 while let Some(name) = next() {
-                    if let Err(error) = fuzzers.run(name, options) {
+                    if let Err(error) = fuzzers.run(name, (options.seconds, seed)) {
                         println!("fuzz: {name:<12}{error:#}");
                         finds.lock().unwrap_or_else(PoisonError::into_inner).push(name.clone());
                     }
@@ -88,7 +97,11 @@ pub fn fuzz(workspace: &Workspace, options: &Options) -> Result<()> {
         }
     });
     let finds = finds.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if finds.is_empty() { Ok(()) } else { Err(anyhow!("{} found something", finds.join(", "))) }
+    if finds.is_empty() {
+        return Ok(());
+    }
+    let finds = finds.join(" ");
+    Err(anyhow!("something was found; again: cargo xtask fuzz --seed {seed} {finds}"))
 }
 
 /// The fuzzers, built.
@@ -130,8 +143,7 @@ impl<'a> Fuzzers<'a> {
         Ok(names)
     }
 
-    fn run(&self, name: &str, options: &Options) -> Result<()> {
-        let seconds = options.seconds;
+    fn run(&self, name: &str, (seconds, seed): (u64, u32)) -> Result<()> {
         let corpus = self.target.join("corpus").join(name);
         let found = self.target.join("found").join(name);
         for directory in [&corpus, &found] {
@@ -143,7 +155,7 @@ impl<'a> Fuzzers<'a> {
         fuzzer.arg(&corpus).arg(self.seeds(name));
         fuzzer.arg(format!("-max_total_time={seconds}"));
         fuzzer.arg(format!("-artifact_prefix={}/", found.display()));
-        fuzzer.args(options.seed.map(|seed| format!("-seed={seed}")));
+        fuzzer.arg(format!("-seed={seed}"));
         let began = Instant::now();
         let limit = Duration::from_secs(seconds * 2 + 120);
         process::quietly(&mut fuzzer, &log, limit).with_context(|| self.advice(name, &found))?;

@@ -22,6 +22,8 @@ pub(super) fn rules(args: Option<&str>, file: &[String]) -> anyhow::Result<Vec<R
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn shown(args: Option<&str>, file: &[&str]) -> Vec<String> {
@@ -45,5 +47,25 @@ mod tests {
         let error = rules(Some("127.0.0.0/8, localhost:80"), &[]).expect_err("refused");
         let said = format!("{error:#}");
         assert!(said.contains("`localhost:80`") && said.contains("[fd00::1]:8080"), "{said}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_is_its_rules_or_names_one_that_is_none(
+            list in prop_oneof![any::<String>(), "([0-9a-f.:/\\[\\]+ ]{0,20},?){0,4}"],
+        ) {
+            match rules(Some(&list), &[]) {
+                Ok(read) => {
+                    let written: Vec<String> = read.iter().map(ToString::to_string).collect();
+                    prop_assert_eq!(rules(Some(&written.join(",")), &[]).ok(), Some(read.clone()));
+                    prop_assert_eq!(rules(None, &written).ok(), Some(read));
+                }
+                Err(error) => {
+                    let said = format!("{error:#}");
+                    let names = |text: &str| said.contains(&format!("`{}`", text.trim()));
+                    prop_assert!(list.split(',').any(names), "{said}");
+                }
+            }
+        }
     }
 }

@@ -136,3 +136,37 @@ impl Kind for LogFormat {
         Self::value_variants().iter().filter_map(ValueEnum::to_possible_value).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Debug;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What clap takes a text for, or whether there is a sentence on what is wrong.
+    fn read<T: Kind + Debug + PartialEq>(text: &str) -> Option<T> {
+        let given = Reader::<T>(PhantomData).parse_ref(&Command::new("x"), None, OsStr::new(text));
+        let read = over(Some(&given.expect("it takes any text")), None);
+        if let Err(why) = &read {
+            assert!(why.to_string().contains(text) && why.to_string().contains(T::WANTED), "{why}");
+        }
+        read.ok().flatten()
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_is_a_value_or_told_to_be_none(
+            text in prop_oneof![any::<String>(), "[-+0-9a-z.:\\[\\]]{0,30}"],
+            (number, decimal) in (any::<i64>(), any::<i32>()),
+        ) {
+            let _ = (read::<SocketAddr>(&text), read::<f64>(&text), read::<LogFormat>(&text));
+            prop_assert_eq!(read::<u64>(&text), text.parse().ok());
+            prop_assert_eq!(read::<bool>(&text), ["false", "true"].iter().position(|word| *word == text).map(|at| at == 1));
+            prop_assert_eq!(read(&number.to_string()), Some(number));
+            let decimal = f64::from(decimal) / 8.0;
+            prop_assert_eq!(read(&decimal.to_string()), Some(decimal));
+        }
+    }
+}

@@ -164,8 +164,8 @@ pub fn percent_decoded(text: &str) -> Option<String> {
     let mut rest = text.as_bytes();
     while let Some((&first, after)) = rest.split_first() {
         if first == b'%' {
-            let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok())?;
-            bytes.push(u8::from_str_radix(digits, 16).ok()?);
+            let digits = after.get(..2).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+            bytes.push(u8::from_str_radix(std::str::from_utf8(digits?).ok()?, 16).ok()?);
             rest = &after[2..];
         } else {
             bytes.push(first);
@@ -185,6 +185,8 @@ fn is_own_machine(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const FROM: &str = "Groundswell <webhooks@example.com>";
@@ -257,5 +259,26 @@ mod tests {
             !printed.contains("planted") && printed.contains("smtps://***@mail.example.com:465"),
             "{printed}"
         );
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_percent_encoded_is_decoded_and_nothing_else_is(text: String, before: String, after: String) {
+            let every_byte: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            prop_assert_eq!(percent_decoded(&every_byte), Some(text.clone()));
+            if !text.contains('%') {
+                prop_assert_eq!(percent_decoded(&text), Some(text.clone()));
+            }
+            let mut rest = after.chars();
+            let is_encoded = rest.by_ref().take(2).filter(char::is_ascii_hexdigit).count() == 2;
+            if !is_encoded {
+                prop_assert_eq!(percent_decoded(&format!("{before}%{after}")), None);
+            }
+        }
+
+        #[test]
+        fn no_text_makes_the_reader_of_the_url_fall_over(text: String, rest in "(smtps?://)?[a-z:%@\\[\\]0-9.?=/+-]{0,40}") {
+            let _ = (read(&text), read(&rest));
+        }
     }
 }

@@ -45,15 +45,20 @@ pub(super) struct Claim<'a> {
 }
 
 impl<'a> Claim<'a> {
-    /// None if there is nothing that a node would have sent.
+    /// None if there is nothing that a node would have sent: there is one way to write a sender and a number.
     pub(super) fn of(headers: &'a HeaderMap) -> Option<Self> {
         let mut parts = headers.get(SIGNATURE)?.to_str().ok()?.split(' ');
         let (sender, number, mac) = (parts.next()?, parts.next()?, parts.next()?);
         if parts.next().is_some() || mac.len() != 64 {
             return None;
         }
-        let sender = i64::from_str_radix(sender, 16).ok().map(NodeId::new)?;
-        Some(Self { sender, number: number.parse().ok()?, mac })
+        let claim = Self {
+            sender: i64::from_str_radix(sender, 16).ok().map(NodeId::new)?,
+            number: number.parse().ok()?,
+            mac,
+        };
+        let is_as_sent = claim.sender.to_string() == sender && claim.number.to_string() == number;
+        is_as_sent.then_some(claim)
     }
 }
 
@@ -169,7 +174,10 @@ fn place(number: u64) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt as _;
     use groundswell_engine::store::vault::SecretsKey;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
 
     use super::*;
 
@@ -237,5 +245,37 @@ mod tests {
         }
         assert!(Claim::of(&HeaderMap::new()).is_none());
         assert!(Claim::of(&signed(key(1, ONE).sign(OTHER, &[]))).is_some());
+    }
+
+    /// Whether a header of these bytes, if they are one, is heard as the signature of `parts`; and what it claims.
+    fn heard(value: &[u8], parts: &[&[u8]]) -> Option<(NodeId, u64, bool)> {
+        let headers = signed(HeaderValue::from_bytes(value).ok()?);
+        let claim = Claim::of(&headers)?;
+        let receiver = key(1, OTHER);
+        let is_heard = receiver.hears(&claim, parts, |_| std::future::ready(true)).now_or_never();
+        Some((claim.sender, claim.number, is_heard.expect("it waits for nobody")))
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_are_heard_that_no_node_has_signed(
+            value in prop_oneof![
+                any::<Vec<u8>>(),
+                "[0-9a-f+-]{0,17} [0-9+]{0,21} [0-9a-f]{64}".prop_map(String::into_bytes),
+            ],
+            part in any::<Vec<u8>>(),
+        ) {
+            prop_assert!(heard(&value, &[&part]).is_none_or(|(_, _, is_heard)| !is_heard));
+        }
+
+        #[test]
+        fn a_signature_with_another_byte_is_not_heard(part in any::<Vec<u8>>(), at: Index, byte: u8) {
+            let mut value = key(1, ONE).sign(OTHER, &[&part]).as_bytes().to_vec();
+            prop_assert_eq!(heard(&value, &[&part]), Some((ONE, 1, true)));
+            let at = at.index(value.len());
+            prop_assume!(value[at] != byte);
+            value[at] = byte;
+            prop_assert!(heard(&value, &[&part]).is_none_or(|(_, _, is_heard)| !is_heard));
+        }
     }
 }

@@ -296,6 +296,8 @@ fn too_slow() -> Failed {
 }
 
 #[cfg(test)]
+mod compressed;
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -105,3 +105,59 @@ fn parse_query(text: &str) -> Result<DeliveryQuery, Failed> {
     }
     if problems.is_empty() { Ok(query) } else { Err(Failed::invalid(problems)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    use super::*;
+
+    const NAMES: [&str; 9] =
+        ["limit", "nextId", "state", "event", "webhookId", "status", "since", "until", "text"];
+
+    fn value() -> impl Strategy<Value = String> {
+        let usual =
+            ["5", "-1", "delivered", "CAMPAIGN_ENDED", "primary", "5xx", "500-504", "evt_00000000000ab-1"];
+        prop_oneof![select(usual.to_vec()).prop_map(str::to_owned), any::<String>()]
+    }
+
+    /// As a client would write it.
+    fn written(query: &DeliveryQuery) -> String {
+        let DeliveryQuery { filter, next_id, limit, .. } = query;
+        let values = [
+            limit.map(|limit| limit.to_string()),
+            next_id.map(|id| id.to_string()),
+            filter.state.map(|state| state.as_str().to_owned()),
+            filter.event.map(|event| event.name().to_owned()),
+            filter.webhook_id.as_ref().map(ToString::to_string),
+            filter.status.map(|status| status.to_string()),
+            filter.since.map(|at| at.to_string()),
+            filter.until.map(|at| at.to_string()),
+            filter.text.clone(),
+        ];
+        let pairs = NAMES.iter().zip(values).filter_map(|(name, value)| Some((name, value?)));
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_of_a_query_survives_its_writing(
+            pairs in prop::collection::vec((select(&NAMES[..]), value()), 0..6),
+            rest in any::<String>(),
+        ) {
+            let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&pairs).finish();
+            for text in [rest.clone(), format!("{text}&{rest}")] {
+                match parse_query(&text) {
+                    Ok(query) => {
+                        prop_assert_eq!(parse_query(&written(&query)).ok(), Some(query));
+                    }
+                    Err(failed) => {
+                        let named = |problem: &Problem| NAMES.contains(&problem.pointer.trim_start_matches('/'));
+                        prop_assert!(!failed.errors.is_empty() && failed.errors.iter().all(named));
+                    }
+                }
+            }
+        }
+    }
+}

@@ -303,3 +303,23 @@ fn under_maintenance(fields: &mut Fields<'_>) -> Option<Vec<AffectedComponent>> 
     let status = ComponentStatus::UnderMaintenance;
     Some(components.into_iter().map(|component| AffectedComponent { component, status }).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_window_is_within_its_bounds_or_refused(text: String, limit in 0..2 * MAX_LIMIT, id in 0..1_i64 << 59) {
+            if let Ok((limit, _)) = window(&text) {
+                prop_assert!((1..=MAX_LIMIT).contains(&limit));
+            }
+            let id = IncidentId::from_number(id);
+            let read = window(&format!("limit={limit}&nextId={id}")).ok();
+            let wanted = (1..=MAX_LIMIT).contains(&limit).then_some((limit, Some(id)));
+            prop_assert_eq!(read, wanted);
+        }
+    }
+}

@@ -301,6 +301,9 @@ pub fn event_names() -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
 
     #[test]
@@ -314,5 +317,64 @@ mod tests {
         let failed = fields.finish().expect_err("problems");
         let pointers: Vec<&str> = failed.errors.iter().map(|problem| problem.pointer.as_str()).collect();
         assert_eq!(pointers, ["/a", "/b", "/events/1", "/events/2"]);
+    }
+
+    /// JSON of any form, often nearly what some member has to be.
+    fn value() -> impl Strategy<Value = String> {
+        let usual = [
+            "null",
+            "true",
+            "5",
+            "1.5",
+            "1e300",
+            r#""CAMPAIGN_ENDED""#,
+            r#""webhooks""#,
+            "[]",
+            "{}",
+            r#"{"component":"deliveries","status":"down"}"#,
+            r#"{"second":1,"minute":2,"hour":3}"#,
+            r#"{"x-key":"a value","host":"b","":"c"}"#,
+        ];
+        let text = any::<String>().prop_map(|text| serde_json::Value::from(text).to_string());
+        let one = prop_oneof![select(usual.to_vec()).prop_map(str::to_owned), text];
+        one.prop_recursive(3, 12, 4, |inner| {
+            let list =
+                prop::collection::vec(inner.clone(), 0..4).prop_map(|items| format!("[{}]", items.join(",")));
+            let names = select(&["component", "status", "second", "x-other", "a/b~c"][..]);
+            let member = (names, inner).prop_map(|(name, value)| format!("\"{name}\":{value}"));
+            let object =
+                prop::collection::vec(member, 0..4).prop_map(|members| format!("{{{}}}", members.join(",")));
+            prop_oneof![list, object]
+        })
+    }
+
+    /// Whether there is a value, and where the problems are.
+    fn read<T>(body: &str, read: impl FnOnce(&mut Fields<'_>) -> Option<T>) -> (bool, Vec<String>) {
+        let mut fields = Fields::parse(body.as_bytes()).expect("an object");
+        let is_there = read(&mut fields).is_some();
+        let problems = fields.finish().err().map(|failed| failed.errors).unwrap_or_default();
+        (is_there, problems.into_iter().map(|problem| problem.pointer).collect())
+    }
+
+    proptest! {
+        #[test]
+        fn a_member_is_read_or_has_a_problem(value in value()) {
+            let body = format!(r#"{{"m":{value},"other":{value}}}"#);
+            for (is_there, problems) in [
+                read(&body, |fields| fields.text("m")),
+                read(&body, |fields| fields.texts("m", Scope::parse)),
+                read(&body, |fields| fields.boolean("m")),
+                read(&body, |fields| fields.integer("m")),
+                read(&body, |fields| fields.event("m")),
+                read(&body, |fields| fields.events("m")),
+                read(&body, |fields| fields.scopes("m")),
+                read(&body, |fields| fields.rate_limit("m")),
+                read(&body, |fields| fields.affected("m")),
+                read(&body, |fields| fields.headers("m")),
+            ] {
+                prop_assert_eq!(is_there, problems.is_empty(), "{}: {:?}", body, problems);
+                prop_assert!(problems.iter().all(|pointer| pointer == "/m" || pointer.starts_with("/m/")));
+            }
+        }
     }
 }

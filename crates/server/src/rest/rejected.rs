@@ -44,3 +44,22 @@ fn before(query: Option<&str>) -> Result<Option<EmittedId>, Failed> {
     }
     Ok(before)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_cursor_is_a_number_or_refused(text: String, id: i64) {
+            let read = |query: &str| before(Some(query)).map_err(|failed| failed.errors.len());
+            prop_assert!(matches!(read(&text), Ok(_) | Err(1)));
+            prop_assert_eq!(read(&format!("before={id}")), Ok(Some(EmittedId(id))));
+            let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+            let wanted = text.parse().map(|id| Some(EmittedId(id))).map_err(|_| 1);
+            prop_assert_eq!(read(&format!("before={encoded}")), wanted);
+        }
+    }
+}

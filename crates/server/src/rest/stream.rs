@@ -314,6 +314,7 @@ impl Listener {
 #[cfg(test)]
 mod tests {
     use groundswell_types::{NewApiKey, Scopes};
+    use proptest::prelude::*;
 
     use super::*;
     use crate::house::{House, end_of};
@@ -392,5 +393,25 @@ mod tests {
         assert!(at_once < Duration::from_secs(1), "it was told, and went on for {at_once:?}");
         let after = end_after_revocation(false).await.expect("it ends");
         assert!(after >= CHECK && after <= Duration::from_mins(1), "it went on for {after:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn where_a_stream_goes_on_is_an_id_of_the_header_or_of_the_url(
+            (query, header) in (any::<String>(), any::<Vec<u8>>()),
+            id in 1..1_i64 << 50,
+        ) {
+            let sent = |value: &[u8]| {
+                HeaderMap::from_iter(HeaderValue::from_bytes(value).ok().map(|value| (LAST_EVENT_ID, value)))
+            };
+            let read = |query: &str, header: &[u8]| Wanted::parse(query, &sent(header)).map_err(|failed| failed.errors);
+            prop_assert!(read(&query, &header).err().is_none_or(|errors| !errors.is_empty()));
+            let id = EventId::from_number(id);
+            let wanted = Wanted { after: Some(id), kinds: Vec::new() };
+            prop_assert_eq!(read("after=x", id.to_string().as_bytes()).ok(), Some(wanted));
+            if let Ok(Wanted { after: Some(after), .. }) = read(&format!("after={id}"), &header) {
+                prop_assert!(after == id || header == after.to_string().as_bytes());
+            }
+        }
     }
 }

@@ -23,10 +23,28 @@ const MAX_PROBLEMS: usize = 50;
 /// All values JavaScript would change (numbers, lone surrogates), each with its pointer; or, when the text is
 /// no JSON at all, the one place where reading stopped.
 pub fn parse(text: &[u8]) -> Result<Json<'_>, Vec<Problem>> {
+    parse_within(text, Around { levels: 0, values: 0 })
+}
+
+/// What will stand around a text that is read, and must not keep the whole from being read.
+#[derive(Debug, Clone, Copy)]
+pub struct Around {
+    /// So many levels deeper it will nest.
+    pub levels: usize,
+    /// So many values more there will be.
+    pub values: usize,
+}
+
+/// Parses JSON text that becomes a part of other JSON, which [`parse`] can read then.
+///
+/// # Errors
+/// As [`parse`]; its limits are those of the whole.
+pub fn parse_within(text: &[u8], around: Around) -> Result<Json<'_>, Vec<Problem>> {
     let text = std::str::from_utf8(text).map_err(|error| {
         vec![Problem::new("", format!("is not valid UTF-8 at byte {}", error.valid_up_to()))]
     })?;
-    let mut reader = Reader { text, at: 0, path: Vec::new(), values: 0, problems: Vec::new() };
+    let Around { levels, values } = around;
+    let mut reader = Reader { text, at: 0, path: Vec::new(), levels, values, problems: Vec::new() };
     let value = match reader.document() {
         Ok(value) => value,
         Err(Stopped) => return Err(reader.problems),
@@ -46,7 +64,9 @@ struct Reader<'a> {
     text: &'a str,
     at: usize,
     path: Vec<Step<'a>>,
-    /// How many have begun.
+    /// Those around the text.
+    levels: usize,
+    /// How many have begun, with those around the text.
     values: usize,
     problems: Vec<Problem>,
 }
@@ -134,7 +154,7 @@ impl<'a> Reader<'a> {
 
     /// Steps over the opening bracket. The path is as long as the nesting is deep.
     fn enter(&mut self) -> Result<(), Stopped> {
-        if self.path.len() >= MAX_DEPTH {
+        if self.levels + self.path.len() >= MAX_DEPTH {
             return Err(self.stop("nests deeper than 128 levels"));
         }
         self.at += 1;
