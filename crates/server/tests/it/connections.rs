@@ -3,6 +3,7 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -175,6 +176,58 @@ fn slow_heads_and_slow_bodies_are_cut_off() {
             assert_eq!(statuses(&said), ["408"], "{number}: {said}");
         }
     });
+}
+
+/// Clients that are known to nobody and hold as many seats as they get: each sends a byte of its body now and then, and comes
+/// again when it is cut off.
+fn hold_seats(server: &Server, count: usize, (is_in_place, is_over): (&AtomicBool, &AtomicBool)) {
+    let begin = || {
+        let mut stream = connect(server);
+        let form = "content-type: application/x-www-form-urlencoded";
+        let head = format!("POST /sign-in HTTP/1.1\r\nhost: a\r\n{form}\r\ncontent-length: 1000\r\n\r\ne");
+        stream.write_all(head.as_bytes()).map(|()| stream)
+    };
+    let mut open: Vec<_> = (0..count).map(|_| begin()).collect();
+    is_in_place.store(true, Ordering::SeqCst);
+    while !is_over.load(Ordering::SeqCst) {
+        for stream in &mut open {
+            if !stream.as_mut().is_ok_and(|stream| stream.write_all(b"x").is_ok()) {
+                *stream = begin();
+            }
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+#[test]
+fn slow_bodies_of_people_unknown_at_all_seats_do_not_stop_events() {
+    const SEATS: usize = 128;
+    /// Slow bodies are waited for twice as long.
+    const QUICK: Duration = Duration::from_secs(10);
+    let server = Server::with_few_files(256);
+    let client = server.client();
+    let program = client.program("REFERRAL");
+    let (is_in_place, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
+    let took = std::thread::scope(|scope| {
+        scope.spawn(|| hold_seats(&server, SEATS * 3 / 2, (&is_in_place, &is_over)));
+        waiting::until("the seats are taken", || is_in_place.load(Ordering::SeqCst).then_some(()));
+        let began = Instant::now();
+        let (joined, all) = std::sync::mpsc::channel();
+        scope.spawn({
+            let (client, program) = (&client, &program);
+            move || {
+                for number in 0..50 {
+                    client.join(program, &format!("p{number}"));
+                }
+                joined.send(()).expect("somebody waits");
+            }
+        });
+        let outcome = all.recv_timeout(waiting::PATIENCE);
+        is_over.store(true, Ordering::SeqCst);
+        outcome.map(|()| began.elapsed())
+    });
+    let took = took.expect("all fifty were accepted");
+    assert!(took < QUICK, "{took:?}");
 }
 
 /// So many are idle.
