@@ -26,7 +26,8 @@ const LIMITS: Limits = Limits {
     tick: Duration::from_millis(40),
 };
 
-/// By path: `/` answers at once, `/wait` when it is told to, `/endless` for ever, `/slowly` a byte now and then.
+/// By path: `/` answers at once, `/read` when it has the body, `/wait` when it is told to, `/endless` for ever, `/slowly` a byte
+/// now and then.
 struct Told {
     events: UnboundedSender<&'static str>,
     go_on: CancellationToken,
@@ -42,6 +43,15 @@ impl Answers for Told {
                 Box::pin(async move {
                     go_on.cancelled().await;
                     "waited".into_response()
+                })
+            }
+            "/read" => {
+                let _ = self.events.send("reads");
+                Box::pin(async move {
+                    match axum::body::to_bytes(request.into_body(), usize::MAX).await {
+                        Ok(_) => StatusCode::NO_CONTENT.into_response(),
+                        Err(_) => StatusCode::BAD_REQUEST.into_response(),
+                    }
                 })
             }
             "/endless" => {
@@ -100,6 +110,15 @@ impl Server {
 
     async fn connect(&self) -> TcpStream {
         TcpStream::connect(self.address).await.expect("it listens")
+    }
+
+    /// Begins a request whose body does not end.
+    async fn connect_with_body(&mut self) -> TcpStream {
+        let mut stream = self.connect().await;
+        let head = "POST /read HTTP/1.1\r\nhost: a\r\ncontent-length: 1000000000\r\n\r\nx";
+        stream.write_all(head.as_bytes()).await.expect("the server reads");
+        self.said("reads").await;
+        stream
     }
 
     async fn said(&mut self, wanted: &'static str) {
@@ -224,6 +243,57 @@ async fn when_there_is_no_room_who_has_waited_longest_goes_and_nobody_who_is_bus
     assert!(is_open(&mut fourth).await);
     server.go_on.cancel();
     assert!(answered(&mut busy).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn when_there_is_no_room_slow_bodies_go_before_who_was_answered_or_has_just_come() {
+    let patient = Duration::from_hours(1);
+    let limits = Limits { connections: 4, head: patient, idle: patient, silence: patient, ..LIMITS };
+    let mut server = Server::with(limits);
+    let mut idle = server.connect().await;
+    assert!(is_open(&mut idle).await);
+    let (mut slow, mut quick) = (server.connect_with_body().await, server.connect_with_body().await);
+    let sending = tokio::spawn(async move {
+        while quick.write_all(&[b'x'; 256 * 1024]).await.is_ok() {
+            sleep(LIMITS.tick / 2).await;
+        }
+    });
+    sleep(5 * LIMITS.tick).await;
+    // It says nothing yet, and nobody has to wait for it.
+    let mut come = server.connect().await;
+    let mut next = server.connect().await;
+    assert!(is_open(&mut next).await);
+    assert_eq!(closed(&mut slow).await, b"");
+    assert!(is_open(&mut come).await, "it has just come");
+    assert!(is_open(&mut idle).await, "it holds nobody up");
+    assert!(!sending.is_finished(), "it came at a good pace");
+    sending.abort();
+}
+
+#[tokio::test]
+async fn a_flood_of_bodies_that_have_only_just_begun_makes_room_too_and_a_single_one_does_not() {
+    // Nothing gets old within this test.
+    let patient = Duration::from_hours(1);
+    let limits = Limits { connections: 8, head: patient, idle: patient, silence: patient, tick: patient };
+    let mut server = Server::with(limits);
+    let mut busy: Vec<TcpStream> = Vec::new();
+    for _ in 0..7 {
+        busy.push(server.connect().await);
+        ask(busy.last_mut().expect("one at least"), "/wait").await;
+        server.said("waits").await;
+    }
+    let mut single = server.connect_with_body().await;
+    let mut next = server.connect().await;
+    ask(&mut next, "/").await;
+    assert!(timeout(10 * LIMITS.tick, single.read_u8()).await.is_err(), "it is read on");
+    drop((busy, single));
+    assert!(answered(&mut next).await.starts_with("HTTP/1.1 204"));
+    let mut bodies = Vec::new();
+    for _ in 0..16 {
+        bodies.push(server.connect_with_body().await);
+    }
+    assert!(is_open(&mut server.connect().await).await);
+    assert!(is_open(&mut next).await, "it was answered before all of them");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 //! answers end. Nothing here asks for the time; the ticks are counted elsewhere.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -37,21 +37,34 @@ pub enum Phase {
     Idle,
     /// The rest of a request's head; of a new connection also its beginning.
     Head,
-    /// Its answer, and whatever that needs, the request's body among it.
+    /// The rest of a request's body, without which nothing is done.
+    Body,
+    /// An answer to a request that is being worked on.
     Busy,
+    /// The client, which takes an answer that has begun.
+    Answer,
+    /// Its own end: it was chosen to go.
+    Over,
 }
 
 impl Phase {
-    const BITS: u32 = 2;
+    const BITS: u32 = 3;
 
     const fn of(bits: u64) -> Self {
         match bits & ((1 << Self::BITS) - 1) {
             0 => Self::Idle,
             1 => Self::Head,
-            _ => Self::Busy,
+            2 => Self::Body,
+            3 => Self::Busy,
+            4 => Self::Answer,
+            _ => Self::Over,
         }
     }
 }
+
+/// A body of which so much comes in each tick has waited for nothing. With the usual ticks this is the pace that bodies have to
+/// keep when the room for them is short.
+const PACE_BYTES: u64 = 64 * 1024;
 
 /// One connection, as it looks from outside.
 #[derive(Debug)]
@@ -111,14 +124,59 @@ impl Watch {
         if self.is_told_to(Order::End) { Order::End } else { Order::Finish }
     }
 
-    fn enter(&self, phase: Phase) {
-        let since = self.now.load(Ordering::Relaxed);
-        self.phase.store(since << Phase::BITS | phase as u64, Ordering::Relaxed);
+    /// Ends it if it is still in the phase in which it was seen. A request that has come meanwhile is worked on and answered; one
+    /// that comes afterwards never begins. So nobody is left not knowing what was done.
+    pub fn end_if_still(&self, (phase, since): (Phase, u64)) -> bool {
+        let (seen, over) = (since << Phase::BITS | phase as u64, since << Phase::BITS | Phase::Over as u64);
+        let is_still = self.phase.compare_exchange(seen, over, Ordering::Relaxed, Ordering::Relaxed).is_ok();
+        if is_still {
+            self.tell(Order::End);
+        }
+        is_still
+    }
+
+    fn now(&self) -> u64 {
+        self.now.load(Ordering::Relaxed)
+    }
+
+    /// Whether it may: one that was chosen to go may nothing more.
+    fn enter(&self, phase: Phase) -> bool {
+        self.change(|was| was != Phase::Over, (phase, self.now()))
+    }
+
+    fn change(&self, may: impl Fn(Phase) -> bool, (phase, since): (Phase, u64)) -> bool {
+        let next = since << Phase::BITS | phase as u64;
+        let change = |bits| may(Phase::of(bits)).then_some(next);
+        self.phase.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change).is_ok()
     }
 
     fn got_bytes(&self) {
         if self.phase().0 == Phase::Idle {
-            self.enter(Phase::Head);
+            self.change(|was| was == Phase::Idle, (Phase::Head, self.now()));
+        }
+    }
+
+    /// Of the body there is no more yet. After the answer has begun that holds nobody up.
+    fn lacks_body(&self) {
+        if self.phase().0 == Phase::Busy {
+            self.change(|was| was == Phase::Busy, (Phase::Body, self.now()));
+        }
+    }
+
+    /// The body has come on by what takes so many ticks at a good pace. What came faster than that is not kept in its favour.
+    fn got_body(&self, ticks: u64) {
+        let (phase, since) = self.phase();
+        if phase == Phase::Body {
+            let since = since.saturating_add(ticks).min(self.now());
+            self.change(|was| was == Phase::Body, (Phase::Body, since));
+        }
+    }
+
+    /// The body is here, or nobody wants the rest of it. Says whether the request may be worked on.
+    fn has_body(&self) -> bool {
+        match self.phase().0 {
+            Phase::Body => self.change(|was| was == Phase::Body, (Phase::Busy, self.now())),
+            phase => phase != Phase::Over,
         }
     }
 
@@ -211,9 +269,65 @@ impl<Front: Answers> hyper::service::Service<Request<Incoming>> for Watching<Fro
     type Future = Answering;
 
     fn call(&self, request: Request<Incoming>) -> Answering {
-        self.watch.enter(Phase::Busy);
-        let answer = self.front.answer(request.map(Body::new));
+        let answer = if self.watch.enter(Phase::Busy) {
+            let watch = &self.watch;
+            let arriving = |body| Body::new(Arriving { body, watch: Arc::clone(watch), bytes: 0 });
+            self.front.answer(request.map(arriving))
+        } else {
+            // The connection is about to be closed.
+            Box::pin(pending())
+        };
         Answering { answer, watch: Some(Arc::clone(&self.watch)) }
+    }
+}
+
+/// A request's body, of which is noted that it is waited for.
+struct Arriving {
+    body: Incoming,
+    watch: Arc<Watch>,
+    /// What has come and is not yet noted: less than [`PACE_BYTES`].
+    bytes: u64,
+}
+
+impl HttpBody for Arriving {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) else {
+            self.watch.lacks_body();
+            return Poll::Pending;
+        };
+        if let Some(Ok(frame)) = &frame
+            && !self.body.is_end_stream()
+        {
+            self.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+            if self.bytes >= PACE_BYTES {
+                self.watch.got_body(self.bytes / PACE_BYTES);
+                self.bytes %= PACE_BYTES;
+            }
+        } else if !self.watch.has_body() {
+            // Nothing begins any more on a connection that is about to be closed.
+            return Poll::Pending;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        self.watch.has_body();
     }
 }
 
@@ -229,6 +343,9 @@ impl Future for Answering {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let response = ready!(self.answer.as_mut().poll(context));
         let watch = self.watch.take();
+        if let Some(watch) = &watch {
+            watch.enter(Phase::Answer);
+        }
         Poll::Ready(Ok(response.map(|body| Noted { body, watch })))
     }
 }
@@ -264,5 +381,50 @@ impl HttpBody for Noted {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_begun_is_not_ended_and_what_is_ended_does_not_begin() {
+        let watch = Watch::new(Arc::default());
+        let head = watch.phase();
+        assert!(watch.enter(Phase::Busy));
+        assert!(!watch.end_if_still(head), "its head has come meanwhile");
+        watch.lacks_body();
+        let body = watch.phase();
+        assert_eq!(body.0, Phase::Body);
+        assert!(watch.has_body());
+        assert!(!watch.end_if_still(body), "its body has come meanwhile");
+        assert!(!watch.is_told_to(Order::End));
+        watch.lacks_body();
+        assert!(watch.end_if_still(watch.phase()));
+        assert!(!watch.has_body(), "that comes too late");
+        assert!(!watch.enter(Phase::Busy));
+        assert!(watch.is_told_to(Order::End));
+    }
+
+    #[test]
+    fn a_body_that_is_read_beside_its_answer_holds_nobody_up() {
+        let watch = Watch::new(Arc::default());
+        watch.enter(Phase::Answer);
+        watch.lacks_body();
+        assert_eq!(watch.phase().0, Phase::Answer);
+    }
+
+    #[test]
+    fn a_body_that_keeps_its_pace_is_as_young_as_its_last_piece_and_no_younger() {
+        let now = Arc::new(AtomicU64::new(10));
+        let watch = Watch::new(Arc::clone(&now));
+        watch.enter(Phase::Busy);
+        watch.lacks_body();
+        now.store(15, Ordering::Relaxed);
+        watch.got_body(2);
+        assert_eq!(watch.phase(), (Phase::Body, 12));
+        watch.got_body(100);
+        assert_eq!(watch.phase(), (Phase::Body, 15));
     }
 }

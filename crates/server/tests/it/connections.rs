@@ -3,6 +3,7 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -179,23 +180,81 @@ fn slow_heads_and_slow_bodies_are_cut_off() {
     });
 }
 
-/// As many as are wanted at least, and as many as the machine lets a process have.
+/// Clients that are known to nobody and hold as many seats as they get: each sends a byte of its body now and then, and comes
+/// again when it is cut off.
+fn hold_seats(server: &Server, count: usize, (is_in_place, is_over): (&AtomicBool, &AtomicBool)) {
+    let begin = || {
+        let mut stream = connect(server);
+        let form = "content-type: application/x-www-form-urlencoded";
+        let head = format!("POST /sign-in HTTP/1.1\r\nhost: a\r\n{form}\r\ncontent-length: 1000\r\n\r\ne");
+        stream.write_all(head.as_bytes()).map(|()| stream)
+    };
+    let mut open: Vec<_> = (0..count).map(|_| begin()).collect();
+    is_in_place.store(true, Ordering::SeqCst);
+    while !is_over.load(Ordering::SeqCst) {
+        for stream in &mut open {
+            if !stream.as_mut().is_ok_and(|stream| stream.write_all(b"x").is_ok()) {
+                *stream = begin();
+            }
+        }
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+#[test]
+fn slow_bodies_of_people_unknown_at_all_seats_do_not_stop_events() {
+    const SEATS: usize = 128;
+    /// Slow bodies are waited for twice as long.
+    const QUICK: Duration = Duration::from_secs(10);
+    let server = Server::with_few_files(256);
+    let client = server.client();
+    let program = client.program("REFERRAL");
+    let (is_in_place, is_over) = (AtomicBool::new(false), AtomicBool::new(false));
+    let took = std::thread::scope(|scope| {
+        scope.spawn(|| hold_seats(&server, SEATS * 3 / 2, (&is_in_place, &is_over)));
+        waiting::until("the seats are taken", || is_in_place.load(Ordering::SeqCst).then_some(()));
+        let began = Instant::now();
+        let (joined, all) = std::sync::mpsc::channel();
+        scope.spawn({
+            let (client, program) = (&client, &program);
+            move || {
+                for number in 0..50 {
+                    client.join(program, &format!("p{number}"));
+                }
+                joined.send(()).expect("somebody waits");
+            }
+        });
+        let outcome = all.recv_timeout(waiting::PATIENCE);
+        is_over.store(true, Ordering::SeqCst);
+        outcome.map(|()| began.elapsed())
+    });
+    let took = took.expect("all fifty were accepted");
+    assert!(took < QUICK, "{took:?}");
+}
+
+/// So many are idle.
 const IDLE: u64 = 10_000;
+
+/// Of everything else that a process has open, the tests that run beside among it.
+const OTHER_FILES: u64 = 4_500;
 
 #[test]
 fn ten_thousand_idle_connections_do_not_stop_events() {
     const MOST_KIB_EACH: u64 = 40;
     let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
-    let most = maximum.unwrap_or(u64::MAX);
-    // Both processes have this limit, and other tests need some as well.
-    let count = IDLE.min(most.saturating_sub(4_500)).max(most.min(1_000) / 3);
-    let wanted = (count + 4_500).min(most);
+    // Both processes have this limit.
+    let wanted = IDLE + OTHER_FILES;
+    assert!(
+        maximum.is_none_or(|most| most >= wanted),
+        "this test needs a hard limit of {wanted} open files (`ulimit -Hn`), and here it is {}",
+        maximum.unwrap_or(u64::MAX)
+    );
     setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum }).expect("the hard limit allows it");
     let server = Server::start();
     let client = server.client();
     let program = client.program("REFERRAL");
     let before = memory_kib(server.pid());
-    let mut idle: Vec<TcpStream> = (0..count).map(|_| connect(&server)).collect();
+    let mut idle: Vec<TcpStream> = (0..IDLE).map(|_| connect(&server)).collect();
     for stream in &mut idle {
         stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n").expect("it is open");
     }
@@ -207,8 +266,8 @@ fn ten_thousand_idle_connections_do_not_stop_events() {
     for number in 0..200 {
         client.join(&program, &format!("p{number}"));
     }
-    let each = memory_kib(server.pid()).saturating_sub(before) / count;
-    assert!(each < MOST_KIB_EACH, "{each} KiB for each of {count} connections");
+    let each = memory_kib(server.pid()).saturating_sub(before) / IDLE;
+    assert!(each < MOST_KIB_EACH, "{each} KiB for each of {IDLE} connections");
     for stream in idle.iter_mut().step_by(97) {
         stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: a\r\n\r\n").expect("it is open");
         assert!(stream.read(&mut [0; 512]).expect("it is open still") > 0);

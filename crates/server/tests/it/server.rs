@@ -1,5 +1,6 @@
 //! The binary as a process, on a file in a directory of its own or on a database of its own.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -51,7 +52,8 @@ pub fn previous() -> PathBuf {
 
 /// A running server.
 pub struct Server {
-    executable: PathBuf,
+    /// What is executed, and what comes before its own arguments.
+    command: Vec<OsString>,
     directory: TempDir,
     settings: Vec<(String, String)>,
     child: Child,
@@ -70,13 +72,23 @@ impl Server {
         Self::of(EXECUTABLE.into(), settings)
     }
 
+    /// As [`Server::start`], with so few file descriptors that it has seats for half as many connections.
+    pub fn with_few_files(files: u32) -> Self {
+        let limited = format!("ulimit -n {files} && exec \"$0\" \"$@\"");
+        Self::run(["/bin/sh", "-c", &limited, EXECUTABLE].map(Into::into).into(), &QUICK_RETRY)
+    }
+
     /// The same of another version.
     pub fn of(executable: PathBuf, settings: &[(&str, &str)]) -> Self {
+        Self::run(vec![executable.into()], settings)
+    }
+
+    fn run(command: Vec<OsString>, settings: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let settings: Vec<_> =
             settings.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let child = spawn(&executable, directory.path(), (&settings, 1));
-        let mut server = Self { executable, directory, settings, child, url: String::new(), starts: 1 };
+        let child = spawn(&command, directory.path(), (&settings, 1));
+        let mut server = Self { command, directory, settings, child, url: String::new(), starts: 1 };
         server.wait_until_ready();
         server
     }
@@ -100,7 +112,7 @@ impl Server {
     /// Starts it again on the same file, after it has ended.
     pub fn restart(&mut self) {
         self.starts += 1;
-        self.child = spawn(&self.executable, self.directory.path(), (&self.settings, self.starts));
+        self.child = spawn(&self.command, self.directory.path(), (&self.settings, self.starts));
         self.wait_until_ready();
     }
 
@@ -124,7 +136,7 @@ impl Server {
     /// What a second server on the same database says and how it ends.
     pub fn second_on_the_same_database(&self) -> (ExitStatus, String) {
         let starts = self.starts + 1000;
-        let mut second = spawn(&self.executable, self.directory.path(), (&self.settings, starts));
+        let mut second = spawn(&self.command, self.directory.path(), (&self.settings, starts));
         let status = waiting::within(Duration::from_secs(20), "the second server ends", || {
             second.try_wait().expect("it was started here")
         });
@@ -205,10 +217,12 @@ fn log(directory: &Path, start: usize) -> PathBuf {
     directory.join(format!("log-{start}.txt"))
 }
 
-fn spawn(executable: &Path, directory: &Path, (settings, start): (&[(String, String)], usize)) -> Child {
+fn spawn(command: &[OsString], directory: &Path, (settings, start): (&[(String, String)], usize)) -> Child {
     let out = File::create(log(directory, start)).expect("a new file");
     let err = out.try_clone().expect("a second handle");
+    let (executable, arguments) = command.split_first().expect("there is something to execute");
     Command::new(executable)
+        .args(arguments)
         .arg("serve")
         .current_dir(directory)
         .env_clear()
