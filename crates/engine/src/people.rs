@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::store::LinkMaker;
 use guesses::{Guesser, Guesses};
 use passwords::Passwords;
 pub use passwords::{MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS};
@@ -33,8 +34,8 @@ pub(crate) struct Doorkeeper {
     /// password that is being changed begins no session, nothing that joining a team ends is begun behind it, and of two
     /// changes at once neither is lost. One process writes; see the lease.
     pub(crate) accounts: tokio::sync::Mutex<()>,
-    /// Who has just come by a one-time link.
-    pub(crate) by_link: Lately<()>,
+    /// Who has just come by a one-time link, and who made it.
+    pub(crate) by_link: Lately<LinkMaker>,
     /// Who has just come through the provider, and as which subject.
     by_provider: Lately<String>,
     /// Wrong passwords that are being recorded, and links that are being written.

@@ -70,7 +70,9 @@ impl Engine {
         self.store.save_user(&user).await?;
         self.note_language(&user.id, &came).await?;
         self.ask_whose_address(&user, Asking::Anew).await?;
-        let begun = self.begin_session(user.id, came).await?;
+        // A session by a key's link stays one until somebody shows that they are more than whoever has the key.
+        let key = person.api_key_id.clone().filter(|_| proof != Proof::PresentPassword);
+        let begun = self.begin_session_by(user.id, came, key).await?;
         let session = hash_token(&begun.token);
         self.store.delete_sessions_of(&begun.user, Some(session)).await?;
         if let Some(team) = &person.team {
@@ -116,7 +118,9 @@ impl Engine {
     async fn live_sessions(&self, person: &Person) -> Result<Vec<SessionRecord>, EngineError> {
         let now_ms = self.clock.now_ms();
         let mut sessions = self.store.sessions_of(&person.id).await?;
+        let memberships = self.store.memberships(&person.id).await?;
         sessions.retain(|one| one.expires_at_ms > now_ms && now_ms - one.last_seen_at_ms <= IDLE_MS);
+        sessions.retain(|one| !self.has_outlived_its_key(one, &memberships));
         Ok(sessions)
     }
 

@@ -93,3 +93,14 @@ async fn whoever_has_forgotten_a_password_sets_another_one_after_a_link() {
     assert!(matches!(refused, Err(EngineError::Invalid(_))), "{refused:?}");
     world.engine.shut_down().await;
 }
+
+#[tokio::test]
+async fn the_first_owner_has_one_first_link() {
+    let world = World::new().await;
+    let make = async || world.engine.create_first_sign_in_token().await.expect("a link").0;
+    let (earlier, later) = (make().await, make().await);
+    let refused = world.uses(&earlier).await;
+    assert!(matches!(refused, Err(EngineError::Refused(_))), "{refused:?}");
+    world.uses(&later).await.expect("signs in");
+    world.engine.shut_down().await;
+}
