@@ -51,6 +51,11 @@ impl Doorkeeper {
         Ok(self.guesses.take(Guesser::asking(address), now_ms)?)
     }
 
+    /// Counts an address that somebody gives their account, or says that there were too many.
+    fn counts_address(&self, user: &UserId, now_ms: i64) -> bool {
+        self.guesses.take(Guesser::address_of(user), now_ms).is_ok()
+    }
+
     /// Counts a link to an account's mailbox, or says that there were too many.
     pub(crate) fn counts_link(&self, user: &UserId, now_ms: i64) -> bool {
         self.guesses.take(Guesser::mailbox(user), now_ms).is_ok()

@@ -12,6 +12,10 @@ use crate::telling::Asking;
 
 const MAX_NAME_CHARS: usize = 200;
 
+/// Shown on pages, so its translations are in the catalogue.
+const MANY_ADDRESSES: &str =
+    "You have tried several e-mail addresses. Try another one in a quarter of an hour.";
+
 /// What somebody can be called.
 pub(super) fn checked_name(name: &str) -> Result<String, EngineError> {
     let name = name.trim();
@@ -42,6 +46,7 @@ impl Engine {
         let (email, new) = checked(&before, change)?;
         let proof = self.proof(person, before.password_hash.is_some());
         self.check_proof((proof, person), &before, change.present_password).await?;
+        self.check_new_address(person, &before, &email)?;
         let is_new = new.is_some();
         let hash = match new {
             Some(new) => Some(self.access.doorkeeper.passwords.hash(new, Line::Known).await?),
@@ -80,6 +85,22 @@ impl Engine {
         }
         self.access.tell();
         Ok(begun)
+    }
+
+    /// Fails when the account is to have another address, and whoever wants that tries many.
+    fn check_new_address(
+        &self,
+        person: &Person,
+        before: &UserRecord,
+        email: &Email,
+    ) -> Result<(), EngineError> {
+        if before.email.as_ref() == Some(email) {
+            return Ok(());
+        }
+        if self.access.doorkeeper.counts_address(&person.id, self.clock.now_ms()) {
+            return Ok(());
+        }
+        Err(EngineError::Refused(MANY_ADDRESSES.to_owned()))
     }
 
     /// Newest first.
