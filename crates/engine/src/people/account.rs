@@ -13,6 +13,10 @@ use crate::telling::Asking;
 const MAX_NAME_CHARS: usize = 200;
 
 /// Shown on pages, so its translations are in the catalogue.
+const ADDRESS_STAYS: &str =
+    "Somebody else made the link you came by. Set a new password first; then you can change your address.";
+
+/// Shown on pages, so its translations are in the catalogue.
 const MANY_ADDRESSES: &str =
     "You have tried several e-mail addresses. Try another one in a quarter of an hour.";
 
@@ -46,7 +50,7 @@ impl Engine {
         let (email, new) = checked(&before, change)?;
         let proof = self.proof(person, before.password_hash.is_some());
         self.check_proof((proof, person), &before, change.present_password).await?;
-        self.check_new_address(person, &before, &email)?;
+        self.check_new_address((proof, person), &before, &email)?;
         let is_new = new.is_some();
         let hash = match new {
             Some(new) => Some(self.access.doorkeeper.passwords.hash(new, Line::Known).await?),
@@ -87,15 +91,21 @@ impl Engine {
         Ok(begun)
     }
 
-    /// Fails when the account is to have another address, and whoever wants that tries many.
+    /// Fails when the account is to have another address, and whoever wants that has shown too little, or tries many.
+    ///
+    /// Somebody else may have made the link that they came by. A new password, which it is for, is noticed by whoever has the
+    /// account, and they get it back by their address; so that one stays.
     fn check_new_address(
         &self,
-        person: &Person,
+        (proof, person): (Proof, &Person),
         before: &UserRecord,
         email: &Email,
     ) -> Result<(), EngineError> {
         if before.email.as_ref() == Some(email) {
             return Ok(());
+        }
+        if before.email.is_some() && proof == Proof::Nothing && self.came_by_anothers_link(person) {
+            return Err(EngineError::Refused(ADDRESS_STAYS.to_owned()));
         }
         if self.access.doorkeeper.counts_address(&person.id, self.clock.now_ms()) {
             return Ok(());

@@ -95,6 +95,25 @@ async fn whoever_has_forgotten_a_password_sets_another_one_after_a_link() {
 }
 
 #[tokio::test]
+async fn a_link_that_somebody_else_made_sets_a_password_and_takes_no_address_away() {
+    let moved = SignInChange { email: "eve@example.com", ..CHANGE };
+    for has_password in [true, false] {
+        let world = World::new().await;
+        let world = if has_password { world } else { world.without_password().await };
+        let link = world.link().await;
+        let begun = world.uses(&link).await.expect("signs in");
+        let acting = world.acting(&begun.token).await;
+        let refused = acting.change_sign_in(moved, came_with(&begun)).await;
+        assert!(matches!(refused, Err(EngineError::Refused(_))), "{refused:?}");
+        let begun = acting.change_sign_in(CHANGE, came_with(&begun)).await.expect("is set");
+        let acting = world.acting(&begun.token).await;
+        let known = SignInChange { new_password: "", present_password: OTHER, ..moved };
+        acting.change_sign_in(known, came_with(&begun)).await.expect("with the password it is changed");
+        world.engine.shut_down().await;
+    }
+}
+
+#[tokio::test]
 async fn nobody_tries_many_addresses_for_accounts() {
     let world = World::new().await;
     let mut own = world.sign_in(ADA, PASSWORD, from(1)).await.expect("signs in");
