@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::store::LinkMaker;
 use guesses::{Guesser, Guesses};
 use passwords::Passwords;
 pub use passwords::{MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS};
@@ -33,8 +34,8 @@ pub(crate) struct Doorkeeper {
     /// password that is being changed begins no session, nothing that joining a team ends is begun behind it, and of two
     /// changes at once neither is lost. One process writes; see the lease.
     pub(crate) accounts: tokio::sync::Mutex<()>,
-    /// Who has just come by a one-time link.
-    pub(crate) by_link: Lately<()>,
+    /// Who has just come by a one-time link, and who made it.
+    pub(crate) by_link: Lately<LinkMaker>,
     /// Who has just come through the provider, and as which subject.
     by_provider: Lately<String>,
     /// Wrong passwords that are being recorded, and links that are being written.
@@ -48,6 +49,11 @@ impl Doorkeeper {
     /// Counts somebody's wish for a link by where they are, or fails when there were too many.
     pub(crate) fn count_wish(&self, address: Option<IpAddr>, now_ms: i64) -> Result<(), EngineError> {
         Ok(self.guesses.take(Guesser::asking(address), now_ms)?)
+    }
+
+    /// Counts an address that somebody gives their account, or says that there were too many.
+    fn counts_address(&self, user: &UserId, now_ms: i64) -> bool {
+        self.guesses.take(Guesser::address_of(user), now_ms).is_ok()
     }
 
     /// Counts a link to an account's mailbox, or says that there were too many.

@@ -12,7 +12,6 @@ use groundswell_engine::store::sqlite::{Options as SqliteOptions, Sqlite};
 use groundswell_engine::store::vault::Vault;
 use groundswell_engine::store::{Store, StoreError};
 use groundswell_engine::{Engine, EngineParts};
-use groundswell_types::UserId;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -215,7 +214,7 @@ async fn listen(
     engine.begin_telling(post.map(|post| Arc::new(post) as _));
     say(&format!("Groundswell listens on http://{address}"));
     if engine.is_first_run().await.unwrap_or(false) {
-        let (token, _) = engine.create_sign_in_token(&UserId::first()).await?;
+        let (token, _) = engine.create_first_sign_in_token().await?;
         say(&format!("Sign in, once and within an hour: {public_url}/sign-in?token={token}"));
     }
     if let Some(metrics) = &metrics {

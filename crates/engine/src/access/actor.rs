@@ -76,6 +76,8 @@ pub struct Person {
     pub team: Option<TeamId>,
     /// The hash of their session's token.
     pub session: [u8; 32],
+    /// The key that made the link they came by: their session ends with it.
+    pub api_key_id: Option<String>,
     /// When they signed in, Unix milliseconds.
     pub signed_in_at_ms: i64,
 }

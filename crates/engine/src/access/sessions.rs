@@ -8,7 +8,7 @@ use super::{Person, hash_token, new_token};
 use crate::audit::{By, Deed, Trace};
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::{DeviceRecord, SessionRecord, SignInLinkRecord, SignedIn};
+use crate::store::{DeviceRecord, LinkMaker, MembershipRecord, SessionRecord, SignInLinkRecord, SignedIn};
 
 /// How long a sign-in link can be used: one hour.
 pub const SIGN_IN_LINK_MS: i64 = 3_600_000;
@@ -64,9 +64,26 @@ pub struct Begun {
 impl Engine {
     /// Makes a one-time sign-in link's token for somebody; returns it with its end, Unix milliseconds.
     pub async fn create_sign_in_token(&self, user: &UserId) -> Result<(String, i64), EngineError> {
+        self.create_sign_in_token_by(user, LinkMaker::Person).await
+    }
+
+    /// Makes the link by which the first owner comes for the first time. It is the only one: nobody knows who has read where the
+    /// earlier ones were written.
+    pub async fn create_first_sign_in_token(&self) -> Result<(String, i64), EngineError> {
+        let _held = self.access.doorkeeper.accounts.lock().await;
+        self.store.delete_sign_in_links_of(&UserId::first()).await?;
+        self.create_sign_in_token(&UserId::first()).await
+    }
+
+    /// The same for what somebody else makes.
+    pub(crate) async fn create_sign_in_token_by(
+        &self,
+        user: &UserId,
+        made_by: LinkMaker,
+    ) -> Result<(String, i64), EngineError> {
         let (token, token_hash) = new_token();
         let expires_at_ms = self.clock.now_ms() + SIGN_IN_LINK_MS;
-        let link = SignInLinkRecord { token_hash, user_id: user.clone(), expires_at_ms };
+        let link = SignInLinkRecord { token_hash, user_id: user.clone(), expires_at_ms, made_by };
         self.store.save_sign_in_link(&link).await?;
         Ok((token, expires_at_ms))
     }
@@ -75,14 +92,20 @@ impl Engine {
     pub async fn sign_in(&self, token: &str, came: Came) -> Result<Begun, EngineError> {
         // A link that a new password ends begins no session behind it.
         let _held = self.access.doorkeeper.accounts.lock().await;
-        let user = self.store.use_sign_in_link(hash_token(token), self.clock.now_ms()).await?;
-        let user = user.ok_or_else(|| {
-            EngineError::Refused("This sign-in link has been used or has expired. Make a new one.".to_owned())
-        })?;
+        let link = self.store.use_sign_in_link(hash_token(token), self.clock.now_ms()).await?;
+        let link = link.ok_or_else(|| EngineError::Refused(LINK_USED.to_owned()))?;
+        let user = link.user_id;
+        let key = match &link.made_by {
+            LinkMaker::Person | LinkMaker::Mail => None,
+            LinkMaker::Key(key) if self.may_key_sign_in(key, &self.store.memberships(&user).await?) => {
+                Some(key.clone())
+            }
+            LinkMaker::Key(_) => return Err(EngineError::Refused(LINK_USED.to_owned())),
+        };
         self.record_sign_in(&user, came.address, "link").await?;
         self.tell_of_sign_in(&user, &came).await?;
-        let begun = self.begin_session(user, came).await?;
-        self.access.doorkeeper.by_link.note(hash_token(&begun.token), (), self.clock.now_ms());
+        let begun = self.begin_session_by(user, came, key).await?;
+        self.access.doorkeeper.by_link.note(hash_token(&begun.token), link.made_by, self.clock.now_ms());
         Ok(begun)
     }
 
@@ -99,8 +122,33 @@ impl Engine {
         self.record(self.by_user(user, address).await?, deed).await
     }
 
+    /// Whether somebody with these memberships may be signed in by a link that this key made. It is nobody who runs the
+    /// server: a key is for its team, and would be more than that. And it is nobody any more once the key is revoked.
+    fn may_key_sign_in(&self, key: &str, memberships: &[MembershipRecord]) -> bool {
+        self.api_keys.has(key) && !memberships.iter().any(MembershipRecord::runs_server)
+    }
+
+    /// Whether a session came of a key's link, and reaches further than the key does by now.
+    pub(crate) fn has_outlived_its_key(
+        &self,
+        session: &SessionRecord,
+        memberships: &[MembershipRecord],
+    ) -> bool {
+        session.api_key_id.as_ref().is_some_and(|key| !self.may_key_sign_in(key, memberships))
+    }
+
     /// Begins a session with a token of its own, always a new one; the browser's earlier session ends.
     pub(crate) async fn begin_session(&self, user: UserId, came: Came) -> Result<Begun, EngineError> {
+        self.begin_session_by(user, came, None).await
+    }
+
+    /// The same for one that ends with an API key, if there is one.
+    pub(crate) async fn begin_session_by(
+        &self,
+        user: UserId,
+        came: Came,
+        api_key_id: Option<String>,
+    ) -> Result<Begun, EngineError> {
         let now_ms = self.clock.now_ms();
         let (token, token_hash) = new_token();
         let agent = came.user_agent.map(|agent| agent.chars().take(MAX_USER_AGENT_CHARS).collect());
@@ -113,6 +161,7 @@ impl Engine {
             expires_at_ms: now_ms + SESSION_MS,
             address: came.address.map(|address| address.to_string()),
             user_agent: agent,
+            api_key_id,
         };
         self.store.save_session(&record).await?;
         if let Some(before) = came.session {
@@ -150,7 +199,8 @@ impl Engine {
             return Ok(None);
         };
         let SessionRecord { token_hash, last_seen_at_ms, .. } = signed_in.session;
-        if now_ms - last_seen_at_ms > IDLE_MS {
+        let is_idle = now_ms - last_seen_at_ms > IDLE_MS;
+        if is_idle || self.has_outlived_its_key(&signed_in.session, &signed_in.memberships) {
             self.store.delete_session(token_hash).await?;
             return Ok(None);
         }
@@ -182,6 +232,8 @@ impl Engine {
     }
 }
 
+const LINK_USED: &str = "This sign-in link has been used or has expired. Make a new one.";
+
 fn person(SignedIn { session, user, memberships }: SignedIn) -> Person {
     let memberships: Vec<_> = memberships.into_iter().map(|one| (one.team_id, one.role)).collect();
     let is_member = |team: &TeamId| memberships.iter().any(|(id, _)| id == team);
@@ -195,6 +247,7 @@ fn person(SignedIn { session, user, memberships }: SignedIn) -> Person {
         memberships,
         team,
         session: session.token_hash,
+        api_key_id: session.api_key_id,
         signed_in_at_ms: session.created_at_ms,
     }
 }

@@ -7,9 +7,13 @@ use crate::access::{Permission, Who};
 use crate::api_keys::Reach;
 use crate::audit::{Deed, Trace, Unsaid};
 use crate::error::EngineError;
+use crate::store::{LinkMaker, MembershipRecord};
 
 const IN_OTHER_TEAMS: &str =
     "They are in other teams, too, so only whoever runs this server can make them a sign-in link.";
+
+/// Said over REST alone: no page has a key.
+const RUNS_SERVER: &str = "Owners of the first team run this server: a sign-in link for one takes its admin key (GROUNDSWELL_ADMIN_KEY).";
 
 impl Acting {
     /// The API keys that are in the actor's reach, oldest first.
@@ -85,13 +89,17 @@ impl Acting {
             // They may have joined another team since, which ended the links that there were.
             let _held = self.engine.access.doorkeeper.accounts.lock().await;
             self.may_sign_in(&user, &team).await?;
-            self.engine.create_sign_in_token(&user).await.map(Unsaid)
+            let made_by = match &self.actor.who {
+                Who::Key(key) => LinkMaker::Key(key.id.clone()),
+                Who::Operator | Who::Person(_) | Who::Link(_) => LinkMaker::Person,
+            };
+            self.engine.create_sign_in_token_by(&user, made_by).await.map(Unsaid)
         };
         self.engine.recorded(&self.actor, deed, work).await.map(|Unsaid(link)| link)
     }
 
     /// Whether whoever manages a team may have somebody signed in: a session is of the whole person, so of nobody who is in
-    /// another team as well.
+    /// another team as well. And a key, which is for its team, makes links for nobody who runs the server.
     async fn may_sign_in(&self, user: &UserId, team: &TeamId) -> Result<(), EngineError> {
         let memberships = self.engine.store.memberships(user).await?;
         if !memberships.iter().any(|membership| membership.team_id == *team) {
@@ -100,6 +108,10 @@ impl Acting {
         let is_operator = matches!(self.actor.who, Who::Operator);
         if !is_operator && memberships.iter().any(|membership| membership.team_id != *team) {
             return Err(EngineError::Forbidden(IN_OTHER_TEAMS.to_owned()));
+        }
+        let is_key = matches!(self.actor.who, Who::Key(_));
+        if is_key && memberships.iter().any(MembershipRecord::runs_server) {
+            return Err(EngineError::Forbidden(RUNS_SERVER.to_owned()));
         }
         Ok(())
     }

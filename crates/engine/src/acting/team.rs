@@ -52,6 +52,7 @@ impl Acting {
     /// Changes what somebody may do in a team, at once. A team keeps an owner.
     pub async fn change_role(&self, team: &TeamId, user: &UserId, role: Role) -> Result<Member, EngineError> {
         self.actor.check_team(Permission::Manage, team)?;
+        self.may_give(role, team)?;
         let deed = deed(AuditAction::MemberRoleChanged, Some(team), Trace::of(user).with("role", role));
         let work = self.engine.change_member(team, user, MembershipChange::Role(role));
         self.engine.recorded(&self.actor, deed, work).await?;
@@ -77,14 +78,15 @@ impl Acting {
         new: NewInvitation,
     ) -> Result<(Invitation, String), EngineError> {
         self.actor.check_team(Permission::Manage, team)?;
-        let invited_by = match &self.actor.who {
-            Who::Operator | Who::Link(_) => "Operator",
-            Who::Key(key) => &key.name,
-            Who::Person(person) => &person.name,
+        self.may_give(new.role, team)?;
+        let by = match &self.actor.who {
+            Who::Operator | Who::Link(_) => ("Operator", None),
+            Who::Key(key) => (key.name.as_str(), Some(key.id.as_str())),
+            Who::Person(person) => (person.name.as_str(), Some(person.id.as_str())),
         };
         let trace = Trace::of(&new.email).with("role", new.role);
         let deed = deed(AuditAction::MemberInvited, Some(team), trace);
-        let work = async { self.engine.invite(team, new, invited_by).await.map(Unsaid) };
+        let work = async { self.engine.invite(team, new, by).await.map(Unsaid) };
         self.engine.recorded(&self.actor, deed, work).await.map(|Unsaid(invited)| invited)
     }
 
@@ -113,7 +115,19 @@ impl Acting {
             _ => Err(EngineError::NotFound("team")),
         }
     }
+
+    /// Whether the actor may make somebody what they would be with this role. A key is for its team, so it makes nobody one of
+    /// those who run the server.
+    fn may_give(&self, role: Role, team: &TeamId) -> Result<(), EngineError> {
+        if matches!(self.actor.who, Who::Key(_)) && role == Role::Owner && *team == TeamId::first() {
+            return Err(EngineError::Forbidden(RUN_SERVER.to_owned()));
+        }
+        Ok(())
+    }
 }
+
+/// Said over REST alone: no page has a key.
+const RUN_SERVER: &str = "Owners of the first team run this server: to make somebody one takes its admin key (GROUNDSWELL_ADMIN_KEY).";
 
 const OPERATOR_ONLY: &str =
     "Only the server's operator can make teams: it takes the admin key of the server's configuration.";

@@ -12,6 +12,14 @@ use crate::telling::Asking;
 
 const MAX_NAME_CHARS: usize = 200;
 
+/// Shown on pages, so its translations are in the catalogue.
+const ADDRESS_STAYS: &str =
+    "Somebody else made the link you came by. Set a new password first; then you can change your address.";
+
+/// Shown on pages, so its translations are in the catalogue.
+const MANY_ADDRESSES: &str =
+    "You have tried several e-mail addresses. Try another one in a quarter of an hour.";
+
 /// What somebody can be called.
 pub(super) fn checked_name(name: &str) -> Result<String, EngineError> {
     let name = name.trim();
@@ -43,6 +51,7 @@ impl Engine {
         let proof = self.proof(person, before.password_hash.is_some());
         let shown = Shown { proof, typed: change.present_password, address: came.address };
         self.check_proof(person, &before, shown).await?;
+        self.check_new_address((proof, person), &before, &email)?;
         let is_new = new.is_some();
         let hash = match new {
             Some(new) => Some(self.access.doorkeeper.passwords.hash(new, Line::Known).await?),
@@ -71,7 +80,9 @@ impl Engine {
         self.store.save_user(&user).await?;
         self.note_language(&user.id, &came).await?;
         self.ask_whose_address(&user, Asking::Anew).await?;
-        let begun = self.begin_session(user.id, came).await?;
+        // A session by a key's link stays one until somebody shows that they are more than whoever has the key.
+        let key = person.api_key_id.clone().filter(|_| proof != Proof::PresentPassword);
+        let begun = self.begin_session_by(user.id, came, key).await?;
         let session = hash_token(&begun.token);
         self.store.delete_sessions_of(&begun.user, Some(session)).await?;
         if let Some(team) = &person.team {
@@ -79,6 +90,28 @@ impl Engine {
         }
         self.access.tell();
         Ok(begun)
+    }
+
+    /// Fails when the account is to have another address, and whoever wants that has shown too little, or tries many.
+    ///
+    /// Somebody else may have made the link that they came by. A new password, which it is for, is noticed by whoever has the
+    /// account, and they get it back by their address; so that one stays.
+    fn check_new_address(
+        &self,
+        (proof, person): (Proof, &Person),
+        before: &UserRecord,
+        email: &Email,
+    ) -> Result<(), EngineError> {
+        if before.email.as_ref() == Some(email) {
+            return Ok(());
+        }
+        if before.email.is_some() && proof == Proof::Nothing && self.came_by_anothers_link(person) {
+            return Err(EngineError::Refused(ADDRESS_STAYS.to_owned()));
+        }
+        if self.access.doorkeeper.counts_address(&person.id, self.clock.now_ms()) {
+            return Ok(());
+        }
+        Err(EngineError::Refused(MANY_ADDRESSES.to_owned()))
     }
 
     /// Newest first.
@@ -117,7 +150,9 @@ impl Engine {
     async fn live_sessions(&self, person: &Person) -> Result<Vec<SessionRecord>, EngineError> {
         let now_ms = self.clock.now_ms();
         let mut sessions = self.store.sessions_of(&person.id).await?;
+        let memberships = self.store.memberships(&person.id).await?;
         sessions.retain(|one| one.expires_at_ms > now_ms && now_ms - one.last_seen_at_ms <= IDLE_MS);
+        sessions.retain(|one| !self.has_outlived_its_key(one, &memberships));
         Ok(sessions)
     }
 

@@ -6,6 +6,9 @@
 //! looks the same for an account that does not exist. A browser that has signed in to the account before has a budget of its
 //! own instead ("device cookies", OWASP): whoever uses up the others shuts out strangers, and not the account's owner.
 //!
+//! Who has a link sent instead takes from budgets of the same networks, apart from those: wrong passwords do not shut the way
+//! around them.
+//!
 //! Memory is bounded. Budgets of accounts are apart from those of addresses that are nobody's, so no flood of made-up ones
 //! has an account's forgotten.
 
@@ -42,6 +45,9 @@ const WIDE_NETWORK: Budget = Budget { tries: 100, every_ms: MINUTE_MS / 2 };
 /// somebody else's sent all the time fills no mailbox and keeps nobody out: the owner has one that is good.
 const LINKS: Budget = Budget { tries: 3, every_ms: SIGN_IN_LINK_MS };
 
+/// Addresses that an account tries to take for its own: whether somebody has one shows, so nobody tries many.
+const ADDRESSES: Budget = Budget { tries: 5, every_ms: 12 * MINUTE_MS };
+
 /// So many keys are known of each kind; a few hundred kilobytes.
 const MANY_KEYS: usize = 20_000;
 
@@ -63,8 +69,10 @@ enum At {
     Nobody(Key),
     /// The mailbox of an account.
     Mailbox(Key),
-    /// No account in particular.
-    Anywhere,
+    /// The address that an account is to have.
+    Address(Key),
+    /// Who has a link sent, to no account in particular.
+    Wish,
 }
 
 impl Guesser {
@@ -87,7 +95,12 @@ impl Guesser {
 
     /// Somebody who has a link sent, to whomever.
     pub(super) fn asking(address: Option<IpAddr>) -> Self {
-        Self { at: At::Anywhere, networks: address.map(networks) }
+        Self { at: At::Wish, networks: address.map(networks) }
+    }
+
+    /// Whoever gives this account another address.
+    pub(super) fn address_of(user: &UserId) -> Self {
+        Self { at: At::Address(key_of(&hash_token(user.as_str()))), networks: None }
     }
 
     /// Whoever has links sent to this account.
@@ -113,8 +126,11 @@ struct Books {
     nobodies: Book,
     devices: Book,
     mailboxes: Book,
+    addresses: Book,
     networks: Book,
     wide_networks: Book,
+    wish_networks: Book,
+    wide_wish_networks: Book,
 }
 
 impl Default for Guesses {
@@ -124,8 +140,11 @@ impl Default for Guesses {
             nobodies: Book::of(ACCOUNT),
             devices: Book::of(DEVICE),
             mailboxes: Book::of(LINKS),
+            addresses: Book::of(ADDRESSES),
             networks: Book::of(NETWORK),
             wide_networks: Book::of(WIDE_NETWORK),
+            wish_networks: Book::of(NETWORK),
+            wide_wish_networks: Book::of(WIDE_NETWORK),
         }))
     }
 }
@@ -165,11 +184,16 @@ impl Books {
             At::Account(key) => Some((&mut self.accounts, key)),
             At::Nobody(key) => Some((&mut self.nobodies, key)),
             At::Mailbox(key) => Some((&mut self.mailboxes, key)),
-            At::Anywhere => None,
+            At::Address(key) => Some((&mut self.addresses, key)),
+            At::Wish => None,
+        };
+        let [networks, wide_networks] = match who.at {
+            At::Wish => [&mut self.wish_networks, &mut self.wide_wish_networks],
+            _ => [&mut self.networks, &mut self.wide_networks],
         };
         let mut turns: Vec<_> = own.into_iter().collect();
         if let Some([network, wide]) = who.networks {
-            turns.extend([(&mut self.networks, network), (&mut self.wide_networks, wide)]);
+            turns.extend([(networks, network), (wide_networks, wide)]);
         }
         turns
     }

@@ -16,7 +16,7 @@ use crate::access::Person;
 use crate::audit::{By, Deed, Trace};
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::UserRecord;
+use crate::store::{LinkMaker, UserRecord};
 
 /// So long after signing in nobody is asked for more who has no password to be asked for: one hour.
 pub const RECENT_MS: i64 = 3_600_000;
@@ -67,6 +67,12 @@ impl Engine {
     pub(super) fn has_shown(&self, person: &Person, subject: &str) -> bool {
         let shown = self.access.doorkeeper.by_provider.of(&person.session);
         self.is_recent(person) && shown.as_deref() == Some(subject)
+    }
+
+    /// Whether the person has just come by a one-time link that was not sent to their own address.
+    pub(super) fn came_by_anothers_link(&self, person: &Person) -> bool {
+        let made_by = self.access.doorkeeper.by_link.of(&person.session);
+        made_by.is_some_and(|made_by| made_by != LinkMaker::Mail)
     }
 
     fn is_recent(&self, person: &Person) -> bool {

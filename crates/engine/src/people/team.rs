@@ -73,12 +73,12 @@ impl Engine {
     }
 
     /// Invites somebody, in the place of an earlier invitation of the same address; returns the link's token, too, which
-    /// nobody can see again.
+    /// nobody can see again. Who invites has a name, and an id, with which the invitation ends; the operator has none.
     pub async fn invite(
         &self,
         team: &TeamId,
         new: NewInvitation,
-        invited_by: &str,
+        (invited_by, made_by): (&str, Option<&str>),
     ) -> Result<(Invitation, String), EngineError> {
         let NewInvitation { email, role } = new;
         let members = self.members(team).await?;
@@ -101,6 +101,7 @@ impl Engine {
             email,
             role,
             invited_by: invited_by.to_owned(),
+            made_by: made_by.map(ToOwned::to_owned),
             created_at_ms: now_ms,
             expires_at_ms: now_ms + INVITATION_MS,
         };

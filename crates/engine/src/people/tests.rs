@@ -89,6 +89,7 @@ async fn a_session_that_is_begun_while_somebody_joins_another_team_ends_with_the
         email: email("ada@example.com"),
         role: Role::Owner,
         invited_by: "Somebody".to_owned(),
+        made_by: None,
         created_at_ms: NOW_MS,
         expires_at_ms: NOW_MS + 1,
     };

@@ -421,6 +421,7 @@ impl Store for Memory {
         let mut state = self.state();
         let was_there = state.api_keys.remove(id).is_some();
         if was_there {
+            state.people.end_invitations_of_key(id);
             state.note_change(|| Changed::ApiKeys);
         }
         Ok(was_there)

@@ -62,6 +62,11 @@ impl MembershipRecord {
     pub fn first() -> Self {
         Self { team_id: TeamId::first(), user_id: UserId::first(), role: Role::Owner, since_ms: 0 }
     }
+
+    /// Whether it is that of somebody who runs the server: an owner of the first team.
+    pub fn runs_server(&self) -> bool {
+        self.team_id == TeamId::first() && self.role == Role::Owner
+    }
 }
 
 /// What is to become of a membership.
@@ -95,6 +100,8 @@ pub struct InvitationRecord {
     pub role: Role,
     /// A name, for people.
     pub invited_by: String,
+    /// The id of the person or API key; `None` is the operator.
+    pub made_by: Option<String>,
     pub created_at_ms: i64,
     pub expires_at_ms: i64,
 }
@@ -105,6 +112,18 @@ pub struct SignInLinkRecord {
     pub token_hash: [u8; 32],
     pub user_id: UserId,
     pub expires_at_ms: i64,
+    pub made_by: LinkMaker,
+}
+
+/// Who made a sign-in link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkMaker {
+    /// An owner of the account's team, or the operator.
+    Person,
+    /// The server, which sent it to the account's own address, as whoever reads that wished.
+    Mail,
+    /// Whoever holds the API key with this id.
+    Key(String),
 }
 
 /// A signed-in browser.
@@ -123,6 +142,8 @@ pub struct SessionRecord {
     /// Where it began.
     pub address: Option<String>,
     pub user_agent: Option<String>,
+    /// The key that made the link it came of, with which it ends.
+    pub api_key_id: Option<String>,
 }
 
 /// A session with whose it is.
@@ -173,7 +194,8 @@ pub trait PeopleStore: Send + Sync + 'static {
     /// Adds somebody to a team; who is in it already keeps their role.
     async fn add_member(&self, membership: &MembershipRecord) -> Result<(), StoreError>;
 
-    /// Changes or ends a membership, in one transaction with the check that an owner is left.
+    /// Changes or ends a membership, in one transaction with the check that an owner is left. Who is no owner any more has no
+    /// open invitations either.
     async fn change_member(
         &self,
         team: &TeamId,
@@ -210,9 +232,12 @@ pub trait PeopleStore: Send + Sync + 'static {
     /// Keeps a sign-in link.
     async fn save_sign_in_link(&self, link: &SignInLinkRecord) -> Result<(), StoreError>;
 
-    /// Uses a sign-in link up; answers whose it was if it had neither expired nor been used.
-    async fn use_sign_in_link(&self, token_hash: [u8; 32], now_ms: i64)
-    -> Result<Option<UserId>, StoreError>;
+    /// Uses a sign-in link up; answers which it was if it had neither expired nor been used.
+    async fn use_sign_in_link(
+        &self,
+        token_hash: [u8; 32],
+        now_ms: i64,
+    ) -> Result<Option<SignInLinkRecord>, StoreError>;
 
     /// Ends the sign-in links of somebody that were not used.
     async fn delete_sign_in_links_of(&self, user: &UserId) -> Result<(), StoreError>;

@@ -15,7 +15,7 @@ use crate::access::SIGN_IN_LINK_MS;
 use crate::audit::{By, Deed, Trace};
 use crate::engine::Engine;
 use crate::error::EngineError;
-use crate::store::Posting;
+use crate::store::{LinkMaker, Posting};
 
 impl Engine {
     /// Has a sign-in link sent to whoever has this address. How many are sent, `crate::people::guesses` says.
@@ -78,7 +78,7 @@ impl Engine {
     /// Makes the link of a letter that has one. It is another one each time the letter is tried.
     pub(super) async fn with_sign_in_link(&self, letter: Letter) -> Result<Letter, EngineError> {
         let Content::SignInLink { user, .. } = &letter.content else { return Ok(letter) };
-        let (token, _) = self.create_sign_in_token(user).await?;
+        let (token, _) = self.create_sign_in_token_by(user, LinkMaker::Mail).await?;
         Ok(Letter { token: Some(token), ..letter })
     }
 }

@@ -1,5 +1,6 @@
 //! Signing in with a password, sessions and accounts, through days that pass by hand.
 
+mod keys;
 mod proof;
 
 use std::net::{IpAddr, Ipv4Addr};

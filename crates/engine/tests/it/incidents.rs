@@ -61,6 +61,7 @@ impl Ground {
             memberships: vec![(team.clone(), role)],
             team: Some(team),
             session: [1; 32],
+            api_key_id: None,
             signed_in_at_ms: NOW_MS,
         })))
     }

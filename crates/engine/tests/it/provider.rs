@@ -42,6 +42,7 @@ async fn invite(store: &dyn Store, id: u8, to: &str, (team, expires_at_ms): (Tea
         email: email(to),
         role: Role::Editor,
         invited_by: "Owner".to_owned(),
+        made_by: None,
         created_at_ms: NOW_MS - i64::from(id),
         expires_at_ms,
     };
@@ -235,6 +236,7 @@ async fn join(engine: &Engine, store: &dyn Store, session: &str) -> Result<Strin
             email: email("ada.at.work@example.com"),
             role: Role::Owner,
             invited_by: "Somebody".to_owned(),
+            made_by: None,
             created_at_ms: NOW_MS,
             expires_at_ms: NOW_MS + 1,
         })

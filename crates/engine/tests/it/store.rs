@@ -185,6 +185,7 @@ conformance! {
         an_api_key_used_twice_is_rejected
         a_sign_in_link_works_once_and_in_time
         somebodys_sign_in_links_end_together
+        invitations_end_with_who_made_them
         a_session_lasts_until_it_ends
         a_new_database_has_a_team_with_an_owner
         people_are_found_by_what_is_theirs_alone

@@ -84,6 +84,7 @@ impl House {
             expires_at_ms: NOW_MS + 30 * DAY_MS,
             address: None,
             user_agent: None,
+            api_key_id: None,
         };
         self.store.save_session(&session).await.expect("saves");
     }
@@ -289,6 +290,28 @@ async fn an_invitation_is_for_seven_days_and_can_be_taken_back() {
 }
 
 #[tokio::test]
+async fn an_invitation_ends_with_who_made_it() {
+    let house = House::new().await;
+    let owner = house.person("owner", Some(("a", Role::Owner))).await;
+    let other = house.person("other", Some(("a", Role::Owner))).await;
+    let key = house.key("a", Scope::Admin).await;
+    let tokens = [
+        house.invited(&other, "a", "ada").await,
+        house.invited(&key, "a", "bob").await,
+        house.invited(&owner, "a", "eve").await,
+    ];
+    owner.change_role(&team("a"), &user("other"), Role::Editor).await.expect("changes it");
+    let keys = owner.api_keys().await.expect("lists them");
+    owner.delete_api_key(&keys[0].id).await.expect("revokes it");
+    let mut said = Vec::new();
+    for token in &tokens {
+        said.push(word(house.engine.invited(token, None).await));
+    }
+    assert_eq!(said, ["refused", "refused", "ok"]);
+    house.engine.shut_down().await;
+}
+
+#[tokio::test]
 async fn an_invitation_never_makes_anybody_somebody_who_is_here() {
     let house = House::new().await;
     let owner = house.person("owner", Some(("a", Role::Owner))).await;
@@ -400,6 +423,7 @@ async fn a_team_has_room_for_five_hundred() {
             email: email(&format!("n{number}")),
             role: Role::Viewer,
             invited_by: "owner".to_owned(),
+            made_by: None,
             created_at_ms: NOW_MS,
             expires_at_ms: NOW_MS + DAY_MS,
         };

@@ -25,7 +25,10 @@ pub fn operations() -> Vec<Operation> {
             .fails(&[BadRequest, Conflict, PayloadTooLarge, UnsupportedMediaType, StorageFull]),
         Operation::new("DELETE /v2/api-keys/{keyId}", "deleteApiKey", "Revoke an API key")
             .tag(TAG)
-            .about("It stops working at once.")
+            .about(
+                "It stops working at once, and with it what it made: editor links, sign-in links with the sessions that came \
+                 of them, and invitations that are open.",
+            )
             .scope(Scope::Admin)
             .parameter(in_path("keyId"))
             .answers(200, "It is revoked.", schema("ApiKeyDeleted"))
@@ -34,7 +37,8 @@ pub fn operations() -> Vec<Operation> {
             .tag(TAG)
             .about(
                 "It opens the Program Editor, once, within an hour: for whoever of the team has the e-mail address, or for \
-                 its first owner without one. So it is the way back in for who has forgotten their password.",
+                 its first owner without one. So it is the way back in for who has forgotten their password. For owners of the \
+                 first team, who run the server, it takes the admin key.",
             )
             .scope(Scope::Admin)
             .optional_body(schema("SignInLinkToBe"), json!({ "email": "ada@example.com" }))

@@ -53,7 +53,10 @@ fn of_members() -> [Operation; 3] {
             .fails(&[NotFound]),
         Operation::new("PATCH /v2/teams/{teamId}/members/{userId}", "changeMember", "Change a role")
             .tag(TAG)
-            .about("At once, in pages that are open, too. A team keeps an owner.")
+            .about(
+                "At once, in pages that are open, too. A team keeps an owner. Who is no owner any more has no open \
+                 invitations either. Owners of the first team run the server: it takes the admin key to make somebody one.",
+            )
             .scope(Scope::Admin)
             .parameters([in_path("teamId"), in_path("userId")])
             .body(schema("MemberChange"), json!({ "role": "editor" }))
@@ -65,7 +68,7 @@ fn of_members() -> [Operation; 3] {
             "Take somebody out of a team",
         )
         .tag(TAG)
-        .about("At once, in pages that are open, too. A team keeps an owner.")
+        .about("At once, in pages that are open, too, and with the invitations they made. A team keeps an owner.")
         .scope(Scope::Admin)
         .parameters([in_path("teamId"), in_path("userId")])
         .answers(200, "They are in it no more.", schema("MemberRemoved"))
@@ -85,7 +88,8 @@ fn of_invitations() -> [Operation; 3] {
             .tag(TAG)
             .about(
                 "The link can be used once, within 7 days. It takes the place of an earlier invitation of the same \
-                address. The server sends no e-mail with it.",
+                address. The server sends no e-mail with it. It ends with the key that made it. Owners of the first team \
+                run the server: it takes the admin key to invite one.",
             )
             .scope(Scope::Admin)
             .parameter(in_path("teamId"))

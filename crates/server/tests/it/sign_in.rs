@@ -190,6 +190,19 @@ fn whoever_has_forgotten_a_password_sets_another_by_a_link_and_who_came_long_ago
 }
 
 #[test]
+fn a_server_that_starts_again_before_anybody_came_has_one_first_link() {
+    let mut server = Server::start();
+    server.kill();
+    server.restart();
+    let log = server.log();
+    let links = log.split("/sign-in?token=").skip(1);
+    let tokens: Vec<&str> = links.filter_map(|rest| rest.split_whitespace().next()).collect();
+    let [earlier, later] = tokens[..] else { panic!("{log}") };
+    assert_eq!(post(&server, "/sign-in", (&[("token", earlier)], "", "192.0.2.1")).status, 409);
+    assert_eq!(post(&server, "/sign-in", (&[("token", later)], "", "192.0.2.1")).status, 303);
+}
+
+#[test]
 fn a_link_is_made_for_somebody_of_the_team() {
     let server = Server::start();
     with_password(&server);

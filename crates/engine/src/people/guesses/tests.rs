@@ -69,6 +69,30 @@ fn one_address_guesses_no_more_at_many_accounts() {
 }
 
 #[test]
+fn a_network_that_is_shut_has_links_sent_and_no_more_than_it_could_guess() {
+    let guesses = Guesses::default();
+    for number in 0..40_u32 {
+        guesses.take(Guesser::unknown(&user(number as usize), Some(v4(1))), NOW_MS).ok();
+    }
+    let wishes = (0..40).filter(|_| guesses.take(Guesser::asking(Some(v4(1))), NOW_MS).is_ok());
+    assert_eq!(wishes.count(), 20);
+    assert_eq!(
+        guesses.take(Guesser::unknown(&user(1), Some(v4(2))), NOW_MS),
+        Ok(()),
+        "nor do links shut passwords"
+    );
+}
+
+#[test]
+fn an_account_tries_a_few_addresses_an_hour() {
+    let guesses = Guesses::default();
+    let tries = (0..60)
+        .filter(|minute| guesses.take(Guesser::address_of(&user(1)), NOW_MS + minute * MINUTE_MS).is_ok());
+    assert_eq!(tries.count(), 9);
+    assert_eq!(guesses.take(Guesser::address_of(&user(2)), NOW_MS), Ok(()), "others have their own");
+}
+
+#[test]
 fn all_addresses_of_an_ipv6_network_are_one() {
     let guesses = Guesses::default();
     let at = |bits: u128| Guesser::unknown(&user(0), Some(Ipv6Addr::from_bits(bits).into()));
@@ -175,6 +199,20 @@ proptest! {
             guesses.take(Guesser::unknown(&user(one.account), Some(far(address))), now_ms).ok();
             prop_assert_eq!(guesses.take(device, now_ms), Ok(()));
             guesses.give_back(device);
+        }
+    }
+
+    #[test]
+    fn wrong_passwords_shut_no_network_out_from_links(attack in attack()) {
+        let guesses = Guesses::default();
+        let mut now_ms = NOW_MS;
+        for one in attack {
+            now_ms += one.after_ms;
+            // All of them from where the owner is, too.
+            guesses.take(Guesser::unknown(&user(one.account), Some(v4(7))), now_ms).ok();
+            let wish = Guesser::asking(Some(v4(7)));
+            prop_assert_eq!(guesses.take(wish, now_ms), Ok(()));
+            guesses.give_back(wish);
         }
     }
 

@@ -46,6 +46,11 @@ impl Default for People {
 }
 
 impl People {
+    /// Those that an API key has made.
+    pub(super) fn end_invitations_of_key(&mut self, key: &str) {
+        self.invitations.retain(|_, one| one.made_by.as_deref() != Some(key));
+    }
+
     fn of_user(&self, user: &UserId) -> Vec<MembershipRecord> {
         let mut all: Vec<_> = self.memberships.values().filter(|one| one.user_id == *user).cloned().collect();
         all.sort_by(|a, b| (a.since_ms, &a.team_id).cmp(&(b.since_ms, &b.team_id)));
@@ -132,7 +137,8 @@ impl PeopleStore for Memory {
         user: &UserId,
         change: MembershipChange,
     ) -> Result<MembershipChanged, StoreError> {
-        let memberships = &mut self.state().people.memberships;
+        let people = &mut self.state().people;
+        let memberships = &mut people.memberships;
         let of_team = memberships.values().filter(|one| one.team_id == *team);
         let owners = of_team.filter(|one| one.role == Role::Owner).count();
         let key = (team.clone(), user.clone());
@@ -143,6 +149,12 @@ impl PeopleStore for Memory {
         match change {
             MembershipChange::Role(role) => membership.role = role,
             MembershipChange::End => drop(memberships.remove(&key)),
+        }
+        if change != MembershipChange::Role(Role::Owner) {
+            let is_theirs = |one: &InvitationRecord| {
+                one.team_id == *team && one.made_by.as_deref() == Some(user.as_str())
+            };
+            people.invitations.retain(|_, one| !is_theirs(one));
         }
         Ok(MembershipChanged::Changed)
     }
@@ -211,10 +223,10 @@ impl PeopleStore for Memory {
         &self,
         token_hash: [u8; 32],
         now_ms: i64,
-    ) -> Result<Option<UserId>, StoreError> {
+    ) -> Result<Option<SignInLinkRecord>, StoreError> {
         let links = &mut self.state().people.links;
         links.retain(|_, link| link.expires_at_ms > now_ms);
-        Ok(links.remove(&token_hash).map(|link| link.user_id))
+        Ok(links.remove(&token_hash))
     }
 
     async fn delete_sign_in_links_of(&self, user: &UserId) -> Result<(), StoreError> {

@@ -16,6 +16,8 @@ const KEYS: &str = "
 
 const NOTE_USED: &str = "UPDATE api_key SET last_used_at_ms = $2 WHERE id = $1";
 
+const DELETE_INVITATIONS_BY: &str = "DELETE FROM invitation WHERE made_by = $1";
+
 const DELETE_KEY: &str = "DELETE FROM api_key WHERE id = $1";
 
 pub(in crate::store) async fn insert(db: &mut impl Connection, key: &ApiKeyRecord) -> Result<(), StoreError> {
@@ -66,7 +68,8 @@ pub(in crate::store) async fn note_used(
     Ok(())
 }
 
-/// Whether it was there.
+/// Within the caller's transaction. Whether it was there.
 pub(in crate::store) async fn delete(db: &mut impl Connection, id: &str) -> Result<bool, StoreError> {
+    db.execute(DELETE_INVITATIONS_BY, [id.into()]).await?;
     Ok(db.execute(DELETE_KEY, [id.into()]).await? == 1)
 }

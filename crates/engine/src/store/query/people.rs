@@ -55,18 +55,20 @@ const DELETE_OLD_INVITATIONS: &str = "
     DELETE FROM invitation WHERE expires_at_ms <= $1 OR (team_id = $2 AND email = $3)";
 
 const SAVE_INVITATION: &str = "
-    INSERT INTO invitation (id, token_hash, team_id, email, role, invited_by, created_at_ms, expires_at_ms)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    INSERT INTO invitation (id, token_hash, team_id, email, role, invited_by, created_at_ms, expires_at_ms, made_by)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
 const INVITATIONS: &str = "
-    SELECT id, token_hash, team_id, email, role, invited_by, created_at_ms, expires_at_ms
+    SELECT id, token_hash, team_id, email, role, invited_by, created_at_ms, expires_at_ms, made_by
     FROM invitation WHERE team_id = $1 ORDER BY created_at_ms, id";
 
 const INVITATION: &str = "
-    SELECT id, token_hash, team_id, email, role, invited_by, created_at_ms, expires_at_ms
+    SELECT id, token_hash, team_id, email, role, invited_by, created_at_ms, expires_at_ms, made_by
     FROM invitation WHERE token_hash = $1 AND expires_at_ms > $2";
 
 const USE_INVITATION: &str = "DELETE FROM invitation WHERE token_hash = $1 AND expires_at_ms > $2";
+
+const DELETE_INVITATIONS_BY: &str = "DELETE FROM invitation WHERE team_id = $1 AND made_by = $2";
 
 const DELETE_INVITATION: &str = "DELETE FROM invitation WHERE team_id = $1 AND id = $2";
 
@@ -176,6 +178,9 @@ pub(in crate::store) async fn change_member(
             db.execute(DELETE_MEMBER, [team.as_str().into(), user.as_str().into()]).await?
         }
     };
+    if change != MembershipChange::Role(Role::Owner) {
+        db.execute(DELETE_INVITATIONS_BY, [team.as_str().into(), user.as_str().into()]).await?;
+    }
     Ok(MembershipChanged::Changed)
 }
 
@@ -183,8 +188,8 @@ pub(in crate::store) async fn save_invitation(
     db: &mut impl Connection,
     invitation: &InvitationRecord,
 ) -> Result<(), StoreError> {
-    let InvitationRecord { id, token_hash, team_id, email, role, invited_by, created_at_ms, expires_at_ms } =
-        invitation;
+    let InvitationRecord { id, token_hash, team_id, email, role, invited_by, made_by, .. } = invitation;
+    let InvitationRecord { created_at_ms, expires_at_ms, .. } = invitation;
     let old = [(*created_at_ms).into(), team_id.as_str().into(), email.as_str().into()];
     db.execute(DELETE_OLD_INVITATIONS, old).await?;
     let values = [
@@ -196,6 +201,7 @@ pub(in crate::store) async fn save_invitation(
         invited_by.as_str().into(),
         (*created_at_ms).into(),
         (*expires_at_ms).into(),
+        made_by.as_deref().into(),
     ];
     db.execute(SAVE_INVITATION, values).await?;
     Ok(())
@@ -281,5 +287,6 @@ fn invitation_of(row: &impl Columns) -> Result<InvitationRecord, StoreError> {
         invited_by: row.text(5)?,
         created_at_ms: row.int(6)?,
         expires_at_ms: row.int(7)?,
+        made_by: row.optional_text(8)?,
     })
 }

@@ -5,13 +5,20 @@ use groundswell_types::{TeamId, UserId};
 use super::people::{memberships, user_id, user_of};
 use super::{Columns, Connection};
 use crate::access::SIGN_IN_LINK_MS;
-use crate::store::{DeviceRecord, SessionRecord, SignInLinkRecord, SignedIn, StoreError};
+use crate::store::{DeviceRecord, LinkMaker, SessionRecord, SignInLinkRecord, SignedIn, StoreError};
 
 const SAVE_LINK: &str = "
-    INSERT INTO sign_in_link (token_hash, user_id, expires_at_ms) VALUES ($1, $2, $3)
-    ON CONFLICT (token_hash) DO UPDATE SET user_id = excluded.user_id, expires_at_ms = excluded.expires_at_ms";
+    INSERT INTO sign_in_link (token_hash, user_id, expires_at_ms, made_by) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (token_hash) DO UPDATE SET
+        user_id = excluded.user_id,
+        expires_at_ms = excluded.expires_at_ms,
+        made_by = excluded.made_by";
 
-const LINK: &str = "SELECT user_id FROM sign_in_link WHERE token_hash = $1";
+/// No key has this id.
+const MAIL: &str = "mail";
+
+const LINK: &str =
+    "SELECT token_hash, user_id, expires_at_ms, made_by FROM sign_in_link WHERE token_hash = $1";
 
 const DELETE_LINK: &str = "DELETE FROM sign_in_link WHERE token_hash = $1";
 
@@ -22,8 +29,8 @@ const DELETE_EXPIRED_LINKS: &str = "DELETE FROM sign_in_link WHERE expires_at_ms
 
 const SAVE_SESSION: &str = "
     INSERT INTO session
-        (token_hash, user_id, team_id, created_at_ms, last_seen_at_ms, expires_at_ms, address, user_agent)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        (token_hash, user_id, team_id, created_at_ms, last_seen_at_ms, expires_at_ms, address, user_agent, api_key_id)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     ON CONFLICT (token_hash) DO UPDATE SET
         user_id = excluded.user_id,
         team_id = excluded.team_id,
@@ -31,7 +38,8 @@ const SAVE_SESSION: &str = "
         last_seen_at_ms = excluded.last_seen_at_ms,
         expires_at_ms = excluded.expires_at_ms,
         address = excluded.address,
-        user_agent = excluded.user_agent";
+        user_agent = excluded.user_agent,
+        api_key_id = excluded.api_key_id";
 
 const DELETE_EXPIRED_SESSIONS: &str = "DELETE FROM session WHERE expires_at_ms <= $1";
 
@@ -42,12 +50,13 @@ const REMEMBER_SESSION: &str = "
 
 const SESSION: &str = "
     SELECT u.id, u.name, u.email, u.password_hash, u.oidc_subject, u.created_at_ms,
-        s.token_hash, s.user_id, s.team_id, s.created_at_ms, s.last_seen_at_ms, s.expires_at_ms, s.address, s.user_agent
+        s.token_hash, s.user_id, s.team_id, s.created_at_ms, s.last_seen_at_ms, s.expires_at_ms, s.address, s.user_agent,
+        s.api_key_id
     FROM session s JOIN user_account u ON u.id = s.user_id
     WHERE s.token_hash = $1 AND s.expires_at_ms > $2";
 
 const SESSIONS_OF: &str = "
-    SELECT token_hash, user_id, team_id, created_at_ms, last_seen_at_ms, expires_at_ms, address, user_agent
+    SELECT token_hash, user_id, team_id, created_at_ms, last_seen_at_ms, expires_at_ms, address, user_agent, api_key_id
     FROM session WHERE user_id = $1 ORDER BY created_at_ms DESC, token_hash";
 
 const TOUCH_SESSION: &str = "UPDATE session SET last_seen_at_ms = $2 WHERE token_hash = $1";
@@ -74,24 +83,30 @@ pub(in crate::store) async fn save_link(
     db: &mut impl Connection,
     link: &SignInLinkRecord,
 ) -> Result<(), StoreError> {
-    let values = [(&link.token_hash).into(), link.user_id.as_str().into(), link.expires_at_ms.into()];
+    let made_by = match &link.made_by {
+        LinkMaker::Person => None,
+        LinkMaker::Mail => Some(MAIL),
+        LinkMaker::Key(id) => Some(id.as_str()),
+    };
+    let SignInLinkRecord { token_hash, user_id, expires_at_ms, .. } = link;
+    let values = [token_hash.into(), user_id.as_str().into(), (*expires_at_ms).into(), made_by.into()];
     db.execute(SAVE_LINK, values).await?;
     // None lasts longer. Those that go out by e-mail may never be used, and so never be swept.
     db.execute(DELETE_EXPIRED_LINKS, [link.expires_at_ms.saturating_sub(SIGN_IN_LINK_MS).into()]).await?;
     Ok(())
 }
 
-/// Within the caller's transaction. Whose it was, if it had not expired.
+/// Within the caller's transaction. Which it was, if it had not expired.
 pub(in crate::store) async fn use_link(
     db: &mut impl Connection,
     token_hash: &[u8; 32],
     now_ms: i64,
-) -> Result<Option<UserId>, StoreError> {
+) -> Result<Option<SignInLinkRecord>, StoreError> {
     db.execute(DELETE_EXPIRED_LINKS, [now_ms.into()]).await?;
     let rows = db.fetch(LINK, vec![token_hash.into()]).await?;
-    let user = rows.first().map(|row| user_id(row, 0)).transpose()?;
+    let link = rows.first().map(link_of).transpose()?;
     let deleted = db.execute(DELETE_LINK, [token_hash.into()]).await?;
-    Ok(user.filter(|_| deleted == 1))
+    Ok(link.filter(|_| deleted == 1))
 }
 
 pub(in crate::store) async fn save_session(
@@ -108,6 +123,7 @@ pub(in crate::store) async fn save_session(
         session.expires_at_ms.into(),
         session.address.as_deref().into(),
         session.user_agent.as_deref().into(),
+        session.api_key_id.as_deref().into(),
     ];
     db.execute(SAVE_SESSION, values).await?;
     db.execute(REMEMBER_SESSION, []).await?;
@@ -213,7 +229,20 @@ pub(in crate::store) async fn delete_devices_of(
     Ok(())
 }
 
-/// The column, and the seven behind it.
+fn link_of(row: &impl Columns) -> Result<SignInLinkRecord, StoreError> {
+    Ok(SignInLinkRecord {
+        token_hash: row.hash(0)?,
+        user_id: user_id(row, 1)?,
+        expires_at_ms: row.int(2)?,
+        made_by: match row.optional_text(3)? {
+            None => LinkMaker::Person,
+            Some(text) if text == MAIL => LinkMaker::Mail,
+            Some(id) => LinkMaker::Key(id),
+        },
+    })
+}
+
+/// The column, and the eight behind it.
 fn session_of(row: &impl Columns, column: usize) -> Result<SessionRecord, StoreError> {
     Ok(SessionRecord {
         token_hash: row.hash(column)?,
@@ -224,5 +253,6 @@ fn session_of(row: &impl Columns, column: usize) -> Result<SessionRecord, StoreE
         expires_at_ms: row.int(column + 5)?,
         address: row.optional_text(column + 6)?,
         user_agent: row.optional_text(column + 7)?,
+        api_key_id: row.optional_text(column + 8)?,
     })
 }

@@ -110,7 +110,7 @@ impl<D: Database> PeopleStore for D {
         &self,
         token_hash: [u8; 32],
         now_ms: i64,
-    ) -> Result<Option<UserId>, StoreError> {
+    ) -> Result<Option<SignInLinkRecord>, StoreError> {
         let mut db = Database::begin(self).await?;
         let result = sessions::use_link(&mut *db, &token_hash, now_ms).await;
         db.finish(result).await

@@ -1,8 +1,9 @@
 //! API keys, people, teams, sessions.
 
 use groundswell_engine::store::{
-    ApiKeyRecord, Connection, DeviceRecord, InvitationRecord, Joining, MembershipChange, MembershipChanged,
-    MembershipRecord, SessionRecord, SignInLinkRecord, Store, StoreError, TeamRecord, UserRecord,
+    ApiKeyRecord, Connection, DeviceRecord, InvitationRecord, Joining, LinkMaker, MembershipChange,
+    MembershipChanged, MembershipRecord, SessionRecord, SignInLinkRecord, Store, StoreError, TeamRecord,
+    UserRecord,
 };
 use groundswell_types::{Email, RateLimit, Role, Scope, Scopes, TeamId, UserId};
 
@@ -60,16 +61,23 @@ pub async fn an_api_key_used_twice_is_rejected(store: &dyn Store) {
     assert_eq!(store.api_keys().await.expect("reads"), [key(1)]);
 }
 
+fn link() -> SignInLinkRecord {
+    let (token_hash, user_id) = ([9; 32], UserId::first());
+    SignInLinkRecord { token_hash, user_id, expires_at_ms: 1000, made_by: LinkMaker::Person }
+}
+
 pub async fn a_sign_in_link_works_once_and_in_time(store: &dyn Store) {
+    let by_key = SignInLinkRecord { made_by: LinkMaker::Key("key_1".to_owned()), ..link() };
+    store.save_sign_in_link(&by_key).await.expect("saves");
     for number in [1, 2] {
-        let link =
-            SignInLinkRecord { token_hash: [number; 32], user_id: UserId::first(), expires_at_ms: 1000 };
+        let link = SignInLinkRecord { token_hash: [number; 32], user_id: UserId::first(), ..link() };
         store.save_sign_in_link(&link).await.expect("saves");
     }
     let used =
         async |number: u8, now_ms| store.use_sign_in_link([number; 32], now_ms).await.expect("answers");
     assert_eq!(used(3, 10).await, None, "nobody made that one");
-    assert_eq!(used(1, 999).await, Some(UserId::first()));
+    assert_eq!(used(1, 999).await, Some(SignInLinkRecord { token_hash: [1; 32], ..link() }));
+    assert_eq!(used(9, 999).await, Some(by_key), "and with which key it was made");
     assert_eq!(used(1, 999).await, None, "it was used");
     assert_eq!(used(2, 1000).await, None, "it has expired");
 }
@@ -77,12 +85,15 @@ pub async fn a_sign_in_link_works_once_and_in_time(store: &dyn Store) {
 pub async fn somebodys_sign_in_links_end_together(store: &dyn Store) {
     for (token, of) in [(1, 1), (2, 1), (3, 2)] {
         store.save_user(&user(of)).await.expect("saves");
-        let link = SignInLinkRecord { token_hash: [token; 32], user_id: user(of).id, expires_at_ms: 1000 };
+        let link = SignInLinkRecord { token_hash: [token; 32], user_id: user(of).id, ..link() };
         store.save_sign_in_link(&link).await.expect("saves");
     }
     store.delete_sign_in_links_of(&user(1).id).await.expect("deletes");
     store.delete_sign_in_links_of(&user(1).id).await.expect("once more changes nothing");
-    let used = async |token: u8| store.use_sign_in_link([token; 32], 10).await.expect("answers");
+    let used = async |token: u8| {
+        let link = store.use_sign_in_link([token; 32], 10).await.expect("answers");
+        link.map(|link| link.user_id)
+    };
     assert_eq!((used(1).await, used(2).await, used(3).await), (None, None, Some(user(2).id)));
 }
 
@@ -96,6 +107,7 @@ fn session(number: u8) -> SessionRecord {
         expires_at_ms: 1000,
         address: Some("203.0.113.7".to_owned()),
         user_agent: None,
+        api_key_id: Some("key_1".to_owned()),
     }
 }
 
@@ -151,6 +163,7 @@ fn invitation(number: u8) -> InvitationRecord {
         email: Email::parse(&format!("guest{number}@example.com")).expect("an address"),
         role: Role::Editor,
         invited_by: "Ada".to_owned(),
+        made_by: None,
         created_at_ms: 10,
         expires_at_ms: 1000,
     }
@@ -233,6 +246,51 @@ pub async fn an_invitation_brings_somebody_in_once_and_in_time(store: &dyn Store
     assert!(!store.delete_invitation(&team(1).id, "inv_2").await.expect("answers"));
 }
 
+pub async fn invitations_end_with_who_made_them(store: &dyn Store) {
+    for number in [1, 2] {
+        store.save_team(&team(number)).await.expect("saves");
+        for member in [1, 2] {
+            store.save_user(&user(member)).await.expect("saves");
+            store.add_member(&membership(number, member, Role::Owner)).await.expect("saves");
+        }
+    }
+    store.save_api_key(&key(1)).await.expect("saves");
+    let by = |number, of, maker: String| InvitationRecord {
+        team_id: team(of).id,
+        made_by: Some(maker),
+        ..invitation(number)
+    };
+    let first = user(1).id.as_str().to_owned();
+    let all = [
+        by(1, 1, first.clone()),
+        by(2, 1, user(2).id.as_str().to_owned()),
+        by(3, 1, "key_1".to_owned()),
+        by(4, 2, first),
+        invitation(5),
+    ];
+    for one in &all {
+        store.save_invitation(one).await.expect("saves");
+    }
+    let left = async || {
+        let [of_first, of_second] = [team(1).id, team(2).id];
+        let mut left = store.invitations(&of_first).await.expect("reads");
+        left.extend(store.invitations(&of_second).await.expect("reads"));
+        left.into_iter().map(|one| one.token_hash[0]).collect::<Vec<_>>()
+    };
+    let change =
+        async |of, change| store.change_member(&team(of).id, &user(1).id, change).await.expect("answers");
+    change(1, MembershipChange::Role(Role::Owner)).await;
+    assert_eq!(left().await, [1, 2, 3, 5, 4], "an owner still");
+    change(1, MembershipChange::Role(Role::Editor)).await;
+    assert_eq!(left().await, [2, 3, 5, 4], "of that team alone");
+    change(2, MembershipChange::End).await;
+    assert_eq!(left().await, [2, 3, 5]);
+    assert!(store.delete_api_key("key_1").await.expect("deletes"));
+    assert_eq!(left().await, [2, 5]);
+    let read = store.invitation([2; 32], 20).await.expect("reads");
+    assert_eq!(read.as_ref(), Some(&all[1]), "it reads back with who made it");
+}
+
 pub async fn sessions_and_devices_are_somebodys(store: &dyn Store) {
     store.save_user(&user(1)).await.expect("saves");
     let of_user = |number| SessionRecord { user_id: user(1).id, ..session(number) };
@@ -280,7 +338,7 @@ pub async fn who_joins_a_further_team_keeps_one_session_and_no_links(store: &dyn
         let link = SignInLinkRecord {
             token_hash: [10 + u8::try_from(number).expect("small"); 32],
             user_id: user(number).id,
-            expires_at_ms: 1000,
+            ..link()
         };
         store.save_sign_in_link(&link).await.expect("saves");
     }
@@ -313,5 +371,6 @@ pub async fn who_joins_a_further_team_keeps_one_session_and_no_links(store: &dyn
     let alone = UserRecord { oidc_subject: None, ..user(1) };
     assert_eq!(store.user(&user(1).id).await.expect("reads"), Some(alone), "nothing else of it has changed");
     assert_eq!(store.user(&user(2).id).await.expect("reads"), Some(user(2)));
-    assert_eq!(store.use_sign_in_link([12; 32], 5).await.expect("answers"), Some(user(2).id));
+    let link = store.use_sign_in_link([12; 32], 5).await.expect("answers");
+    assert_eq!(link.map(|link| link.user_id), Some(user(2).id));
 }

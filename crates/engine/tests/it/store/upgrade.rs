@@ -12,8 +12,8 @@ use groundswell_engine::store::postgres::{Options, Postgres};
 use groundswell_engine::store::{
     Accepted, After, ApiKeyRecord, AttemptRecord, AuditSearch, Batch, DeviceRecord, DraftRecord,
     EditorLinkRecord, EditorSessionStart, EndpointRecord, HealthRecord, HourRecord, InvitationRecord,
-    MembershipRecord, Move, OldSecret, Outcome, Pending, Posting, SessionRecord, SignInLinkRecord, Store,
-    Target, TeamRecord, TestRecord, UserRecord, WebhooksChange,
+    LinkMaker, MembershipRecord, Move, OldSecret, Outcome, Pending, Posting, SessionRecord, SignInLinkRecord,
+    Store, Target, TeamRecord, TestRecord, UserRecord, WebhooksChange,
 };
 use groundswell_types::{
     Email, FailureClass, HourCount, RateLimit, Role, Scope, Scopes, Secret, TeamId, TestId, Theme, UserId,
@@ -167,7 +167,12 @@ pub async fn fill(store: &dyn Store) {
     store.save_draft(&draft(), None).await.expect("saves");
     store.save_test(&test()).await.expect("saves");
     store.save_api_key(&key(1)).await.expect("saves");
-    let link = SignInLinkRecord { token_hash: [4; 32], user_id: UserId::first(), expires_at_ms: 9000 };
+    let link = SignInLinkRecord {
+        token_hash: [4; 32],
+        user_id: UserId::first(),
+        expires_at_ms: 9000,
+        made_by: LinkMaker::Person,
+    };
     store.save_sign_in_link(&link).await.expect("saves");
     // As the migration to people has one from before.
     let session = SessionRecord {
@@ -178,6 +183,7 @@ pub async fn fill(store: &dyn Store) {
         last_seen_at_ms: 9000,
         expires_at_ms: 9000,
         address: None,
+        api_key_id: None,
         user_agent: None,
     };
     store.save_session(&session).await.expect("saves");
@@ -288,6 +294,7 @@ async fn fill_with_people(store: &dyn Store) {
         email: Email::parse("grace@example.com").expect("an address"),
         role: Role::Viewer,
         invited_by: "Ada".to_owned(),
+        made_by: None,
         created_at_ms: 8,
         expires_at_ms: 9000,
     };
@@ -301,6 +308,7 @@ async fn fill_with_people(store: &dyn Store) {
         expires_at_ms: 9000,
         address: Some("203.0.113.7".to_owned()),
         user_agent: Some("Browser/1.0".to_owned()),
+        api_key_id: None,
     };
     store.save_session(&session).await.expect("saves");
     let device =

@@ -1,15 +1,16 @@
 //! Sign-in links by e-mail: to whom, how many, and what is in the outbox meanwhile.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use groundswell_engine::EngineError;
-use groundswell_engine::access::{Came, SIGN_IN_LINK_MS};
+use groundswell_engine::access::{Actor, Came, SIGN_IN_LINK_MS, Who};
 use groundswell_engine::store::{
     AddressRecord, AddressState, AddressStore, AuditSearch, AuditStore, PeopleStore, TellingStore, UserRecord,
 };
 use groundswell_engine::telling::{Content, Posted};
-use groundswell_types::{AuditAction, AuditFilter, UserId};
+use groundswell_types::{AuditAction, AuditFilter, SignInChange, UserId};
 
 use super::{NOW_MS, World, theirs};
 
@@ -52,6 +53,15 @@ async fn a_link_signs_its_reader_in_once_and_the_outbox_has_none() {
     let begun = world.engine.sign_in(&token, Came::default()).await.expect("signs in");
     assert_eq!(begun.user, UserId::first());
     world.engine.sign_in(&token, Came::default()).await.expect_err("once");
+    // Whoever reads the account's mailbox may have another one.
+    let person = world.engine.person(&begun.token).await.expect("reads").expect("is signed in");
+    let own = world.engine.acting(Arc::new(Actor { who: Who::Person(Arc::new(person)), address: None }));
+    let change = SignInChange {
+        email: "ada@example.net",
+        new_password: "correct horse battery",
+        present_password: "",
+    };
+    own.change_sign_in(change, Came::default()).await.expect("is changed");
     world.engine.shut_down().await;
 
     let search = AuditSearch { team: None, filter: AuditFilter::default(), before: None, limit: 9 };
