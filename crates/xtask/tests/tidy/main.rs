@@ -71,6 +71,7 @@ const OPEN_USE_CASES: &[&str] = &[
     "days_ahead",
     "has_inbox",
     "health",
+    "has_other_nodes",
     "hear",
     "incident",
     "invited",
