@@ -144,6 +144,9 @@ pub fn recipes() -> Vec<Recipe> {
 /// The row as it would be saved, which nothing is tested without.
 const TEST_OF_ROW: &str = "intent=test:{row}&version=0&row={row}&enabled.{row}=on&event.{row}=NEW_PARTICIPANT_ADDED&url.{row}={receiver}";
 
+/// With a secret typed.
+const SECRET_OF_ROW: &str = "intent=secret:{row}&version=0&row={row}&enabled.{row}=on&event.{row}=NEW_PARTICIPANT_ADDED&url.{row}={receiver}&secret.{row}=a+secret+of+more+than+sixteen+bytes";
+
 const EVENT: &str = r#"{"event":"NEW_PARTICIPANT_ADDED","data":{"id":"p2"}}"#;
 
 const REST: &[Recipe] = &[
@@ -329,6 +332,8 @@ const FORMS: &[Recipe] = &[
     ask("/seen", ""),
     post("/team", "team={team}&back=%2F"),
     post("/invitation", "intent=new&token=nobody-has-this&name=N&password=correct+horse+battery+staple"),
+    post("/invitation", "intent=sign-in&token=nobody-has-this&password=correct+horse+battery+staple"),
+    post("/invitation", "intent=join&token=nobody-has-this"),
     post("/settings/members", "intent=invite&email={address}&role=viewer"),
     post("/settings/members", "intent=take-back&invitation={invitation}"),
     post("/settings/members", "intent=rename&name=Renamed"),
@@ -352,15 +357,26 @@ const FORMS: &[Recipe] = &[
     ),
     post("/settings/status", "intent=correct&kind=incident&incident={incident}&name=Later"),
     post("/settings/status", "intent=delete&kind=incident&incident={incident}"),
+    post("/settings/notifications", "intent=operations"),
     post("/settings/notifications", "intent=add&campaign={id}&webhook={webhook}&email={member}"),
     post("/settings/notifications", "intent=remove&campaign={id}&webhook={webhook}&recipient={recipient}"),
+    post("/notifications", "intent=want&token=nobody-has-this"),
     post("/notifications", "intent=stop&token=nobody-has-this"),
+    post("/notifications", "intent=stop-all&token=nobody-has-this"),
     post("/settings/api-keys", "intent=create&name=New&scope=events"),
     post("/settings/api-keys", "intent=revoke&key={key}"),
     post("/programs/{id}/options", "intent=end-first-steps"),
     post("/programs/{id}/options/webhooks", "intent=save&version=0"),
     post("/programs/{id}/options/webhooks", TEST_OF_ROW),
     post("/programs/{id}/options/webhooks", "intent=enable:{row}&version=0"),
+    post("/programs/{id}/options/webhooks", "intent=publish&version=0"),
+    post("/programs/{id}/options/webhooks", "intent=discard&version=0"),
+    post("/programs/{id}/options/webhooks", "intent=mine&version=0"),
+    post("/programs/{id}/options/webhooks", "intent=theirs&version=0"),
+    post("/programs/{id}/options/webhooks", "intent=send:{row}&version=0"),
+    post("/programs/{id}/options/webhooks", "intent=drop:{row}&version=0"),
+    post("/programs/{id}/options/webhooks", "intent=end:{row}&version=0"),
+    post("/programs/{id}/options/webhooks", SECRET_OF_ROW),
     post("/programs/{id}/options/webhooks/history", "version=1&draft=0"),
     post("/programs/{id}/inbox", "intent=use"),
     post("/programs/{id}/inbox", "intent=replace"),
@@ -382,6 +398,14 @@ const EMBEDDED: &[Recipe] = &[
     get("/embed/programs/{id}/webhooks/history"),
     post("/embed/programs/{id}/webhooks", "intent=save&version=0"),
     post("/embed/programs/{id}/webhooks", TEST_OF_ROW),
+    post("/embed/programs/{id}/webhooks", "intent=publish&version=0"),
+    post("/embed/programs/{id}/webhooks", "intent=discard&version=0"),
+    post("/embed/programs/{id}/webhooks", "intent=mine&version=0"),
+    post("/embed/programs/{id}/webhooks", "intent=theirs&version=0"),
+    post("/embed/programs/{id}/webhooks", "intent=send:{row}&version=0"),
+    post("/embed/programs/{id}/webhooks", "intent=drop:{row}&version=0"),
+    post("/embed/programs/{id}/webhooks", "intent=end:{row}&version=0"),
+    post("/embed/programs/{id}/webhooks", SECRET_OF_ROW),
     post("/embed/programs/{id}/webhooks/history", "version=1&draft=0"),
 ];
 
