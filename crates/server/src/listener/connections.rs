@@ -113,13 +113,16 @@ impl Connections {
         let (mut old, mut young): (Vec<_>, Vec<_>) =
             open.waiting().partition(|waiting| now.saturating_sub(waiting.seen.1) >= YOUNG_TICKS);
         if old.is_empty() {
+            let mut hand = open.hand;
             young = open.of_young(young);
-            let hand = open.hand;
             young.sort_by_key(|waiting| (waiting.seen.1, waiting.number.wrapping_sub(hand + 1)));
-            young.truncate(go);
-            let last = young.iter().filter(|waiting| waiting.end()).map(|waiting| waiting.number).last();
+            for waiting in young.iter().take(go) {
+                if waiting.end() {
+                    hand = waiting.number;
+                }
+            }
             drop(young);
-            open.hand = last.unwrap_or(hand);
+            open.hand = hand;
             return;
         }
         // Connections that count the same go in the order in which they were accepted: the sort is stable.

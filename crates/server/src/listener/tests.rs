@@ -253,8 +253,9 @@ async fn when_there_is_no_room_slow_bodies_go_before_who_was_answered_or_has_jus
     let mut idle = server.connect().await;
     assert!(is_open(&mut idle).await);
     let (mut slow, mut quick) = (server.connect_with_body().await, server.connect_with_body().await);
+    let piece = vec![b'x'; 256 * 1024];
     let sending = tokio::spawn(async move {
-        while quick.write_all(&[b'x'; 256 * 1024]).await.is_ok() {
+        while quick.write_all(&piece).await.is_ok() {
             sleep(LIMITS.tick / 2).await;
         }
     });
