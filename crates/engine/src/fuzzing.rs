@@ -11,6 +11,11 @@ pub fn event(text: &[u8], header_key: Option<&str>) -> Result<Bytes, Vec<Problem
     events::envelope_of(text, header_key)
 }
 
+/// The bytes that a receiver gets of an event that was emitted in SQL with this name, data and key, or what is wrong with it.
+pub fn emitted((event, data): (&str, &str), key: Option<&str>) -> Result<Bytes, Vec<Problem>> {
+    events::envelope_of_emitted((event, data), key)
+}
+
 /// Reads a text as everything that the store and the drafts keep as texts; panics when it would not be kept well.
 pub fn stored(text: &str) {
     store::fuzzing::read(text);
