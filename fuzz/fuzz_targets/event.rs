@@ -3,11 +3,18 @@
 
 #![no_main]
 
+#[path = "../expand.rs"]
+mod expand;
+
 use groundswell_engine::fuzzing::event;
 use groundswell_types::{Event, json};
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|lines: &[u8]| {
+/// Enough for more values than JSON may have.
+const LONGEST: usize = 1 << 20;
+
+fuzz_target!(|input: &[u8]| {
+    let lines = &*expand::expand(input, LONGEST);
     let mut header_key = None;
     for line in lines.split(|byte| *byte == b'\n') {
         match event(line, header_key) {

@@ -18,6 +18,8 @@
 //! tells which of the earlier entries is theirs.
 
 mod find;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod posted;
 
 use std::sync::Arc;

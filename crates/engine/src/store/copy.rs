@@ -121,6 +121,15 @@ impl Progress {
     }
 }
 
+/// See `store::fuzzing`.
+#[cfg(fuzzing)]
+pub(super) fn read_progress_for_fuzzing(text: &str) {
+    if let Some(progress) = Progress::of_text(text) {
+        let written = progress.to_text();
+        assert_eq!(Progress::of_text(&written).map(|again| again.to_text()), Some(written));
+    }
+}
+
 /// Copies, or goes on with a copy that was begun, and verifies it.
 ///
 /// Answers [`StoreError::Unusable`] with a sentence for the person who asked, and [`StoreError::Unavailable`] when the target

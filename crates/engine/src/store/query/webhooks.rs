@@ -279,6 +279,14 @@ fn headers(text: &str) -> Option<WebhookHeaders> {
     WebhookHeaders::parse(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))).ok()
 }
 
+/// See `store::fuzzing`.
+#[cfg(fuzzing)]
+pub(in crate::store) fn read_headers_for_fuzzing(text: &str) {
+    let Some(read) = headers(text) else { return };
+    let again = headers_json(&read).expect("it is plain JSON").map(|text| headers(&text));
+    assert!(again.map_or(read.is_empty(), |again| again == Some(read)), "they were written here");
+}
+
 /// What is sealed of a webhook.
 struct Sealed {
     secret: Option<Secret>,
