@@ -12,22 +12,20 @@ use groundswell_engine::fuzzing::{event_is_about, posted_is_about};
 use groundswell_types::{Subject, SubjectKind, json};
 use libfuzzer_sys::fuzz_target;
 
-/// What an inbox takes of a request, in bytes.
-const LONGEST: usize = 64 * 1024;
+/// In bytes. An inbox takes more of a request, but nothing else is reached by that, and each is gone through many times.
+const LONGEST: usize = 8 * 1024;
 
 fuzz_target!(|input: &[u8]| {
     let mut lines = input.splitn(3, |byte| *byte == b'\n');
     let who = String::from_utf8_lossy(lines.next().unwrap_or_default()).into_owned();
     let spelling = lines.next().unwrap_or_default();
     let rest = expand::expand(lines.next().unwrap_or_default(), LONGEST);
-    for kind in [SubjectKind::Email, SubjectKind::ParticipantId] {
-        let Some(subject) = Subject::parse(kind, &who) else { continue };
-        event_is_about(&rest, &subject);
-        posted_is_about(&rest, &subject);
-        let escaped = escaped(who.trim(), spelling);
-        in_an_event(&escaped, &rest, &subject);
-        in_what_was_posted(&escaped, &rest, &subject);
-    }
+    let kind = if who.contains('@') { SubjectKind::Email } else { SubjectKind::ParticipantId };
+    let Some(subject) = Subject::parse(kind, &who) else { return };
+    event_is_about(&rest, &subject);
+    let escaped = escaped(who.trim(), spelling);
+    in_an_event(&escaped, &rest, &subject);
+    in_what_was_posted((&escaped, spelling.len()), &rest, &subject);
 });
 
 /// The inside of a JSON string that means the text: each of its characters is as it is, or escaped in one of the ways that JSON
@@ -81,14 +79,16 @@ const fn member(subject: &Subject) -> &'static str {
     }
 }
 
-/// As a string of JSON that may be broken, of JSON within JSON, and of JSON in a form's field, with whatever around it.
-fn in_what_was_posted(escaped: &str, rest: &[u8], subject: &Subject) {
+/// As a string of JSON that may be broken, of JSON within JSON, or of JSON in a form's field, with whatever around it.
+fn in_what_was_posted((escaped, form): (&str, usize), rest: &[u8], subject: &Subject) {
     let (before, after) = rest.split_at(rest.len() / 2);
     let string = format!("\"{escaped}\"");
-    let within = format!("\"{}\"", string.replace('\\', r"\\").replace('"', "\\\""));
-    let field: String = url::form_urlencoded::byte_serialize(string.as_bytes()).collect();
-    for said in [string, within, format!("&{field}&")] {
-        let body = [before, said.as_bytes(), after].concat();
-        assert!(posted_is_about(&body, subject), "{said} in {}", String::from_utf8_lossy(&body));
-    }
+    let said = match form % 3 {
+        0 => string,
+        1 => format!("\"{}\"", string.replace('\\', r"\\").replace('"', "\\\"")),
+        _ => format!("&{}&", url::form_urlencoded::byte_serialize(string.as_bytes()).collect::<String>()),
+    };
+    let body = [before, said.as_bytes(), after].concat();
+    assert!(posted_is_about(&body, subject), "{said} in {}", String::from_utf8_lossy(&body));
+    posted_is_about(rest, subject);
 }
