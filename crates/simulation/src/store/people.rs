@@ -93,7 +93,7 @@ impl PeopleStore for Disk {
         &self,
         token_hash: [u8; 32],
         now_ms: i64,
-    ) -> Result<Option<UserId>, StoreError> {
+    ) -> Result<Option<SignInLinkRecord>, StoreError> {
         self.memory.use_sign_in_link(token_hash, now_ms).await
     }
 
