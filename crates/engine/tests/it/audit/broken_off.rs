@@ -63,6 +63,7 @@ impl House {
             email: email(number),
             role: Role::Owner,
             invited_by: "Operator".to_owned(),
+            made_by: None,
             created_at_ms: BEGAN_MS,
             expires_at_ms: BEGAN_MS + 1_000,
         };
@@ -83,6 +84,7 @@ impl House {
             expires_at_ms: BEGAN_MS + 1_000,
             address: None,
             user_agent: None,
+            api_key_id: None,
         };
         self.store.save_session(&session).await.expect("saves");
     }

@@ -146,6 +146,7 @@ async fn whoever_joins_another_team_ends_sessions_in_the_log_of_the_team_before_
         email: email(EMAIL),
         role: Role::Owner,
         invited_by: "Operator".to_owned(),
+        made_by: None,
         created_at_ms: BEGAN_MS,
         expires_at_ms: BEGAN_MS + 1,
     };
