@@ -162,13 +162,13 @@ mod tests {
             r#"pl/a&n<t>e"d'\ t%o+k"#,
             r#"pl\/a&n<t>e\"d'\\ t%o+k"#,
             r#"pl/a\u0026n\u003ct\u003Ee\"d'\\ t%o+k"#,
-            r#"pl/a&amp;n&lt;t&gt;e&quot;d&#39;\ t%o+k"#,
-            r#"pl&#x2F;a&#38;n&lt;t&gt;e&#34;d&apos;\ t%o+k"#,
+            r"pl/a&amp;n&lt;t&gt;e&quot;d&#39;\ t%o+k",
+            r"pl&#x2F;a&#38;n&lt;t&gt;e&#34;d&apos;\ t%o+k",
             "pl%2Fa%26n%3Ct%3Ee%22d%27%5C+t%25o%2Bk",
             "pl%2fa%26n%3ct%3ee%22d%27%5c%20t%25o%2bk",
             "pl%252Fa%2526n%253Ct%253Ee%2522d%2527%255C%2520t%2525o%252Bk",
             r#"pl\\/a\\u0026n<t>e\\\"d'\\\\ t%o+k"#,
-            r#"pl/a&n<t>e\x22d\'\\ t%o+k"#,
+            r"pl/a&n<t>e\x22d\'\\ t%o+k",
             r"\u0070\u006C\u002f\u0061\u0026\u006e\u003c\u0074\u003e\u0065\u0022\u0064\u0027\u005c\u0020\u0074\u0025\u006f\u002b\u006b",
         ] {
             let text = format!("<a>{spelled}</a>{spelled}!");
