@@ -8,16 +8,18 @@
 use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc::Receiver;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
+use rustix::process::{Pid, Signal, kill_process};
 
-use crate::process;
 use crate::setup::{self, Step};
 use crate::workspace::Workspace;
+use crate::{idle, process};
 
 /// As cargo-fuzz has them, and what the workspace's `.cargo/config.toml` has, which these replace.
 const RUSTFLAGS: [&str; 10] = [
@@ -36,6 +38,9 @@ const RUSTFLAGS: [&str; 10] = [
 /// An input that takes longer, in seconds, is a find: all of them are short.
 const SLOWEST_S: u32 = 10;
 
+/// So much longer may it take when the processors are only had while nobody else wants them.
+const BESIDE: u32 = 12;
+
 /// More memory, in MiB, is a find as well.
 const MOST_MIB: u32 = 2_048;
 
@@ -45,7 +50,7 @@ pub struct Options {
     /// Run only these fuzzers.
     #[arg(value_name = "TARGET")]
     targets: Vec<String>,
-    /// How long each is run.
+    /// How much processor time each gets.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
     /// How many are run at the same time; by default as many as there are processors.
@@ -72,62 +77,55 @@ impl Options {
 /// Builds the fuzzers and runs them; fails when one has found something.
 pub fn fuzz(workspace: &Workspace, options: &Options) -> Result<()> {
     setup::ensure(workspace, &[Step::Cxx])?;
-    let fuzzers = Fuzzers::build(workspace)?;
-    let all = fuzzers.names()?;
-    if let Some(unknown) = options.targets.iter().find(|target| !all.contains(target)) {
-        bail!("there is no fuzzer `{unknown}`; there are {}", all.join(", "));
-    }
-    let seed = options.first()?;
-    println!("fuzz: seed {seed}");
-    let wanted = if options.targets.is_empty() { &all } else { &options.targets };
-    let jobs = options.jobs.or_else(|| thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
-    let queue = Mutex::new(wanted.iter().collect::<VecDeque<_>>());
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-    let finds = Mutex::new(Vec::new());
-    thread::scope(|scope| {
-        for _ in 0..jobs.clamp(1, wanted.len()) {
-            scope.spawn(|| {
-                while let Some(name) = next() {
-                    if let Err(error) = fuzzers.run(name, (options.seconds, seed)) {
-                        println!("fuzz: {name:<12}{error:#}");
-                        finds.lock().unwrap_or_else(PoisonError::into_inner).push(name.clone());
-                    }
-                }
-            });
-        }
-    });
-    let finds = finds.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if finds.is_empty() {
-        return Ok(());
-    }
-    let finds = finds.join(" ");
-    Err(anyhow!("something was found; again: cargo xtask fuzz --seed {seed} {finds}"))
+    let fuzzers = Fuzzers::new(workspace, false)?;
+    fuzzers.build()?;
+    fuzzers.run_all(options)
+}
+
+/// The same beside something else that has to be done, in the time that leaves. They are run when the other end of
+/// `start` is gone: until then it is quiet, but for what compiles.
+pub fn beside(workspace: &Workspace, options: &Options, start: &Receiver<()>) -> Result<()> {
+    let fuzzers = Fuzzers::new(workspace, true)?;
+    fuzzers.build()?;
+    // Nothing is ever sent.
+    let _ = start.recv();
+    fuzzers.run_all(options)
 }
 
 /// The fuzzers, built.
 struct Fuzzers<'a> {
     workspace: &'a Workspace,
-    /// Where they were built, and what they find is kept.
+    /// Where they are built, and what they find is kept.
     target: PathBuf,
-    executables: PathBuf,
+    /// What rustc calls this machine.
+    host: String,
+    /// Whether they get the processors only while nobody else wants them.
+    idle: bool,
 }
 
 impl<'a> Fuzzers<'a> {
-    fn build(workspace: &'a Workspace) -> Result<Self> {
-        let target = workspace.target.join("fuzz");
+    fn new(workspace: &'a Workspace, idle: bool) -> Result<Self> {
         let mut rustc = process::command("rustc");
         let version = process::capture(rustc.current_dir(&workspace.root).arg("-vV"))?;
         let host =
             version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc has no host")?;
-        let mut cargo = workspace.cargo();
+        Ok(Self { workspace, target: workspace.target.join("fuzz"), host: host.to_owned(), idle })
+    }
+
+    fn build(&self) -> Result<()> {
+        let mut cargo = self.workspace.cargo();
         cargo.args(["build", "--release", "--locked", "--manifest-path", "fuzz/Cargo.toml"]);
         // With a target of its own, what runs while it is built is not instrumented.
-        cargo.args(["--target", host]);
-        cargo.env("CARGO_TARGET_DIR", &target).env("CARGO_ENCODED_RUSTFLAGS", RUSTFLAGS.join("\u{1f}"));
+        cargo.args(["--target", &self.host]);
+        cargo.env("CARGO_TARGET_DIR", &self.target).env("CARGO_ENCODED_RUSTFLAGS", RUSTFLAGS.join("\u{1f}"));
         cargo.env_remove("RUSTFLAGS");
-        process::stream(&mut cargo).context("the fuzzers do not compile")?;
-        let executables = target.join(host).join("release");
-        Ok(Self { workspace, target, executables })
+        if !self.idle {
+            return process::stream(&mut cargo).context("the fuzzers do not compile");
+        }
+        let log = self.target.join("logs/build.txt");
+        println!("fuzz: compiles beside the rest, as {} says", self.workspace.relative(&log).display());
+        process::quietly(&mut idle::on_idle_time(&cargo), &log, Duration::MAX)
+            .context("the fuzzers do not compile")
     }
 
     fn names(&self) -> Result<Vec<String>> {
@@ -143,6 +141,38 @@ impl<'a> Fuzzers<'a> {
         Ok(names)
     }
 
+    fn run_all(&self, options: &Options) -> Result<()> {
+        let all = self.names()?;
+        if let Some(unknown) = options.targets.iter().find(|target| !all.contains(target)) {
+            bail!("there is no fuzzer `{unknown}`; there are {}", all.join(", "));
+        }
+        let seed = options.first()?;
+        println!("fuzz: seed {seed}");
+        let wanted = if options.targets.is_empty() { &all } else { &options.targets };
+        let jobs = options.jobs.or_else(|| thread::available_parallelism().ok().map(Into::into)).unwrap_or(1);
+        let queue = Mutex::new(wanted.iter().collect::<VecDeque<_>>());
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let finds = Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            for _ in 0..jobs.clamp(1, wanted.len()) {
+                scope.spawn(|| {
+                    while let Some(name) = next() {
+                        if let Err(error) = self.run(name, (options.seconds, seed)) {
+                            println!("fuzz: {name:<12}{error:#}");
+                            finds.lock().unwrap_or_else(PoisonError::into_inner).push(name.clone());
+                        }
+                    }
+                });
+            }
+        });
+        let finds = finds.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if finds.is_empty() {
+            return Ok(());
+        }
+        let finds = finds.join(" ");
+        Err(anyhow!("something was found; again: cargo xtask fuzz --seed {seed} {finds}"))
+    }
+
     fn run(&self, name: &str, (seconds, seed): (u64, u32)) -> Result<()> {
         let corpus = self.target.join("corpus").join(name);
         let found = self.target.join("found").join(name);
@@ -153,12 +183,14 @@ impl<'a> Fuzzers<'a> {
         let mut fuzzer = self.fuzzer(name);
         // What is new goes to the first; the seeds are only read.
         fuzzer.arg(&corpus).arg(self.seeds(name));
-        fuzzer.arg(format!("-max_total_time={seconds}"));
         fuzzer.arg(format!("-artifact_prefix={}/", found.display()));
         fuzzer.arg(format!("-seed={seed}"));
         let began = Instant::now();
-        let limit = Duration::from_secs(seconds * 2 + 120);
-        process::quietly(&mut fuzzer, &log, limit).with_context(|| self.advice(name, &found))?;
+        if self.idle {
+            fuzzer = idle::on_idle_time(&fuzzer);
+        }
+        process::logged(&mut fuzzer, &log, |child| stop_after(child, Duration::from_secs(seconds)))
+            .with_context(|| self.advice(name, &found))?;
         let text = fs::read_to_string(&log).unwrap_or_default();
         let took = process::seconds(began.elapsed());
         println!(
@@ -170,9 +202,11 @@ impl<'a> Fuzzers<'a> {
     }
 
     fn fuzzer(&self, name: &str) -> Command {
-        let mut fuzzer = process::command(self.executables.join(name));
+        let executable = self.target.join(&self.host).join("release").join(name);
+        let mut fuzzer = process::command(executable);
         fuzzer.current_dir(&self.workspace.root);
-        fuzzer.arg(format!("-timeout={SLOWEST_S}")).arg(format!("-rss_limit_mb={MOST_MIB}"));
+        let slowest = if self.idle { SLOWEST_S * BESIDE } else { SLOWEST_S };
+        fuzzer.arg(format!("-timeout={slowest}")).arg(format!("-rss_limit_mb={MOST_MIB}"));
         fuzzer.args(["-print_final_stats=1"]);
         fuzzer
     }
@@ -187,6 +221,21 @@ impl<'a> Fuzzers<'a> {
             self.workspace.relative(found).display(),
             self.workspace.relative(&self.seeds(name)).display()
         )
+    }
+}
+
+/// Lets a fuzzer end once it has had so much processor time. One that is stuck in an input ends by its own limit.
+fn stop_after(child: &mut Child, processor_time: Duration) -> Result<ExitStatus> {
+    loop {
+        if let Some(status) = process::wait(child, Duration::from_millis(500))? {
+            return Ok(status);
+        }
+        if process::processor_time(child)? >= processor_time {
+            let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw).context("not a process id")?;
+            // What libFuzzer ends at after the input that it is at, with its figures.
+            kill_process(pid, Signal::USR1)?;
+            return Ok(child.wait()?);
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 mod bench;
 mod dependencies;
 mod fuzz;
+mod idle;
 mod kills;
 mod lint;
 mod previous;

@@ -5,6 +5,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
@@ -89,18 +90,30 @@ pub fn tee(command: &mut Command, mut seen: impl FnMut(&str)) -> Result<ExitStat
 /// Runs `command` with its output in the file `log`, whose end is shown only if it fails or takes longer
 /// than `limit`.
 pub fn quietly(command: &mut Command, log: &Path, limit: Duration) -> Result<()> {
+    logged(command, log, |child| {
+        wait(child, limit)?.with_context(|| format!("it did not end within {} s", limit.as_secs()))
+    })
+}
+
+/// Runs `command` with its output in the file `log`, whose end is shown only if it fails or `end` gives up on it.
+pub fn logged(
+    command: &mut Command,
+    log: &Path,
+    end: impl FnOnce(&mut Child) -> Result<ExitStatus>,
+) -> Result<()> {
     if let Some(directory) = log.parent() {
         fs::create_dir_all(directory)?;
     }
     let file = File::create(log).with_context(|| format!("cannot write {}", log.display()))?;
     command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
     let mut child = spawn(command)?;
-    let Some(status) = wait(&mut child, limit)? else {
+    let ended = end(&mut child);
+    if ended.is_err() {
         child.kill()?;
         child.wait()?;
-        bail!("`{}` did not end within {} s{}", describe(command), limit.as_secs(), end_of(log));
-    };
-    succeed(command, status).map_err(|error| anyhow!("{error}{}", end_of(log)))
+    }
+    let ended = ended.with_context(|| format!("`{}` was stopped", describe(command)));
+    ended.and_then(|status| succeed(command, status)).map_err(|error| anyhow!("{error:#}{}", end_of(log)))
 }
 
 /// Waits for `child` for at most `limit`.
@@ -115,6 +128,23 @@ pub fn wait(child: &mut Child, limit: Duration) -> Result<Option<ExitStatus>> {
         }
         thread::sleep(Duration::from_millis(20));
     }
+}
+
+/// The processor time that `child` has had so far, as Linux tells.
+pub fn processor_time(child: &Child) -> Result<Duration> {
+    /// Of what stands behind the program's name, which may have blanks in it; proc_pid_stat(5): utime and stime, in
+    /// ticks.
+    const TIMES: Range<usize> = 11..13;
+    let path = format!("/proc/{}/stat", child.id());
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+    let behind = text.rsplit_once(')').map_or("", |(_, behind)| behind);
+    let fields: Vec<_> = behind.split_ascii_whitespace().collect();
+    let times = fields.get(TIMES).with_context(|| format!("{path} is short: {text}"))?;
+    let mut ticks: u64 = 0;
+    for time in times {
+        ticks += time.parse::<u64>().with_context(|| format!("{path}: {text}"))?;
+    }
+    Ok(Duration::from_millis(ticks * 1_000 / rustix::param::clock_ticks_per_second()))
 }
 
 /// Starts `command`; a program that is not there is an error that says where to get it.

@@ -1,5 +1,5 @@
-//! `cargo xtask test`: every test there is, in stages. A stage that fails stops only those that need it, output
-//! streams through, and the end says how long each took, how many tests passed, and once more what failed and why, in short
+//! `cargo xtask test`: every test there is, in stages. A stage that fails stops only those that need it, and the fuzzers
+//! compile and run beside the others, in the time that those leave. Output streams through, and the end says how long each took, how many tests passed, and once more what failed and why, in short
 //! as the very last.
 
 mod count;
@@ -7,6 +7,9 @@ mod failures;
 pub mod runner;
 mod stages;
 
+use std::panic::resume_unwind;
+use std::sync::mpsc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
@@ -16,7 +19,7 @@ use self::count::Count;
 use self::failures::Failures;
 use self::stages::Stage;
 use crate::workspace::Workspace;
-use crate::{process, setup};
+use crate::{fuzz, idle, process, setup};
 
 /// So many lines about what failed are the last that is said.
 const MOST_IN_SHORT: usize = 20;
@@ -69,13 +72,28 @@ pub fn test(workspace: &Workspace, options: &Options) -> Result<()> {
     steps.dedup();
     setup::ensure(workspace, &steps)?;
     let began = Instant::now();
-    let mut reports: Vec<Report> = Vec::new();
-    for stage in selected {
-        println!("\ntest: {} ({} so far)", stage.name(), process::seconds(began.elapsed()));
-        let failed = |report: &&Report| report.seen.count.failed > 0 && stage.needs().contains(&report.stage);
-        let lacks = reports.iter().find(failed).map(|report| report.stage);
-        reports.push(run(workspace, stage, lacks));
-    }
+    let reports = thread::scope(|scope| {
+        let (quiet, start) = mpsc::channel();
+        // Browsers and servers leave half of the processors' time to others.
+        let aside = selected.len() > 1 && selected.contains(&Stage::Fuzz) && idle::possible();
+        let fuzz = move |_: &mut Seen| fuzz::beside(workspace, &fuzz::Options::USUAL, &start);
+        let beside = aside.then(|| scope.spawn(move || report(Stage::Fuzz, fuzz)));
+        let mut until_quiet = Some(quiet);
+        let mut reports: Vec<Report> = Vec::new();
+        for stage in selected.into_iter().filter(|stage| !aside || *stage != Stage::Fuzz) {
+            println!("\ntest: {} ({} so far)", stage.name(), process::seconds(began.elapsed()));
+            if !stage.computes() {
+                until_quiet = None;
+            }
+            let failed =
+                |report: &&Report| report.seen.count.failed > 0 && stage.needs().contains(&report.stage);
+            let lacks = reports.iter().find(failed).map(|report| report.stage);
+            reports.push(run(workspace, stage, lacks));
+        }
+        drop(until_quiet);
+        reports.extend(beside.map(|beside| beside.join().unwrap_or_else(|panic| resume_unwind(panic))));
+        reports
+    });
     summarise(&reports, began.elapsed())
 }
 
@@ -88,14 +106,18 @@ fn select(only: &[Stage]) -> Vec<Stage> {
 }
 
 fn run(workspace: &Workspace, stage: Stage, lacks: Option<Stage>) -> Report {
-    let began = Instant::now();
-    let mut seen = Seen::default();
-    let outcome = match lacks {
+    report(stage, |seen| match lacks {
         // What an earlier build left would be tested, and its passing would mean nothing.
         Some(needed) => Err(anyhow!("not run, because {} failed", needed.name())),
-        None => stage.run(workspace, &mut seen),
-    };
-    let error = outcome.err().map(|error| format!("{error:#}"));
+        None => stage.run(workspace, seen),
+    })
+}
+
+/// Does what a stage is about, and says how it went.
+fn report(stage: Stage, work: impl FnOnce(&mut Seen) -> Result<()>) -> Report {
+    let began = Instant::now();
+    let mut seen = Seen::default();
+    let error = work(&mut seen).err().map(|error| format!("{error:#}"));
     if let Some(error) = &error {
         println!("test: {}: {error}", stage.name());
     }

@@ -74,7 +74,9 @@ impl Stage {
             Self::Schemathesis => "every call does what the API's description says (Schemathesis)",
             Self::Examples => "the examples of the documentation, run for real",
             Self::Packaging => "image, Compose, systemd, Helm and proxies, by what reads their files",
-            Self::Fuzz => "every parser on inputs that nobody would write, a minute each (libFuzzer)",
+            Self::Fuzz => {
+                "every parser on inputs that nobody would write, a minute each, beside the others (libFuzzer)"
+            }
         }
     }
 
@@ -91,6 +93,11 @@ impl Stage {
             | Self::Packaging => &[Self::Build],
             Self::Previous | Self::Build | Self::TypesWasm | Self::TypesPackage | Self::Fuzz => &[],
         }
+    }
+
+    /// Whether it keeps all processors busy.
+    pub fn computes(self) -> bool {
+        matches!(self, Self::Previous | Self::Build | Self::Unit | Self::TypesWasm | Self::TypesPackage)
     }
 
     /// What must be set up for it.
