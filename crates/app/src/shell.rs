@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos_meta::MetaTags;
 
 use crate::app::App;
-use crate::language::language;
+use crate::language::{Language, language};
 use crate::plain::PlainApp;
 
 /// The URLs of the site's files. Their names have hashes of their contents, so browsers keep them for ever.
@@ -18,6 +18,8 @@ pub struct SiteAssets {
     pub wasm: String,
     /// The style sheet.
     pub css: String,
+    /// The texts that the browser half loads, in the order of [`Language::ALL`].
+    pub texts: [String; Language::ALL.len()],
 }
 
 /// Tells the server that somebody does something on the page, every five minutes at most. What the page asks for by itself
@@ -35,14 +37,18 @@ for (const act of ["pointerdown", "keydown", "wheel"]) addEventListener(act, see
 /// The whole page.
 pub fn shell(assets: SiteAssets) -> impl IntoView {
     // Leptos' own HydrationScripts looks for names with hashes in a file beside the binary; the server knows them.
+    let [js, wasm] = [&assets.js, &assets.wasm].map(|path| quoted(path));
+    let texts = &assets.texts[language() as usize];
     let start = format!(
-        "import start, {{ hydrate }} from {js};\nstart({{ module_or_path: {wasm} }}).then(hydrate);\n{SEEN}",
-        js = quoted(&assets.js),
-        wasm = quoted(&assets.wasm),
+        "import start, {{ hydrate }} from {js};\n\
+         const texts = fetch({}).then((answer) => answer.ok ? answer.text() : Promise.reject(answer.status));\n\
+         Promise.all([texts, start({{ module_or_path: {wasm} }})]).then(([texts]) => hydrate(texts));\n{SEEN}",
+        quoted(texts),
     );
     let browser_half = view! {
         <link rel="modulepreload" href=assets.js nonce=use_nonce()/>
         <link rel="preload" href=assets.wasm r#as="fetch" r#type="application/wasm" crossorigin="anonymous"/>
+        <link rel="preload" href=texts.clone() r#as="fetch" r#type="text/plain" crossorigin="anonymous"/>
         <script type="module" nonce=use_nonce()>{start}</script>
     };
     document(assets.css, browser_half, view! { <App/> })

@@ -1,5 +1,8 @@
 //! The texts of the catalogue in the language of the page. [`Texts`] has a method for each, generated from
 //! `catalogue/`; see `groundswell_catalogue` for how texts are written.
+//!
+//! The server has them compiled in, in all languages. The browser half loads those of one language, in a file that is made
+//! of the same catalogue: a text is a line in it.
 
 use leptos::prelude::*;
 
@@ -8,14 +11,20 @@ use crate::language::{Language, language};
 /// The texts in one language.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Texts {
+    /// The browser half has only those of its page.
+    #[cfg(feature = "ssr")]
     language: Language,
 }
 
 /// The texts in the language of this page. A page stays in one language as long as it lives.
 pub fn texts() -> Texts {
-    Texts::of(language())
+    Texts {
+        #[cfg(feature = "ssr")]
+        language: language(),
+    }
 }
 
+#[cfg(feature = "ssr")]
 impl Texts {
     /// The texts in that language.
     pub const fn of(language: Language) -> Self {
@@ -27,8 +36,51 @@ impl Texts {
         self.language
     }
 
-    fn pick<T: Copy>(self, all: [T; Language::ALL.len()]) -> T {
-        all[self.language as usize]
+    fn text(self, place: usize) -> &'static str {
+        ALL[place][self.language as usize]
+    }
+}
+
+#[cfg(not(feature = "ssr"))]
+impl Texts {
+    /// The language they are in.
+    pub fn language(self) -> Language {
+        language()
+    }
+
+    // Once, not at every call.
+    #[inline(never)]
+    fn text(self, place: usize) -> &'static str {
+        loaded::text(place)
+    }
+}
+
+impl Texts {
+    /// The form of a text that goes with a number.
+    fn form(self, place: usize, count: i64) -> &'static str {
+        self.text(place + self.language().plural_form(count))
+    }
+}
+
+#[cfg(not(feature = "ssr"))]
+pub use loaded::load;
+
+#[cfg(not(feature = "ssr"))]
+mod loaded {
+    use std::sync::OnceLock;
+
+    static LINES: OnceLock<Vec<&'static str>> = OnceLock::new();
+
+    /// Takes the file of the page's language, before the first text is asked for. Says whether it is the one that belongs
+    /// to this browser half.
+    pub fn load(file: String) -> bool {
+        // For as long as the page lives.
+        let lines: Vec<&str> = file.leak().lines().collect();
+        lines.len() == super::OF_BROWSER && LINES.set(lines).is_ok()
+    }
+
+    pub(super) fn text(place: usize) -> &'static str {
+        LINES.get().and_then(|lines| lines.get(place)).copied().unwrap_or_default()
     }
 }
 
@@ -66,30 +118,28 @@ pub(crate) fn fill(template: &str, values: &[&str]) -> String {
     text
 }
 
-/// A part of a text with elements in it.
-#[derive(Debug, Clone, Copy)]
-enum Segment {
-    /// Words, perhaps with something to fill in.
-    Words(&'static str),
-    /// The element at that place, around these words.
-    Element(usize, &'static str),
-}
-
 /// Makes an element around words.
 type Element = Box<dyn FnOnce(&'static str) -> AnyView>;
 
-/// Puts elements into their text. Each is in it once, which the catalogue was checked for.
-fn rich(segments: &'static [Segment], values: &[&str], elements: Vec<Element>) -> AnyView {
+/// Puts elements into their text, each in the place of `<0|words>`. Each is in it once, which the catalogue was checked for.
+fn rich(text: &'static str, values: &[&str], elements: Vec<Element>) -> AnyView {
     let mut elements: Vec<_> = elements.into_iter().map(Some).collect();
-    let part = |segment: &Segment| match *segment {
-        Segment::Words(words) if values.is_empty() => words.into_any(),
-        Segment::Words(words) => fill(words, values).into_any(),
-        Segment::Element(place, words) => match elements.get_mut(place).and_then(Option::take) {
-            Some(element) => element(words),
-            None => ().into_any(),
-        },
-    };
-    segments.iter().map(part).collect_view().into_any()
+    let mut parts = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (words, after) = rest.split_once('<').unwrap_or((rest, ""));
+        if !words.is_empty() {
+            parts.push(if values.is_empty() { words.into_any() } else { fill(words, values).into_any() });
+        }
+        let (element, after) = after.split_once('>').unwrap_or((after, ""));
+        if let Some((place, words)) = element.split_once('|')
+            && let Some(element) = place.parse().ok().and_then(|place: usize| elements.get_mut(place)?.take())
+        {
+            parts.push(element(words));
+        }
+        rest = after;
+    }
+    parts.into_any()
 }
 
 include!(concat!(env!("OUT_DIR"), "/texts.rs"));

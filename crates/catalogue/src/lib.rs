@@ -1,6 +1,6 @@
 //! The catalogue of texts: `catalogue/<language>/<area>.toml`, a key for each text. This crate reads it, checks that
 //! every language says all that English says, and writes the Rust that the app shows texts with. Used while the app
-//! is built, and by tests; nothing of it is in the product.
+//! and the site are built, and by tests; nothing of it is in the product.
 //!
 //! A text is a line, or a table of plural forms by CLDR's categories:
 //!
@@ -37,6 +37,23 @@ pub const LANGUAGES: [&str; 3] = ["en", "de", "es"];
 
 /// The area whose English texts are matched instead of being asked for by key.
 pub const SAID: &str = "said";
+
+/// The areas that only the server shows, in letters and on pages without a browser half. In the browser half they have no
+/// methods, and it does not load them.
+pub const OF_SERVER: [&str; 12] = [
+    "account",
+    "audit",
+    "incidents",
+    "invitation",
+    "keys",
+    "mail",
+    "members",
+    "notify",
+    "privacy",
+    "sessions",
+    "sign_in",
+    "status",
+];
 
 /// CLDR's plural categories that the languages have, in the order in which forms stand in what is generated.
 pub const CATEGORIES: [&str; 3] = ["one", "many", "other"];
@@ -103,6 +120,12 @@ impl Catalogue {
     /// The texts of the language at that place of [`LANGUAGES`].
     pub fn texts(&self, language: usize) -> &Texts {
         &self.languages[language]
+    }
+
+    /// The file of texts that the browser half loads for the language at that place of [`LANGUAGES`]: a line for each text,
+    /// three for one with plural forms, where the methods of `Texts` expect them.
+    pub fn of_browser(&self, language: usize) -> String {
+        generate::of_browser(&self.languages, language).join("\n")
     }
 
     /// The methods of `Texts`, as Rust.

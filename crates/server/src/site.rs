@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use groundswell_app::SiteAssets;
+use groundswell_app::{Language, SiteAssets};
 use http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
 };
@@ -40,6 +40,7 @@ struct Manifest {
     js: String,
     wasm: String,
     css: String,
+    texts: [String; Language::ALL.len()],
     files: Vec<ManifestFile>,
 }
 
@@ -84,7 +85,8 @@ impl Site {
             };
             files.insert(entry.path.clone(), file);
         }
-        let assets = SiteAssets { js: manifest.js, wasm: manifest.wasm, css: manifest.css };
+        let assets =
+            SiteAssets { js: manifest.js, wasm: manifest.wasm, css: manifest.css, texts: manifest.texts };
         Ok(Self { assets, files: Arc::new(files) })
     }
 

@@ -3,11 +3,12 @@
 //!
 //! ```json
 //! { "js": "/pkg/groundswell.<hash>.js", "wasm": "/pkg/groundswell.<hash>.wasm",
-//!   "css": "/pkg/groundswell.<hash>.css",
+//!   "css": "/pkg/groundswell.<hash>.css", "texts": ["/pkg/groundswell.<hash>.en.txt", …],
 //!   "files": [{ "path": "/pkg/groundswell.<hash>.js", "contentType": "text/javascript; charset=utf-8",
 //!               "hash": "<hash>", "immutable": true, "bytes": 61030, "br": 9120, "gz": 10442 }] }
 //! ```
 //!
+//! `texts` are what the browser half says, a file for each language in the order of the catalogue's; a page loads its own.
 //! `path` is both the URL's path and the file's below the site. `br` and `gz` are the sizes of the variants
 //! `<path>.br` and `<path>.gz`, null where one would not be smaller. A file whose name carries a hash of its
 //! contents is `immutable`; the others keep their names and have `hash` as their entity tag.
@@ -17,6 +18,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use groundswell_catalogue::{Catalogue, LANGUAGES};
 use serde::Serialize;
 
 use crate::process;
@@ -29,6 +31,7 @@ struct Manifest {
     js: String,
     wasm: String,
     css: String,
+    texts: Vec<String>,
     files: Vec<Entry>,
 }
 
@@ -78,10 +81,15 @@ fn inputs(workspace: &Workspace, package: &wasm::Package) -> Result<Vec<PathBuf>
     let mut files = files_below(&package.directory)?;
     files.extend(files_below(style.parent().context("the style file lies in a directory")?)?);
     files.extend(files_below(&workspace.root.join(&workspace.site.assets_dir))?);
+    files.extend(files_below(&catalogue(workspace))?);
     files.push(script(workspace));
     files.push(workspace.node_package().join("package-lock.json"));
     files.push(std::env::current_exe()?);
     Ok(files)
+}
+
+fn catalogue(workspace: &Workspace) -> PathBuf {
+    workspace.root.join("catalogue")
 }
 
 fn script(workspace: &Workspace) -> PathBuf {
@@ -115,8 +123,9 @@ impl Draft<'_> {
         let javascript = javascript.replace(&format!("{name}_bg.wasm"), file_name);
         let js = self.add_hashed(javascript.as_bytes(), "js")?;
         let css = self.add_hashed(&self.bundle_css()?, "css")?;
+        let texts = self.add_texts()?;
         self.compress()?;
-        let hashed = [&js, &wasm, &css];
+        let hashed = [&js, &wasm, &css].into_iter().chain(&texts).collect::<Vec<_>>();
         let mut files = Vec::new();
         for file in files_below(&self.directory)? {
             if !is_variant(&file) {
@@ -128,12 +137,13 @@ impl Draft<'_> {
             entry.map_or(0, |entry| entry.br.unwrap_or(entry.bytes)).div_ceil(1024)
         };
         let sizes = format!(
-            "in brotli wasm {} KiB, JavaScript {} KiB, CSS {} KiB",
+            "in brotli wasm {} KiB, texts {} KiB, JavaScript {} KiB, CSS {} KiB",
             transferred(&wasm),
+            texts.iter().map(transferred).max().unwrap_or_default(),
             transferred(&js),
             transferred(&css)
         );
-        let manifest = serde_json::to_vec_pretty(&Manifest { js, wasm, css, files })?;
+        let manifest = serde_json::to_vec_pretty(&Manifest { js, wasm, css, texts, files })?;
         fs::write(self.directory.join("manifest.json"), manifest)?;
         Ok(sizes)
     }
@@ -145,6 +155,15 @@ impl Draft<'_> {
         let path = format!("{}/{}.{hash}.{extension}", settings.site_pkg_dir, settings.output_name);
         fs::write(self.directory.join(&path), contents)?;
         Ok(format!("/{path}"))
+    }
+
+    /// What the browser half says, a file for each language.
+    fn add_texts(&self) -> Result<Vec<String>> {
+        let catalogue = Catalogue::read(&catalogue(self.workspace))?;
+        let add = |(index, language)| {
+            self.add_hashed(catalogue.of_browser(index).as_bytes(), &format!("{language}.txt"))
+        };
+        LANGUAGES.iter().enumerate().map(add).collect()
     }
 
     fn bundle_css(&self) -> Result<Vec<u8>> {

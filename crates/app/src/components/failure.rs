@@ -84,13 +84,13 @@ fn SignedOut() -> impl IntoView {
     let location = location();
     let here = move || format!("{}?{}", location.path.get(), location.query.get());
     view! {
-        <Title text=texts.sign_in_title()/>
+        <Title text=texts.frame_sign_in()/>
         <div class="page narrow empty">
-            <h1>{texts.sign_in_title()}</h1>
+            <h1>{texts.frame_sign_in()}</h1>
             <p>{texts.failure_signed_out()}</p>
             <form action="/sign-in">
                 <input type="hidden" name="next" value=here/>
-                <button class="button primary" type="submit">{texts.sign_in_button()}</button>
+                <button class="button primary" type="submit">{texts.frame_sign_in()}</button>
             </form>
         </div>
     }

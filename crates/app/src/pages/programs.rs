@@ -94,7 +94,7 @@ fn SetPassword() -> impl IntoView {
         view! {
             <div class="notice" data-tone="info">
                 <Icon shape=Shape::Warning/>
-                <p>{texts.account_set_password(link)}</p>
+                <p>{texts.programs_set_password(link)}</p>
             </div>
         }
     };

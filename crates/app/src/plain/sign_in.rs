@@ -81,9 +81,9 @@ pub fn view(shown: Shown) -> AnyView {
         }
     });
     view! {
-        <Title text=texts.sign_in_title()/>
+        <Title text=texts.frame_sign_in()/>
         <div class="page narrow sign-in">
-            <h1>{texts.sign_in_title()}</h1>
+            <h1>{texts.frame_sign_in()}</h1>
             {notice}
             {sent}
             {content}
@@ -101,7 +101,7 @@ fn WithLink(token: String, next: String) -> impl IntoView {
         <form method="post" action="/sign-in">
             <input type="hidden" name="token" value=token/>
             <input type="hidden" name="next" value=next/>
-            <button class="button primary" type="submit">{texts.sign_in_button()}</button>
+            <button class="button primary" type="submit">{texts.frame_sign_in()}</button>
         </form>
     }
 }
@@ -131,7 +131,7 @@ fn WithPassword(email: String, next: String, sends_links: bool) -> impl IntoView
                 <input class="input" type="password" name="password" required maxlength="200"
                     autocomplete="current-password"/>
             </label>
-            <button class="button primary" type="submit">{texts.sign_in_button()}</button>
+            <button class="button primary" type="submit">{texts.frame_sign_in()}</button>
             {send_link}
         </form>
         <ProviderSignIn next/>

@@ -112,7 +112,8 @@ impl Site {
             provide();
         };
         let url = |extension: &str| format!("/pkg/groundswell.{extension}");
-        let assets = SiteAssets { js: url("js"), wasm: url("wasm"), css: url("css") };
+        let texts = Language::ALL.map(|language| url(&format!("{}.txt", language.tag())));
+        let assets = SiteAssets { js: url("js"), wasm: url("wasm"), css: url("css"), texts };
         let render = leptos_axum::render_app_async_with_context(context, move || document(assets.clone()));
         let mut request = Request::new(Body::empty());
         *request.uri_mut() = Uri::try_from(path).expect("a path");

@@ -70,6 +70,7 @@ const GETS: &[Row] = &[
     ("GET {js}", 200, Kind::Browser(NOTHING, "public, max-age=31536000, immutable")),
     ("GET {wasm}", 200, Kind::Browser(NOTHING, "public, max-age=31536000, immutable")),
     ("GET {css}", 200, Kind::Browser(NOTHING, "public, max-age=31536000, immutable")),
+    ("GET {texts}", 200, Kind::Browser(NOTHING, "public, max-age=31536000, immutable")),
     ("GET /favicon.svg", 200, Kind::Browser(PICTURE, "public, max-age=3600")),
     ("GET /robots.txt", 200, Kind::Browser(NOTHING, "public, max-age=3600")),
     ("GET /docs", 200, Kind::Browser(DOCUMENTATION, "public, no-cache")),
@@ -215,6 +216,7 @@ impl Fixture {
             ("{js}", file("js")),
             ("{wasm}", file("wasm")),
             ("{css}", file("css")),
+            ("{texts}", manifest["texts"][0].as_str().expect("a path").to_owned()),
         ];
         Self { server, browser, reached, places }
     }
