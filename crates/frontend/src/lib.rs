@@ -7,6 +7,7 @@ use wasm_bindgen::prelude::wasm_bindgen;
 /// Called by the page once this module and the texts of its language are loaded.
 #[wasm_bindgen]
 pub fn hydrate(texts: String) {
+    #[cfg(debug_assertions)]
     console_error_panic_hook::set_once();
     if !groundswell_app::texts::load(texts) {
         // The page stays as the server made it.

@@ -15,6 +15,7 @@ use crate::setup::{self, WasmSource, rust_target};
 use crate::stamps::{Stamp, fingerprint};
 use crate::workspace::{Profile, Workspace};
 
+mod names;
 mod reach;
 
 /// What rustc emits for wasm32 today and wasm-opt therefore has to accept; all browsers since 2023 do.
@@ -108,7 +109,7 @@ fn generate(workspace: &Workspace, profile: Profile, compiled: &Path, directory:
     let name = &workspace.site.output_name;
     let mut bindgen = Bindgen::new();
     match profile {
-        Profile::Release => bindgen.input_bytes(name, without_lazy_hydration(compiled)?),
+        Profile::Release => bindgen.input_bytes(name, cut(compiled)?),
         Profile::Debug => bindgen.input_path(compiled),
     };
     bindgen
@@ -119,13 +120,17 @@ fn generate(workspace: &Workspace, profile: Profile, compiled: &Path, directory:
         .context("wasm-bindgen cannot read what was compiled; its version has to be wasm-bindgen's")
 }
 
-/// The compiled module with nothing in the functions that hydrate views whose code is loaded later, of which there are
-/// none, and nothing of what they alone reach. Leptos keeps one in a table beside every view whose type it erases, so that
-/// no optimiser can see that they are never called, nor all that they alone call. The stage `release-site` of the tests
-/// would find one that is called all the same: it traps.
-fn without_lazy_hydration(compiled: &Path) -> Result<Vec<u8>> {
-    let bytes = fs::read(compiled).with_context(|| format!("cannot read {}", compiled.display()))?;
-    let unreached = reach::unreached(&bytes, is_lazy_hydration)?;
+/// The compiled module with nothing in the functions that are never called ([`names::is_never_called`]), nothing but a trap in
+/// those that say why the program cannot go on ([`names::is_panic`]), and nothing of what they alone reach. Leptos keeps
+/// the former in tables, so that no optimiser can see that they are never called, nor all that they alone call. The stage
+/// `release-site` of the tests would find one that is called all the same: it traps.
+fn cut(compiled: &Path) -> Result<Vec<u8>> {
+    let mut bytes = fs::read(compiled).with_context(|| format!("cannot read {}", compiled.display()))?;
+    let unreached = reach::unreached(&bytes, |name| names::is_never_called(name) || names::is_panic(name))?;
+    if let Some((first, others)) = unreached.places.split_first() {
+        let place = bytes[first.clone()].to_vec();
+        others.iter().for_each(|other| bytes[other.clone()].copy_from_slice(&place));
+    }
     // What LLVM wrote need not be checked.
     let mut module = ModuleConfig::new().strict_validate(false).parse(&bytes)?;
     let Module { funcs, types, locals, data, customs, .. } = &mut module;
@@ -154,22 +159,6 @@ fn without_lazy_hydration(compiled: &Path) -> Result<Vec<u8>> {
     Ok(module.emit_wasm())
 }
 
-/// Whether a function is what an erased view does to hydrate later: the future that `IntoAny::into_any` makes in its
-/// function `hydrate_async`, and nothing that is made within. The compiler gives functions that came out equal one name for
-/// all, so what is not of that shape may be of use to others. Compilers from 1.96 on write names in another way.
-fn is_lazy_hydration(name: &str) -> bool {
-    const BEFORE: &str = "8into_any13hydrate_async28_$u7b$$u7b$closure$u7d$$u7d$17h";
-    let since = || {
-        // A closure in an instance of a function within one of an implementation; one within that begins with `_RNCNC`.
-        let (implementation, of) = name.strip_prefix("_RNCINvNvX")?.split_once("6tachys4view8any_viewp")?;
-        let (_, function) = of.split_once('_')?;
-        // More than its number and its crate's belong to a type that something else is made for.
-        let is_its_own = implementation.matches('_').count() <= 2;
-        Some(is_its_own && function.starts_with("7IntoAny8into_any13hydrate_asyncI"))
-    };
-    name.contains(BEFORE) || since().unwrap_or(false)
-}
-
 fn shrink(workspace: &Workspace, directory: &Path) -> Result<()> {
     let wasm_opt = workspace.node_package().join("node_modules/.bin/wasm-opt");
     if !wasm_opt.exists() {
@@ -186,25 +175,4 @@ fn shrink(workspace: &Workspace, directory: &Path) -> Result<()> {
     run(&["-Oz", "--converge", "--debuginfo"])?;
     // What the compiler made of one generic function then stands together, and compresses by a hundredth more.
     run(&["--reorder-functions-by-name", "--strip-debug", "--strip-producers"])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_lazy_hydration;
-
-    #[test]
-    fn what_hydrates_later_is_known_by_its_name() {
-        const PATH: &str =
-            "Xs2_NtNtCsc4FAgL0YxU0_6tachys4view8any_viewpNtB8_7IntoAny8into_any13hydrate_asyncINtCsa_1a1BE";
-        let future = format!("_RNCINvNv{PATH}0Cse_11groundswell");
-        let made = format!("_RINvNv{PATH}Cse_11groundswell");
-        let within = format!("_RNCNCINvNv{PATH}00Cse_11groundswell");
-        let dropped = format!("_RINvNtCsb_4core3ptr13drop_in_placeNCINvNv{PATH}0ECse_11groundswell");
-        let lent = format!("_RNCINvNvXs_Cs1_1aINtCs2_1bNCINvNv{PATH}0E0Cse_11groundswell");
-        let named = [future.as_str(), &made, &within, &dropped, &lent].map(is_lazy_hydration);
-        assert_eq!(named, [true, false, false, false, false]);
-        let shape = "_ZN79_$LT$T$u20$as$u20$tachys..view..any_view..IntoAny$GT$8into_any13hydrate_async";
-        assert!(is_lazy_hydration(&format!("{shape}28_$u7b$$u7b$closure$u7d$$u7d$17h0123456789abcdefE")));
-        assert!(!is_lazy_hydration(&format!("{shape}17h0123456789abcdefE")));
-    }
 }

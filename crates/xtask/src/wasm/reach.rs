@@ -20,6 +20,9 @@ pub struct Unreached {
     pub functions: Vec<u32>,
     /// The bytes of data, by the index of their segment.
     pub data: Vec<(usize, Range<usize>)>,
+    /// Where in the file the code has addresses of places in the sources, all of equal length. They are what panics tell, and
+    /// once nothing reads them one is as good as any other: functions that differ in nothing else are then the same.
+    pub places: Vec<Range<usize>>,
 }
 
 /// What of a module is not reached when the functions are cut out whose names `is_cut` says yes to. Fails when the module
@@ -31,15 +34,28 @@ pub fn unreached(module: &[u8], is_cut: impl Fn(&str) -> bool) -> Result<Unreach
         symbols: vec![false; module.symbols.len()],
         waiting: Vec::new(),
     };
+    let is_place: Vec<_> = (0..module.symbols.len()).map(|symbol| module.is_place(symbol)).collect();
     module.roots.iter().for_each(|root| reached.see(*root));
     while let Some(node) = reached.waiting.pop() {
         match node {
             Node::Function(index) => {
                 let name = module.names.get(&index).copied().unwrap_or_default();
                 if let Some(function) = module.function(index).filter(|_| !is_cut(name)) {
-                    function.calls.iter().for_each(|called| reached.see(Node::Function(*called)));
-                    module.follow(&module.in_code, &function.range, &mut reached);
+                    // What comes before a call of what is cut out, up to where the code could have gone another way, is
+                    // never passed, or not for long.
+                    let mut at = function.range.start;
+                    for call in &function.calls {
+                        if module.names.get(&call.called).is_some_and(|name| is_cut(name)) {
+                            module.follow(&module.in_code, &(at..call.since), &mut reached);
+                            at = call.before;
+                        }
+                        reached.see(Node::Function(call.called));
+                    }
+                    module.follow(&module.in_code, &(at..function.range.end), &mut reached);
                 }
+            }
+            Node::Symbol(symbol) if is_place[symbol] => {
+                reached.symbols[symbol] = false;
             }
             Node::Symbol(symbol) => {
                 if let Some(range) = module.range(symbol) {
@@ -52,7 +68,9 @@ pub fn unreached(module: &[u8], is_cut: impl Fn(&str) -> bool) -> Result<Unreach
         !**is_reached || is_cut(module.names.get(index).copied().unwrap_or_default())
     });
     let functions = left.map(|(index, _)| index).collect();
-    Ok(Unreached { functions, data: module.unreached_data(&reached.symbols) })
+    let places = module.addresses.iter().filter(|(_, symbol)| is_place[*symbol]);
+    let places = places.map(|(at, _)| module.code + at..module.code + at + ADDRESS_BYTES).collect();
+    Ok(Unreached { functions, data: module.unreached_data(&reached.symbols), places })
 }
 
 /// Something that refers and is referred to.
@@ -98,14 +116,29 @@ enum Symbol {
 struct Function {
     /// Where it is in the code section.
     range: Range<usize>,
-    calls: Vec<u32>,
+    calls: Vec<Call>,
+}
+
+struct Call {
+    called: u32,
+    /// Where in the code section the instructions begin that all come to this call.
+    since: usize,
+    /// Where those that come behind it begin.
+    before: usize,
 }
 
 /// A reference: where it is in its section, and to which symbol.
 type Reference = (usize, usize);
 
+/// How long the linker makes an address in code, whatever it is.
+const ADDRESS_BYTES: usize = 5;
+
 #[derive(Default)]
 struct Linked<'a> {
+    bytes: &'a [u8],
+    /// Where the sections begin.
+    code: usize,
+    data: usize,
     imported: usize,
     functions: Vec<Function>,
     names: HashMap<u32, &'a str>,
@@ -113,14 +146,15 @@ struct Linked<'a> {
     segments: Vec<Range<usize>>,
     symbols: Vec<Symbol>,
     in_code: Vec<Reference>,
+    /// Those that are constants in code, with nothing added to them.
+    addresses: Vec<Reference>,
     in_data: Vec<Reference>,
     roots: Vec<Node>,
 }
 
 impl<'a> Linked<'a> {
     fn read(bytes: &'a [u8]) -> Result<Self> {
-        let mut module = Self::default();
-        let (mut code, mut data) = (0, 0);
+        let mut module = Self { bytes, ..Self::default() };
         for payload in Parser::new(0).parse_all(bytes) {
             match payload? {
                 Payload::ImportSection(imports) => {
@@ -137,13 +171,13 @@ impl<'a> Linked<'a> {
                     }
                 }
                 Payload::StartSection { func, .. } => module.roots.push(Node::Function(func)),
-                Payload::CodeSectionStart { range, .. } => code = range.start,
-                Payload::CodeSectionEntry(body) => module.functions.push(function(&body, code)?),
+                Payload::CodeSectionStart { range, .. } => module.code = range.start,
+                Payload::CodeSectionEntry(body) => module.functions.push(function(&body, module.code)?),
                 Payload::DataSection(section) => {
-                    data = section.range().start;
+                    module.data = section.range().start;
                     for segment in section {
                         let segment = segment?;
-                        let end = segment.range.end - data;
+                        let end = segment.range.end - module.data;
                         module.segments.push(end - segment.data.len()..end);
                     }
                 }
@@ -151,7 +185,7 @@ impl<'a> Linked<'a> {
                 _ => {}
             }
         }
-        if module.symbols.is_empty() || code == 0 || data == 0 {
+        if module.symbols.is_empty() || module.code == 0 || module.data == 0 {
             bail!("the module does not say what refers to what: it was linked without --emit-relocs");
         }
         module.in_code.sort_unstable();
@@ -186,6 +220,10 @@ impl<'a> Linked<'a> {
                     // To a type, which is no symbol.
                     let is_to_symbol = !matches!(entry.ty, RelocationType::TypeIndexLeb);
                     let reference = (entry.offset as usize, entry.index as usize);
+                    if name == "reloc.CODE" && entry.ty == RelocationType::MemoryAddrSleb && entry.addend == 0
+                    {
+                        self.addresses.push(reference);
+                    }
                     match name {
                         "reloc.CODE" if is_to_symbol => self.in_code.push(reference),
                         "reloc.DATA" => self.in_data.push(reference),
@@ -222,6 +260,23 @@ impl<'a> Linked<'a> {
         let Symbol::Data { segment, start, size } = self.symbols[symbol] else { return None };
         let start = self.segments.get(segment)?.start + start;
         Some(start..start + size)
+    }
+
+    /// Whether a symbol is a place in the sources, `core::panic::Location`: a file's name, a line and a column.
+    fn is_place(&self, symbol: usize) -> bool {
+        const BYTES: usize = 16;
+        let Some(range) = self.range(symbol).filter(|range| range.len() == BYTES) else { return false };
+        let from = self.in_data.partition_point(|(at, _)| *at < range.start);
+        let referred: Vec<_> = self.in_data[from..].iter().take_while(|(at, _)| *at < range.end).collect();
+        let [(at, file)] = referred[..] else { return false };
+        let Some(name) = self.range(*file).map(|name| self.data + name.start..self.data + name.end) else {
+            return false;
+        };
+        let name = self.bytes[name].trim_ascii_end();
+        let name = name.strip_suffix(b"\0").unwrap_or(name);
+        let bytes = &self.bytes[self.data + range.start..self.data + range.end];
+        let length = bytes[4..8].iter().rev().fold(0, |length, byte| length << 8 | usize::from(*byte));
+        *at == range.start && name.len() == length && name.ends_with(b".rs")
     }
 
     /// Sees whatever is referred to from within a range.
@@ -263,16 +318,41 @@ impl<'a> Linked<'a> {
 /// A function, which may call others without the linker's saying so, if it is the linker's own.
 fn function(body: &FunctionBody<'_>, code: usize) -> Result<Function> {
     let mut calls = Vec::new();
-    for operator in body.get_operators_reader()? {
-        match operator.context("a function cannot be read")? {
-            Operator::Call { function_index } | Operator::RefFunc { function_index } => {
-                calls.push(function_index);
-            }
-            _ => {}
+    let range = body.range();
+    let mut since = range.start - code;
+    let mut operators = body.get_operators_reader()?;
+    while !operators.eof() {
+        let operator = operators.read().context("a function cannot be read")?;
+        let before = operators.original_position() - code;
+        if let Operator::Call { function_index: called } | Operator::RefFunc { function_index: called } =
+            operator
+        {
+            calls.push(Call { called, since, before });
+        }
+        if is_turn(&operator) {
+            since = before;
         }
     }
-    let range = body.range();
     Ok(Function { range: range.start - code..range.end - code, calls })
+}
+
+/// Whether code can go another way than on behind an instruction, or come from elsewhere.
+const fn is_turn(operator: &Operator<'_>) -> bool {
+    matches!(
+        operator,
+        Operator::Block { .. }
+            | Operator::Loop { .. }
+            | Operator::If { .. }
+            | Operator::Else
+            | Operator::End
+            | Operator::Br { .. }
+            | Operator::BrIf { .. }
+            | Operator::BrTable { .. }
+            | Operator::Return
+            | Operator::Unreachable
+            | Operator::Call { .. }
+            | Operator::CallIndirect { .. }
+    )
 }
 
 #[cfg(test)]
@@ -338,9 +418,15 @@ mod tests {
     fn what_a_function_alone_refers_to_goes_with_it() {
         let of = |cut: &str| unreached(&linked(), |name| name == cut).expect("a linked module");
         assert_eq!(of(""), Unreached::default());
-        assert_eq!(of("draw"), Unreached { functions: vec![1, 3, 4], data: vec![(0, 4..8)] });
-        assert_eq!(of("hidden"), Unreached { functions: vec![3, 4], data: Vec::new() });
-        assert_eq!(of("main"), Unreached { functions: vec![0, 1, 2, 3, 4], data: vec![(0, 0..8)] });
+        assert_eq!(
+            of("draw"),
+            Unreached { functions: vec![1, 3, 4], data: vec![(0, 4..8)], ..Unreached::default() }
+        );
+        assert_eq!(of("hidden"), Unreached { functions: vec![3, 4], ..Unreached::default() });
+        assert_eq!(
+            of("main"),
+            Unreached { functions: vec![0, 1, 2, 3, 4], data: vec![(0, 0..8)], ..Unreached::default() }
+        );
     }
 
     #[test]
