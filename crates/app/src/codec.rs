@@ -1,5 +1,5 @@
 //! How values travel between the server and the browser half: as JSON, which serde_json writes on both sides and the
-//! server reads with it. The browser half reads with [`read()`], whose code is a third of what serde_json makes of the
+//! server reads with it. The browser half reads with [`read()`], whose code is a tenth of what serde_json makes of the
 //! same types.
 
 mod call;
@@ -10,14 +10,30 @@ use leptos::prelude::SharedValue;
 use leptos::server::codee::{Decoder, Encoder};
 use leptos::server_fn::{Bytes, ContentType, Decodes, Encodes, Format, FormatType};
 use serde::Serialize;
+#[cfg(feature = "ssr")]
 use serde::de::DeserializeOwned;
 
 pub use call::Call;
-pub use read::read;
+pub use read::{Fields, FromFields, FromJson, Value, read};
+pub(crate) use read::{read_fields, read_variants, read_words};
 pub use resource::{Resource, resource};
 
+/// What one half writes and the other reads.
+#[cfg(feature = "ssr")]
+pub trait Travels: Serialize + DeserializeOwned + FromJson {}
+
+#[cfg(feature = "ssr")]
+impl<T: Serialize + DeserializeOwned + FromJson> Travels for T {}
+
+/// What one half writes and the other reads.
+#[cfg(not(feature = "ssr"))]
+pub trait Travels: Serialize + FromJson {}
+
+#[cfg(not(feature = "ssr"))]
+impl<T: Serialize + FromJson> Travels for T {}
+
 /// A value of the server's that comes along with the page.
-pub fn shared<T: Serialize + DeserializeOwned>(value: impl FnOnce() -> T) -> T {
+pub fn shared<T: Travels>(value: impl FnOnce() -> T) -> T {
     SharedValue::<T, JsonCodec>::new_with_encoding(value).into_inner()
 }
 
@@ -50,7 +66,7 @@ impl<T: DeserializeOwned> Decodes<T> for JsonCodec {
 }
 
 #[cfg(not(feature = "ssr"))]
-impl<T: DeserializeOwned> Decodes<T> for JsonCodec {
+impl<T: FromJson> Decodes<T> for JsonCodec {
     type Error = read::Unreadable;
 
     fn decode(bytes: Bytes) -> Result<T, Self::Error> {
@@ -78,7 +94,7 @@ impl<T: DeserializeOwned> Decoder<T> for JsonCodec {
 }
 
 #[cfg(not(feature = "ssr"))]
-impl<T: DeserializeOwned> Decoder<T> for JsonCodec {
+impl<T: FromJson> Decoder<T> for JsonCodec {
     type Error = read::Unreadable;
     type Encoded = str;
 

@@ -5,7 +5,7 @@ use leptos::prelude::{FromServerFnError, ServerFnErrorErr};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::codec::JsonCodec;
+use crate::codec::{JsonCodec, read_variants};
 
 /// Why a page or an action failed. What people read of it is `words::failure`.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
@@ -38,6 +38,17 @@ pub enum Failure {
         request_id: Option<String>,
     },
 }
+
+read_variants!(Failure {
+    SignedOut,
+    NotFound,
+    Forbidden(String),
+    Invalid(Vec<Problem>),
+    Conflict(String),
+    Refused(String),
+    Offline,
+    Internal { request_id },
+});
 
 impl Failure {
     /// The HTTP status that says the same.

@@ -5,7 +5,7 @@ use groundswell_types::editor::DraftRow;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::codec::shared;
+use crate::codec::{read_fields, shared};
 use crate::failure::Failure;
 
 /// Why a form came back, and what was in it. The server gives it as context to the page it renders.
@@ -20,6 +20,8 @@ pub struct Returned {
     /// The new program's name as it was typed.
     pub program_name: Option<String>,
 }
+
+read_fields!(Returned { failure, row_key, rows, program_name });
 
 impl Returned {
     /// A form that came back with nothing worth keeping in it.

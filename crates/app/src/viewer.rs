@@ -4,6 +4,8 @@ use groundswell_types::{Role, TeamId};
 use leptos::prelude::use_context;
 use serde::{Deserialize, Serialize};
 
+use crate::codec::read_fields;
+
 /// The person who is signed in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Viewer {
@@ -18,6 +20,8 @@ pub struct Viewer {
     /// Whether they can only sign in with a link, until they set a password.
     pub needs_password: bool,
 }
+
+read_fields!(Viewer { name, role, teams, team, needs_password });
 
 /// Whether the viewer may change what a page shows, given as context by the page. Whoever may not is shown no control that
 /// would be refused; the use cases refuse anyway.

@@ -3,20 +3,24 @@
 use std::pin::Pin;
 
 use leptos::prelude::{FromServerFnError, ServerFnErrorErr};
+#[cfg(feature = "ssr")]
+use leptos::server_fn::Http;
 use leptos::server_fn::client::Client;
+#[cfg(feature = "ssr")]
 use leptos::server_fn::codec::Post;
 use leptos::server_fn::error::IntoAppError;
 use leptos::server_fn::request::ClientReq;
 use leptos::server_fn::response::ClientRes;
 use leptos::server_fn::server::Server;
-use leptos::server_fn::{Bytes, ContentType, Decodes, Encodes, Http, Protocol};
+use leptos::server_fn::{Bytes, ContentType, Decodes, Encodes, Protocol};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::JsonCodec;
+use super::{JsonCodec, Travels};
 use crate::failure::Failure;
 
 /// JSON in the body of a `POST` request, and in its answer.
+#[cfg(feature = "ssr")]
 type Json = Http<Post<JsonCodec>, Post<JsonCodec>>;
 
 type Answer = Pin<Box<dyn Future<Output = Result<Bytes, Failure>> + Send>>;
@@ -28,7 +32,7 @@ pub struct Call;
 impl<I, O, C, S> Protocol<I, O, C, S, Failure> for Call
 where
     I: Serialize + DeserializeOwned + Send + 'static,
-    O: Serialize + DeserializeOwned + Send + 'static,
+    O: Travels + Send + 'static,
     C: Client<Failure>,
     S: Server<Failure>,
     S::Request: 'static,
@@ -43,7 +47,14 @@ where
         F: Fn(I) -> G + Send,
         G: Future<Output = Result<O, Failure>> + Send,
     {
-        <Json as Protocol<I, O, C, S, Failure>>::run_server(request, function)
+        #[cfg(feature = "ssr")]
+        return <Json as Protocol<I, O, C, S, Failure>>::run_server(request, function);
+        #[cfg(not(feature = "ssr"))]
+        {
+            // Nobody calls the browser.
+            drop((request, function));
+            std::future::pending()
+        }
     }
 
     fn run_client(path: &str, input: I) -> impl Future<Output = Result<O, Failure>> + Send {

@@ -7,10 +7,8 @@ use std::sync::Arc;
 
 use leptos::prelude::*;
 use leptos::server::codee::{Decoder, Encoder};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
-use super::JsonCodec;
+use super::{JsonCodec, Travels};
 
 type Fetched = Pin<Box<dyn Future<Output = Held> + Send>>;
 
@@ -28,7 +26,7 @@ impl<T> Clone for Resource<T> {
 
 impl<T> Copy for Resource<T> {}
 
-impl<T: DeserializeOwned + Clone + Send + Sync + 'static> IntoFuture for Resource<T> {
+impl<T: Travels + Clone + Send + Sync + 'static> IntoFuture for Resource<T> {
     type Output = T;
     type IntoFuture = Pin<Box<dyn Future<Output = T> + Send>>;
 
@@ -45,7 +43,7 @@ pub fn resource<T, S, F>(
     fetcher: impl Fn(S) -> F + Send + Sync + 'static,
 ) -> Resource<T>
 where
-    T: Serialize + DeserializeOwned + Send + Sync + 'static,
+    T: Travels + Send + Sync + 'static,
     S: PartialEq + Clone + Send + Sync + 'static,
     F: Future<Output = T> + Send + 'static,
 {
@@ -84,11 +82,11 @@ enum Held {
 }
 
 impl Held {
-    fn of<T: Serialize + Send + Sync + 'static>(value: T) -> Self {
+    fn of<T: Travels + Send + Sync + 'static>(value: T) -> Self {
         Self::Value(Arc::new(value))
     }
 
-    fn value<T: DeserializeOwned + Clone + 'static>(&self) -> T {
+    fn value<T: Travels + Clone + 'static>(&self) -> T {
         let value = match self {
             Self::Value(value) => value.as_any().downcast_ref::<T>().cloned(),
             Self::Text(text) => <JsonCodec as Decoder<T>>::decode(text).ok(),
@@ -104,14 +102,16 @@ trait AnyValue: Send + Sync {
     fn text(&self) -> Result<String, serde_json::Error>;
 }
 
-impl<T: Serialize + Send + Sync + 'static> AnyValue for T {
+impl<T: Travels + Send + Sync + 'static> AnyValue for T {
     fn as_any(&self) -> &dyn Any {
         self
     }
 
     #[cfg(feature = "ssr")]
     fn text(&self) -> Result<String, serde_json::Error> {
-        serde_json::to_string(self)
+        let text = serde_json::to_string(self)?;
+        debug_assert!(super::read::<T>(&text).is_ok(), "the browser half cannot read {text}");
+        Ok(text)
     }
 }
 

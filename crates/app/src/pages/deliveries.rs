@@ -7,7 +7,7 @@ use leptos_meta::Title;
 use serde::{Deserialize, Serialize};
 
 use crate::boxed::{Meanwhile, When, attr, awaited, drawn, effect, memo};
-use crate::codec::{Resource, resource};
+use crate::codec::{Resource, read_fields, resource};
 use crate::components::{FailureNotice, FailurePage, ProgramHead, SideLoading, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
@@ -49,6 +49,8 @@ struct Log {
     page: Result<DeliveryPage, Failure>,
     jobs: Vec<ResendJob>,
 }
+
+read_fields!(Log { panel, page, jobs });
 
 /// `/programs/{id}/deliveries`.
 #[component]

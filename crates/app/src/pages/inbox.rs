@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::live::keep_fresh;
 use crate::boxed::{Meanwhile, attr, awaited, drawn, memo};
-use crate::codec::{Resource, resource};
+use crate::codec::{Resource, read_fields, resource};
 use crate::components::{
     CopyButton, FailureNotice, FailurePage, Icon, ProgramHead, Shape, SideLoading, Step,
 };
@@ -34,6 +34,8 @@ struct Loaded {
     inbox: Inbox,
     may_edit: bool,
 }
+
+read_fields!(Loaded { program, inbox, may_edit });
 
 /// The URL of a program's inbox with that request open.
 fn url(program: &ProgramId, request: Option<InboxRequestId>) -> String {

@@ -10,7 +10,7 @@ use leptos_meta::Title;
 use serde::{Deserialize, Serialize};
 
 use crate::boxed::{Meanwhile, awaited, memo};
-use crate::codec::resource;
+use crate::codec::{read_fields, resource};
 use crate::components::{FailurePage, FirstStepsList, ProgramHead, Step};
 use crate::failure::Failure;
 use crate::functions::{self, respond};
@@ -65,6 +65,8 @@ pub struct Loaded {
     /// A sample of each event the program can have, as JSON.
     examples: Vec<(EventKind, String)>,
 }
+
+read_fields!(Loaded { panel, first_steps, test, generated, open, done, examples });
 
 /// What the query asks for.
 #[derive(Debug, Clone, PartialEq, Default)]

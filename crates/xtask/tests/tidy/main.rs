@@ -39,10 +39,7 @@ fn sqlx_is_named_only_in_the_store() {
 #[test]
 fn no_field_has_an_alias() {
     let offences = Tree::read().offences(&rules::ALIAS);
-    assert_none(
-        "crates/app/src/codec/read.rs takes fields by their place; give the field one name:",
-        &offences,
-    );
+    assert_none("crates/app/src/codec/read.rs knows a field by one name; give it one:", &offences);
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub const UNSAFE: Rule = Rule {
     tests_may: false,
 };
 
-/// The browser half finds a field by its place among the names that serde gives it, and an alias would be one of them.
+/// The browser half finds a field by the one name it has, and would not know an alias.
 pub const ALIAS: Rule =
     Rule { words: &["alias = \""], allowed: &["crates/xtask/tests/tidy/"], tests_may: true };
 
