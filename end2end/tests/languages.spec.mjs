@@ -99,3 +99,20 @@ for (const locale of ['de-DE', 'es-ES']) {
     });
   });
 }
+
+test.describe('without its texts', () => {
+  test.use({ expectedComplaints: [[/404|uncaught: Error: .*\.txt/], { option: true }] });
+
+  test('a page stays as the server made it, and can be used so', async ({ page, server }) => {
+    await page.route('**/pkg/*.txt', (route) => route.fulfill({ status: 404 }));
+    const failed = page.waitForEvent('pageerror');
+    await page.goto(`${server.url}/`);
+    await failed;
+    await page.getByLabel('Name').fill('Pied Piper');
+    await page.getByRole('radio', { name: /Affiliate/ }).check();
+    await page.getByRole('button', { name: 'Create program' }).click();
+    await expect(page.getByRole('link', { name: 'Webhooks' })).toBeVisible();
+    await expect(page.locator('html[data-hydrated]')).toHaveCount(0);
+    expect((await server.call('GET', '/campaigns')).campaigns).toHaveLength(1);
+  });
+});

@@ -41,8 +41,8 @@ pub fn shell(assets: SiteAssets) -> impl IntoView {
     let texts = &assets.texts[language() as usize];
     let start = format!(
         "import start, {{ hydrate }} from {js};\n\
-         const texts = fetch({}).then((answer) => answer.ok ? answer.text() : Promise.reject(answer.status));\n\
-         Promise.all([texts, start({{ module_or_path: {wasm} }})]).then(([texts]) => hydrate(texts));\n{SEEN}",
+         const said = (answer) => {{ if (!answer.ok) throw new Error(answer.url); return answer.text(); }};\n\
+         Promise.all([fetch({}).then(said), start({{ module_or_path: {wasm} }})]).then(([texts]) => hydrate(texts));\n{SEEN}",
         quoted(texts),
     );
     let browser_half = view! {
