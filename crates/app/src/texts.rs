@@ -48,7 +48,8 @@ impl Texts {
         language()
     }
 
-    // Once, not at every call.
+    #[expect(clippy::unused_self, reason = "there is one language here; the server has all")]
+    // Compiled once, not at every call.
     #[inline(never)]
     fn text(self, place: usize) -> &'static str {
         loaded::text(place)

@@ -129,7 +129,9 @@ fn cut(compiled: &Path) -> Result<Vec<u8>> {
     let unreached = reach::unreached(&bytes, |name| names::is_never_called(name) || names::is_panic(name))?;
     if let Some((first, others)) = unreached.places.split_first() {
         let place = bytes[first.clone()].to_vec();
-        others.iter().for_each(|other| bytes[other.clone()].copy_from_slice(&place));
+        for other in others {
+            bytes[other.clone()].copy_from_slice(&place);
+        }
     }
     // What LLVM wrote need not be checked.
     let mut module = ModuleConfig::new().strict_validate(false).parse(&bytes)?;
