@@ -16,6 +16,7 @@ use crate::stamps::{Stamp, fingerprint};
 use crate::workspace::{Profile, Workspace};
 
 mod names;
+mod order;
 mod reach;
 
 /// What rustc emits for wasm32 today and wasm-opt therefore has to accept; all browsers since 2023 do.
@@ -176,6 +177,7 @@ fn shrink(workspace: &Workspace, directory: &Path) -> Result<()> {
     // Again and again, as long as it finds something. The names stay until the functions are sorted by them. A function that
     // is called in one place stays apart: it is like others, and then compresses to a tenth of what it weighs in its caller.
     run(&["-Oz", "--converge", "--one-caller-inline-max-function-size=0", "--debuginfo"])?;
-    // What the compiler made of one generic function then stands together.
+    // What is most alike then stands together.
+    fs::write(&wasm, order::named_by_kind_and_size(&fs::read(&wasm)?)?)?;
     run(&["--reorder-functions-by-name", "--strip-debug", "--strip-producers"])
 }
