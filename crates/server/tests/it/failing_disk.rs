@@ -188,6 +188,7 @@ fn a_commit_waits_for_its_data_alone() {
     faults.begin("metadata");
     let ids = post_batch(&client, &program, 1_000);
     assert_eq!(ids.len(), 1_000);
+    server.kill();
     server.restart();
     client.join(&program, "afterwards");
 }
