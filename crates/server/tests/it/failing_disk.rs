@@ -190,7 +190,7 @@ fn a_commit_waits_for_its_data_alone() {
     assert_eq!(ids.len(), 1_000);
     server.kill();
     server.restart();
-    client.join(&program, "afterwards");
+    server.client().join(&program, "afterwards");
 }
 
 #[test]
