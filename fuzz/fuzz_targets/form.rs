@@ -4,6 +4,7 @@
 
 // The app itself is Leptos', which takes longer to compile than everything else together.
 #[path = "../../crates/app/src/forms/form.rs"]
+#[allow(dead_code)]
 mod form;
 #[path = "../../crates/app/src/intent.rs"]
 #[allow(dead_code)]

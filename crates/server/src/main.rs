@@ -26,6 +26,7 @@ mod log;
 mod mail;
 mod metrics;
 mod migrate;
+mod negotiation;
 mod nodes;
 mod oidc;
 mod origin;

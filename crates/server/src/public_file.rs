@@ -7,9 +7,10 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, CACHE_CONTROL, CONTENT_TYPE, ETAG,
-    IF_NONE_MATCH,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
+
+use crate::negotiation;
 
 /// See the module.
 #[derive(Debug, Clone)]
@@ -36,7 +37,7 @@ impl PublicFile {
 
     /// The file, or that the asker has it; `cache_control` says how long it may be kept.
     pub fn answer(&self, request: &HeaderMap, cache_control: &'static str) -> Response {
-        let mut response = if self.is_known_to(request) {
+        let mut response = if negotiation::has(request, self.tag.as_bytes()) {
             StatusCode::NOT_MODIFIED.into_response()
         } else {
             ([(CONTENT_TYPE, self.content_type.clone())], self.bytes.clone()).into_response()
@@ -48,17 +49,11 @@ impl PublicFile {
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("etag"));
         response
     }
-
-    /// RFC 9110, section 13.1.2: a list of tags, weak ones as good as strong ones, or a star.
-    fn is_known_to(&self, request: &HeaderMap) -> bool {
-        let known = request.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-        let mut tags = known.flat_map(|value| value.split(',')).map(str::trim);
-        tags.any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag).as_bytes() == self.tag.as_bytes())
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use http::header::IF_NONE_MATCH;
     use proptest::prelude::*;
 
     use super::*;

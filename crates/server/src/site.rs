@@ -11,13 +11,12 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use groundswell_app::{Language, SiteAssets};
-use http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
-};
+use http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
 
 use crate::headers::PICTURE;
+use crate::negotiation;
 
 /// All files of the site.
 #[derive(Clone)]
@@ -94,10 +93,9 @@ impl Site {
     pub fn file(&self, path: &str, request: &HeaderMap) -> Option<Response> {
         const IMMUTABLE: &str = "public, max-age=31536000, immutable";
         let file = self.files.get(path)?;
-        let accepts = request.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
         let (encoding, bytes) = match (&file.brotli, &file.gzip) {
-            (Some(brotli), _) if accepts.contains("br") => (Some("br"), brotli),
-            (_, Some(gzip)) if accepts.contains("gzip") => (Some("gzip"), gzip),
+            (Some(brotli), _) if negotiation::takes(request, "br") => (Some("br"), brotli),
+            (_, Some(gzip)) if negotiation::takes(request, "gzip") => (Some("gzip"), gzip),
             _ => (None, &file.plain),
         };
         let mut response = (StatusCode::OK, Body::from(bytes.clone())).into_response();

@@ -16,8 +16,16 @@ use anyhow::{Context, Result, anyhow, bail};
 /// The variables that `cargo run` gives the program it starts. Some build scripts ask Cargo to run
 /// them again when one of these changes, so a Cargo that inherited them would build again what the
 /// developer's own Cargo had built, and the other way round.
-const SET_BY_CARGO_RUN: [&str; 6] =
-    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "OUT_DIR"];
+const SET_BY_CARGO_RUN: [&str; 7] = [
+    "CARGO_PKG_",
+    "CARGO_MANIFEST_",
+    "CARGO_BIN_",
+    "CARGO_CRATE_NAME",
+    "CARGO_PRIMARY_PACKAGE",
+    "OUT_DIR",
+    // From `.cargo/config.toml`, where every Cargo that is started here finds it.
+    "LIBSQLITE3_FLAGS",
+];
 
 /// The Cargo that started this program, else the one on the path.
 pub fn cargo() -> PathBuf {

@@ -27,6 +27,7 @@ const TRICKLE: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Attack {
     Slow,
+    Anonymous,
     Idle,
     Large,
     SignIns,
@@ -93,13 +94,15 @@ impl Score {
 
 impl Attack {
     /// All, in the order of the report.
-    pub const ALL: [Self; 5] = [Self::Slow, Self::Idle, Self::Large, Self::SignIns, Self::Bomb];
+    pub const ALL: [Self; 6] =
+        [Self::Slow, Self::Anonymous, Self::Idle, Self::Large, Self::SignIns, Self::Bomb];
 
     /// What people read.
     pub fn title(self, options: &Options) -> String {
         let connections = options.connections;
         match self {
             Self::Slow => format!("{} slow heads and {} slow bodies", connections / 2, connections / 20),
+            Self::Anonymous => format!("{connections} slow sign-ins"),
             Self::Idle => format!("{connections} idle connections"),
             Self::Large => "1 MiB events at full rate, 16 connections".to_owned(),
             Self::SignIns => format!("{} wrong sign-ins from 50 addresses", options.sign_ins),
@@ -112,7 +115,11 @@ impl Attack {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             match self {
-                Self::Slow => slow(options.connections, victim, score).await,
+                Self::Slow => slow_with_key(options.connections, victim, score).await,
+                Self::Anonymous => {
+                    let begun = form(victim, 1_000, "email=");
+                    slow(options.connections, |_| begun.as_bytes(), (victim, score)).await
+                }
                 Self::Idle => idle(options.connections, victim, score).await,
                 Self::Large => repeat(16, &large(victim), victim, score).await,
                 Self::SignIns => sign_ins(options.sign_ins, victim, score).await,
@@ -211,15 +218,24 @@ async fn idle(connections: u64, victim: &Victim, score: &Score) -> Result<()> {
     Ok(())
 }
 
-/// Heads and bodies that come a byte at a time, for ever.
-async fn slow(connections: u64, victim: &Victim, score: &Score) -> Result<()> {
+/// Heads that come a byte at a time, and bodies of somebody who has a key.
+async fn slow_with_key(connections: u64, victim: &Victim, score: &Score) -> Result<()> {
     let heads = connections / 2;
     let body = head(victim, "", 1 << 20);
     let begun = format!("GET /healthz HTTP/1.1\r\nhost: {}\r\nx: ", victim.address).into_bytes();
+    let request = |number| if number < heads { &begun[..] } else { &body[..] };
+    slow(heads + connections / 20, request, (victim, score)).await
+}
+
+/// What is begun so, by number, goes on a byte at a time, for ever.
+async fn slow<'a>(
+    all: u64,
+    begun: impl Fn(u64) -> &'a [u8],
+    (victim, score): (&Victim, &Score),
+) -> Result<()> {
     let opened = AtomicU64::new(0);
-    let all = heads + connections / 20;
     let one = async |number: u64| -> Result<()> {
-        let request = if number < heads { &begun } else { &body };
+        let request = begun(number);
         while !score.is_over() {
             let mut stream = TcpStream::connect(victim.address).await.context("it does not listen")?;
             let mut is_open = stream.write_all(request).await.is_ok();
@@ -237,6 +253,15 @@ async fn slow(connections: u64, victim: &Victim, score: &Score) -> Result<()> {
     futures::future::try_join_all((0..all).map(one)).await.map(drop)
 }
 
+/// What a browser posts to sign in; `body` may be the beginning of what it announces.
+fn form(victim: &Victim, length: usize, body: &str) -> String {
+    let address = victim.address;
+    format!(
+        "POST /sign-in HTTP/1.1\r\nhost: {address}\r\norigin: http://{address}\r\nsec-fetch-site: same-origin\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    )
+}
+
 /// Wrong passwords for many accounts, from many addresses, each on a connection of its own, as fast as they are answered.
 async fn sign_ins(count: u64, victim: &Victim, score: &Score) -> Result<()> {
     const AT_ONCE: usize = 64;
@@ -250,12 +275,7 @@ async fn sign_ins(count: u64, victim: &Victim, score: &Score) -> Result<()> {
             let own = u8::try_from(number % 50)? + 2;
             socket.bind((Ipv4Addr::new(127, 0, 0, own), 0).into())?;
             let body = format!("email=person{}%40example.com&password=wrong-{number}", number % 1_000);
-            let request = format!(
-                "POST /sign-in HTTP/1.1\r\nhost: {address}\r\norigin: http://{address}\r\nsec-fetch-site: same-origin\r\n\
-                 content-type: application/x-www-form-urlencoded\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}",
-                address = victim.address,
-                length = body.len(),
-            );
+            let request = form(victim, body.len(), &body);
             let mut stream = socket.connect(victim.address).await.context("it does not listen")?;
             stream.write_all(request.as_bytes()).await?;
             let status = timeout(PATIENCE, status(&mut stream)).await.context("there was no answer")?;

@@ -87,38 +87,37 @@ fn unescaped(text: &str) -> Cow<'_, str> {
     Cow::Owned(String::from_utf16_lossy(&units))
 }
 
+/// A request with these headers and this body, for tests and fuzzers.
+#[cfg(any(test, fuzzing))]
+pub(super) fn request(headers: &[(&str, &str)], body: &[u8]) -> InboxRequestRecord {
+    use groundswell_types::{HeaderView, InboxRequestId, ProgramId, SchemeCheck, SignatureCheck};
+
+    let header =
+        |(name, value): &(&str, &str)| HeaderView { name: (*name).to_owned(), value: (*value).to_owned() };
+    InboxRequestRecord {
+        id: InboxRequestId::from_number(1),
+        program_id: ProgramId::parse("p").expect("an id"),
+        received_at_ms: 1,
+        method: "POST".to_owned(),
+        is_own: false,
+        webhook_id: None,
+        event: None,
+        check: SignatureCheck {
+            webhook_id: None,
+            product: SchemeCheck::Missing,
+            standard: SchemeCheck::Missing,
+        },
+        headers: headers.iter().map(header).collect(),
+        body: bytes::Bytes::copy_from_slice(body),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use groundswell_types::{
-        HeaderView, InboxRequestId, ProgramId, SchemeCheck, SignatureCheck, Subject, SubjectKind,
-    };
+    use groundswell_types::{Subject, SubjectKind};
 
-    use super::is_about;
+    use super::{is_about, request};
     use crate::store::InboxRequestRecord;
-
-    fn request(headers: &[(&str, &str)], body: &[u8]) -> InboxRequestRecord {
-        let header = |(name, value): &(&str, &str)| HeaderView {
-            name: (*name).to_owned(),
-            value: (*value).to_owned(),
-        };
-        InboxRequestRecord {
-            id: InboxRequestId::from_number(1),
-            program_id: ProgramId::parse("p").expect("an id"),
-            received_at_ms: 1,
-            method: "POST".to_owned(),
-            is_own: false,
-            webhook_id: None,
-            event: None,
-            check: SignatureCheck {
-                webhook_id: None,
-                product: SchemeCheck::Missing,
-                standard: SchemeCheck::Missing,
-            },
-            headers: headers.iter().map(header).collect(),
-            body: Bytes::copy_from_slice(body),
-        }
-    }
 
     fn by(kind: SubjectKind, text: &str) -> impl Fn(&str) -> bool {
         let subject = Subject::parse(kind, text).expect("is one");

@@ -177,6 +177,22 @@ fn a_failed_fsync_ends_the_process_whoever_wrote() {
     assert_eq!(server.wait(Duration::from_secs(30)).code(), Some(1));
 }
 
+/// With the time of the file's last change there would be a second block to write for each, or a journal's commit to wait for
+/// (`.cargo/config.toml`).
+#[test]
+fn a_commit_waits_for_its_data_alone() {
+    let faults = Faults::new();
+    let mut server = faults.server();
+    let client = server.client();
+    let program = client.program("REFERRAL");
+    faults.begin("metadata");
+    let ids = post_batch(&client, &program, 1_000);
+    assert_eq!(ids.len(), 1_000);
+    server.kill();
+    server.restart();
+    server.client().join(&program, "afterwards");
+}
+
 #[test]
 fn a_full_disk_refuses_events_with_507_goes_on_delivering_and_loses_nothing() {
     const EVENTS: usize = 90;

@@ -1,5 +1,5 @@
-/* Preloaded into the server by its tests: a disk on which fsync fails while the file `fsync` stands in the directory
- * named by FAULTS_DIRECTORY, on which no file of the database can grow while `full` stands there, and on which each fsync
+/* Preloaded into the server by its tests: a disk on which fsync and fdatasync fail while the file `fsync` stands in the
+ * directory named by FAULTS_DIRECTORY, and fsync alone while `metadata` does, on which no file of the database can grow while `full` stands there, and on which each fsync
  * takes more than a second while `slow` does. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -67,7 +67,7 @@ static int is_full_here(int fd, size_t count) {
 int fsync(int fd) {
     REAL(fsync);
     take_time(fd);
-    return fails("fsync", fd, EIO) ? -1 : real(fd);
+    return fails("fsync", fd, EIO) || fails("metadata", fd, EIO) ? -1 : real(fd);
 }
 
 int fdatasync(int fd) {
