@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 pub use call::Call;
 pub use read::{Fields, FromFields, FromJson, Value, read};
-pub(crate) use read::{read_fields, read_variants, read_words};
+pub(crate) use read::{read_fields, read_variants};
 pub use resource::{Resource, resource};
 
 /// What one half writes and the other reads.

@@ -7,8 +7,6 @@ use groundswell_types::EventKind;
 use groundswell_types::editor::Side;
 use serde::{Deserialize, Serialize};
 
-use crate::codec::read_words;
-
 /// What is to be done with the Webhooks panel, after what is typed was saved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Intent {
@@ -152,8 +150,6 @@ pub enum Done {
     /// A version of the history is the draft.
     Restored,
 }
-
-read_words!(Done { Published, OldSecretEnded, Enabled, Restored });
 
 impl Done {
     const ALL: [Self; 4] = [Self::Published, Self::OldSecretEnded, Self::Enabled, Self::Restored];

@@ -10,7 +10,7 @@ mod value;
 use std::fmt;
 
 pub use value::{Fields, FromFields, FromJson, Value};
-pub(crate) use value::{read_fields, read_variants, read_words};
+pub(crate) use value::{read_fields, read_variants};
 
 /// The text is not JSON, or not of that type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! The types of other crates that travel.
+//! The types that travel and are declared without a word of the codec: those of other crates, and one that the fuzzers include
+//! as it stands.
 
 use groundswell_types::editor::{
     ChangedBy, Conflict, DeliveryPage, DisabledStatus, DraftRow, DraftSaved, FieldValue, FirstStep,
@@ -12,6 +13,8 @@ use groundswell_types::{
     ResendJobId, ResendState, ResponseView, RetentionDays, Role, SchemeCheck, SecretOverlap, SignatureCheck,
     TeamId, TestId, TestView, WebhookId,
 };
+
+use crate::intent::Done;
 
 use super::value::{Fields, FromFields, FromJson, Value, read_fields, read_variants, read_words};
 
@@ -45,6 +48,7 @@ read_as! {
 
 read_words!(ChangedBy { Editor, Rest, Server });
 read_words!(DeliveryState { Waiting, Sending, Delivered, Retrying, Held, Parked, Undeliverable, Cancelled });
+read_words!(Done { Published, OldSecretEnded, Enabled, Restored });
 read_words!(EventKind {
     ParticipantReachedAGoal,
     NewParticipantAdded,
