@@ -6,7 +6,7 @@
 use std::fmt::Display;
 
 use groundswell_types::{
-    DeliveryId, EventId, EventKind, InvalidUrl, PayloadUrl, ProgramId, RateLimit, ResendJobId, Scopes,
+    DeliveryId, EventId, EventKind, InvalidUrl, NoticeId, PayloadUrl, ProgramId, RateLimit, ResendJobId, Scopes,
     Secret, StatusRange, TestId, WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
 };
 use libfuzzer_sys::fuzz_target;
@@ -16,6 +16,7 @@ fuzz_target!(|text: &str| {
     survives(text, |text| DeliveryId::parse(text).ok());
     survives(text, |text| TestId::parse(text).ok());
     survives(text, |text| ResendJobId::parse(text).ok());
+    survives(text, |text| NoticeId::parse(text).ok());
     survives(text, |text| ProgramId::parse(text).ok());
     survives(text, |text| WebhookId::parse(text).ok());
     survives(text, |text| WebhookName::parse(text).ok());

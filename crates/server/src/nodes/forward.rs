@@ -15,6 +15,7 @@ use groundswell_engine::clock::Stopwatch;
 use groundswell_types::ErrorCode;
 use http::HeaderMap;
 
+use super::is_alive;
 use super::key::NodeKey;
 use super::leader::{self, Sent, send};
 use super::passed_on::{NotOfANode, take_mark, target};
@@ -89,7 +90,8 @@ impl Forward {
             let refusal = Failed::new(ErrorCode::BadRequest, why).into();
             return Course::Answered(refuse(state, request.into_parts().0, refusal).await);
         }
-        let passed_on = match take_mark(engine, &self.key, &mut request).await {
+        let lives = |node| is_alive(engine, node);
+        let passed_on = match take_mark(&self.key, &mut request, lives).await {
             Ok(peer) => peer,
             Err(NotOfANode) => {
                 return Course::Answered(refuse(state, request.into_parts().0, Refusal::Misdirected).await);

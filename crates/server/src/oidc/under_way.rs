@@ -122,12 +122,36 @@ impl Seal {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
     use super::*;
 
     const NOW_MS: i64 = 1_800_000_000_000;
 
     fn sign_in(next: &str) -> Purpose {
         Purpose::SignIn { next: next.to_owned() }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_opens_that_was_not_sealed(
+            text in prop_oneof![any::<String>(), any::<Vec<u8>>().prop_map(|data| BASE64.encode(data))],
+            next: String,
+            at: Index,
+            byte: u8,
+        ) {
+            let seal = Seal::new();
+            prop_assert_eq!(seal.open(&text, NOW_MS), None);
+            let under_way = UnderWay::begin(sign_in(&next), NOW_MS);
+            let sealed = seal.close(&under_way);
+            prop_assert_eq!(seal.open(&sealed, NOW_MS), Some(under_way));
+            let mut data = BASE64.decode(&sealed).expect("it was encoded so");
+            let at = at.index(data.len());
+            prop_assume!(data[at] != byte);
+            data[at] = byte;
+            prop_assert_eq!(seal.open(&BASE64.encode(data), NOW_MS), None);
+        }
     }
 
     #[test]
