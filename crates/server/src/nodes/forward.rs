@@ -15,13 +15,12 @@ use groundswell_engine::clock::Stopwatch;
 use groundswell_types::ErrorCode;
 use http::HeaderMap;
 
-use super::is_alive;
 use super::key::NodeKey;
 use super::leader::{self, Sent, send};
 use super::passed_on::{NotOfANode, take_mark, target};
 use super::pool::{Pool, pool};
 use super::refusal::{Refusal, refuse};
-use super::{SAY, Words};
+use super::{SAY, Words, is_alive};
 use crate::client_address::Peer;
 use crate::http::AppState;
 use crate::rest::{BodyRoom, Failed};
