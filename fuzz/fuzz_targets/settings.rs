@@ -6,8 +6,8 @@
 use std::fmt::Display;
 
 use groundswell_types::{
-    DeliveryId, EventId, EventKind, InvalidUrl, NoticeId, PayloadUrl, ProgramId, RateLimit, ResendJobId, Scopes,
-    Secret, StatusRange, TestId, WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
+    DeliveryId, EventId, EventKind, InvalidUrl, NoticeId, PayloadUrl, ProgramId, RateLimit, ResendJobId,
+    Scopes, Secret, StatusRange, TestId, WebhookHeaders, WebhookId, WebhookName, WebhookTimeout,
 };
 use libfuzzer_sys::fuzz_target;
 
