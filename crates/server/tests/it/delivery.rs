@@ -4,6 +4,7 @@
 mod answers;
 mod failing;
 mod headers;
+mod https;
 mod overlaps;
 mod resends;
 mod retention;

@@ -4,6 +4,7 @@
 mod activity;
 mod audit;
 mod browser;
+mod certificates;
 mod cli;
 mod client;
 mod connections;

@@ -6,10 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
+use crate::certificates::Certificates;
 use crate::waiting;
 
 /// How it is spoken to.
@@ -30,35 +29,6 @@ pub struct MailServer {
     port: u16,
     letters: Arc<Mutex<Vec<Value>>>,
     certificates: Option<Certificates>,
-}
-
-/// A certificate for this machine, and the authority that it is from.
-struct Certificates {
-    directory: TempDir,
-}
-
-impl Certificates {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
-        let mut authority = CertificateParams::new(Vec::new()).expect("good parameters");
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().expect("a key");
-        let authority = CertifiedIssuer::self_signed(authority, key).expect("an authority");
-        let key = KeyPair::generate().expect("a key");
-        let own = CertificateParams::new(["127.0.0.1".to_owned()]).expect("good parameters");
-        let own = own.signed_by(&key, &authority).expect("a certificate");
-        let write = |name: &str, text: String| {
-            std::fs::write(directory.path().join(name), text).expect("is written");
-        };
-        write("authority.pem", authority.pem());
-        write("certificate.pem", own.pem());
-        write("key.pem", key.serialize_pem());
-        Self { directory }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
 }
 
 impl MailServer {
