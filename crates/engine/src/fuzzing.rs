@@ -4,6 +4,7 @@ use bytes::Bytes;
 use groundswell_types::{HeaderView, Problem, ProgramId, Secret, SignatureCheck, Subject};
 use url::Url;
 
+use crate::delivery::sender;
 use crate::{drafts, erasures, events, id, inbox, store};
 
 /// The bytes that a receiver gets of an event, or what is wrong with it.
@@ -49,4 +50,10 @@ pub fn event_is_about(body: &[u8], subject: &Subject) -> bool {
 /// Whether an erasure takes what was posted to an inbox to be about somebody.
 pub fn posted_is_about(body: &[u8], subject: &Subject) -> bool {
     erasures::fuzzing::posted_is_about(body, subject)
+}
+
+/// The head's lines and the body of what a receiver answers, or nothing when it is not HTTP; panics when it depends on the pieces in
+/// which it comes, one of them of that length.
+pub fn response(answer: &[u8], length: usize) -> Option<(String, Vec<u8>)> {
+    sender::read_for_fuzzing(answer, length)
 }

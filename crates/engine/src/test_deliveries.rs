@@ -136,10 +136,8 @@ fn sample_body(entry: &ProgramEntry, event: EventKind, now_ms: i64) -> Bytes {
 
 /// What a request is sent with, for people: the values of the webhook's own headers are secrets.
 pub(crate) fn shown_headers(outgoing: &Outgoing<'_>) -> Vec<HeaderView> {
-    let ours = Sender::headers(outgoing).map(|(name, value)| HeaderView {
-        name: name.as_str().to_owned(),
-        value: String::from_utf8_lossy(value.as_bytes()).into_owned(),
-    });
+    let ours = Sender::headers(outgoing)
+        .map(|(name, value)| HeaderView { name: name.to_owned(), value: value.to_owned() });
     ours.chain(outgoing.own.iter().map(|(name, _)| HeaderView::masked(name.as_str()))).collect()
 }
 

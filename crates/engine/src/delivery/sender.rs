@@ -2,7 +2,9 @@
 
 mod client;
 mod connect;
+mod connection;
 mod names;
+mod response;
 
 use std::error::Error as StdError;
 use std::sync::Arc;
@@ -10,14 +12,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use groundswell_types::FailureClass;
-use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
-use http::{Method, Request, Uri};
-use http_body_util::Full;
+use http::header::ACCEPT;
 use thiserror::Error;
 use url::{Position, Url};
 
-use self::client::{Answer, Client, Trouble};
+use self::client::{Client, Trouble};
 use self::connect::{Connector, NotConnected, Unresolvable};
+use self::connection::Request;
 use self::names::{Names, SystemNames};
 use super::guard::{Guard, Reach};
 use super::outcome::Exchange;
@@ -29,13 +30,7 @@ use groundswell_types::signature::SignedHeaders;
 /// At most this much of a response's body is read and kept.
 pub const MAX_RESPONSE_BODY: usize = 16 * 1024;
 
-/// At most this much of a response's head is kept.
-const MAX_RESPONSE_HEAD: usize = 8 * 1024;
-
-const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
-const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
-const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
-const GROWSURF_SIGNATURE: HeaderName = HeaderName::from_static("growsurf-signature");
+const CLOSED: &str = "The receiver closed the connection before it had answered.";
 
 const USER_AGENT: &str = concat!("Groundswell/", env!("CARGO_PKG_VERSION"));
 
@@ -98,20 +93,20 @@ impl Sender {
     }
 
     /// The headers a request is sent with but for the webhook's own, in order, for sending and for showing.
-    pub fn headers(outgoing: &Outgoing<'_>) -> impl Iterator<Item = (HeaderName, HeaderValue)> {
+    pub fn headers<'a>(outgoing: &Outgoing<'a>) -> impl Iterator<Item = (&'static str, &'a str)> {
         let signed = outgoing.headers;
-        // What we make is printable ASCII.
-        let value = |text: &str| HeaderValue::from_str(text).ok();
         [
-            (CONTENT_TYPE, Some(HeaderValue::from_static("application/json"))),
-            (http::header::USER_AGENT, Some(HeaderValue::from_static(USER_AGENT))),
-            (WEBHOOK_ID, value(outgoing.id)),
-            (WEBHOOK_TIMESTAMP, value(&signed.timestamp)),
-            (WEBHOOK_SIGNATURE, signed.standard.as_deref().and_then(value)),
-            (GROWSURF_SIGNATURE, signed.product.as_deref().and_then(value)),
+            ("content-type", Some("application/json")),
+            ("user-agent", Some(USER_AGENT)),
+            ("webhook-id", Some(outgoing.id)),
+            ("webhook-timestamp", Some(signed.timestamp.as_str())),
+            ("webhook-signature", signed.standard.as_deref()),
+            ("growsurf-signature", signed.product.as_deref()),
         ]
         .into_iter()
         .filter_map(|(name, value)| Some((name, value?)))
+        // What we make is printable ASCII.
+        .filter(|(_, value)| value.bytes().all(|byte| matches!(byte, b' '..=b'~')))
     }
 
     /// Sends one request and reads the answer, all within the deadline. Never fails: what goes wrong is the result.
@@ -126,23 +121,19 @@ impl Sender {
         exchanged
     }
 
-    async fn exchange(&self, url: &Url, request: Request<Full<Bytes>>, deadline: Deadline) -> Exchanged {
+    async fn exchange(&self, url: &Url, request: Request, deadline: Deadline) -> Exchanged {
         let watch = deadline.watch;
         let mut answer = match deadline.keep(self.client.send(url, request)).await {
             Ok(answer) => answer,
             Err((class, detail)) => return failed(class, detail, watch),
         };
-        let status = answer.head.status.as_u16();
         let is_restricted = answer.reached() == Reach::Allowed;
-        let headers = &answer.head.headers;
-        let header = |name: HeaderName| {
-            headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
-        };
+        let said = &mut answer.head;
+        let (status, is_head_cut, head) = (said.status, said.is_cut, std::mem::take(&mut said.lines));
+        let (content_type, retry_after) = (said.content_type.take(), said.retry_after.take());
         // What is said of an answer, everybody may read; its words, not everybody.
-        let location = if is_restricted { None } else { header(LOCATION) };
-        let (content_type, retry_after) = (header(CONTENT_TYPE), header(RETRY_AFTER));
-        let (head, is_head_cut) = keep_head(headers);
-        let (body, is_body_cut) = match deadline.keep(read_capped(&mut answer)).await {
+        let location = said.location.take().filter(|_| !is_restricted);
+        let (body, is_body_cut) = match deadline.keep(answer.read(MAX_RESPONSE_BODY)).await {
             Ok(read) => read,
             // It is no answer, but when to come again the receiver has said.
             Err((class, detail)) => {
@@ -198,52 +189,35 @@ impl Deadline {
     }
 }
 
-/// The request as it goes out; `None` when the URL has no place in one.
-fn request(outgoing: &Outgoing<'_>) -> Option<Request<Full<Bytes>>> {
+/// The request as it goes out (RFC 9112, section 3); `None` when the URL has no place in one.
+fn request(outgoing: &Outgoing<'_>) -> Option<Request> {
     let url = outgoing.url;
-    let mut request = Request::new(Full::new(outgoing.body.clone()));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = Uri::try_from(&url[Position::BeforePath..Position::AfterQuery]).ok()?;
-    let headers = request.headers_mut();
-    headers.reserve(8 + outgoing.own.len());
-    headers.insert(HOST, HeaderValue::from_str(&url[Position::BeforeHost..Position::AfterPort]).ok()?);
-    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-    headers.extend(Sender::headers(outgoing));
-    // None of those above may have been saved as the webhook's own, but `accept`, which is the owner's to change.
+    let is_word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let target = Some(&url[Position::BeforePath..Position::AfterQuery]).filter(|target| is_word(target))?;
+    let host = Some(&url[Position::BeforeHost..Position::AfterPort]).filter(|host| is_word(host))?;
+    // With room for a body of usual size.
+    let mut head = Vec::with_capacity(2_048);
+    for part in ["POST ", target, " HTTP/1.1\r\nhost: ", host, "\r\n"] {
+        head.extend_from_slice(part.as_bytes());
+    }
+    // It is the only one that may have been saved as the webhook's own.
+    if !outgoing.own.iter().any(|(name, _)| name == ACCEPT) {
+        head.extend_from_slice(b"accept: */*\r\n");
+    }
+    let mut line = |name: &str, value: &[u8]| {
+        for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+            head.extend_from_slice(part);
+        }
+    };
+    for (name, value) in Sender::headers(outgoing) {
+        line(name, value.as_bytes());
+    }
     for (name, value) in outgoing.own.iter() {
-        headers.insert(name.clone(), value.clone());
+        line(name.as_str(), value.as_bytes());
     }
-    Some(request)
-}
-
-/// Reads at most [`MAX_RESPONSE_BODY`]; says whether there was more.
-async fn read_capped(answer: &mut Answer) -> Result<(Bytes, bool), Trouble> {
-    // Copied, and with no room to spare: a chunk keeps the connection's whole buffer from being used again.
-    let mut kept = Vec::new();
-    while let Some(chunk) = answer.chunk().await? {
-        let room = MAX_RESPONSE_BODY - kept.len();
-        let taken = &chunk[..chunk.len().min(room)];
-        kept.reserve_exact(taken.len());
-        kept.extend_from_slice(taken);
-        if chunk.len() > room {
-            return Ok((kept.into(), true));
-        }
-    }
-    Ok((kept.into(), false))
-}
-
-fn keep_head(headers: &HeaderMap) -> (String, bool) {
-    let mut kept = String::with_capacity(256);
-    for (name, value) in headers {
-        let value = String::from_utf8_lossy(value.as_bytes());
-        if kept.len() + name.as_str().len() + value.len() > MAX_RESPONSE_HEAD {
-            return (kept, true);
-        }
-        for part in [name.as_str(), ": ", &value, "\n"] {
-            kept.push_str(part);
-        }
-    }
-    (kept, false)
+    line("content-length", outgoing.body.len().to_string().as_bytes());
+    head.extend_from_slice(b"\r\n");
+    Some(Request::new(head, outgoing.body.clone()))
 }
 
 /// The names and values of a response's head as it is kept.
@@ -271,10 +245,15 @@ fn classify(trouble: &Trouble) -> (FailureClass, String) {
             return (FailureClass::Blocked, format!("{forbidden}."));
         }
         Trouble::Connect(NotConnected::Failed { reached, .. }) => *reached,
-        Trouble::Connect(NotConnected::Timeout) | Trouble::Exchange(_) => None,
+        Trouble::Closed => return (FailureClass::Broken, CLOSED.to_owned()),
+        Trouble::Malformed(_) => return (FailureClass::Broken, "What came back is not HTTP.".to_owned()),
+        Trouble::Connect(NotConnected::Timeout) | Trouble::Broken(_) => None,
     };
-    let mut cause = trouble.source();
-    let is_connecting = !matches!(trouble, Trouble::Exchange(_));
+    let is_connecting = !matches!(trouble, Trouble::Broken(_));
+    let mut cause = match trouble {
+        Trouble::Broken(error) => Some(error as &(dyn StdError + 'static)),
+        _ => trouble.source(),
+    };
     while let Some(current) = cause {
         if current.is::<Unresolvable>() {
             return (FailureClass::Dns, "The host name does not resolve to a public address.".to_owned());
@@ -295,10 +274,8 @@ fn classify(trouble: &Trouble) -> (FailureClass, String) {
         Trouble::Connect(NotConnected::Timeout) => {
             (FailureClass::Timeout, "The connection was not made in time.".to_owned())
         }
-        Trouble::Connect(_) => (FailureClass::Connect, "The connection could not be made.".to_owned()),
-        Trouble::Exchange(_) => {
-            (FailureClass::Broken, "The connection broke, or what came back is not HTTP.".to_owned())
-        }
+        _ if is_connecting => (FailureClass::Connect, "The connection could not be made.".to_owned()),
+        _ => (FailureClass::Broken, CLOSED.to_owned()),
     }
 }
 
@@ -326,8 +303,18 @@ fn classify_io(io: &std::io::Error, is_connecting: bool) -> (FailureClass, Strin
             (FailureClass::Connect, "The network does not lead to that host.".to_owned())
         }
         _ if is_connecting => (FailureClass::Connect, "The connection could not be made.".to_owned()),
-        _ => (FailureClass::Broken, "The receiver closed the connection before it had answered.".to_owned()),
+        _ => (FailureClass::Broken, CLOSED.to_owned()),
     }
+}
+
+/// See `fuzzing`.
+#[cfg(fuzzing)]
+pub(crate) fn read_for_fuzzing(answer: &[u8], length: usize) -> Option<(String, Vec<u8>)> {
+    let at_once = response::read_in_pieces(answer, std::iter::empty());
+    assert_eq!(at_once, response::read_in_pieces(answer, std::iter::repeat(1)));
+    assert_eq!(at_once, response::read_in_pieces(answer, std::iter::repeat(length)));
+    let read = at_once.ok()?;
+    Some((read.head?.lines, read.body))
 }
 
 #[cfg(test)]

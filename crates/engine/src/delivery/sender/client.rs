@@ -1,27 +1,22 @@
 //! HTTP/1.1 over connections that are kept warm.
 //!
-//! The task that sends also drives the connection: it polls hyper's connection and its own request in turns. A client
-//! with a task for each connection hands every request over to another task and every answer back, which costs more
-//! than the request itself. An idle connection is polled by nobody, so it is tried before it is used again.
+//! The task that sends also writes and reads. A client with a task for each connection hands every request over to another
+//! task and every answer back, which costs more than the request itself. An idle connection is read by nobody, so it is tried
+//! before it is used again.
 
 use std::collections::HashMap;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::Request;
-use http::response::Parts;
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
+use bytes::{Buf as _, Bytes};
 use thiserror::Error;
 use tokio::task::AbortHandle;
 use url::{Position, Url};
 
-use super::connect::{Connector, NotConnected, Stream};
+use super::connect::{Connector, NotConnected};
+use super::connection::{Connection, Request};
+use super::response::{Body, Head, HeadReader, Malformed, Piece};
 use crate::clock::Stopwatch;
 use crate::delivery::guard::Reach;
 
@@ -31,16 +26,17 @@ const MAX_IDLE_TIME: Duration = Duration::from_secs(30);
 /// More idle connections than this are not kept, over all receivers.
 const MAX_IDLE: usize = 1024;
 
-/// A response's head must fit into this.
-const MAX_HEAD_BYTES: usize = 64 * 1024;
-
 /// Why there was no answer.
 #[derive(Debug, Error)]
 pub(super) enum Trouble {
     #[error(transparent)]
     Connect(#[from] NotConnected),
     #[error("the connection broke")]
-    Exchange(#[source] hyper::Error),
+    Broken(#[from] io::Error),
+    #[error("the connection was closed before the answer was complete")]
+    Closed,
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
 }
 
 /// Sends requests. Cheap to clone; clones share connections.
@@ -57,124 +53,92 @@ impl Client {
     }
 
     /// Sends a request to the host of `url`; returns once the answer's head is there.
-    pub(super) async fn send(&self, url: &Url, mut request: Request<Full<Bytes>>) -> Result<Answer, Trouble> {
+    pub(super) async fn send(&self, url: &Url, mut request: Request) -> Result<Answer, Trouble> {
         let origin = &url[..Position::BeforePath];
-        loop {
-            let (mut connection, is_reused) = match self.idle.take(origin).await {
-                Some(connection) => (connection, true),
-                // Boxed, so that the future of every request need not have room for a handshake.
-                None => (Box::pin(self.connect(url)).await?, false),
-            };
-            let response = connection.requests.try_send_request(request);
-            match drive(&mut connection.driver, response).await {
-                Ok(response) => {
-                    let (head, body) = response.into_parts();
-                    return Ok(Answer { head, body, connection });
-                }
-                // The receiver closed an idle connection while it was being taken: nothing of the request was sent.
-                Err(mut failed) => match failed.take_message() {
-                    Some(unsent) if is_reused => request = unsent,
-                    _ => return Err(Trouble::Exchange(failed.into_error())),
-                },
+        while let Some(mut connection) = self.idle.take(origin).await {
+            match connection.begin(request).await {
+                Ok(()) => return Answer::to_come(connection).await,
+                // The receiver closed it while it was being taken.
+                Err(unsent) => request = unsent,
             }
         }
+        // Boxed, so that the future of every request need not have room for a handshake.
+        let mut connection = Box::pin(self.connect(url)).await?;
+        // A new one that takes nothing has something to say of that.
+        let _ = connection.begin(request).await;
+        Answer::to_come(connection).await
     }
 
     /// Keeps the connection of an answer that was read to its end.
     pub(super) async fn keep(&self, url: &Url, answer: Answer) {
         let mut connection = answer.connection;
-        // Over now means that the receiver wants it closed.
-        if !connection.driver.is_over().await {
+        if answer.head.keeps_alive && !connection.is_over().await {
             self.idle.put(&url[..Position::BeforePath], connection);
         }
     }
 
     async fn connect(&self, url: &Url) -> Result<Box<Connection>, Trouble> {
         let (stream, reached) = self.connector.connect(url).await?;
-        let (requests, driver) = http1::Builder::new()
-            .max_buf_size(MAX_HEAD_BYTES)
-            .handshake(stream)
-            .await
-            .map_err(Trouble::Exchange)?;
-        Ok(Box::new(Connection { requests, driver: Driver { connection: Some(driver) }, reached }))
+        Ok(Box::new(Connection::new(stream, reached)))
     }
 }
 
 /// A response whose body is still to be read.
 pub(super) struct Answer {
-    pub(super) head: Parts,
-    body: Incoming,
+    pub(super) head: Head,
+    body: Body,
     connection: Box<Connection>,
 }
 
 impl Answer {
-    /// What answered.
-    pub(super) const fn reached(&self) -> Reach {
-        self.connection.reached
+    async fn to_come(mut connection: Box<Connection>) -> Result<Self, Trouble> {
+        let mut reader = HeadReader::default();
+        loop {
+            match reader.read(&connection.input)? {
+                Some((head, body, length)) => {
+                    connection.input.advance(length);
+                    if !head.is_interim() {
+                        return Ok(Self { head, body, connection });
+                    }
+                }
+                None if connection.fill().await? == 0 => return Err(Trouble::Closed),
+                None => {}
+            }
+        }
     }
 
-    /// The next piece of the body; `None` at its end.
-    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Trouble> {
+    /// What answered.
+    pub(super) const fn reached(&self) -> Reach {
+        self.connection.reached()
+    }
+
+    /// The body, but at most so many bytes of it; says whether there was more.
+    pub(super) async fn read(&mut self, most: usize) -> Result<(Bytes, bool), Trouble> {
+        let mut kept = Vec::new();
         loop {
-            let frame = drive(&mut self.connection.driver, self.body.frame()).await;
-            match frame.transpose().map_err(Trouble::Exchange)? {
-                None => return Ok(None),
-                // Trailers are of no interest.
-                Some(frame) => {
-                    if let Ok(data) = frame.into_data() {
-                        return Ok(Some(data));
+            let input = &mut self.connection.input;
+            match self.body.next(input)? {
+                Piece::End => return Ok((kept.into(), false)),
+                Piece::Between(length) => input.advance(length),
+                Piece::Data(length) => {
+                    let taken = length.min(most - kept.len());
+                    // With no room to spare: it is kept until it is written.
+                    kept.reserve_exact(taken);
+                    kept.extend_from_slice(&input[..taken]);
+                    input.advance(length);
+                    if taken < length {
+                        return Ok((kept.into(), true));
+                    }
+                }
+                Piece::Incomplete => {
+                    if self.connection.fill().await? == 0 {
+                        let is_whole = self.body.ends_with_connection();
+                        return if is_whole { Ok((kept.into(), false)) } else { Err(Trouble::Closed) };
                     }
                 }
             }
         }
     }
-}
-
-/// A connection to a receiver. Of some kilobytes, so it is handed around in a box.
-#[derive(Debug)]
-struct Connection {
-    requests: http1::SendRequest<Full<Bytes>>,
-    driver: Driver,
-    reached: Reach,
-}
-
-/// Reads and writes when it is polled.
-#[derive(Debug)]
-struct Driver {
-    /// Gone once it is closed, for whatever reason: the request that waits for it hears of that by itself.
-    connection: Option<http1::Connection<Stream, Full<Bytes>>>,
-}
-
-impl Driver {
-    fn poll(&mut self, context: &mut Context<'_>) {
-        if let Some(connection) = &mut self.connection
-            && Pin::new(connection).poll(context).is_ready()
-        {
-            self.connection = None;
-        }
-    }
-
-    /// Whether it is closed, as far as the socket tells now.
-    async fn is_over(&mut self) -> bool {
-        poll_fn(|context| {
-            self.poll(context);
-            Poll::Ready(self.connection.is_none())
-        })
-        .await
-    }
-}
-
-/// Waits for `part` while driving the connection that it depends on.
-async fn drive<F: Future>(driver: &mut Driver, part: F) -> F::Output {
-    let mut part = pin!(part);
-    poll_fn(|context| {
-        if let Poll::Ready(output) = part.as_mut().poll(context) {
-            return Poll::Ready(output);
-        }
-        driver.poll(context);
-        part.as_mut().poll(context)
-    })
-    .await
 }
 
 /// By scheme, host and port; the one used last stands last, with the time since.
@@ -192,10 +156,7 @@ impl Idle {
     async fn take(&self, origin: &str) -> Option<Box<Connection>> {
         loop {
             let (mut connection, since) = self.lock().get_mut(origin)?.pop()?;
-            let is_usable = since.elapsed() < MAX_IDLE_TIME
-                && !connection.driver.is_over().await
-                && connection.requests.is_ready();
-            if is_usable {
+            if since.elapsed() < MAX_IDLE_TIME && !connection.is_over().await {
                 return Some(connection);
             }
         }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use groundswell_types::Secret;
+use groundswell_types::{Secret, WebhookHeaders};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
@@ -277,4 +277,120 @@ async fn a_head_without_end_is_broken() {
     let address = serve(b"HTTP/1.1 200 OK\r\nx: ".to_vec(), Then::SendForEver).await;
     let (class, _) = failure(&send(&sender(&["127.0.0.0/8"], 5_000), &format!("http://{address}/")).await);
     assert_eq!(class, FailureClass::Broken);
+}
+
+/// Takes one request apart, by its `content-length`, and answers it; returns what it got.
+async fn take_one(listener: TcpListener, after_head: &'static str, answer: &'static str) -> Vec<u8> {
+    let (mut connection, _) = listener.accept().await.expect("a connection");
+    let mut got = Vec::new();
+    let mut wanted = usize::MAX;
+    while got.len() < wanted {
+        assert_ne!(connection.read_buf(&mut got).await.expect("reads"), 0, "it ended early");
+        let head = got.windows(4).position(|end| end == b"\r\n\r\n");
+        if let (usize::MAX, Some(end)) = (wanted, head) {
+            let head = String::from_utf8(got[..end].to_vec()).expect("ASCII");
+            let length =
+                head.lines().find_map(|line| line.strip_prefix("content-length: ")).expect("a length");
+            wanted = end + 4 + length.parse::<usize>().expect("a number");
+            connection.write_all(after_head.as_bytes()).await.expect("writes");
+        }
+    }
+    connection.write_all(answer.as_bytes()).await.expect("writes");
+    got
+}
+
+/// What a receiver gets of a request to it, and what is made of its answer.
+async fn taken(
+    own: &[(&str, &str)],
+    body: Bytes,
+    (after_head, answer): (&'static str, &'static str),
+) -> (Vec<u8>, SocketAddr, Exchanged) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let receiver = tokio::spawn(take_one(listener, after_head, answer));
+    let url = Url::parse(&format!("http://user:pass@{address}/a b/\u{fc}?q=[1]|^#part")).expect("a URL");
+    let headers = SignedHeaders {
+        timestamp: "1700000000".to_owned(),
+        standard: Some("v1,abc".to_owned()),
+        product: Some("t=1,v=def".to_owned()),
+    };
+    let own = OwnHeaders::from(&WebhookHeaders::parse(own.iter().copied()).expect("valid"));
+    let outgoing = Outgoing { url: &url, id: "evt_1", headers: &headers, own: &own, body, timeout: None };
+    let exchanged = sender(&["127.0.0.0/8"], 5_000).send(outgoing).await;
+    (receiver.await.expect("it has taken all"), address, exchanged)
+}
+
+#[tokio::test]
+async fn a_request_to_the_letter() {
+    for (own, accept, last) in [
+        (&[("X-Key", "a  b")][..], "accept: */*\r\n", ""),
+        (&[("X-Key", "a  b"), ("Accept", "text/plain")], "", "accept: text/plain\r\n"),
+    ] {
+        let body = Bytes::from_static(b"{\"a\":1}");
+        let (got, address, exchanged) = taken(own, body, ("", OK)).await;
+        let wanted = format!(
+            "POST /a%20b/%C3%BC?q=[1]|^ HTTP/1.1\r\nhost: {address}\r\n{accept}content-type: application/json\r\n\
+             user-agent: {USER_AGENT}\r\nwebhook-id: evt_1\r\nwebhook-timestamp: 1700000000\r\n\
+             webhook-signature: v1,abc\r\ngrowsurf-signature: t=1,v=def\r\nx-key: a  b\r\n{last}\
+             content-length: 7\r\n\r\n{{\"a\":1}}"
+        );
+        assert_eq!(String::from_utf8(got).expect("text"), wanted);
+        assert_eq!(exchanged.status, Some(200));
+    }
+}
+
+#[tokio::test]
+async fn a_large_body_is_written_while_its_answer_is_awaited() {
+    let body = Bytes::from(vec![b'x'; 4 * 1024 * 1024]);
+    // What comes before the answer does not end the request.
+    for after_head in ["", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n"]
+    {
+        let (got, _, exchanged) = taken(&[], body.clone(), (after_head, OK)).await;
+        assert!(got.ends_with(&body));
+        assert_eq!((exchanged.status, &exchanged.body[..]), (Some(200), &b"ok"[..]), "{after_head}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_before_the_whole_request_counts_and_its_connection_is_not_used_again() {
+    const ANSWER: &str = "HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\n\r\n";
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = Url::parse(&format!("http://{}/", listener.local_addr().expect("an address"))).expect("a URL");
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        let mut open = Vec::new();
+        while let Ok((mut connection, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let _ = connection.read(&mut [0; 1024]).await;
+            let _ = connection.write_all(ANSWER.as_bytes()).await;
+            // It neither reads on nor closes.
+            open.push(connection);
+        }
+    });
+    let sender = sender(&["127.0.0.0/8"], 5_000);
+    let headers = sign(&[], "evt_1", 0, b"");
+    for count in 1..4 {
+        let body = Bytes::from(vec![b'x'; 16 * 1024 * 1024]);
+        let outgoing = Outgoing {
+            url: &url,
+            id: "evt_1",
+            headers: &headers,
+            own: OwnHeaders::NONE,
+            body,
+            timeout: None,
+        };
+        assert_eq!(sender.send(outgoing).await.status, Some(413));
+        assert_eq!(connections.load(Ordering::SeqCst), count);
+    }
+}
+
+#[tokio::test]
+async fn what_comes_behind_an_answer_is_nobodys() {
+    let address = serve(format!("{OK}{OK}").into(), Then::StayOpen).await;
+    let sender = sender(&["127.0.0.0/8"], 2_000);
+    for _ in 0..3 {
+        // On a connection used again the second would be taken for the next request's, and nothing would come after it.
+        assert_eq!(send(&sender, &format!("http://{address}/")).await.status, Some(200));
+    }
 }
