@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt as _;
 use groundswell_types::FailureClass;
 use http::header::ACCEPT;
 use thiserror::Error;
@@ -149,7 +150,7 @@ impl Sender {
         let duration_ms = watch.elapsed_ms();
         // When there was more, the connection is hung up by dropping the answer.
         if !is_body_cut {
-            self.client.keep(url, answer).await;
+            self.client.keep(url, answer);
         }
         Exchanged {
             exchange: Exchange::Answer { status, location, content_type },
@@ -173,19 +174,22 @@ struct Deadline {
 }
 
 impl Deadline {
-    /// Makes a part of the exchange, if it is done before the deadline; else says why it was not.
-    async fn keep<T>(
+    /// Makes a part of the exchange, if it is done before the deadline; else says why it was not. Not `async`, which would have room for
+    /// the part twice.
+    fn keep<T>(
         self,
         part: impl Future<Output = Result<T, Trouble>>,
-    ) -> Result<T, (FailureClass, String)> {
+    ) -> impl Future<Output = Result<T, (FailureClass, String)>> {
         let left = self.timeout.saturating_sub(self.watch.elapsed());
-        let Ok(done) = tokio::time::timeout(left, part).await else {
-            let seconds = self.timeout.as_secs_f64();
-            let unit = if self.timeout == Duration::from_secs(1) { "second" } else { "seconds" };
-            let detail = format!("There was no complete answer within {seconds} {unit}.");
-            return Err((FailureClass::Timeout, detail));
-        };
-        done.map_err(|trouble| classify(&trouble))
+        tokio::time::timeout(left, part).map(move |done| match done {
+            Ok(done) => done.map_err(|trouble| classify(&trouble)),
+            Err(_) => {
+                let seconds = self.timeout.as_secs_f64();
+                let unit = if self.timeout == Duration::from_secs(1) { "second" } else { "seconds" };
+                let detail = format!("There was no complete answer within {seconds} {unit}.");
+                Err((FailureClass::Timeout, detail))
+            }
+        })
     }
 }
 

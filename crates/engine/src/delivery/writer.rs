@@ -157,10 +157,11 @@ impl WriterHandle {
         answer.await.map_err(|_| EngineError::Stopping)
     }
 
-    /// Hands over the outcome of an attempt; waits while the writer is behind.
-    pub async fn finish(&self, finished: FinishedAttempt) {
-        // When the writer is gone the engine has stopped: the row stands, and the attempt repeats after the start.
-        let _ = self.outcomes.send(finished).await;
+    /// Room for the outcome of an attempt; waits while the writer is behind. First this, then the outcome: a future that waits with it
+    /// would be as large as several of it for as long as each attempt takes. None when the writer is gone: then the engine has
+    /// stopped, the row stands, and the attempt repeats after the start.
+    pub async fn room(&self) -> Option<mpsc::Permit<'_, FinishedAttempt>> {
+        self.outcomes.reserve().await.ok()
     }
 }
 

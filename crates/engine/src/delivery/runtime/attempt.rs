@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use groundswell_types::{Change, FailureClass, WebhookTimeout};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::{Message, Settled};
 use crate::changes::Changes;
@@ -48,21 +48,23 @@ pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Se
     let pending = item.pending;
     let endpoint = context.directory.endpoint(pending.key.endpoint_id);
     let Some(endpoint) = endpoint.filter(|endpoint| endpoint.record.is_enabled) else {
-        let _ = outbox.send(Message::Dropped(pending.key)).await;
+        tell(outbox, Message::Dropped(pending.key)).await;
         return;
     };
     // The last moment: after a pause of the process it may be another node's.
     let Some(epoch) = context.nodes.served.begin(pending.key.endpoint_id) else {
-        let _ = outbox.send(Message::Dropped(pending.key)).await;
+        tell(outbox, Message::Dropped(pending.key)).await;
         return;
     };
-    let Some(body) = item.body.clone() else { return give_up(context, (item, epoch), outbox).await };
+    let Some(body) = item.body.clone() else {
+        return Box::pin(give_up(context, (item, epoch), outbox)).await;
+    };
     let started_at_ms = context.clock.now_ms();
     context.under_way.begin(pending.key.delivery_id, pending.attempts);
     if context.erased.has(body.event) {
         context.under_way.end([pending.key.delivery_id]);
         context.nodes.served.ended(pending.key.endpoint_id);
-        let _ = outbox.send(Message::Dropped(pending.key)).await;
+        tell(outbox, Message::Dropped(pending.key)).await;
         return;
     }
     if pending.attempts == 0 && !item.has_waited_for_receiver {
@@ -94,9 +96,10 @@ pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Se
     let asked_until_ms = asked_ms
         .filter(|asked_ms| *asked_ms > 0)
         .map(|asked_ms| context.clock.now_ms().saturating_add(asked_ms.min(MAX_RETRY_AFTER_MS)));
+    let room = context.writer.room().await;
     let webhook = Some(endpoint);
-    hand_over(context, FinishedAttempt { item, attempt, epoch, asked_until_ms, trace, webhook }, outbox)
-        .await;
+    let finished = FinishedAttempt { item, attempt, epoch, asked_until_ms, trace, webhook };
+    tell(outbox, hand_over(context, finished, room)).await;
 }
 
 /// Ends deliveries whose deadline passed while their endpoint was failing.
@@ -109,7 +112,7 @@ pub(super) async fn end_expired(
     for pending in expired {
         let Some(epoch) = context.nodes.served.begin(pending.key.endpoint_id) else {
             // Its shard has gone to another node: nobody waits for this ending any more.
-            let _ = outbox.send(Message::Settled(vec![Settled { old: pending.key, retry: None }])).await;
+            tell(outbox, Message::Settled(vec![Settled { old: pending.key, retry: None }])).await;
             continue;
         };
         let health = context.directory.health(pending.key.endpoint_id);
@@ -124,7 +127,9 @@ pub(super) async fn end_expired(
             after: After::Undeliverable,
             ..blank(pending, now_ms)
         };
-        context.writer.finish(FinishedAttempt::ending(Item::stored(pending), epoch, attempt)).await;
+        if let Some(room) = context.writer.room().await {
+            room.send(FinishedAttempt::ending(Item::stored(pending), epoch, attempt));
+        }
     }
 }
 
@@ -148,12 +153,25 @@ async fn give_up(context: &AttemptContext, (item, epoch): (Item, Epoch), outbox:
         after: After::Undeliverable,
         ..blank(pending, context.clock.now_ms())
     };
-    hand_over(context, FinishedAttempt::ending(item, epoch, attempt), outbox).await;
+    let room = context.writer.room().await;
+    tell(outbox, hand_over(context, FinishedAttempt::ending(item, epoch, attempt), room)).await;
 }
 
-/// The slot is free only once the writer has taken the outcome: so a writer that is behind slows sending, and no
-/// outcome waits outside a bounded queue.
-async fn hand_over(context: &AttemptContext, finished: FinishedAttempt, outbox: &mpsc::Sender<Message>) {
+/// Tells the runtime; when it is gone the engine is stopping, and the rows stand. There is nearly always room, and a future that waits
+/// for some is not to be had with every attempt.
+async fn tell(outbox: &mpsc::Sender<Message>, message: Message) {
+    if let Err(TrySendError::Full(message)) = outbox.try_send(message) {
+        let _ = Box::pin(outbox.send(message)).await;
+    }
+}
+
+/// Gives the outcome to the writer, and says what the runtime is to be told. The slot is free only once the writer has taken it: so a
+/// writer that is behind slows sending, and no outcome waits outside a bounded queue.
+fn hand_over(
+    context: &AttemptContext,
+    mut finished: FinishedAttempt,
+    room: Option<mpsc::Permit<'_, FinishedAttempt>>,
+) -> Message {
     context.meters.finished(&finished);
     let key = finished.item.pending.key;
     let answer = match (finished.attempt.failure, finished.attempt.status_code) {
@@ -163,9 +181,11 @@ async fn hand_over(context: &AttemptContext, finished: FinishedAttempt, outbox: 
         (Some(_), _) => Answer::Failure,
     };
     let ended = Ended { answer, duration_ms: finished.attempt.duration_ms };
-    let item = Item { body: None, ..finished.item };
-    context.writer.finish(FinishedAttempt { item, ..finished }).await;
-    let _ = outbox.send(Message::Finished(key, ended)).await;
+    finished.item.body = None;
+    if let Some(room) = room {
+        room.send(finished);
+    }
+    Message::Finished(key, ended)
 }
 
 async fn exchange(

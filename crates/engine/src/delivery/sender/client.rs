@@ -55,24 +55,27 @@ impl Client {
     /// Sends a request to the host of `url`; returns once the answer's head is there.
     pub(super) async fn send(&self, url: &Url, mut request: Request) -> Result<Answer, Trouble> {
         let origin = &url[..Position::BeforePath];
-        while let Some(mut connection) = self.idle.take(origin).await {
-            match connection.begin(request).await {
-                Ok(()) => return Answer::to_come(connection).await,
+        let connection = loop {
+            let Some(mut connection) = self.idle.take(origin) else {
+                // Boxed, so that the future of every request need not have room for a handshake.
+                let mut connection = Box::pin(self.connect(url)).await?;
+                // A new one that takes nothing has something to say of that.
+                let _ = connection.begin(request);
+                break connection;
+            };
+            match connection.begin(request) {
+                Ok(()) => break connection,
                 // The receiver closed it while it was being taken.
                 Err(unsent) => request = unsent,
             }
-        }
-        // Boxed, so that the future of every request need not have room for a handshake.
-        let mut connection = Box::pin(self.connect(url)).await?;
-        // A new one that takes nothing has something to say of that.
-        let _ = connection.begin(request).await;
+        };
         Answer::to_come(connection).await
     }
 
     /// Keeps the connection of an answer that was read to its end.
-    pub(super) async fn keep(&self, url: &Url, answer: Answer) {
+    pub(super) fn keep(&self, url: &Url, answer: Answer) {
         let mut connection = answer.connection;
-        if answer.head.keeps_alive && !connection.is_over().await {
+        if answer.head.keeps_alive && !connection.is_over() {
             self.idle.put(&url[..Position::BeforePath], connection);
         }
     }
@@ -141,40 +144,62 @@ impl Answer {
     }
 }
 
-/// By scheme, host and port; the one used last stands last, with the time since.
-type ByOrigin = HashMap<Box<str>, Vec<(Box<Connection>, Stopwatch)>>;
-
 /// Connections that wait for the next request.
 #[derive(Debug, Default)]
 struct Idle {
-    connections: Mutex<ByOrigin>,
+    kept: Mutex<Kept>,
     sweeper: OnceLock<AbortHandle>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// By scheme, host and port; the one used last stands last, with the time since.
+    by_origin: HashMap<Box<str>, Vec<(Box<Connection>, Stopwatch)>>,
+    /// Of all together.
+    count: usize,
+}
+
+impl Kept {
+    fn pop(&mut self, origin: &str) -> Option<(Box<Connection>, Stopwatch)> {
+        let popped = self.by_origin.get_mut(origin)?.pop()?;
+        self.count -= 1;
+        Some(popped)
+    }
+
+    fn push(&mut self, origin: &str, connection: Box<Connection>) {
+        if self.count >= MAX_IDLE {
+            return;
+        }
+        self.count += 1;
+        let kept = (connection, Stopwatch::start());
+        match self.by_origin.get_mut(origin) {
+            Some(of_origin) => of_origin.push(kept),
+            None => _ = self.by_origin.insert(origin.into(), vec![kept]),
+        }
+    }
+
+    fn sweep(&mut self) {
+        self.by_origin.retain(|_, of_origin| {
+            of_origin.retain(|(_, since)| since.elapsed() < MAX_IDLE_TIME);
+            !of_origin.is_empty()
+        });
+        self.count = self.by_origin.values().map(Vec::len).sum();
+    }
 }
 
 impl Idle {
     /// The one that was used last, if it is still open.
-    async fn take(&self, origin: &str) -> Option<Box<Connection>> {
+    fn take(&self, origin: &str) -> Option<Box<Connection>> {
         loop {
-            let (mut connection, since) = self.lock().get_mut(origin)?.pop()?;
-            if since.elapsed() < MAX_IDLE_TIME && !connection.is_over().await {
+            let (mut connection, since) = self.lock().pop(origin)?;
+            if since.elapsed() < MAX_IDLE_TIME && !connection.is_over() {
                 return Some(connection);
             }
         }
     }
 
     fn put(self: &Arc<Self>, origin: &str, connection: Box<Connection>) {
-        {
-            let mut connections = self.lock();
-            if connections.values().map(Vec::len).sum::<usize>() >= MAX_IDLE {
-                return;
-            }
-            match connections.get_mut(origin) {
-                Some(of_origin) => of_origin.push((connection, Stopwatch::start())),
-                None => {
-                    connections.insert(origin.into(), vec![(connection, Stopwatch::start())]);
-                }
-            }
-        }
+        self.lock().push(origin, connection);
         self.sweeper.get_or_init(|| {
             let idle = Arc::downgrade(self);
             tokio::spawn(Self::sweep(idle)).abort_handle()
@@ -186,15 +211,12 @@ impl Idle {
         loop {
             tokio::time::sleep(MAX_IDLE_TIME / 3).await;
             let Some(idle) = idle.upgrade() else { return };
-            idle.lock().retain(|_, of_origin| {
-                of_origin.retain(|(_, since)| since.elapsed() < MAX_IDLE_TIME);
-                !of_origin.is_empty()
-            });
+            idle.lock().sweep();
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, ByOrigin> {
-        self.connections.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

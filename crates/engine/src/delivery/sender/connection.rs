@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use hyper_util::rt::TokioIo;
@@ -80,15 +80,11 @@ impl Connection {
         self.reached
     }
 
-    /// Begins to write a request; gives it back when nothing of it could be written.
-    pub(super) async fn begin(&mut self, request: Request) -> Result<(), Request> {
+    /// Begins to write a request; gives it back when nothing of it could be written. What cannot be written at once, `fill` writes.
+    pub(super) fn begin(&mut self, request: Request) -> Result<(), Request> {
         self.output = request;
         let before = self.output.first.len();
-        poll_fn(|context| {
-            self.poll_write(context);
-            Poll::Ready(())
-        })
-        .await;
+        self.poll_write(&mut Context::from_waker(Waker::noop()));
         if self.is_deaf && self.output.first.len() == before {
             return Err(std::mem::take(&mut self.output));
         }
@@ -107,11 +103,11 @@ impl Connection {
 
     /// Whether it cannot take another request, as far as the socket tells now: it is closed, or somebody has not said or not
     /// heard everything yet.
-    pub(super) async fn is_over(&mut self) -> bool {
-        if self.is_deaf || !self.output.is_empty() || !self.input.is_empty() {
-            return true;
-        }
-        poll_fn(|context| Poll::Ready(self.poll_read(context).is_ready())).await
+    pub(super) fn is_over(&mut self) -> bool {
+        self.is_deaf
+            || !self.output.is_empty()
+            || !self.input.is_empty()
+            || self.poll_read(&mut Context::from_waker(Waker::noop())).is_ready()
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
