@@ -74,6 +74,7 @@ fn closed<T>() -> Result<T, StoreError> {
 }
 
 struct Statements<'db> {
+    db: &'db Connection,
     pending: Statement<'db>,
     body: Statement<'db>,
 }
@@ -109,7 +110,7 @@ fn run(place: &Place, ready: Ready, inbox: &mpsc::Receiver<Job>) {
 
 impl<'db> Statements<'db> {
     fn prepare(db: &'db Connection) -> rusqlite::Result<Self> {
-        Ok(Self { pending: db.prepare(PENDING)?, body: db.prepare(BODY)? })
+        Ok(Self { db, pending: db.prepare(PENDING)?, body: db.prepare(BODY)? })
     }
 
     fn pending(
@@ -128,6 +129,8 @@ impl<'db> Statements<'db> {
     fn bodies(&mut self, events: &[EventId], max_bytes: usize) -> rusqlite::Result<Vec<(EventId, Bytes)>> {
         let max_bytes = i64::try_from(max_bytes).unwrap_or(i64::MAX);
         let mut bodies = Vec::with_capacity(events.len());
+        // Else each statement takes the locks of a transaction of its own, which cost as much as the body. It ends when it is dropped.
+        let _all = (events.len() > 1).then(|| self.db.unchecked_transaction()).transpose()?;
         for event in events {
             let copy = |row: &Row<'_>| Ok(Bytes::copy_from_slice(row.get_ref(0)?.as_blob()?));
             let body = self.body.query_row(params![event.number(), max_bytes], copy).optional()?;
