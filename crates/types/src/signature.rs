@@ -29,7 +29,9 @@ pub const WEBHOOK_SIGNATURE: &str = "webhook-signature";
 /// The value of [`PRODUCT_SIGNATURE`] for an attempt at `ts_ms` with one hexadecimal digest per valid secret,
 /// the newest secret's first.
 pub fn product_header(ts_ms: i64, hex_digests: &[String]) -> String {
-    let mut value = format!("ts={ts_ms}");
+    let mut value = String::with_capacity(24 + hex_digests.len() * 67);
+    value.push_str("ts=");
+    value.push_str(&ts_ms.to_string());
     for digest in hex_digests {
         value.push_str(",v=");
         value.push_str(digest);
@@ -39,5 +41,10 @@ pub fn product_header(ts_ms: i64, hex_digests: &[String]) -> String {
 
 /// The value of [`WEBHOOK_SIGNATURE`] with one base64 digest per valid secret, the newest secret's first.
 pub fn standard_header(base64_digests: &[String]) -> String {
-    base64_digests.iter().map(|digest| format!("v1,{digest}")).collect::<Vec<_>>().join(" ")
+    let mut value = String::with_capacity(base64_digests.len() * 48);
+    for digest in base64_digests {
+        value.push_str(if value.is_empty() { "v1," } else { " v1," });
+        value.push_str(digest);
+    }
+    value
 }
