@@ -63,9 +63,9 @@ tokio::task_local! {
     static CURRENT: Option<TraceContext>;
 }
 
-/// Does `work` for the request with this span, if it is recorded.
-pub async fn within<Work: Future>(request: Option<TraceContext>, work: Work) -> Work::Output {
-    CURRENT.scope(request, work).await
+/// Does `work` for the request with this span, if it is recorded. Not `async`, which would have room for the work twice.
+pub fn within<Work: Future>(request: Option<TraceContext>, work: Work) -> impl Future<Output = Work::Output> {
+    CURRENT.scope(request, work)
 }
 
 /// The span of the request that this task answers, if it is recorded.

@@ -92,17 +92,15 @@ pub async fn named<Answer: Future<Output = Response>>(
     let id = RequestId(groundswell_engine::id::request_id().into());
     request.extensions_mut().insert(id.clone());
     let method = method_name(request.method());
-    let answer = async {
-        let response = next(request).await;
+    let trace = span.as_ref().map(RequestSpan::context);
+    let mut response = CURRENT.scope(id.clone(), traces::within(trace, next(request))).await;
+    CURRENT.sync_scope(id.clone(), || {
         let status = response.status();
         if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!("a request failed");
         }
         tracing::debug!(method, route, status = status.as_u16(), duration = ?watch.elapsed(), "a request was answered");
-        response
-    };
-    let trace = span.as_ref().map(RequestSpan::context);
-    let mut response = CURRENT.scope(id.clone(), traces::within(trace, answer)).await;
+    });
     if let Some(span) = span {
         span.answered(&id, response.status());
     }

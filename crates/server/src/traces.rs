@@ -86,7 +86,7 @@ impl Traces {
             .with_kind(SpanKind::Server)
             .with_attributes(attributes);
         let span = self.tracer.build_with_context(builder, &parent);
-        span.is_recording().then_some(RequestSpan(span))
+        span.is_recording().then(|| RequestSpan(Box::new(span)))
     }
 
     /// Sends what has not been sent, and nothing more. Blocks for up to [`LAST_SPANS`].
@@ -129,7 +129,7 @@ fn sampler(SamplerSettings { is_parent_based, ratio }: SamplerSettings) -> Sampl
 }
 
 /// The span of a request that is being answered.
-pub struct RequestSpan(Span);
+pub struct RequestSpan(Box<Span>);
 
 impl RequestSpan {
     /// What is done for the request belongs to this.
