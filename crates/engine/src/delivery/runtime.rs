@@ -6,11 +6,11 @@
 mod attempt;
 mod reads;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use groundswell_types::{DeliveryId, EventId};
+use rustc_hash::FxHashMap;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -373,7 +373,7 @@ async fn give_back(items: Vec<Item>, error: &StoreError, outbox: &mpsc::Sender<M
 /// its own when its turn comes.
 async fn read_queue(store: &dyn Store, refill: Refill, now_ms: i64) -> Result<Vec<Item>, StoreError> {
     let rows = store.pending(refill.endpoint, refill.after, refill.limit).await?;
-    let mut found = HashMap::new();
+    let mut found = FxHashMap::default();
     if refill.bodies > 0 {
         let due = rows.iter().take_while(|row| row.key.due_at_ms <= now_ms).take(refill.bodies);
         let due: Vec<DeliveryId> = due.map(|row| row.key.delivery_id).collect();
@@ -395,9 +395,9 @@ async fn bodies(
     store: &dyn Store,
     ids: &[DeliveryId],
     size: Size,
-) -> Result<HashMap<DeliveryId, Body>, StoreError> {
+) -> Result<FxHashMap<DeliveryId, Body>, StoreError> {
     let resends: Vec<DeliveryId> = ids.iter().copied().filter(|id| id.is_resend()).collect();
-    let mut event_of: HashMap<DeliveryId, EventId> =
+    let mut event_of: FxHashMap<DeliveryId, EventId> =
         ids.iter().filter(|id| !id.is_resend()).map(|id| (*id, id.event())).collect();
     if !resends.is_empty() {
         let records = store.resends_by_id(&resends).await?;
@@ -410,7 +410,7 @@ async fn bodies(
         Size::Any => store.bodies(&events).await?,
         Size::Small => store.small_bodies(&events).await?,
     };
-    let bytes: HashMap<EventId, bytes::Bytes> = found.into_iter().collect();
+    let bytes: FxHashMap<EventId, bytes::Bytes> = found.into_iter().collect();
     let body =
         |(id, event): (DeliveryId, EventId)| Some((id, Body { event, bytes: bytes.get(&event)?.clone() }));
     Ok(event_of.into_iter().filter_map(body).collect())

@@ -17,10 +17,11 @@ mod turns;
 mod window;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 
 use bytes::Bytes;
 use groundswell_types::{DeliveryId, EventId};
+use rustc_hash::FxHashMap;
 
 use self::commits::Commits;
 pub use self::pace::Answer;
@@ -39,6 +40,9 @@ const EXPIRED_PER_STEP: usize = 256;
 
 /// When the store could not be read it is asked again after this.
 const STORE_RETRY_MS: i64 = 1_000;
+
+/// By an id that this server gave: nobody can choose any that collide, so the hasher needs no key.
+type ById<K, V> = FxHashMap<K, V>;
 
 /// A program, for fairness between them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -146,10 +150,10 @@ struct Slot {
 #[derive(Debug)]
 pub struct Scheduler {
     limits: Limits,
-    queues: HashMap<EndpointId, Box<Queue>>, // a third of the table may be empty
+    queues: ById<EndpointId, Box<Queue>>, // a third of the table may be empty
     /// Of endpoints that were tried since the start.
-    paces: HashMap<EndpointId, Pace>,
-    slots: HashMap<DeliveryId, Slot>,
+    paces: ById<EndpointId, Pace>,
+    slots: ById<DeliveryId, Slot>,
     turns: Turns,
     timers: BinaryHeap<Reverse<(i64, EndpointId)>>,
     next_generation: u64,
@@ -163,9 +167,9 @@ impl Scheduler {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
-            queues: HashMap::new(),
-            paces: HashMap::new(),
-            slots: HashMap::new(),
+            queues: ById::default(),
+            paces: ById::default(),
+            slots: ById::default(),
             turns: Turns::new(limits.slots),
             timers: BinaryHeap::new(),
             next_generation: 0,

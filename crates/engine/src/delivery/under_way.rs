@@ -1,9 +1,9 @@
 //! Which deliveries have an attempt under way, for people who look at them. Delivery itself decides nothing by it.
 
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use groundswell_types::DeliveryId;
+use rustc_hash::FxHashMap;
 
 /// From the beginning of an attempt until its outcome is committed, so that no delivery seems to wait again in between.
 /// Never more than there are slots and outcomes on their way to the store.
@@ -13,7 +13,7 @@ use groundswell_types::DeliveryId;
 #[derive(Debug, Default)]
 pub struct UnderWay {
     /// With how many attempts had been made before.
-    attempts: Mutex<HashMap<DeliveryId, i64>>,
+    attempts: Mutex<FxHashMap<DeliveryId, i64>>,
 }
 
 impl UnderWay {
@@ -32,12 +32,12 @@ impl UnderWay {
 
     /// Those of `deliveries` that have an attempt under way, with how many were made before it. Whoever reads the store
     /// afterwards can tell an attempt that has ended since by the number of attempts made.
-    pub fn among(&self, deliveries: &[DeliveryId]) -> HashMap<DeliveryId, i64> {
+    pub fn among(&self, deliveries: &[DeliveryId]) -> FxHashMap<DeliveryId, i64> {
         let under_way = self.lock();
         deliveries.iter().filter_map(|id| Some((*id, *under_way.get(id)?))).collect()
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<DeliveryId, i64>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, FxHashMap<DeliveryId, i64>> {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

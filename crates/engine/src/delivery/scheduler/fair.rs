@@ -7,14 +7,16 @@
 //! behind everything that was served, as in start-time fair queueing (Goyal, Vin and Cheng 1996), so that nothing need be
 //! kept of those who have nothing to do.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::hash::Hash;
+
+use super::ById;
 
 /// Contenders of one level.
 #[derive(Debug)]
 pub(super) struct Fair<K> {
     /// Of those that are ready, and of those that were served beyond the present.
-    served: HashMap<K, i64>,
+    served: ById<K, i64>,
     ready: BTreeSet<(i64, K)>,
     /// The present: the virtual time of whoever was served last.
     now: i64,
@@ -24,7 +26,7 @@ pub(super) struct Fair<K> {
 
 impl<K: Copy + Ord + Hash> Fair<K> {
     pub(super) fn new() -> Self {
-        Self { served: HashMap::new(), ready: BTreeSet::new(), now: 0, under_way: 0 }
+        Self { served: ById::default(), ready: BTreeSet::new(), now: 0, under_way: 0 }
     }
 
     /// Takes part from now on.
@@ -55,7 +57,7 @@ impl<K: Copy + Ord + Hash> Fair<K> {
     fn rest(&mut self) {
         if self.under_way == 0 && self.ready.is_empty() && !self.served.is_empty() {
             self.now = self.served.values().copied().fold(self.now, i64::max);
-            self.served = HashMap::new();
+            self.served = ById::default();
         }
     }
 

@@ -1,9 +1,7 @@
 //! One endpoint's queue: its window, how far it reaches, what is on its way, and whether anything may be sent.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, DefaultHasher};
-
 use groundswell_types::DeliveryId;
+use rustc_hash::FxHashSet;
 
 use super::pace::Pace;
 use super::turns::Lane;
@@ -37,8 +35,8 @@ const BURST_MS: i64 = 1_000;
 /// Attempts take 30 s at most. When none has ended for so long, in milliseconds, it is not their receiver that is waited for.
 pub(super) const LONGEST_ATTEMPT_MS: i64 = 60_000;
 
-/// Deliveries. Their ids are this server's own: nobody can choose any that collide, so the hasher needs no key.
-pub(super) type Ids = HashSet<DeliveryId, BuildHasherDefault<DefaultHasher>>;
+/// Deliveries, as in `ById`.
+pub(super) type Ids = FxHashSet<DeliveryId>;
 
 /// There is one for every endpoint that has work: a byte more is a tenth of a megabyte more with 100,000 of them.
 const _: () = assert!(size_of::<Queue>() <= 224);

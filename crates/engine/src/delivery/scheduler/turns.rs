@@ -3,10 +3,8 @@
 //! Endpoints that fail or are slow have a lane of their own with at most 30 % of the slots, and those that have not
 //! answered yet since the start one with at most half of them: so however many of them hang, others find slots free.
 
-use std::collections::HashMap;
-
-use super::FlowId;
 use super::fair::Fair;
+use super::{ById, FlowId};
 use crate::store::EndpointId;
 
 /// Endpoints that share a limit.
@@ -40,7 +38,7 @@ pub(super) struct Place {
 #[derive(Debug)]
 struct Programs {
     turns: Fair<FlowId>,
-    endpoints: HashMap<FlowId, Fair<EndpointId>>,
+    endpoints: ById<FlowId, Fair<EndpointId>>,
     free: usize,
 }
 
@@ -60,7 +58,7 @@ impl Turns {
         };
         let programs = Lane::ALL.map(|lane| Programs {
             turns: Fair::new(),
-            endpoints: HashMap::new(),
+            endpoints: ById::default(),
             free: share(lane),
         });
         Self { lanes: Fair::new(), programs, free: slots }
