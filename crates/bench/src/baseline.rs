@@ -14,7 +14,12 @@ use groundswell_engine::delivery::guard::Guard;
 use groundswell_engine::delivery::own_headers::OwnHeaders;
 use groundswell_engine::delivery::sender::{Outgoing, Sender};
 use groundswell_types::signature::SignedHeaders;
-use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use http::{Request, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use tokio::net::TcpListener;
 use url::Url;
 
@@ -30,6 +35,11 @@ pub enum Baseline {
         /// Where to.
         to: Url,
     },
+    /// The same with hyper-util's client, which reqwest has as well: the proxy that anybody would write.
+    ServePlainProxy {
+        /// Where to.
+        to: Url,
+    },
 }
 
 /// Runs a baseline until it is killed.
@@ -40,6 +50,14 @@ pub fn serve(baseline: Baseline) -> Result<()> {
             let guard = Guard::new(vec!["127.0.0.0/8".parse()?]);
             let proxy = Proxy { sender: Sender::new(guard, SendingConfig::default())?, to };
             Router::new().route("/events", post(forward)).with_state(proxy)
+        }
+        Baseline::ServePlainProxy { to } => {
+            // As reqwest sets it up.
+            let mut tcp = HttpConnector::new();
+            tcp.set_nodelay(true);
+            let client = Client::builder(TokioExecutor::new()).build(tcp);
+            let proxy = PlainProxy { client, to: to.as_str().parse()? };
+            Router::new().route("/events", post(forward_plainly)).with_state(proxy)
         }
     };
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
@@ -76,6 +94,23 @@ async fn forward(State(proxy): State<Proxy>, body: Bytes) -> StatusCode {
     };
     match proxy.sender.send(outgoing).await.status {
         Some(200..=299) => StatusCode::ACCEPTED,
+        _ => StatusCode::BAD_GATEWAY,
+    }
+}
+
+#[derive(Debug, Clone)]
+struct PlainProxy {
+    client: Client<HttpConnector, Full<Bytes>>,
+    to: Uri,
+}
+
+async fn forward_plainly(State(proxy): State<PlainProxy>, body: Bytes) -> StatusCode {
+    let request = Request::post(proxy.to).header(CONTENT_TYPE, "application/json").body(Full::new(body));
+    let Ok(request) = request else { return StatusCode::INTERNAL_SERVER_ERROR };
+    let Ok(answer) = proxy.client.request(request).await else { return StatusCode::BAD_GATEWAY };
+    let is_success = answer.status().is_success();
+    match answer.into_body().collect().await {
+        Ok(_) if is_success => StatusCode::ACCEPTED,
         _ => StatusCode::BAD_GATEWAY,
     }
 }

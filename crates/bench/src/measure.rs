@@ -61,6 +61,7 @@ pub enum Step {
     Bare,
     Generator,
     Proxy,
+    PlainProxy,
     Null,
     RawSqlite,
     Store,
@@ -72,10 +73,11 @@ pub enum Step {
 
 impl Step {
     /// All, in the order in which they are made and shown.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Generator,
         Self::Bare,
         Self::Proxy,
+        Self::PlainProxy,
         Self::EndToEnd,
         Self::EndToEndBatches,
         Self::Null,
@@ -90,7 +92,8 @@ impl Step {
         match self {
             Self::Generator => "this program's generator to its receiver",
             Self::Bare => "bare keep-alive POST loop, hyper to hyper",
-            Self::Proxy => "storage-free proxy, 202 after the receiver's answer",
+            Self::Proxy => "storage-free proxy on the server's own client",
+            Self::PlainProxy => "storage-free proxy on hyper-util's client",
             Self::Null => "null server, 202 at once",
             Self::RawSqlite => "raw SQLite loop, event + pending, 500 a commit",
             Self::Store => "store alone, event + pending, 500 a commit",
@@ -127,7 +130,8 @@ impl Settings {
         match step {
             Step::Generator => self.generator(),
             Step::Bare => self.bare(),
-            Step::Proxy => self.proxy(place),
+            Step::Proxy => self.proxy("serve-proxy", place),
+            Step::PlainProxy => self.proxy("serve-plain-proxy", place),
             Step::Null => self.null(place),
             Step::RawSqlite => self.unposted(storage::raw_loop(place, self.time() / 2)?),
             Step::Store => self.unposted(storage::store_loop(place, self.time() / 2, Rows::Accepts)?),
@@ -196,10 +200,11 @@ impl Settings {
         self.post(&target, &ledger, None)
     }
 
-    fn proxy(&self, directory: &Path) -> Result<Sample> {
+    /// Answers 202 after the receiver's answer.
+    fn proxy(&self, baseline: &str, directory: &Path) -> Result<Sample> {
         let ledger = self.ledger();
         let receiver = Receiver::start(&Book { ledger: Arc::clone(&ledger), secret: None })?;
-        let proxy = Subject::baseline(&["serve-proxy", &receiver.url()], directory)?;
+        let proxy = Subject::baseline(&[baseline, &receiver.url()], directory)?;
         let sample = self.post(&proxy.target(true), &ledger, Some(&proxy))?;
         proxy.kill()?;
         Ok(sample)

@@ -42,12 +42,19 @@ struct Ratio {
     aim: f64,
 }
 
-const RATIOS: [Ratio; 5] = [
+const RATIOS: [Ratio; 7] = [
     Ratio {
         key: "endToEndOfProxy",
-        title: "end to end / proxy",
+        title: "end to end / proxy on the server's own client",
         of: Step::EndToEnd,
         to: &[Step::Proxy],
+        aim: 0.7,
+    },
+    Ratio {
+        key: "endToEndOfPlainProxy",
+        title: "end to end / proxy on hyper-util's client",
+        of: Step::EndToEnd,
+        to: &[Step::PlainProxy],
         aim: 0.7,
     },
     Ratio {
@@ -71,7 +78,20 @@ const RATIOS: [Ratio; 5] = [
         to: &[Step::Null, Step::RawSqlite],
         aim: 0.6,
     },
-    Ratio { key: "proxyOfBare", title: "proxy / bare loop", of: Step::Proxy, to: &[Step::Bare], aim: 0.35 },
+    Ratio {
+        key: "proxyOfBare",
+        title: "proxy on the server's own client / bare loop",
+        of: Step::Proxy,
+        to: &[Step::Bare],
+        aim: 0.35,
+    },
+    Ratio {
+        key: "plainProxyOfBare",
+        title: "proxy on hyper-util's client / bare loop",
+        of: Step::PlainProxy,
+        to: &[Step::Bare],
+        aim: 0.35,
+    },
 ];
 
 impl Report<'_> {
