@@ -44,7 +44,7 @@ pub struct AttemptContext {
 }
 
 /// Makes one attempt with the webhook's URL, secret and headers as they are now.
-pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Sender<Message>) {
+pub(super) async fn make(context: &AttemptContext, mut item: Item, outbox: &mpsc::Sender<Message>) {
     let pending = item.pending;
     let endpoint = context.directory.endpoint(pending.key.endpoint_id);
     let Some(endpoint) = endpoint.filter(|endpoint| endpoint.record.is_enabled) else {
@@ -56,7 +56,7 @@ pub(super) async fn make(context: &AttemptContext, item: Item, outbox: &mpsc::Se
         tell(outbox, Message::Dropped(pending.key)).await;
         return;
     };
-    let Some(body) = item.body.clone() else {
+    let Some(body) = item.body.take() else {
         return Box::pin(give_up(context, (item, epoch), outbox)).await;
     };
     let started_at_ms = context.clock.now_ms();
@@ -169,7 +169,7 @@ async fn tell(outbox: &mpsc::Sender<Message>, message: Message) {
 /// writer that is behind slows sending, and no outcome waits outside a bounded queue.
 fn hand_over(
     context: &AttemptContext,
-    mut finished: FinishedAttempt,
+    finished: FinishedAttempt,
     room: Option<mpsc::Permit<'_, FinishedAttempt>>,
 ) -> Message {
     context.meters.finished(&finished);
@@ -181,7 +181,6 @@ fn hand_over(
         (Some(_), _) => Answer::Failure,
     };
     let ended = Ended { answer, duration_ms: finished.attempt.duration_ms };
-    finished.item.body = None;
     if let Some(room) = room {
         room.send(finished);
     }

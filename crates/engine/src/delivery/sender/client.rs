@@ -76,6 +76,7 @@ impl Client {
     pub(super) fn keep(&self, url: &Url, answer: Answer) {
         let mut connection = answer.connection;
         if answer.head.keeps_alive && !connection.is_over() {
+            connection.rest();
             self.idle.put(&url[..Position::BeforePath], connection);
         }
     }

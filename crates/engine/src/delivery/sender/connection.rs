@@ -1,13 +1,14 @@
 //! A connection to a receiver: one request goes out while its answer is awaited.
 
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWrite as _;
+use tokio::task::unconstrained;
 use tokio_util::io::poll_read_buf;
 
 use super::connect::Stream;
@@ -21,6 +22,9 @@ const ROOM: usize = 1024;
 
 /// So much room is made when there is less.
 const MORE_ROOM: usize = 4 * 1024;
+
+/// An idle connection keeps less room than this.
+const MOST_AT_REST: usize = 16 * 1024;
 
 /// A request as it goes out. Writing it takes what is written from its front.
 #[derive(Debug, Default)]
@@ -45,6 +49,15 @@ impl Request {
 
     fn front(&mut self) -> &mut Bytes {
         if self.first.is_empty() { &mut self.rest } else { &mut self.first }
+    }
+
+    /// So much of the front is written. What is written whole is given back: an idle connection keeps nothing of its last request.
+    fn advance(&mut self, written: usize) {
+        let front = self.front();
+        front.advance(written);
+        if front.is_empty() {
+            *front = Bytes::new();
+        }
     }
 }
 
@@ -80,7 +93,8 @@ impl Connection {
         self.reached
     }
 
-    /// Begins to write a request; gives it back when nothing of it could be written. What cannot be written at once, `fill` writes.
+    /// Begins to write a request; gives it back when the first write fails. Over TLS a part of it may have gone out then, but never all.
+    /// What cannot be written at once, `fill` writes.
     pub(super) fn begin(&mut self, request: Request) -> Result<(), Request> {
         self.output = request;
         let before = self.output.first.len();
@@ -104,10 +118,19 @@ impl Connection {
     /// Whether it cannot take another request, as far as the socket tells now: it is closed, or somebody has not said or not
     /// heard everything yet.
     pub(super) fn is_over(&mut self) -> bool {
-        self.is_deaf
-            || !self.output.is_empty()
-            || !self.input.is_empty()
-            || self.poll_read(&mut Context::from_waker(Waker::noop())).is_ready()
+        if self.is_deaf || self.is_unflushed || !self.output.is_empty() || !self.input.is_empty() {
+            return true;
+        }
+        // Else a task that has done much would be told that nothing has come.
+        let look = unconstrained(poll_fn(|context| Poll::Ready(self.poll_read(context).is_ready())));
+        matches!(pin!(look).poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(true))
+    }
+
+    /// Before it waits for its next request: what a long answer has taken is given back.
+    pub(super) fn rest(&mut self) {
+        if self.input.try_reclaim(MOST_AT_REST) {
+            self.input = BytesMut::new();
+        }
     }
 
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -120,10 +143,9 @@ impl Connection {
     /// Writes what can be written now.
     fn poll_write(&mut self, context: &mut Context<'_>) {
         while !self.is_deaf && !self.output.is_empty() {
-            let front = self.output.front();
-            match Pin::new(&mut self.stream).poll_write(context, front) {
+            match Pin::new(&mut self.stream).poll_write(context, self.output.front()) {
                 Poll::Pending => return,
-                Poll::Ready(Ok(written @ 1..)) => front.advance(written),
+                Poll::Ready(Ok(written @ 1..)) => self.output.advance(written),
                 Poll::Ready(_) => self.is_deaf = true,
             }
             self.is_unflushed = true;

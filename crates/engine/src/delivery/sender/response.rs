@@ -12,8 +12,17 @@ const MAX_KEPT: usize = 8 * 1024;
 /// A head must fit into this.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
-/// What is between a body's chunks, and behind them, must fit into this.
+/// What is behind a body's chunks must fit into this, and so must all that is between them and says nothing.
 const MAX_BETWEEN_BYTES: usize = 8 * 1024;
+
+/// The length of a chunk and the end of its line take no more.
+const SIZE_LINE_BYTES: usize = 18;
+
+/// So many heads may come before the answer's.
+const MAX_INTERIM: u32 = 100;
+
+/// Empty lines before a head must fit into this; there should be none.
+const MAX_EMPTY_BYTES: usize = 16;
 
 /// A head has no more fields than this.
 const MAX_FIELDS: usize = 100;
@@ -43,16 +52,22 @@ pub(super) struct Head {
 pub(super) struct HeadReader {
     /// So much of the input has no end of a head in it. What a receiver sends byte by byte is not parsed anew for each.
     without_end: usize,
+    interim: u32,
 }
 
 impl HeadReader {
     /// The head at the beginning of `input`, what body it has, and its length; nothing while it is incomplete. Without a head, the
     /// next call must come with the same input and more; after one, without it.
     pub(super) fn read(&mut self, input: &[u8]) -> Result<Option<(Head, Body, usize)>, Malformed> {
+        if input.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count() > MAX_EMPTY_BYTES {
+            return Err(Malformed);
+        }
         let may_be_complete = self.without_end == 0 || has_end(&input[self.without_end.saturating_sub(3)..]);
-        if may_be_complete && let Some(read) = parse(input)? {
+        if may_be_complete && let Some((head, body, length)) = parse(input)? {
             self.without_end = 0;
-            return Ok(Some(read));
+            self.interim += u32::from(head.is_interim());
+            let is_within = length <= MAX_HEAD_BYTES && self.interim <= MAX_INTERIM;
+            return if is_within { Ok(Some((head, body, length))) } else { Err(Malformed) };
         }
         self.without_end = input.len();
         if input.len() < MAX_HEAD_BYTES { Ok(None) } else { Err(Malformed) }
@@ -78,7 +93,9 @@ fn parse(input: &[u8]) -> Result<Option<(Head, Body, usize)>, Malformed> {
     let parsed =
         ParserConfig::default().parse_response_with_uninit_headers(&mut response, input, &mut fields);
     let Status::Complete(length) = parsed.map_err(|_| Malformed)? else { return Ok(None) };
-    let (Some(status), Some(version)) = (response.code, response.version) else { return Err(Malformed) };
+    let (Some(status @ 100..), Some(version)) = (response.code, response.version) else {
+        return Err(Malformed);
+    };
     let fields = Fields { is_1_0: version == 0, all: response.headers };
     let (body, is_clear) = fields.body(status)?;
     let (lines, is_cut) = fields.kept();
@@ -135,26 +152,29 @@ impl<'a> Fields<'a> {
     fn keep_alive(&self) -> bool {
         let says =
             |word: &str| self.members("connection").any(|said| said.eq_ignore_ascii_case(word.as_bytes()));
-        if self.is_1_0 { says("keep-alive") } else { !says("close") }
+        !says("close") && (!self.is_1_0 || says("keep-alive"))
     }
 
-    /// Where the body ends (RFC 9112, 6.3), and whether nothing else could be meant.
+    /// Where the body ends (RFC 9112, 6.3), and whether nothing can come behind it that the receiver takes for a part of it.
     fn body(&self, status: u16) -> Result<(Body, bool), Malformed> {
-        let length = self.content_length()?;
-        if matches!(status, 100..=199 | 204 | 304) {
-            return Ok((Body::Length(0), true));
-        }
         let mut coding = self.members("transfer-encoding").peekable();
+        if matches!(status, 100..=199 | 204 | 304) {
+            let announces =
+                coding.peek().is_some() || self.members("content-length").any(|said| said != b"0");
+            // What speaks another protocol now takes no further request.
+            return Ok((Body::Length(0), !announces && status != 101));
+        }
         if coding.peek().is_some() {
             // It did not exist then, so what was before the receiver may have read another end.
             if self.is_1_0 {
                 return Err(Malformed);
             }
             let is_chunked = coding.last().is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"));
-            let body = if is_chunked { Body::Chunked(Chunk::Size) } else { Body::UntilClose };
-            return Ok((body, length.is_none()));
+            let body = if is_chunked { Body::CHUNKED } else { Body::UntilClose };
+            // The length says nothing, but what stands between may have taken it for right.
+            return Ok((body, self.values("content-length").next().is_none()));
         }
-        Ok((length.map_or(Body::UntilClose, Body::Length), true))
+        Ok((self.content_length()?.map_or(Body::UntilClose, Body::Length), true))
     }
 
     /// Said more than once, it must be the same.
@@ -182,8 +202,8 @@ fn digits(text: &[u8]) -> Option<u64> {
 pub(super) enum Body {
     /// So many bytes.
     Length(u64),
-    /// In chunks, of which this comes next.
-    Chunked(Chunk),
+    /// In chunks, of which this comes next; so much between those so far said nothing.
+    Chunked { next: Chunk, idle: usize },
     /// All that comes.
     UntilClose,
 }
@@ -213,12 +233,20 @@ pub(super) enum Piece {
 }
 
 impl Body {
+    const CHUNKED: Self = Self::Chunked { next: Chunk::Size, idle: 0 };
+
     /// What the beginning of `input` is, which the next call must come without.
     pub(super) fn next(&mut self, input: &[u8]) -> Result<Piece, Malformed> {
         match self {
             Self::UntilClose => Ok(some_data(input.len())),
             Self::Length(left) => Ok(take(left, input)),
-            Self::Chunked(chunk) => chunk.next(input),
+            Self::Chunked { next, idle } => {
+                let piece = next.next(input)?;
+                if let Piece::Between(length) = piece {
+                    *idle += length.saturating_sub(SIZE_LINE_BYTES);
+                }
+                if *idle > MAX_BETWEEN_BYTES { Err(Malformed) } else { Ok(piece) }
+            }
         }
     }
 
@@ -241,6 +269,10 @@ impl Chunk {
                 else {
                     return incomplete(input);
                 };
+                // To httparse a line feed alone is a part of what may be behind the size, to others the end of the line.
+                if input[..length - 1].contains(&b'\n') {
+                    return Err(Malformed);
+                }
                 *self = if size == 0 { Self::Trailers } else { Self::Data(size) };
                 Ok(Piece::Between(length))
             }

@@ -210,10 +210,16 @@ async fn what_breaks_or_is_no_http_is_named() {
         listener.local_addr().expect("an address")
     };
     assert_eq!(failure(&send(&sender, &format!("http://{closed}/")).await).0, FailureClass::Connect);
-    for answer in ["", "no http at all\r\n\r\n", "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc"] {
+    let not_http = "What came back is not HTTP.";
+    for (answer, wanted) in [
+        ("", CLOSED),
+        ("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc", CLOSED),
+        ("no http at all\r\n\r\n", not_http),
+        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nx\r\n", not_http),
+    ] {
         let address = serve(answer.into(), Then::Close).await;
-        let (class, detail) = failure(&send(&sender, &format!("http://{address}/")).await);
-        assert_eq!(class, FailureClass::Broken, "{answer}: {detail}");
+        let failed = failure(&send(&sender, &format!("http://{address}/")).await);
+        assert_eq!(failed, (FailureClass::Broken, wanted.to_owned()), "{answer}");
     }
     let plain = serve(OK.into(), Then::Close).await;
     assert_eq!(failure(&send(&sender, &format!("https://{plain}/")).await).0, FailureClass::Tls);
@@ -393,4 +399,56 @@ async fn what_comes_behind_an_answer_is_nobodys() {
         // On a connection used again the second would be taken for the next request's, and nothing would come after it.
         assert_eq!(send(&sender, &format!("http://{address}/")).await.status, Some(200));
     }
+}
+
+/// A body that tells when it is given back.
+struct Told(Arc<AtomicUsize>, Vec<u8>);
+
+impl AsRef<[u8]> for Told {
+    fn as_ref(&self) -> &[u8] {
+        &self.1
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn an_idle_connection_keeps_nothing_of_its_last_request() {
+    let (address, connections, _) = serve_counted(100).await;
+    let sender = sender(&["127.0.0.0/8"], 5_000);
+    let url = Url::parse(&format!("http://{address}/")).expect("a URL");
+    let headers = sign(&[], "evt_1", 0, b"");
+    let given_back = Arc::new(AtomicUsize::new(0));
+    for length in [10, 20_000] {
+        let body = Bytes::from_owner(Told(Arc::clone(&given_back), vec![b'x'; length]));
+        let outgoing = Outgoing {
+            url: &url,
+            id: "evt_1",
+            headers: &headers,
+            own: OwnHeaders::NONE,
+            body,
+            timeout: None,
+        };
+        assert_eq!(sender.send(outgoing).await.status, Some(200));
+    }
+    assert_eq!(given_back.load(Ordering::SeqCst), 2);
+    assert_eq!(connections.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_task_that_has_done_much_is_told_that_connections_are_closed() {
+    let (address, connections, requests) = serve_counted(1).await;
+    let sender = sender(&["127.0.0.0/8"], 5_000);
+    let url = format!("http://{address}/");
+    // So many at once that all are idle then, and closed by then.
+    let sent = futures::future::join_all((0..200).map(|_| send(&sender, &url))).await;
+    assert!(sent.iter().all(|exchanged| exchanged.status == Some(200)));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(send(&sender, &url).await.status, Some(200));
+    assert_eq!(connections.load(Ordering::SeqCst), 201);
+    assert_eq!(requests.load(Ordering::SeqCst), 201);
 }

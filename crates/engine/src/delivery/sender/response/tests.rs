@@ -29,9 +29,13 @@ fn where_a_body_ends() {
     for (head, body, wanted) in [
         // RFC 9112, 6.3, in its order.
         ("204 No Content\r\n", "", ("", true, true)),
-        ("204 No Content\r\ncontent-length: 5\r\n", "", ("", true, true)),
-        ("304 Not Modified\r\ncontent-length: 5\r\n", "", ("", true, true)),
-        ("304 Not Modified\r\ntransfer-encoding: chunked\r\n", "", ("", true, true)),
+        ("204 No Content\r\ncontent-length: 0\r\n", "", ("", true, true)),
+        // Whoever announces one may send it all the same.
+        ("204 No Content\r\ncontent-length: 5\r\n", "", ("", true, false)),
+        ("204 No Content\r\ncontent-length:\r\n", "", ("", true, false)),
+        ("204 No Content\r\ncontent-length: 1\r\ncontent-length: 2\r\n", "", ("", true, false)),
+        ("304 Not Modified\r\ncontent-length: 5\r\n", "", ("", true, false)),
+        ("304 Not Modified\r\ntransfer-encoding: chunked\r\n", "", ("", true, false)),
         ("200 OK\r\ntransfer-encoding: chunked\r\n", "2\r\nok\r\n0\r\n\r\n", ("ok", true, true)),
         ("200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n", "2\r\nok\r\n0\r\n\r\n", ("ok", true, true)),
         ("200 OK\r\ntransfer-encoding: chunked, gzip\r\n", "2\r\nok", ("2\r\nok", true, false)),
@@ -41,6 +45,7 @@ fn where_a_body_ends() {
             "2\r\nok\r\n0\r\n\r\n",
             ("ok", true, false),
         ),
+        ("200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: -1\r\n", "0\r\n\r\n", ("", true, false)),
         ("200 OK\r\ncontent-length: 2\r\n", "ok", ("ok", true, true)),
         ("200 OK\r\ncontent-length: 2\r\nContent-Length: 2\r\n", "ok", ("ok", true, true)),
         ("200 OK\r\ncontent-length: 2, 2\r\n", "ok", ("ok", true, true)),
@@ -48,7 +53,7 @@ fn where_a_body_ends() {
         ("200 OK\r\ncontent-length: 0\r\n", "", ("", true, true)),
         ("200 OK\r\n", "ok", ("ok", true, false)),
         ("200 OK\r\n", "", ("", true, false)),
-        ("101 Switching Protocols\r\nupgrade: x\r\n", "", ("", true, true)),
+        ("101 Switching Protocols\r\nupgrade: x\r\n", "", ("", true, false)),
     ] {
         let input = format!("HTTP/1.1 {head}\r\n{body}");
         let (text, is_whole, keeps_alive) = body_of(&input);
@@ -65,6 +70,7 @@ fn whether_a_connection_is_kept() {
         ("1.1", Some("keep-alive"), true),
         ("1.0", None, false),
         ("1.0", Some("Keep-Alive"), true),
+        ("1.0", Some("keep-alive, close"), false),
     ] {
         let line = connection.map_or_else(String::new, |value| format!("connection: {value}\r\n"));
         let input = format!("HTTP/{version} 200 OK\r\n{line}content-length: 0\r\n\r\n");
@@ -106,6 +112,7 @@ fn chunks() {
         " 1\r\na\r\n",
         "0x1\r\na\r\n",
         "1\na\n0\n\n",
+        "1;x\ny\r\na\r\n0\r\n\r\n",
         "1\r\nab\r\n",
         "1\r\na\n0\r\n\r\n",
         "11111111111111111\r\n",
@@ -116,6 +123,12 @@ fn chunks() {
     let long = "x".repeat(MAX_BETWEEN_BYTES);
     assert!(is_malformed(&chunked(&format!("1;{long}"))));
     assert!(is_malformed(&chunked(&format!("0\r\nx: {long}"))));
+    assert!(is_malformed(&chunked(&format!("0\r\nx: {long}\r\n\r\n"))));
+    // Many bytes one by one are a body; many words beside them are not.
+    let (text, is_whole, _) = body_of(&chunked(&format!("{}0\r\n\r\n", "1\r\na\r\n".repeat(9_000))));
+    assert_eq!((text.len(), is_whole), (9_000, true));
+    let words = format!("1;{}\r\na\r\n", "x".repeat(1_000)).repeat(9);
+    assert!(is_malformed(&chunked(&format!("{words}0\r\n\r\n"))));
 }
 
 #[test]
@@ -125,6 +138,7 @@ fn what_is_no_http_or_means_two_things_is_refused() {
         "SSH-2.0-OpenSSH_9.2\r\n",
         "HTTP/2 200\r\n\r\n",
         "HTTP/1.1 20\r\n\r\n",
+        "HTTP/1.1 099 X\r\ncontent-length: 0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nno field\r\n\r\n",
         "HTTP/1.1 200 OK\r\nx : 1\r\n\r\n",
         "HTTP/1.1 200 OK\r\nx: 1\r\n folded\r\n\r\n",
@@ -142,7 +156,11 @@ fn what_is_no_http_or_means_two_things_is_refused() {
     assert!(is_malformed(&format!("HTTP/1.1 200 OK\r\n{many}\r\n")));
     let long = "x".repeat(MAX_HEAD_BYTES);
     assert!(is_malformed(&format!("HTTP/1.1 200 OK\r\nx: {long}")));
-    assert!(is_malformed(&"\r\n".repeat(MAX_HEAD_BYTES)));
+    assert!(is_malformed(&format!("HTTP/1.1 200 OK\r\nx: {long}\r\ncontent-length: 0\r\n\r\n")));
+    assert!(is_malformed(&format!("{}HTTP/1.1 200 OK\r\n\r\n", "\r\n".repeat(9))));
+    let interim = "HTTP/1.1 102 Processing\r\n\r\n".repeat(MAX_INTERIM as usize);
+    assert_eq!(whole(&format!("{interim}HTTP/1.1 204 X\r\n\r\n")).head.map(|head| head.status), Some(204));
+    assert!(is_malformed(&format!("{interim}HTTP/1.1 102 X\r\n\r\nHTTP/1.1 204 X\r\n\r\n")));
 }
 
 #[test]
