@@ -4,6 +4,7 @@ mod client;
 mod connect;
 mod connection;
 mod names;
+mod request;
 mod response;
 
 use std::error::Error as StdError;
@@ -13,14 +14,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::FutureExt as _;
 use groundswell_types::FailureClass;
-use http::header::ACCEPT;
 use thiserror::Error;
 use url::{Position, Url};
 
 use self::client::{Client, Trouble};
 use self::connect::{Connector, NotConnected, Unresolvable};
-use self::connection::Request;
 use self::names::{Names, SystemNames};
+use self::request::Request;
 use super::guard::{Guard, Reach};
 use super::outcome::Exchange;
 use super::own_headers::OwnHeaders;
@@ -113,7 +113,7 @@ impl Sender {
     /// Sends one request and reads the answer, all within the deadline. Never fails: what goes wrong is the result.
     pub async fn send(&self, outgoing: Outgoing<'_>) -> Exchanged {
         let watch = Stopwatch::start();
-        let Some(request) = request(&outgoing) else {
+        let Some(request) = Request::of(&outgoing) else {
             return failed(FailureClass::Misconfigured, "The URL cannot be requested.".to_owned(), watch);
         };
         let deadline = Deadline { watch, timeout: outgoing.timeout.unwrap_or(self.total_timeout) };
@@ -191,37 +191,6 @@ impl Deadline {
             }
         })
     }
-}
-
-/// The request as it goes out (RFC 9112, section 3); `None` when the URL has no place in one.
-fn request(outgoing: &Outgoing<'_>) -> Option<Request> {
-    let url = outgoing.url;
-    let is_word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-    let target = Some(&url[Position::BeforePath..Position::AfterQuery]).filter(|target| is_word(target))?;
-    let host = Some(&url[Position::BeforeHost..Position::AfterPort]).filter(|host| is_word(host))?;
-    // With room for a body of usual size.
-    let mut head = Vec::with_capacity(2_048);
-    for part in ["POST ", target, " HTTP/1.1\r\nhost: ", host, "\r\n"] {
-        head.extend_from_slice(part.as_bytes());
-    }
-    // It is the only one that may have been saved as the webhook's own.
-    if !outgoing.own.iter().any(|(name, _)| name == ACCEPT) {
-        head.extend_from_slice(b"accept: */*\r\n");
-    }
-    let mut line = |name: &str, value: &[u8]| {
-        for part in [name.as_bytes(), b": ", value, b"\r\n"] {
-            head.extend_from_slice(part);
-        }
-    };
-    for (name, value) in Sender::headers(outgoing) {
-        line(name, value.as_bytes());
-    }
-    for (name, value) in outgoing.own.iter() {
-        line(name.as_str(), value.as_bytes());
-    }
-    line("content-length", outgoing.body.len().to_string().as_bytes());
-    head.extend_from_slice(b"\r\n");
-    Some(Request::new(head, outgoing.body.clone()))
 }
 
 /// The names and values of a response's head as it is kept.

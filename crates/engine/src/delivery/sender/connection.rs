@@ -5,17 +5,15 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::BytesMut;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWrite as _;
 use tokio::task::unconstrained;
 use tokio_util::io::poll_read_buf;
 
 use super::connect::Stream;
+use super::request::Request;
 use crate::delivery::guard::Reach;
-
-/// A body that is not larger is written together with its head.
-const SMALL_BODY: usize = 16 * 1024;
 
 /// There is room for this much before it is read.
 const ROOM: usize = 1024;
@@ -25,41 +23,6 @@ const MORE_ROOM: usize = 4 * 1024;
 
 /// An idle connection keeps less room than this.
 const MOST_AT_REST: usize = 16 * 1024;
-
-/// A request as it goes out. Writing it takes what is written from its front.
-#[derive(Debug, Default)]
-pub(super) struct Request {
-    first: Bytes,
-    rest: Bytes,
-}
-
-impl Request {
-    /// Of a head, with the empty line behind it, and a body.
-    pub(super) fn new(mut head: Vec<u8>, body: Bytes) -> Self {
-        if body.len() > SMALL_BODY {
-            return Self { first: head.into(), rest: body };
-        }
-        head.extend_from_slice(&body);
-        Self { first: head.into(), rest: Bytes::new() }
-    }
-
-    const fn is_empty(&self) -> bool {
-        self.first.is_empty() && self.rest.is_empty()
-    }
-
-    fn front(&mut self) -> &mut Bytes {
-        if self.first.is_empty() { &mut self.rest } else { &mut self.first }
-    }
-
-    /// So much of the front is written. What is written whole is given back: an idle connection keeps nothing of its last request.
-    fn advance(&mut self, written: usize) {
-        let front = self.front();
-        front.advance(written);
-        if front.is_empty() {
-            *front = Bytes::new();
-        }
-    }
-}
 
 /// What is written to and read from. Handed around in a box.
 #[derive(Debug)]
@@ -97,9 +60,9 @@ impl Connection {
     /// What cannot be written at once, `fill` writes.
     pub(super) fn begin(&mut self, request: Request) -> Result<(), Request> {
         self.output = request;
-        let before = self.output.first.len();
+        let before = self.output.front().len();
         self.poll_write(&mut Context::from_waker(Waker::noop()));
-        if self.is_deaf && self.output.first.len() == before {
+        if self.is_deaf && self.output.front().len() == before {
             return Err(std::mem::take(&mut self.output));
         }
         Ok(())

@@ -244,8 +244,12 @@ impl Body {
                 let piece = next.next(input)?;
                 if let Piece::Between(length) = piece {
                     *idle += length.saturating_sub(SIZE_LINE_BYTES);
+                    // Of one alone as of one that comes in pieces.
+                    if length.max(*idle) > MAX_BETWEEN_BYTES {
+                        return Err(Malformed);
+                    }
                 }
-                if *idle > MAX_BETWEEN_BYTES { Err(Malformed) } else { Ok(piece) }
+                Ok(piece)
             }
         }
     }
