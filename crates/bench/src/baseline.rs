@@ -29,14 +29,17 @@ use crate::subject::LISTENS;
 #[derive(Debug, Clone, clap::Subcommand)]
 pub enum Baseline {
     /// Answers every event with 202 and forgets it.
-    ServeNull,
+    #[command(name = "serve-null")]
+    Null,
     /// Passes every event on with the engine's own client, unsigned, and answers 202 once the receiver has answered.
-    ServeProxy {
+    #[command(name = "serve-proxy")]
+    Proxy {
         /// Where to.
         to: Url,
     },
     /// The same with hyper-util's client, which reqwest has as well: the proxy that anybody would write.
-    ServePlainProxy {
+    #[command(name = "serve-plain-proxy")]
+    PlainProxy {
         /// Where to.
         to: Url,
     },
@@ -45,13 +48,13 @@ pub enum Baseline {
 /// Runs a baseline until it is killed.
 pub fn serve(baseline: Baseline) -> Result<()> {
     let router = match baseline {
-        Baseline::ServeNull => Router::new().route("/events", post(accept)),
-        Baseline::ServeProxy { to } => {
+        Baseline::Null => Router::new().route("/events", post(accept)),
+        Baseline::Proxy { to } => {
             let guard = Guard::new(vec!["127.0.0.0/8".parse()?]);
             let proxy = Proxy { sender: Sender::new(guard, SendingConfig::default())?, to };
             Router::new().route("/events", post(forward)).with_state(proxy)
         }
-        Baseline::ServePlainProxy { to } => {
+        Baseline::PlainProxy { to } => {
             // As reqwest sets it up.
             let mut tcp = HttpConnector::new();
             tcp.set_nodelay(true);

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use groundswell_types::FailureClass;
 use thiserror::Error;
-use url::{Position, Url};
+use url::Url;
 
 use self::client::{Client, Trouble};
 use self::connect::{Connector, NotConnected, Unresolvable};
@@ -181,14 +181,14 @@ impl Deadline {
         part: impl Future<Output = Result<T, Trouble>>,
     ) -> impl Future<Output = Result<T, (FailureClass, String)>> {
         let left = self.timeout.saturating_sub(self.watch.elapsed());
-        tokio::time::timeout(left, part).map(move |done| match done {
-            Ok(done) => done.map_err(|trouble| classify(&trouble)),
-            Err(_) => {
+        tokio::time::timeout(left, part).map(move |done| {
+            let Ok(done) = done else {
                 let seconds = self.timeout.as_secs_f64();
                 let unit = if self.timeout == Duration::from_secs(1) { "second" } else { "seconds" };
                 let detail = format!("There was no complete answer within {seconds} {unit}.");
-                Err((FailureClass::Timeout, detail))
-            }
+                return Err((FailureClass::Timeout, detail));
+            };
+            done.map_err(|trouble| classify(&trouble))
         })
     }
 }

@@ -15,7 +15,8 @@ use tokio::task::AbortHandle;
 use url::{Position, Url};
 
 use super::connect::{Connector, NotConnected};
-use super::connection::{Connection, Request};
+use super::connection::Connection;
+use super::request::Request;
 use super::response::{Body, Head, HeadReader, Malformed, Piece};
 use crate::clock::Stopwatch;
 use crate::delivery::guard::Reach;

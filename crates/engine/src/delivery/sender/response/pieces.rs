@@ -19,42 +19,42 @@ pub(in crate::delivery::sender) fn read(
     lengths: impl IntoIterator<Item = usize>,
 ) -> Result<Read, Malformed> {
     let mut lengths = lengths.into_iter();
-    let (mut had, mut came) = (0, 0);
+    let (mut used, mut there) = (0, 0);
     // False at the end.
-    let mut more = |came: &mut usize| {
+    let mut more = |there: &mut usize| {
         let length = lengths.next().unwrap_or(input.len()).max(1);
-        let before = *came;
-        *came = input.len().min(before + length);
-        before < *came
+        let before = *there;
+        *there = input.len().min(before + length);
+        before < *there
     };
     let mut reader = HeadReader::default();
     let (head, mut body) = loop {
-        match reader.read(&input[had..came])? {
+        match reader.read(&input[used..there])? {
             Some((head, body, length)) => {
-                had += length;
+                used += length;
                 if !head.is_interim() {
                     break (head, body);
                 }
             }
-            None if more(&mut came) => {}
+            None if more(&mut there) => {}
             // What came byte by byte was not looked at, since it has no end.
-            None if super::parse(&input[had..])?.is_some() => unreachable!("it had one"),
+            None if super::parse(&input[used..])?.is_some() => unreachable!("it had one"),
             None => return Ok(Read { head: None, body: Vec::new(), is_whole: false, rest: Vec::new() }),
         }
     };
     let mut text = Vec::new();
     let is_whole = loop {
-        match body.next(&input[had..came])? {
+        match body.next(&input[used..there])? {
             Piece::End => break true,
-            Piece::Between(length) => had += length,
+            Piece::Between(length) => used += length,
             Piece::Data(length) => {
-                text.extend_from_slice(&input[had..had + length]);
-                had += length;
+                text.extend_from_slice(&input[used..used + length]);
+                used += length;
             }
-            Piece::Incomplete if more(&mut came) => {}
+            Piece::Incomplete if more(&mut there) => {}
             Piece::Incomplete => break body.ends_with_connection(),
         }
     };
-    let rest = if is_whole { input[had..].to_vec() } else { Vec::new() };
+    let rest = if is_whole { input[used..].to_vec() } else { Vec::new() };
     Ok(Read { head: Some(head), body: text, is_whole, rest })
 }
