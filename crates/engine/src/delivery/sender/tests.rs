@@ -47,10 +47,13 @@ fn sender(allow: &[&str], total_timeout_ms: u64) -> Sender {
 }
 
 async fn send(sender: &Sender, url: &str) -> Exchanged {
+    send_body(sender, url, Bytes::from_static(b"{}")).await
+}
+
+async fn send_body(sender: &Sender, url: &str, body: Bytes) -> Exchanged {
     let secret = Secret::parse("s").expect("valid");
-    let headers = sign(&[&secret], "evt_1", 0, b"{}");
+    let headers = sign(&[&secret], "evt_1", 0, &body);
     let url = Url::parse(url).expect("a URL");
-    let body = Bytes::from_static(b"{}");
     sender
         .send(Outgoing {
             url: &url,
@@ -361,7 +364,7 @@ async fn a_large_body_is_written_while_its_answer_is_awaited() {
 async fn an_answer_before_the_whole_request_counts_and_its_connection_is_not_used_again() {
     const ANSWER: &str = "HTTP/1.1 413 Content Too Large\r\ncontent-length: 0\r\n\r\n";
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let url = Url::parse(&format!("http://{}/", listener.local_addr().expect("an address"))).expect("a URL");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
     let connections = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&connections);
     tokio::spawn(async move {
@@ -375,18 +378,9 @@ async fn an_answer_before_the_whole_request_counts_and_its_connection_is_not_use
         }
     });
     let sender = sender(&["127.0.0.0/8"], 5_000);
-    let headers = sign(&[], "evt_1", 0, b"");
     for count in 1..4 {
         let body = Bytes::from(vec![b'x'; 16 * 1024 * 1024]);
-        let outgoing = Outgoing {
-            url: &url,
-            id: "evt_1",
-            headers: &headers,
-            own: OwnHeaders::NONE,
-            body,
-            timeout: None,
-        };
-        assert_eq!(sender.send(outgoing).await.status, Some(413));
+        assert_eq!(send_body(&sender, &url, body).await.status, Some(413));
         assert_eq!(connections.load(Ordering::SeqCst), count);
     }
 }
@@ -420,20 +414,11 @@ impl Drop for Told {
 async fn an_idle_connection_keeps_nothing_of_its_last_request() {
     let (address, connections, _) = serve_counted(100).await;
     let sender = sender(&["127.0.0.0/8"], 5_000);
-    let url = Url::parse(&format!("http://{address}/")).expect("a URL");
-    let headers = sign(&[], "evt_1", 0, b"");
+    let url = format!("http://{address}/");
     let given_back = Arc::new(AtomicUsize::new(0));
     for length in [10, 20_000] {
         let body = Bytes::from_owner(Told(Arc::clone(&given_back), vec![b'x'; length]));
-        let outgoing = Outgoing {
-            url: &url,
-            id: "evt_1",
-            headers: &headers,
-            own: OwnHeaders::NONE,
-            body,
-            timeout: None,
-        };
-        assert_eq!(sender.send(outgoing).await.status, Some(200));
+        assert_eq!(send_body(&sender, &url, body).await.status, Some(200));
     }
     assert_eq!(given_back.load(Ordering::SeqCst), 2);
     assert_eq!(connections.load(Ordering::SeqCst), 1);
