@@ -181,7 +181,7 @@ impl Engine {
         } = ground;
         let Common { under_way, tally, erased, meters, traces } = common;
         Ok(Self {
-            tasks: Tasks::of_delivery(tokio::spawn(runtime.run(due)), tokio::spawn(writer.run())),
+            tasks: Tasks::of_delivery(tokio::spawn(runtime.run(due)), writer.start()),
             store,
             directory,
             ids,

@@ -120,6 +120,12 @@ pub trait Store:
     /// equal program and key within the batch deduplicate too. Never a statement per row.
     async fn commit(&self, batch: &Batch) -> Result<Vec<Accepted>, StoreError>;
 
+    /// Whether [`Store::commit`] keeps its thread until the disk has the batch, instead of giving way: whoever commits has one of
+    /// their own then.
+    fn commits_in_place(&self) -> bool {
+        false
+    }
+
     /// The next at most `limit` pending deliveries of an endpoint behind `after`, by key; never parked ones.
     async fn pending(
         &self,

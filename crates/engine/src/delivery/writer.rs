@@ -23,7 +23,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use groundswell_types::{EventId, EventKind, ProgramId};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::moves::{Moves, Pace};
@@ -314,6 +316,16 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
 }
 
 impl Writer {
+    /// Runs, on a thread of its own if commits keep theirs. A runtime with one thread is a test's, and nothing else runs there
+    /// then; were it another thread's turn, time that stands still there would have to wait for it.
+    pub fn start(self) -> JoinHandle<Written> {
+        let runtime = Handle::current();
+        if !self.store.commits_in_place() || runtime.runtime_flavor() == RuntimeFlavor::CurrentThread {
+            return tokio::spawn(self.run());
+        }
+        tokio::task::spawn_blocking(move || runtime.block_on(self.run()))
+    }
+
     /// Runs until stopped and everything handed over is written, or until the store fails for good.
     pub async fn run(mut self) -> Written {
         let mut accept_jobs = Vec::new();

@@ -137,6 +137,7 @@ impl Database for Postgres {
     type Inbox<'a> = InboxTransaction;
 
     const EVENTS_SAYING: &'static str = search::EVENTS_SAYING;
+    const COMMITS_IN_PLACE: bool = false;
 
     fn vault(&self) -> &Vault {
         &self.vault

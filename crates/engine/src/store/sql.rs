@@ -35,6 +35,10 @@ impl<D: Database> Store for D {
         self.commit_batch(batch).await
     }
 
+    fn commits_in_place(&self) -> bool {
+        D::COMMITS_IN_PLACE
+    }
+
     async fn pending(
         &self,
         endpoint: EndpointId,

@@ -93,7 +93,7 @@ impl Sqlite {
         secrets::remove_leftovers(&mut writer, path).await?;
         let readers = open::readers(&connect, options.readers).await?;
         let place = Place { path: path.to_owned(), busy_timeout: options.busy_timeout };
-        let committer = Committer::start(place.clone()).await?;
+        let committer = Committer::open(&place)?;
         let queue = QueueReader::start(place).await?;
         let writer = Writer::new(writer, committer, options.checkpoint_pages);
         let inbox = InboxFile::beside(path, options.busy_timeout);
@@ -120,6 +120,7 @@ impl Database for Sqlite {
     type Inbox<'a> = MappedMutexGuard<'a, SqliteConnection>;
 
     const EVENTS_SAYING: &'static str = search::EVENTS_SAYING;
+    const COMMITS_IN_PLACE: bool = true;
 
     fn vault(&self) -> &Vault {
         &self.vault
@@ -142,7 +143,7 @@ impl Database for Sqlite {
     }
 
     async fn commit_batch(&self, batch: &Batch) -> Result<Vec<Accepted>, StoreError> {
-        self.writer.commit(batch.clone()).await
+        self.writer.commit(batch).await
     }
 
     async fn queue(

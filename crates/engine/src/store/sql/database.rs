@@ -31,6 +31,9 @@ pub(in crate::store) trait Database: Send + Sync + 'static {
     /// Finds events by what their body says; see [`crate::store::query::search`].
     const EVENTS_SAYING: &'static str;
 
+    /// [`crate::store::Store::commits_in_place`].
+    const COMMITS_IN_PLACE: bool;
+
     /// What seals and opens what is secret.
     fn vault(&self) -> &Vault;
 

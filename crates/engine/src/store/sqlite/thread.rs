@@ -62,12 +62,6 @@ impl<J: Send + 'static> Thread<J> {
         answer.await.ok()
     }
 
-    /// Leaves the connection open for ever: the thread waits until the process ends.
-    pub(super) fn give_up(&mut self) {
-        std::mem::forget(self.jobs.take());
-        self.thread = None;
-    }
-
     /// Waits until what was handed over is done, and closes the connection.
     pub(super) async fn close(&mut self) {
         self.jobs = None;

@@ -1,4 +1,4 @@
-//! Whoever writes: the thread that commits the hot path, and a connection for everything else. One of them at a time,
+//! Whoever writes: the connection that commits the hot path, and one for everything else. One of them at a time,
 //! and the checkpoints between them.
 
 use std::ops::{Deref, DerefMut};
@@ -70,10 +70,11 @@ impl Writer {
         }
     }
 
-    /// Commits a batch.
-    pub(super) async fn commit(&self, batch: Batch) -> Result<Vec<Accepted>, StoreError> {
+    /// Commits a batch. Keeps its thread until the disk has it.
+    pub(super) async fn commit(&self, batch: &Batch) -> Result<Vec<Accepted>, StoreError> {
         let mut state = self.turn().await?;
-        match state.committer.commit(batch).await {
+        state.connection()?;
+        match state.committer.commit(batch) {
             Ok(Committed { answers, wal }) => {
                 if let Some(wal) = wal {
                     state.checkpoints.has_grown(wal);
@@ -87,7 +88,7 @@ impl Writer {
     /// What a statement of a test's own answers on the connection that commits.
     #[cfg(test)]
     pub(super) async fn ask(&self, sql: &str) -> rusqlite::Result<rusqlite::types::Value> {
-        self.state.lock().await.committer.ask(sql).await
+        self.state.lock().await.committer.ask(sql)
     }
 
     /// Waits until nobody else writes. A checkpoint that is due is made first: those whose commit made it due have
@@ -132,7 +133,7 @@ impl Writer {
     /// Closes the connections. What they still have to do is done by the next one that opens the file.
     pub(super) async fn close(&self) {
         let mut state = self.state.lock().await;
-        state.committer.close().await;
+        state.committer.close();
         let connection = state.connection.take();
         drop(state);
         if let Some(connection) = connection
