@@ -60,6 +60,9 @@ const MAX_BATCH_ITEMS: usize = 1_000;
 /// Bodies of one transaction together; a larger one commits alone.
 const MAX_BATCH_BYTES: usize = 1024 * 1024;
 
+/// So many jobs of producers are committed together, whatever else waits.
+const SMALL_BATCH_JOBS: usize = 32;
+
 /// Bodies that wait to be committed, over all producers; beyond it they are told to come back.
 const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
 
@@ -196,6 +199,8 @@ pub struct Writer {
     outcomes: mpsc::Receiver<FinishedAttempt>,
     settings: mpsc::Receiver<SettingsJob>,
     upkeep: mpsc::Receiver<Upkeep>,
+    /// Jobs of producers in the last batch that was gathered.
+    answered_jobs: usize,
     /// Commits since upkeep had its turn.
     cycles_since_upkeep: u32,
     unwritten: Unwritten,
@@ -297,6 +302,7 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         outcomes,
         settings,
         upkeep,
+        answered_jobs: 0,
         cycles_since_upkeep: 0,
         unwritten: Unwritten::default(),
         is_full: AtomicBool::new(false),
@@ -413,7 +419,9 @@ impl Writer {
         let size = |job: &AcceptJob| -> usize { job.events.iter().map(|event| event.body.len()).sum() };
         let mut items: usize = accept_jobs.iter().map(|job| job.events.len()).sum();
         let mut bytes: usize = accept_jobs.iter().map(size).sum();
-        while items < MAX_BATCH_ITEMS
+        let most_jobs = most_jobs(accept_jobs.len() + self.accepts.len(), self.answered_jobs);
+        while accept_jobs.len() < most_jobs
+            && items < MAX_BATCH_ITEMS
             && bytes < MAX_BATCH_BYTES
             && let Ok(job) = self.accepts.try_recv()
         {
@@ -421,6 +429,7 @@ impl Writer {
             bytes += size(&job);
             accept_jobs.push(job);
         }
+        self.answered_jobs = accept_jobs.len();
         // By time alone: were it left to a quiet moment, producers could keep outcomes from ever being written.
         if self.unwritten.is_due() {
             finished.extend(self.unwritten.take(MAX_BATCH_ITEMS - finished.len()));
@@ -473,6 +482,13 @@ impl Writer {
     async fn send(&self, message: Message) {
         let _ = self.runtime.send(message).await;
     }
+}
+
+/// How many jobs of producers are committed together, when so many wait and so many were answered last. Half of all: producers
+/// that send one event after the other would all wait for the same commit otherwise, and nobody would prepare the next one
+/// meanwhile.
+fn most_jobs(waiting: usize, answered: usize) -> usize {
+    SMALL_BATCH_JOBS.max(waiting.saturating_add(answered).div_ceil(2))
 }
 
 #[cfg(test)]

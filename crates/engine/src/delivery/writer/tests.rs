@@ -152,6 +152,26 @@ async fn more_bytes_than_may_wait_are_refused_and_every_other_event_is_stored() 
 }
 
 #[tokio::test]
+async fn of_many_who_wait_half_are_answered_together_and_of_few_all() {
+    let mut fixture = fixture().await;
+    let mut calls = Vec::new();
+    let mut gather = async |fixture: &mut Fixture, more: usize| {
+        calls.extend(fixture.hand_over(more, &Bytes::from_static(b"{}")).await);
+        let (mut jobs, mut finished) = (Vec::new(), Vec::new());
+        fixture.writer.gather(&mut jobs, &mut finished);
+        jobs.len()
+    };
+    assert_eq!(gather(&mut fixture, SMALL_BATCH_JOBS).await, SMALL_BATCH_JOBS);
+    // Those who were answered will be back.
+    assert_eq!(gather(&mut fixture, 200).await, 116);
+    assert_eq!(gather(&mut fixture, 0).await, 84);
+    assert_eq!(gather(&mut fixture, 116).await, 100);
+    assert_eq!(gather(&mut fixture, 84).await, 100, "from now on in turns");
+    assert_eq!(gather(&mut fixture, 3).await, 3);
+    assert_eq!(gather(&mut fixture, SMALL_BATCH_JOBS + 1).await, SMALL_BATCH_JOBS);
+}
+
+#[tokio::test]
 async fn a_full_disk_is_told_as_such() {
     let full = EngineError::from(StoreError::Full("no space left".into()));
     assert!(matches!(full, EngineError::StorageFull), "{full}");
