@@ -9,6 +9,7 @@ mod batch;
 mod catch_up;
 mod commit;
 mod counts;
+mod gathering;
 mod moves;
 mod settings;
 mod settling;
@@ -28,6 +29,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use self::gathering::{MAX_BATCH_ITEMS, Rest};
 use self::moves::{Moves, Pace};
 pub use self::settings::ParkedMove;
 use self::settings::{MAX_HELD, SettingsJob};
@@ -53,15 +55,6 @@ use crate::store::{
     AttemptRecord, EmittedId, EndpointId, Idempotency, Move, SettingsVersion, Standing, Store, StoreError,
 };
 use crate::traces::{self, TraceContext, Traces};
-
-/// Accepts and outcomes of one transaction, each at most this many.
-const MAX_BATCH_ITEMS: usize = 1_000;
-
-/// Bodies of one transaction together; a larger one commits alone.
-const MAX_BATCH_BYTES: usize = 1024 * 1024;
-
-/// So many jobs of producers are committed together, whatever else waits.
-const SMALL_BATCH_JOBS: usize = 32;
 
 /// Bodies that wait to be committed, over all producers; beyond it they are told to come back.
 const MAX_WAITING_BYTES: usize = 64 * 1024 * 1024;
@@ -201,6 +194,8 @@ pub struct Writer {
     upkeep: mpsc::Receiver<Upkeep>,
     /// Jobs of producers in the last batch that was gathered.
     answered_jobs: usize,
+    /// Since the last commit with outcomes.
+    rest: Rest,
     /// Commits since upkeep had its turn.
     cycles_since_upkeep: u32,
     unwritten: Unwritten,
@@ -303,6 +298,7 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         settings,
         upkeep,
         answered_jobs: 0,
+        rest: Rest::default(),
         cycles_since_upkeep: 0,
         unwritten: Unwritten::default(),
         is_full: AtomicBool::new(false),
@@ -347,6 +343,7 @@ impl Writer {
             }
             let retry_wait = self.unwritten.wait().filter(|_| !is_closing);
             let takes_outcomes = self.takes_outcomes();
+            let rest = self.rest.left().filter(|_| !is_closing);
             let pace = if is_closing { Pace::Idle } else { self.moves.pace() };
             // What is held when it is to stop is not done.
             let held_wait = self.held_wait().filter(|_| !is_closing);
@@ -371,8 +368,9 @@ impl Writer {
                 }
                 Some(job) = self.settings.recv(), if self.held.len() < MAX_HELD => self.take_up(job).await,
                 Some(job) = self.accepts.recv() => accept_jobs.push(job),
-                Some(one) = self.outcomes.recv(), if takes_outcomes => finished.push(one),
+                Some(one) = self.outcomes.recv(), if takes_outcomes && rest.is_none() => finished.push(one),
                 Some(work) = self.upkeep.recv() => self.keep_up(work).await,
+                () = tokio::time::sleep(rest.unwrap_or_default()), if rest.is_some() => {}
                 () = tokio::time::sleep(retry_wait.unwrap_or_default()), if retry_wait.is_some() => {}
                 () = tokio::time::sleep(held_wait.unwrap_or_default()), if held_wait.is_some() => {}
                 _ = settling.tick(), if is_waited_for && !is_closing => self.settle_ids().await,
@@ -415,33 +413,6 @@ impl Writer {
     }
 
     /// Takes what has queued up, without waiting, within the bounds of a transaction.
-    fn gather(&mut self, accept_jobs: &mut Vec<AcceptJob>, finished: &mut Vec<FinishedAttempt>) {
-        let size = |job: &AcceptJob| -> usize { job.events.iter().map(|event| event.body.len()).sum() };
-        let mut items: usize = accept_jobs.iter().map(|job| job.events.len()).sum();
-        let mut bytes: usize = accept_jobs.iter().map(size).sum();
-        let most_jobs = most_jobs(accept_jobs.len() + self.accepts.len(), self.answered_jobs);
-        while accept_jobs.len() < most_jobs
-            && items < MAX_BATCH_ITEMS
-            && bytes < MAX_BATCH_BYTES
-            && let Ok(job) = self.accepts.try_recv()
-        {
-            items += job.events.len();
-            bytes += size(&job);
-            accept_jobs.push(job);
-        }
-        self.answered_jobs = accept_jobs.len();
-        // By time alone: were it left to a quiet moment, producers could keep outcomes from ever being written.
-        if self.unwritten.is_due() {
-            finished.extend(self.unwritten.take(MAX_BATCH_ITEMS - finished.len()));
-        }
-        while finished.len() < MAX_BATCH_ITEMS
-            && self.takes_outcomes()
-            && let Ok(one) = self.outcomes.try_recv()
-        {
-            finished.push(one);
-        }
-    }
-
     /// Begins to move rows of an endpoint.
     fn begin(&mut self, endpoint: EndpointId, kind: Move) {
         self.moved.insert(endpoint);
@@ -482,13 +453,6 @@ impl Writer {
     async fn send(&self, message: Message) {
         let _ = self.runtime.send(message).await;
     }
-}
-
-/// How many jobs of producers are committed together, when so many wait and so many were answered last. Half of all: producers
-/// that send one event after the other would all wait for the same commit otherwise, and nobody would prepare the next one
-/// meanwhile.
-fn most_jobs(waiting: usize, answered: usize) -> usize {
-    SMALL_BATCH_JOBS.max(waiting.saturating_add(answered).div_ceil(2))
 }
 
 #[cfg(test)]

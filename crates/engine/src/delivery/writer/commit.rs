@@ -7,6 +7,7 @@ use std::time::Duration;
 use groundswell_types::DeliveryId;
 
 use super::batch::Consequences;
+use super::gathering::Rest;
 use super::{AcceptJob, FinishedAttempt, NewEvent, Receipt, Writer};
 use crate::clock::Stopwatch;
 use crate::cluster::{Lease, Shard};
@@ -116,6 +117,9 @@ impl Writer {
             for (endpoint, gate) in &consequences.gates {
                 self.send(Message::Gate(*endpoint, *gate)).await;
             }
+        }
+        if !finished.is_empty() {
+            self.rest = Rest::after(took);
         }
         self.settle((finished, took), &batch, outcome_fates).await;
         if is_whole {
@@ -494,4 +498,4 @@ impl Part {
 }
 
 #[cfg(test)]
-mod tests;
+pub mod tests;

@@ -12,12 +12,12 @@ use crate::store::memory::Memory;
 use crate::store::{Accept, Batch, MAX_TARGETS, ProgramRecord, SettingsChange, Target};
 
 pub(super) struct Fixture {
-    handle: WriterHandle,
+    pub(super) handle: WriterHandle,
     /// Not run yet, it is a writer whose store has not answered yet.
     pub(super) writer: Writer,
     store: Arc<Memory>,
     program: ProgramId,
-    stop: CancellationToken,
+    pub(super) stop: CancellationToken,
     pub(super) inbox: mpsc::Receiver<Message>,
 }
 
@@ -73,7 +73,7 @@ async fn fixture_of(store: Memory, nodes: Nodes) -> Fixture {
     Fixture { handle, writer, store, program: program(), stop, inbox }
 }
 
-type Answer = Result<Vec<Result<Receipt, EngineError>>, EngineError>;
+pub(super) type Answer = Result<Vec<Result<Receipt, EngineError>>, EngineError>;
 
 impl Fixture {
     fn event(&self, body: Bytes) -> NewEvent {
@@ -90,7 +90,7 @@ impl Fixture {
     }
 
     /// Hands over `count` events in a call each; on return each is refused or waits.
-    async fn hand_over(&self, count: usize, body: &Bytes) -> Vec<JoinHandle<Answer>> {
+    pub(super) async fn hand_over(&self, count: usize, body: &Bytes) -> Vec<JoinHandle<Answer>> {
         let accept = |_| {
             let (handle, event) = (self.handle.clone(), self.event(body.clone()));
             tokio::spawn(async move { handle.accept(vec![event]).await })
@@ -149,26 +149,6 @@ async fn more_bytes_than_may_wait_are_refused_and_every_other_event_is_stored() 
     assert_eq!(refused(&small), 3, "not a byte more is kept");
     calls.extend(small);
     fixture.run_and_check(calls, 16).await;
-}
-
-#[tokio::test]
-async fn of_many_who_wait_half_are_answered_together_and_of_few_all() {
-    let mut fixture = fixture().await;
-    let mut calls = Vec::new();
-    let mut gather = async |fixture: &mut Fixture, more: usize| {
-        calls.extend(fixture.hand_over(more, &Bytes::from_static(b"{}")).await);
-        let (mut jobs, mut finished) = (Vec::new(), Vec::new());
-        fixture.writer.gather(&mut jobs, &mut finished);
-        jobs.len()
-    };
-    assert_eq!(gather(&mut fixture, SMALL_BATCH_JOBS).await, SMALL_BATCH_JOBS);
-    // Those who were answered will be back.
-    assert_eq!(gather(&mut fixture, 200).await, 116);
-    assert_eq!(gather(&mut fixture, 0).await, 84);
-    assert_eq!(gather(&mut fixture, 116).await, 100);
-    assert_eq!(gather(&mut fixture, 84).await, 100, "from now on in turns");
-    assert_eq!(gather(&mut fixture, 3).await, 3);
-    assert_eq!(gather(&mut fixture, SMALL_BATCH_JOBS + 1).await, SMALL_BATCH_JOBS);
 }
 
 #[tokio::test]

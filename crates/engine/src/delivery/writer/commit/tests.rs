@@ -11,7 +11,7 @@ use crate::store::{After, AttemptRecord};
 const ENDPOINT: EndpointId = EndpointId(3);
 
 /// A failed attempt at a delivery.
-fn failed(delivery: i64) -> FinishedAttempt {
+pub fn failed(delivery: i64) -> FinishedAttempt {
     let key =
         PendingKey { endpoint_id: ENDPOINT, due_at_ms: 0, delivery_id: DeliveryId::from_number(delivery) };
     let pending = Pending { key, attempts: 0, accepted_at_ms: 0, expires_at_ms: i64::MAX };
