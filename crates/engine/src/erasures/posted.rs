@@ -42,11 +42,17 @@ fn has(text: &str, subject: &Subject) -> bool {
     }
 }
 
+/// Also where it begins within what looked like it and was part of another word: `a/a` in `xa/a/a`.
 fn has_word(text: &str, word: &str) -> bool {
-    text.match_indices(word).any(|(at, _)| {
+    let mut from = 0;
+    while let Some(at) = text[from..].find(word).map(|found| from + found) {
         let (mut before, mut after) = (text[..at].chars().rev(), text[at + word.len()..].chars());
-        !goes_on(before.next(), before.next()) && !goes_on(after.next(), after.next())
-    })
+        if !goes_on(before.next(), before.next()) && !goes_on(after.next(), after.next()) {
+            return true;
+        }
+        from = at + text[at..].chars().next().map_or(1, char::len_utf8);
+    }
+    false
 }
 
 /// Whether a word goes on with `next`. A full stop is part of a word that goes on behind it.
@@ -171,6 +177,10 @@ mod tests {
         }
         assert!(by(SubjectKind::ParticipantId, "42")(r#"{"id":42}"#));
         assert!(!by(SubjectKind::ParticipantId, "42")(r#"{"id":142,"share":0.42}"#));
+        assert!(by(SubjectKind::ParticipantId, "a/a")("xa/a/a"));
+        assert!(!by(SubjectKind::ParticipantId, "a/a")("xa/a/ax"));
+        assert!(by(SubjectKind::ParticipantId, "ß!ß")("xß!ß!ß"));
+        assert!(by(SubjectKind::ParticipantId, r#""""#)(r#"{"w"\"\""it"#));
         assert!(by(SubjectKind::ParticipantId, "\u{1f600}")(r#"{"id":"\ud83d\ude00"}"#));
     }
 
