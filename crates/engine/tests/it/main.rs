@@ -3,7 +3,6 @@
 mod accounts;
 mod audit;
 mod changed_url;
-mod commits;
 mod drafts;
 mod editor_links;
 mod egress;

@@ -7,7 +7,6 @@ use std::time::Duration;
 use groundswell_types::DeliveryId;
 
 use super::batch::Consequences;
-use super::gathering::Rest;
 use super::{AcceptJob, FinishedAttempt, NewEvent, Receipt, Writer};
 use crate::clock::Stopwatch;
 use crate::cluster::{Lease, Shard};
@@ -118,9 +117,7 @@ impl Writer {
                 self.send(Message::Gate(*endpoint, *gate)).await;
             }
         }
-        if !finished.is_empty() {
-            self.rest = Rest::after(took);
-        }
+        self.rest_after(finished.len(), took);
         self.settle((finished, took), &batch, outcome_fates).await;
         if is_whole {
             self.follow(consequences).await;

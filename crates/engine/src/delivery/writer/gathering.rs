@@ -45,6 +45,13 @@ impl Writer {
             finished.push(one);
         }
     }
+
+    /// So many outcomes were committed, and it took so long.
+    pub(super) fn rest_after(&mut self, outcomes: usize, took: Duration) {
+        if outcomes > 0 {
+            self.rest = Rest::after(took);
+        }
+    }
 }
 
 /// How many jobs of producers are committed together, when so many wait and so many were answered last. Half of all: producers

@@ -1,6 +1,7 @@
 //! What the trait does not show: settings, statements and their plans, failures.
 
 mod audit;
+mod commits;
 mod failures;
 mod secrets;
 mod settings;

@@ -22,6 +22,16 @@ async fn a_rest_is_as_long_as_the_commit_and_five_milliseconds_at_most() {
     assert_eq!(Rest::after(Duration::from_secs(1)).left(), Some(LONGEST_REST));
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_writer_rests_after_outcomes_and_not_after_events() {
+    let mut writer = fixture().await.writer;
+    writer.rest_after(0, LONGEST_REST);
+    assert_eq!(writer.rest.left(), None);
+    writer.rest_after(1, LONGEST_REST);
+    writer.rest_after(0, Duration::ZERO);
+    assert_eq!(writer.rest.left(), Some(LONGEST_REST), "an event does not end it");
+}
+
 #[tokio::test]
 async fn of_many_who_wait_half_are_answered_together_and_of_few_all() {
     let mut fixture = fixture().await;

@@ -1,33 +1,31 @@
-//! Commits of an embedded database keep their thread. Nobody else's.
+//! Commits keep their thread. Nobody else's.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use groundswell_engine::clock::Clock;
-use groundswell_engine::config::EngineConfig;
-use groundswell_engine::programs::NewProgram;
-use groundswell_engine::store::sqlite::{Options, Sqlite};
-use groundswell_engine::{Engine, EngineParts};
 use groundswell_types::{Currency, ProgramType};
-use tempfile::TempDir;
+use rusqlite::Connection;
 
-use crate::store::vault;
+use super::{File, options};
+use crate::clock::Clock;
+use crate::config::EngineConfig;
+use crate::programs::NewProgram;
+use crate::store::sqlite::{Options, Sqlite};
+use crate::{Engine, EngineParts};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn everybody_else_goes_on_while_a_commit_waits() {
-    let directory = TempDir::new().expect("there is a temporary directory");
-    let path = directory.path().join("groundswell.db");
-    let options = Options { busy_timeout: PATIENCE, ..Options::new(0, vault(1)) };
-    let store = Sqlite::open(&path, options).await.expect("opens");
-    let parts =
-        EngineParts { store: Arc::new(store), config: EngineConfig::default(), clock: Clock::system() };
+    let file = File::new();
+    let options = Options { busy_timeout: PATIENCE, ..options() };
+    let store = Arc::new(Sqlite::open(&file.path(), options).await.expect("opens"));
+    let parts = EngineParts { store, config: EngineConfig::default(), clock: Clock::system() };
     let engine = Engine::start(parts).await.expect("starts");
     let new = NewProgram { kind: ProgramType::Referral, name: None, currency: Currency::default() };
     let program = engine.create_program(new).await.expect("created").id;
 
-    let other = rusqlite::Connection::open(&path).expect("opens");
+    let other = Connection::open(file.path()).expect("opens");
     other.execute_batch("BEGIN IMMEDIATE").expect("nobody else writes");
     let submitting = tokio::spawn({
         let engine = Arc::clone(&engine);
