@@ -412,7 +412,6 @@ impl Writer {
         self.unwritten.has_room() || self.is_winding_down.is_cancelled()
     }
 
-    /// Takes what has queued up, without waiting, within the bounds of a transaction.
     /// Begins to move rows of an endpoint.
     fn begin(&mut self, endpoint: EndpointId, kind: Move) {
         self.moved.insert(endpoint);

@@ -18,7 +18,7 @@ pub(super) const SMALL_BATCH_JOBS: usize = 32;
 const LONGEST_REST: Duration = Duration::from_millis(5);
 
 impl Writer {
-    /// Takes what else waits, as far as one commit has room.
+    /// Takes what has queued up, without waiting, as far as one commit has room.
     pub(super) fn gather(&mut self, accept_jobs: &mut Vec<AcceptJob>, finished: &mut Vec<FinishedAttempt>) {
         let size = |job: &AcceptJob| -> usize { job.events.iter().map(|event| event.body.len()).sum() };
         let mut items: usize = accept_jobs.iter().map(|job| job.events.len()).sum();

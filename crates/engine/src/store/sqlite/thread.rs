@@ -43,7 +43,8 @@ impl<J: Send + 'static> Thread<J> {
             .spawn(move || serve(ready, inbox))
             .map_err(|error| StoreError::Unusable(format!("cannot start the thread {name}: {error}")))?;
         let this = Self { jobs: Some(jobs), thread: Some(thread) };
-        is_ready.await.unwrap_or_else(|_| Err(gone()))?;
+        let has_ended = || StoreError::Fatal("a thread of the database has ended".into());
+        is_ready.await.unwrap_or_else(|_| Err(has_ended()))?;
         Ok(this)
     }
 
@@ -72,11 +73,6 @@ impl<J: Send + 'static> Thread<J> {
             }
         }
     }
-}
-
-/// A panic in the thread may have come after a commit.
-pub(super) fn gone() -> StoreError {
-    StoreError::Fatal("a thread of the database has ended".into())
 }
 
 /// Opens the file that is there with `settings`, and reads back those that keep data safe.
