@@ -6,6 +6,8 @@
 
 mod statements;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use rusqlite::Connection;
 
 use self::statements::Statements;
@@ -39,10 +41,12 @@ impl Committer {
 
     /// Commits a batch in one transaction. Keeps its thread until the disk has it.
     ///
-    /// After [`StoreError::Fatal`] nothing is to be written any more.
+    /// After [`StoreError::Fatal`] nothing is to be written any more. A panic is one: it may have come after the commit.
     pub(super) fn commit(&self, batch: &Batch) -> Result<Committed, StoreError> {
         let db = self.db.as_ref().ok_or_else(|| StoreError::Unavailable("the database is closed".into()))?;
-        Statements::of(db)?.commit(batch)
+        let commit = || Statements::of(db)?.commit(batch);
+        let ended = catch_unwind(AssertUnwindSafe(commit));
+        ended.unwrap_or_else(|_| Err(StoreError::Fatal("a commit has panicked".into())))
     }
 
     /// Leaves the connection as it is, for ever.
