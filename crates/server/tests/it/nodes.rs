@@ -15,8 +15,10 @@ mod strangers;
 mod streams;
 mod upgrade;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use groundswell_engine::cluster::{NodeId, Placement, Shard};
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -32,6 +34,11 @@ const LEASE_MS: u64 = 5_000;
 
 /// All shards.
 const SHARDS: i64 = 256;
+
+/// Nodes that live, each with -1, and shards with whoever holds them.
+const PLACES: &str = "WITH now AS (SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS ms)
+    SELECT -1, id FROM node, now WHERE presence = 'staying' AND expires_at_ms > ms
+    UNION ALL SELECT shard, owner FROM shard_lease, now WHERE owner IS NOT NULL AND expires_at_ms > ms";
 
 /// Servers on a database of their own.
 struct Nodes {
@@ -99,14 +106,29 @@ impl Nodes {
         start(&[QUICK_RETRY.as_slice(), &own, more].concat())
     }
 
-    /// Waits until each of those that live has a part of all shards.
+    /// Waits until those that live have their parts of all shards, and serve them: nothing moves any more.
     fn wait_for_balance(&self) {
-        let share = SHARDS / i64::try_from(self.servers.len()).expect("a few");
         waiting::within(Duration::from_mins(2), "the shards are divided among the nodes", || {
-            let held: Vec<i64> = self.servers.iter().map(shards).collect();
-            let is_fair = held.iter().all(|held| *held >= share * 3 / 4);
-            (is_fair && held.iter().sum::<i64>() == SHARDS).then_some(())
+            let is_served = || self.servers.iter().map(shards).sum::<i64>() == SHARDS;
+            (self.is_placed()? && is_served()).then_some(())
         });
+    }
+
+    /// Whether as many nodes live as there are servers, and each shard is with the one that ought to have it. That does not divide them
+    /// evenly: nobody has more than a quarter above its share, and of four nodes one in thirty starts has one with less than three
+    /// quarters of it.
+    fn is_placed(&self) -> Option<bool> {
+        let rows = private_postgres::Server::shared().try_sql(&self.url, PLACES).ok()?;
+        let rows: Vec<[i64; 2]> = rows.lines().map(numbers).collect();
+        let (living, held): (Vec<[i64; 2]>, Vec<[i64; 2]>) =
+            rows.into_iter().partition(|[shard, _]| *shard < 0);
+        let living: BTreeSet<NodeId> = living.iter().map(|[_, node]| NodeId::new(*node)).collect();
+        let placement = Placement::over(&living);
+        let is_right = |[shard, node]: &[i64; 2]| {
+            let shard = Shard::new(u8::try_from(*shard).expect("the number of a shard"));
+            placement.owner(shard) == Some(NodeId::new(*node))
+        };
+        Some(living.len() == self.servers.len() && held.len() == Shard::COUNT && held.iter().all(is_right))
     }
 
     fn client(&self, node: usize) -> Client {
@@ -124,6 +146,12 @@ impl Nodes {
         let leader = self.leader();
         (0..self.servers.len()).find(|node| *node != leader).expect("there are others")
     }
+}
+
+/// A line of an answer in two columns.
+fn numbers(line: &str) -> [i64; 2] {
+    let (first, second) = line.split_once('|').expect("two columns");
+    [first, second].map(|number| number.parse().expect("a number"))
 }
 
 fn shards(server: &Server) -> i64 {
