@@ -1,6 +1,7 @@
 //! Databases with a past: rows as the server would have written them in hours, written in seconds while no server runs.
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, ensure};
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -172,10 +173,13 @@ impl Filler {
         Ok((1..=copies).map(|number| format!("c{number:08}")).collect())
     }
 
-    /// Writes everything into the database file and closes it.
+    /// Writes everything into the database file, closes it, and waits until the disk has it, as it had what a server accepted: else
+    /// the server would be the one to wait, when it first copies its log.
     pub fn close(self) -> Result<()> {
         self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
-        self.db.close().map_err(|(_, error)| error).context("the database does not close")
+        let path = PathBuf::from(self.db.path().context("the database has a file")?);
+        self.db.close().map_err(|(_, error)| error).context("the database does not close")?;
+        File::open(path)?.sync_all().context("the database is not on the disk")
     }
 
     fn endpoints(&self, program: &str) -> Result<Vec<i64>> {

@@ -8,6 +8,11 @@
 //!   with the decoded secret over `<id>.<timestamp>.<body>` (<https://www.standardwebhooks.com>).
 
 #[cfg(feature = "verify")]
+use base64::Engine as _;
+#[cfg(feature = "verify")]
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+#[cfg(feature = "verify")]
 mod sign;
 #[cfg(feature = "verify")]
 mod verify;
@@ -26,25 +31,29 @@ pub const WEBHOOK_TIMESTAMP: &str = "webhook-timestamp";
 /// Standard Webhooks: the signatures.
 pub const WEBHOOK_SIGNATURE: &str = "webhook-signature";
 
-/// The value of [`PRODUCT_SIGNATURE`] for an attempt at `ts_ms` with one hexadecimal digest per valid secret,
-/// the newest secret's first.
-pub fn product_header(ts_ms: i64, hex_digests: &[String]) -> String {
-    let mut value = String::with_capacity(24 + hex_digests.len() * 67);
+/// The value of [`PRODUCT_SIGNATURE`] for an attempt at `ts`, Unix milliseconds as they were signed, with one digest per valid
+/// secret, the newest secret's first.
+#[cfg(feature = "verify")]
+pub fn product_header(ts: &str, digests: impl IntoIterator<Item = [u8; 32]>) -> String {
+    const OF_ONE: usize = "ts=1700000000000,v=".len() + 64;
+    let mut value = String::with_capacity(OF_ONE);
     value.push_str("ts=");
-    value.push_str(&ts_ms.to_string());
-    for digest in hex_digests {
+    value.push_str(ts);
+    for digest in digests {
         value.push_str(",v=");
-        value.push_str(digest);
+        sign::push_hex(&mut value, &digest);
     }
     value
 }
 
-/// The value of [`WEBHOOK_SIGNATURE`] with one base64 digest per valid secret, the newest secret's first.
-pub fn standard_header(base64_digests: &[String]) -> String {
-    let mut value = String::with_capacity(base64_digests.len() * 48);
-    for digest in base64_digests {
+/// The value of [`WEBHOOK_SIGNATURE`] with one digest per valid secret, the newest secret's first.
+#[cfg(feature = "verify")]
+pub fn standard_header(digests: impl IntoIterator<Item = [u8; 32]>) -> String {
+    const OF_ONE: usize = "v1,".len() + 44;
+    let mut value = String::with_capacity(OF_ONE);
+    for digest in digests {
         value.push_str(if value.is_empty() { "v1," } else { " v1," });
-        value.push_str(digest);
+        BASE64.encode_string(digest, &mut value);
     }
     value
 }

@@ -51,7 +51,10 @@ pub(super) fn run(settings: &Settings, findings: &mut Findings) -> Result<()> {
         let accepted = Events { program, count: events, first_number, accepted_at_ms };
         filler.waiting(accepted, Waiting { due_at_ms: accepted_at_ms, attempts: 0 })?;
     }
+    // The loop has the disk to itself, as the server will.
+    filler.close()?;
     let mut bare = vec![settings.bare()?.per_second];
+    let mut filler = Filler::open(directory.path())?;
     let probe_at_ms = Clock::system().now_ms() + i64::try_from(HELD_FOR.as_millis())?;
     for program in &programs {
         filler.hold(program, accepted_at_ms, probe_at_ms)?;

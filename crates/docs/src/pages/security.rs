@@ -1,11 +1,8 @@
 //! How receivers tell genuine requests from others, with signatures that were really computed.
 
-use std::fmt::Write as _;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use groundswell_types::Secret;
 use groundswell_types::signature::{hmac_sha256, product_header, standard_header};
+use std::fmt::Write as _;
 
 use super::receivers;
 use crate::page::{About, Group};
@@ -47,15 +44,14 @@ fn worked_example(text: &mut String) {
 
 /// The headers of the example.
 fn signed(secret: &Secret) -> String {
-    let time_ms = TIME_S * 1_000;
+    let time_ms = (TIME_S * 1_000).to_string();
     let standard = format!("{ID}.{TIME_S}.{BODY}");
-    let standard = BASE64.encode(hmac_sha256(&secret.standard_key(), &[standard.as_bytes()]));
+    let standard = hmac_sha256(&secret.standard_key(), &[standard.as_bytes()]);
     let product = hmac_sha256(secret.text_key(), &[format!("{time_ms}.{BODY}").as_bytes()]);
-    let product = product.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
     format!(
         "webhook-signature: {}\ngrowsurf-signature: {}",
-        standard_header(&[standard]),
-        product_header(time_ms, &[product])
+        standard_header([standard]),
+        product_header(&time_ms, [product])
     )
 }
 

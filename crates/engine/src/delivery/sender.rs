@@ -8,11 +8,11 @@ mod request;
 mod response;
 
 use std::error::Error as StdError;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::FutureExt as _;
 use groundswell_types::FailureClass;
 use thiserror::Error;
 use url::Url;
@@ -124,7 +124,14 @@ impl Sender {
 
     async fn exchange(&self, url: &Url, request: Request, deadline: Deadline) -> Exchanged {
         let watch = deadline.watch;
-        let mut answer = match deadline.keep(self.client.send(url, request)).await {
+        // One timer for both parts, and each part where it is made: a function that took it would have room for it twice.
+        let mut over = pin!(tokio::time::sleep(deadline.timeout.saturating_sub(watch.elapsed())));
+        let answered = tokio::select! {
+            biased;
+            answered = self.client.send(url, request) => answered.map_err(|trouble| classify(&trouble)),
+            () = &mut over => Err(deadline.missed()),
+        };
+        let mut answer = match answered {
             Ok(answer) => answer,
             Err((class, detail)) => return failed(class, detail, watch),
         };
@@ -134,7 +141,12 @@ impl Sender {
         let (content_type, retry_after) = (said.content_type.take(), said.retry_after.take());
         // What is said of an answer, everybody may read; its words, not everybody.
         let location = said.location.take().filter(|_| !is_restricted);
-        let (body, is_body_cut) = match deadline.keep(answer.read(MAX_RESPONSE_BODY)).await {
+        let read = tokio::select! {
+            biased;
+            read = answer.read(MAX_RESPONSE_BODY) => read.map_err(|trouble| classify(&trouble)),
+            () = &mut over => Err(deadline.missed()),
+        };
+        let (body, is_body_cut) = match read {
             Ok(read) => read,
             // It is no answer, but when to come again the receiver has said.
             Err((class, detail)) => {
@@ -174,22 +186,11 @@ struct Deadline {
 }
 
 impl Deadline {
-    /// Makes a part of the exchange, if it is done before the deadline; else says why it was not. Not `async`, which would have room for
-    /// the part twice.
-    fn keep<T>(
-        self,
-        part: impl Future<Output = Result<T, Trouble>>,
-    ) -> impl Future<Output = Result<T, (FailureClass, String)>> {
-        let left = self.timeout.saturating_sub(self.watch.elapsed());
-        tokio::time::timeout(left, part).map(move |done| {
-            let Ok(done) = done else {
-                let seconds = self.timeout.as_secs_f64();
-                let unit = if self.timeout == Duration::from_secs(1) { "second" } else { "seconds" };
-                let detail = format!("There was no complete answer within {seconds} {unit}.");
-                return Err((FailureClass::Timeout, detail));
-            };
-            done.map_err(|trouble| classify(&trouble))
-        })
+    /// What is said when it is not.
+    fn missed(self) -> (FailureClass, String) {
+        let seconds = self.timeout.as_secs_f64();
+        let unit = if self.timeout == Duration::from_secs(1) { "second" } else { "seconds" };
+        (FailureClass::Timeout, format!("There was no complete answer within {seconds} {unit}."))
     }
 }
 

@@ -1,8 +1,5 @@
 //! The headers of one attempt, signed in both schemes.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
-
 use super::{hmac_sha256, product_header, standard_header};
 use crate::webhook::Secret;
 
@@ -25,29 +22,28 @@ pub fn sign(secrets: &[&Secret], id: &str, now_ms: i64, body: &[u8]) -> SignedHe
         return SignedHeaders { timestamp, product: None, standard: None };
     }
     let ts = now_ms.to_string();
-    let hex_digests: Vec<String> = secrets
-        .iter()
-        .map(|secret| hex(&hmac_sha256(secret.text_key(), &[ts.as_bytes(), b".", body])))
-        .collect();
-    let parts: [&[u8]; 5] = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body];
-    let base64_digests: Vec<String> =
-        secrets.iter().map(|secret| BASE64.encode(hmac_sha256(&secret.standard_key(), &parts))).collect();
-    SignedHeaders {
-        product: Some(product_header(now_ms, &hex_digests)),
-        standard: Some(standard_header(&base64_digests)),
-        timestamp,
-    }
+    let product_parts: [&[u8]; 3] = [ts.as_bytes(), b".", body];
+    let product = secrets.iter().map(|secret| hmac_sha256(secret.text_key(), &product_parts));
+    let product = product_header(&ts, product);
+    let standard_parts: [&[u8]; 5] = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body];
+    let standard = secrets.iter().map(|secret| hmac_sha256(&secret.standard_key(), &standard_parts));
+    let standard = standard_header(standard);
+    SignedHeaders { timestamp, product: Some(product), standard: Some(standard) }
 }
 
 /// Lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::with_capacity(bytes.len() * 2);
+    push_hex(&mut text, bytes);
+    text
+}
+
+pub(super) fn push_hex(text: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
     for byte in bytes {
         text.push(char::from(DIGITS[usize::from(byte >> 4)]));
         text.push(char::from(DIGITS[usize::from(byte & 15)]));
     }
-    text
 }
 
 #[cfg(test)]
