@@ -9,6 +9,9 @@ use thiserror::Error;
 /// At most this much of a response's head is kept.
 const MAX_KEPT: usize = 8 * 1024;
 
+/// What of a head is kept by itself is no longer than this: it stands in what is said of the answer.
+const MAX_TEXT: usize = 2 * 1024;
+
 /// A head must fit into this.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
@@ -127,9 +130,10 @@ impl<'a> Fields<'a> {
         self.values(name).flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
     }
 
-    /// The first of that name.
+    /// The first of that name, unless it is too long to mean anything.
     fn text(&self, name: &'static str) -> Option<String> {
-        self.values(name).next().map(|value| String::from_utf8_lossy(value).into_owned())
+        let value = self.values(name).next().filter(|value| value.len() <= MAX_TEXT)?;
+        Some(String::from_utf8_lossy(value).into_owned())
     }
 
     fn kept(&self) -> (String, bool) {
@@ -169,7 +173,9 @@ impl<'a> Fields<'a> {
             if self.is_1_0 {
                 return Err(Malformed);
             }
-            let is_chunked = coding.last().is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"));
+            // Empty members say nothing (RFC 9110, 5.6.1.2).
+            let last = coding.filter(|said| !said.is_empty()).last();
+            let is_chunked = last.is_some_and(|last| last.eq_ignore_ascii_case(b"chunked"));
             let body = if is_chunked { Body::CHUNKED } else { Body::UntilClose };
             // The length says nothing, but what stands between may have taken it for right.
             return Ok((body, self.values("content-length").next().is_none()));

@@ -38,6 +38,7 @@ fn where_a_body_ends() {
         ("304 Not Modified\r\ntransfer-encoding: chunked\r\n", "", ("", true, false)),
         ("200 OK\r\ntransfer-encoding: chunked\r\n", "2\r\nok\r\n0\r\n\r\n", ("ok", true, true)),
         ("200 OK\r\nTransfer-Encoding: gzip, Chunked\r\n", "2\r\nok\r\n0\r\n\r\n", ("ok", true, true)),
+        ("200 OK\r\nTransfer-Encoding: ,chunked,,\r\n", "2\r\nok\r\n0\r\n\r\n", ("ok", true, true)),
         ("200 OK\r\ntransfer-encoding: chunked, gzip\r\n", "2\r\nok", ("2\r\nok", true, false)),
         // Both: the chunks are right, but what stands between may have taken the other for right.
         (
@@ -176,6 +177,15 @@ fn what_is_kept_of_a_head() {
     assert_eq!(head.content_type.as_deref(), Some("text/html"));
     let lines = "location: https://a.test/\nretry-after: 7\ncontent-type: text/html\nlocation: https://b.test/\nx-odd: \u{e9}\n";
     assert_eq!((head.lines.as_str(), head.is_cut), (lines, true));
+}
+
+#[test]
+fn what_is_too_long_to_be_said_is_not_kept() {
+    for (length, is_kept) in [(MAX_TEXT, true), (MAX_TEXT + 1, false)] {
+        let value = "\u{e9}".repeat(length / 2) + &"x".repeat(length % 2);
+        let head = whole(&format!("HTTP/1.1 302 Found\r\nlocation: {value}\r\ncontent-length: 0\r\n\r\n"));
+        assert_eq!(head.head.expect("a head").location, is_kept.then_some(value));
+    }
 }
 
 #[test]
