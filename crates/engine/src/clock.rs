@@ -131,8 +131,9 @@ pub fn ago(duration: Duration) -> SystemTime {
     now.checked_sub(duration).unwrap_or(now)
 }
 
-/// Measures how long something takes, on the clock that timers go by: the machine's monotonic one, or a paused one.
-#[derive(Debug, Clone, Copy)]
+/// Measures how long something takes, on the clock that timers go by: the machine's monotonic one, or a paused one. Of two the one that was
+/// started first is less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stopwatch(Instant);
 
 impl Stopwatch {

@@ -79,6 +79,19 @@ pub struct Exchanged {
 #[error("the HTTP client cannot be set up")]
 pub struct SetupError(#[source] rustls::Error);
 
+/// Some of what `part` comes to, unless `over`, a pinned timer, ends first. The timer is looked at even when the part has used up what
+/// a task may do at once: what a receiver sends without end would put it off for ever. No function, since one that took the part would
+/// have room for it twice.
+macro_rules! before {
+    ($over:ident, $part:expr) => {
+        tokio::select! {
+            biased;
+            done = $part => Some(done),
+            () = tokio::task::unconstrained($over.as_mut()) => None,
+        }
+    };
+}
+
 impl Sender {
     /// Sets up the client.
     pub fn new(guard: Guard, config: SendingConfig) -> Result<Self, SetupError> {
@@ -124,14 +137,8 @@ impl Sender {
 
     async fn exchange(&self, url: &Url, request: Request, deadline: Deadline) -> Exchanged {
         let watch = deadline.watch;
-        // One timer for both parts, and each part where it is made: a function that took it would have room for it twice.
         let mut over = pin!(tokio::time::sleep(deadline.timeout.saturating_sub(watch.elapsed())));
-        let answered = tokio::select! {
-            biased;
-            answered = self.client.send(url, request) => answered.map_err(|trouble| classify(&trouble)),
-            () = &mut over => Err(deadline.missed()),
-        };
-        let mut answer = match answered {
+        let mut answer = match deadline.kept(before!(over, self.client.send(url, request))) {
             Ok(answer) => answer,
             Err((class, detail)) => return failed(class, detail, watch),
         };
@@ -141,12 +148,7 @@ impl Sender {
         let (content_type, retry_after) = (said.content_type.take(), said.retry_after.take());
         // What is said of an answer, everybody may read; its words, not everybody.
         let location = said.location.take().filter(|_| !is_restricted);
-        let read = tokio::select! {
-            biased;
-            read = answer.read(MAX_RESPONSE_BODY) => read.map_err(|trouble| classify(&trouble)),
-            () = &mut over => Err(deadline.missed()),
-        };
-        let (body, is_body_cut) = match read {
+        let (body, is_body_cut) = match deadline.kept(before!(over, answer.read(MAX_RESPONSE_BODY))) {
             Ok(read) => read,
             // It is no answer, but when to come again the receiver has said.
             Err((class, detail)) => {
@@ -186,11 +188,15 @@ struct Deadline {
 }
 
 impl Deadline {
-    /// What is said when it is not.
-    fn missed(self) -> (FailureClass, String) {
-        let seconds = self.timeout.as_secs_f64();
-        let unit = if self.timeout == Duration::from_secs(1) { "second" } else { "seconds" };
-        (FailureClass::Timeout, format!("There was no complete answer within {seconds} {unit}."))
+    /// What was done before it, or why that was not.
+    fn kept<T>(self, done: Option<Result<T, Trouble>>) -> Result<T, (FailureClass, String)> {
+        let Some(done) = done else {
+            let seconds = self.timeout.as_secs_f64();
+            let unit = if self.timeout == Duration::from_secs(1) { "second" } else { "seconds" };
+            let detail = format!("There was no complete answer within {seconds} {unit}.");
+            return Err((FailureClass::Timeout, detail));
+        };
+        done.map_err(|trouble| classify(&trouble))
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use thiserror::Error;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, coop};
 use url::{Position, Url};
 
 use super::connect::{Connector, NotConnected};
@@ -24,8 +24,11 @@ use crate::delivery::guard::Reach;
 /// Idle connections are closed after this.
 const MAX_IDLE_TIME: Duration = Duration::from_secs(30);
 
-/// More idle connections than this are not kept, over all receivers.
+/// More idle connections than this are not kept, over all receivers: those that were idle for longest make room.
 const MAX_IDLE: usize = 1024;
+
+/// So many at once, as each time all are looked at.
+const ROOM_MADE: usize = 64;
 
 /// Why there was no answer.
 #[derive(Debug, Error)]
@@ -56,6 +59,10 @@ impl Client {
     /// Sends a request to the host of `url`; returns once the answer's head is there.
     pub(super) async fn send(&self, url: &Url, mut request: Request) -> Result<Answer, Trouble> {
         let origin = &url[..Position::BeforePath];
+        // Else every connection would seem to be over.
+        if !coop::has_budget_remaining() {
+            tokio::task::yield_now().await;
+        }
         let connection = loop {
             let Some(mut connection) = self.idle.take(origin) else {
                 // Boxed, so that the future of every request need not have room for a handshake.
@@ -76,7 +83,7 @@ impl Client {
     /// Keeps the connection of an answer that was read to its end.
     pub(super) fn keep(&self, url: &Url, answer: Answer) {
         let mut connection = answer.connection;
-        if answer.head.keeps_alive && !connection.is_over() {
+        if answer.head.keeps_alive && connection.is_quiet() {
             connection.rest();
             self.idle.put(&url[..Position::BeforePath], connection);
         }
@@ -117,7 +124,7 @@ impl Answer {
         self.connection.reached()
     }
 
-    /// The body, but at most so many bytes of it; says whether there was more.
+    /// The body, but at most so many bytes of it; says whether there was more, or was to be.
     pub(super) async fn read(&mut self, most: usize) -> Result<(Bytes, bool), Trouble> {
         let mut kept = Vec::new();
         loop {
@@ -135,6 +142,8 @@ impl Answer {
                         return Ok((kept.into(), true));
                     }
                 }
+                // It is not waited for what would not be kept.
+                Piece::Incomplete if kept.len() == most => return Ok((kept.into(), true)),
                 Piece::Incomplete => {
                     if self.connection.fill().await? == 0 {
                         let is_whole = self.body.ends_with_connection();
@@ -149,28 +158,34 @@ impl Answer {
 /// Connections that wait for the next request.
 #[derive(Debug, Default)]
 struct Idle {
-    kept: Mutex<Kept>,
+    kept: Mutex<Kept<Box<Connection>>>,
     sweeper: OnceLock<AbortHandle>,
 }
 
-#[derive(Debug, Default)]
-struct Kept {
+#[derive(Debug)]
+struct Kept<C> {
     /// By scheme, host and port; the one used last stands last, with the time since.
-    by_origin: HashMap<Box<str>, Vec<(Box<Connection>, Stopwatch)>>,
+    by_origin: HashMap<Box<str>, Vec<(C, Stopwatch)>>,
     /// Of all together.
     count: usize,
 }
 
-impl Kept {
-    fn pop(&mut self, origin: &str) -> Option<(Box<Connection>, Stopwatch)> {
+impl<C> Default for Kept<C> {
+    fn default() -> Self {
+        Self { by_origin: HashMap::new(), count: 0 }
+    }
+}
+
+impl<C> Kept<C> {
+    fn pop(&mut self, origin: &str) -> Option<(C, Stopwatch)> {
         let popped = self.by_origin.get_mut(origin)?.pop()?;
         self.count -= 1;
         Some(popped)
     }
 
-    fn push(&mut self, origin: &str, connection: Box<Connection>) {
+    fn push(&mut self, origin: &str, connection: C) {
         if self.count >= MAX_IDLE {
-            return;
+            self.make_room();
         }
         self.count += 1;
         let kept = (connection, Stopwatch::start());
@@ -180,9 +195,16 @@ impl Kept {
         }
     }
 
-    fn sweep(&mut self) {
+    fn make_room(&mut self) {
+        let mut since: Vec<Stopwatch> = self.by_origin.values().flatten().map(|(_, since)| *since).collect();
+        let (_, last_closed, _) = since.select_nth_unstable(ROOM_MADE - 1);
+        self.close(|since| since <= *last_closed);
+    }
+
+    /// Those whose last use was long enough ago.
+    fn close(&mut self, is_long_ago: impl Fn(Stopwatch) -> bool) {
         self.by_origin.retain(|_, of_origin| {
-            of_origin.retain(|(_, since)| since.elapsed() < MAX_IDLE_TIME);
+            of_origin.retain(|(_, since)| !is_long_ago(*since));
             !of_origin.is_empty()
         });
         self.count = self.by_origin.values().map(Vec::len).sum();
@@ -213,11 +235,11 @@ impl Idle {
         loop {
             tokio::time::sleep(MAX_IDLE_TIME / 3).await;
             let Some(idle) = idle.upgrade() else { return };
-            idle.lock().sweep();
+            idle.lock().close(|since| since.elapsed() >= MAX_IDLE_TIME);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Kept> {
+    fn lock(&self) -> MutexGuard<'_, Kept<Box<Connection>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -227,5 +249,26 @@ impl Drop for Idle {
         if let Some(sweeper) = self.sweeper.get() {
             sweeper.abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_idle_for_longest_makes_room() {
+        let mut kept = Kept::default();
+        for number in 0..MAX_IDLE {
+            kept.push(if number % 2 == 0 { "http://a.test" } else { "http://b.test" }, number);
+        }
+        kept.push("http://c.test", MAX_IDLE);
+        assert_eq!(kept.count, MAX_IDLE - ROOM_MADE + 1);
+        let mut left = Vec::new();
+        for origin in ["http://a.test", "http://b.test", "http://c.test"] {
+            left.extend(std::iter::from_fn(|| kept.pop(origin)).map(|(number, _)| number));
+        }
+        left.sort_unstable();
+        assert_eq!(left, (ROOM_MADE..=MAX_IDLE).collect::<Vec<_>>());
     }
 }

@@ -1,14 +1,14 @@
 //! A connection to a receiver: one request goes out while its answer is awaited.
 
-use std::future::{Future as _, poll_fn};
+use std::future::poll_fn;
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use bytes::BytesMut;
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncWrite as _;
-use tokio::task::unconstrained;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::coop;
 use tokio_util::io::poll_read_buf;
 
 use super::connect::Stream;
@@ -26,8 +26,8 @@ const MOST_AT_REST: usize = 16 * 1024;
 
 /// What is written to and read from. Handed around in a box.
 #[derive(Debug)]
-pub(super) struct Connection {
-    stream: TokioIo<Stream>,
+pub(super) struct Connection<S = TokioIo<Stream>> {
+    stream: S,
     reached: Reach,
     /// What of the request has not been written.
     output: Request,
@@ -41,8 +41,14 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(stream: Stream, reached: Reach) -> Self {
+        Self::over(TokioIo::new(stream), reached)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    fn over(stream: S, reached: Reach) -> Self {
         Self {
-            stream: TokioIo::new(stream),
+            stream,
             reached,
             output: Request::default(),
             is_unflushed: false,
@@ -78,15 +84,17 @@ impl Connection {
         .await
     }
 
+    /// Whether everything was said and heard, as far as is known without looking.
+    pub(super) fn is_quiet(&self) -> bool {
+        !self.is_deaf && !self.is_unflushed && self.output.is_empty() && self.input.is_empty()
+    }
+
     /// Whether it cannot take another request, as far as the socket tells now: it is closed, or somebody has not said or not
-    /// heard everything yet.
+    /// heard everything yet. A task that may do nothing more is told that it is over.
     pub(super) fn is_over(&mut self) -> bool {
-        if self.is_deaf || self.is_unflushed || !self.output.is_empty() || !self.input.is_empty() {
-            return true;
-        }
-        // Else a task that has done much would be told that nothing has come.
-        let look = unconstrained(poll_fn(|context| Poll::Ready(self.poll_read(context).is_ready())));
-        matches!(pin!(look).poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(true))
+        // Within what a task may do at once: a receiver that sends what only TLS sees, like its tickets, could be read for ever.
+        let says = |this: &mut Self| this.poll_read(&mut Context::from_waker(Waker::noop())).is_ready();
+        !self.is_quiet() || says(self) || !coop::has_budget_remaining()
     }
 
     /// Before it waits for its next request: what a long answer has taken is given back.
@@ -120,5 +128,47 @@ impl Connection {
                 Poll::Ready(Err(_)) => self.is_deaf = true,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::ready;
+
+    use super::*;
+
+    /// A receiver that sends without end what is no part of an answer.
+    struct Murmur;
+
+    impl AsyncRead for Murmur {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+            _: &mut tokio::io::ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            loop {
+                ready!(coop::poll_proceed(context)).made_progress();
+            }
+        }
+    }
+
+    impl AsyncWrite for Murmur {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(bytes.len()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_on_which_something_never_ends_is_over() {
+        let looked = tokio::spawn(async { Connection::over(Murmur, Reach::Public).is_over() });
+        assert!(looked.await.expect("it ends"));
     }
 }

@@ -146,6 +146,34 @@ async fn the_deadline_is_for_all_of_it() {
     }
 }
 
+/// As a receiver that never ends a message of TLS does.
+#[tokio::test]
+async fn a_part_that_uses_up_what_a_task_may_do_is_over_in_time() {
+    let busy = async {
+        let mut over = pin!(tokio::time::sleep(Duration::from_millis(50)));
+        before!(over, async {
+            loop {
+                tokio::task::consume_budget().await;
+            }
+        })
+    };
+    let ended: Option<()> = tokio::time::timeout(Duration::from_secs(10), busy).await.expect("it ends");
+    assert_eq!(ended, None);
+}
+
+#[tokio::test]
+async fn an_answer_of_which_no_more_is_kept_is_not_waited_for() {
+    let kept = "x".repeat(MAX_RESPONSE_BODY);
+    for head in ["content-length: 100000\r\n\r\n", "transfer-encoding: chunked\r\n\r\n186a0\r\n", "\r\n"] {
+        let answer = format!("HTTP/1.1 200 OK\r\n{head}{kept}");
+        let address = serve(answer.into_bytes(), Then::StayOpen).await;
+        let exchanged = send(&sender(&["127.0.0.0/8"], 5_000), &format!("http://{address}/")).await;
+        assert_eq!((exchanged.status, &exchanged.body[..]), (Some(200), kept.as_bytes()), "{head}");
+        assert!(exchanged.is_truncated && exchanged.duration_ms < 4_000, "{exchanged:?}");
+        assert!(matches!(exchanged.exchange, Exchange::Answer { status: 200, .. }), "{exchanged:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_the_head_says_is_kept_when_the_body_is_late_or_breaks() {
     let answer = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 120\r\ncontent-length: 10\r\n\r\nabc";
