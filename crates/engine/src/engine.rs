@@ -242,6 +242,8 @@ impl Engine {
     /// Stops delivering, waits for the attempts under way, writes everything, closes the store.
     pub async fn shut_down(&self) {
         self.stop.cancel();
+        // Who waits for this may give it up: the writer has a thread, and ends with its process or when it is told to.
+        let _ends_writer = self.writer_stop.clone().drop_guard();
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Tasks { runtime, writer, driver, upkeep }) = tasks {
             report_panic("delivery", runtime.await);
@@ -337,6 +339,13 @@ impl Engine {
         id: &groundswell_types::ProgramId,
     ) -> Result<Arc<crate::directory::ProgramEntry>, EngineError> {
         self.directory.program(id).ok_or(EngineError::NotFound("program"))
+    }
+}
+
+/// Whoever drops it without [`Engine::shut_down`] is not to wait for the writer's thread for ever, as a runtime does that ends.
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.writer_stop.cancel();
     }
 }
 

@@ -46,3 +46,23 @@ async fn everybody_else_goes_on_while_a_commit_waits() {
     assert_eq!(receipt.deliveries, 0);
     engine.shut_down().await;
 }
+
+/// As when a test fails, or whatever runs the engine.
+#[test]
+fn a_runtime_ends_although_nobody_has_shut_its_engine_down() {
+    let (ended, is_over) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let file = File::new();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+        let runtime = runtime.expect("a runtime");
+        let engine = runtime.block_on(async {
+            let store = Arc::new(Sqlite::open(&file.path(), options()).await.expect("opens"));
+            let parts = EngineParts { store, config: EngineConfig::default(), clock: Clock::system() };
+            Engine::start(parts).await.expect("starts")
+        });
+        drop(engine);
+        drop(runtime);
+        ended.send(()).expect("somebody waits");
+    });
+    is_over.recv_timeout(PATIENCE).expect("its writer ends, too");
+}
