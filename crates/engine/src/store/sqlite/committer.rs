@@ -43,10 +43,19 @@ impl Committer {
     ///
     /// After [`StoreError::Fatal`] nothing is to be written any more. A panic is one: it may have come after the commit.
     pub(super) fn commit(&self, batch: &Batch) -> Result<Committed, StoreError> {
+        self.guard(|db| Statements::of(db)?.commit(batch))
+    }
+
+    fn guard<T>(&self, work: impl FnOnce(&Connection) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let db = self.db.as_ref().ok_or_else(|| StoreError::Unavailable("the database is closed".into()))?;
-        let commit = || Statements::of(db)?.commit(batch);
-        let ended = catch_unwind(AssertUnwindSafe(commit));
-        ended.unwrap_or_else(|_| Err(StoreError::Fatal("a commit has panicked".into())))
+        let ended = catch_unwind(AssertUnwindSafe(|| work(db)));
+        ended.unwrap_or_else(|_| {
+            // As after everything that is fatal, the connection's lock would keep out whoever recovers.
+            if !db.is_autocommit() {
+                let _ = db.execute_batch(super::writer::ROLLBACK);
+            }
+            Err(StoreError::Fatal("a commit has panicked".into()))
+        })
     }
 
     /// Leaves the connection as it is, for ever.
@@ -65,5 +74,31 @@ impl Committer {
         let mut statement = self.db.as_ref().expect("it is open").prepare(sql)?;
         let mut rows = statement.query([])?;
         rows.next()?.map_or(Ok(rusqlite::types::Value::Null), |row| row.get(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_is_fatal_and_keeps_nobody_out() {
+        let directory = tempfile::tempdir().expect("there is room for a directory");
+        let place = Place { path: directory.path().join("test.db"), busy_timeout: Duration::ZERO };
+        let other = Connection::open(&place.path).expect("opens");
+        let mode: String =
+            other.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).expect("answers");
+        assert_eq!(mode, "wal");
+        let db = connect(&place, super::super::open::COMMITTER_SETTINGS).expect("opens");
+        let committer = Committer { db: Some(db) };
+        let result: Result<(), _> = committer.guard(|db| {
+            db.execute_batch("BEGIN IMMEDIATE").expect("begins");
+            assert!(other.execute_batch("BEGIN IMMEDIATE").is_err(), "somebody else writes");
+            panic!("as a test wants it");
+        });
+        assert!(matches!(result, Err(StoreError::Fatal(_))), "{result:?}");
+        other.execute_batch("BEGIN IMMEDIATE; ROLLBACK").expect("nobody else writes");
     }
 }
