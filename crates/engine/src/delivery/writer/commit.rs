@@ -275,7 +275,8 @@ impl Writer {
             self.measure(part, watch, &result);
             match result {
                 Ok(Committed { accepted, stale, ended }) => {
-                    if self.is_full.swap(false, Ordering::Relaxed) {
+                    // Outcomes alone find room where events do not.
+                    if part.accept_count() > 0 && self.is_full.swap(false, Ordering::Relaxed) {
                         tracing::info!("there is room on the disk again");
                     }
                     accept_fates.extend(accepted.into_iter().map(Fate::Committed));
