@@ -196,8 +196,8 @@ pub struct Writer {
     answered_jobs: usize,
     /// Since the last commit with outcomes.
     rest: Rest,
-    /// Commits since upkeep had its turn.
-    cycles_since_upkeep: u32,
+    /// Turns of everything since upkeep had its own.
+    turns_since_upkeep: u32,
     unwritten: Unwritten,
     /// Whether the last commit found the disk full: said once, not with every commit.
     is_full: AtomicBool,
@@ -299,7 +299,7 @@ pub fn writer(parts: WriterParts) -> (WriterHandle, Writer) {
         upkeep,
         answered_jobs: 0,
         rest: Rest::default(),
-        cycles_since_upkeep: 0,
+        turns_since_upkeep: 0,
         unwritten: Unwritten::default(),
         is_full: AtomicBool::new(false),
         moved: HashSet::new(),
@@ -382,8 +382,8 @@ impl Writer {
             self.gather(&mut accept_jobs, &mut finished);
             if !accept_jobs.is_empty() || !finished.is_empty() {
                 self.cycle(std::mem::take(&mut accept_jobs), std::mem::take(&mut finished)).await;
-                self.keep_up_after_cycle().await;
             }
+            self.keep_up_now_and_then().await;
             has_turn |= self.moves.is_due_after_cycle(!self.held.is_empty());
             if has_turn && !is_closing {
                 self.step().await;

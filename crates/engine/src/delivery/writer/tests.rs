@@ -2,6 +2,8 @@
 
 mod held;
 
+use std::pin::Pin;
+
 use groundswell_types::{Currency, ProgramStatus, ProgramType};
 use tokio::task::JoinHandle;
 
@@ -159,39 +161,46 @@ async fn a_full_disk_is_told_as_such() {
 
 #[tokio::test]
 async fn upkeep_has_its_turn_while_there_is_always_something_else() {
-    const COMMITS: usize = 12;
-    let fixture = fixture().await;
-    let order = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let note = |what: &'static str| {
-        let order = Arc::clone(&order);
-        move || order.lock().expect("nobody panics").push(what)
-    };
-    let mut calls = Vec::new();
-    for _ in 0..COMMITS {
-        let (handle, done) = (fixture.handle.clone(), note("events"));
-        let events = vec![fixture.event(Bytes::from_static(b"{}")); MAX_BATCH_ITEMS];
-        calls.push(tokio::spawn(async move {
-            handle.accept(events).await.expect("accepted");
-            done();
-        }));
+    type Call = Pin<Box<dyn Future<Output = ()> + Send>>;
+    const CALLS: usize = 12;
+    for are_settings in [false, true] {
+        let fixture = fixture().await;
+        let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let call = |what: &'static str, call: Call| {
+            let order = Arc::clone(&order);
+            tokio::spawn(async move {
+                call.await;
+                order.lock().expect("nobody panics").push(what);
+            })
+        };
+        let mut calls = Vec::new();
+        for _ in 0..CALLS {
+            let handle = fixture.handle.clone();
+            let events = vec![fixture.event(Bytes::from_static(b"{}")); MAX_BATCH_ITEMS];
+            let refuse = |_: &Directory| Err(EngineError::NotFound("webhook"));
+            let one: Call = if are_settings {
+                Box::pin(async move { _ = handle.change(&program(), refuse).await.expect_err("none") })
+            } else {
+                Box::pin(async move { _ = handle.accept(events).await.expect("accepted") })
+            };
+            calls.push(call("other", one));
+        }
+        let handle = fixture.handle.clone();
+        let forget = async move { _ = handle.forget(crate::store::Forget::default()).await.expect("done") };
+        calls.push(call("upkeep", Box::pin(forget)));
+        for _ in 0..calls.len() {
+            tokio::task::yield_now().await;
+        }
+        let writer = tokio::spawn(fixture.writer.run());
+        for call in calls {
+            call.await.expect("no panic");
+        }
+        fixture.stop.cancel();
+        writer.await.expect("no panic");
+        let order = order.lock().expect("nobody panics");
+        let place = order.iter().position(|what| *what == "upkeep");
+        assert!(place.is_some_and(|place| place < CALLS), "{order:?}");
     }
-    let (handle, done) = (fixture.handle.clone(), note("upkeep"));
-    calls.push(tokio::spawn(async move {
-        handle.forget(crate::store::Forget::default()).await.expect("done");
-        done();
-    }));
-    for _ in 0..calls.len() {
-        tokio::task::yield_now().await;
-    }
-    let writer = tokio::spawn(fixture.writer.run());
-    for call in calls {
-        call.await.expect("no panic");
-    }
-    fixture.stop.cancel();
-    writer.await.expect("no panic");
-    let order = order.lock().expect("nobody panics");
-    let place = order.iter().position(|what| *what == "upkeep");
-    assert!(place.is_some_and(|place| place < COMMITS), "{order:?}");
 }
 
 #[tokio::test]

@@ -111,9 +111,9 @@ impl Writer {
     }
 
     /// Something else was written, and may have been all the time: upkeep that waits has its turn now and then.
-    pub(super) async fn keep_up_after_cycle(&mut self) {
-        self.cycles_since_upkeep = self.cycles_since_upkeep.saturating_add(1);
-        if self.cycles_since_upkeep >= SHARE
+    pub(super) async fn keep_up_now_and_then(&mut self) {
+        self.turns_since_upkeep = self.turns_since_upkeep.saturating_add(1);
+        if self.turns_since_upkeep >= SHARE
             && let Ok(work) = self.upkeep.try_recv()
         {
             self.keep_up(work).await;
@@ -121,7 +121,7 @@ impl Writer {
     }
 
     pub(super) async fn keep_up(&mut self, work: Upkeep) {
-        self.cycles_since_upkeep = 0;
+        self.turns_since_upkeep = 0;
         // Whoever asked may be gone; it is done all the same.
         match work {
             Upkeep::Resend(resends, reply) => _ = reply.send(self.resend(resends).await),
