@@ -10,6 +10,7 @@ mod catch_up;
 mod commit;
 mod counts;
 mod gathering;
+mod handing_on;
 mod moves;
 mod settings;
 mod settling;

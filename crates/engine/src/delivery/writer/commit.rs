@@ -1,6 +1,6 @@
 //! One cycle: commit, then tell producers and the runtime. An item the database rejects fails alone.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -11,9 +11,8 @@ use super::{AcceptJob, FinishedAttempt, NewEvent, Receipt, Writer};
 use crate::clock::Stopwatch;
 use crate::cluster::{Lease, Shard};
 use crate::delivery::runtime::{Message, Settled};
-use crate::delivery::scheduler::{Body, FlowId, Item};
+use crate::delivery::scheduler::{Body, Item};
 use crate::error::EngineError;
-use crate::nodes::FOUND_MS;
 use crate::store::{
     Accept, Accepted, Batch, Committed, EndpointId, Pending, PendingKey, SMALL_BODY, StoreError,
 };
@@ -164,28 +163,6 @@ impl Writer {
         }
     }
 
-    /// What was committed goes to the runtime, or to the node that delivers to its endpoint.
-    pub(super) async fn hand_on(&self, mut items: Vec<(Item, FlowId)>) {
-        if self.nodes.served.is_shared() {
-            let is_elsewhere =
-                |(item, _): &mut (Item, FlowId)| !self.nodes.served.has(item.pending.key.endpoint_id);
-            let elsewhere: Vec<(Item, FlowId)> = items.extract_if(.., is_elsewhere).collect();
-            let mut late = BTreeMap::new();
-            for Pending { key, accepted_at_ms, .. } in elsewhere.iter().map(|(item, _)| item.pending) {
-                if self.ids.since_ms(accepted_at_ms) > FOUND_MS {
-                    let first_ms: &mut i64 = late.entry(key.endpoint_id).or_insert(key.due_at_ms);
-                    *first_ms = key.due_at_ms.min(*first_ms);
-                }
-            }
-            self.nodes.late(late);
-            let endpoint = |(item, _): &(Item, FlowId)| item.pending.key.endpoint_id;
-            self.nodes.waiting_elsewhere(elsewhere.iter().map(endpoint));
-        }
-        if !items.is_empty() {
-            self.send(Message::Committed(items)).await;
-        }
-    }
-
     async fn follow(&mut self, consequences: Consequences) {
         for (endpoint, kind, at_ms) in consequences.disable {
             if !self.nodes.leads() {
@@ -215,7 +192,9 @@ impl Writer {
         self.tally.count(committed.inspect(|attempt| self.meters.settled(attempt)));
         let mut settled = Vec::with_capacity(finished.len());
         let mut taken_anew = BTreeSet::new();
-        for ((one, outcome), fate) in finished.into_iter().zip(&batch.outcomes).zip(fates) {
+        let mut not_now = Vec::new();
+        let outcomes = finished.into_iter().zip(&batch.outcomes).zip(fates);
+        for (place, ((one, outcome), fate)) in outcomes.enumerate() {
             let key = one.item.pending.key;
             match fate {
                 Fate::Committed(whose) => {
@@ -243,9 +222,10 @@ impl Writer {
                         "the outcome of an attempt cannot be stored; the delivery is tried again after a restart"
                     );
                 }
-                Fate::NotNow(_) => self.unwritten.push(one),
+                Fate::NotNow(_) => not_now.push((place, one)),
             }
         }
+        self.unwritten.give_back(not_now);
         if !settled.is_empty() {
             self.send(Message::Settled(settled)).await;
         }
@@ -337,7 +317,6 @@ impl Writer {
         meters.commit_seconds.observe(watch.elapsed().as_secs_f64());
         match result {
             Ok(Committed { accepted, .. }) => {
-                // Up to 2,000.
                 meters.commit_rows.observe(f64::from(u32::try_from(part.len()).unwrap_or(u32::MAX)));
                 let count =
                     |kind: fn(&Accepted) -> bool| accepted.iter().filter(|one| kind(one)).count() as u64;

@@ -36,7 +36,9 @@ impl Writer {
         self.answered_jobs = accept_jobs.len();
         // By time alone: were it left to a quiet moment, producers could keep outcomes from ever being written.
         if self.unwritten.is_due() {
-            finished.extend(self.unwritten.take(MAX_BATCH_ITEMS - finished.len()));
+            // They are older than what was received.
+            let older = self.unwritten.take(MAX_BATCH_ITEMS - finished.len());
+            finished.splice(0..0, older);
         }
         while finished.len() < MAX_BATCH_ITEMS
             && self.takes_outcomes()

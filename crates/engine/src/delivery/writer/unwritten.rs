@@ -19,14 +19,25 @@ pub(super) struct Unwritten {
     bytes: usize,
     /// Since the last failure; none once a commit has worked.
     failed: Option<Stopwatch>,
+    /// So many were taken, and stand in front of what is committed now.
+    taken: usize,
 }
 
 impl Unwritten {
-    /// The last commit failed with this outcome in it.
-    pub(super) fn push(&mut self, outcome: FinishedAttempt) {
-        self.bytes += bytes(&outcome);
-        self.outcomes.push_back(outcome);
+    /// The last commit failed with these outcomes in it, each with its place there. Those that were taken from here are older than what
+    /// is here, others newer.
+    pub(super) fn give_back(&mut self, mut outcomes: Vec<(usize, FinishedAttempt)>) {
+        let taken = std::mem::take(&mut self.taken);
+        if outcomes.is_empty() {
+            return;
+        }
         self.failed = Some(Stopwatch::start());
+        self.bytes += outcomes.iter().map(|(_, one)| bytes(one)).sum::<usize>();
+        let newer = outcomes.split_off(outcomes.partition_point(|(place, _)| *place < taken));
+        self.outcomes.extend(newer.into_iter().map(|(_, one)| one));
+        for (_, one) in outcomes.into_iter().rev() {
+            self.outcomes.push_front(one);
+        }
     }
 
     /// A commit worked, so that the next try need not wait.
@@ -55,10 +66,11 @@ impl Unwritten {
         self.wait() == Some(Duration::ZERO)
     }
 
-    /// The oldest, at most `limit`.
+    /// The oldest, at most `limit`, to be committed in front of others.
     pub(super) fn take(&mut self, limit: usize) -> Vec<FinishedAttempt> {
         let taken: Vec<_> = self.outcomes.drain(..limit.min(self.outcomes.len())).collect();
         self.bytes -= taken.iter().map(bytes).sum::<usize>();
+        self.taken = taken.len();
         taken
     }
 }
@@ -104,7 +116,7 @@ mod tests {
         let mut unwritten = Unwritten::default();
         let mut count = 0;
         while unwritten.has_room() {
-            unwritten.push(outcome(count, 1024 * 1024));
+            unwritten.give_back(vec![(0, outcome(count, 1024 * 1024))]);
             count += 1;
             assert!(count <= 64, "they wait without a bound");
         }
@@ -113,9 +125,7 @@ mod tests {
         assert!(unwritten.has_room());
         // Those without a response take room as well.
         let mut unwritten = Unwritten::default();
-        for number in 0..200_000 {
-            unwritten.push(outcome(number, 0));
-        }
+        unwritten.give_back((0..200_000).map(|number| (0, outcome(number, 0))).collect());
         assert!(!unwritten.has_room());
     }
 
@@ -123,17 +133,31 @@ mod tests {
     fn after_a_failure_they_wait_for_a_while_and_after_a_success_not_at_all() {
         let mut unwritten = Unwritten::default();
         assert_eq!((unwritten.wait(), unwritten.is_due()), (None, false));
-        for number in 0..3 {
-            unwritten.push(outcome(number, 10));
-        }
+        unwritten.give_back((0..3).map(|number| (0, outcome(number, 10))).collect());
         assert!(!unwritten.is_due());
         assert!(unwritten.wait().is_some_and(|wait| wait > Duration::ZERO && wait <= RETRY_WAIT));
         unwritten.retry_now();
         assert!(unwritten.is_due());
         let taken = unwritten.take(2);
-        let numbers: Vec<i64> = taken.iter().map(|one| one.attempt.delivery_id.event().number()).collect();
-        assert_eq!(numbers, [0, 1], "the oldest first");
+        assert_eq!(numbers(&taken), [0, 1], "the oldest first");
         assert_eq!(unwritten.take(2).len(), 1);
+        assert_eq!(unwritten.bytes, 0);
+    }
+
+    fn numbers(taken: &[FinishedAttempt]) -> Vec<i64> {
+        taken.iter().map(|one| one.attempt.delivery_id.event().number()).collect()
+    }
+
+    #[test]
+    fn what_is_tried_again_in_vain_stays_before_what_waits_and_what_is_new_comes_behind() {
+        let mut unwritten = Unwritten::default();
+        unwritten.give_back((0..5).map(|number| (0, outcome(number, 0))).collect());
+        let mut tried = unwritten.take(3);
+        tried.push(outcome(5, 0));
+        // The second one was written.
+        let not_now = tried.into_iter().enumerate().filter(|(place, _)| *place != 1).collect();
+        unwritten.give_back(not_now);
+        assert_eq!(numbers(&unwritten.take(9)), [0, 2, 3, 4, 5]);
         assert_eq!(unwritten.bytes, 0);
     }
 }

@@ -52,6 +52,17 @@ async fn of_many_who_wait_half_are_answered_together_and_of_few_all() {
     assert_eq!(gather(&mut fixture, SMALL_BATCH_JOBS + 1).await, SMALL_BATCH_JOBS);
 }
 
+#[tokio::test]
+async fn what_could_not_be_written_before_stands_before_what_was_received() {
+    let mut writer = fixture().await.writer;
+    writer.unwritten.give_back(vec![(0, failed(1))]);
+    writer.unwritten.retry_now();
+    let mut finished = vec![failed(2)];
+    writer.gather(&mut Vec::new(), &mut finished);
+    let deliveries: Vec<i64> = finished.iter().map(|one| one.attempt.delivery_id.number()).collect();
+    assert_eq!(deliveries, [1, 2]);
+}
+
 /// Two outcomes, one after the other, while the writer rests after a commit of a second. When the first of them is written, and how
 /// many are then, with `events` that are accepted meanwhile.
 async fn written_while_resting(events: usize) -> (Duration, usize) {
