@@ -24,6 +24,9 @@ use crate::delivery::guard::Reach;
 /// Idle connections are closed after this.
 const MAX_IDLE_TIME: Duration = Duration::from_secs(30);
 
+/// And so long before the receiver would: a request that crosses the closing is lost, and its attempt has failed.
+const CLOSING: Duration = Duration::from_secs(1);
+
 /// More idle connections than this are not kept, over all receivers: those that were idle for longest make room.
 const MAX_IDLE: usize = 1024;
 
@@ -84,7 +87,8 @@ impl Client {
     pub(super) fn keep(&self, url: &Url, answer: Answer) {
         let mut connection = answer.connection;
         if answer.head.keeps_alive && connection.is_quiet() {
-            connection.rest();
+            let said = answer.head.idle_seconds.map_or(Duration::MAX, Duration::from_secs);
+            connection.rest(said.saturating_sub(CLOSING).min(MAX_IDLE_TIME));
             self.idle.put(&url[..Position::BeforePath], connection);
         }
     }
@@ -216,7 +220,7 @@ impl Idle {
     fn take(&self, origin: &str) -> Option<Box<Connection>> {
         loop {
             let (mut connection, since) = self.lock().pop(origin)?;
-            if since.elapsed() < MAX_IDLE_TIME && !connection.is_over() {
+            if since.elapsed() < connection.may_idle && !connection.is_over() {
                 return Some(connection);
             }
         }

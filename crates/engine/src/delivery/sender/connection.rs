@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use hyper_util::rt::TokioIo;
@@ -37,6 +38,8 @@ pub(super) struct Connection<S = TokioIo<Stream>> {
     is_deaf: bool,
     /// What was read and not used.
     pub(super) input: BytesMut,
+    /// It may be idle for so long and be used again.
+    pub(super) may_idle: Duration,
 }
 
 impl Connection {
@@ -54,6 +57,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             is_unflushed: false,
             is_deaf: false,
             input: BytesMut::new(),
+            may_idle: Duration::MAX,
         }
     }
 
@@ -97,8 +101,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         !self.is_quiet() || says(self) || !coop::has_budget_remaining()
     }
 
-    /// Before it waits for its next request: what a long answer has taken is given back.
-    pub(super) fn rest(&mut self) {
+    /// Before it waits for its next request, not for longer than `may_idle`: what a long answer has taken is given back.
+    pub(super) fn rest(&mut self, may_idle: Duration) {
+        self.may_idle = may_idle;
         if self.input.try_reclaim(MOST_AT_REST) {
             self.input = BytesMut::new();
         }

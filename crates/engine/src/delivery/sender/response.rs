@@ -48,6 +48,8 @@ pub(super) struct Head {
     pub(super) retry_after: Option<String>,
     /// Whether the connection can take another request once the body has been read.
     pub(super) keeps_alive: bool,
+    /// The receiver closes it when it is idle for so many seconds, if it says so (RFC 2068, 19.7.1.1).
+    pub(super) idle_seconds: Option<u64>,
 }
 
 /// Reads heads, one after the other.
@@ -110,6 +112,7 @@ fn parse(input: &[u8]) -> Result<Option<(Head, Body, usize)>, Malformed> {
         content_type: fields.text("content-type"),
         retry_after: fields.text("retry-after"),
         keeps_alive: is_clear && fields.keep_alive() && !matches!(body, Body::UntilClose),
+        idle_seconds: fields.idle_seconds(),
     };
     Ok(Some((head, body, length)))
 }
@@ -157,6 +160,13 @@ impl<'a> Fields<'a> {
         let says =
             |word: &str| self.members("connection").any(|said| said.eq_ignore_ascii_case(word.as_bytes()));
         !says("close") && (!self.is_1_0 || says("keep-alive"))
+    }
+
+    fn idle_seconds(&self) -> Option<u64> {
+        self.members("keep-alive").find_map(|said| {
+            let (name, value) = said.split_at_checked("timeout=".len())?;
+            if name.eq_ignore_ascii_case(b"timeout=") { digits(value) } else { None }
+        })
     }
 
     /// Where the body ends (RFC 9112, 6.3), and whether nothing can come behind it that the receiver takes for a part of it.

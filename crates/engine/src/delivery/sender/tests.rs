@@ -258,6 +258,13 @@ async fn what_breaks_or_is_no_http_is_named() {
 
 /// A server that counts its connections and answers `per_connection` requests on each before it hangs up.
 async fn serve_counted(per_connection: usize) -> (SocketAddr, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    serve_counted_with(per_connection, OK).await
+}
+
+async fn serve_counted_with(
+    per_connection: usize,
+    answer: &'static str,
+) -> (SocketAddr, Arc<AtomicUsize>, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     let (connections, requests) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -269,7 +276,7 @@ async fn serve_counted(per_connection: usize) -> (SocketAddr, Arc<AtomicUsize>, 
                 let mut request = vec![0; 16 * 1024];
                 let Ok(1..) = connection.read(&mut request).await else { break };
                 counts.1.fetch_add(1, Ordering::SeqCst);
-                let _ = connection.write_all(OK.as_bytes()).await;
+                let _ = connection.write_all(answer.as_bytes()).await;
             }
         }
     });
@@ -297,6 +304,21 @@ async fn a_connection_that_was_closed_while_idle_is_replaced_and_the_request_sen
     }
     assert_eq!(requests.load(Ordering::SeqCst), 20);
     assert_eq!(connections.load(Ordering::SeqCst), 10);
+}
+
+#[tokio::test]
+async fn a_connection_is_not_used_when_its_receiver_is_about_to_close_it() {
+    for (answer, wanted) in [
+        ("HTTP/1.1 200 OK\r\nkeep-alive: timeout=1\r\ncontent-length: 0\r\n\r\n", 3),
+        ("HTTP/1.1 200 OK\r\nkeep-alive: timeout=20\r\ncontent-length: 0\r\n\r\n", 1),
+    ] {
+        let (address, connections, _) = serve_counted_with(100, answer).await;
+        let sender = sender(&["127.0.0.0/8"], 5_000);
+        for _ in 0..3 {
+            assert_eq!(send(&sender, &format!("http://{address}/")).await.status, Some(200));
+        }
+        assert_eq!(connections.load(Ordering::SeqCst), wanted, "{answer}");
+    }
 }
 
 #[tokio::test]

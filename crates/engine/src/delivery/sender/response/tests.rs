@@ -180,6 +180,22 @@ fn what_is_kept_of_a_head() {
 }
 
 #[test]
+fn how_long_a_receiver_keeps_an_idle_connection() {
+    for (said, wanted) in [
+        ("timeout=5", Some(5)),
+        ("max=100, Timeout=15", Some(15)),
+        ("timeout=5\r\nkeep-alive: timeout=7", Some(5)),
+        ("timeout=-5", None),
+        ("timeout=", None),
+        ("timeout", None),
+        ("", None),
+    ] {
+        let answer = whole(&format!("HTTP/1.1 200 OK\r\nKeep-Alive: {said}\r\ncontent-length: 0\r\n\r\n"));
+        assert_eq!(answer.head.expect("a head").idle_seconds, wanted, "{said}");
+    }
+}
+
+#[test]
 fn what_is_too_long_to_be_said_is_not_kept() {
     for (length, is_kept) in [(MAX_TEXT, true), (MAX_TEXT + 1, false)] {
         let value = "\u{e9}".repeat(length / 2) + &"x".repeat(length % 2);
