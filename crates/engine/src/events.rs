@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use groundswell_types::json::{self, Around, Json, Object};
-use groundswell_types::{EventKind, Problem, ProgramId, ProgramStatus};
+use groundswell_types::{EventKind, MAX_PROBLEMS, Problem, ProgramId, ProgramStatus};
 use sha2::{Digest as _, Sha256};
 
 use crate::delivery::writer::{NewEvent, Receipt};
@@ -21,6 +21,10 @@ pub const MAX_BATCH_BYTES: usize = 8 * 1024 * 1024;
 
 /// The most events in a batch.
 pub const MAX_BATCH_EVENTS: usize = 1_000;
+
+/// Of a batch's lines together. Beyond them each that is refused names its first: else a small batch could have an answer of hundreds of
+/// megabytes.
+const MAX_BATCH_PROBLEMS: usize = 10 * MAX_PROBLEMS;
 
 /// How long an idempotency key is remembered: 7 days.
 pub const IDEMPOTENCY_MS: i64 = 7 * 86_400_000;
@@ -60,6 +64,7 @@ impl Engine {
             let message = format!("has {} events; a batch can have 1,000 at most", lines.len());
             return Err(EngineError::invalid("", message));
         }
+        let mut problems_left = MAX_BATCH_PROBLEMS;
         let mut answers: Vec<Option<Result<Receipt, EngineError>>> = Vec::with_capacity(lines.len());
         let mut events = Vec::with_capacity(lines.len());
         for line in lines {
@@ -73,7 +78,16 @@ impl Engine {
                     events.push(event);
                     answers.push(None);
                 }
-                Err(error) => answers.push(Some(Err(error))),
+                Err(mut error) => {
+                    if let EngineError::Invalid(problems) = &mut error {
+                        if problems.len() > problems_left {
+                            problems.truncate(1);
+                            problems.shrink_to_fit();
+                        }
+                        problems_left = problems_left.saturating_sub(problems.len());
+                    }
+                    answers.push(Some(Err(error)));
+                }
             }
         }
         let mut accepted =
@@ -336,6 +350,18 @@ mod tests {
                 "/data/campaign/id"
             ]
         );
+    }
+
+    #[test]
+    fn of_very_many_problems_no_more_are_kept_than_are_named() {
+        let winners = "0,".repeat(100_000);
+        let text = format!(r#"{{"event":"CAMPAIGN_ENDED","data":{{"id":"x","winners":[{winners}0]}}}}"#);
+        let problems = ParsedEvent::parse(text.as_bytes(), None).expect_err("refused");
+        assert_eq!(problems.len(), MAX_PROBLEMS + 1);
+        let winners = vec![r#"{"rewards":[0,0,0,0,0,0,0,0,0,0]}"#; 1_000].join(",");
+        let text = format!(r#"{{"event":"CAMPAIGN_ENDED","data":{{"id":"x","winners":[{winners}]}}}}"#);
+        let problems = ParsedEvent::parse(text.as_bytes(), None).expect_err("refused");
+        assert!(problems.len() <= MAX_PROBLEMS + 3, "{}", problems.len());
     }
 
     #[test]

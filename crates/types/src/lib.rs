@@ -78,7 +78,7 @@ pub use name::{InvalidName, WebhookName};
 pub use notice::{Notice, NoticeKind};
 pub use overlap::{InvalidOverlap, SecretOverlap};
 pub use person::{Email, InvalidEmail, Role, SessionView, SignInChange};
-pub use problem::{Problem, pointer_segment};
+pub use problem::{MAX_PROBLEMS, Problem, pointer_segment};
 pub use program::{Currency, InvalidRetention, Program, ProgramStatus, ProgramType, RetentionDays};
 pub use recipient::{MAX_RECIPIENTS, Recipient, RecipientState};
 pub use rejected::RejectedEvent;

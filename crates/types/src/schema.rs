@@ -11,7 +11,7 @@ mod texts;
 use std::borrow::Cow;
 
 use crate::json::{Json, Object};
-use crate::problem::{Problem, pointer_segment};
+use crate::problem::{MAX_PROBLEMS, Problem, pointer_segment};
 
 /// The members of one kind of object. Members that are not named here are allowed, kept and passed on.
 #[derive(Debug)]
@@ -102,9 +102,12 @@ impl Schema {
     }
 
     /// Checks `object` against the schema and adds everything wrong with it to `problems`, each with its pointer
-    /// below `pointer`.
+    /// below `pointer`; ends after one more than [`MAX_PROBLEMS`].
     pub fn check(&self, object: &Object<'_>, pointer: &str, problems: &mut Vec<Problem>) {
         for field in self.fields {
+            if problems.len() > MAX_PROBLEMS {
+                return;
+            }
             let here = || format!("{pointer}{}", pointer_segment(field.name));
             match (object.get(field.name), field.presence) {
                 (None, Presence::Required) => {
@@ -203,6 +206,9 @@ impl Kind {
             }
             (Self::List(schema), Json::Array(items)) => {
                 for (at, item) in items.iter().enumerate() {
+                    if problems.len() > MAX_PROBLEMS {
+                        break;
+                    }
                     let pointer = format!("{}/{at}", here());
                     match item {
                         Json::Object(object) => schema.check(object, &pointer, problems),

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use groundswell_engine::EngineError;
 use groundswell_engine::access::{Actor, Who};
 use groundswell_engine::acting::Acting;
-use groundswell_types::{ApiError, ErrorCode, Problem};
+use groundswell_types::{ApiError, ErrorCode, MAX_PROBLEMS, Problem};
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -18,9 +18,6 @@ use super::body::Received;
 use super::coding;
 use crate::http::AppState;
 use crate::request::RequestId;
-
-/// More than this many problems help nobody, and a body of a megabyte can have a hundred thousand.
-const MAX_PROBLEMS: usize = 50;
 
 const PROBLEM_JSON: &str = "application/problem+json";
 
@@ -55,7 +52,7 @@ impl Failed {
             [one] if one.pointer.is_empty() => format!("The input {}.", one.message),
             [one] => format!("{} {}.", one.pointer, one.message),
             several if several.len() > MAX_PROBLEMS => {
-                format!("The input has {} problems; `errors` names the first {MAX_PROBLEMS}.", several.len())
+                format!("The input has more than {MAX_PROBLEMS} problems; `errors` names the first.")
             }
             several => format!("The input has {} problems; `errors` names each.", several.len()),
         };

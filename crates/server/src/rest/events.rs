@@ -105,3 +105,26 @@ pub async fn submit_batch_to(program: &str, call: Call, body: Body) -> Response 
     let status = if is_complete { StatusCode::ACCEPTED } else { StatusCode::MULTI_STATUS };
     (status, [(CONTENT_TYPE, NDJSON)], body).into_response()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::house::House;
+
+    #[tokio::test]
+    async fn a_batch_whose_lines_are_all_wrong_has_an_answer_of_its_own_size() {
+        let house = House::new().await;
+        let key = "\\u0001".repeat(1_000);
+        let line = format!("{{\"{key}\":[{}1e999]}}\n", "1e999,".repeat(49));
+        let batch = line.repeat(1_000);
+        let answers = house.operator().submit_batch(&house.program, batch.as_bytes()).await.expect("read");
+        assert_eq!(answers.len(), 1_000);
+        let mut bytes = 0;
+        for (at, answer) in answers.into_iter().enumerate() {
+            let failed = Failed::from(answer.expect_err("is wrong"));
+            assert_eq!(failed.errors.len(), if at < 10 { 50 } else { 1 }, "line {at}");
+            bytes += serde_json::to_vec(&failed.errors).expect("is JSON").len();
+        }
+        assert!(bytes < batch.len() / 2, "{bytes} for {}", batch.len());
+    }
+}

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::{Json, Object, number, plain_len};
-use crate::problem::{Problem, pointer_segment};
+use crate::problem::{MAX_PROBLEMS, Problem, pointer_segment};
 
 /// How deep arrays and objects may nest.
 pub const MAX_DEPTH: usize = 128;
@@ -13,9 +13,6 @@ pub const MAX_DEPTH: usize = 128;
 /// whom they referred. Each takes up to sixty times the memory that the shortest takes as text, so a body of some megabytes could
 /// have hundreds of them.
 pub const MAX_VALUES: usize = 250_000;
-
-/// More than this many problems help nobody.
-const MAX_PROBLEMS: usize = 50;
 
 /// Parses JSON text (RFC 8259, UTF-8, no byte order mark).
 ///
