@@ -5,14 +5,13 @@
 //! 15 seconds when there is nothing else to say, has an id and no data: everything up to it was given. So whoever comes
 //! back, however late, misses nothing and gets nothing twice.
 
-use std::convert::Infallible;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, Request};
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
-use futures::StreamExt as _;
 use futures::stream::poll_fn;
 use groundswell_engine::EngineError;
 use groundswell_engine::access::Who;
@@ -21,6 +20,7 @@ use groundswell_types::{ErrorCode, EventId, EventKind, Problem, TeamId};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderName};
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
+use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Interval, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -126,7 +126,7 @@ pub async fn stream(call: Call, Path(program): Path<String>, RawQuery(query): Ra
         Ok((call.engine().follow(&program, after, kinds).await?, room))
     };
     match begin.await {
-        Ok((follower, room)) => answer(Listener::new(call.state, &call.headers, (follower, room))),
+        Ok((follower, room)) => answer(Listener::new(call.state, &call.headers, follower), room),
         Err(failed) => {
             let mut response = call.context.fail(failed);
             if is_full {
@@ -177,11 +177,19 @@ impl Wanted {
     }
 }
 
+/// Whoever listens has taken nothing for a while.
+#[derive(Debug, Error)]
+#[error("nobody takes what the stream says")]
+struct NotTaken;
+
 /// The stream is fed by a task of its own: were it read only when the connection takes something, whoever takes nothing
-/// would never be asked for the key again.
-fn answer(mut listener: Listener) -> Response {
+/// would never be asked for the key again. Its room is free when its body is gone, not when that task is: what it has said may be in
+/// memory for as long as the connection takes it slowly.
+fn answer(mut listener: Listener, room: Room<Holder>) -> Response {
     let (sender, mut receiver) = mpsc::channel(1);
     let tasks = listener.state.event_streams.tasks.clone();
+    let given_up = CancellationToken::new();
+    let gives_up = given_up.clone();
     tasks.spawn(async move {
         loop {
             let message = tokio::select! {
@@ -189,12 +197,20 @@ fn answer(mut listener: Listener) -> Response {
                 message = listener.next() => message,
             };
             let Some(message) = message else { return };
-            if !matches!(timeout(PATIENCE, sender.send(message)).await, Ok(Ok(()))) {
-                return;
+            match timeout(PATIENCE, sender.send(message)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return,
+                Err(_) => return gives_up.cancel(),
             }
         }
     });
-    let messages = poll_fn(move |context| receiver.poll_recv(context)).map(Ok::<_, Infallible>);
+    let messages = poll_fn(move |context| {
+        let _held = &room;
+        if given_up.is_cancelled() {
+            return Poll::Ready(Some(Err(NotTaken)));
+        }
+        receiver.poll_recv(context).map(|message| message.map(Ok))
+    });
     let mut response = Sse::new(messages).into_response();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
@@ -238,11 +254,10 @@ struct Listener {
     checks: Interval,
     revoked: watch::Receiver<u64>,
     is_new: bool,
-    _room: Room<Holder>,
 }
 
 impl Listener {
-    fn new(state: AppState, headers: &HeaderMap, (follower, room): (Follower, Room<Holder>)) -> Self {
+    fn new(state: AppState, headers: &HeaderMap, follower: Follower) -> Self {
         let mut key = Request::new(Body::empty());
         if let Some(authorization) = headers.get(AUTHORIZATION) {
             key.headers_mut().insert(AUTHORIZATION, authorization.clone());
@@ -262,7 +277,6 @@ impl Listener {
             heartbeat: every(HEARTBEAT),
             checks: every(CHECK),
             is_new: true,
-            _room: room,
         }
     }
 
@@ -313,6 +327,7 @@ impl Listener {
 
 #[cfg(test)]
 mod tests {
+    use futures::StreamExt as _;
     use groundswell_types::{NewApiKey, Scopes};
     use proptest::prelude::*;
 
@@ -365,23 +380,29 @@ mod tests {
         let pointers: Vec<&str> = failed.errors.iter().map(|problem| problem.pointer.as_str()).collect();
         assert_eq!(pointers, ["/events", "/after"]);
     }
-    /// Opens a stream with a key that is revoked at once, and `told` of it or not; says after how long it ends, if it does.
-    async fn end_after_revocation(told: bool) -> Option<Duration> {
-        let house = House::new().await;
+
+    /// What a new key is sent as, and its id.
+    async fn key_of(house: &House) -> (HeaderValue, String) {
         let new =
             NewApiKey { name: "k".to_owned(), scopes: Scopes::USUAL, campaign_id: None, rate_limit: None };
         let made = house.operator().create_api_key(new).await.expect("made");
-        let key = HeaderValue::try_from(format!("Bearer {}", made.key)).expect("a header");
+        (HeaderValue::try_from(format!("Bearer {}", made.key)).expect("a header"), made.view.id)
+    }
+
+    /// Opens a stream with a key that is revoked at once, and `told` of it or not; says after how long it ends, if it does.
+    async fn end_after_revocation(told: bool) -> Option<Duration> {
+        let house = House::new().await;
+        let (key, id) = key_of(&house).await;
         let headers = HeaderMap::from_iter([(AUTHORIZATION, key)]);
         let follower = house.operator().follow(&house.program, None, Vec::new()).await.expect("followed");
         let room = house.state.event_streams.room.enter(vec![Holder::Operator]).expect("room");
-        let mut listener = Listener::new(house.state.clone(), &headers, (follower, room));
+        let mut listener = Listener::new(house.state.clone(), &headers, follower);
         let silent = watch::Sender::new(0);
         if !told {
             listener.revoked = silent.subscribe();
         }
-        let stream = answer(listener).into_body();
-        house.operator().delete_api_key(&made.view.id).await.expect("revoked");
+        let stream = answer(listener, room).into_body();
+        house.operator().delete_api_key(&id).await.expect("revoked");
         let end = end_of(stream).await;
         drop(silent);
         end
@@ -393,6 +414,24 @@ mod tests {
         assert!(at_once < Duration::from_secs(1), "it was told, and went on for {at_once:?}");
         let after = end_after_revocation(false).await.expect("it ends");
         assert!(after >= CHECK && after <= Duration::from_mins(1), "it went on for {after:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_nobody_takes_has_its_room_until_it_is_gone_and_says_nothing_more() {
+        let house = House::new().await;
+        let follower = house.operator().follow(&house.program, None, Vec::new()).await.expect("followed");
+        let room = house.state.event_streams.room.enter(vec![Holder::Operator]).expect("room");
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, key_of(&house).await.0)]);
+        let mut stream = answer(Listener::new(house.state.clone(), &headers, follower), room)
+            .into_body()
+            .into_data_stream();
+        assert!(stream.next().await.is_some_and(|said| said.is_ok()), "it begins");
+        // Two heartbeats come before it is given up.
+        tokio::time::sleep(HEARTBEAT * 2 + PATIENCE + Duration::from_secs(1)).await;
+        assert!(!house.state.event_streams.room.is_empty(), "what it has said is still there");
+        assert!(stream.next().await.is_some_and(|said| said.is_err()), "nothing more is said");
+        drop(stream);
+        assert!(house.state.event_streams.room.is_empty());
     }
 
     proptest! {
