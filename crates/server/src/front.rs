@@ -45,16 +45,16 @@ impl Front {
 
 impl Answers for Front {
     fn answer(&self, request: Request) -> Answer {
+        let (mut request, body) = unread::lend(request);
         if let Some(refusal) = refusal(&request) {
             let (state, meters) = (self.state.clone(), self.state.http_meters.of(request.method(), None));
             return Box::pin(async move {
                 let asked = Asked { route: None, meters: &meters, span: None };
                 let mut answer = named(request, asked, |_| ready(refusal)).await.0;
                 headers::complete_answer(&state, answer.headers_mut());
-                answer
+                unread::settle(body, answer).await
             });
         }
-        let (mut request, body) = unread::lend(request);
         request.extensions_mut().insert(self.peer);
         let Some(call) = event_call(&request) else {
             let (state, mut router) = (self.state.clone(), self.router.clone());
