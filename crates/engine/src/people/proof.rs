@@ -69,10 +69,11 @@ impl Engine {
         self.is_recent(person) && shown.as_deref() == Some(subject)
     }
 
-    /// Whether the person has just come by a one-time link that was not sent to their own address.
+    /// Whether the person has just come by a one-time link that was not sent to their own address. Of a key's links the session itself
+    /// tells, of others only as many as are noted.
     pub(super) fn came_by_anothers_link(&self, person: &Person) -> bool {
         let made_by = self.access.doorkeeper.by_link.of(&person.session);
-        made_by.is_some_and(|made_by| made_by != LinkMaker::Mail)
+        person.api_key_id.is_some() || made_by.is_some_and(|made_by| made_by != LinkMaker::Mail)
     }
 
     fn is_recent(&self, person: &Person) -> bool {

@@ -133,6 +133,11 @@ impl Engine {
         }
         let _held = self.access.doorkeeper.accounts.lock().await;
         let user = self.account(person).await?;
+        // Else whoever made a link in their name would come in instead of them.
+        let replaces = user.oidc_subject.as_ref().is_some_and(|present| *present != subject);
+        if replaces && user.password_hash.is_none() && self.came_by_anothers_link(person) {
+            return Err(EngineError::Refused(WAY_IN_STAYS.to_owned()));
+        }
         match self.store.save_user(&UserRecord { oidc_subject: Some(subject), ..user }).await {
             Err(StoreError::Rejected(_)) => Err(taken()),
             result => Ok(result?),
@@ -184,6 +189,9 @@ impl Engine {
 
 /// Shown on pages, so its translations are in the catalogue.
 const ONLY_WAY_IN: &str = "Set a password first. Without one you could not sign in any more.";
+
+const WAY_IN_STAYS: &str =
+    "The account is connected already. Sign in through the provider, or set a password first.";
 
 const IS_ANOTHERS: &str = "another account is connected with this subject";
 

@@ -275,13 +275,22 @@ async fn whoever_joins_a_further_team_through_the_provider_stays_connected() {
     let (by_link, _) = owner(&engine).await;
     by_link.connect_provider(ada()).await.expect("connects");
     let through = engine.sign_in_with_subject(ada(), Came::default()).await.expect("is connected");
-    // Somebody has connected it with another account since.
+    // Nobody who came by a link of another's takes their way in from them.
     let other = Provided { subject: "https://a.example eve".to_owned(), ..ada() };
-    by_link.connect_provider(other).await.expect("connects");
+    let refused = by_link.connect_provider(other.clone()).await;
+    assert!(matches!(refused, Err(EngineError::Refused(_))), "{refused:?}");
+    assert_eq!(sign_in(&engine, ada()).await.expect("is connected"), UserId::first());
+    // It was connected with another account since they came.
+    let connect = async |provided: Provided| {
+        let user = store.user(&UserId::first()).await.expect("reads").expect("is there");
+        let user = UserRecord { oidc_subject: Some(provided.subject), ..user };
+        store.save_user(&user).await.expect("is saved");
+    };
+    connect(other).await;
     let refused = join(&engine, &*store, &through.token).await;
     assert!(matches!(refused, Err(EngineError::Refused(_))), "{refused:?}");
 
-    by_link.connect_provider(ada()).await.expect("connects");
+    connect(ada()).await;
     join(&engine, &*store, &through.token).await.expect("joins");
     assert_eq!(sign_in(&engine, ada()).await.expect("is connected"), UserId::first());
 }
