@@ -189,7 +189,7 @@ fn answer(mut listener: Listener, room: Room<Holder>) -> Response {
     let (sender, mut receiver) = mpsc::channel(1);
     let tasks = listener.state.event_streams.tasks.clone();
     let given_up = CancellationToken::new();
-    let gives_up = given_up.clone();
+    let feeder = given_up.clone();
     tasks.spawn(async move {
         loop {
             let message = tokio::select! {
@@ -200,7 +200,7 @@ fn answer(mut listener: Listener, room: Room<Holder>) -> Response {
             match timeout(PATIENCE, sender.send(message)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) => return,
-                Err(_) => return gives_up.cancel(),
+                Err(_) => return feeder.cancel(),
             }
         }
     });
