@@ -9,6 +9,7 @@ const STOP_MS = 10_000;
 export class Process extends EventEmitter {
   #child;
   #output = '';
+  #isClosed = false;
   #name;
 
   /**
@@ -36,7 +37,10 @@ export class Process extends EventEmitter {
       });
     }
     // After `exit` there may still be output to read.
-    this.#child.on('close', () => this.emit('change'));
+    this.#child.on('close', () => {
+      this.#isClosed = true;
+      this.emit('change');
+    });
     try {
       await once(this.#child, 'spawn');
     } catch (error) {
@@ -59,6 +63,11 @@ export class Process extends EventEmitter {
     await this.#until(() => this.count(line) >= times, LINE_MS, `${times} × "${line}"`);
   }
 
+  /** Waits until it has printed what matches. */
+  async says(pattern) {
+    await this.#until(() => pattern.test(this.#output), LINE_MS, `${pattern}`, () => this.#isClosed);
+  }
+
   /** Waits until it says where it listens, and returns that URL. */
   async listening() {
     // PHP's own server says it in its own words.
@@ -67,9 +76,9 @@ export class Process extends EventEmitter {
     return said.exec(this.#output)[1];
   }
 
-  /** Waits until it has ended by itself, and returns its exit code. */
+  /** Waits until it has ended by itself and all it printed is here, and returns its exit code. */
   async ended() {
-    await this.#until(() => this.#isGone, START_MS, 'its end', () => false);
+    await this.#until(() => this.#isClosed, START_MS, 'its end', () => false);
     return this.#child.exitCode;
   }
 
