@@ -242,10 +242,10 @@ impl Engine {
     /// Stops delivering, waits for the attempts under way, writes everything, closes the store.
     pub async fn shut_down(&self) {
         self.stop.cancel();
-        // Who waits for this may give it up: the writer has a thread, and ends with its process or when it is told to.
-        let _ends_writer = self.writer_stop.clone().drop_guard();
         let tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Tasks { runtime, writer, driver, upkeep }) = tasks {
+            // Who waits for this may give it up: the writer has a thread, and ends with its process or when it is told to.
+            let _ends_writer = self.writer_stop.clone().drop_guard();
             report_panic("delivery", runtime.await);
             for (name, task) in upkeep {
                 report_panic(name, task.await);
